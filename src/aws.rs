@@ -1,0 +1,227 @@
+//! AWS, as this program needs it: all clients from one configuration, and functions that make,
+//! find and delete one kind of resource each.
+//!
+//! Retry and endpoint are set here and nowhere else. Throttling and network trouble are the
+//! SDK's standard retries; waiting for something to come true is [`wait`]; nothing else loops.
+
+pub mod agentcore;
+pub mod cognito;
+pub mod error;
+pub mod http;
+pub mod iam;
+pub mod lambda;
+pub mod logs;
+pub mod propagation;
+mod raw;
+pub mod wait;
+
+use std::{marker::PhantomData, time::Duration};
+
+use aws_config::{
+    BehaviorVersion,
+    meta::region::ProvideRegion as _,
+    profile::ProfileFileRegionProvider,
+    retry::RetryConfig,
+    timeout::{TimeoutConfig, TimeoutConfigBuilder},
+};
+use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
+use aws_smithy_runtime_api::client::{
+    http::SharedHttpClient,
+    interceptors::context::InterceptorContext,
+    result::CreateUnhandledError,
+    retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority},
+};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::{SdkConfig, service_config::ServiceConfigKey};
+
+pub use self::error::{Class, Error};
+use crate::model::{name::Region, secret::Secret};
+
+/// Whom to talk to, and as whom.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub region: Region,
+    pub profile: Option<String>,
+    /// One address for every service.
+    pub endpoint_url: Option<String>,
+    /// Access key id and secret; none: the usual chain of environment, profile, SSO and so on.
+    pub credentials: Option<(String, Secret)>,
+    /// Carries every request; none: the SDK's own client over HTTPS.
+    pub http_client: Option<SharedHttpClient>,
+}
+
+/// All clients, made from one configuration.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    pub region: Region,
+    pub http: http::Http,
+    agentcore: aws_sdk_bedrockagentcorecontrol::Client,
+    cognito: aws_sdk_cognitoidentityprovider::Client,
+    iam: aws_sdk_iam::Client,
+    lambda: aws_sdk_lambda::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    sts: aws_sdk_sts::Client,
+    /// Where Cognito is, if that is not Amazon's usual address.
+    cognito_endpoint: Option<String>,
+    /// Whether requests go to something that is not Amazon's.
+    foreign: bool,
+}
+
+impl Aws {
+    /// Builds the clients and makes sure that there are credentials, before anything is tried.
+    pub async fn connect(connection: Connection) -> Result<Self, Error> {
+        let config = load(&connection).await;
+        if let Some(provider) = config.credentials_provider() {
+            provider.provide_credentials().await.map_err(|error| Error::no_credentials(&error))?;
+        }
+        let endpoint = |service_id: &str| service_endpoint(&config, connection.endpoint_url.as_ref(), service_id);
+        let cognito_endpoint = endpoint("Cognito Identity Provider");
+        let foreign = ["Bedrock AgentCore Control", "CloudWatch Logs", "IAM"]
+            .into_iter()
+            .filter_map(endpoint)
+            .chain(cognito_endpoint.clone())
+            .any(|url| !is_amazons(&url));
+        Ok(Self {
+            http: http::Http::new(config.http_client()),
+            agentcore: aws_sdk_bedrockagentcorecontrol::Client::new(&config),
+            cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
+            region: connection.region,
+            cognito_endpoint,
+            foreign,
+        })
+    }
+
+    /// The caller's account id.
+    pub async fn account(&self) -> Result<String, Error> {
+        let answer = self.sts.get_caller_identity().send().await.map_err(error::of("STS", "GetCallerIdentity"))?;
+        answer.account.ok_or_else(|| Error::unexpected("STS", "GetCallerIdentity", "the answer has no account"))
+    }
+
+    /// Where the gateways are in the console; none where AWS is not Amazon's.
+    pub fn console_url(&self) -> Option<String> {
+        let region = &self.region;
+        (!self.foreign).then(|| format!("https://{region}.console.aws.amazon.com/bedrock-agentcore/"))
+    }
+
+    /// Whether an error means that this endpoint, which is not Amazon's, lacks the operation:
+    /// then nothing of that kind can exist there.
+    pub fn does_not_offer(&self, error: &Error) -> bool {
+        self.foreign && error.class == Class::NotOffered
+    }
+}
+
+/// The region that a profile of the shared configuration files names.
+pub async fn profile_region(profile: Option<&str>) -> Option<String> {
+    let mut provider = ProfileFileRegionProvider::builder();
+    if let Some(profile) = profile {
+        provider = provider.profile_name(profile);
+    }
+    provider.build().region().await.map(|region| region.to_string())
+}
+
+async fn load(connection: &Connection) -> SdkConfig {
+    let region = aws_config::Region::new(connection.region.to_string());
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .timeout_config(timeouts());
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &connection.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some((id, secret)) = &connection.credentials {
+        loader = loader.credentials_provider(Credentials::new(id, secret.reveal(), None, None, "agentcore-gw"));
+    }
+    if let Some(client) = &connection.http_client {
+        loader = loader.http_client(client.clone());
+    }
+    loader.load().await
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfigBuilder::new()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(60))
+        .build()
+}
+
+/// Where a service is, by the SDK's own order: a flag, the service's variable, the variable for
+/// all, the profile. `None` is Amazon's usual address.
+fn service_endpoint(config: &SdkConfig, flag: Option<&String>, service_id: &str) -> Option<String> {
+    if let Some(url) = flag {
+        return Some(url.trim_end_matches('/').to_owned());
+    }
+    let key = ServiceConfigKey::builder()
+        .service_id(service_id)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    let configured = config.service_config().and_then(|service| service.load_config(key));
+    let url = configured.or_else(|| config.endpoint_url().map(str::to_owned))?;
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+fn is_amazons(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = authority.split(['/', ':']).next().unwrap_or_default();
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain))
+}
+
+/// Lets the SDK retry a call only when it was throttled. For creates that have no idempotency
+/// token and no unique name: after any other doubtful failure the thing may be there, and
+/// whoever tries again must look first.
+#[derive(Debug)]
+struct ThrottlingOnly<E>(PhantomData<fn() -> E>);
+
+impl<E> ThrottlingOnly<E> {
+    fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<E> ClassifyRetry for ThrottlingOnly<E>
+where
+    E: std::error::Error + ProvideErrorMetadata + CreateUnhandledError + Send + Sync + 'static,
+{
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(failure)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
+        let modelled = failure.as_operation_error().and_then(|error| error.downcast_ref::<E>());
+        let throttled = modelled.is_some_and(|error| error::class_of(error.code()) == Class::Throttled);
+        if throttled { RetryAction::NoActionIndicated } else { RetryAction::RetryForbidden }
+    }
+
+    fn name(&self) -> &'static str {
+        "throttling only"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amazons_addresses_are_told_from_others() {
+        for url in [
+            "https://iam.amazonaws.com",
+            "https://cognito-idp-fips.us-west-2.amazonaws.com/",
+            "https://vpce-1.cognito-idp.us-west-2.vpce.amazonaws.com:443",
+            "https://logs.us-west-2.api.aws",
+        ] {
+            assert!(is_amazons(url), "{url}");
+        }
+        for url in ["http://127.0.0.1:7755", "https://amazonaws.com.evil.example", "http://x/.amazonaws.com"] {
+            assert!(!is_amazons(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Gateways and targets, as the JSON documents that AWS shows.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    Aws, Error,
+    error::{absent, deleted, of},
+    raw::exchange,
+};
+
+const SERVICE: &str = "AgentCore";
+
+/// A document of AWS with the members that decisions need.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document(pub Value);
+
+impl Document {
+    fn text(&self, member: &str) -> &str {
+        self.0[member].as_str().unwrap_or_default()
+    }
+
+    pub fn name(&self) -> &str {
+        self.text("name")
+    }
+
+    pub fn status(&self) -> &str {
+        self.text("status")
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.status() == "READY"
+    }
+
+    /// Whether AWS is still at work on it.
+    pub fn is_moving(&self) -> bool {
+        matches!(self.status(), "CREATING" | "UPDATING" | "DELETING" | "SYNCHRONIZING")
+    }
+
+    pub fn status_reasons(&self) -> impl Iterator<Item = &str> {
+        self.0["statusReasons"].as_array().into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    pub fn gateway_id(&self) -> &str {
+        self.text("gatewayId")
+    }
+
+    pub fn gateway_arn(&self) -> &str {
+        self.text("gatewayArn")
+    }
+
+    pub fn gateway_url(&self) -> &str {
+        self.text("gatewayUrl")
+    }
+
+    pub fn role_arn(&self) -> &str {
+        self.text("roleArn")
+    }
+
+    pub fn target_id(&self) -> &str {
+        self.text("targetId")
+    }
+
+    /// The JWT authorizer's configuration; null where there is none.
+    pub fn jwt_authorizer(&self) -> &Value {
+        &self.0["authorizerConfiguration"]["customJWTAuthorizer"]
+    }
+}
+
+/// The id of the gateway of this exact name.
+pub async fn find_gateway_id(aws: &Aws, name: &str) -> Result<Option<String>, Error> {
+    let gateways = list_gateways(aws).await?;
+    Ok(gateways.into_iter().find(|(_, listed)| listed == name).map(|(id, _)| id))
+}
+
+/// Ids and names of all gateways in the region.
+pub async fn list_gateways(aws: &Aws) -> Result<Vec<(String, String)>, Error> {
+    let pages = aws.agentcore.list_gateways().into_paginator().items().send();
+    let gateways = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListGateways"))?;
+    Ok(gateways.into_iter().map(|gateway| (gateway.gateway_id, gateway.name)).collect())
+}
+
+pub async fn find_gateway(aws: &Aws, id: &str) -> Result<Option<Document>, Error> {
+    let found = exchange!("GetGateway", aws.agentcore.get_gateway().gateway_identifier(id), None);
+    Ok(absent(found)?.map(Document))
+}
+
+/// Creates a gateway from `CreateGateway`'s members. The idempotency token holds for the SDK's
+/// own retries; across runs, the name is unique.
+pub async fn create_gateway(aws: &Aws, request: &Value) -> Result<Document, Error> {
+    let body = with_token(request);
+    exchange!("CreateGateway", aws.agentcore.create_gateway(), Some(&body)).map(Document)
+}
+
+/// Replaces a gateway's configuration; `request` is its document, changed.
+pub async fn update_gateway(aws: &Aws, id: &str, request: &Value) -> Result<Document, Error> {
+    let call = aws.agentcore.update_gateway().gateway_identifier(id);
+    exchange!("UpdateGateway", call, Some(&without_read_only(request))).map(Document)
+}
+
+pub async fn delete_gateway(aws: &Aws, id: &str) -> Result<bool, Error> {
+    let call = aws.agentcore.delete_gateway().gateway_identifier(id);
+    deleted(call.send().await.map_err(of(SERVICE, "DeleteGateway")))
+}
+
+pub async fn tags(aws: &Aws, arn: &str) -> Result<BTreeMap<String, String>, Error> {
+    let answer = aws.agentcore.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = absent(answer.map_err(of(SERVICE, "ListTagsForResource")))?;
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect())
+}
+
+/// Ids, names and states of a gateway's targets; none if the gateway is gone.
+pub async fn list_targets(aws: &Aws, gateway_id: &str) -> Result<Vec<ListedTarget>, Error> {
+    let pages = aws.agentcore.list_gateway_targets().gateway_identifier(gateway_id).into_paginator().items().send();
+    let listed = absent(pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListGatewayTargets")))?;
+    let read = |target: aws_sdk_bedrockagentcorecontrol::types::TargetSummary| ListedTarget {
+        id: target.target_id,
+        name: target.name,
+        status: target.status.as_str().to_owned(),
+    };
+    Ok(listed.unwrap_or_default().into_iter().map(read).collect())
+}
+
+/// A target as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedTarget {
+    pub id: String,
+    pub name: String,
+    pub status: String,
+}
+
+pub async fn find_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<Option<Document>, Error> {
+    let call = aws.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
+    Ok(absent(exchange!("GetGatewayTarget", call, None))?.map(Document))
+}
+
+pub async fn create_target(aws: &Aws, gateway_id: &str, request: &Value) -> Result<Document, Error> {
+    let body = with_token(request);
+    let call = aws.agentcore.create_gateway_target().gateway_identifier(gateway_id);
+    exchange!("CreateGatewayTarget", call, Some(&body)).map(Document)
+}
+
+pub async fn update_target(aws: &Aws, gateway_id: &str, target_id: &str, request: &Value) -> Result<Document, Error> {
+    let call = aws.agentcore.update_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
+    exchange!("UpdateGatewayTarget", call, Some(&without_read_only(request))).map(Document)
+}
+
+pub async fn delete_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<bool, Error> {
+    let call = aws.agentcore.delete_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
+    deleted(call.send().await.map_err(of(SERVICE, "DeleteGatewayTarget")))
+}
+
+fn with_token(request: &Value) -> Value {
+    let mut body = request.clone();
+    body["clientToken"] = json!(idempotency_token());
+    body
+}
+
+/// 36 random characters: the API wants 33 to 256.
+fn idempotency_token() -> String {
+    let mut bytes = [0u8; 18];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system's random source does not fail once a process runs");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A document without the members that only answers have.
+fn without_read_only(document: &Value) -> Value {
+    let mut body = document.clone();
+    if let Value::Object(members) = &mut body {
+        for member in [
+            "gatewayArn",
+            "gatewayId",
+            "gatewayUrl",
+            "targetId",
+            "status",
+            "statusReasons",
+            "createdAt",
+            "updatedAt",
+            "lastSynchronizedAt",
+            "workloadIdentityDetails",
+            "webAclArn",
+            "authorizationData",
+            "protocolType",
+        ] {
+            // Of a gateway, the protocol is asked for again; of a target, it is only shown.
+            if member != "protocolType" || document.get("targetConfiguration").is_some() {
+                members.shift_remove(member);
+            }
+        }
+    }
+    body
+}

@@ -1,0 +1,230 @@
+//! User pools with domain, resource server and app client: a machine-to-machine OAuth provider.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cognitoidentityprovider::{
+    config::Builder,
+    operation::{create_user_pool::CreateUserPoolError, create_user_pool_client::CreateUserPoolClientError},
+    types::{
+        AdminCreateUserConfigType, DomainStatusType, OAuthFlowType, ResourceServerScopeType, UserPoolClientType,
+        UserPoolType,
+    },
+};
+
+use super::{
+    Aws, Error, ThrottlingOnly,
+    error::{absent, deleted, of},
+};
+use crate::model::secret::Secret;
+
+const SERVICE: &str = "Cognito";
+
+/// A user pool, as it is.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    pub id: String,
+    pub domain: Option<String>,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Pool {
+    fn read(pool: UserPoolType) -> Option<Self> {
+        let tags = pool.user_pool_tags.unwrap_or_default().into_iter().collect();
+        Some(Self { id: pool.id?, domain: pool.domain, tags })
+    }
+}
+
+/// An app client with its secret.
+#[derive(Debug, Clone)]
+pub struct AppClient {
+    pub id: String,
+    pub secret: Secret,
+    pub scopes: Vec<String>,
+    /// Unix seconds.
+    created: i64,
+}
+
+/// A domain, as it is.
+#[derive(Debug, Clone)]
+pub struct Domain {
+    pub pool_id: String,
+    pub active: bool,
+}
+
+/// Creates a pool. Retried by the SDK only when throttled: names are not unique and there is no
+/// idempotency token, so whoever meets another doubtful failure looks before trying again.
+pub async fn create_pool(aws: &Aws, name: &str, tags: &BTreeMap<String, String>) -> Result<Pool, Error> {
+    let admin_only = AdminCreateUserConfigType::builder().allow_admin_create_user_only(true).build();
+    let call = aws
+        .cognito
+        .create_user_pool()
+        .pool_name(name)
+        .admin_create_user_config(admin_only)
+        .set_user_pool_tags(Some(tags.clone().into_iter().collect()));
+    let retry = Builder::new().retry_classifier(ThrottlingOnly::<CreateUserPoolError>::new());
+    let answer = call.customize().config_override(retry).send().await.map_err(of(SERVICE, "CreateUserPool"))?;
+    answer
+        .user_pool
+        .and_then(Pool::read)
+        .ok_or_else(|| Error::unexpected(SERVICE, "CreateUserPool", "the answer has no pool"))
+}
+
+pub async fn find_pool(aws: &Aws, id: &str) -> Result<Option<Pool>, Error> {
+    let answer = aws.cognito.describe_user_pool().user_pool_id(id).send().await;
+    Ok(absent(answer.map_err(of(SERVICE, "DescribeUserPool")))?
+        .and_then(|answer| answer.user_pool)
+        .and_then(Pool::read))
+}
+
+/// All pools of a name, with their tags, oldest first.
+pub async fn pools_named(aws: &Aws, name: &str) -> Result<Vec<Pool>, Error> {
+    let pages = aws.cognito.list_user_pools().max_results(60).into_paginator().items().send();
+    let mut pools = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListUserPools"))?;
+    pools.retain(|pool| pool.name.as_deref() == Some(name));
+    pools.sort_by_key(|pool| (pool.creation_date.map(|date| date.as_nanos()), pool.id.clone()));
+    let mut found = Vec::with_capacity(pools.len());
+    for id in pools.into_iter().filter_map(|pool| pool.id) {
+        found.extend(find_pool(aws, &id).await?);
+    }
+    Ok(found)
+}
+
+/// Deletes a pool with its domain; clients and resource servers go with it.
+pub async fn delete_pool(aws: &Aws, id: &str) -> Result<bool, Error> {
+    let Some(pool) = find_pool(aws, id).await? else { return Ok(false) };
+    if let Some(domain) = pool.domain {
+        let call = aws.cognito.delete_user_pool_domain().domain(domain).user_pool_id(id);
+        deleted(call.send().await.map_err(of(SERVICE, "DeleteUserPoolDomain")))?;
+    }
+    deleted(aws.cognito.delete_user_pool().user_pool_id(id).send().await.map_err(of(SERVICE, "DeleteUserPool")))
+}
+
+pub async fn create_domain(aws: &Aws, domain: &str, pool_id: &str) -> Result<(), Error> {
+    let call = aws.cognito.create_user_pool_domain().domain(domain).user_pool_id(pool_id);
+    call.send().await.map(drop).map_err(of(SERVICE, "CreateUserPoolDomain"))
+}
+
+/// A domain that is not there is an empty description, not an error.
+pub async fn find_domain(aws: &Aws, domain: &str) -> Result<Option<Domain>, Error> {
+    let answer = aws.cognito.describe_user_pool_domain().domain(domain).send().await;
+    let description =
+        absent(answer.map_err(of(SERVICE, "DescribeUserPoolDomain")))?.and_then(|answer| answer.domain_description);
+    Ok(description.and_then(|found| {
+        // An endpoint that knows no status has nothing to wait for.
+        let active = found.status.is_none_or(|status| status == DomainStatusType::Active);
+        Some(Domain { pool_id: found.user_pool_id?, active })
+    }))
+}
+
+/// Creates the resource server with its one scope; an existing one is as good.
+pub async fn create_resource_server(aws: &Aws, pool_id: &str, identifier: &str, scope: &str) -> Result<(), Error> {
+    let scope = ResourceServerScopeType::builder()
+        .scope_name(scope)
+        .scope_description("Call the gateway's tools")
+        .build()
+        .map_err(|error| Error::unexpected(SERVICE, "CreateResourceServer", &error.to_string()))?;
+    let call = aws.cognito.create_resource_server().user_pool_id(pool_id).identifier(identifier).name(identifier);
+    call.scopes(scope).send().await.map(drop).map_err(of(SERVICE, "CreateResourceServer"))
+}
+
+pub async fn has_resource_server(aws: &Aws, pool_id: &str, identifier: &str) -> Result<bool, Error> {
+    let call = aws.cognito.describe_resource_server().user_pool_id(pool_id).identifier(identifier);
+    Ok(absent(call.send().await.map_err(of(SERVICE, "DescribeResourceServer")))?.is_some())
+}
+
+/// Creates a client for the client-credentials grant; see [`create_pool`] for its retries.
+pub async fn create_client(aws: &Aws, pool_id: &str, name: &str, scope: &str) -> Result<AppClient, Error> {
+    let call = aws
+        .cognito
+        .create_user_pool_client()
+        .user_pool_id(pool_id)
+        .client_name(name)
+        .generate_secret(true)
+        .allowed_o_auth_flows(OAuthFlowType::ClientCredentials)
+        .allowed_o_auth_scopes(scope)
+        .allowed_o_auth_flows_user_pool_client(true);
+    let retry = Builder::new().retry_classifier(ThrottlingOnly::<CreateUserPoolClientError>::new());
+    let answer = call.customize().config_override(retry).send().await.map_err(of(SERVICE, "CreateUserPoolClient"))?;
+    answer
+        .user_pool_client
+        .and_then(AppClient::read)
+        .ok_or_else(|| Error::unexpected(SERVICE, "CreateUserPoolClient", "the answer has no client secret"))
+}
+
+impl AppClient {
+    /// `None` for a client without a secret: it is of no use for client credentials.
+    fn read(client: UserPoolClientType) -> Option<Self> {
+        Some(Self {
+            secret: Secret::new(client.client_secret?),
+            scopes: client.allowed_o_auth_scopes.unwrap_or_default(),
+            created: client.creation_date.map(|date| date.secs()).unwrap_or_default(),
+            id: client.client_id?,
+        })
+    }
+}
+
+pub async fn find_client(aws: &Aws, pool_id: &str, client_id: &str) -> Result<Option<AppClient>, Error> {
+    let call = aws.cognito.describe_user_pool_client().user_pool_id(pool_id).client_id(client_id);
+    let answer = absent(call.send().await.map_err(of(SERVICE, "DescribeUserPoolClient")))?;
+    Ok(answer.and_then(|answer| answer.user_pool_client).and_then(AppClient::read))
+}
+
+/// All clients of a name in a pool, oldest first.
+pub async fn clients_named(aws: &Aws, pool_id: &str, name: &str) -> Result<Vec<AppClient>, Error> {
+    let pages =
+        aws.cognito.list_user_pool_clients().user_pool_id(pool_id).max_results(60).into_paginator().items().send();
+    let listed = absent(pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListUserPoolClients")))?;
+    let mut clients = Vec::new();
+    for listed in listed.unwrap_or_default() {
+        if listed.client_name.as_deref() == Some(name)
+            && let Some(id) = listed.client_id
+        {
+            clients.extend(find_client(aws, pool_id, &id).await?);
+        }
+    }
+    clients.sort_by_key(|client| (client.created, client.id.clone()));
+    Ok(clients)
+}
+
+pub async fn delete_client(aws: &Aws, pool_id: &str, client_id: &str) -> Result<bool, Error> {
+    let call = aws.cognito.delete_user_pool_client().user_pool_id(pool_id).client_id(client_id);
+    deleted(call.send().await.map_err(of(SERVICE, "DeleteUserPoolClient")))
+}
+
+/// Where a pool's OpenID documents are. Cognito's own addresses, where Cognito is Amazon's; an
+/// endpoint that imitates it serves them itself.
+pub fn discovery_url(aws: &Aws, pool_id: &str) -> String {
+    format!("{}/.well-known/openid-configuration", issuer(aws, pool_id))
+}
+
+fn issuer(aws: &Aws, pool_id: &str) -> String {
+    match imitation(aws) {
+        Some(endpoint) => format!("{endpoint}/{pool_id}"),
+        None => format!("https://cognito-idp.{}.{}/{pool_id}", aws.region, dns_suffix(aws)),
+    }
+}
+
+/// Where tokens are got; `domain` is the prefix that was read back from the pool.
+pub fn token_endpoint(aws: &Aws, domain: &str) -> String {
+    match imitation(aws) {
+        Some(endpoint) => format!("{endpoint}/oauth2/token"),
+        None => format!("https://{domain}.auth.{}.amazoncognito.com/oauth2/token", aws.region),
+    }
+}
+
+fn imitation(aws: &Aws) -> Option<&str> {
+    aws.cognito_endpoint.as_deref().filter(|url| !super::is_amazons(url))
+}
+
+fn dns_suffix(aws: &Aws) -> &'static str {
+    if aws.region.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
+/// The pool that a discovery URL names, if it is one of Cognito's: its last path segment.
+pub fn pool_of_discovery_url(aws: &Aws, url: &str) -> Option<String> {
+    let issuer = url.strip_suffix("/.well-known/openid-configuration")?;
+    let (origin, pool_id) = issuer.rsplit_once('/')?;
+    let ours = imitation(aws).is_some_and(|endpoint| endpoint == origin)
+        || (origin.contains("://cognito-idp") && super::is_amazons(origin));
+    (ours && pool_id.starts_with(&format!("{}_", aws.region))).then(|| pool_id.to_owned())
+}

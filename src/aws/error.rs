@@ -1,0 +1,183 @@
+//! What went wrong in a call, in the service's own words, and of what class it is.
+
+use std::error::Error as StdError;
+
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+
+/// What an error means for the caller, whichever service says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    NotFound,
+    /// The name is taken, or the thing is in use.
+    Exists,
+    Denied,
+    /// There are no credentials, or they are not valid.
+    Credentials,
+    Throttled,
+    /// The endpoint could not be reached.
+    Unreachable,
+    /// A deadline of ours passed.
+    TimedOut,
+    /// Not an answer of AWS at all: the endpoint lacks the operation.
+    NotOffered,
+    Other,
+}
+
+/// A failed call.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{service} {operation}: {message}")]
+pub struct Error {
+    pub service: &'static str,
+    pub operation: &'static str,
+    pub code: Option<String>,
+    pub message: String,
+    pub request_id: Option<String>,
+    pub class: Class,
+    /// Whether the call may have taken effect all the same.
+    pub doubtful: bool,
+}
+
+/// `map_err(of("IAM", "GetRole"))`
+pub(super) fn of<E>(service: &'static str, operation: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    move |error| Error::from_sdk(service, operation, &error)
+}
+
+impl Error {
+    fn from_sdk<E>(service: &'static str, operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let mut found = Self {
+            service,
+            operation,
+            code: error.code().map(str::to_owned),
+            message: String::new(),
+            request_id: None,
+            class: Class::Other,
+            doubtful: true,
+        };
+        match error {
+            SdkError::ServiceError(answer) => found.read_answer(answer.raw(), error.message()),
+            SdkError::ConstructionFailure(_) => {
+                found.doubtful = false;
+                found.message = innermost(error);
+            }
+            SdkError::DispatchFailure(failure) => {
+                found.class = Class::Unreachable;
+                found.message = innermost(error);
+                // Refused connections and missing credentials end before anything is sent.
+                found.doubtful = failure.is_timeout() || failure.is_io();
+                if found.message.contains("credential") {
+                    found.class = Class::Credentials;
+                }
+            }
+            SdkError::TimeoutError(_) => {
+                found.class = Class::Unreachable;
+                "no answer in time".clone_into(&mut found.message);
+            }
+            other => found.message = innermost(other),
+        }
+        found
+    }
+
+    fn read_answer(&mut self, raw: &HttpResponse, message: Option<&str>) {
+        let status = raw.status().as_u16();
+        self.request_id = ["x-amzn-requestid", "x-amz-request-id"]
+            .iter()
+            .find_map(|name| raw.headers().get(*name))
+            .map(str::to_owned);
+        let shaped = status != 501 && (self.code.is_some() || self.request_id.is_some());
+        self.class = if shaped { class_of(self.code.as_deref()) } else { Class::NotOffered };
+        self.doubtful = status >= 500 && status != 501;
+        self.message = match (message, &self.code) {
+            (Some(message), _) if !message.is_empty() => message.to_owned(),
+            (_, Some(code)) => code.clone(),
+            _ => format!("HTTP {status}"),
+        };
+    }
+
+    pub(super) fn no_credentials(error: &(dyn StdError + 'static)) -> Self {
+        let message = format!("no AWS credentials: {}", innermost(error));
+        Self { class: Class::Credentials, doubtful: false, ..Self::unexpected("AWS", "credentials", &message) }
+    }
+
+    /// An answer that lacks what the service promises.
+    pub(super) fn unexpected(service: &'static str, operation: &'static str, message: &str) -> Self {
+        Self {
+            service,
+            operation,
+            code: None,
+            message: message.to_owned(),
+            request_id: None,
+            class: Class::Other,
+            doubtful: false,
+        }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        self.class == Class::NotFound
+    }
+
+    pub fn exists(&self) -> bool {
+        self.class == Class::Exists
+    }
+}
+
+/// `Ok(None)` for what is not there.
+pub(super) fn absent<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a delete found something; what is not there is as good as deleted.
+pub(super) fn deleted<T>(result: Result<T, Error>) -> Result<bool, Error> {
+    absent(result).map(|found| found.is_some())
+}
+
+/// The class of an error code. Codes are the modelled errors' names; the services do not agree
+/// on one for the same thing.
+pub(super) fn class_of(code: Option<&str>) -> Class {
+    match code.unwrap_or_default() {
+        "NoSuchEntity" | "ResourceNotFoundException" => Class::NotFound,
+        "EntityAlreadyExists"
+        | "ResourceConflictException"
+        | "ConflictException"
+        | "ResourceAlreadyExistsException" => Class::Exists,
+        "AccessDenied" | "AccessDeniedException" | "NotAuthorizedException" | "UnauthorizedException" => Class::Denied,
+        "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken" => Class::Credentials,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "SlowDown" => Class::Throttled,
+        "NotImplemented" => Class::NotOffered,
+        _ => Class::Other,
+    }
+}
+
+/// The words at the bottom of an error's chain, where the SDK keeps what really happened.
+pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    let words = last.to_string();
+    if words.is_empty() { DisplayErrorContext(error).to_string() } else { words }
+}

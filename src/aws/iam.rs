@@ -1,0 +1,141 @@
+//! Roles and their inline policies.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::{Role as SdkRole, Tag};
+use futures_util::future::try_join_all;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::{
+    Aws, Error,
+    error::{absent, deleted, of},
+};
+
+const SERVICE: &str = "IAM";
+
+/// A role, as it should be.
+#[derive(Debug, Clone)]
+pub struct RoleSpec {
+    pub name: String,
+    pub path: String,
+    pub description: String,
+    pub trust: Value,
+    pub permissions_boundary: Option<String>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A role, as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Role {
+    pub name: String,
+    pub arn: String,
+    pub path: String,
+    pub trust: Value,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Role {
+    fn read(role: SdkRole) -> Self {
+        let tags = role.tags.unwrap_or_default();
+        Self {
+            name: role.role_name,
+            arn: role.arn,
+            path: role.path,
+            trust: document(role.assume_role_policy_document.as_deref().unwrap_or_default()),
+            tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+        }
+    }
+}
+
+/// IAM answers documents URL-encoded; null if it is not JSON.
+fn document(encoded: &str) -> Value {
+    serde_json::from_str(&percent_decode_str(encoded).decode_utf8_lossy()).unwrap_or_default()
+}
+
+/// Creates a role with its owner's tags; an error of class `Exists` if the name is taken.
+pub async fn create_role(aws: &Aws, spec: &RoleSpec) -> Result<Role, Error> {
+    let tag =
+        |(key, value): (&String, &String)| {
+            Tag::builder().key(key).value(value).build().map_err(|error| {
+                Error::unexpected(SERVICE, "CreateRole", &format!("the tag {key} is incomplete: {error}"))
+            })
+        };
+    let answer = aws
+        .iam
+        .create_role()
+        .role_name(&spec.name)
+        .path(&spec.path)
+        .description(&spec.description)
+        .assume_role_policy_document(spec.trust.to_string())
+        .set_permissions_boundary(spec.permissions_boundary.clone())
+        .set_tags(Some(spec.tags.iter().map(tag).collect::<Result<_, _>>()?))
+        .send()
+        .await
+        .map_err(of(SERVICE, "CreateRole"))?;
+    answer.role.map(Role::read).ok_or_else(|| Error::unexpected(SERVICE, "CreateRole", "the answer has no role"))
+}
+
+pub async fn find_role(aws: &Aws, name: &str) -> Result<Option<Role>, Error> {
+    let answer = aws.iam.get_role().role_name(name).send().await.map_err(of(SERVICE, "GetRole"));
+    Ok(absent(answer)?.and_then(|answer| answer.role).map(Role::read))
+}
+
+pub async fn update_trust(aws: &Aws, name: &str, trust: &Value) -> Result<(), Error> {
+    let call = aws.iam.update_assume_role_policy().role_name(name).policy_document(trust.to_string());
+    call.send().await.map(drop).map_err(of(SERVICE, "UpdateAssumeRolePolicy"))
+}
+
+pub async fn find_policy(aws: &Aws, role: &str, policy: &str) -> Result<Option<Value>, Error> {
+    let call = aws.iam.get_role_policy().role_name(role).policy_name(policy);
+    let answer = call.send().await.map_err(of(SERVICE, "GetRolePolicy"));
+    Ok(absent(answer)?.map(|answer| document(&answer.policy_document)))
+}
+
+pub async fn put_policy(aws: &Aws, role: &str, policy: &str, document: &Value) -> Result<(), Error> {
+    let call = aws.iam.put_role_policy().role_name(role).policy_name(policy).policy_document(document.to_string());
+    call.send().await.map(drop).map_err(of(SERVICE, "PutRolePolicy"))
+}
+
+/// Deletes a role and what hangs on it; false if it was not there.
+pub async fn delete_role(aws: &Aws, name: &str) -> Result<bool, Error> {
+    let (Some(inline), Some(attached)) =
+        futures_util::future::try_join(inline_policies(aws, name), attached_policies(aws, name)).await?
+    else {
+        return Ok(false);
+    };
+    let delete = |policy: String| async move {
+        let call = aws.iam.delete_role_policy().role_name(name).policy_name(policy);
+        deleted(call.send().await.map_err(of(SERVICE, "DeleteRolePolicy")))
+    };
+    let detach = |arn: String| async move {
+        let call = aws.iam.detach_role_policy().role_name(name).policy_arn(arn);
+        deleted(call.send().await.map_err(of(SERVICE, "DetachRolePolicy")))
+    };
+    futures_util::future::try_join(
+        try_join_all(inline.into_iter().map(delete)),
+        try_join_all(attached.into_iter().map(detach)),
+    )
+    .await?;
+    deleted(aws.iam.delete_role().role_name(name).send().await.map_err(of(SERVICE, "DeleteRole")))
+}
+
+/// Names of a role's inline policies; `None` if there is no such role.
+async fn inline_policies(aws: &Aws, role: &str) -> Result<Option<Vec<String>>, Error> {
+    let pages = aws.iam.list_role_policies().role_name(role).into_paginator().items().send();
+    absent(pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListRolePolicies")))
+}
+
+/// ARNs of the managed policies that somebody attached to a role.
+async fn attached_policies(aws: &Aws, role: &str) -> Result<Option<Vec<String>>, Error> {
+    let pages = aws.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
+    let policies = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListAttachedRolePolicies"));
+    Ok(absent(policies)?.map(|policies| policies.into_iter().filter_map(|policy| policy.policy_arn).collect()))
+}
+
+/// The names of the stacks that have a role of ours below an IAM path, for `cleanup --all`.
+pub async fn paths_below(aws: &Aws, prefix: &str) -> Result<Vec<String>, Error> {
+    let pages = aws.iam.list_roles().path_prefix(prefix).into_paginator().items().send();
+    let roles = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListRoles"))?;
+    Ok(roles.into_iter().map(|role| role.path).collect())
+}

@@ -1,0 +1,83 @@
+//! Functions.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_lambda::{
+    primitives::Blob,
+    types::{FunctionCode, Runtime, State},
+};
+
+use super::{
+    Aws, Error,
+    error::{absent, deleted, of},
+};
+
+const SERVICE: &str = "Lambda";
+
+/// A function, as it should be.
+#[derive(Debug, Clone)]
+pub struct FunctionSpec {
+    pub name: String,
+    pub description: String,
+    pub role_arn: String,
+    pub runtime: &'static str,
+    pub handler: &'static str,
+    /// The deployment package.
+    pub code: Vec<u8>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A function, as it is.
+#[derive(Debug, Clone)]
+pub struct Function {
+    pub arn: String,
+    pub code_sha256: String,
+    pub tags: BTreeMap<String, String>,
+    pub active: bool,
+    /// Why it is not active, where Lambda says so.
+    pub failure: Option<String>,
+}
+
+/// Creates a function; an error of class `Exists` if the name is taken.
+pub async fn create_function(aws: &Aws, spec: &FunctionSpec) -> Result<String, Error> {
+    let code = FunctionCode::builder().zip_file(Blob::new(spec.code.clone())).build();
+    let call = aws
+        .lambda
+        .create_function()
+        .function_name(&spec.name)
+        .description(&spec.description)
+        .role(&spec.role_arn)
+        .runtime(Runtime::from(spec.runtime))
+        .handler(spec.handler)
+        .timeout(10)
+        .code(code)
+        .set_tags(Some(spec.tags.clone().into_iter().collect()));
+    let answer = call.send().await.map_err(of(SERVICE, "CreateFunction"))?;
+    answer.function_arn.ok_or_else(|| Error::unexpected(SERVICE, "CreateFunction", "the answer has no ARN"))
+}
+
+pub async fn update_code(aws: &Aws, spec: &FunctionSpec) -> Result<(), Error> {
+    let call = aws.lambda.update_function_code().function_name(&spec.name).zip_file(Blob::new(spec.code.clone()));
+    call.send().await.map(drop).map_err(of(SERVICE, "UpdateFunctionCode"))
+}
+
+pub async fn find_function(aws: &Aws, name: &str) -> Result<Option<Function>, Error> {
+    let answer = aws.lambda.get_function().function_name(name).send().await.map_err(of(SERVICE, "GetFunction"));
+    let Some(answer) = absent(answer)? else { return Ok(None) };
+    let tags = answer.tags.unwrap_or_default().into_iter().collect();
+    Ok(answer.configuration.and_then(|configuration| {
+        // An endpoint that knows no state has nothing to wait for.
+        let failed = configuration.state == Some(State::Failed);
+        Some(Function {
+            arn: configuration.function_arn?,
+            code_sha256: configuration.code_sha256.unwrap_or_default(),
+            tags,
+            active: configuration.state.is_none_or(|state| state == State::Active),
+            failure: failed.then(|| configuration.state_reason.unwrap_or_else(|| "no reason given".to_owned())),
+        })
+    }))
+}
+
+pub async fn delete_function(aws: &Aws, name: &str) -> Result<bool, Error> {
+    deleted(aws.lambda.delete_function().function_name(name).send().await.map_err(of(SERVICE, "DeleteFunction")))
+}

@@ -1,0 +1,157 @@
+//! Log groups, and the deliveries that bring a gateway's logs and traces to CloudWatch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_cloudwatchlogs::{
+    config::Builder,
+    operation::create_delivery::CreateDeliveryError,
+    types::{DeliveryDestinationConfiguration, DeliveryDestinationType},
+};
+use futures_util::future::try_join;
+
+use super::{
+    Aws, Error, ThrottlingOnly,
+    error::{absent, deleted, of},
+};
+
+const SERVICE: &str = "CloudWatch Logs";
+
+/// Creates a log group with its owner's tags; an error of class `Exists` if it is there.
+pub async fn create_group(aws: &Aws, name: &str, tags: &BTreeMap<String, String>) -> Result<(), Error> {
+    let call = aws.logs.create_log_group().log_group_name(name).set_tags(Some(tags.clone().into_iter().collect()));
+    call.send().await.map(drop).map_err(of(SERVICE, "CreateLogGroup"))
+}
+
+pub async fn set_retention(aws: &Aws, name: &str, days: i32) -> Result<(), Error> {
+    let call = aws.logs.put_retention_policy().log_group_name(name).retention_in_days(days);
+    call.send().await.map(drop).map_err(of(SERVICE, "PutRetentionPolicy"))
+}
+
+/// A log group, as it is.
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub retention_days: Option<i32>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A log group by its exact name.
+pub async fn find_group(aws: &Aws, name: &str) -> Result<Option<Group>, Error> {
+    let pages = aws.logs.describe_log_groups().log_group_name_prefix(name).into_paginator().items().send();
+    let groups = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeLogGroups"))?;
+    let Some(group) = groups.into_iter().find(|group| group.log_group_name.as_deref() == Some(name)) else {
+        return Ok(None);
+    };
+    let arn = group.log_group_arn.or(group.arn).unwrap_or_default();
+    let call = aws.logs.list_tags_for_resource().resource_arn(arn.trim_end_matches(":*"));
+    let answer = absent(call.send().await.map_err(of(SERVICE, "ListTagsForResource")))?;
+    let tags = answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect();
+    Ok(Some(Group { retention_days: group.retention_in_days, tags }))
+}
+
+pub async fn delete_group(aws: &Aws, name: &str) -> Result<bool, Error> {
+    deleted(aws.logs.delete_log_group().log_group_name(name).send().await.map_err(of(SERVICE, "DeleteLogGroup")))
+}
+
+/// What a delivery carries, and where to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carries<'a> {
+    /// Application logs, to the log group of this ARN.
+    Logs { group_arn: &'a str },
+    /// Traces, to X-Ray.
+    Traces,
+}
+
+/// Connects a resource with its destination; whatever part is there already is kept. `name` is
+/// that of source and destination.
+pub async fn ensure_delivery(
+    aws: &Aws,
+    name: &str,
+    resource_arn: &str,
+    carries: Carries<'_>,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let log_type = if carries == Carries::Traces { "TRACES" } else { "APPLICATION_LOGS" };
+    let source = aws
+        .logs
+        .put_delivery_source()
+        .name(name)
+        .resource_arn(resource_arn)
+        .log_type(log_type)
+        .set_tags(Some(tags.clone().into_iter().collect()));
+    let destination = aws.logs.put_delivery_destination().name(name).set_tags(Some(tags.clone().into_iter().collect()));
+    let destination = match carries {
+        Carries::Traces => destination.delivery_destination_type(DeliveryDestinationType::Xray),
+        Carries::Logs { group_arn } => {
+            let configuration = DeliveryDestinationConfiguration::builder()
+                .destination_resource_arn(group_arn)
+                .build()
+                .map_err(|error| Error::unexpected(SERVICE, "PutDeliveryDestination", &error.to_string()))?;
+            destination.delivery_destination_configuration(configuration)
+        }
+    };
+    let (_, destination) = try_join(async { source.send().await.map_err(of(SERVICE, "PutDeliverySource")) }, async {
+        destination.send().await.map_err(of(SERVICE, "PutDeliveryDestination"))
+    })
+    .await?;
+    let arn = destination.delivery_destination.and_then(|destination| destination.arn).unwrap_or_default();
+    match create_delivery(aws, name, &arn, tags).await {
+        Err(error) if error.exists() => Ok(()),
+        // The answer may be lost and the delivery there: look, then create.
+        Err(error) if error.doubtful && !delivery_sources(aws).await?.contains(name) => {
+            match create_delivery(aws, name, &arn, tags).await {
+                Err(error) if error.exists() => Ok(()),
+                created => created,
+            }
+        }
+        Err(error) if error.doubtful => Ok(()),
+        created => created,
+    }
+}
+
+async fn create_delivery(
+    aws: &Aws,
+    source: &str,
+    destination_arn: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let call = aws
+        .logs
+        .create_delivery()
+        .delivery_source_name(source)
+        .delivery_destination_arn(destination_arn)
+        .set_tags(Some(tags.clone().into_iter().collect()));
+    let retry = Builder::new().retry_classifier(ThrottlingOnly::<CreateDeliveryError>::new());
+    call.customize().config_override(retry).send().await.map(drop).map_err(of(SERVICE, "CreateDelivery"))
+}
+
+/// The sources of all deliveries in the region.
+pub async fn delivery_sources(aws: &Aws) -> Result<BTreeSet<String>, Error> {
+    Ok(deliveries(aws).await?.into_iter().map(|(source, _)| source).collect())
+}
+
+/// Source and id of each delivery.
+async fn deliveries(aws: &Aws) -> Result<Vec<(String, String)>, Error> {
+    let pages = aws.logs.describe_deliveries().into_paginator().items().send();
+    let found = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeDeliveries"))?;
+    Ok(found.into_iter().filter_map(|delivery| Some((delivery.delivery_source_name?, delivery.id?))).collect())
+}
+
+/// Deletes deliveries, source and destination of a name; false if none of them was there.
+pub async fn delete_delivery(aws: &Aws, name: &str) -> Result<bool, Error> {
+    let mut found = false;
+    for (_, id) in deliveries(aws).await?.into_iter().filter(|(source, _)| source == name) {
+        found |= deleted(aws.logs.delete_delivery().id(id).send().await.map_err(of(SERVICE, "DeleteDelivery")))?;
+    }
+    let (source, destination) = try_join(
+        async {
+            let call = aws.logs.delete_delivery_source().name(name);
+            deleted(call.send().await.map_err(of(SERVICE, "DeleteDeliverySource")))
+        },
+        async {
+            let call = aws.logs.delete_delivery_destination().name(name);
+            deleted(call.send().await.map_err(of(SERVICE, "DeleteDeliveryDestination")))
+        },
+    )
+    .await?;
+    Ok(found | source | destination)
+}

@@ -1,0 +1,128 @@
+//! The root of the command line, and what every command understands.
+
+use std::time::Duration;
+
+use clap::{ArgAction, Parser, builder::styling};
+
+use crate::{
+    commands::Command,
+    config::Flags,
+    model::name::Region,
+    ui::{Color, Format},
+};
+
+/// From nothing to a working, OAuth-protected MCP gateway on Amazon Bedrock AgentCore, and back
+///
+/// `create` makes a gateway with everything it needs, and prints its URL and client credentials.
+/// `cleanup` removes all of it again. With `--local` the same commands work on your own machine,
+/// against a local AWS inside this program: no account, no network.
+#[derive(Debug, Parser)]
+#[command(
+    name = "agentcore-gw",
+    version,
+    styles = STYLES,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct App {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const STYLES: styling::Styles = styling::Styles::styled()
+    .header(styling::AnsiColor::Green.on_default().bold())
+    .usage(styling::AnsiColor::Green.on_default().bold())
+    .literal(styling::AnsiColor::Cyan.on_default().bold())
+    .placeholder(styling::AnsiColor::Cyan.on_default());
+
+/// Understood by every command.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Globals {
+    /// AWS region [default: AWS_REGION, AWS_DEFAULT_REGION, the profile; us-west-2 with --local]
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<Region>,
+
+    /// Profile of the shared AWS configuration files [default: AWS_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// Address of every AWS service [default: AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "local", value_parser = endpoint_url)]
+    pub endpoint_url: Option<String>,
+
+    /// Use the local AWS inside this program; it is started if it does not run
+    #[arg(long, global = true)]
+    pub local: bool,
+
+    /// How to print the result
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+
+    /// Print the result and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Log to stderr what is done; more of it each time (can be repeated)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+
+    /// Answer yes to every question
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+
+    /// Give up after this many seconds, keeping what was made
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+}
+
+impl Globals {
+    /// What the flags say of where and how to work.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            region: self.region.clone(),
+            profile: self.profile.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            local: self.local,
+            yes: self.yes,
+            timeout: Duration::from_secs(self.timeout),
+        }
+    }
+}
+
+fn endpoint_url(text: &str) -> Result<String, String> {
+    let expected = || "expected an address such as `http://127.0.0.1:4566`".to_owned();
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).ok_or_else(expected)?;
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.is_empty() || text.parse::<http::Uri>().is_err() {
+        return Err(expected());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        App::command().debug_assert();
+    }
+
+    #[test]
+    fn endpoints_are_addresses() {
+        assert_eq!(endpoint_url("http://127.0.0.1:4566/").unwrap(), "http://127.0.0.1:4566");
+        for bad in ["", "127.0.0.1", "ftp://x", "http://", "http:// x"] {
+            assert!(endpoint_url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The commands, a file each, and the one place that tells them apart.
+
+pub mod cleanup;
+pub mod create;
+pub mod credentials;
+pub mod local;
+pub mod status;
+pub mod token;
+pub mod tools;
+
+use clap::Subcommand;
+
+use crate::{
+    aws::{Aws, agentcore},
+    context::Context,
+    error::{Error, Kind},
+    model::{name::GatewayName, naming::StackNames},
+    ops::{
+        self,
+        stack::{self, Depth, Stack},
+    },
+    ui::Format,
+};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Create(create::Create),
+    Status(status::Status),
+    Credentials(credentials::Credentials),
+    Token(token::Token),
+    Tools(tools::Tools),
+    Cleanup(cleanup::Cleanup),
+    Local(local::Local),
+}
+
+impl Command {
+    /// Runs the command, prints its result, and returns the exit code.
+    pub async fn run(self, ctx: &Context) -> u8 {
+        if ctx.ui.format() == Format::Env && !self.has_env_form() {
+            let error = Error::new(Kind::Usage, "this command has no `--output env` form")
+                .with_hint("use `--output json` or `--output text`");
+            return ctx.ui.finish::<status::Report>(Err(error));
+        }
+        match self {
+            Self::Create(args) => args.run(ctx).await,
+            Self::Status(args) => ctx.ui.finish(args.run(ctx).await),
+            Self::Credentials(args) => ctx.ui.finish(args.run(ctx).await),
+            Self::Token(args) => ctx.ui.finish(args.run(ctx).await),
+            Self::Tools(args) => args.run(ctx).await,
+            Self::Cleanup(args) => ctx.ui.finish(args.run(ctx).await),
+            Self::Local(args) => args.run(ctx).await,
+        }
+    }
+
+    fn has_env_form(&self) -> bool {
+        match self {
+            Self::Create(create) => !create.dry_run,
+            Self::Credentials(_) => true,
+            Self::Local(local) => local.has_env_form(),
+            Self::Status(_) | Self::Token(_) | Self::Tools(_) | Self::Cleanup(_) => false,
+        }
+    }
+}
+
+/// The stack of a gateway that is given by name, id or ARN, in this order.
+async fn find_stack(aws: &Aws, given: &str) -> Result<Stack, Error> {
+    if let Ok(name) = given.parse::<GatewayName>() {
+        let stack = stack::discover(aws, &StackNames::new(&aws.region, &name), Depth::Usual).await?;
+        if !stack.is_empty() {
+            return Ok(stack);
+        }
+    }
+    let id = given.rsplit_once(":gateway/").map_or(given, |(_, id)| id);
+    let gateways = agentcore::list_gateways(aws).await?;
+    let name = gateways.into_iter().find(|(listed, _)| listed == id).and_then(|(_, name)| name.parse().ok());
+    let name: GatewayName = name.ok_or_else(|| ops::Error::NotFound(given.to_owned()))?;
+    Ok(stack::discover(aws, &StackNames::new(&aws.region, &name), Depth::Usual).await?)
+}
+
+/// `agentcore-gw`, with the flags that choose where it works, for commands to be shown.
+fn program(ctx: &Context) -> String {
+    let mut program = "agentcore-gw".to_owned();
+    if ctx.settings.local {
+        program.push_str(" --local");
+    }
+    if let Some(profile) = &ctx.settings.profile {
+        program.push_str(&format!(" --profile {profile}"));
+    }
+    if let Some(url) = &ctx.settings.endpoint_url {
+        program.push_str(&format!(" --endpoint-url {url}"));
+    }
+    program
+}

@@ -1,0 +1,210 @@
+//! `cleanup`: everything of a stack away, and an honest word on what is not.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    aws::Aws,
+    context::Context,
+    error::{Error, Kind, exit},
+    model::{name::GatewayName, naming::StackNames},
+    ops::{
+        Resource,
+        cleanup::{self, Cleaned, Patience},
+        stack::{self, Depth},
+    },
+    ui::report,
+};
+
+/// Delete a gateway and everything that was made for it
+///
+/// What you brought yourself is never touched. Exits with 3, and says what remains, if something
+/// could not be deleted or looked at.
+#[derive(Debug, Args)]
+pub struct Cleanup {
+    /// Name of the gateway
+    #[arg(required_unless_present = "all")]
+    pub name: Option<GatewayName>,
+
+    /// Delete every stack of agentcore-gw in this region
+    #[arg(long, conflicts_with = "name")]
+    pub all: bool,
+
+    /// Show what would be deleted, and delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// After an interrupted run, look again this many seconds after the first look
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(..=3600))]
+    pub settle: u64,
+}
+
+impl Cleanup {
+    pub async fn run(self, ctx: &Context) -> Result<Report, Error> {
+        let aws = ctx.aws().await?;
+        let names = match &self.name {
+            Some(name) => vec![name.clone()],
+            None => cleanup::all_stacks(&aws, &aws.region).await?,
+        };
+        if self.dry_run {
+            return dry_run(&aws, &names).await;
+        }
+        if !names.is_empty() && !ctx.settings.yes && !self.confirmed(ctx, &aws, &names).await? {
+            return Err(Error::new(Kind::Interrupted, "nothing was deleted"));
+        }
+        let patience = Patience { timeout: ctx.settings.timeout, settle: Duration::from_secs(self.settle) };
+        let progress = ctx.ui.progress();
+        let mut report = Report::new(&aws);
+        for name in names {
+            let stack = StackNames::new(&aws.region, &name);
+            let cleaned = cleanup::cleanup(&aws, &stack, patience, &progress, &ctx.stop).await?;
+            report.add(name, cleaned);
+            if ctx.stop.is_requested() {
+                break;
+            }
+        }
+        drop(progress);
+        report.warnings.iter().for_each(|warning| ctx.ui.warn(warning));
+        Ok(report)
+    }
+
+    /// Shows what would go, and asks. A stack that is not there needs no question.
+    async fn confirmed(&self, ctx: &Context, aws: &Aws, names: &[GatewayName]) -> Result<bool, Error> {
+        let found = dry_run(aws, names).await?;
+        if found.deleted.is_empty() {
+            return Ok(true);
+        }
+        let mut shown = Vec::new();
+        drop(report::Report::human(&found, &mut shown));
+        ctx.ui.confirm(&format!("{}Delete all of this?", String::from_utf8_lossy(&shown)))
+    }
+}
+
+async fn dry_run(aws: &Aws, names: &[GatewayName]) -> Result<Report, Error> {
+    let mut report = Report { dry_run: true, ..Report::new(aws) };
+    for name in names {
+        let stack = stack::discover(aws, &StackNames::new(&aws.region, name), Depth::Thorough).await?;
+        let cleaned = Cleaned { deleted: stack.resources(), unseen: stack.unseen, ..Cleaned::default() };
+        report.add(name.clone(), cleaned);
+    }
+    Ok(report)
+}
+
+/// What was deleted, and what remains.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    gateways: Vec<String>,
+    region: String,
+    /// With `--dry-run`: what would be deleted.
+    deleted: Vec<Entry>,
+    remaining: Vec<Remaining>,
+    complete: bool,
+    dry_run: bool,
+    warnings: Vec<String>,
+    #[serde(skip)]
+    interrupted: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    kind: &'static str,
+    name: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Remaining {
+    kind: &'static str,
+    name: String,
+    reason: String,
+}
+
+impl Report {
+    fn new(aws: &Aws) -> Self {
+        Self {
+            gateways: Vec::new(),
+            region: aws.region.to_string(),
+            deleted: Vec::new(),
+            remaining: Vec::new(),
+            complete: true,
+            dry_run: false,
+            warnings: Vec::new(),
+            interrupted: false,
+        }
+    }
+
+    fn add(&mut self, name: GatewayName, cleaned: Cleaned) {
+        self.complete &= cleaned.is_complete();
+        self.interrupted |= cleaned.interrupted;
+        let entry = |resource: Resource| Entry { kind: resource.kind.label(), name: resource.name };
+        self.deleted.extend(cleaned.deleted.into_iter().map(entry));
+        self.remaining.extend(cleaned.remaining.into_iter().map(|(resource, error)| Remaining {
+            kind: resource.kind.label(),
+            name: resource.name,
+            reason: error.to_string(),
+        }));
+        self.remaining.extend(cleaned.unseen.into_iter().map(|error| Remaining {
+            kind: "unknown",
+            name: format!("whatever {} {} would show", error.service, error.operation),
+            reason: error.to_string(),
+        }));
+        if let Some(kept) = cleaned.kept_gateway {
+            self.warnings.push(format!("the gateway `{kept}` was not made by agentcore-gw and stays"));
+        }
+        if !cleaned.not_offered.is_empty() {
+            let operations = cleaned.not_offered.join(", ");
+            self.warnings
+                .push(format!("this endpoint does not offer {operations}: nothing of that kind can exist there"));
+        }
+        self.gateways.push(name.to_string());
+    }
+}
+
+impl report::Report for Report {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let names = self.gateways.join(", ");
+        if self.gateways.is_empty() {
+            return writeln!(w, "There is no stack of agentcore-gw in {}.", self.region);
+        }
+        if self.dry_run && !self.deleted.is_empty() {
+            writeln!(w, "Would delete:")?;
+            for entry in &self.deleted {
+                writeln!(w, "  {} `{}`", entry.kind, entry.name)?;
+            }
+        }
+        if !self.remaining.is_empty() {
+            writeln!(w, "{names}: not everything is gone. What remains:")?;
+            for left in &self.remaining {
+                writeln!(w, "  {} `{}`: {}", left.kind, left.name, left.reason)?;
+            }
+            return writeln!(w, "Run `cleanup` again once the cause is mended.");
+        }
+        if self.interrupted {
+            return writeln!(w, "{names}: interrupted; run `cleanup` again to delete the rest.");
+        }
+        match (self.deleted.is_empty(), self.dry_run) {
+            (true, _) => writeln!(
+                w,
+                "Nothing of {names} was found in {}: no execution role, no gateway, no user pool, no function.",
+                self.region
+            ),
+            (false, false) => writeln!(w, "{names}: all {} resources are deleted.", self.deleted.len()),
+            (false, true) => Ok(()),
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        if self.interrupted {
+            exit::INTERRUPTED
+        } else if self.complete {
+            exit::DONE
+        } else {
+            exit::INCOMPLETE
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `credentials`: what a client of the gateway needs, read back from AWS.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{create::GatewayInfo, find_stack};
+use crate::{
+    aws::{
+        Aws,
+        cognito::{self, AppClient},
+    },
+    context::Context,
+    error::Error,
+    model::naming::StackNames,
+    ops::{self, stack::Stack, token::TokenRequest, world},
+    ui::report::{Report, fields},
+};
+
+/// Show a gateway's URL and client credentials, read back from AWS
+#[derive(Debug, Args)]
+pub struct Credentials {
+    /// Name, id or ARN of the gateway
+    pub name: String,
+}
+
+impl Credentials {
+    pub async fn run(self, ctx: &Context) -> Result<Shown, Error> {
+        let aws = ctx.aws().await?;
+        let stack = find_stack(&aws, &self.name).await?;
+        let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
+        let (pool_id, domain, client) = client_of(&stack)?;
+        Ok(Shown {
+            gateway: GatewayInfo::new(&gateway.document, &aws.region),
+            client_info: ClientInfo::new(&aws, &stack.names, pool_id, domain, client),
+        })
+    }
+}
+
+/// Pool id, domain and client of a stack.
+fn client_of(stack: &Stack) -> Result<(&str, &str, &AppClient), ops::Error> {
+    let parts = stack.pool.as_ref().and_then(|pool| Some((pool.id.as_str(), pool.domain.as_deref()?)));
+    let missing = || ops::Error::NoClient(stack.names.gateway.to_string());
+    let ((pool_id, domain), client) = parts.zip(stack.client.as_ref()).ok_or_else(missing)?;
+    Ok((pool_id, domain, client))
+}
+
+/// How a token for a stack's gateway is asked for.
+pub fn token_request(aws: &Aws, stack: &Stack) -> Result<TokenRequest, ops::Error> {
+    let (_, domain, client) = client_of(stack)?;
+    Ok(world::token_request(aws, domain, client, &stack.names.scope))
+}
+
+/// What `credentials` shows.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shown {
+    gateway: GatewayInfo,
+    client_info: ClientInfo,
+}
+
+/// A client of the gateway. Its very job is to hand the secret over.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientInfo {
+    client_id: String,
+    client_secret: String,
+    token_endpoint: String,
+    scope: String,
+    user_pool_id: String,
+    domain_prefix: String,
+    discovery_url: String,
+}
+
+impl ClientInfo {
+    pub fn new(aws: &Aws, names: &StackNames, pool_id: &str, domain: &str, client: &AppClient) -> Self {
+        let request = world::token_request(aws, domain, client, &names.scope);
+        Self {
+            client_id: client.id.clone(),
+            client_secret: client.secret.reveal().to_owned(),
+            token_endpoint: request.endpoint,
+            scope: request.scope,
+            user_pool_id: pool_id.to_owned(),
+            domain_prefix: domain.to_owned(),
+            discovery_url: cognito::discovery_url(aws, pool_id),
+        }
+    }
+
+    pub fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        fields(
+            w,
+            &[
+                ("Client ID", &self.client_id),
+                ("Client secret", &self.client_secret),
+                ("Token endpoint", &self.token_endpoint),
+                ("Scope", &self.scope),
+            ],
+        )
+    }
+
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AGENTCORE_GATEWAY_CLIENT_ID", self.client_id.clone()),
+            ("AGENTCORE_GATEWAY_CLIENT_SECRET", self.client_secret.clone()),
+            ("AGENTCORE_GATEWAY_TOKEN_ENDPOINT", self.token_endpoint.clone()),
+            ("AGENTCORE_GATEWAY_SCOPE", self.scope.clone()),
+        ]
+    }
+
+    /// `client_info` of the starter toolkit's `gateway_config.json`.
+    pub fn toolkit_shape(&self) -> Value {
+        json!({
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "user_pool_id": self.user_pool_id,
+            "token_endpoint": self.token_endpoint,
+            "scope": self.scope,
+            "domain_prefix": self.domain_prefix,
+        })
+    }
+}
+
+impl Report for Shown {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        fields(w, &[("Gateway URL", &self.gateway.gateway_url)])?;
+        self.client_info.human(w)
+    }
+
+    fn env(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![("AGENTCORE_GATEWAY_URL", self.gateway.gateway_url.clone())];
+        variables.extend(self.client_info.env());
+        variables
+    }
+}

@@ -1,0 +1,312 @@
+//! `local`: the local AWS, in the foreground or in the background.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::{
+    context::{Context, local_error},
+    error::{Error, Kind},
+    local::{
+        self, Config, DEFAULT_PORT, FaultRule, Faults,
+        daemon::{self, Registration},
+        store::{AccessKey, Store},
+    },
+    ui::report::{Report, fields},
+};
+
+/// Run and inspect the local AWS that `--local` uses
+#[derive(Debug, Args)]
+pub struct Local {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Serve(Serve),
+    /// Start it in the background
+    Start,
+    /// Stop it; its state is kept
+    Stop,
+    /// Show whether it runs, and where
+    Status,
+    /// Print shell lines that point boto3, the AWS CLI, Terraform and SDKs at it
+    ///
+    /// Use it as `eval "$(agentcore-gw local env)"`. Starts the local AWS if it does not run.
+    Env,
+    /// Forget all its resources
+    Reset,
+}
+
+/// Run the local AWS in the foreground
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Port on 127.0.0.1, 0 for any [default: AGENTCORE_GW_LOCAL_PORT, else 7755]
+    #[arg(long)]
+    pub port: Option<u16>,
+
+    /// Keep state in memory, and forget it at the end
+    #[arg(long)]
+    pub ephemeral: bool,
+
+    /// Folder of the state [default: AGENTCORE_GW_LOCAL_DIR, else in the XDG state directory]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+
+    /// Answer every AWS call this much later, for example 80ms
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    pub latency: Duration,
+
+    /// Let lists, roles and policies show changes this much later, for example 15s
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    pub consistency_lag: Duration,
+
+    /// Fail a call, for example iam:CreateRole=ThrottlingException*2 (can be repeated)
+    #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES]")]
+    pub faults: Vec<FaultRule>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
+    Duration::try_from(parsed).map_err(|_| "cannot be negative".to_owned())
+}
+
+impl Local {
+    pub fn has_env_form(&self) -> bool {
+        matches!(self.verb, Verb::Env)
+    }
+
+    pub async fn run(self, ctx: &Context) -> u8 {
+        match self.verb {
+            Verb::Serve(args) => ctx.ui.finish(args.run(ctx).await),
+            Verb::Start => ctx.ui.finish(start(ctx).await),
+            Verb::Stop => ctx.ui.finish(stop(ctx).await),
+            Verb::Status => ctx.ui.finish(status(ctx).await),
+            Verb::Env => ctx.ui.finish(env(ctx).await),
+            Verb::Reset => ctx.ui.finish(reset(ctx).await),
+        }
+    }
+}
+
+impl Serve {
+    async fn run(self, ctx: &Context) -> Result<Served, Error> {
+        let store = self.store(ctx)?;
+        if let Some(running) = daemon::find(&store).await.map_err(|error| local_error(&error))? {
+            return Err(Error::new(Kind::Failed, format!("the local AWS already runs at {}", running.endpoint()))
+                .with_hint("run `agentcore-gw local stop` first"));
+        }
+        let port = self.port.or(ctx.settings.local_port).unwrap_or(DEFAULT_PORT);
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
+            Error::new(Kind::Failed, format!("cannot listen on 127.0.0.1:{port}: {error}"))
+                .with_hint("choose another port with `--port`")
+        })?;
+        let address = listener.local_addr().map_err(|error| local_error(&error))?;
+        let dir = store.dir().to_owned();
+        let ephemeral_dir = self.ephemeral.then(|| RemovedAtEnd(dir.clone()));
+        let server = local::Local::new(Config {
+            access_key: store.access_key().map_err(|error| local_error(&error))?,
+            store: (!self.ephemeral).then(|| store.clone()),
+            faults: Faults::new(self.latency, self.consistency_lag, self.faults),
+            clock: Arc::new(now),
+            code_dir: dir.join("code"),
+            path: ctx.settings.path.clone(),
+        })
+        .map_err(|error| local_error(&error))?;
+        let registration = Registration::new(&store, address.port()).map_err(|error| local_error(&error))?;
+        let key = store.access_key().map_err(|error| local_error(&error))?;
+        let announcement = Announcement::new(&format!("http://{address}"), &key, &ctx.local_region()?.to_string());
+        announcement.print(ctx)?;
+        let (stopped, stop) = (server.clone(), ctx.stop.clone());
+        let shutdown = async move {
+            tokio::select! {
+                () = stopped.stop_requested() => {}
+                () = crate::interrupted() => stop.request(),
+            }
+        };
+        local::serve(listener, server, shutdown).await.map_err(|error| local_error(&error))?;
+        drop(registration);
+        drop(ephemeral_dir);
+        Ok(Served)
+    }
+
+    fn store(&self, ctx: &Context) -> Result<Store, Error> {
+        match (&self.state_dir, self.ephemeral) {
+            (Some(dir), _) => Store::open(dir).map_err(|error| local_error(&error)),
+            // State in memory still needs a place for the key and for functions' code.
+            (None, true) => {
+                let name = format!("agentcore-gw-{}-{}", std::process::id(), AccessKey::generate().access_key_id);
+                Store::open(&std::env::temp_dir().join(name)).map_err(|error| local_error(&error))
+            }
+            (None, false) => ctx.local_store(),
+        }
+    }
+}
+
+/// The folder of a server that keeps nothing.
+struct RemovedAtEnd(PathBuf);
+
+impl Drop for RemovedAtEnd {
+    fn drop(&mut self) {
+        // In the system's temporary folder, what cannot be removed is swept away in time.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is passed in")]
+fn now() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
+/// What a server in the foreground says when it is up: where it is, and how to point tools at it.
+struct Announcement {
+    endpoint: String,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Announcement {
+    fn new(endpoint: &str, key: &AccessKey, region: &str) -> Self {
+        Self { endpoint: endpoint.to_owned(), variables: variables(endpoint, key, region) }
+    }
+
+    fn print(&self, ctx: &Context) -> Result<(), Error> {
+        let line = match ctx.ui.format() {
+            crate::ui::Format::Json => {
+                let object: BTreeMap<_, _> = self.variables.iter().cloned().collect();
+                serde_json::json!({ "endpoint": self.endpoint, "env": object }).to_string()
+            }
+            _ => format!("The local AWS is at {}; `agentcore-gw local env` shows how to reach it.", self.endpoint),
+        };
+        let written = ctx.ui.write_out(format!("{line}\n").as_bytes());
+        written.map_err(|error| Error::new(Kind::Failed, format!("the address cannot be printed: {error}")))
+    }
+}
+
+/// A server that ended. Its address was printed when it began, and that was its result.
+#[derive(Debug, Serialize)]
+pub struct Served;
+
+impl Report for Served {
+    fn human(&self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_silent(&self) -> bool {
+        true
+    }
+}
+
+async fn start(ctx: &Context) -> Result<State, Error> {
+    let (_, running) = ctx.running_local().await?;
+    Ok(State::running(&running))
+}
+
+async fn stop(ctx: &Context) -> Result<State, Error> {
+    daemon::stop(&ctx.local_store()?).await.map_err(|error| local_error(&error))?;
+    Ok(State::stopped())
+}
+
+async fn status(ctx: &Context) -> Result<State, Error> {
+    let found = daemon::find(&ctx.local_store()?).await.map_err(|error| local_error(&error))?;
+    Ok(found.map_or_else(State::stopped, |running| State::running(&running)))
+}
+
+async fn reset(ctx: &Context) -> Result<State, Error> {
+    let store = ctx.local_store()?;
+    if !ctx.settings.yes && !ctx.ui.confirm("Forget everything in the local AWS?")? {
+        return Err(Error::new(Kind::Interrupted, "nothing was forgotten"));
+    }
+    daemon::reset(&store).await.map_err(|error| local_error(&error))?;
+    status(ctx).await
+}
+
+async fn env(ctx: &Context) -> Result<Variables, Error> {
+    let (store, running) = ctx.running_local().await?;
+    let key = store.access_key().map_err(|error| local_error(&error))?;
+    Ok(Variables(variables(&running.endpoint(), &key, ctx.local_region()?.as_str()).into_iter().collect()))
+}
+
+fn variables(endpoint: &str, key: &AccessKey, region: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("AWS_ACCESS_KEY_ID", key.access_key_id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", key.secret_access_key.clone()),
+        ("AWS_REGION", region.to_owned()),
+        ("AWS_DEFAULT_REGION", region.to_owned()),
+    ]
+}
+
+/// Whether the local AWS runs.
+#[derive(Debug, Serialize)]
+pub struct State {
+    running: bool,
+    endpoint: Option<String>,
+    pid: Option<u32>,
+    version: Option<String>,
+}
+
+impl State {
+    fn running(running: &daemon::Running) -> Self {
+        Self {
+            running: true,
+            endpoint: Some(running.endpoint()),
+            pid: Some(running.pid),
+            version: Some(running.version.clone()),
+        }
+    }
+
+    fn stopped() -> Self {
+        Self { running: false, endpoint: None, pid: None, version: None }
+    }
+}
+
+impl Report for State {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let Some(endpoint) = &self.endpoint else {
+            return writeln!(w, "The local AWS does not run.");
+        };
+        writeln!(w, "The local AWS runs.\n")?;
+        let pid = self.pid.map(|pid| pid.to_string()).unwrap_or_default();
+        fields(
+            w,
+            &[("Endpoint", endpoint), ("Process", &pid), ("Version", self.version.as_deref().unwrap_or_default())],
+        )
+    }
+}
+
+/// How other programs reach the local AWS. Its very job is to hand the key over.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Variables(BTreeMap<&'static str, String>);
+
+impl Report for Variables {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let mut lines = Vec::new();
+        lines.extend(crate::ui::env_lines(&self.env()));
+        w.write_all(&lines)
+    }
+
+    fn env(&self) -> Vec<(&'static str, String)> {
+        self.0.iter().map(|(name, value)| (*name, value.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_with_their_unit() {
+        assert_eq!(duration("80ms").unwrap(), Duration::from_millis(80));
+        assert_eq!(duration("15s").unwrap(), Duration::from_secs(15));
+        assert!(duration("15").is_err() && duration("-1s").is_err() && duration("").is_err());
+    }
+}

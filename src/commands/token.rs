@@ -1,0 +1,68 @@
+//! `token`: an access token, for whatever calls the gateway.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
+use super::{credentials::token_request, find_stack};
+use crate::{
+    context::Context,
+    error::Error,
+    model::secret::Secret,
+    ops::{self, token},
+    ui::report,
+};
+
+/// Print an access token for a gateway
+#[derive(Debug, Args)]
+pub struct Token {
+    /// Name, id or ARN of the gateway
+    pub name: String,
+
+    /// Print a JSON object of HTTP headers, for MCP clients that run a helper
+    #[arg(long)]
+    pub header: bool,
+}
+
+impl Token {
+    pub async fn run(self, ctx: &Context) -> Result<Issued, Error> {
+        let aws = ctx.aws().await?;
+        let stack = find_stack(&aws, &self.name).await?;
+        if stack.gateway.is_none() {
+            return Err(ops::Error::NotFound(self.name).into());
+        }
+        let token = token::fetch(&aws.http, &token_request(&aws, &stack)?).await?;
+        Ok(Issued { token, header: self.header })
+    }
+}
+
+/// A token that was issued. Its very job is to hand it over.
+#[derive(Debug)]
+pub struct Issued {
+    token: Secret,
+    header: bool,
+}
+
+impl Serialize for Issued {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if self.header {
+            map.serialize_entry("Authorization", &format!("Bearer {}", self.token.reveal()))?;
+        } else {
+            map.serialize_entry("access_token", self.token.reveal())?;
+            map.serialize_entry("token_type", "Bearer")?;
+        }
+        map.end()
+    }
+}
+
+impl report::Report for Issued {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        if self.header {
+            serde_json::to_writer(&mut *w, self)?;
+            return writeln!(w);
+        }
+        writeln!(w, "{}", self.token.reveal())
+    }
+}

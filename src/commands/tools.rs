@@ -1,0 +1,141 @@
+//! `tools`: an MCP client, through the real gateway.
+
+use std::io::{self, Write};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{credentials::token_request, find_stack};
+use crate::{
+    context::Context,
+    error::{Error, Kind, exit},
+    ops::{self, mcp::Client, token},
+    ui::{report::Report, style},
+};
+
+/// List and call a gateway's tools, as an MCP client
+#[derive(Debug, Args)]
+pub struct Tools {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    List(List),
+    Call(Call),
+}
+
+/// List the tools that clients see
+#[derive(Debug, Args)]
+pub struct List {
+    /// Name, id or ARN of the gateway
+    pub name: String,
+}
+
+/// Call a tool and print its answer
+///
+/// Exits with 1 if the tool says that it failed.
+#[derive(Debug, Args)]
+pub struct Call {
+    /// Name, id or ARN of the gateway
+    pub name: String,
+
+    /// The tool, as `tools list` shows it: TARGET___TOOL
+    pub tool: String,
+
+    /// The arguments, a JSON object
+    #[arg(value_name = "JSON", default_value = "{}", value_parser = arguments)]
+    pub arguments: Value,
+}
+
+fn arguments(text: &str) -> Result<Value, String> {
+    match serde_json::from_str(text) {
+        Ok(arguments @ Value::Object(_)) => Ok(arguments),
+        Ok(_) => Err("the arguments are a JSON object, such as '{\"location\":\"Seattle\"}'".to_owned()),
+        Err(error) => Err(format!("not JSON: {error}")),
+    }
+}
+
+impl Tools {
+    pub async fn run(self, ctx: &Context) -> u8 {
+        match self.verb {
+            Verb::List(args) => ctx.ui.finish(args.run(ctx).await),
+            Verb::Call(args) => ctx.ui.finish(args.run(ctx).await),
+        }
+    }
+}
+
+/// An MCP client of a gateway, with a token if it wants one.
+async fn connect(ctx: &Context, name: &str) -> Result<Client, Error> {
+    let aws = ctx.aws().await?;
+    let stack = find_stack(&aws, name).await?;
+    let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(name.to_owned()))?;
+    let token = match gateway.document.0["authorizerType"].as_str() {
+        Some("CUSTOM_JWT") => Some(token::fetch(&aws.http, &token_request(&aws, &stack)?).await?),
+        Some("NONE") => None,
+        other => {
+            let kind = other.unwrap_or("unknown");
+            return Err(Error::new(
+                Kind::Failed,
+                format!("this client cannot sign in to a gateway with authorizer {kind}"),
+            ));
+        }
+    };
+    Ok(Client::connect(aws.http, gateway.document.gateway_url().to_owned(), token, ctx.settings.timeout).await?)
+}
+
+impl List {
+    async fn run(self, ctx: &Context) -> Result<Listed, Error> {
+        Ok(Listed { items: connect(ctx, &self.name).await?.list_tools().await? })
+    }
+}
+
+impl Call {
+    async fn run(self, ctx: &Context) -> Result<Called, Error> {
+        Ok(Called(connect(ctx, &self.name).await?.call_tool(&self.tool, &self.arguments).await?))
+    }
+}
+
+/// Tools as MCP shows them.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    items: Vec<Value>,
+}
+
+impl Report for Listed {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        if self.items.is_empty() {
+            return writeln!(w, "The gateway has no tools.");
+        }
+        let text = |tool: &Value, member: &str| tool[member].as_str().unwrap_or_default().to_owned();
+        let width = self.items.iter().map(|tool| text(tool, "name").chars().count()).max().unwrap_or(0);
+        for tool in &self.items {
+            let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
+            writeln!(w, "{heading}{:<width$}{reset}  {}", text(tool, "name"), text(tool, "description"))?;
+        }
+        Ok(())
+    }
+}
+
+/// A tool's answer, as MCP has it.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Called(Value);
+
+impl Report for Called {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        for content in self.0["content"].as_array().into_iter().flatten() {
+            match content["text"].as_str() {
+                Some(text) => writeln!(w, "{text}")?,
+                None => writeln!(w, "{content}")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn exit_code(&self) -> u8 {
+        if self.0["isError"] == true { exit::FAILED } else { exit::DONE }
+    }
+}

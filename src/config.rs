@@ -1,0 +1,162 @@
+//! Flags over environment over defaults. The only place that reads environment variables.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
+
+use etcetera::BaseStrategy as _;
+
+use crate::model::name::Region;
+
+/// An environment variable that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable {variable} is `{value}`: {problem}")]
+pub struct Error {
+    variable: &'static str,
+    value: String,
+    problem: String,
+}
+
+/// What flags say; they come before everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    pub region: Option<Region>,
+    pub profile: Option<String>,
+    pub endpoint_url: Option<String>,
+    pub local: bool,
+    pub yes: bool,
+    pub timeout: Duration,
+}
+
+/// Environment variables, as they were when the program started.
+#[derive(Debug, Clone, Default)]
+pub struct Env(BTreeMap<OsString, OsString>);
+
+impl Env {
+    /// The process's own.
+    pub fn of_process() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    /// Exactly these, for tests.
+    pub fn only<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self(variables.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether nobody wants colour: `NO_COLOR` (no-color.org), or a terminal that has none.
+    pub fn is_plain(&self) -> bool {
+        self.get("NO_COLOR").is_some() || self.get("TERM").is_some_and(|term| term == "dumb")
+    }
+}
+
+/// What a command works with, whoever set it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// From a flag or a variable; a profile may still name one.
+    pub region: Option<Region>,
+    pub profile: Option<String>,
+    pub endpoint_url: Option<String>,
+    pub local: bool,
+    pub yes: bool,
+    /// For the whole command.
+    pub timeout: Duration,
+    /// Where the local AWS keeps its state.
+    pub local_dir: Option<PathBuf>,
+    pub local_port: Option<u16>,
+    /// The `PATH` of the program.
+    pub path: OsString,
+}
+
+impl Settings {
+    /// Puts flags over the environment.
+    pub fn resolve(flags: Flags, env: &Env) -> Result<Self, Error> {
+        let region = match flags.region {
+            Some(region) => Some(region),
+            None => match parsed(env, "AWS_REGION")? {
+                Some(region) => Some(region),
+                None => parsed(env, "AWS_DEFAULT_REGION")?,
+            },
+        };
+        Ok(Self {
+            region,
+            profile: flags.profile,
+            endpoint_url: flags.endpoint_url,
+            local: flags.local,
+            yes: flags.yes,
+            timeout: flags.timeout,
+            local_dir: local_dir(env),
+            local_port: parsed(env, "AGENTCORE_GW_LOCAL_PORT")?,
+            path: env.get("PATH").unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// A variable's value, if it is set.
+fn parsed<T: FromStr>(env: &Env, variable: &'static str) -> Result<Option<T>, Error>
+where
+    T::Err: std::fmt::Display,
+{
+    let Some(value) = env.get(variable).map(|value| value.to_string_lossy().into_owned()) else { return Ok(None) };
+    match value.parse() {
+        Ok(parsed) => Ok(Some(parsed)),
+        Err(error) => Err(Error { variable, problem: format!("{error}"), value }),
+    }
+}
+
+/// `$AGENTCORE_GW_LOCAL_DIR`, else a folder in the XDG state directory.
+fn local_dir(env: &Env) -> Option<PathBuf> {
+    if let Some(dir) = env.get("AGENTCORE_GW_LOCAL_DIR") {
+        return Some(dir.into());
+    }
+    if let Some(state) = env.get("XDG_STATE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute()) {
+        return Some(state.join("agentcore-gw/local"));
+    }
+    if let Some(home) = env.get("HOME") {
+        return Some(PathBuf::from(home).join(".local/state/agentcore-gw/local"));
+    }
+    let base = etcetera::base_strategy::choose_base_strategy().ok()?;
+    Some(base.state_dir().unwrap_or_else(|| base.data_dir()).join("agentcore-gw/local"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(flag: Option<&str>, env: &[(&str, &str)]) -> Result<Option<String>, Error> {
+        let flags = Flags { region: flag.map(|text| text.parse().unwrap()), ..Flags::default() };
+        let settings = Settings::resolve(flags, &Env::only(env.iter().copied()))?;
+        Ok(settings.region.map(|region| region.to_string()))
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment() {
+        let env = [("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "eu-west-2")];
+        assert_eq!(region(Some("us-east-1"), &env).unwrap().as_deref(), Some("us-east-1"));
+        assert_eq!(region(None, &env).unwrap().as_deref(), Some("eu-west-1"));
+        assert_eq!(region(None, &[("AWS_REGION", ""), env[1]]).unwrap().as_deref(), Some("eu-west-2"));
+        assert_eq!(region(None, &[]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_bad_variable_is_named() {
+        let error = region(None, &[("AWS_REGION", "nowhere")]).unwrap_err().to_string();
+        assert!(error.contains("AWS_REGION") && error.contains("nowhere"), "{error}");
+    }
+
+    #[test]
+    fn state_goes_where_the_environment_says() {
+        let dir = |env: &[(&str, &str)]| local_dir(&Env::only(env.iter().copied())).unwrap();
+        assert_eq!(dir(&[("AGENTCORE_GW_LOCAL_DIR", "/x"), ("HOME", "/h")]), PathBuf::from("/x"));
+        assert_eq!(dir(&[("XDG_STATE_HOME", "/s"), ("HOME", "/h")]), PathBuf::from("/s/agentcore-gw/local"));
+        assert_eq!(dir(&[("HOME", "/h")]), PathBuf::from("/h/.local/state/agentcore-gw/local"));
+    }
+}

@@ -1,0 +1,191 @@
+//! The one error that users see: what failed, why, what exists now, and what to do next.
+
+use std::fmt::Write as _;
+
+use crate::{
+    aws::{self, Class},
+    ops::{self, Failure, Resource},
+};
+
+/// Exit codes; README has the table.
+pub mod exit {
+    pub const DONE: u8 = 0;
+    pub const FAILED: u8 = 1;
+    pub const USAGE: u8 = 2;
+    pub const INCOMPLETE: u8 = 3;
+    pub const DENIED: u8 = 4;
+    pub const NOT_FOUND: u8 = 5;
+    pub const TIMED_OUT: u8 = 6;
+    pub const BUG: u8 = 70;
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// What kind of error it is, as scripts see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line does not parse, or contradicts itself.
+    Usage,
+    /// A value or a file that was given is not valid.
+    InvalidInput,
+    NoRegion,
+    NoCredentials,
+    AccessDenied,
+    Unreachable,
+    NotFound,
+    /// A name is taken by somebody else's resource.
+    Conflict,
+    TimedOut,
+    Incomplete,
+    Interrupted,
+    Failed,
+    Bug,
+}
+
+impl Kind {
+    /// The stable string in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::InvalidInput => "invalid_input",
+            Self::NoRegion => "no_region",
+            Self::NoCredentials => "no_credentials",
+            Self::AccessDenied => "access_denied",
+            Self::Unreachable => "unreachable",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::TimedOut => "timed_out",
+            Self::Incomplete => "incomplete",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+            Self::Bug => "internal",
+        }
+    }
+
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Usage | Self::InvalidInput | Self::NoRegion => exit::USAGE,
+            Self::NoCredentials | Self::AccessDenied => exit::DENIED,
+            Self::Unreachable | Self::Conflict | Self::Failed => exit::FAILED,
+            Self::NotFound => exit::NOT_FOUND,
+            Self::TimedOut => exit::TIMED_OUT,
+            Self::Incomplete => exit::INCOMPLETE,
+            Self::Interrupted => exit::INTERRUPTED,
+            Self::Bug => exit::BUG,
+        }
+    }
+}
+
+/// An error on its way to the user.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    pub kind: Kind,
+    /// A lower-case fragment that fits after `error: `.
+    pub message: String,
+    /// More, a line each.
+    pub causes: Vec<String>,
+    /// The next command to run, or the flag to use.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), causes: Vec::new(), hint: None }
+    }
+
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// An error of a change, with what it leaves behind and how to go on or back. `next` is the
+    /// command that goes on, `undo` the one that goes back.
+    pub fn of_change(failure: Failure, next: &str, undo: &str) -> Self {
+        let Failure { error, left } = failure;
+        let mut error = Self::from(error);
+        if !left.is_empty() {
+            error.causes.push(format!("exists now: {}", listed(&left)));
+        }
+        if error.hint.is_none() {
+            let mut hint = format!("run `{next}` again to go on");
+            if !left.is_empty() {
+                let _ = write!(hint, ", or `{undo}` to remove what exists");
+            }
+            error.hint = Some(hint);
+        }
+        error
+    }
+}
+
+fn listed(resources: &[Resource]) -> String {
+    resources.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl From<aws::Error> for Error {
+    fn from(error: aws::Error) -> Self {
+        let (kind, hint) = match error.class {
+            Class::Credentials => (
+                Kind::NoCredentials,
+                Some(
+                    "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or add `--local` to work without an account",
+                ),
+            ),
+            Class::Denied => {
+                (Kind::AccessDenied, Some("ask for the permission, or choose another identity with `--profile`"))
+            }
+            Class::Unreachable => (Kind::Unreachable, Some("check the network, `--region` and `--endpoint-url`")),
+            Class::TimedOut => (Kind::TimedOut, None),
+            Class::NotFound => (Kind::NotFound, None),
+            Class::Exists => (Kind::Conflict, None),
+            Class::NotOffered => {
+                (Kind::Failed, Some("this endpoint does not offer the operation; check `--endpoint-url`"))
+            }
+            Class::Throttled | Class::Other => (Kind::Failed, None),
+        };
+        let mut shown = Self::new(kind, error.to_string());
+        if let Some(code) = &error.code {
+            shown.causes.push(format!("error type: {code}"));
+        }
+        if let Some(id) = &error.request_id {
+            shown.causes.push(format!("request id: {id}"));
+        }
+        shown.hint = hint.map(str::to_owned);
+        shown
+    }
+}
+
+impl From<ops::Error> for Error {
+    fn from(error: ops::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            ops::Error::Aws(error) => error.into(),
+            ops::Error::ForeignGateway(_) => Self::new(Kind::Conflict, message)
+                .with_hint("choose another name, or add `--adopt` to use it (it will never be deleted)"),
+            ops::Error::Foreign(_) => Self::new(Kind::Conflict, message).with_hint("choose another gateway name"),
+            ops::Error::NotFound(_) => {
+                Self::new(Kind::NotFound, message).with_hint("check the name, `--region`, `--profile` and `--local`")
+            }
+            ops::Error::NoClient(name) => Self::new(Kind::NotFound, message)
+                .with_hint(format!("run `agentcore-gw create {name} --authorizer cognito` to make one")),
+            ops::Error::NoAnswer(_) => Self::new(Kind::Unreachable, message),
+            ops::Error::Interrupted => Self::new(Kind::Interrupted, message),
+            ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
+            ops::Error::Failed { .. } | ops::Error::Token { .. } | ops::Error::Mcp { .. } | ops::Error::Raced => {
+                Self::new(Kind::Failed, message)
+            }
+        }
+    }
+}
+
+impl From<crate::config::Error> for Error {
+    fn from(error: crate::config::Error) -> Self {
+        Self::new(Kind::InvalidInput, error.to_string())
+    }
+}

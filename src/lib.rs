@@ -1,0 +1,178 @@
+//! `agentcore-gw`: from nothing to a working, OAuth-protected MCP gateway on Amazon Bedrock
+//! AgentCore, and back.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`cli`] | the root of the command line |
+//! | [`commands`] | one file per verb: arguments, run, report |
+//! | [`context`] | what a command may need, built once |
+//! | [`config`] | flags over environment over defaults |
+//! | [`error`], [`ui`] | what users read |
+//! | [`ops`] | discover a stack, plan, carry out; clean up |
+//! | [`aws`] | one file per AWS service |
+//! | [`local`] | the local AWS, a server that happens to live in this binary |
+//! | [`model`] | AgentCore's rules as plain data |
+
+pub mod aws;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod context;
+pub mod error;
+pub mod local;
+pub mod model;
+pub mod ops;
+pub mod ui;
+
+use std::{ffi::OsString, panic::AssertUnwindSafe, process::ExitCode};
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use clap::{Parser as _, error::ErrorKind};
+use futures_util::FutureExt as _;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{
+    cli::App,
+    config::{Env, Settings},
+    context::Context,
+    error::{Error, Kind, exit},
+    ops::apply::Stop,
+    ui::{Color, Format, Streams, Ui},
+};
+
+/// What a run is surrounded by: the process's own, or a test's.
+#[derive(Debug)]
+pub struct Platform {
+    pub env: Env,
+    pub streams: Streams,
+    /// Carries AWS and MCP requests; none: the SDK's own client.
+    pub http_client: Option<SharedHttpClient>,
+    pub stop: Stop,
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let env = Env::of_process();
+    let streams = Streams::of_process(env.is_plain());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let ui = Ui::new(Format::Text, false, Color::Auto, streams);
+            return ui
+                .finish::<commands::local::Served>(Err(Error::new(Kind::Failed, format!("cannot start: {error}"))))
+                .into();
+        }
+    };
+    let stop = Stop::default();
+    let platform = Platform { env, streams, http_client: None, stop: stop.clone() };
+    let code = runtime.block_on(async {
+        tokio::select! {
+            code = run(std::env::args_os().collect(), platform) => code,
+            () = interrupted_twice(&stop) => exit::INTERRUPTED,
+        }
+    });
+    // What still runs (a blocking read of a confirmation, say) is not waited for.
+    runtime.shutdown_background();
+    code.into()
+}
+
+/// One run of the program; returns the exit code.
+pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
+    let Platform { env, streams, http_client, stop } = platform;
+    let app = match App::try_parse_from(&args) {
+        Ok(app) => app,
+        Err(error) => return usage(&error, format_of(&args), streams),
+    };
+    let globals = &app.globals;
+    let ui = Ui::new(globals.output, globals.quiet, globals.color, streams.clone());
+    log(globals.verbose);
+    let settings = match Settings::resolve(globals.flags(), &env) {
+        Ok(settings) => settings,
+        Err(error) => return ui.finish::<commands::local::Served>(Err(error.into())),
+    };
+    let (format, quiet, color) = (globals.output, globals.quiet, globals.color);
+    let ctx = Context { ui, settings, stop, http_client };
+    // A panic is our bug, and says so.
+    match AssertUnwindSafe(app.command.run(&ctx)).catch_unwind().await {
+        Ok(code) => code,
+        Err(_) => {
+            let error = Error::new(Kind::Bug, "agentcore-gw made a mistake of its own")
+                .with_hint("run it again with `-vv` and report what it prints");
+            Ui::new(format, quiet, color, streams).finish::<commands::local::Served>(Err(error))
+        }
+    }
+}
+
+/// What clap found wrong, or was asked to show.
+fn usage(error: &clap::Error, format: Format, streams: Streams) -> u8 {
+    let rendered = error.render();
+    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let ui = Ui::new(if asked_for { Format::Text } else { format }, false, Color::Auto, streams);
+    if asked_for {
+        // A closed stdout has nobody to tell.
+        drop(ui.write_out(rendered.ansi().to_string().as_bytes()));
+        return exit::DONE;
+    }
+    if format == Format::Json {
+        let text = rendered.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let more = text.lines().skip(1).map(str::trim).filter(|line| !line.is_empty());
+        let mut error = Error::new(Kind::Usage, message).with_hint("run `agentcore-gw --help`");
+        error.causes = more.map(str::to_owned).collect();
+        return ui.finish::<commands::local::Served>(Err(error));
+    }
+    ui.write_err(rendered.ansi().to_string().trim_end());
+    exit::USAGE
+}
+
+/// The output format that the arguments ask for, where they do not parse as a whole.
+fn format_of(args: &[OsString]) -> Format {
+    let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+    let separate = args.windows(2).any(|pair| matches!(pair[0].as_ref(), "-o" | "--output") && pair[1] == "json");
+    let joined = args.iter().any(|arg| matches!(arg.as_ref(), "-ojson" | "-o=json" | "--output=json"));
+    if separate || joined { Format::Json } else { Format::Text }
+}
+
+/// Logs of this crate only: those of the SDK may hold what nobody should read.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let filter = tracing_subscriber::EnvFilter::default().add_directive(LevelFilter::OFF.into());
+    let filter = match format!("agentcore_gw={level}").parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
+    // A second run in one process, in tests, keeps the first one's subscriber.
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init());
+}
+
+/// Returns at the first Ctrl-C, or at a request to terminate.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// The first Ctrl-C lets running steps finish and starts no new one; the second stops at once.
+async fn interrupted_twice(stop: &Stop) {
+    interrupted().await;
+    stop.request();
+    interrupted().await;
+}

@@ -1,0 +1,425 @@
+//! A local AWS: a loopback server that speaks the AWS wire protocols for every call that the
+//! command line makes, and serves the gateways for real.
+//!
+//! It happens to live in this binary and knows nothing of the rest of it but `model`.
+
+pub mod daemon;
+mod data_plane;
+mod faults;
+mod package;
+mod random;
+mod runtime;
+mod services;
+pub mod store;
+mod wire;
+
+use std::{
+    ffi::OsString,
+    fmt, io,
+    net::IpAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, Request, State as Shared},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    middleware::{self, Next},
+    response::IntoResponse as _,
+    routing::{get, post},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+pub use self::faults::{Faults, Rule as FaultRule};
+use self::{
+    data_plane::{mcp, oauth},
+    runtime::{Invocation, Outcome, Places, Runtime},
+    services::{Call, Service, State, not_implemented},
+    store::{AccessKey, Store},
+    wire::{Decoded, Protocol, Received, WireError},
+};
+
+/// The account that everything belongs to.
+pub const ACCOUNT: &str = "000000000000";
+/// The port, unless told otherwise.
+pub const DEFAULT_PORT: u16 = 7755;
+/// The region of `--local`, unless told otherwise.
+pub const DEFAULT_REGION: &str = "us-west-2";
+/// Bytes of a control-plane request: a 50 MB package in base64, and what is around it.
+const REQUEST_LIMIT: usize = 70 * 1024 * 1024;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// How a server is set up.
+pub struct Config {
+    /// Where state is kept; `None` keeps it in memory.
+    pub store: Option<Store>,
+    pub access_key: AccessKey,
+    pub faults: Faults,
+    pub clock: Clock,
+    /// Where functions' packages are unpacked.
+    pub code_dir: PathBuf,
+    /// The `PATH` that functions' interpreters are looked up on.
+    pub path: OsString,
+}
+
+/// A server's shared state; clones are the same server.
+#[derive(Clone)]
+pub struct Local(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    store: Option<Store>,
+    access_key: AccessKey,
+    faults: Faults,
+    clock: Clock,
+    runtime: Runtime,
+    stop: Notify,
+}
+
+impl fmt::Debug for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local").finish_non_exhaustive()
+    }
+}
+
+impl Local {
+    /// A server with the state that its store holds.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    pub fn new(config: Config) -> io::Result<Self> {
+        let state = config.store.as_ref().map_or_else(|| Ok(State::default()), Store::load_state)?;
+        let places = Places { code_dir: config.code_dir, path: config.path };
+        Ok(Self(Arc::new(Inner {
+            state: Mutex::new(state),
+            store: config.store,
+            access_key: config.access_key,
+            faults: config.faults,
+            clock: config.clock,
+            runtime: Runtime::new(places),
+            stop: Notify::new(),
+        })))
+    }
+
+    /// Returns when somebody with the access key has asked the server to stop.
+    pub async fn stop_requested(&self) {
+        self.0.stop.notified().await;
+    }
+
+    /// Everything that is there, as JSON: for tests that want to see an empty account.
+    pub fn snapshot(&self) -> Value {
+        self.read(|state| serde_json::to_value(state).unwrap_or_default())
+    }
+
+    /// Unix time in milliseconds.
+    fn now(&self) -> i64 {
+        let since = (self.0.clock)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// What the caller's own addresses begin with: nothing stores a port.
+    fn base_url(&self, headers: &HeaderMap) -> String {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
+        format!("http://{host}")
+    }
+
+    fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Runs one operation, and has its effect on disk before anybody hears of it.
+    fn operate(&self, service: Service, call: &Call, input: Value) -> Result<Value, WireError> {
+        let mut state = self.lock();
+        let answer = service.handle(&mut state, call, input);
+        if let Some(store) = &self.0.store
+            && let Err(error) = store.save_state(&state)
+        {
+            let message = format!("the local AWS cannot write its state: {error}");
+            return Err(WireError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message));
+        }
+        answer
+    }
+}
+
+/// All routes: data plane, the server's own, and the control plane for everything else.
+pub fn router(local: Local) -> Router {
+    let data_plane = Router::new()
+        .route("/oauth2/token", post(oauth::token))
+        .route("/{pool_id}/.well-known/openid-configuration", get(oauth::discovery))
+        .route("/{pool_id}/.well-known/jwks.json", get(oauth::jwks))
+        .route("/gateways/{gateway_id}/mcp", post(mcp::post).get(mcp::not_allowed).delete(mcp::not_allowed))
+        .route("/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp", get(mcp::protected_resource))
+        .layer(DefaultBodyLimit::max(mcp::PAYLOAD_LIMIT));
+    let own = Router::new()
+        .route(daemon::STATUS_PATH, get(own_status))
+        .route(daemon::STOP_PATH, post(own_stop))
+        .route(daemon::RESET_PATH, post(own_reset));
+    data_plane.merge(own).fallback(control_plane).layer(middleware::from_fn(only_from_here)).with_state(local)
+}
+
+/// Serves until `shutdown` completes; functions' processes end with it.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    local: Local,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let served = axum::serve(listener, router(local.clone())).with_graceful_shutdown(shutdown).await;
+    local.runtime().stop();
+    served
+}
+
+/// Loopback is no boundary: a web page can reach it by DNS rebinding (a foreign Host) or
+/// directly (a foreign Origin). Neither is let in.
+async fn only_from_here(request: Request, next: Next) -> Response<Body> {
+    let authority = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let host = request.headers().get(header::HOST).and_then(authority);
+    let origin = request.headers().get(header::ORIGIN).and_then(authority);
+    let refuse = |message: &'static str| (StatusCode::FORBIDDEN, message).into_response();
+    if !host.is_some_and(|host| is_loopback(without_port(&host))) {
+        return refuse("the Host header does not name this machine's loopback address");
+    }
+    let foreign = |origin: &String| {
+        let authority = origin.split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
+        !is_loopback(without_port(authority))
+    };
+    if origin.as_ref().is_some_and(foreign) {
+        return refuse("requests from other origins are refused");
+    }
+    next.run(request).await
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+/// Whether a host, without port, is this machine's loopback interface.
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The region, service and key that a request was signed for. No signature is checked: the key
+/// is random, and only its owner knows it.
+struct Scope {
+    access_key_id: String,
+    region: String,
+    service: String,
+}
+
+impl Scope {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let credential = authorization.strip_prefix("AWS4-HMAC-SHA256")?.split("Credential=").nth(1)?;
+        let mut parts = credential.split(',').next()?.trim().split('/');
+        let (access_key_id, _date) = (parts.next()?, parts.next()?);
+        let (region, service) = (parts.next()?, parts.next()?);
+        Some(Self { access_key_id: access_key_id.to_owned(), region: region.to_owned(), service: service.to_owned() })
+    }
+}
+
+/// Every call of the AWS APIs.
+async fn control_plane(Shared(local): Shared<Local>, request: Request) -> Response<Body> {
+    let request_id = random::uuid();
+    let (parts, body) = request.into_parts();
+    let plain = |status, message: String| (status, message).into_response();
+    let Some(scope) = Scope::of(&parts.headers) else {
+        let message = "nothing is served here; AWS calls carry a SigV4 Authorization header";
+        return plain(StatusCode::NOT_FOUND, message.to_owned());
+    };
+    let Some(service) = Service::from_scope(&scope.service) else {
+        let error = not_implemented(format!("the local AWS does not offer the service {}", scope.service));
+        return Protocol::Json11.encode_error(&error, &request_id);
+    };
+    let protocol = service.protocol();
+    if scope.access_key_id != local.0.access_key.access_key_id {
+        let code = if service == Service::Iam || service == Service::Sts {
+            "InvalidClientTokenId"
+        } else {
+            "UnrecognizedClientException"
+        };
+        let message = "The security token included in the request is invalid.";
+        return protocol.encode_error(&WireError::new(StatusCode::FORBIDDEN, code, message), &request_id);
+    }
+    let body = match axum::body::to_bytes(body, REQUEST_LIMIT).await {
+        Ok(body) => body,
+        Err(error) => return plain(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+    };
+    let received = Received {
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        method: parts.method,
+        headers: parts.headers,
+        body,
+    };
+    let decoded = match protocol.decode(&received) {
+        Ok(decoded) => decoded,
+        Err(problem) if matches!(protocol, Protocol::RestJson(_)) && problem.contains(" /") => {
+            let error = not_implemented(format!("the local AWS does not offer {}: {problem}", scope.service));
+            return protocol.encode_error(&error, &request_id);
+        }
+        Err(problem) => {
+            let error = WireError::new(StatusCode::BAD_REQUEST, "SerializationException", problem);
+            return protocol.encode_error(&error, &request_id);
+        }
+    };
+    tracing::debug!(service = scope.service, operation = decoded.operation, "call");
+    let answer = local.call(service, &scope, &received, &decoded, &request_id).await;
+    answer.unwrap_or_else(|error| {
+        tracing::debug!(service = scope.service, operation = decoded.operation, code = error.code, "{}", error.message);
+        protocol.encode_error(&error, &request_id)
+    })
+}
+
+impl Local {
+    async fn call(
+        &self,
+        service: Service,
+        scope: &Scope,
+        received: &Received,
+        decoded: &Decoded,
+        request_id: &str,
+    ) -> Result<Response<Body>, WireError> {
+        if !self.0.faults.latency.is_zero() {
+            pause(self.0.faults.latency).await;
+        }
+        if let Some(error) = self.0.faults.strike(&scope.service, &decoded.operation) {
+            return Err(error);
+        }
+        let call = Call {
+            operation: decoded.operation.clone(),
+            region: scope.region.clone(),
+            account: ACCOUNT.to_owned(),
+            base_url: self.base_url(&received.headers),
+            now: self.now(),
+            lag: self.0.faults.consistency_lag,
+        };
+        if service == Service::Lambda && decoded.operation == "Invoke" {
+            return self.invoke(&call, received, decoded, request_id).await;
+        }
+        let output = self.operate(service, &call, decoded.input.clone())?;
+        Ok(service.protocol().encode(decoded, &output, request_id))
+    }
+
+    /// Lambda's `Invoke`, which takes as long as the function does and answers its bytes.
+    async fn invoke(
+        &self,
+        call: &Call,
+        received: &Received,
+        decoded: &Decoded,
+        request_id: &str,
+    ) -> Result<Response<Body>, WireError> {
+        let function = self.read(|state| state.lambda.to_invoke(call, &decoded.input))?;
+        let context = received.headers.get("x-amz-client-context").and_then(|value| BASE64.decode(value).ok());
+        let event = if received.body.is_empty() { Bytes::from_static(b"{}") } else { received.body.clone() };
+        let invocation = Invocation { event, client_context: context.and_then(|bytes| String::from_utf8(bytes).ok()) };
+        let (body, failed) = match self.runtime().invoke(function, invocation).await {
+            Outcome::Returned(body) => (body, false),
+            Outcome::Failed(error) => (serde_json::to_vec(&error).unwrap_or_default().into(), true),
+        };
+        let mut response = Response::new(Body::from(body));
+        let headers = response.headers_mut();
+        headers.insert("x-amz-executed-version", HeaderValue::from_static("$LATEST"));
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert("x-amzn-requestid", id);
+        }
+        if failed {
+            headers.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
+        }
+        Ok(response)
+    }
+
+    /// The server's own routes are for whoever knows the secret key.
+    fn knows_key(&self, headers: &HeaderMap) -> bool {
+        let expected = format!("Bearer {}", self.0.access_key.secret_access_key);
+        headers.get(header::AUTHORIZATION).is_some_and(|given| {
+            aws_lc_rs::constant_time::verify_slices_are_equal(given.as_bytes(), expected.as_bytes()).is_ok()
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a latency that was asked for is a pause, not a wait for something")]
+async fn pause(latency: std::time::Duration) {
+    tokio::time::sleep(latency).await;
+}
+
+async fn own_status(Shared(local): Shared<Local>, headers: HeaderMap) -> StatusCode {
+    if local.knows_key(&headers) { StatusCode::NO_CONTENT } else { StatusCode::FORBIDDEN }
+}
+
+async fn own_stop(Shared(local): Shared<Local>, headers: HeaderMap) -> StatusCode {
+    if !local.knows_key(&headers) {
+        return StatusCode::FORBIDDEN;
+    }
+    local.0.stop.notify_one();
+    StatusCode::NO_CONTENT
+}
+
+async fn own_reset(Shared(local): Shared<Local>, headers: HeaderMap) -> StatusCode {
+    if !local.knows_key(&headers) {
+        return StatusCode::FORBIDDEN;
+    }
+    let mut state = local.lock();
+    *state = State::default();
+    match local.0.store.as_ref().map_or(Ok(()), Store::reset) {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_are_loopback() {
+        for host in ["127.0.0.1:7755", "localhost:1", "[::1]:7755", "127.8.8.8", "LOCALHOST"] {
+            assert!(is_loopback(without_port(host)), "{host}");
+        }
+        for host in ["example.com", "127.0.0.1.evil.com:7755", "10.0.0.1", "localhost.evil.com", ""] {
+            assert!(!is_loopback(without_port(host)), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_scope_is_read_from_the_authorization_header() {
+        let mut headers = HeaderMap::new();
+        let value =
+            "AWS4-HMAC-SHA256 Credential=AKIAX/20261122/us-west-2/iam/aws4_request, SignedHeaders=host, Signature=0";
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
+        let scope = Scope::of(&headers).unwrap();
+        assert_eq!(
+            (scope.access_key_id.as_str(), scope.region.as_str(), scope.service.as_str()),
+            ("AKIAX", "us-west-2", "iam")
+        );
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
+        assert!(Scope::of(&headers).is_none());
+    }
+}

@@ -1,0 +1,225 @@
+//! The server in the background: started once, found again by its state folder, stopped on request.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use axum::{
+    body::Bytes,
+    http::{Method, Request, StatusCode, header},
+};
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+
+use super::{
+    DEFAULT_PORT,
+    store::{AccessKey, Store, private_file},
+};
+
+pub(super) const STATUS_PATH: &str = "/_agentcore-gw/status";
+pub(super) const STOP_PATH: &str = "/_agentcore-gw/stop";
+pub(super) const RESET_PATH: &str = "/_agentcore-gw/reset";
+
+const SERVER: &str = "server.json";
+const LOCK: &str = "start.lock";
+const LOG: &str = "server.log";
+/// How long a server may take to come up, or to go away.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The running server, as it wrote itself down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Running {
+    pub pid: u32,
+    pub port: u16,
+    pub version: String,
+}
+
+impl Running {
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// Whether a server had to be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    Now,
+    Before,
+}
+
+/// How a server is started in the background.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    pub store: Store,
+    /// This very binary.
+    pub executable: PathBuf,
+    /// `None` for the default port, or any free one if that is taken.
+    pub port: Option<u16>,
+    /// The only variable that the server inherits.
+    pub path: OsString,
+}
+
+/// The server of this state folder, if it runs and answers to this folder's key.
+///
+/// # Errors
+/// If the folder's files cannot be read.
+pub async fn find(store: &Store) -> io::Result<Option<Running>> {
+    let Some(running) = store.read::<Running>(SERVER)? else { return Ok(None) };
+    let status = ask(&running, &store.access_key()?, Method::GET, STATUS_PATH).await;
+    Ok(matches!(status, Ok(StatusCode::NO_CONTENT)).then_some(running))
+}
+
+/// The server of this state folder; one is started if none runs, or one of another version.
+///
+/// # Errors
+/// If it does not come up; the message names its log.
+pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
+    let version = env!("CARGO_PKG_VERSION");
+    if let Some(running) = find(&launch.store).await?.filter(|running| running.version == version) {
+        return Ok((running, Started::Before));
+    }
+    let _lock = lock(&launch.store).await?;
+    // Somebody else may have started it while we waited for the lock.
+    if let Some(running) = find(&launch.store).await? {
+        if running.version == version {
+            return Ok((running, Started::Before));
+        }
+        stop(&launch.store).await?;
+    }
+    spawn(launch)?;
+    let up = tokio::time::timeout(PATIENCE, async {
+        loop {
+            if let Some(running) = find(&launch.store).await? {
+                return Ok::<_, io::Error>(running);
+            }
+            pause().await;
+        }
+    });
+    match up.await {
+        Ok(running) => Ok((running?, Started::Now)),
+        Err(_) => {
+            let log = launch.store.dir().join(LOG);
+            Err(io::Error::other(format!("the local AWS did not come up; see {}", log.display())))
+        }
+    }
+}
+
+/// Asks the server to stop and waits until it has; false if none ran.
+///
+/// # Errors
+/// If it does not stop.
+pub async fn stop(store: &Store) -> io::Result<bool> {
+    let Some(running) = find(store).await? else { return Ok(false) };
+    ask(&running, &store.access_key()?, Method::POST, STOP_PATH).await?;
+    let gone = tokio::time::timeout(PATIENCE, async {
+        while find(store).await?.is_some() {
+            pause().await;
+        }
+        Ok::<_, io::Error>(())
+    });
+    gone.await.map_err(|_| io::Error::other("the local AWS does not stop"))??;
+    Ok(true)
+}
+
+/// Forgets all resources of the state folder, by way of its server if one runs.
+///
+/// # Errors
+/// If the state cannot be removed.
+pub async fn reset(store: &Store) -> io::Result<()> {
+    match find(store).await? {
+        Some(running) => match ask(&running, &store.access_key()?, Method::POST, RESET_PATH).await? {
+            StatusCode::NO_CONTENT => Ok(()),
+            status => Err(io::Error::other(format!("the local AWS answered {status}"))),
+        },
+        None => store.reset(),
+    }
+}
+
+/// Written down while a server runs, and removed when it ends.
+#[derive(Debug)]
+pub struct Registration {
+    store: Store,
+}
+
+impl Registration {
+    /// Writes the server down that listens on `port`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn new(store: &Store, port: u16) -> io::Result<Self> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        store.write(SERVER, &Running { pid: std::process::id(), port, version })?;
+        Ok(Self { store: store.clone() })
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // If this fails, the next look finds nobody listening and goes on.
+        drop(self.store.remove(SERVER));
+    }
+}
+
+fn spawn(launch: &Launch) -> io::Result<()> {
+    let log = private_file(&launch.store.dir().join(LOG))?;
+    // Another user of this machine may have the default port; any other one is as good.
+    let taken = std::net::TcpListener::bind(("127.0.0.1", DEFAULT_PORT)).is_err();
+    let port = launch.port.unwrap_or(if taken { 0 } else { DEFAULT_PORT });
+    let mut command = Command::new(&launch.executable);
+    command
+        .args(["local", "serve", "-v", "--port", &port.to_string(), "--state-dir"])
+        .arg(launch.store.dir())
+        .env_clear()
+        .env("PATH", &launch.path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    // Its own process group: Ctrl-C in the terminal that started it is not meant for it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.spawn().map(drop)
+}
+
+/// Waits until nobody else is starting a server for this folder.
+async fn lock(store: &Store) -> io::Result<File> {
+    let path = store.dir().join(LOCK);
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        file.lock()?;
+        Ok(file)
+    });
+    locked.await.map_err(io::Error::other)?
+}
+
+/// One request of the server's own routes.
+async fn ask(running: &Running, key: &AccessKey, method: Method, path: &str) -> io::Result<StatusCode> {
+    let address = SocketAddr::from(([127, 0, 0, 1], running.port));
+    let exchange = async {
+        let stream = TcpStream::connect(address).await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, address.to_string())
+            .header(header::AUTHORIZATION, format!("Bearer {}", key.secret_access_key))
+            .body(Empty::<Bytes>::new())
+            .map_err(io::Error::other)?;
+        Ok(sender.send_request(request).await.map_err(io::Error::other)?.status())
+    };
+    tokio::time::timeout(Duration::from_secs(5), exchange).await.map_err(io::Error::other)?
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process tells of its start and end by no other means")]
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}

@@ -1,0 +1,8 @@
+//! What agents and MCP clients talk to: the token endpoint and the gateways themselves.
+
+pub(crate) mod auth;
+pub(crate) mod keys;
+pub(crate) mod mcp;
+pub(crate) mod oauth;
+pub(crate) mod search;
+pub(crate) mod upstream;

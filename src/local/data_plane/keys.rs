@@ -1,0 +1,72 @@
+//! A user pool's RSA key: signs its tokens, published as its JWKS.
+
+use aws_lc_rs::{
+    digest,
+    encoding::{AsDer, Pkcs8V1Der},
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The key as it is kept: PKCS #8, base64url.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct SigningKey(String);
+
+/// A kept key that cannot be read; the state on disk was damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("the signing key of a user pool cannot be read")]
+pub(crate) struct DamagedKey;
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKey(redacted)")
+    }
+}
+
+impl SigningKey {
+    /// A new RSA key of 2048 bits, as Cognito's.
+    pub(crate) fn generate() -> Self {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("RSA key generation has no input that could be wrong");
+        let der: Pkcs8V1Der = pair.as_der().expect("a key that was just generated can be written");
+        Self(BASE64URL.encode(der.as_ref()))
+    }
+
+    fn pair(&self) -> Result<RsaKeyPair, DamagedKey> {
+        let der = BASE64URL.decode(&self.0).map_err(|_| DamagedKey)?;
+        RsaKeyPair::from_pkcs8(&der).map_err(|_| DamagedKey)
+    }
+
+    /// A JWT with these claims, signed with RS256.
+    pub(crate) fn sign(&self, claims: &Value) -> Result<String, DamagedKey> {
+        let pair = self.pair()?;
+        let header = json!({ "kid": self.id(), "alg": "RS256" });
+        let content = format!("{}.{}", BASE64URL.encode(header.to_string()), BASE64URL.encode(claims.to_string()));
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), content.as_bytes(), &mut signature)
+            .map_err(|_| DamagedKey)?;
+        Ok(format!("{content}.{}", BASE64URL.encode(signature)))
+    }
+
+    /// The public half: modulus and exponent, base64url.
+    pub(crate) fn public_components(&self) -> Result<(String, String), DamagedKey> {
+        let pair = self.pair()?;
+        let public = pair.public_key();
+        let encode = |number: aws_lc_rs::io::Positive<'_>| BASE64URL.encode(number.big_endian_without_leading_zero());
+        Ok((encode(public.modulus()), encode(public.exponent())))
+    }
+
+    /// The key id: a hash of the key, so that it never changes and never repeats.
+    pub(crate) fn id(&self) -> String {
+        BASE64URL.encode(digest::digest(&digest::SHA256, self.0.as_bytes()))
+    }
+
+    /// The JWKS with this one key.
+    pub(crate) fn jwks(&self) -> Result<Value, DamagedKey> {
+        let (n, e) = self.public_components()?;
+        Ok(json!({ "keys": [{ "alg": "RS256", "e": e, "kid": self.id(), "kty": "RSA", "n": n, "use": "sig" }] }))
+    }
+}

@@ -1,0 +1,164 @@
+//! Each pool's OpenID documents, and the token endpoint that serves them all: the client id
+//! names the pool.
+
+use std::collections::HashMap;
+
+use aws_lc_rs::constant_time;
+use axum::{
+    body::Bytes,
+    extract::{Path, State as Shared},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde_json::{Value, json};
+
+use crate::local::{
+    Local, json_response, random,
+    services::cognito::{Client, Pool},
+    wire::rest_json::query_parameters,
+};
+
+/// Seconds that an access token is good for, as Cognito's default.
+const TOKEN_SECONDS: i64 = 3600;
+
+/// `GET /{poolId}/.well-known/openid-configuration`
+pub(crate) async fn discovery(
+    Shared(local): Shared<Local>,
+    Path(pool_id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let base = local.base_url(&headers);
+    let document = local.read(|state| {
+        let pool = state.cognito.pools.get(&pool_id)?;
+        Some(json!({
+            "authorization_endpoint": format!("{base}/oauth2/authorize"),
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "issuer": format!("{base}/{}", pool.id),
+            "jwks_uri": format!("{base}/{}/.well-known/jwks.json", pool.id),
+            "response_types_supported": ["code", "token"],
+            "scopes_supported": pool.scopes(),
+            "subject_types_supported": ["public"],
+            "grant_types_supported": ["client_credentials"],
+            "token_endpoint": format!("{base}/oauth2/token"),
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        }))
+    });
+    document.map_or_else(no_such_pool, |document| json_response(StatusCode::OK, &document))
+}
+
+/// `GET /{poolId}/.well-known/jwks.json`
+pub(crate) async fn jwks(Shared(local): Shared<Local>, Path(pool_id): Path<String>) -> Response {
+    let keys = local.read(|state| state.cognito.pools.get(&pool_id).map(|pool| pool.key.jwks()));
+    match keys {
+        Some(Ok(keys)) => json_response(StatusCode::OK, &keys),
+        Some(Err(damaged)) => server_error(&damaged.to_string()),
+        None => no_such_pool(),
+    }
+}
+
+/// `POST /oauth2/token`
+pub(crate) async fn token(Shared(local): Shared<Local>, headers: HeaderMap, body: Bytes) -> Response {
+    let form: HashMap<String, String> = query_parameters(&String::from_utf8_lossy(&body)).collect();
+    let base = local.base_url(&headers);
+    let now = local.now() / 1000;
+    let issued = local.read(|state| {
+        let (id, secret) = client_credentials(&headers, &form)?;
+        let (pool, client) = state.cognito.client(&id).ok_or(OAuthError::InvalidClient)?;
+        if let Some(expected) = &client.secret {
+            constant_time::verify_slices_are_equal(expected.as_bytes(), secret.as_bytes())
+                .map_err(|_| OAuthError::InvalidClient)?;
+        }
+        match form.get("grant_type").map(String::as_str) {
+            Some("client_credentials") if client.flows.iter().any(|flow| flow == "client_credentials") => {}
+            Some("client_credentials") => return Err(OAuthError::UnauthorizedClient),
+            Some(_) => return Err(OAuthError::UnsupportedGrantType),
+            None => return Err(OAuthError::InvalidRequest),
+        }
+        let scope = granted_scope(client, form.get("scope").map(String::as_str))?;
+        pool.key.sign(&claims(pool, client, &scope, &base, now)).map_err(|_| OAuthError::ServerError)
+    });
+    match issued {
+        Ok(token) => {
+            let body = json!({ "access_token": token, "expires_in": TOKEN_SECONDS, "token_type": "Bearer" });
+            let mut response = json_response(StatusCode::OK, &body);
+            response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+            response
+        }
+        Err(OAuthError::ServerError) => server_error("server_error"),
+        Err(error) => json_response(StatusCode::BAD_REQUEST, &json!({ "error": error.code() })),
+    }
+}
+
+/// What Cognito's access tokens of machine clients carry: a `client_id` and no `aud`.
+fn claims(pool: &Pool, client: &Client, scope: &str, base: &str, now: i64) -> Value {
+    json!({
+        "sub": client.id,
+        "token_use": "access",
+        "scope": scope,
+        "auth_time": now,
+        "iss": format!("{base}/{}", pool.id),
+        "exp": now + TOKEN_SECONDS,
+        "iat": now,
+        "version": 2,
+        "jti": random::uuid(),
+        "client_id": client.id,
+    })
+}
+
+/// Id and secret, from the Basic header or the form.
+fn client_credentials(headers: &HeaderMap, form: &HashMap<String, String>) -> Result<(String, String), OAuthError> {
+    if let Some(basic) = headers.get(header::AUTHORIZATION) {
+        let encoded =
+            basic.to_str().ok().and_then(|text| text.strip_prefix("Basic ")).ok_or(OAuthError::InvalidClient)?;
+        let decoded = BASE64.decode(encoded).map_err(|_| OAuthError::InvalidClient)?;
+        let pair = String::from_utf8(decoded).map_err(|_| OAuthError::InvalidClient)?;
+        let (id, secret) = pair.split_once(':').ok_or(OAuthError::InvalidClient)?;
+        return Ok((id.to_owned(), secret.to_owned()));
+    }
+    let id = form.get("client_id").ok_or(OAuthError::InvalidRequest)?;
+    Ok((id.clone(), form.get("client_secret").cloned().unwrap_or_default()))
+}
+
+/// The scopes asked for, all of which the client must have; those it has if none was asked for.
+fn granted_scope(client: &Client, asked: Option<&str>) -> Result<String, OAuthError> {
+    match asked.map(str::trim).filter(|asked| !asked.is_empty()) {
+        Some(asked) if asked.split_whitespace().all(|scope| client.scopes.iter().any(|has| has == scope)) => {
+            Ok(asked.to_owned())
+        }
+        Some(_) => Err(OAuthError::InvalidScope),
+        None => Ok(client.scopes.join(" ")),
+    }
+}
+
+/// RFC 6749 §5.2.
+#[derive(Debug, Clone, Copy)]
+enum OAuthError {
+    InvalidRequest,
+    InvalidClient,
+    InvalidScope,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    ServerError,
+}
+
+impl OAuthError {
+    fn code(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidScope => "invalid_scope",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::ServerError => "server_error",
+        }
+    }
+}
+
+fn no_such_pool() -> Response {
+    json_response(StatusCode::NOT_FOUND, &json!({ "message": "User pool does not exist." }))
+}
+
+fn server_error(message: &str) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, message.to_owned()).into_response()
+}

@@ -1,0 +1,92 @@
+//! Latency, lag and errors on demand: how users and tests see their tools under AWS's moods.
+
+use std::{str::FromStr, sync::Mutex, time::Duration};
+
+use axum::http::StatusCode;
+
+use super::wire::WireError;
+
+/// What goes wrong, and how slowly.
+#[derive(Debug, Default)]
+pub struct Faults {
+    /// Added to every control-plane call.
+    pub latency: Duration,
+    /// How long lists, roles and policies take to show what was written.
+    pub consistency_lag: Duration,
+    rules: Mutex<Vec<Rule>>,
+}
+
+/// `service:Operation=ErrorCode*times`; without `*times`, every time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    service: String,
+    operation: String,
+    code: String,
+    /// How many more calls fail; none: all of them.
+    left: Option<u32>,
+}
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "expected SERVICE:OPERATION=ERROR[*TIMES], for example iam:CreateRole=ThrottlingException*2";
+        let (call, error) = text.split_once('=').ok_or(form)?;
+        let (service, operation) = call.split_once(':').ok_or(form)?;
+        let (code, left) = match error.split_once('*') {
+            Some((code, times)) => (code, Some(times.parse().map_err(|_| form)?)),
+            None => (error, None),
+        };
+        if [service, operation, code].contains(&"") {
+            return Err(form.to_owned());
+        }
+        Ok(Self { service: service.to_owned(), operation: operation.to_owned(), code: code.to_owned(), left })
+    }
+}
+
+impl Faults {
+    pub fn new(latency: Duration, consistency_lag: Duration, rules: Vec<Rule>) -> Self {
+        Self { latency, consistency_lag, rules: Mutex::new(rules) }
+    }
+
+    /// The error that this call shall meet, if any; `service` is the name in the credential scope.
+    pub(crate) fn strike(&self, service: &str, operation: &str) -> Option<WireError> {
+        let mut rules = self.rules.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let rule = rules
+            .iter_mut()
+            .find(|rule| rule.service == service && rule.operation == operation && rule.left != Some(0))?;
+        if let Some(left) = &mut rule.left {
+            *left -= 1;
+        }
+        let status = match rule.code.as_str() {
+            "ServiceUnavailable" | "ServiceUnavailableException" => StatusCode::SERVICE_UNAVAILABLE,
+            code if code.starts_with("Internal") => StatusCode::INTERNAL_SERVER_ERROR,
+            code if code.starts_with("AccessDenied") => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Some(WireError::new(status, rule.code.clone(), "This error was asked for with --fault"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_strikes_as_often_as_it_says() {
+        let rules =
+            vec!["iam:CreateRole=ThrottlingException*2".parse().unwrap(), "sts:X=AccessDenied".parse().unwrap()];
+        let faults = Faults::new(Duration::ZERO, Duration::ZERO, rules);
+        let strikes: Vec<bool> = (0..3).map(|_| faults.strike("iam", "CreateRole").is_some()).collect();
+        assert_eq!(strikes, [true, true, false]);
+        assert!((0..9).all(|_| faults.strike("sts", "X").is_some_and(|error| error.status == StatusCode::FORBIDDEN)));
+        assert!(faults.strike("iam", "GetRole").is_none());
+    }
+
+    #[test]
+    fn a_malformed_rule_shows_the_form() {
+        for text in ["", "iam", "iam:CreateRole", "iam:=X", "iam:CreateRole=X*many"] {
+            assert!(Rule::from_str(text).unwrap_err().contains("SERVICE:OPERATION"), "{text}");
+        }
+    }
+}

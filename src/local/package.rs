@@ -1,0 +1,150 @@
+//! Deployment packages: checked before anything of them is written, then unpacked.
+
+use std::{
+    fs,
+    io::{self, Cursor, Read},
+    path::{Component, Path},
+};
+
+use zip::ZipArchive;
+
+/// Limits of Lambda (quota page): a package that is uploaded directly, and what it unpacks to.
+const PACKED_LIMIT: usize = 50 * 1024 * 1024;
+const UNPACKED_LIMIT: u64 = 250 * 1024 * 1024;
+/// Deflate does not get far beyond 1000 to 1; what claims more is made to burst.
+const RATIO_LIMIT: u64 = 1200;
+
+/// Why a package is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PackageError {
+    #[error("the package has more than 50 MB")]
+    TooLarge,
+    #[error("the package unpacks to more than 250 MB")]
+    UnpacksTooLarge,
+    #[error("entry {0} is compressed beyond any real ratio")]
+    Bomb(String),
+    #[error("entry {0} would be written outside the package's folder")]
+    Escapes(String),
+    #[error("entry {0} is a link")]
+    Link(String),
+    #[error("{0}")]
+    Unreadable(#[from] zip::result::ZipError),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Checks sizes and paths of all entries; writes nothing.
+pub(crate) fn check(package: &[u8]) -> Result<(), PackageError> {
+    if package.len() > PACKED_LIMIT {
+        return Err(PackageError::TooLarge);
+    }
+    let mut archive = ZipArchive::new(Cursor::new(package))?;
+    let mut total = 0u64;
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index)?;
+        let name = entry.name()?.into_owned();
+        total = total.saturating_add(entry.size());
+        if total > UNPACKED_LIMIT {
+            return Err(PackageError::UnpacksTooLarge);
+        }
+        if entry.size() / RATIO_LIMIT > entry.compressed_size().max(1) {
+            return Err(PackageError::Bomb(name));
+        }
+        if entry.is_symlink() {
+            return Err(PackageError::Link(name));
+        }
+        if !stays_inside(Path::new(&name)) {
+            return Err(PackageError::Escapes(name));
+        }
+    }
+    Ok(())
+}
+
+fn stays_inside(path: &Path) -> bool {
+    path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
+/// Unpacks a package into a new folder `into`. Sizes are held while writing too: an entry's
+/// header can lie.
+pub(crate) fn unpack(package: &[u8], into: &Path) -> Result<(), PackageError> {
+    check(package)?;
+    let mut archive = ZipArchive::new(Cursor::new(package))?;
+    let mut left = UNPACKED_LIMIT;
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index)?;
+        let path = into.join(entry.name()?.as_ref());
+        if entry.is_dir() {
+            fs::create_dir_all(&path)?;
+            continue;
+        }
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let executable = entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
+        let mut file = fs::File::create(&path)?;
+        let written = io::copy(&mut entry.take(left + 1), &mut file)?;
+        left = left.checked_sub(written).ok_or(PackageError::UnpacksTooLarge)?;
+        set_mode(&file, if executable { 0o700 } else { 0o600 })?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn set_mode(file: &fs::File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &fs::File, _: u32) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use zip::{ZipWriter, write::SimpleFileOptions};
+
+    use super::*;
+
+    fn package(build: impl FnOnce(&mut ZipWriter<Cursor<Vec<u8>>>)) -> Vec<u8> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        build(&mut zip);
+        zip.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_package_that_leaves_its_folder_is_refused_before_writing() {
+        for name in ["../evil.py", "a/../../evil.py", "/etc/evil.py"] {
+            let bytes = package(|zip| zip.start_file(name, SimpleFileOptions::default()).unwrap());
+            assert!(matches!(check(&bytes), Err(PackageError::Escapes(_))), "{name}");
+        }
+        let link = package(|zip| zip.add_symlink("a", "/etc/passwd", SimpleFileOptions::default()).unwrap());
+        assert!(matches!(check(&link), Err(PackageError::Link(_))));
+        assert!(matches!(check(b"not a zip"), Err(PackageError::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_bomb_is_refused() {
+        let bytes = package(|zip| {
+            zip.start_file("big", SimpleFileOptions::default()).unwrap();
+            let zeros = vec![0; 1 << 20];
+            for _ in 0..251 {
+                zip.write_all(&zeros).unwrap();
+            }
+        });
+        assert!(matches!(check(&bytes), Err(PackageError::UnpacksTooLarge)));
+    }
+
+    #[test]
+    fn a_good_package_is_unpacked() {
+        let bytes = package(|zip| {
+            zip.start_file("pkg/mod.py", SimpleFileOptions::default()).unwrap();
+            zip.write_all(b"x = 1").unwrap();
+        });
+        let dir = tempfile::tempdir().unwrap();
+        unpack(&bytes, dir.path()).unwrap();
+        assert_eq!(fs::read(dir.path().join("pkg/mod.py")).unwrap(), b"x = 1");
+    }
+}

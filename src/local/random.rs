@@ -1,0 +1,36 @@
+//! Identifiers and secrets from the operating system's random source.
+
+use aws_lc_rs::rand;
+
+const LOWER: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).expect("the operating system's random source does not fail once a process runs");
+    bytes
+}
+
+/// `length` of `[0-9a-z]`.
+pub(crate) fn lower_alphanumeric(length: usize) -> String {
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        // 252 is the largest multiple of 36 in a byte: what lies above would favour some letters.
+        let fair = bytes::<64>().into_iter().filter(|byte| *byte < 252);
+        text.extend(fair.take(length - text.len()).map(|byte| char::from(LOWER[usize::from(byte % 36)])));
+    }
+    text
+}
+
+/// `length` of `[0-9A-Z]`.
+pub(crate) fn upper_alphanumeric(length: usize) -> String {
+    lower_alphanumeric(length).to_ascii_uppercase()
+}
+
+/// A version 4 UUID.
+pub(crate) fn uuid() -> String {
+    let mut b = bytes::<16>();
+    b[6] = (b[6] & 0x0f) | 0x40;
+    b[8] = (b[8] & 0x3f) | 0x80;
+    let hex: String = b.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}

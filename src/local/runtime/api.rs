@@ -1,0 +1,104 @@
+//! The Lambda Runtime API of one execution environment, version 2018-06-01.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::Value;
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+
+use super::{FunctionError, Outcome};
+
+/// Bytes of a synchronous answer (Lambda quota page: 6 MB), with room for the error that says so.
+const ANSWER_LIMIT: usize = 6 * 1024 * 1024;
+
+/// An invocation on its way to the function.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) id: String,
+    pub(super) headers: HeaderMap,
+    pub(super) event: Bytes,
+    pub(super) reply: oneshot::Sender<Result<Outcome, FunctionError>>,
+}
+
+type Reply = oneshot::Sender<Result<Outcome, FunctionError>>;
+
+#[derive(Debug)]
+struct Shared {
+    queue: AsyncMutex<mpsc::Receiver<Pending>>,
+    /// The invocation that the function is working on.
+    current: Mutex<Option<(String, Reply)>>,
+}
+
+/// The API's routes; invocations come through `queue`.
+pub(super) fn router(queue: mpsc::Receiver<Pending>) -> Router {
+    let shared = Arc::new(Shared { queue: AsyncMutex::new(queue), current: Mutex::new(None) });
+    Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+        .route("/2018-06-01/runtime/init/error", post(init_error))
+        .layer(DefaultBodyLimit::max(ANSWER_LIMIT))
+        .with_state(shared)
+}
+
+async fn next(State(shared): State<Arc<Shared>>) -> Response {
+    let Some(pending) = shared.queue.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    let mut response = pending.event.into_response();
+    response.headers_mut().extend(pending.headers);
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    shared.set_current(Some((pending.id, pending.reply)));
+    response
+}
+
+async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    shared.finish(&id, Ok(Outcome::Returned(body)))
+}
+
+async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    shared.finish(&id, Ok(Outcome::Failed(function_error(&body))))
+}
+
+/// The function could not even be loaded: its process is of no more use.
+async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
+    let error = function_error(&body);
+    let waiting = shared.queue.lock().await.try_recv();
+    if let Ok(pending) = waiting {
+        drop(pending.reply.send(Err(error)));
+    }
+    StatusCode::ACCEPTED
+}
+
+fn function_error(body: &[u8]) -> FunctionError {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |member: &str, default: &str| body[member].as_str().unwrap_or(default).to_owned();
+    FunctionError { error_message: text("errorMessage", ""), error_type: text("errorType", "Unhandled") }
+}
+
+impl Shared {
+    fn set_current(&self, invocation: Option<(String, Reply)>) -> Option<(String, Reply)> {
+        let mut current = self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        std::mem::replace(&mut current, invocation)
+    }
+
+    fn finish(&self, id: &str, outcome: Result<Outcome, FunctionError>) -> StatusCode {
+        match self.set_current(None) {
+            Some((current, reply)) if current == id => {
+                drop(reply.send(outcome));
+                StatusCode::ACCEPTED
+            }
+            other => {
+                self.set_current(other);
+                StatusCode::BAD_REQUEST
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! One execution environment: a process, and the listener that it gets its work from.
+
+use std::{
+    ffi::OsStr,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use axum::http::{HeaderMap, HeaderValue};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, BufReader},
+    net::TcpListener,
+    process::{Child, Command},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::{FunctionError, Invocation, Outcome, Places, api};
+use crate::local::{package, random, services::lambda::Function, store};
+
+/// Runs a Python handler; Lambda's own runtime does the same job there.
+const PYTHON_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.py");
+
+#[derive(Debug)]
+pub(super) struct Environment {
+    function: Function,
+    process: Child,
+    queue: mpsc::Sender<api::Pending>,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        // The process ends with `kill_on_drop`.
+        self.server.abort();
+    }
+}
+
+impl Environment {
+    pub(super) async fn start(function: Function, places: &Places) -> Result<Self, FunctionError> {
+        let internal = |error: std::io::Error| FunctionError::new("Runtime.InternalError", error.to_string());
+        let task_root = unpacked(&function, &places.code_dir).await?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(internal)?;
+        let address = listener.local_addr().map_err(internal)?;
+        let (queue, receiver) = mpsc::channel(1);
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, api::router(receiver)).await {
+                tracing::warn!("the runtime API of a function ended: {error}");
+            }
+        });
+        let mut command = command(&function, &task_root, &places.path).await?;
+        set_environment(&mut command, &function, &task_root, address);
+        command.env("PATH", &places.path);
+        let mut process = command
+            .current_dir(&task_root)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| {
+                FunctionError::new("Runtime.InvalidEntrypoint", format!("cannot start the function: {error}"))
+            })?;
+        log_lines(&function.name, process.stdout.take());
+        log_lines(&function.name, process.stderr.take());
+        Ok(Self { function, process, queue, server })
+    }
+
+    pub(super) fn function_arn(&self) -> &str {
+        &self.function.arn
+    }
+
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Hands one invocation to the function and waits for its answer, or its process's end.
+    pub(super) async fn invoke(&mut self, invocation: Invocation, timeout: Duration) -> Result<Outcome, FunctionError> {
+        let id = random::uuid();
+        let (reply, answer) = oneshot::channel();
+        let headers = headers(&id, &self.function, &invocation, timeout);
+        let pending = api::Pending { id: id.clone(), headers, event: invocation.event, reply };
+        let ended = || FunctionError::new("Runtime.ExitError", format!("RequestId: {id} Error: Runtime exited"));
+        self.queue.send(pending).await.map_err(|_| ended())?;
+        tokio::select! {
+            biased;
+            answer = answer => answer.unwrap_or_else(|_| Err(ended())),
+            status = self.process.wait() => match status {
+                Ok(status) => Err(FunctionError::new(
+                    "Runtime.ExitError",
+                    format!("RequestId: {id} Error: Runtime exited: {status}"),
+                )),
+                Err(_) => Err(ended()),
+            },
+        }
+    }
+}
+
+/// The package's folder, unpacked on first use.
+async fn unpacked(function: &Function, code_dir: &Path) -> Result<PathBuf, FunctionError> {
+    let name: String = function.code_sha256.chars().filter(char::is_ascii_alphanumeric).collect();
+    let folder = code_dir.join(name);
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let (code, target, code_dir) = (function.code.clone(), folder.clone(), code_dir.to_owned());
+    let unpack = move || -> Result<(), package::PackageError> {
+        store::make_private_dir(&code_dir)?;
+        let temporary = code_dir.join(random::lower_alphanumeric(12));
+        store::make_private_dir(&temporary)?;
+        let bytes = BASE64.decode(code.as_bytes()).map_err(std::io::Error::other)?;
+        package::unpack(&bytes, &temporary)?;
+        // Another invocation may have been first; its folder is as good.
+        if std::fs::rename(&temporary, &target).is_err() {
+            std::fs::remove_dir_all(&temporary)?;
+        }
+        Ok(())
+    };
+    let unpacked = tokio::task::spawn_blocking(unpack).await;
+    match unpacked {
+        Ok(Ok(())) => Ok(folder),
+        Ok(Err(error)) => Err(FunctionError::new("Runtime.InternalError", error.to_string())),
+        Err(error) => Err(FunctionError::new("Runtime.InternalError", error.to_string())),
+    }
+}
+
+/// How the function's runtime is started.
+async fn command(function: &Function, task_root: &Path, path: &OsStr) -> Result<Command, FunctionError> {
+    let runtime = function.runtime.as_str();
+    if let Some(version) = runtime.strip_prefix("python") {
+        let major = version.split('.').next().unwrap_or("3");
+        let candidates = [runtime.to_owned(), format!("python{major}"), "python".to_owned()];
+        let interpreter = find_interpreter(&candidates, &format!("Python {major}."), path).await.ok_or_else(|| {
+            FunctionError::new(
+                "Runtime.InvalidRuntime",
+                format!("{runtime} needs a Python {major} interpreter on PATH, and there is none"),
+            )
+        })?;
+        let mut command = Command::new(interpreter);
+        command.args(["-c", PYTHON_BOOTSTRAP]);
+        return Ok(command);
+    }
+    if runtime.starts_with("provided") {
+        return Ok(Command::new(task_root.join("bootstrap")));
+    }
+    Err(FunctionError::new("Runtime.InvalidRuntime", format!("the local AWS does not run {runtime} functions yet")))
+}
+
+/// The first of `candidates` on PATH that is of the wanted version; its true version is logged.
+async fn find_interpreter(candidates: &[String], wanted: &str, path: &OsStr) -> Option<String> {
+    for candidate in candidates {
+        let mut command = Command::new(candidate);
+        command.arg("--version").env_clear().env("PATH", path).stdin(Stdio::null());
+        let Ok(output) = command.output().await else { continue };
+        let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if version.starts_with(wanted) {
+            tracing::info!("functions run on {version} ({candidate})");
+            return Some(candidate.clone());
+        }
+    }
+    None
+}
+
+/// The environment that Lambda gives a function (Lambda developer guide, "Defined runtime
+/// environment variables") and the user's variables; nothing of the server's own.
+fn set_environment(command: &mut Command, function: &Function, task_root: &Path, api: SocketAddr) {
+    command
+        .env_clear()
+        .envs(&function.environment)
+        .env("LANG", "en_US.UTF-8")
+        .env("TZ", ":UTC")
+        .env("PYTHONUNBUFFERED", "1")
+        .env("_HANDLER", &function.handler)
+        .env("LAMBDA_TASK_ROOT", task_root)
+        .env("LAMBDA_RUNTIME_DIR", task_root)
+        .env("AWS_REGION", &function.region)
+        .env("AWS_DEFAULT_REGION", &function.region)
+        .env("AWS_EXECUTION_ENV", format!("AWS_Lambda_{}", function.runtime))
+        .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string())
+        .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name))
+        .env("AWS_LAMBDA_LOG_STREAM_NAME", format!("[$LATEST]{}", random::lower_alphanumeric(32)))
+        .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+        .env("AWS_LAMBDA_RUNTIME_API", api.to_string());
+}
+
+fn headers(id: &str, function: &Function, invocation: &Invocation, timeout: Duration) -> HeaderMap {
+    let deadline = std::time::UNIX_EPOCH.elapsed().unwrap_or_default() + timeout;
+    let mut headers = HeaderMap::new();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set("lambda-runtime-aws-request-id", id);
+    set("lambda-runtime-invoked-function-arn", &function.arn);
+    set("lambda-runtime-deadline-ms", &deadline.as_millis().to_string());
+    if let Some(context) = &invocation.client_context {
+        set("lambda-runtime-client-context", context);
+    }
+    headers
+}
+
+/// What a function prints goes to the server's log.
+fn log_lines(function: &str, output: Option<impl AsyncRead + Unpin + Send + 'static>) {
+    let Some(output) = output else { return };
+    let function = function.to_owned();
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(output).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            tracing::info!(function, "{line}");
+        }
+    });
+}

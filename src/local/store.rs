@@ -1,0 +1,177 @@
+//! What survives a restart: the state as one file, written whole and put in place by a rename,
+//! so that a kill at any point leaves the old or the new, never a half.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{random, services::State};
+
+const STATE: &str = "state.json";
+const ACCESS_KEY: &str = "access-key.json";
+
+/// A folder of ours alone (0700), all files in it 0600.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+/// The only key that the control plane accepts.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessKey {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+}
+
+impl std::fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessKey").finish_non_exhaustive()
+    }
+}
+
+impl AccessKey {
+    /// A random key in AWS's form.
+    pub fn generate() -> Self {
+        Self {
+            access_key_id: format!("AKIA{}", random::upper_alphanumeric(16)),
+            secret_access_key: random::lower_alphanumeric(40),
+        }
+    }
+}
+
+impl Store {
+    /// Opens the folder, which is made if need be.
+    ///
+    /// # Errors
+    /// If it cannot be made, or belongs to somebody else.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        make_private_dir(dir)?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The access key, made with the state and kept as long as the folder.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written.
+    pub fn access_key(&self) -> io::Result<AccessKey> {
+        match self.read(ACCESS_KEY)? {
+            Some(key) => Ok(key),
+            None => {
+                let key = AccessKey::generate();
+                self.write(ACCESS_KEY, &key)?;
+                Ok(key)
+            }
+        }
+    }
+
+    pub(crate) fn load_state(&self) -> io::Result<State> {
+        Ok(self.read(STATE)?.unwrap_or_default())
+    }
+
+    pub(crate) fn save_state(&self, state: &State) -> io::Result<()> {
+        self.write(STATE, state)
+    }
+
+    /// Reads a file of this folder, `None` if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not what it should be.
+    pub fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> io::Result<Option<T>> {
+        let path = self.dir.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a file of this folder, whole or not at all.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
+        let temporary = self.dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8)));
+        let bytes = serde_json::to_vec(value)?;
+        private_file(&temporary)?.write_all(&bytes)?;
+        fs::rename(&temporary, self.dir.join(name))
+    }
+
+    /// Removes a file of this folder; one that is not there is fine.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.dir.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets all resources; the access key stays.
+    ///
+    /// # Errors
+    /// If the file cannot be removed.
+    pub fn reset(&self) -> io::Result<()> {
+        self.remove(STATE)
+    }
+}
+
+/// Makes a folder that only its owner can look into.
+pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)?;
+    // A folder that was there before may be wider; one of another user fails here.
+    #[cfg(unix)]
+    fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    Ok(())
+}
+
+/// Makes a file that only its owner can read, or empties the one there.
+pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn folder_and_files_are_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("state")).unwrap();
+        let key = store.access_key().unwrap();
+        assert_eq!(store.access_key().unwrap().access_key_id, key.access_key_id);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(store.dir()), 0o700);
+        assert_eq!(mode(&store.dir().join(ACCESS_KEY)), 0o600);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        fs::write(dir.path().join(STATE), "{").unwrap();
+        assert!(store.load_state().unwrap_err().to_string().contains(STATE));
+    }
+}

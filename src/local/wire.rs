@@ -1,0 +1,105 @@
+//! The AWS wire protocols, one generic layer each: a request in, `(operation, input)` out; an
+//! answer or an error in, a response out. No service is known here.
+
+pub(crate) mod json11;
+pub(crate) mod query;
+pub(crate) mod rest_json;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE},
+};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+/// One call, as any of the protocols carries it.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) operation: String,
+    /// The operation's input members: path labels, query parameters and body together.
+    pub(crate) input: Value,
+    /// The status of a good answer.
+    pub(crate) success: StatusCode,
+}
+
+/// An HTTP request, read whole.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) method: Method,
+    /// Path as sent, still percent-encoded.
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// An error on its way out, in no protocol's shape yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WireError {
+    pub(crate) status: StatusCode,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// Members beside the message, such as `reason` and `fieldList`.
+    pub(crate) members: Map<String, Value>,
+}
+
+impl WireError {
+    pub(crate) fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { status, code: code.into(), message: message.into(), members: Map::new() }
+    }
+}
+
+/// The protocol of a service, with what decoding needs of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Protocol {
+    RestJson(&'static [rest_json::Route]),
+    Json11,
+    Query { xml_namespace: &'static str },
+}
+
+impl Protocol {
+    /// Reads the call out of a request.
+    ///
+    /// # Errors
+    /// In words: what is wrong with the request, or that it names no operation.
+    pub(crate) fn decode(self, request: &Received) -> Result<Decoded, String> {
+        match self {
+            Self::RestJson(routes) => rest_json::decode(routes, request),
+            Self::Json11 => json11::decode(request),
+            Self::Query { .. } => query::decode(request),
+        }
+    }
+
+    pub(crate) fn encode(self, call: &Decoded, output: &Value, request_id: &str) -> Response<Body> {
+        let (content_type, body) = match self {
+            Self::RestJson(_) if call.success == StatusCode::NO_CONTENT => ("application/json", Vec::new()),
+            Self::RestJson(_) => ("application/json", output.to_string().into_bytes()),
+            Self::Json11 => json11::encode(output),
+            Self::Query { xml_namespace } => query::encode(xml_namespace, &call.operation, output, request_id),
+        };
+        respond(call.success, content_type, body, request_id)
+    }
+
+    pub(crate) fn encode_error(self, error: &WireError, request_id: &str) -> Response<Body> {
+        let (content_type, body) = match self {
+            Self::RestJson(_) => ("application/json", rest_json::error_body(error)),
+            Self::Json11 => json11::error_body(error),
+            Self::Query { xml_namespace } => query::error_body(xml_namespace, error, request_id),
+        };
+        let mut response = respond(error.status, content_type, body, request_id);
+        if let (Self::RestJson(_), Ok(code)) = (self, HeaderValue::from_str(&error.code)) {
+            response.headers_mut().insert("x-amzn-errortype", code);
+        }
+        response
+    }
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>, request_id: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    response
+}

@@ -1,0 +1,97 @@
+//! AWS restJson1: the operation is in method and path, its input in path labels, query and body.
+
+use axum::http::StatusCode;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use super::{Decoded, Received, WireError};
+
+/// Where an operation lives.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    /// The model's `requestUri`; `{label}` stands for one path segment.
+    pub(crate) path: &'static str,
+    pub(crate) operation: &'static str,
+    /// The model's `responseCode`.
+    pub(crate) success: u16,
+}
+
+pub(crate) fn decode(routes: &[Route], request: &Received) -> Result<Decoded, String> {
+    let (route, labels) = routes
+        .iter()
+        .filter(|route| request.method == route.method)
+        .find_map(|route| Some((route, labels(route.path, &request.path)?)))
+        .ok_or_else(|| format!("{} {}", request.method, request.path))?;
+    let mut input = if request.body.is_empty() || route.operation == "Invoke" {
+        Map::new()
+    } else {
+        match serde_json::from_slice(&request.body) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) => return Err("the body is not a JSON object".to_owned()),
+            Err(error) => return Err(format!("the body is not JSON: {error}")),
+        }
+    };
+    for (name, value) in query_parameters(&request.query) {
+        match input.get_mut(&name) {
+            Some(Value::Array(values)) => values.push(json!(value)),
+            Some(first) => *first = json!([first.take(), value]),
+            None => drop(input.insert(name, json!(value))),
+        }
+    }
+    input.extend(labels);
+    Ok(Decoded {
+        operation: route.operation.to_owned(),
+        input: Value::Object(input),
+        success: StatusCode::from_u16(route.success).unwrap_or(StatusCode::OK),
+    })
+}
+
+/// The labels of `template` in `path`, if it matches; a slash at the end makes no difference.
+fn labels(template: &str, path: &str) -> Option<Vec<(String, Value)>> {
+    let template: Vec<&str> = template.trim_end_matches('/').split('/').collect();
+    let path: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+    if template.len() != path.len() {
+        return None;
+    }
+    let mut labels = Vec::new();
+    for (expected, found) in template.into_iter().zip(path) {
+        match expected.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(_) if found.is_empty() => return None,
+            Some(label) => labels.push((label.to_owned(), json!(percent_decode_str(found).decode_utf8().ok()?))),
+            None if expected == found => {}
+            None => return None,
+        }
+    }
+    Some(labels)
+}
+
+/// Pairs of a query string or a form body, decoded.
+pub(crate) fn query_parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        (decode(name), decode(value))
+    })
+}
+
+pub(crate) fn error_body(error: &WireError) -> Vec<u8> {
+    let mut body = error.members.clone();
+    body.insert("message".to_owned(), json!(error.message));
+    Value::Object(body).to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_decoded_and_a_final_slash_is_optional() {
+        let arn = "arn%3Aaws%3Abedrock-agentcore%3Aus-west-2%3A000000000000%3Agateway%2Fg-0123456789";
+        let found = labels("/tags/{resourceArn}", &format!("/tags/{arn}")).unwrap();
+        assert_eq!(found[0].1, "arn:aws:bedrock-agentcore:us-west-2:000000000000:gateway/g-0123456789");
+        assert!(labels("/gateways/", "/gateways").is_some());
+        assert!(labels("/gateways/{id}/", "/gateways/").is_none());
+        assert!(labels("/gateways/{id}/", "/gateways/a/targets/").is_none());
+    }
+}

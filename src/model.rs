@@ -1,0 +1,12 @@
+//! The rules of AgentCore as plain data: names, limits, tool schemas, policies.
+//!
+//! Used by the command line's checks and by the local AWS alike. Does no I/O, is not async,
+//! and holds no SDK type.
+
+pub mod name;
+pub mod naming;
+pub mod policy;
+pub mod sample;
+pub mod secret;
+pub mod spec;
+pub mod tool;

@@ -1,0 +1,156 @@
+//! Names that have been checked, so that nothing further down checks them again.
+
+use std::{fmt, str::FromStr};
+
+use serde::Serialize;
+
+/// Why a name is refused; fits after `invalid value: `.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NameError(String);
+
+macro_rules! checked_name {
+    ($(#[$doc:meta])* $name:ident, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                $check(text).map_err(NameError)?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+checked_name!(
+    /// A gateway's name: `([0-9a-zA-Z][-]?){1,48}` (service model, `GatewayName`).
+    GatewayName,
+    |text| letters_digits_single_hyphens(text, 48)
+);
+checked_name!(
+    /// A target's name: `([0-9a-zA-Z][-]?){1,100}` (service model, `TargetName`). It holds no
+    /// underscore, so a qualified tool name splits at its first `___`.
+    TargetName,
+    |text| letters_digits_single_hyphens(text, 100)
+);
+checked_name!(
+    /// A region, checked by pattern only: new regions need no new release of ours.
+    Region,
+    check_region
+);
+checked_name!(
+    /// The ARN of an IAM role: `arn:aws(-[^:]+)?:iam::([0-9]{12})?:role/.+` (service model, `RoleArn`).
+    RoleArn,
+    check_role_arn
+);
+
+fn letters_digits_single_hyphens(text: &str, most: usize) -> Result<(), String> {
+    let allowed = "use letters, digits and single hyphens, and begin with a letter or digit";
+    if text.is_empty() {
+        return Err(format!("a name cannot be empty; {allowed}"));
+    }
+    if let Some(bad) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '-')) {
+        let remedy = if bad == '_' { "; an underscore is not allowed, try a hyphen" } else { "" };
+        return Err(format!("{bad:?} is not allowed in a name: {allowed}{remedy}"));
+    }
+    if text.starts_with('-') || text.contains("--") {
+        return Err(format!("misplaced hyphen: {allowed}"));
+    }
+    let letters = text.chars().filter(|c| *c != '-').count();
+    if letters > most {
+        return Err(format!("{letters} letters and digits are too many: at most {most}"));
+    }
+    Ok(())
+}
+
+fn check_region(text: &str) -> Result<(), String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
+    let number = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    let well_formed = parts.len() >= 3
+        && parts.split_last().is_some_and(|(last, rest)| number(last) && rest.iter().all(|part| word(part)));
+    if well_formed { Ok(()) } else { Err("not a region name; expected something like `us-west-2`".to_owned()) }
+}
+
+fn check_role_arn(text: &str) -> Result<(), String> {
+    let expected = "not the ARN of an IAM role; expected `arn:aws:iam::123456789012:role/NAME`";
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [arn, partition, "iam", "", account, resource] = parts[..] else {
+        return Err(expected.to_owned());
+    };
+    let account_ok = account.len() == 12 && account.chars().all(|c| c.is_ascii_digit());
+    let name = resource.strip_prefix("role/").unwrap_or_default();
+    if arn == "arn" && partition.starts_with("aws") && account_ok && !name.is_empty() {
+        Ok(())
+    } else {
+        Err(expected.to_owned())
+    }
+}
+
+impl Region {
+    /// The ARN partition that the region lies in.
+    pub fn partition(&self) -> &'static str {
+        if self.0.starts_with("cn-") {
+            "aws-cn"
+        } else if self.0.starts_with("us-gov-") {
+            "aws-us-gov"
+        } else {
+            "aws"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateway_names_follow_the_service_model() {
+        for good in ["a", "weather-gateway", "A1-b2", "a-", &"x".repeat(48), &"x-".repeat(48)] {
+            assert!(GatewayName::from_str(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a--b", "my_gateway", "a b", "ä", &"x".repeat(49)] {
+            assert!(GatewayName::from_str(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_underscore_is_answered_with_the_remedy() {
+        let error = GatewayName::from_str("my_gateway").unwrap_err().to_string();
+        assert!(error.contains("try a hyphen"), "{error}");
+    }
+
+    #[test]
+    fn regions_are_checked_by_pattern() {
+        for good in ["us-west-2", "us-gov-west-1", "ap-southeast-7", "mars-north-12"] {
+            assert!(Region::from_str(good).is_ok(), "{good}");
+        }
+        for bad in ["", "us", "us-west", "us-west-2a", "US-WEST-2", "us--2", "https://x"] {
+            assert!(Region::from_str(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn role_arns_name_a_role() {
+        assert!(RoleArn::from_str("arn:aws:iam::123456789012:role/path/Name").is_ok());
+        assert!(RoleArn::from_str("arn:aws:iam::123456789012:user/Name").is_err());
+        assert!(RoleArn::from_str("MyRole").is_err());
+    }
+}

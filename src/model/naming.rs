@@ -1,0 +1,198 @@
+//! The names of a stack's resources: a function of region and gateway name (and, for the pool
+//! domain, whose prefix is global, of the account). A second run finds what the first one made.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest;
+
+use super::name::{GatewayName, Region};
+
+/// Tag that names the stack a resource belongs to.
+pub const TAG_STACK: &str = "agentcore-gw:stack";
+/// Tag that says who manages the resource.
+pub const TAG_MANAGED_BY: &str = "agentcore-gw:managed-by";
+/// Value of [`TAG_MANAGED_BY`].
+pub const MANAGED_BY: &str = "agentcore-gw";
+/// Root of the IAM paths of all stacks.
+pub const IAM_PATH_ROOT: &str = "/agentcore-gw/";
+/// Name of the inline policy that covers all that the stack makes itself.
+pub const BASE_POLICY: &str = "base";
+/// Name of the inline policy of the sample function's role.
+pub const FUNCTION_POLICY: &str = "logs";
+/// The scope that a stack's resource server offers.
+pub const SCOPE_NAME: &str = "invoke";
+
+/// IAM role names and Lambda function names.
+const ROLE_LIMIT: usize = 64;
+/// Cognito domain prefixes.
+const DOMAIN_LIMIT: usize = 63;
+/// CloudWatch Logs delivery sources and destinations.
+const DELIVERY_LIMIT: usize = 60;
+
+/// Everything that a stack's resources are called.
+#[derive(Debug, Clone)]
+pub struct StackNames {
+    pub region: Region,
+    pub gateway: GatewayName,
+    /// The execution role: the stack's anchor.
+    pub role: String,
+    /// IAM path of the stack's roles, with slashes at both ends.
+    pub iam_path: String,
+    pub function: String,
+    pub function_role: String,
+    pub function_log_group: String,
+    pub user_pool: String,
+    pub app_client: String,
+    /// Identifier and name of the resource server.
+    pub resource_server: String,
+    /// The full OAuth scope, `{resource server}/{scope}`.
+    pub scope: String,
+    hash: String,
+}
+
+impl StackNames {
+    pub fn new(region: &Region, gateway: &GatewayName) -> Self {
+        let hash = short_hash(&[region.as_str(), gateway.as_str()]);
+        let function = fit("agw-", gateway.as_str(), &format!("-{hash}-sample"), ROLE_LIMIT);
+        Self {
+            role: fit("agw-", gateway.as_str(), &format!("-{hash}"), ROLE_LIMIT),
+            iam_path: format!("{IAM_PATH_ROOT}{region}/{gateway}/"),
+            function_role: function.clone(),
+            function_log_group: format!("/aws/lambda/{function}"),
+            function,
+            user_pool: format!("agentcore-gw-{gateway}"),
+            app_client: format!("agentcore-gw-{gateway}"),
+            resource_server: gateway.to_string(),
+            scope: format!("{gateway}/{SCOPE_NAME}"),
+            region: region.clone(),
+            gateway: gateway.clone(),
+            hash,
+        }
+    }
+
+    /// Pattern, for IAM, of the functions that this stack makes.
+    pub fn function_pattern(&self) -> String {
+        format!("agw-*-{}-*", self.hash)
+    }
+
+    /// Pattern, for IAM, of the credential providers that this stack makes.
+    pub fn provider_pattern(&self) -> String {
+        format!("agw-*-{}*", self.hash)
+    }
+
+    /// The gateway's name as it stands in its id, its ARN and its workload identity.
+    pub fn lower_gateway(&self) -> String {
+        self.gateway.as_str().to_ascii_lowercase()
+    }
+
+    /// The pool domain's prefix; `attempt` 0 is the first choice, 1 is `…-2`, and so on.
+    pub fn domain(&self, account: &str, attempt: u32) -> String {
+        let hash = short_hash(&[account, self.region.as_str(), self.gateway.as_str()]);
+        let suffix = if attempt == 0 { hash } else { format!("{hash}-{}", attempt + 1) };
+        match domain_slug(self.gateway.as_str()) {
+            slug if slug.is_empty() => format!("agw-{suffix}"),
+            slug => fit("agw-", &slug, &format!("-{suffix}"), DOMAIN_LIMIT),
+        }
+    }
+
+    /// The tags of everything that the stack owns, the user's own among them.
+    pub fn tags(&self, user: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut tags = user.clone();
+        tags.insert(TAG_STACK.to_owned(), self.gateway.to_string());
+        tags.insert(TAG_MANAGED_BY.to_owned(), MANAGED_BY.to_owned());
+        tags
+    }
+
+    /// Whether tags that were read back say that the resource is this stack's.
+    pub fn owns<'a>(&self, mut tags: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
+        tags.any(|(key, value)| key == TAG_STACK && value == self.gateway.as_str())
+    }
+}
+
+/// What a gateway's log and trace deliveries are called; they belong to one gateway id.
+#[derive(Debug, Clone)]
+pub struct DeliveryNames {
+    pub log_group: String,
+    pub logs: String,
+    pub traces: String,
+}
+
+impl DeliveryNames {
+    pub fn new(gateway_id: &str) -> Self {
+        // The last ten characters make a gateway id unique, so the cut falls before them.
+        let (name, unique) = gateway_id.rsplit_once('-').unwrap_or(("", gateway_id));
+        Self {
+            log_group: format!("/aws/vendedlogs/bedrock-agentcore/gateway/APPLICATION_LOGS/{gateway_id}"),
+            logs: fit("", name, &format!("-{unique}-logs"), DELIVERY_LIMIT),
+            traces: fit("", name, &format!("-{unique}-traces"), DELIVERY_LIMIT),
+        }
+    }
+}
+
+/// `prefix + middle + suffix`, the middle cut so that the whole has at most `limit` characters.
+fn fit(prefix: &str, middle: &str, suffix: &str, limit: usize) -> String {
+    let room = limit.saturating_sub(prefix.len() + suffix.len());
+    let cut: String = middle.chars().take(room).collect();
+    format!("{prefix}{}{suffix}", cut.trim_end_matches('-'))
+}
+
+/// Lower case, without the words that Cognito refuses in a domain.
+fn domain_slug(name: &str) -> String {
+    let mut slug = name.to_ascii_lowercase();
+    while let Some(word) = ["aws", "amazon", "cognito"].into_iter().find(|word| slug.contains(word)) {
+        slug = slug.replace(word, "");
+    }
+    slug.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// Eight hex digits that stand for `parts`.
+fn short_hash(parts: &[&str]) -> String {
+    let digest = digest::digest(&digest::SHA256, parts.join("\n").as_bytes());
+    digest.as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(region: &str, gateway: &str) -> StackNames {
+        StackNames::new(&region.parse().unwrap(), &gateway.parse().unwrap())
+    }
+
+    #[test]
+    fn names_are_stable() {
+        let names = names("us-west-2", "weather-gateway");
+        assert_eq!(names.role, "agw-weather-gateway-a4a8dd92");
+        assert_eq!(names.function, "agw-weather-gateway-a4a8dd92-sample");
+        assert_eq!(names.iam_path, "/agentcore-gw/us-west-2/weather-gateway/");
+        assert_eq!(names.scope, "weather-gateway/invoke");
+    }
+
+    #[test]
+    fn long_names_fit_and_keep_their_hash() {
+        let long = "x-".repeat(48);
+        let names = names("us-west-2", &long);
+        for name in [&names.role, &names.function] {
+            assert!(name.len() <= ROLE_LIMIT && name.contains(&names.hash), "{name}");
+        }
+        let domain = names.domain("000000000000", 1);
+        assert!(domain.len() <= DOMAIN_LIMIT && domain.ends_with("-2"), "{domain}");
+        let delivery = DeliveryNames::new(&format!("{long}-abcdefghij"));
+        assert!(delivery.traces.len() <= DELIVERY_LIMIT && delivery.traces.contains("abcdefghij"));
+    }
+
+    #[test]
+    fn region_and_case_make_other_names() {
+        assert_ne!(names("us-west-2", "g").role, names("us-east-1", "g").role);
+        assert_ne!(names("us-west-2", "G").role.to_lowercase(), names("us-west-2", "g").role);
+    }
+
+    #[test]
+    fn a_domain_holds_no_reserved_word() {
+        for name in ["aws", "My-AWS-Gateway", "aamazonws", "cognito-amazon", "acognaitowsb"] {
+            let domain = names("us-west-2", name).domain("123456789012", 0);
+            let reserved = ["aws", "amazon", "cognito"].iter().any(|word| domain.contains(word));
+            assert!(!reserved && !domain.contains("--"), "{domain}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Tools: how they are named, how a Lambda target defines them, how arguments are checked.
+
+use serde_json::{Map, Value, json};
+
+/// Between target and tool in a qualified name. A target's name holds no underscore, so the
+/// first occurrence is the separator.
+pub const SEPARATOR: &str = "___";
+/// Tools that one target may have (quota page).
+pub const MOST_TOOLS: usize = 1000;
+/// Schemas nested deeper than this are refused: nobody writes them, and recursion stays bounded.
+const DEEPEST: usize = 64;
+
+/// `{target}___{tool}`, the name under which MCP clients see a tool.
+pub fn qualified(target: &str, tool: &str) -> String {
+    format!("{target}{SEPARATOR}{tool}")
+}
+
+/// A tool of a Lambda target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    pub name: String,
+    pub description: String,
+    pub input_schema: Value,
+    pub output_schema: Option<Value>,
+}
+
+impl Tool {
+    /// The tool as `tools/list` shows it, in the gateway's order of members (reference §5.4).
+    pub fn listed(&self, target: &str) -> Value {
+        let mut listed = json!({
+            "inputSchema": self.input_schema,
+            "name": qualified(target, &self.name),
+            "description": self.description,
+        });
+        if let Some(schema) = &self.output_schema {
+            listed["outputSchema"] = schema.clone();
+        }
+        listed
+    }
+}
+
+/// Why a tool schema is refused, and where in it (a JSON pointer).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{pointer}: {problem}")]
+pub struct SchemaError {
+    pub pointer: String,
+    pub problem: String,
+}
+
+fn refuse<T>(pointer: &str, problem: impl Into<String>) -> Result<T, SchemaError> {
+    let pointer = if pointer.is_empty() { "/".to_owned() } else { pointer.to_owned() };
+    Err(SchemaError { pointer, problem: problem.into() })
+}
+
+/// Reads a Lambda target's inline tool schema: an array of tool definitions. The service model
+/// has no place for any keyword but `type`, `description`, `properties`, `required`, `items`.
+pub fn parse_inline(schema: &Value) -> Result<Vec<Tool>, SchemaError> {
+    let Value::Array(items) = schema else {
+        return refuse("", "expected an array of tool definitions");
+    };
+    if items.len() > MOST_TOOLS {
+        return refuse("", format!("{} tools are too many: at most {MOST_TOOLS} per target", items.len()));
+    }
+    let mut tools: Vec<Tool> = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let tool = parse_tool(item, &format!("/{index}"))?;
+        if tools.iter().any(|other| other.name == tool.name) {
+            return refuse(&format!("/{index}/name"), format!("there are two tools named `{}`", tool.name));
+        }
+        tools.push(tool);
+    }
+    Ok(tools)
+}
+
+fn parse_tool(item: &Value, pointer: &str) -> Result<Tool, SchemaError> {
+    let members = object(item, pointer)?;
+    only_members(members, &["name", "description", "inputSchema", "outputSchema"], pointer)?;
+    let name = text(members, "name", pointer)?;
+    let description = text(members, "description", pointer)?;
+    let Some(input_schema) = members.get("inputSchema") else {
+        return refuse(pointer, "`inputSchema` is missing");
+    };
+    let output_schema = members.get("outputSchema").cloned();
+    for (key, schema) in [("inputSchema", Some(input_schema)), ("outputSchema", output_schema.as_ref())] {
+        let Some(schema) = schema else { continue };
+        let at = format!("{pointer}/{key}");
+        check_schema(schema, &at, 0)?;
+        if schema["type"] != "object" {
+            return refuse(&format!("{at}/type"), "the top level of a tool's schema is an `object`");
+        }
+    }
+    Ok(Tool { name, description, input_schema: input_schema.clone(), output_schema })
+}
+
+fn check_schema(schema: &Value, pointer: &str, depth: usize) -> Result<(), SchemaError> {
+    if depth > DEEPEST {
+        return refuse(pointer, format!("nested more than {DEEPEST} levels deep"));
+    }
+    let members = object(schema, pointer)?;
+    only_members(members, &["type", "description", "properties", "required", "items"], pointer)?;
+    let kind = text(members, "type", pointer)?;
+    if !["string", "number", "object", "array", "boolean", "integer"].contains(&kind.as_str()) {
+        return refuse(
+            &format!("{pointer}/type"),
+            format!("`{kind}` is not one of string, number, object, array, boolean, integer"),
+        );
+    }
+    if let Some(properties) = members.get("properties") {
+        for (name, property) in object(properties, &format!("{pointer}/properties"))? {
+            check_schema(property, &format!("{pointer}/properties/{name}"), depth + 1)?;
+        }
+    }
+    if let Some(items) = members.get("items") {
+        check_schema(items, &format!("{pointer}/items"), depth + 1)?;
+    }
+    match members.get("required") {
+        None => Ok(()),
+        Some(Value::Array(names)) if names.iter().all(Value::is_string) => Ok(()),
+        Some(_) => refuse(&format!("{pointer}/required"), "expected an array of strings"),
+    }
+}
+
+fn object<'a>(value: &'a Value, pointer: &str) -> Result<&'a Map<String, Value>, SchemaError> {
+    value.as_object().map_or_else(|| refuse(pointer, "expected an object"), Ok)
+}
+
+fn text(members: &Map<String, Value>, key: &str, pointer: &str) -> Result<String, SchemaError> {
+    match members.get(key) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        Some(_) => refuse(&format!("{pointer}/{key}"), "expected a non-empty string"),
+        None => refuse(pointer, format!("`{key}` is missing")),
+    }
+}
+
+fn only_members(members: &Map<String, Value>, known: &[&str], pointer: &str) -> Result<(), SchemaError> {
+    match members.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => {
+            refuse(&format!("{pointer}/{key}"), format!("the gateway has no place for `{key}` here; remove it"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks a call's arguments against the tool's schema. Empty if they hold, else one line per
+/// finding, in the managed gateway's words (reference §5.6).
+pub fn check_arguments(schema: &Value, arguments: &Value) -> Vec<String> {
+    let mut findings = Vec::new();
+    check_value(schema, arguments, "", &mut findings);
+    findings
+}
+
+fn check_value(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<String>) {
+    let expected = schema["type"].as_str().unwrap_or("object");
+    if !has_type(value, expected) {
+        let at = if pointer.is_empty() { "/" } else { pointer };
+        findings.push(format!("- Field '{at}' has invalid type: {} found, {expected} expected", type_name(value)));
+        return;
+    }
+    if let Value::Object(members) = value {
+        let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let missing: Vec<String> = required
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|name| !members.contains_key(*name))
+            .map(|name| format!("'{}'", format!("{pointer}/{name}").trim_start_matches('/')))
+            .collect();
+        if !missing.is_empty() {
+            findings.push(format!("- Missing required field(s): {}", missing.join(", ")));
+        }
+        for (name, member) in members {
+            if let Some(property) = schema["properties"].get(name) {
+                check_value(property, member, &format!("{pointer}/{name}"), findings);
+            }
+        }
+    }
+    if let (Value::Array(items), Some(item_schema)) = (value, schema.get("items")) {
+        for (index, item) in items.iter().enumerate() {
+            check_value(item_schema, item, &format!("{pointer}/{index}"), findings);
+        }
+    }
+}
+
+fn has_type(value: &Value, expected: &str) -> bool {
+    match expected {
+        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        "number" => value.is_number(),
+        expected => type_name(value) == expected,
+    }
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema_error(schema: &Value) -> String {
+        parse_inline(schema).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_refusal_names_the_place_and_the_keyword() {
+        let tool = |input: Value| json!([{ "name": "t", "description": "d", "inputSchema": input }]);
+        let bad = tool(json!({ "type": "object", "properties": { "a": { "type": "string", "enum": ["x"] } } }));
+        assert!(
+            schema_error(&bad).starts_with("/0/inputSchema/properties/a/enum: the gateway has no place for `enum`")
+        );
+        assert!(schema_error(&tool(json!({ "type": "string" }))).starts_with("/0/inputSchema/type"));
+        assert!(schema_error(&json!([{ "name": "t", "inputSchema": {} }])).contains("`description` is missing"));
+        assert!(schema_error(&json!({})).contains("expected an array"));
+    }
+
+    #[test]
+    fn a_very_deep_schema_is_refused_not_a_crash() {
+        let mut schema = json!({ "type": "string" });
+        for _ in 0..500 {
+            schema = json!({ "type": "array", "items": schema });
+        }
+        let tool = json!([{ "name": "t", "description": "d", "inputSchema": { "type": "object", "properties": { "a": schema } } }]);
+        assert!(schema_error(&tool).contains("levels deep"));
+    }
+
+    #[test]
+    fn arguments_are_checked_in_the_gateways_words() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "amount": { "type": "integer" },
+                "tags": { "type": "array", "items": { "type": "string" } },
+            },
+            "required": ["amount", "x"],
+        });
+        assert_eq!(
+            check_arguments(&schema, &json!({ "amount": "7", "tags": ["a", 1] })),
+            [
+                "- Missing required field(s): 'x'",
+                "- Field '/amount' has invalid type: string found, integer expected",
+                "- Field '/tags/1' has invalid type: integer found, string expected",
+            ]
+        );
+        assert!(check_arguments(&schema, &json!({ "amount": 7.0, "x": null, "extra": true })).is_empty());
+    }
+}

@@ -1,0 +1,141 @@
+//! What the commands do: discover a stack, plan the way from what is to what should be, and go it.
+//!
+//! Nothing here prints, prompts, reads the environment, or knows whether AWS is Amazon's or local.
+
+pub mod apply;
+pub mod cleanup;
+pub mod converge;
+pub mod event;
+pub mod mcp;
+pub mod plan;
+pub mod stack;
+pub mod token;
+pub mod world;
+
+use std::fmt;
+
+use crate::aws;
+
+/// What a stack consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Role,
+    BasePolicy,
+    UserPool,
+    Domain,
+    ResourceServer,
+    AppClient,
+    TokenEndpoint,
+    FunctionRole,
+    FunctionPolicy,
+    LogGroup,
+    Function,
+    Gateway,
+    Target,
+    AccessLogs,
+    Traces,
+    Surplus,
+}
+
+impl Kind {
+    /// The kind in words.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Role => "execution role",
+            Self::BasePolicy => "role policy",
+            Self::UserPool => "user pool",
+            Self::Domain => "user pool domain",
+            Self::ResourceServer => "resource server",
+            Self::AppClient => "app client",
+            Self::TokenEndpoint => "token endpoint",
+            Self::FunctionRole => "function role",
+            Self::FunctionPolicy => "function policy",
+            Self::LogGroup => "log group",
+            Self::Function => "sample function",
+            Self::Gateway => "gateway",
+            Self::Target => "target",
+            Self::AccessLogs => "log delivery",
+            Self::Traces => "trace delivery",
+            Self::Surplus => "leftovers of interrupted runs",
+        }
+    }
+}
+
+/// One thing of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    pub kind: Kind,
+    pub name: String,
+}
+
+impl Resource {
+    pub fn new(kind: Kind, name: impl Into<String>) -> Self {
+        Self { kind, name: name.into() }
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.kind.label(), self.name)
+    }
+}
+
+/// Why an operation did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    /// A gateway of this name is somebody else's.
+    #[error("a gateway named `{0}` exists and is not managed by agentcore-gw")]
+    ForeignGateway(String),
+    /// A name of ours is somebody else's.
+    #[error("{0} exists and does not belong to this stack")]
+    Foreign(Resource),
+    /// AWS tried and gave up.
+    #[error("{resource} is {status}: {reasons}")]
+    Failed { resource: Resource, status: String, reasons: String },
+    #[error("no gateway named `{0}` was found")]
+    NotFound(String),
+    /// The gateway has no app client of ours, so there are no credentials to hand out.
+    #[error("the gateway `{0}` has no Cognito client of agentcore-gw")]
+    NoClient(String),
+    #[error("the token endpoint {endpoint} refused: {answer}")]
+    Token { endpoint: String, answer: String },
+    #[error("{url} did not answer as an MCP server: {problem}")]
+    Mcp { url: String, problem: String },
+    #[error(transparent)]
+    NoAnswer(#[from] aws::http::NoAnswer),
+    /// Another run makes the same stack at this moment; what it made is to be looked at anew.
+    #[error("another run is making the same stack")]
+    Raced,
+    #[error("interrupted")]
+    Interrupted,
+    /// A step ran before something that it needs: a mistake in the plan.
+    #[error("internal error: a step needs the {0}, and the plan did not make it first")]
+    PlanForgot(&'static str),
+}
+
+impl Error {
+    /// The AWS error at the bottom, if one is.
+    pub fn aws(&self) -> Option<&aws::Error> {
+        match self {
+            Self::Aws(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// An error that ended a change, with what the change leaves behind.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failure {
+    pub error: Error,
+    /// What is there now, of what the change was about.
+    pub left: Vec<Resource>,
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), left: Vec::new() }
+    }
+}

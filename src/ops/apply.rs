@@ -1,0 +1,281 @@
+//! The executor: a step starts when what it needs is done, and everything that may run at once
+//! does. After an error nothing new starts, what runs finishes, and the first error is returned.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::time::Instant;
+
+use super::{
+    Error, Failure, Resource,
+    event::{Change, Event, Observer},
+    plan::{Plan, Step},
+};
+use crate::aws::{agentcore::Document, cognito::AppClient};
+
+/// What steps have found or made, for the steps that need it.
+#[derive(Debug, Clone, Default)]
+pub struct Made {
+    pub role_arn: Option<String>,
+    pub function_role_arn: Option<String>,
+    pub pool_id: Option<String>,
+    pub domain: Option<String>,
+    pub client: Option<AppClient>,
+    pub function_arn: Option<String>,
+    pub gateway: Option<Document>,
+    /// By name.
+    pub targets: BTreeMap<String, Document>,
+    /// A create whose answer was lost: what it made may be there twice.
+    pub doubtful: bool,
+    pub delivers_logs: bool,
+    pub warnings: Vec<String>,
+}
+
+impl Made {
+    pub fn role_arn(&self) -> Result<&str, Error> {
+        self.role_arn.as_deref().ok_or(Error::PlanForgot("execution role"))
+    }
+
+    pub fn function_role_arn(&self) -> Result<&str, Error> {
+        self.function_role_arn.as_deref().ok_or(Error::PlanForgot("function role"))
+    }
+
+    pub fn pool_id(&self) -> Result<&str, Error> {
+        self.pool_id.as_deref().ok_or(Error::PlanForgot("user pool"))
+    }
+
+    pub fn domain(&self) -> Result<&str, Error> {
+        self.domain.as_deref().ok_or(Error::PlanForgot("domain"))
+    }
+
+    pub fn client(&self) -> Result<&AppClient, Error> {
+        self.client.as_ref().ok_or(Error::PlanForgot("app client"))
+    }
+
+    pub fn function_arn(&self) -> Result<&str, Error> {
+        self.function_arn.as_deref().ok_or(Error::PlanForgot("function"))
+    }
+
+    pub fn gateway(&self) -> Result<&Document, Error> {
+        self.gateway.as_ref().ok_or(Error::PlanForgot("gateway"))
+    }
+}
+
+/// What a step adds to what is made.
+#[derive(Debug)]
+pub enum Fact {
+    Role(String),
+    FunctionRole(String),
+    Pool { id: String, doubtful: bool },
+    Domain(String),
+    Client { client: AppClient, doubtful: bool },
+    Function(String),
+    Gateway(Document),
+    Target(Document),
+    DeliversLogs,
+    Warning(String),
+    Nothing,
+}
+
+impl Made {
+    fn learn(&mut self, fact: Fact) {
+        match fact {
+            Fact::Role(arn) => self.role_arn = Some(arn),
+            Fact::FunctionRole(arn) => self.function_role_arn = Some(arn),
+            Fact::Pool { id, doubtful } => {
+                self.pool_id = Some(id);
+                self.doubtful |= doubtful;
+            }
+            Fact::Domain(domain) => self.domain = Some(domain),
+            Fact::Client { client, doubtful } => {
+                self.client = Some(client);
+                self.doubtful |= doubtful;
+            }
+            Fact::Function(arn) => self.function_arn = Some(arn),
+            Fact::Gateway(document) => self.gateway = Some(document),
+            Fact::Target(document) => drop(self.targets.insert(document.name().to_owned(), document)),
+            Fact::DeliversLogs => self.delivers_logs = true,
+            Fact::Warning(text) => self.warnings.push(text),
+            Fact::Nothing => {}
+        }
+    }
+}
+
+/// Carries out steps: AWS, or a test's own world.
+pub trait World {
+    /// After `Ok`, the step's resource is as it should be.
+    fn ensure(&self, step: &Step, made: Made) -> impl Future<Output = Result<(Change, Fact), Error>>;
+}
+
+/// Asks a running operation to start nothing new. Clones are the same request.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Carries out a plan, from what is already `made`.
+pub async fn apply(
+    plan: &Plan,
+    world: &impl World,
+    observer: &dyn Observer,
+    stop: &Stop,
+    mut made: Made,
+) -> Result<Made, Failure> {
+    let mut waiting: Vec<usize> = (0..plan.steps.len()).collect();
+    let mut done = vec![false; plan.steps.len()];
+    let mut running = FuturesUnordered::new();
+    let mut left: Vec<Resource> = Vec::new();
+    let mut failed: Option<Error> = None;
+    loop {
+        if stop.is_requested() && failed.is_none() {
+            failed = Some(Error::Interrupted);
+        }
+        if failed.is_none() {
+            let (ready, later): (Vec<usize>, Vec<usize>) =
+                waiting.into_iter().partition(|index| plan.steps[*index].needs.iter().all(|need| done[*need]));
+            waiting = later;
+            for index in ready {
+                running.push(carry_out(world, observer, index, &plan.steps[index], made.clone()));
+            }
+        }
+        let Some((index, outcome)) = running.next().await else { break };
+        let resource = plan.steps[index].resource.clone();
+        match outcome {
+            Ok((change, fact, took)) => {
+                done[index] = true;
+                if let Fact::Warning(text) = &fact {
+                    observer.hear(Event::Warning(text.clone()));
+                }
+                made.learn(fact);
+                left.push(resource.clone());
+                observer.hear(Event::Finished(resource, change, took));
+            }
+            Err(error) => {
+                observer.hear(Event::Failed(resource));
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    match failed {
+        None => Ok(made),
+        Some(error) => Err(Failure { error, left }),
+    }
+}
+
+async fn carry_out(
+    world: &impl World,
+    observer: &dyn Observer,
+    index: usize,
+    step: &Step,
+    made: Made,
+) -> (usize, Result<(Change, Fact, Duration), Error>) {
+    let begin = Instant::now();
+    observer.hear(Event::Started(step.resource.clone()));
+    let outcome = world.ensure(step, made).await;
+    (index, outcome.map(|(change, fact)| (change, fact, begin.elapsed())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{
+        model::spec::AuthorizerSpec,
+        ops::{Kind, plan},
+    };
+
+    struct Silent;
+
+    impl Observer for Silent {
+        fn hear(&self, _: Event) {}
+    }
+
+    /// Every step takes a second; one may fail.
+    struct FakeWorld {
+        fails: Option<usize>,
+        order: Mutex<Vec<String>>,
+    }
+
+    impl World for FakeWorld {
+        async fn ensure(&self, step: &Step, _: Made) -> Result<(Change, Fact), Error> {
+            crate::aws::wait::until_moment(Instant::now() + Duration::from_secs(1)).await;
+            self.order.lock().unwrap().push(step.resource.name.clone());
+            if self.fails.is_some_and(|index| step.resource.name == index.to_string()) {
+                return Err(Error::NotFound("fake".to_owned()));
+            }
+            Ok((Change::Created, Fact::Nothing))
+        }
+    }
+
+    /// 0 and 1 first, 2 after 0, 3 after both 1 and 2.
+    fn diamond() -> Plan {
+        let needs: [&[usize]; 4] = [&[], &[], &[0], &[1, 2]];
+        let step = |(index, needs): (usize, &&[usize])| Step {
+            resource: Resource::new(Kind::Role, index.to_string()),
+            change: plan::Change::Create,
+            needs: needs.to_vec(),
+            target: None,
+        };
+        Plan {
+            steps: needs.iter().enumerate().map(step).collect(),
+            brought_role: None,
+            authorizer: AuthorizerSpec::None,
+            interrupted: false,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_run_at_once_does() {
+        let world = FakeWorld { fails: None, order: Mutex::default() };
+        let begin = Instant::now();
+        apply(&diamond(), &world, &Silent, &Stop::default(), Made::default()).await.unwrap();
+        assert_eq!(begin.elapsed(), Duration::from_secs(3));
+        assert_eq!(world.order.into_inner().unwrap(), ["0", "1", "2", "3"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_an_error_nothing_new_starts_and_what_runs_finishes() {
+        for (fails, ran) in
+            [(0, vec!["0", "1"]), (1, vec!["0", "1"]), (2, vec!["0", "1", "2"]), (3, vec!["0", "1", "2", "3"])]
+        {
+            let world = FakeWorld { fails: Some(fails), order: Mutex::default() };
+            let failure = apply(&diamond(), &world, &Silent, &Stop::default(), Made::default()).await.unwrap_err();
+            assert_eq!(world.order.into_inner().unwrap(), ran, "step {fails} fails");
+            assert_eq!(failure.left.len(), ran.len() - 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_request_lets_running_steps_finish() {
+        let world = FakeWorld { fails: None, order: Mutex::default() };
+        let stop = Stop::default();
+        let (plan, stopping) = (diamond(), stop.clone());
+        let applied = apply(&plan, &world, &Silent, &stop, Made::default());
+        let ((), outcome) = tokio::join!(
+            async move {
+                crate::aws::wait::until_moment(Instant::now() + Duration::from_millis(500)).await;
+                stopping.request();
+            },
+            applied
+        );
+        let failure = outcome.unwrap_err();
+        assert!(matches!(failure.error, Error::Interrupted));
+        assert_eq!(failure.left.len(), 2);
+    }
+}

@@ -1,0 +1,299 @@
+//! `cleanup`: deletes what is ours, in dependency order, goes on past failures, and says what
+//! remains. The anchor goes last, and only when nothing else is left.
+
+use std::time::Duration;
+
+use futures_util::{
+    future::{join, join_all, join3},
+    stream::{self, StreamExt as _},
+};
+use tokio::time::Instant;
+
+use super::{
+    Error, Kind, Resource,
+    apply::Stop,
+    event::{Change, Event, Observer},
+    stack::{self, Depth, Gateway, Stack},
+};
+use crate::{
+    aws::{
+        self, Aws, agentcore, cognito, iam, lambda, logs,
+        wait::{self, Deadline, Look},
+    },
+    model::{
+        name::{GatewayName, Region},
+        naming::{IAM_PATH_ROOT, StackNames},
+    },
+};
+
+/// Target operations at once on one gateway (quota page).
+const TARGETS_AT_ONCE: usize = 5;
+
+/// How long to look and to wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    pub timeout: Duration,
+    /// Between the first look and the last one, where an interrupted run may have left what
+    /// lists do not show yet.
+    pub settle: Duration,
+}
+
+/// What became of a stack.
+#[derive(Debug, Default)]
+pub struct Cleaned {
+    pub deleted: Vec<Resource>,
+    /// What is still there, and why.
+    pub remaining: Vec<(Resource, aws::Error)>,
+    /// What could not be looked at.
+    pub unseen: Vec<aws::Error>,
+    /// The gateway that the stack used and does not own.
+    pub kept_gateway: Option<String>,
+    pub not_offered: Vec<String>,
+    pub interrupted: bool,
+}
+
+impl Cleaned {
+    pub fn is_complete(&self) -> bool {
+        self.remaining.is_empty() && self.unseen.is_empty() && !self.interrupted
+    }
+}
+
+/// The gateways of all stacks in a region: those with an anchor, and those with our tag.
+pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, Error> {
+    let prefix = format!("{IAM_PATH_ROOT}{region}/");
+    let (paths, gateways) = tokio::try_join!(iam::paths_below(aws, &prefix), agentcore::list_gateways(aws))?;
+    let mut found: Vec<GatewayName> =
+        paths.iter().filter_map(|path| path.strip_prefix(&prefix)?.trim_end_matches('/').parse().ok()).collect();
+    for (id, name) in gateways {
+        let Ok(name) = name.parse::<GatewayName>() else { continue };
+        if found.contains(&name) {
+            continue;
+        }
+        let Some(document) = agentcore::find_gateway(aws, &id).await? else { continue };
+        let tags = agentcore::tags(aws, document.gateway_arn()).await?;
+        let names = StackNames::new(region, &name);
+        if names.owns(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+            found.push(name);
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// Deletes a stack.
+pub async fn cleanup(
+    aws: &Aws,
+    names: &StackNames,
+    patience: Patience,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Cleaned, Error> {
+    let first_look = Instant::now();
+    let mut stack = stack::discover(aws, names, Depth::Thorough).await?;
+    let run = Run { aws, names, observer, stop, deadline: Deadline::after(patience.timeout) };
+    let mut cleaned = Cleaned::default();
+    if stack.is_empty() && stack.unseen.is_empty() {
+        return Ok(cleaned);
+    }
+    let whole = stack.is_whole();
+    let anchored = stack.role.is_some();
+    let mut settled = whole;
+    loop {
+        run.delete_all_but_the_anchor(&stack, &mut cleaned).await;
+        cleaned.unseen = std::mem::take(&mut stack.unseen);
+        cleaned.not_offered = stack.not_offered.iter().cloned().collect();
+        cleaned.interrupted = stop.is_requested();
+        if settled || !cleaned.is_complete() {
+            break;
+        }
+        // Two looks must agree, the second when lists no longer hide anything.
+        wait::until_moment(first_look + patience.settle).await;
+        stack = stack::discover(aws, names, Depth::Thorough).await?;
+        settled = stack.resources().iter().all(|resource| resource.kind == Kind::Role);
+    }
+    if anchored && cleaned.is_complete() {
+        let role = Resource::new(Kind::Role, &names.role);
+        let deletion = iam::delete_role(aws, &names.role);
+        run.delete(&mut cleaned, role, deletion).await;
+    }
+    Ok(cleaned)
+}
+
+/// What every deletion of one run needs.
+struct Run<'a> {
+    aws: &'a Aws,
+    names: &'a StackNames,
+    observer: &'a dyn Observer,
+    stop: &'a Stop,
+    deadline: Deadline,
+}
+
+/// A deletion's outcome, to be noted when those beside it have ended too.
+type Outcome = (Resource, Result<bool, aws::Error>);
+
+impl Run<'_> {
+    async fn delete_all_but_the_anchor(&self, stack: &Stack, cleaned: &mut Cleaned) {
+        if let Some(gateway) = &stack.gateway {
+            if gateway.ours {
+                self.delete_gateway(gateway, cleaned).await;
+            } else {
+                cleaned.kept_gateway = Some(gateway.document.name().to_owned());
+            }
+        }
+        // A gateway that remains goes on using the rest.
+        if self.stop.is_requested() || cleaned.remaining.iter().any(|(resource, _)| resource.kind == Kind::Gateway) {
+            return;
+        }
+        let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.surplus_pools);
+        let pools =
+            join_all(pools.map(|id| self.timed(Resource::new(Kind::UserPool, id), cognito::delete_pool(self.aws, id))));
+        let (pools, sample) = join(pools, self.delete_sample(stack)).await;
+        pools.into_iter().chain(sample).for_each(|outcome| note(cleaned, outcome));
+    }
+
+    async fn delete_gateway(&self, gateway: &Gateway, cleaned: &mut Cleaned) {
+        let names = gateway.delivery_names();
+        let targets = stream::iter(&gateway.targets)
+            .map(|target| {
+                let resource = Resource::new(Kind::Target, target.name());
+                self.timed(resource, self.delete_target(gateway.id(), target.target_id()))
+            })
+            .buffer_unordered(TARGETS_AT_ONCE)
+            .collect::<Vec<_>>();
+        // Deliveries are found by the gateway's id, so they go before it.
+        let log_delivery = async {
+            let delivery = self
+                .timed(Resource::new(Kind::AccessLogs, &names.logs), logs::delete_delivery(self.aws, &names.logs))
+                .await;
+            let group = Resource::new(Kind::LogGroup, &names.log_group);
+            [delivery, self.timed(group, logs::delete_group(self.aws, &names.log_group)).await]
+        };
+        let trace_delivery =
+            self.timed(Resource::new(Kind::Traces, &names.traces), logs::delete_delivery(self.aws, &names.traces));
+        let (targets, logs, traces) = join3(targets, log_delivery, trace_delivery).await;
+        for (resource, outcome) in targets.into_iter().chain(logs).chain([traces]) {
+            // What an endpoint does not offer cannot be there.
+            let outcome = outcome.or_else(|error| if self.aws.does_not_offer(&error) { Ok(false) } else { Err(error) });
+            note(cleaned, (resource, outcome));
+        }
+        if !self.stop.is_requested() {
+            let resource = Resource::new(Kind::Gateway, gateway.id());
+            self.delete(cleaned, resource, self.delete_gateway_itself(gateway.id())).await;
+        }
+    }
+
+    /// Deletes a target and waits until it is gone; one that AWS is at work on is awaited first.
+    async fn delete_target(&self, gateway_id: &str, target_id: &str) -> Result<bool, aws::Error> {
+        wait::until(
+            self.deadline,
+            |_| {},
+            async || {
+                let target = agentcore::find_target(self.aws, gateway_id, target_id).await?;
+                Ok::<_, aws::Error>(match target {
+                    Some(target) if target.is_moving() && target.status() != "DELETING" => {
+                        Look::NotYet(format!("the target is {}", target.status()))
+                    }
+                    _ => Look::Ready(()),
+                })
+            },
+        )
+        .await?;
+        let deleted = agentcore::delete_target(self.aws, gateway_id, target_id).await?;
+        wait::until(
+            self.deadline,
+            |_| {},
+            async || {
+                let target = agentcore::find_target(self.aws, gateway_id, target_id).await?;
+                Ok::<_, aws::Error>(match target {
+                    Some(target) => Look::NotYet(format!("the target is {}", target.status())),
+                    None => Look::Ready(deleted),
+                })
+            },
+        )
+        .await
+    }
+
+    async fn delete_gateway_itself(&self, id: &str) -> Result<bool, aws::Error> {
+        wait::until(
+            self.deadline,
+            |_| {},
+            async || {
+                Ok::<_, aws::Error>(match agentcore::find_gateway(self.aws, id).await? {
+                    Some(gateway) if gateway.is_moving() && gateway.status() != "DELETING" => {
+                        Look::NotYet(format!("the gateway is {}", gateway.status()))
+                    }
+                    _ => Look::Ready(()),
+                })
+            },
+        )
+        .await?;
+        let deleted = agentcore::delete_gateway(self.aws, id).await?;
+        wait::until(
+            self.deadline,
+            |_| {},
+            async || {
+                Ok::<_, aws::Error>(match agentcore::find_gateway(self.aws, id).await? {
+                    Some(gateway) => Look::NotYet(format!("the gateway is {}", gateway.status())),
+                    None => Look::Ready(deleted),
+                })
+            },
+        )
+        .await
+    }
+
+    /// Role and log group after the function, so that nothing makes them anew.
+    async fn delete_sample(&self, stack: &Stack) -> Vec<Outcome> {
+        let (names, sample) = (self.names, &stack.sample);
+        let mut outcomes = Vec::new();
+        if sample.function.is_some() {
+            let function = Resource::new(Kind::Function, &names.function);
+            outcomes.push(self.timed(function, lambda::delete_function(self.aws, &names.function)).await);
+        }
+        let role = async {
+            let deletion = iam::delete_role(self.aws, &names.function_role);
+            match &sample.role {
+                Some(_) => Some(self.timed(Resource::new(Kind::FunctionRole, &names.function_role), deletion).await),
+                None => None,
+            }
+        };
+        let log_group = async {
+            let deletion = logs::delete_group(self.aws, &names.function_log_group);
+            match &sample.log_group {
+                Some(_) => Some(self.timed(Resource::new(Kind::LogGroup, &names.function_log_group), deletion).await),
+                None => None,
+            }
+        };
+        let (role, log_group) = join(role, log_group).await;
+        outcomes.into_iter().chain(role).chain(log_group).collect()
+    }
+
+    async fn delete(
+        &self,
+        cleaned: &mut Cleaned,
+        resource: Resource,
+        deletion: impl Future<Output = Result<bool, aws::Error>>,
+    ) {
+        note(cleaned, self.timed(resource, deletion).await);
+    }
+
+    async fn timed(&self, resource: Resource, deletion: impl Future<Output = Result<bool, aws::Error>>) -> Outcome {
+        let begin = Instant::now();
+        self.observer.hear(Event::Started(resource.clone()));
+        let outcome = deletion.await;
+        self.observer.hear(match &outcome {
+            Ok(true) => Event::Finished(resource.clone(), Change::Deleted, begin.elapsed()),
+            Ok(false) => Event::Finished(resource.clone(), Change::Absent, begin.elapsed()),
+            Err(_) => Event::Failed(resource.clone()),
+        });
+        (resource, outcome)
+    }
+}
+
+fn note(cleaned: &mut Cleaned, (resource, outcome): Outcome) {
+    match outcome {
+        Ok(true) => cleaned.deleted.push(resource),
+        Ok(false) => {}
+        Err(error) => cleaned.remaining.push((resource, error)),
+    }
+}

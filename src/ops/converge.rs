@@ -1,0 +1,109 @@
+//! `create`: from whatever is there to what should be, however often it takes.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    Error, Failure, Resource,
+    apply::{self, Made, Stop},
+    event::Observer,
+    plan::{self, Plan},
+    stack::{self, Depth, Stack},
+    world::AwsWorld,
+};
+use crate::{
+    aws::{
+        Aws,
+        wait::{self, Deadline, Look},
+    },
+    model::{naming::StackNames, spec::GatewaySpec},
+};
+
+/// How patient a run is.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    pub timeout: Duration,
+    /// Whether to wait until everything is READY.
+    pub wait: bool,
+}
+
+/// A stack that is as it should be.
+#[derive(Debug)]
+pub struct Converged {
+    pub stack: Stack,
+    pub made: Made,
+    /// Whether nothing had to be done.
+    pub unchanged: bool,
+}
+
+/// What `create` would do.
+pub async fn plan(aws: &Aws, spec: &GatewaySpec) -> Result<(Stack, Plan), Error> {
+    let names = StackNames::new(&spec.region, &spec.name);
+    let stack = stack::discover(aws, &names, Depth::Usual).await?;
+    let plan = plan::create(aws, spec, &stack)?;
+    Ok((stack, plan))
+}
+
+/// Makes what is missing, repairs what the stack owns and the user named, leaves the rest.
+pub async fn create(
+    aws: &Aws,
+    spec: &GatewaySpec,
+    patience: Patience,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Converged, Failure> {
+    let deadline = Deadline::after(patience.timeout);
+    let begun = Instant::now();
+    wait::until(
+        deadline,
+        |_| {},
+        async || {
+            let (stack, plan) = plan(aws, spec).await?;
+            let world =
+                AwsWorld { aws, spec, stack: &stack, plan: &plan, observer, deadline, wait: patience.wait, begun };
+            match apply::apply(&plan, &world, observer, stop, known(&stack, &plan)).await {
+                Ok(made) => {
+                    let unchanged = plan.changes_nothing();
+                    Ok(Look::Ready(Converged { made, unchanged, stack }))
+                }
+                // Another run makes the same stack: look anew at what there is.
+                Err(Failure { error: Error::Raced, .. }) => Ok(Look::NotYet(Error::Raced.to_string())),
+                Err(mut failure) => {
+                    add_known(&mut failure.left, &stack);
+                    Err(failure)
+                }
+            }
+        },
+    )
+    .await
+}
+
+/// What an error leaves behind is also what was there before.
+fn add_known(left: &mut Vec<Resource>, stack: &Stack) {
+    for resource in stack.resources() {
+        if !left.iter().any(|other| other.kind == resource.kind) {
+            left.push(resource);
+        }
+    }
+}
+
+/// What the stack already has, for steps that need it.
+fn known(stack: &Stack, plan: &Plan) -> Made {
+    let brought = plan.brought_role.as_ref().map(ToString::to_string);
+    let gateway = stack.gateway.as_ref();
+    let targets = gateway.into_iter().flat_map(|gateway| &gateway.targets);
+    Made {
+        role_arn: brought.or_else(|| stack.role.as_ref().map(|role| role.arn.clone())),
+        function_role_arn: stack.sample.role.as_ref().map(|role| role.arn.clone()),
+        pool_id: stack.pool.as_ref().map(|pool| pool.id.clone()),
+        domain: stack.pool.as_ref().and_then(|pool| pool.domain.clone()),
+        client: stack.client.clone(),
+        function_arn: stack.sample.function.as_ref().map(|function| function.arn.clone()),
+        gateway: gateway.map(|gateway| gateway.document.clone()),
+        targets: targets.map(|target| (target.name().to_owned(), target.clone())).collect(),
+        doubtful: false,
+        delivers_logs: gateway.is_some_and(|gateway| gateway.delivers_logs),
+        warnings: Vec::new(),
+    }
+}

@@ -1,0 +1,32 @@
+//! What happens while an operation runs, for whoever watches.
+
+use std::time::Duration;
+
+use super::Resource;
+
+/// What became of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Created,
+    Updated,
+    Unchanged,
+    Deleted,
+    /// To be deleted, and not there.
+    Absent,
+}
+
+/// One event.
+#[derive(Debug, Clone)]
+pub enum Event {
+    Started(Resource),
+    /// What is waited for, and why.
+    Waiting(Resource, String),
+    Finished(Resource, Change, Duration),
+    Failed(Resource),
+    Warning(String),
+}
+
+/// Hears events as they happen.
+pub trait Observer: Sync {
+    fn hear(&self, event: Event);
+}

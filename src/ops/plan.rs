@@ -1,0 +1,264 @@
+//! From what should be and what is, the steps between. Pure: `--dry-run` prints the very plan
+//! that would be carried out.
+
+use serde_json::{Value, json};
+
+use super::{
+    Error, Kind, Resource,
+    stack::{Gateway, Stack},
+};
+use crate::{
+    aws::{Aws, agentcore::Document, cognito, propagation},
+    model::{
+        name::RoleArn,
+        naming::StackNames,
+        policy, sample,
+        spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
+    },
+};
+
+/// What a step will do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// It is there, as it should be.
+    Keep,
+    Create,
+    /// It is there and differs in what is named.
+    Update(Vec<&'static str>),
+    /// It FAILED because a role was too fresh: away with it, and once more.
+    Replace,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub resource: Resource,
+    pub change: Change,
+    /// Indices of the steps that must be done first.
+    pub needs: Vec<usize>,
+    /// The target that a step of kind `Target` makes.
+    pub target: Option<TargetSpec>,
+}
+
+/// The way from a stack to a spec.
+#[derive(Debug)]
+pub struct Plan {
+    pub steps: Vec<Step>,
+    /// The role that the gateway is to have, where the stack does not make it.
+    pub brought_role: Option<RoleArn>,
+    pub authorizer: AuthorizerSpec,
+    /// Work of another run was found: lists may still hide some of it.
+    pub interrupted: bool,
+}
+
+impl Plan {
+    pub fn changes_nothing(&self) -> bool {
+        self.steps.iter().all(|step| step.change == Change::Keep)
+    }
+
+    fn add(&mut self, kind: Kind, name: &str, change: Change, needs: &[Option<usize>]) -> usize {
+        let needs = needs.iter().copied().flatten().collect();
+        self.steps.push(Step { resource: Resource::new(kind, name), change, needs, target: None });
+        self.steps.len() - 1
+    }
+}
+
+/// Plans `create`.
+pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Error> {
+    if let Some(gateway) = &stack.gateway
+        && !gateway.ours
+        && !spec.adopt
+    {
+        return Err(Error::ForeignGateway(spec.name.to_string()));
+    }
+    let names = &stack.names;
+    let brought_role = brought_role(spec, stack);
+    let mut plan = Plan {
+        steps: Vec::new(),
+        authorizer: authorizer(spec, stack),
+        interrupted: !stack.is_empty() && !stack.is_whole(),
+        brought_role,
+    };
+    let (role, base) = if plan.brought_role.is_some() { (None, None) } else { role_steps(&mut plan, stack) };
+    let (domain, client) = authorizer_steps(&mut plan, stack, role);
+    let function = spec.wants_sample().then(|| sample_steps(&mut plan, stack, role));
+    let change = gateway_change(aws, spec, stack, &plan)?;
+    let gateway = plan.add(Kind::Gateway, names.gateway.as_str(), change, &[role, domain, client]);
+    if client.is_some() {
+        plan.add(Kind::TokenEndpoint, &names.scope, Change::Keep, &[domain, client]);
+    }
+    let mut last = vec![Some(gateway)];
+    for target in &spec.targets {
+        let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
+        let change = target_change(names, stack, target, existing)?;
+        let step = plan.add(Kind::Target, target.name.as_str(), change, &[Some(gateway), base, function]);
+        plan.steps[step].target = Some(target.clone());
+        last.push(Some(step));
+    }
+    if spec.observability {
+        observability_steps(&mut plan, names, stack.gateway.as_ref(), gateway);
+    }
+    if plan.authorizer == AuthorizerSpec::Cognito {
+        let surplus = !stack.surplus_pools.is_empty() || !stack.surplus_clients.is_empty();
+        let change = if surplus || plan.interrupted { Change::Update(vec!["leftovers"]) } else { Change::Keep };
+        plan.add(Kind::Surplus, &names.user_pool, change, &last);
+    }
+    Ok(plan)
+}
+
+/// A role that the stack does not make: the one named, else the one that its gateway has.
+fn brought_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
+    match (&spec.role, &stack.role, &stack.gateway) {
+        (RoleSpec::Brought(arn), _, _) => Some(arn.clone()),
+        (RoleSpec::Managed { .. }, None, Some(gateway)) => gateway.document.role_arn().parse().ok(),
+        _ => None,
+    }
+}
+
+/// The authorizer named, else the one that is there, else Cognito.
+fn authorizer(spec: &GatewaySpec, stack: &Stack) -> AuthorizerSpec {
+    if let Some(authorizer) = &spec.authorizer {
+        return authorizer.clone();
+    }
+    let Some(gateway) = &stack.gateway else { return AuthorizerSpec::Cognito };
+    match gateway.document.0["authorizerType"].as_str() {
+        Some("CUSTOM_JWT") if stack.pool.is_some() => AuthorizerSpec::Cognito,
+        Some("CUSTOM_JWT") => AuthorizerSpec::Jwt(gateway.document.0["authorizerConfiguration"].clone()),
+        Some("AWS_IAM") => AuthorizerSpec::Iam,
+        _ => AuthorizerSpec::None,
+    }
+}
+
+fn present(there: bool) -> Change {
+    if there { Change::Keep } else { Change::Create }
+}
+
+/// Keeps a document that is as wanted, writes it anew otherwise.
+fn document(existing: Option<&Value>, wanted: &Value, what: &'static str) -> Change {
+    match existing {
+        Some(existing) if existing == wanted => Change::Keep,
+        Some(_) => Change::Update(vec![what]),
+        None => Change::Create,
+    }
+}
+
+/// The anchor and its base policy.
+fn role_steps(plan: &mut Plan, stack: &Stack) -> (Option<usize>, Option<usize>) {
+    let names = &stack.names;
+    let trust = policy::gateway_trust(names, &stack.account);
+    let change = document(stack.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
+    let role = plan.add(Kind::Role, &names.role, change, &[]);
+    let wanted = policy::gateway_base(names, &stack.account);
+    let change = document(stack.base_policy.as_ref(), &wanted, "document");
+    let base = plan.add(Kind::BasePolicy, &names.role, change, &[Some(role)]);
+    (Some(role), Some(base))
+}
+
+/// Pool, domain, resource server and client; domain and client are what others need.
+fn authorizer_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> (Option<usize>, Option<usize>) {
+    if plan.authorizer != AuthorizerSpec::Cognito {
+        return (None, None);
+    }
+    let names = &stack.names;
+    let pool = plan.add(Kind::UserPool, &names.user_pool, present(stack.pool.is_some()), &[anchor]);
+    let domain = stack.pool.as_ref().and_then(|pool| pool.domain.clone());
+    let shown = domain.clone().unwrap_or_else(|| names.domain(&stack.account, 0));
+    let domain = plan.add(Kind::Domain, &shown, present(domain.is_some()), &[Some(pool)]);
+    let server = plan.add(Kind::ResourceServer, &names.resource_server, present(stack.resource_server), &[Some(pool)]);
+    let client = plan.add(Kind::AppClient, &names.app_client, present(stack.client.is_some()), &[Some(server)]);
+    (Some(domain), Some(client))
+}
+
+/// The sample function; its log group is made first, so that Lambda never makes an untagged one.
+fn sample_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> usize {
+    let (names, sample) = (&stack.names, &stack.sample);
+    let trust = policy::function_trust(names, &stack.account);
+    let change = document(sample.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
+    let role = plan.add(Kind::FunctionRole, &names.function_role, change, &[anchor]);
+    let wanted = policy::function_logs(names, &stack.account);
+    let change = document(sample.policy.as_ref(), &wanted, "document");
+    plan.add(Kind::FunctionPolicy, &names.function_role, change, &[Some(role)]);
+    let change = match &sample.log_group {
+        Some(group) if group.retention_days == Some(sample::LOG_RETENTION_DAYS) => Change::Keep,
+        Some(_) => Change::Update(vec!["retention"]),
+        None => Change::Create,
+    };
+    let log_group = plan.add(Kind::LogGroup, &names.function_log_group, change, &[anchor]);
+    let change = match &sample.function {
+        Some(function) if function.code_sha256 != sample::code_sha256() => Change::Update(vec!["code"]),
+        Some(function) if !function.active => Change::Update(vec!["state"]),
+        Some(_) => Change::Keep,
+        None => Change::Create,
+    };
+    plan.add(Kind::Function, &names.function, change, &[Some(role), Some(log_group)])
+}
+
+fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &Plan) -> Result<Change, Error> {
+    let Some(gateway) = &stack.gateway else { return Ok(Change::Create) };
+    if let Some(change) = unsettled(&gateway.document, Kind::Gateway, gateway.ours)? {
+        return Ok(change);
+    }
+    let current = &gateway.document.0;
+    let mut wanted = current.clone();
+    spec.merge_named(&mut wanted);
+    let mut differs = Vec::new();
+    if wanted != *current {
+        differs.push("settings");
+    }
+    if plan.brought_role.as_ref().is_some_and(|role| role.as_str() != gateway.document.role_arn()) {
+        differs.push("role");
+    }
+    let same_authorizer = match &plan.authorizer {
+        AuthorizerSpec::Cognito => stack.pool.as_ref().zip(stack.client.as_ref()).is_some_and(|(pool, client)| {
+            let jwt = gateway.document.jwt_authorizer();
+            jwt["discoveryUrl"] == json!(cognito::discovery_url(aws, &pool.id))
+                && jwt["allowedClients"].as_array().is_some_and(|clients| clients.contains(&json!(client.id)))
+        }),
+        AuthorizerSpec::Jwt(configuration) => current["authorizerConfiguration"] == *configuration,
+        other => current["authorizerType"] == other.api_type(),
+    };
+    if !same_authorizer {
+        differs.push("authorizer");
+    }
+    Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
+}
+
+fn target_change(
+    names: &StackNames,
+    stack: &Stack,
+    target: &TargetSpec,
+    existing: Option<&Document>,
+) -> Result<Change, Error> {
+    let Some(existing) = existing else { return Ok(Change::Create) };
+    if let Some(change) = unsettled(existing, Kind::Target, true)? {
+        return Ok(change);
+    }
+    let function = stack.sample.function.as_ref().map(|function| function.arn.clone());
+    let wanted = target.request(&function.unwrap_or_else(|| names.function.clone()));
+    let same = wanted["targetConfiguration"] == existing.0["targetConfiguration"];
+    Ok(if same { Change::Keep } else { Change::Update(vec!["configuration"]) })
+}
+
+/// What to do with a gateway or target that is not READY.
+fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Change>, Error> {
+    match document.status() {
+        "FAILED" if ours && propagation::is_pending_status(document.status_reasons()) => Ok(Some(Change::Replace)),
+        "FAILED" => Err(Error::Failed {
+            resource: Resource::new(kind, document.name()),
+            status: document.status().to_owned(),
+            reasons: document.status_reasons().collect::<Vec<_>>().join("; "),
+        }),
+        "DELETING" => Ok(Some(Change::Create)),
+        "CREATING" | "UPDATING" => Ok(Some(Change::Update(vec!["state"]))),
+        _ => Ok(None),
+    }
+}
+
+/// Logs and traces are delivered from the gateway, so they come after it.
+fn observability_steps(plan: &mut Plan, names: &StackNames, existing: Option<&Gateway>, gateway: usize) {
+    let kept = plan.steps[gateway].change != Change::Replace;
+    let logs = existing.is_some_and(|gateway| kept && gateway.delivers_logs);
+    let traces = existing.is_some_and(|gateway| kept && gateway.delivers_traces);
+    plan.add(Kind::AccessLogs, names.gateway.as_str(), present(logs), &[Some(gateway)]);
+    plan.add(Kind::Traces, names.gateway.as_str(), present(traces), &[Some(gateway)]);
+}

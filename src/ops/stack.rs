@@ -1,0 +1,355 @@
+//! What exists of a gateway's stack, read from AWS by name, path and tag. There is no local file
+//! to lose: any machine sees the same.
+
+use std::{collections::BTreeSet, sync::Mutex};
+
+use futures_util::future::{try_join, try_join_all, try_join4};
+use serde_json::Value;
+use tokio::try_join;
+
+use super::{Error, Kind, Resource};
+use crate::{
+    aws::{
+        self, Aws,
+        agentcore::{self, Document},
+        cognito::{self, AppClient, Pool},
+        iam::{self, Role},
+        lambda::{self, Function},
+        logs,
+    },
+    model::naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, StackNames},
+};
+
+/// Domains that are tried before giving up: the first choice, then `-2`, `-3` and so on.
+pub const DOMAIN_ATTEMPTS: u32 = 5;
+
+/// A stack, as it is.
+#[derive(Debug)]
+pub struct Stack {
+    pub names: StackNames,
+    pub account: String,
+    /// The anchor: first made, last deleted.
+    pub role: Option<Role>,
+    pub base_policy: Option<Value>,
+    pub gateway: Option<Gateway>,
+    pub pool: Option<Pool>,
+    pub resource_server: bool,
+    pub client: Option<AppClient>,
+    /// Pools of ours that the stack does not use: leftovers of interrupted or racing runs.
+    pub surplus_pools: Vec<String>,
+    /// Clients of ours, in the stack's pool, that the gateway does not use.
+    pub surplus_clients: Vec<String>,
+    pub sample: Sample,
+    /// What the endpoint, which is not Amazon's, does not offer; nothing of that kind can exist.
+    pub not_offered: BTreeSet<String>,
+    /// What could not be looked at, where that is tolerated.
+    pub unseen: Vec<aws::Error>,
+}
+
+/// The gateway and what hangs on it.
+#[derive(Debug)]
+pub struct Gateway {
+    pub document: Document,
+    /// Whether the stack made it; it is never deleted otherwise.
+    pub ours: bool,
+    pub targets: Vec<Document>,
+    pub delivers_logs: bool,
+    pub delivers_traces: bool,
+}
+
+impl Gateway {
+    pub fn id(&self) -> &str {
+        self.document.gateway_id()
+    }
+
+    pub fn delivery_names(&self) -> DeliveryNames {
+        DeliveryNames::new(self.id())
+    }
+
+    pub fn target(&self, name: &str) -> Option<&Document> {
+        self.targets.iter().find(|target| target.name() == name)
+    }
+}
+
+/// What the sample target needs.
+#[derive(Debug, Default)]
+pub struct Sample {
+    pub role: Option<Role>,
+    pub policy: Option<Value>,
+    pub log_group: Option<logs::Group>,
+    pub function: Option<Function>,
+}
+
+impl Stack {
+    /// Whether anything was ever begun.
+    pub fn is_empty(&self) -> bool {
+        self.role.is_none()
+            && self.gateway.is_none()
+            && self.pool.is_none()
+            && self.surplus_pools.is_empty()
+            && self.sample.role.is_none()
+            && self.sample.function.is_none()
+            && self.sample.log_group.is_none()
+    }
+
+    /// Whether a run came to its end: nothing half made, so nothing that a list may still hide.
+    pub fn is_whole(&self) -> bool {
+        let Some(gateway) = &self.gateway else { return false };
+        let pool_whole = self.pool.as_ref().is_none_or(|pool| pool.domain.is_some() && self.client.is_some());
+        let role_is_anchor = self.role.is_some();
+        role_is_anchor
+            && pool_whole
+            && gateway.document.is_ready()
+            && gateway.targets.iter().all(Document::is_ready)
+            && self.surplus_pools.is_empty()
+            && self.surplus_clients.is_empty()
+    }
+
+    /// Everything of the stack, in the order in which it was made.
+    pub fn resources(&self) -> Vec<Resource> {
+        let names = &self.names;
+        let mut found = Vec::new();
+        let mut add = |there: bool, kind: Kind, name: &str| {
+            if there {
+                found.push(Resource::new(kind, name));
+            }
+        };
+        add(self.role.is_some(), Kind::Role, &names.role);
+        if let Some(pool) = &self.pool {
+            add(true, Kind::UserPool, &pool.id);
+            add(pool.domain.is_some(), Kind::Domain, pool.domain.as_deref().unwrap_or_default());
+            add(self.resource_server, Kind::ResourceServer, &names.resource_server);
+            add(self.client.is_some(), Kind::AppClient, self.client.as_ref().map_or("", |client| &client.id));
+        }
+        self.surplus_pools.iter().for_each(|pool| add(true, Kind::UserPool, pool));
+        self.surplus_clients.iter().for_each(|client| add(true, Kind::AppClient, client));
+        add(self.sample.role.is_some(), Kind::FunctionRole, &names.function_role);
+        add(self.sample.log_group.is_some(), Kind::LogGroup, &names.function_log_group);
+        add(self.sample.function.is_some(), Kind::Function, &names.function);
+        if let Some(gateway) = &self.gateway {
+            let delivery = gateway.delivery_names();
+            add(gateway.ours, Kind::Gateway, gateway.id());
+            add(gateway.delivers_logs, Kind::AccessLogs, &delivery.logs);
+            add(gateway.delivers_traces, Kind::Traces, &delivery.traces);
+            let targets = gateway.targets.iter().filter(|_| gateway.ours);
+            targets.for_each(|target| add(true, Kind::Target, target.name()));
+        }
+        found
+    }
+}
+
+/// How thoroughly to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// To show, repair or complete: lists are read for interrupted work only, and what cannot be
+    /// looked at is an error.
+    Usual,
+    /// To delete: everything is looked for, and what cannot be looked at is noted.
+    Thorough,
+}
+
+/// Reads what exists.
+pub async fn discover(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Error> {
+    let look = Looker { aws, names, depth, not_offered: Mutex::default(), unseen: Mutex::default() };
+    let (account, role, gateway_id) = try_join!(
+        aws.account(),
+        iam::find_role(aws, &names.role),
+        agentcore::find_gateway_id(aws, names.gateway.as_str()),
+    )?;
+    let role = role.map(|role| look.owned_role(Kind::Role, role)).transpose()?;
+    let mut stack = Stack {
+        names: names.clone(),
+        account,
+        role,
+        base_policy: None,
+        gateway: None,
+        pool: None,
+        resource_server: false,
+        client: None,
+        surplus_pools: Vec::new(),
+        surplus_clients: Vec::new(),
+        sample: Sample::default(),
+        not_offered: BTreeSet::new(),
+        unseen: Vec::new(),
+    };
+    // No anchor and no gateway: nothing was begun. Only a stack on a brought role has no anchor,
+    // and only who deletes needs to know of such a one that never came to its gateway.
+    if stack.role.is_none() && gateway_id.is_none() && depth == Depth::Usual {
+        return Ok(stack);
+    }
+    let base_policy = async {
+        match &stack.role {
+            Some(role) => look.see(iam::find_policy(aws, &role.name, BASE_POLICY)).await,
+            None => Ok(None),
+        }
+    };
+    let (base_policy, gateway, sample, domain_pool) =
+        try_join4(base_policy, look.gateway(gateway_id), look.sample(), look.pool_of_domain(&stack.account)).await?;
+    stack.base_policy = base_policy;
+    stack.gateway = gateway;
+    stack.sample = sample;
+    look.authorizer(&mut stack, domain_pool).await?;
+    stack.not_offered = look.not_offered.into_inner().unwrap_or_default();
+    stack.unseen = look.unseen.into_inner().unwrap_or_default();
+    Ok(stack)
+}
+
+/// Looks at one thing after the other, and knows what to make of errors.
+struct Looker<'a> {
+    aws: &'a Aws,
+    names: &'a StackNames,
+    depth: Depth,
+    not_offered: Mutex<BTreeSet<String>>,
+    unseen: Mutex<Vec<aws::Error>>,
+}
+
+impl Looker<'_> {
+    /// The result of a look; nothing, where the endpoint has no such thing.
+    async fn see<T: Default>(&self, look: impl Future<Output = Result<T, aws::Error>>) -> Result<T, Error> {
+        match look.await {
+            Err(error) if self.aws.does_not_offer(&error) => {
+                if let Ok(mut operations) = self.not_offered.lock() {
+                    operations.insert(format!("{} {}", error.service, error.operation));
+                }
+                Ok(T::default())
+            }
+            Err(error) if self.depth == Depth::Thorough && error.class != aws::Class::Credentials => {
+                if let Ok(mut unseen) = self.unseen.lock() {
+                    unseen.push(error);
+                }
+                Ok(T::default())
+            }
+            seen => Ok(seen?),
+        }
+    }
+
+    fn owned_role(&self, kind: Kind, role: Role) -> Result<Role, Error> {
+        let tags = role.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        if role.path == self.names.iam_path && self.names.owns(tags) {
+            Ok(role)
+        } else {
+            Err(Error::Foreign(Resource::new(kind, role.name)))
+        }
+    }
+
+    fn owns_pool(&self, pool: &Pool) -> bool {
+        self.names.owns(pool.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+
+    async fn gateway(&self, id: Option<String>) -> Result<Option<Gateway>, Error> {
+        let Some(id) = id else { return Ok(None) };
+        let Some(document) = agentcore::find_gateway(self.aws, &id).await? else { return Ok(None) };
+        let delivery = DeliveryNames::new(&id);
+        let (tags, targets, sources) = try_join!(
+            self.see(agentcore::tags(self.aws, document.gateway_arn())),
+            self.targets(&id),
+            self.see(logs::delivery_sources(self.aws)),
+        )?;
+        Ok(Some(Gateway {
+            ours: self.names.owns(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))),
+            document,
+            targets,
+            delivers_logs: sources.contains(&delivery.logs),
+            delivers_traces: sources.contains(&delivery.traces),
+        }))
+    }
+
+    async fn targets(&self, gateway_id: &str) -> Result<Vec<Document>, Error> {
+        let listed = agentcore::list_targets(self.aws, gateway_id).await?;
+        let looks = listed.iter().map(|target| agentcore::find_target(self.aws, gateway_id, &target.id));
+        Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+    }
+
+    async fn sample(&self) -> Result<Sample, Error> {
+        let names = self.names;
+        let role = async {
+            let role = self.see(iam::find_role(self.aws, &names.function_role)).await?;
+            let role = role.map(|role| self.owned_role(Kind::FunctionRole, role)).transpose()?;
+            let policy = match &role {
+                Some(role) => self.see(iam::find_policy(self.aws, &role.name, FUNCTION_POLICY)).await?,
+                None => None,
+            };
+            Ok::<_, Error>((role, policy))
+        };
+        let ((role, policy), log_group, function) = try_join!(
+            role,
+            self.see(logs::find_group(self.aws, &names.function_log_group)),
+            self.see(lambda::find_function(self.aws, &names.function)),
+        )?;
+        // Names carry the stack's hash, so a stranger's is no accident: it is not touched.
+        let tagged = |tags: &std::collections::BTreeMap<String, String>| {
+            names.owns(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+        };
+        if function.as_ref().is_some_and(|function| !tagged(&function.tags)) {
+            return Err(Error::Foreign(Resource::new(Kind::Function, &names.function)));
+        }
+        if log_group.as_ref().is_some_and(|group| !tagged(&group.tags)) {
+            return Err(Error::Foreign(Resource::new(Kind::LogGroup, &names.function_log_group)));
+        }
+        Ok(Sample { role, policy, log_group, function })
+    }
+
+    /// The pool of ours that has our domain.
+    async fn pool_of_domain(&self, account: &str) -> Result<Option<Pool>, Error> {
+        for attempt in 0..DOMAIN_ATTEMPTS {
+            let domain = self.names.domain(account, attempt);
+            let Some(domain) = self.see(cognito::find_domain(self.aws, &domain)).await? else { return Ok(None) };
+            // A stranger's pool cannot be looked at; the next name was ours then.
+            let pool = cognito::find_pool(self.aws, &domain.pool_id).await;
+            if let Ok(Some(pool)) = pool
+                && self.owns_pool(&pool)
+            {
+                return Ok(Some(pool));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The pool, its resource server and its client: those that the gateway names, else those
+    /// that an interrupted run left, and whatever is too much.
+    async fn authorizer(&self, stack: &mut Stack, domain_pool: Option<Pool>) -> Result<(), Error> {
+        let jwt = stack.gateway.as_ref().map(|gateway| gateway.document.jwt_authorizer().clone()).unwrap_or_default();
+        let named = jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.aws, url));
+        let mut pool = match named {
+            Some(id) => self.see(cognito::find_pool(self.aws, &id)).await?.filter(|pool| self.owns_pool(pool)),
+            None => None,
+        };
+        let settled = stack.gateway.as_ref().is_some_and(|gateway| gateway.document.is_ready()) && pool.is_some();
+        let listed = if settled && self.depth == Depth::Usual {
+            Vec::new()
+        } else {
+            self.see(cognito::pools_named(self.aws, &self.names.user_pool)).await?
+        };
+        let ours: Vec<Pool> =
+            domain_pool.into_iter().chain(listed.into_iter().filter(|pool| self.owns_pool(pool))).collect();
+        if pool.is_none() {
+            pool = ours.first().cloned();
+        }
+        let Some(pool) = pool else { return Ok(()) };
+        let surplus: BTreeSet<String> = ours.into_iter().map(|other| other.id).filter(|id| *id != pool.id).collect();
+        stack.surplus_pools = surplus.into_iter().collect();
+
+        let allowed = jwt["allowedClients"].as_array().into_iter().flatten().filter_map(Value::as_str).next();
+        let named_client = async {
+            match allowed {
+                Some(id) if settled => self.see(cognito::find_client(self.aws, &pool.id, id)).await,
+                _ => Ok(None),
+            }
+        };
+        let (server, client) = try_join(
+            self.see(cognito::has_resource_server(self.aws, &pool.id, &self.names.resource_server)),
+            named_client,
+        )
+        .await?;
+        stack.resource_server = server;
+        stack.client = client;
+        if stack.client.is_none() {
+            let mut clients =
+                self.see(cognito::clients_named(self.aws, &pool.id, &self.names.app_client)).await?.into_iter();
+            stack.client = clients.next();
+            stack.surplus_clients = clients.map(|client| client.id).collect();
+        }
+        stack.pool = Some(pool);
+        Ok(())
+    }
+}

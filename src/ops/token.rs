@@ -1,0 +1,57 @@
+//! Access tokens by the client-credentials grant.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use super::Error;
+use crate::{
+    aws::http::{Http, Request},
+    model::secret::Secret,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Who asks for a token, and where.
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
+    pub endpoint: String,
+    pub client_id: String,
+    pub client_secret: Secret,
+    pub scope: String,
+}
+
+/// Gets an access token.
+pub async fn fetch(http: &Http, request: &TokenRequest) -> Result<Secret, Error> {
+    let basic = BASE64.encode(format!("{}:{}", request.client_id, request.client_secret.reveal()));
+    let scope = utf8_percent_encode(&request.scope, NON_ALPHANUMERIC);
+    let response = http
+        .send(
+            Request {
+                method: "POST",
+                url: request.endpoint.clone(),
+                headers: vec![
+                    ("authorization", format!("Basic {basic}")),
+                    ("content-type", "application/x-www-form-urlencoded".to_owned()),
+                    ("accept", "application/json".to_owned()),
+                ],
+                body: format!("grant_type=client_credentials&scope={scope}"),
+            },
+            TIMEOUT,
+        )
+        .await?;
+    let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    match answer["access_token"].as_str() {
+        Some(token) if response.status == 200 => Ok(Secret::new(token)),
+        // Only the error's own members: an answer may hold anything.
+        _ => Err(Error::Token {
+            endpoint: request.endpoint.clone(),
+            answer: match answer["error"].as_str() {
+                Some(error) => format!("HTTP {}, {error}", response.status),
+                None => format!("HTTP {}", response.status),
+            },
+        }),
+    }
+}

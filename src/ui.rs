@@ -1,0 +1,261 @@
+//! The terminal: what goes to stdout, what to stderr, and how it looks. Nobody else writes there.
+
+pub mod progress;
+pub mod report;
+pub mod style;
+
+use std::{
+    fmt,
+    io::{self, IsTerminal as _, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use indicatif::MultiProgress;
+use serde::Serialize;
+
+use self::{progress::Progress, report::Report};
+use crate::error::{Error, Kind, exit};
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON document, also for errors
+    Json,
+    /// Shell `export` lines
+    Env,
+}
+
+/// When colour is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+type Stream = Arc<Mutex<dyn Write + Send>>;
+
+/// Where output goes.
+#[derive(Clone)]
+pub struct Streams {
+    pub out: Stream,
+    pub err: Stream,
+    pub out_is_terminal: bool,
+    pub err_is_terminal: bool,
+    pub in_is_terminal: bool,
+    /// `NO_COLOR` is set, or the terminal is dumb.
+    pub plain: bool,
+}
+
+impl Streams {
+    /// The process's own.
+    pub fn of_process(plain: bool) -> Self {
+        Self {
+            out: Arc::new(Mutex::new(io::stdout())),
+            err: Arc::new(Mutex::new(io::stderr())),
+            out_is_terminal: io::stdout().is_terminal(),
+            err_is_terminal: io::stderr().is_terminal(),
+            in_is_terminal: io::stdin().is_terminal(),
+            plain,
+        }
+    }
+
+    /// No terminal, and everything kept, for tests.
+    pub fn captured(out: Arc<Mutex<Vec<u8>>>, err: Arc<Mutex<Vec<u8>>>) -> Self {
+        Self { out, err, out_is_terminal: false, err_is_terminal: false, in_is_terminal: false, plain: true }
+    }
+}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams").finish_non_exhaustive()
+    }
+}
+
+/// The user interface of one run.
+#[derive(Debug)]
+pub struct Ui {
+    format: Format,
+    quiet: bool,
+    color: Color,
+    streams: Streams,
+    /// Draws on stderr; lines written there go above what it draws.
+    bars: MultiProgress,
+}
+
+impl Ui {
+    pub fn new(format: Format, quiet: bool, color: Color, streams: Streams) -> Self {
+        let bars = MultiProgress::new();
+        if !streams.err_is_terminal {
+            bars.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
+        Self { format, quiet, color, streams, bars }
+    }
+
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// A view of an operation's events.
+    pub fn progress(&self) -> Progress<'_> {
+        let shown = !self.quiet && self.format != Format::Json;
+        Progress::new(self, shown, shown && self.streams.err_is_terminal)
+    }
+
+    fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Something good to know, on stderr.
+    pub fn note(&self, text: &str) {
+        if !self.quiet && self.format != Format::Json {
+            self.write_err(&format!("{}note:{} {text}", style::DIM.render(), style::DIM.render_reset()));
+        }
+    }
+
+    /// Something that went wrong and did not stop the work, on stderr. In JSON it is in the report.
+    pub fn warn(&self, text: &str) {
+        if self.format != Format::Json {
+            self.write_err(&format!("{}warning:{} {text}", style::WARN.render(), style::WARN.render_reset()));
+        }
+    }
+
+    /// A line on stderr, above whatever is drawn there.
+    pub fn write_err(&self, line: &str) {
+        let bytes = dressed(format!("{line}\n"), self.colors(self.streams.err_is_terminal));
+        self.bars.suspend(|| {
+            let mut err = self.streams.err.lock().unwrap_or_else(PoisonError::into_inner);
+            // A closed stderr has nobody to tell.
+            drop(err.write_all(&bytes).and_then(|()| err.flush()));
+        });
+    }
+
+    /// Asks for a yes. Without a terminal nobody can answer, so the flag that does is named.
+    ///
+    /// # Errors
+    /// If nobody can be asked.
+    pub fn confirm(&self, question: &str) -> Result<bool, Error> {
+        if !(self.streams.in_is_terminal && self.streams.err_is_terminal) {
+            return Err(Error::new(Kind::Usage, "this needs a confirmation, and there is no terminal to ask on")
+                .with_hint("add `--yes` to confirm"));
+        }
+        self.write_err(&format!("{question} [y/N]"));
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(|error| Error::new(Kind::Failed, format!("no answer: {error}")))?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Prints a command's result, or its error, and says how the process ends.
+    pub fn finish<R: Report>(&self, result: Result<R, Error>) -> u8 {
+        match result {
+            Ok(report) => self.print(&report),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn print<R: Report>(&self, report: &R) -> u8 {
+        if report.is_silent() {
+            return report.exit_code();
+        }
+        let rendered = match self.format {
+            Format::Json => to_json(report),
+            Format::Env => Ok(env_lines(&report.env())),
+            Format::Text => {
+                let mut text = Vec::new();
+                report.human(&mut text).map(|()| text)
+            }
+        };
+        let written = rendered.and_then(|bytes| self.write_out(&bytes));
+        match written {
+            // The reader has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::DONE,
+            Err(error) => self.fail(&Error::new(Kind::Failed, format!("the result cannot be written: {error}"))),
+            Ok(()) => report.exit_code(),
+        }
+    }
+
+    /// Bytes on stdout, without colour where it is not wanted.
+    pub fn write_out(&self, bytes: &[u8]) -> io::Result<()> {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let bytes = dressed(text, self.colors(self.streams.out_is_terminal) && self.format == Format::Text);
+        let mut out = self.streams.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all(&bytes)?;
+        out.flush()
+    }
+
+    fn fail(&self, error: &Error) -> u8 {
+        if self.format == Format::Json {
+            let document = ErrorDocument {
+                error: ErrorBody {
+                    code: error.kind.code(),
+                    message: &error.message,
+                    causes: &error.causes,
+                    hint: error.hint.as_deref(),
+                },
+            };
+            // If stdout is closed, the exit code still tells.
+            drop(to_json(&document).and_then(|bytes| self.write_out(&bytes)));
+            return error.kind.exit_code();
+        }
+        self.write_err(&format!("{}error:{} {}", style::ERROR.render(), style::ERROR.render_reset(), error.message));
+        for cause in &error.causes {
+            self.write_err(&format!("  {cause}"));
+        }
+        if let Some(hint) = &error.hint {
+            self.write_err(&format!("{}hint:{} {hint}", style::HINT.render(), style::HINT.render_reset()));
+        }
+        error.kind.exit_code()
+    }
+
+    fn colors(&self, terminal: bool) -> bool {
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !self.streams.plain,
+        }
+    }
+}
+
+/// Text with or without its escape sequences.
+fn dressed(text: String, colors: bool) -> Vec<u8> {
+    if colors { text.into_bytes() } else { anstream::adapter::strip_bytes(text.as_bytes()).into_vec() }
+}
+
+fn to_json(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// `export NAME='value'`, safe for a shell to read.
+pub fn env_lines(variables: &[(&'static str, String)]) -> Vec<u8> {
+    let line = |(name, value): &(&str, String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
+    variables.iter().map(line).collect::<String>().into_bytes()
+}
+
+#[derive(Serialize)]
+struct ErrorDocument<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    causes: &'a [String],
+    hint: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exported_values_are_quoted_for_the_shell() {
+        let lines = env_lines(&[("A", "it's $HOME `x`".to_owned())]);
+        assert_eq!(String::from_utf8(lines).unwrap(), "export A='it'\\''s $HOME `x`'\n");
+    }
+}

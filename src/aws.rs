@@ -147,7 +147,7 @@ async fn load(connection: &Connection) -> SdkConfig {
 fn timeouts() -> TimeoutConfig {
     TimeoutConfigBuilder::new()
         .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(60))
+        .operation_attempt_timeout(Duration::from_mins(1))
         .build()
 }
 

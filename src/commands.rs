@@ -25,7 +25,7 @@ use crate::{
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Create(create::Create),
+    Create(Box<create::Create>),
     Status(status::Status),
     Credentials(credentials::Credentials),
     Token(token::Token),
@@ -43,13 +43,13 @@ impl Command {
             return ctx.ui.finish::<status::Report>(Err(error));
         }
         match self {
-            Self::Create(args) => args.run(ctx).await,
-            Self::Status(args) => ctx.ui.finish(args.run(ctx).await),
-            Self::Credentials(args) => ctx.ui.finish(args.run(ctx).await),
-            Self::Token(args) => ctx.ui.finish(args.run(ctx).await),
-            Self::Tools(args) => args.run(ctx).await,
-            Self::Cleanup(args) => ctx.ui.finish(args.run(ctx).await),
-            Self::Local(args) => args.run(ctx).await,
+            Self::Create(args) => Box::pin(args.run(ctx)).await,
+            Self::Status(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
+            Self::Credentials(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
+            Self::Token(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
+            Self::Tools(args) => Box::pin(args.run(ctx)).await,
+            Self::Cleanup(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
+            Self::Local(args) => Box::pin(args.run(ctx)).await,
         }
     }
 

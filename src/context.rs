@@ -27,6 +27,8 @@ pub struct Context {
     pub stop: Stop,
     /// Carries AWS and MCP requests; none: the SDK's own client.
     pub http_client: Option<SharedHttpClient>,
+    /// Access key id and secret; none: the usual chain.
+    pub credentials: Option<(String, Secret)>,
 }
 
 impl Context {
@@ -41,7 +43,7 @@ impl Context {
             region: self.region().await?,
             profile: self.settings.profile.clone(),
             endpoint_url: self.settings.endpoint_url.clone(),
-            credentials: None,
+            credentials: self.credentials.clone(),
             http_client: self.http_client.clone(),
         })
     }

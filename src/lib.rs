@@ -36,6 +36,7 @@ use crate::{
     config::{Env, Settings},
     context::Context,
     error::{Error, Kind, exit},
+    model::secret::Secret,
     ops::apply::Stop,
     ui::{Color, Format, Streams, Ui},
 };
@@ -47,6 +48,8 @@ pub struct Platform {
     pub streams: Streams,
     /// Carries AWS and MCP requests; none: the SDK's own client.
     pub http_client: Option<SharedHttpClient>,
+    /// Access key id and secret; none: the usual chain.
+    pub credentials: Option<(String, String)>,
     pub stop: Stop,
 }
 
@@ -64,7 +67,7 @@ pub fn main() -> ExitCode {
         }
     };
     let stop = Stop::default();
-    let platform = Platform { env, streams, http_client: None, stop: stop.clone() };
+    let platform = Platform { env, streams, http_client: None, credentials: None, stop: stop.clone() };
     let code = runtime.block_on(async {
         tokio::select! {
             code = run(std::env::args_os().collect(), platform) => code,
@@ -78,7 +81,7 @@ pub fn main() -> ExitCode {
 
 /// One run of the program; returns the exit code.
 pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
-    let Platform { env, streams, http_client, stop } = platform;
+    let Platform { env, streams, http_client, credentials, stop } = platform;
     let app = match App::try_parse_from(&args) {
         Ok(app) => app,
         Err(error) => return usage(&error, format_of(&args), streams),
@@ -91,7 +94,8 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
         Err(error) => return ui.finish::<commands::local::Served>(Err(error.into())),
     };
     let (format, quiet, color) = (globals.output, globals.quiet, globals.color);
-    let ctx = Context { ui, settings, stop, http_client };
+    let credentials = credentials.map(|(id, secret)| (id, Secret::new(secret)));
+    let ctx = Context { ui, settings, stop, http_client, credentials };
     // A panic is our bug, and says so.
     match AssertUnwindSafe(app.command.run(&ctx)).catch_unwind().await {
         Ok(code) => code,

@@ -124,12 +124,6 @@ impl Local {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// What the caller's own addresses begin with: nothing stores a port.
-    fn base_url(&self, headers: &HeaderMap) -> String {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
-        format!("http://{host}")
-    }
-
     fn runtime(&self) -> &Runtime {
         &self.0.runtime
     }
@@ -217,6 +211,12 @@ fn without_port(authority: &str) -> &str {
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What the caller's own addresses begin with: nothing stores a port.
+fn base_url(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
+    format!("http://{host}")
 }
 
 fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
@@ -317,7 +317,7 @@ impl Local {
             operation: decoded.operation.clone(),
             region: scope.region.clone(),
             account: ACCOUNT.to_owned(),
-            base_url: self.base_url(&received.headers),
+            base_url: base_url(&received.headers),
             now: self.now(),
             lag: self.0.faults.consistency_lag,
         };

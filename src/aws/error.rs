@@ -125,6 +125,12 @@ impl Error {
     pub fn exists(&self) -> bool {
         self.class == Class::Exists
     }
+
+    /// Whether a deletion is refused for the state of things: something that still hangs on it,
+    /// or work that is under way.
+    pub fn refuses_for_now(&self) -> bool {
+        matches!(self.code.as_deref(), Some("ValidationException" | "ConflictException"))
+    }
 }
 
 /// `Ok(None)` for what is not there.

@@ -83,7 +83,7 @@ mod tests {
         let begin = Instant::now();
         let mut looks = 0;
         let found: Result<u32, Error> = until(
-            Deadline::after(Duration::from_secs(60)),
+            Deadline::after(Duration::from_mins(1)),
             |reason| told.borrow_mut().push(reason.to_owned()),
             async || {
                 looks += 1;

@@ -89,7 +89,7 @@ pub struct AuthorizerFlags {
     #[arg(long, value_name = "SCOPE")]
     pub allowed_scope: Vec<String>,
 
-    /// The authorizer configuration as the API takes it: JSON, or file://PATH (with --authorizer jwt)
+    /// The authorizer configuration as the API takes it: JSON, or `file://PATH` (with --authorizer jwt)
     #[arg(long, value_name = "JSON", conflicts_with_all = ["discovery_url", "allowed_client", "allowed_audience", "allowed_scope"])]
     pub authorizer_config: Option<String>,
 }
@@ -510,11 +510,11 @@ impl Report for Created {
         let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
         writeln!(w, "{heading}Gateway {} is {}{reset}{unchanged}\n", gateway.name, gateway.status)?;
         let tools = self.targets.iter().flat_map(|target| &target.tools).cloned().collect::<Vec<_>>();
-        fields(w, &[("Gateway URL", &gateway.gateway_url)])?;
-        if let Some(client) = &self.client_info {
-            client.human(w)?;
-        }
-        fields(w, &[("Tools", &tools.join(", ")), ("Logs", self.log_group.as_deref().unwrap_or_default())])?;
+        let tool_list = tools.join(", ");
+        let mut shown = vec![("Gateway URL", gateway.gateway_url.as_str())];
+        shown.extend(self.client_info.iter().flat_map(ClientInfo::fields));
+        shown.extend([("Tools", tool_list.as_str()), ("Logs", self.log_group.as_deref().unwrap_or_default())]);
+        fields(w, &shown)?;
         let (name, program) = (&gateway.name, &self.program);
         writeln!(w, "\n{heading}Next{reset}")?;
         match tools.iter().find(|tool| tool.ends_with("get_weather")) {

@@ -88,16 +88,14 @@ impl ClientInfo {
         }
     }
 
-    pub fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        fields(
-            w,
-            &[
-                ("Client ID", &self.client_id),
-                ("Client secret", &self.client_secret),
-                ("Token endpoint", &self.token_endpoint),
-                ("Scope", &self.scope),
-            ],
-        )
+    /// Label and value of each member that a client needs.
+    pub fn fields(&self) -> [(&'static str, &str); 4] {
+        [
+            ("Client ID", &self.client_id),
+            ("Client secret", &self.client_secret),
+            ("Token endpoint", &self.token_endpoint),
+            ("Scope", &self.scope),
+        ]
     }
 
     pub fn env(&self) -> Vec<(&'static str, String)> {
@@ -124,8 +122,9 @@ impl ClientInfo {
 
 impl Report for Shown {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        fields(w, &[("Gateway URL", &self.gateway.gateway_url)])?;
-        self.client_info.human(w)
+        let mut shown = vec![("Gateway URL", self.gateway.gateway_url.as_str())];
+        shown.extend(self.client_info.fields());
+        fields(w, &shown)
     }
 
     fn env(&self) -> Vec<(&'static str, String)> {

@@ -80,7 +80,8 @@ impl Report {
             name: resource.name,
         };
         let whole = stack.is_whole();
-        let brought_role = stack.role.is_none() && document.is_some_and(|document| document.is_ready());
+        let brought_role =
+            stack.role.is_none() && document.is_some_and(super::super::aws::agentcore::Document::is_ready);
         Self {
             name: stack.names.gateway.to_string(),
             region: stack.names.region.to_string(),
@@ -88,7 +89,7 @@ impl Report {
             status: document.map(|document| document.status().to_owned()),
             status_reasons: document
                 .into_iter()
-                .flat_map(|document| document.status_reasons())
+                .flat_map(super::super::aws::agentcore::Document::status_reasons)
                 .map(str::to_owned)
                 .collect(),
             gateway_url: document.map(|document| document.gateway_url().to_owned()),

@@ -5,6 +5,7 @@ use std::{
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ const ACCESS_KEY: &str = "access-key.json";
 #[derive(Debug, Clone)]
 pub struct Store {
     dir: PathBuf,
+    /// The state as it was last written: most calls only read.
+    saved: Arc<Mutex<Vec<u8>>>,
 }
 
 /// The only key that the control plane accepts.
@@ -51,7 +54,7 @@ impl Store {
     /// If it cannot be made, or belongs to somebody else.
     pub fn open(dir: &Path) -> io::Result<Self> {
         make_private_dir(dir)?;
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { dir: dir.to_owned(), saved: Arc::default() })
     }
 
     pub fn dir(&self) -> &Path {
@@ -78,7 +81,13 @@ impl Store {
     }
 
     pub(crate) fn save_state(&self, state: &State) -> io::Result<()> {
-        self.write(STATE, state)
+        let bytes = serde_json::to_vec(state)?;
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        if *saved != bytes {
+            self.write_bytes(STATE, &bytes)?;
+            *saved = bytes;
+        }
+        Ok(())
     }
 
     /// Reads a file of this folder, `None` if it is not there.
@@ -101,9 +110,12 @@ impl Store {
     /// # Errors
     /// If it cannot be written.
     pub fn write<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
+        self.write_bytes(name, &serde_json::to_vec(value)?)
+    }
+
+    fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8)));
-        let bytes = serde_json::to_vec(value)?;
-        private_file(&temporary)?.write_all(&bytes)?;
+        private_file(&temporary)?.write_all(bytes)?;
         fs::rename(&temporary, self.dir.join(name))
     }
 
@@ -123,6 +135,7 @@ impl Store {
     /// # Errors
     /// If the file cannot be removed.
     pub fn reset(&self) -> io::Result<()> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.remove(STATE)
     }
 }

@@ -84,8 +84,8 @@ fn check_region(text: &str) -> Result<(), String> {
     let parts: Vec<&str> = text.split('-').collect();
     let word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
     let number = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-    let well_formed = parts.len() >= 3
-        && parts.split_last().is_some_and(|(last, rest)| number(last) && rest.iter().all(|part| word(part)));
+    let well_formed =
+        parts.len() >= 3 && parts.split_last().is_some_and(|(last, rest)| number(last) && rest.iter().all(word));
     if well_formed { Ok(()) } else { Err("not a region name; expected something like `us-west-2`".to_owned()) }
 }
 

@@ -30,6 +30,8 @@ pub struct Made {
     pub client: Option<AppClient>,
     pub function_arn: Option<String>,
     pub gateway: Option<Document>,
+    /// Whether the log group of the gateway's own logs was made with it.
+    pub gateway_log_group: bool,
     /// By name.
     pub targets: BTreeMap<String, Document>,
     /// A create whose answer was lost: what it made may be there twice.
@@ -77,7 +79,7 @@ pub enum Fact {
     Domain(String),
     Client { client: AppClient, doubtful: bool },
     Function(String),
-    Gateway(Document),
+    Gateway { document: Document, log_group: bool },
     Target(Document),
     DeliversLogs,
     Warning(String),
@@ -99,7 +101,10 @@ impl Made {
                 self.doubtful |= doubtful;
             }
             Fact::Function(arn) => self.function_arn = Some(arn),
-            Fact::Gateway(document) => self.gateway = Some(document),
+            Fact::Gateway { document, log_group } => {
+                self.gateway = Some(document);
+                self.gateway_log_group = log_group;
+            }
             Fact::Target(document) => drop(self.targets.insert(document.name().to_owned(), document)),
             Fact::DeliversLogs => self.delivers_logs = true,
             Fact::Warning(text) => self.warnings.push(text),
@@ -150,7 +155,8 @@ pub async fn apply(
                 waiting.into_iter().partition(|index| plan.steps[*index].needs.iter().all(|need| done[*need]));
             waiting = later;
             for index in ready {
-                running.push(carry_out(world, observer, index, &plan.steps[index], made.clone()));
+                // The SDK's futures are large: they belong on the heap.
+                running.push(Box::pin(carry_out(world, observer, index, &plan.steps[index], made.clone())));
             }
         }
         let Some((index, outcome)) = running.next().await else { break };

@@ -17,7 +17,9 @@ use super::{
 };
 use crate::{
     aws::{
-        self, Aws, agentcore, cognito, iam, lambda, logs,
+        self, Aws,
+        agentcore::{self, Document},
+        cognito, iam, lambda, logs,
         wait::{self, Deadline, Look},
     },
     model::{
@@ -91,26 +93,27 @@ pub async fn cleanup(
 ) -> Result<Cleaned, Error> {
     let first_look = Instant::now();
     let mut stack = stack::discover(aws, names, Depth::Thorough).await?;
-    let run = Run { aws, names, observer, stop, deadline: Deadline::after(patience.timeout) };
+    let settled = first_look + patience.settle;
+    let run = Run { aws, names, observer, stop, settled, deadline: Deadline::after(patience.timeout) };
     let mut cleaned = Cleaned::default();
     if stack.is_empty() && stack.unseen.is_empty() {
         return Ok(cleaned);
     }
     let whole = stack.is_whole();
     let anchored = stack.role.is_some();
-    let mut settled = whole;
+    let mut agreed = whole;
     loop {
-        run.delete_all_but_the_anchor(&stack, &mut cleaned).await;
+        Box::pin(run.delete_all_but_the_anchor(&stack, &mut cleaned)).await;
         cleaned.unseen = std::mem::take(&mut stack.unseen);
         cleaned.not_offered = stack.not_offered.iter().cloned().collect();
         cleaned.interrupted = stop.is_requested();
-        if settled || !cleaned.is_complete() {
+        if agreed || !cleaned.is_complete() {
             break;
         }
         // Two looks must agree, the second when lists no longer hide anything.
-        wait::until_moment(first_look + patience.settle).await;
+        wait::until_moment(run.settled).await;
         stack = stack::discover(aws, names, Depth::Thorough).await?;
-        settled = stack.resources().iter().all(|resource| resource.kind == Kind::Role);
+        agreed = stack.resources().iter().all(|resource| resource.kind == Kind::Role);
     }
     if anchored && cleaned.is_complete() {
         let role = Resource::new(Kind::Role, &names.role);
@@ -126,6 +129,8 @@ struct Run<'a> {
     names: &'a StackNames,
     observer: &'a dyn Observer,
     stop: &'a Stop,
+    /// When lists no longer hide what an interrupted run made.
+    settled: Instant,
     deadline: Deadline,
 }
 
@@ -136,7 +141,7 @@ impl Run<'_> {
     async fn delete_all_but_the_anchor(&self, stack: &Stack, cleaned: &mut Cleaned) {
         if let Some(gateway) = &stack.gateway {
             if gateway.ours {
-                self.delete_gateway(gateway, cleaned).await;
+                Box::pin(self.delete_gateway(gateway, cleaned)).await;
             } else {
                 cleaned.kept_gateway = Some(gateway.document.name().to_owned());
             }
@@ -148,7 +153,7 @@ impl Run<'_> {
         let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.surplus_pools);
         let pools =
             join_all(pools.map(|id| self.timed(Resource::new(Kind::UserPool, id), cognito::delete_pool(self.aws, id))));
-        let (pools, sample) = join(pools, self.delete_sample(stack)).await;
+        let (pools, sample) = join(pools, Box::pin(self.delete_sample(stack))).await;
         pools.into_iter().chain(sample).for_each(|outcome| note(cleaned, outcome));
     }
 
@@ -161,85 +166,99 @@ impl Run<'_> {
             })
             .buffer_unordered(TARGETS_AT_ONCE)
             .collect::<Vec<_>>();
-        // Deliveries are found by the gateway's id, so they go before it.
+        let delivery = async |kind: Kind, name: &str| {
+            let deletion = self.once_nothing_is_hidden(async || logs::delete_delivery(self.aws, name).await);
+            self.timed(Resource::new(kind, name), deletion).await
+        };
         let log_delivery = async {
-            let delivery = self
-                .timed(Resource::new(Kind::AccessLogs, &names.logs), logs::delete_delivery(self.aws, &names.logs))
-                .await;
+            let delivery = delivery(Kind::AccessLogs, &names.logs).await;
             let group = Resource::new(Kind::LogGroup, &names.log_group);
             [delivery, self.timed(group, logs::delete_group(self.aws, &names.log_group)).await]
         };
-        let trace_delivery =
-            self.timed(Resource::new(Kind::Traces, &names.traces), logs::delete_delivery(self.aws, &names.traces));
-        let (targets, logs, traces) = join3(targets, log_delivery, trace_delivery).await;
+        let (targets, logs, traces) = join3(targets, log_delivery, delivery(Kind::Traces, &names.traces)).await;
         for (resource, outcome) in targets.into_iter().chain(logs).chain([traces]) {
             // What an endpoint does not offer cannot be there.
             let outcome = outcome.or_else(|error| if self.aws.does_not_offer(&error) { Ok(false) } else { Err(error) });
             note(cleaned, (resource, outcome));
         }
-        if !self.stop.is_requested() {
-            let resource = Resource::new(Kind::Gateway, gateway.id());
-            self.delete(cleaned, resource, self.delete_gateway_itself(gateway.id())).await;
+        if self.stop.is_requested() {
+            return;
+        }
+        let resource = Resource::new(Kind::Gateway, gateway.id());
+        // Deliveries are found by the gateway's id: while one remains, so does the gateway.
+        match cleaned.remaining.first().map(|(_, error)| error.clone()) {
+            Some(error) => cleaned.remaining.push((resource, error)),
+            None => self.delete(cleaned, resource, self.delete_gateway_itself(gateway.id())).await,
         }
     }
 
-    /// Deletes a target and waits until it is gone; one that AWS is at work on is awaited first.
+    /// After interrupted work a list may hide what hangs on a thing, and then AWS refuses to
+    /// delete it: until lists hide nothing, again.
+    async fn once_nothing_is_hidden(
+        &self,
+        mut deletion: impl AsyncFnMut() -> Result<bool, aws::Error>,
+    ) -> Result<bool, aws::Error> {
+        let attempt = async || match deletion().await {
+            Err(error) if error.refuses_for_now() && Instant::now() < self.settled => {
+                Ok(Look::NotYet(error.to_string()))
+            }
+            deleted => Ok::<_, aws::Error>(Look::Ready(deleted?)),
+        };
+        wait::until(self.deadline, |_| {}, attempt).await
+    }
+
     async fn delete_target(&self, gateway_id: &str, target_id: &str) -> Result<bool, aws::Error> {
-        wait::until(
-            self.deadline,
-            |_| {},
-            async || {
-                let target = agentcore::find_target(self.aws, gateway_id, target_id).await?;
-                Ok::<_, aws::Error>(match target {
-                    Some(target) if target.is_moving() && target.status() != "DELETING" => {
-                        Look::NotYet(format!("the target is {}", target.status()))
-                    }
-                    _ => Look::Ready(()),
-                })
-            },
-        )
-        .await?;
+        let find = async || agentcore::find_target(self.aws, gateway_id, target_id).await;
+        self.until_at_rest(find).await?;
         let deleted = agentcore::delete_target(self.aws, gateway_id, target_id).await?;
-        wait::until(
-            self.deadline,
-            |_| {},
-            async || {
-                let target = agentcore::find_target(self.aws, gateway_id, target_id).await?;
-                Ok::<_, aws::Error>(match target {
-                    Some(target) => Look::NotYet(format!("the target is {}", target.status())),
-                    None => Look::Ready(deleted),
-                })
-            },
-        )
-        .await
+        self.until_gone(find).await?;
+        Ok(deleted)
     }
 
     async fn delete_gateway_itself(&self, id: &str) -> Result<bool, aws::Error> {
-        wait::until(
-            self.deadline,
-            |_| {},
-            async || {
-                Ok::<_, aws::Error>(match agentcore::find_gateway(self.aws, id).await? {
-                    Some(gateway) if gateway.is_moving() && gateway.status() != "DELETING" => {
-                        Look::NotYet(format!("the gateway is {}", gateway.status()))
-                    }
-                    _ => Look::Ready(()),
-                })
-            },
-        )
-        .await?;
-        let deleted = agentcore::delete_gateway(self.aws, id).await?;
-        wait::until(
-            self.deadline,
-            |_| {},
-            async || {
-                Ok::<_, aws::Error>(match agentcore::find_gateway(self.aws, id).await? {
-                    Some(gateway) => Look::NotYet(format!("the gateway is {}", gateway.status())),
-                    None => Look::Ready(deleted),
-                })
-            },
-        )
-        .await
+        let find = async || agentcore::find_gateway(self.aws, id).await;
+        self.until_at_rest(find).await?;
+        let deletion = async || {
+            let deleted = agentcore::delete_gateway(self.aws, id).await;
+            if deleted.as_ref().is_err_and(aws::Error::refuses_for_now) {
+                for target in agentcore::list_targets(self.aws, id).await? {
+                    self.delete_target(id, &target.id).await?;
+                }
+            }
+            deleted
+        };
+        let deleted = self.once_nothing_is_hidden(deletion).await?;
+        self.until_gone(find).await?;
+        Ok(deleted)
+    }
+
+    /// Waits while AWS is at work on something: it refuses to delete it then.
+    async fn until_at_rest(
+        &self,
+        mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
+    ) -> Result<(), aws::Error> {
+        let look = async || {
+            Ok::<_, aws::Error>(match find().await? {
+                Some(found) if found.is_moving() && found.status() != "DELETING" => {
+                    Look::NotYet(format!("it is {}", found.status()))
+                }
+                _ => Look::Ready(()),
+            })
+        };
+        wait::until(self.deadline, |_| {}, look).await
+    }
+
+    async fn until_gone(
+        &self,
+        mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
+    ) -> Result<(), aws::Error> {
+        let look = async || {
+            Ok::<_, aws::Error>(match find().await? {
+                Some(found) => Look::NotYet(format!("it is {}", found.status())),
+                None => Look::Ready(()),
+            })
+        };
+        wait::until(self.deadline, |_| {}, look).await
     }
 
     /// Role and log group after the function, so that nothing makes them anew.

@@ -62,10 +62,11 @@ pub async fn create(
             let (stack, plan) = plan(aws, spec).await?;
             let world =
                 AwsWorld { aws, spec, stack: &stack, plan: &plan, observer, deadline, wait: patience.wait, begun };
-            match apply::apply(&plan, &world, observer, stop, known(&stack, &plan)).await {
+            let applied = apply::apply(&plan, &world, observer, stop, known(&stack, &plan));
+            match Box::pin(applied).await {
                 Ok(made) => {
                     let unchanged = plan.changes_nothing();
-                    Ok(Look::Ready(Converged { made, unchanged, stack }))
+                    Ok(Look::Ready(Converged { stack, made, unchanged }))
                 }
                 // Another run makes the same stack: look anew at what there is.
                 Err(Failure { error: Error::Raced, .. }) => Ok(Look::NotYet(Error::Raced.to_string())),
@@ -101,6 +102,7 @@ fn known(stack: &Stack, plan: &Plan) -> Made {
         client: stack.client.clone(),
         function_arn: stack.sample.function.as_ref().map(|function| function.arn.clone()),
         gateway: gateway.map(|gateway| gateway.document.clone()),
+        gateway_log_group: false,
         targets: targets.map(|target| (target.name().to_owned(), target.clone())).collect(),
         doubtful: false,
         delivers_logs: gateway.is_some_and(|gateway| gateway.delivers_logs),

@@ -150,6 +150,11 @@ pub enum Depth {
 
 /// Reads what exists.
 pub async fn discover(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Error> {
+    // The SDK's futures are large, and many run at once: they belong on the heap.
+    Box::pin(read(aws, names, depth)).await
+}
+
+async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Error> {
     let look = Looker { aws, names, depth, not_offered: Mutex::default(), unseen: Mutex::default() };
     let (account, role, gateway_id) = try_join!(
         aws.account(),
@@ -329,7 +334,7 @@ impl Looker<'_> {
         let surplus: BTreeSet<String> = ours.into_iter().map(|other| other.id).filter(|id| *id != pool.id).collect();
         stack.surplus_pools = surplus.into_iter().collect();
 
-        let allowed = jwt["allowedClients"].as_array().into_iter().flatten().filter_map(Value::as_str).next();
+        let allowed = jwt["allowedClients"].as_array().into_iter().flatten().find_map(Value::as_str);
         let named_client = async {
             match allowed {
                 Some(id) if settled => self.see(cognito::find_client(self.aws, &pool.id, id)).await,

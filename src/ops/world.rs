@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use serde_json::{Value, json};
 
 use super::{
@@ -30,6 +31,8 @@ use crate::{
     },
 };
 
+/// Why something is tried again that needs a new role.
+const TOO_FRESH: &str = "IAM has not spread the new role yet";
 /// How often a create whose answer was lost is tried again, after a look.
 const DOUBTFUL_ATTEMPTS: u32 = 3;
 /// How long lists may hide what was just made.
@@ -105,9 +108,7 @@ impl AwsWorld<'_> {
     ) -> Result<T, Error> {
         let fresh = self.role_may_be_fresh();
         wait::until(self.deadline, self.told(step), async || match call().await {
-            Err(error) if fresh && propagation::is_pending(&error) => {
-                Ok(Look::NotYet("IAM has not spread the new role yet".to_owned()))
-            }
+            Err(error) if fresh && propagation::is_pending(&error) => Ok(Look::NotYet(TOO_FRESH.to_owned())),
             done => Ok(Look::Ready(done?)),
         })
         .await
@@ -389,18 +390,16 @@ impl AwsWorld<'_> {
     // Gateway and targets
 
     async fn gateway(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
-        let document = match (&step.change, &self.stack.gateway) {
+        match (&step.change, &self.stack.gateway) {
             (plan::Change::Update(what), Some(gateway)) => {
                 let document = self.updated_gateway(step, gateway.id(), what, made).await?;
-                return Ok((Change::Updated, Fact::Gateway(document)));
+                return Ok((Change::Updated, Fact::Gateway { document, log_group: false }));
             }
-            (plan::Change::Replace, Some(gateway)) => {
-                self.delete_gateway(step, gateway.id()).await?;
-                self.created_gateway(step, made).await?
-            }
-            _ => self.created_gateway(step, made).await?,
-        };
-        Ok((Change::Created, Fact::Gateway(document)))
+            (plan::Change::Replace, Some(gateway)) => self.delete_gateway(step, gateway.id()).await?,
+            _ => {}
+        }
+        let (document, log_group) = self.created_gateway(step, made).await?;
+        Ok((Change::Created, Fact::Gateway { document, log_group }))
     }
 
     fn gateway_request(&self, made: &Made) -> Result<Value, Error> {
@@ -432,10 +431,15 @@ impl AwsWorld<'_> {
         Ok(())
     }
 
-    async fn created_gateway(&self, step: &Step, made: &Made) -> Result<Document, Error> {
+    /// Creates the gateway. One that FAILED, made by this run, is deleted; where a role that is
+    /// too fresh is the cause, it is made again.
+    ///
+    /// While AWS is at work on it, the log group that bears its id is made: a link less in the
+    /// chain of calls. Whether it was is the second half of the answer.
+    async fn created_gateway(&self, step: &Step, made: &Made) -> Result<(Document, bool), Error> {
         let request = self.gateway_request(made)?;
         let fresh = self.role_may_be_fresh();
-        loop {
+        let attempt = async || {
             let create = async || agentcore::create_gateway(self.aws, &request).await;
             let created = match self.once_propagated(step, create).await {
                 // It is there and we did not see it: whose it is is found out by looking anew.
@@ -443,20 +447,21 @@ impl AwsWorld<'_> {
                 created => created?,
             };
             if !self.wait && self.spec.targets.is_empty() {
-                return Ok(created);
+                return Ok(Look::Ready((created, false)));
             }
-            let document = self.settled_gateway(step, created.gateway_id()).await?;
+            let id = created.gateway_id();
+            let (document, log_group) = join(self.settled_gateway(step, id), self.gateway_log_group(id)).await;
+            let document = document?;
             if document.is_ready() {
-                return Ok(document);
+                return Ok(Look::Ready((document, log_group.is_ok_and(|made| made))));
             }
-            // FAILED, and made by this run: away with it. A role that is too fresh means once more.
-            let again = fresh && propagation::is_pending_status(document.status_reasons());
             self.delete_gateway(step, document.gateway_id()).await?;
-            if !again || self.deadline.has_passed() {
-                return Err(failed(step, &document));
+            if fresh && propagation::is_pending_status(document.status_reasons()) {
+                return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
-            self.told(step)("IAM has not spread the new role yet");
-        }
+            Err(failed(step, &document))
+        };
+        wait::until(self.deadline, self.told(step), attempt).await
     }
 
     async fn updated_gateway(&self, step: &Step, id: &str, what: &[&str], made: &Made) -> Result<Document, Error> {
@@ -487,6 +492,8 @@ impl AwsWorld<'_> {
     }
 
     async fn delete_gateway(&self, step: &Step, id: &str) -> Result<(), Error> {
+        // Found by the gateway's id, so it goes before it.
+        logs::delete_group(self.aws, &DeliveryNames::new(id).log_group).await?;
         agentcore::delete_gateway(self.aws, id).await?;
         wait::until(self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
             Some(_) => Ok(Look::NotYet("the FAILED gateway is being deleted".to_owned())),
@@ -498,7 +505,7 @@ impl AwsWorld<'_> {
     async fn target(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
         let spec = step.target.as_ref().ok_or(Error::PlanForgot("target"))?;
         let gateway_id = made.gateway()?.gateway_id();
-        let request = self.target_request(spec, made)?;
+        let request = target_request(spec, made)?;
         let existing = self.stack.gateway.as_ref().and_then(|gateway| gateway.target(spec.name.as_str()));
         let (change, document) = match (&step.change, existing) {
             (plan::Change::Update(what), Some(existing)) => {
@@ -523,33 +530,29 @@ impl AwsWorld<'_> {
         }
     }
 
-    fn target_request(&self, target: &TargetSpec, made: &Made) -> Result<Value, Error> {
-        let TargetKind::Sample = target.kind;
-        Ok(target.request(made.function_arn()?))
-    }
-
+    /// As [`Self::created_gateway`].
     async fn created_target(&self, step: &Step, gateway_id: &str, request: &Value) -> Result<Document, Error> {
         let fresh = self.role_may_be_fresh();
-        loop {
+        let attempt = async || {
             let create = async || agentcore::create_target(self.aws, gateway_id, request).await;
             let created = match self.once_propagated(step, create).await {
                 Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
                 created => created?,
             };
             if !self.wait {
-                return Ok(created);
+                return Ok(Look::Ready(created));
             }
             let document = self.settled_target(step, gateway_id, created.target_id()).await?;
             if document.is_ready() {
-                return Ok(document);
+                return Ok(Look::Ready(document));
             }
-            let again = fresh && propagation::is_pending_status(document.status_reasons());
             self.delete_target(step, gateway_id, document.target_id()).await?;
-            if !again || self.deadline.has_passed() {
-                return Err(failed(step, &document));
+            if fresh && propagation::is_pending_status(document.status_reasons()) {
+                return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
-            self.told(step)("IAM has not spread the new role yet");
-        }
+            Err(failed(step, &document))
+        };
+        wait::until(self.deadline, self.told(step), attempt).await
     }
 
     async fn settled_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<Document, Error> {
@@ -574,13 +577,23 @@ impl AwsWorld<'_> {
 
     // Observability: without it the gateway works all the same, so its failure is a warning.
 
+    /// The log group of a gateway's own logs; false where none is wanted.
+    async fn gateway_log_group(&self, gateway_id: &str) -> Result<bool, crate::aws::Error> {
+        if !self.spec.observability {
+            return Ok(false);
+        }
+        match logs::create_group(self.aws, &DeliveryNames::new(gateway_id).log_group, &self.tags()).await {
+            Err(error) if error.exists() => Ok(true),
+            created => created.map(|()| true),
+        }
+    }
+
     async fn access_logs(&self, made: &Made) -> (Change, Fact) {
         let delivered = async {
             let gateway = made.gateway()?;
             let names = DeliveryNames::new(gateway.gateway_id());
-            match logs::create_group(self.aws, &names.log_group, &self.tags()).await {
-                Err(error) if error.exists() => {}
-                created => created?,
+            if !made.gateway_log_group {
+                self.gateway_log_group(gateway.gateway_id()).await?;
             }
             let partition = self.names().region.partition();
             let (region, account) = (&self.names().region, &self.stack.account);
@@ -602,6 +615,11 @@ impl AwsWorld<'_> {
         };
         warn_if_failed(delivered.await, "the gateway's traces are not delivered", Fact::Nothing)
     }
+}
+
+fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {
+    let TargetKind::Sample = target.kind;
+    Ok(target.request(made.function_arn()?))
 }
 
 fn warn_if_failed(delivered: Result<(), Error>, what: &str, fact: Fact) -> (Change, Fact) {

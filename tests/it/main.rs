@@ -1,1 +1,13 @@
+//! The integration tests: one binary, a file per behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(unreachable_pub, reason = "this crate is one binary")]
 
+mod architecture;
+mod cli;
+mod crash;
+mod docs;
+mod env;
+mod local_aws;
+mod mcp_clients;
+mod process;
+mod world;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     local::{
-        Local, json_response,
+        Local, base_url, json_response,
         services::agentcore::{Gateway, Target},
     },
     model::tool::{self, Tool, check_arguments},
@@ -77,7 +77,7 @@ pub(crate) async fn post(
     });
     let view = match view {
         None => return not_found(),
-        Some(Err(refusal)) => return refuse(refusal, &gateway_id, &local.base_url(&headers), id),
+        Some(Err(refusal)) => return refuse(refusal, &gateway_id, &base_url(&headers), id),
         Some(Ok(view)) => view,
     };
     if body.is_err() {
@@ -111,7 +111,7 @@ pub(crate) async fn protected_resource(
     Path(gateway_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let base = local.base_url(&headers);
+    let base = base_url(&headers);
     let document = local.read(|state| {
         let gateway = state.agentcore.serving(&gateway_id)?;
         let authorizer = gateway.jwt_authorizer()?;

@@ -14,7 +14,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
 use crate::local::{
-    Local, json_response, random,
+    Local, base_url, json_response, random,
     services::cognito::{Client, Pool},
     wire::rest_json::query_parameters,
 };
@@ -28,7 +28,7 @@ pub(crate) async fn discovery(
     Path(pool_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let base = local.base_url(&headers);
+    let base = base_url(&headers);
     let document = local.read(|state| {
         let pool = state.cognito.pools.get(&pool_id)?;
         Some(json!({
@@ -60,7 +60,7 @@ pub(crate) async fn jwks(Shared(local): Shared<Local>, Path(pool_id): Path<Strin
 /// `POST /oauth2/token`
 pub(crate) async fn token(Shared(local): Shared<Local>, headers: HeaderMap, body: Bytes) -> Response {
     let form: HashMap<String, String> = query_parameters(&String::from_utf8_lossy(&body)).collect();
-    let base = local.base_url(&headers);
+    let base = base_url(&headers);
     let now = local.now() / 1000;
     let issued = local.read(|state| {
         let (id, secret) = client_credentials(&headers, &form)?;

@@ -349,7 +349,7 @@ fn gateway_config(state: &State, input: &GatewayInput) -> Result<Map<String, Val
 
 fn check_description(description: Option<&str>) -> Result<(), WireError> {
     match description.map(|text| text.chars().count()) {
-        Some(0) | Some(201..) => Err(invalid("description", "Member must have length between 1 and 200")),
+        Some(0 | 201..) => Err(invalid("description", "Member must have length between 1 and 200")),
         _ => Ok(()),
     }
 }

@@ -1,0 +1,212 @@
+//! `create` and `cleanup`, killed or robbed of an answer at every request there is.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::world::{Mishap, World};
+
+const CREATE: &[&str] = &["create", "weather-gateway", "--sample"];
+const CLEANUP: &[&str] = &["cleanup", "weather-gateway", "--yes"];
+/// Shorter than the settle time of 15 seconds, as AWS's is meant to be.
+const LAG: Duration = Duration::from_secs(12);
+
+fn one_of_everything() -> BTreeMap<&'static str, usize> {
+    BTreeMap::from([
+        ("roles", 2),
+        ("policies", 2),
+        ("pools", 1),
+        ("clients", 1),
+        ("resource servers", 1),
+        ("functions", 1),
+        ("log groups", 2),
+        ("sources", 2),
+        ("destinations", 2),
+        ("deliveries", 2),
+        ("gateways", 1),
+        ("targets", 1),
+    ])
+}
+
+async fn whole_stack(lag: Duration) -> World {
+    let world = World::new(lag);
+    world.run(CREATE).await.expect(0);
+    world
+}
+
+/// How many requests a command makes when nothing happens.
+async fn requests(world: &World, args: &[&str]) -> usize {
+    world.run(args).await.expect(0).calls.len()
+}
+
+/// Lets lists catch up, as a person does between two commands at most.
+async fn lists_catch_up() {
+    tokio::time::advance(Duration::from_mins(1)).await;
+}
+
+/// Every mishap at every one of `count` requests.
+fn mishaps(count: usize) -> impl Iterator<Item = Mishap> {
+    (1..=count).flat_map(|k| [Mishap::CrashBefore(k), Mishap::CrashAfter(k), Mishap::LoseAnswer(k)])
+}
+
+async fn after_a_mishap_in_create(lag: Duration) {
+    let count = requests(&World::new(lag), CREATE).await;
+    for mishap in mishaps(count) {
+        let world = World::new(lag);
+        let first = world.run_with(CREATE, Some(mishap)).await;
+        let survived = matches!(mishap, Mishap::LoseAnswer(_));
+        assert_eq!(first.is_some(), survived, "{mishap:?}");
+        if let Some(first) = first {
+            assert_eq!(first.code, 0, "{mishap:?}: {}", first.stderr);
+        }
+        let again = world.run(CREATE).await;
+        assert_eq!(again.code, 0, "create after {mishap:?}: {}", again.stderr);
+        assert_eq!(world.census(), one_of_everything(), "create after {mishap:?}\n{}", again.stderr);
+        let last = world.run(CLEANUP).await;
+        assert!(last.code == 0 && world.is_empty(), "cleanup after {mishap:?}: {:?}\n{}", world.census(), last.stderr);
+
+        let world = World::new(lag);
+        world.run_with(CREATE, Some(mishap)).await;
+        let cleaned = world.run(CLEANUP).await;
+        assert_eq!(cleaned.code, 0, "cleanup at once after {mishap:?}: {}{}", cleaned.stdout, cleaned.stderr);
+        assert!(world.is_empty(), "cleanup at once after {mishap:?}: {:?}\n{}", world.census(), cleaned.stderr);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_any_mishap_create_makes_one_of_everything_and_cleanup_leaves_nothing() {
+    after_a_mishap_in_create(Duration::ZERO).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_while_lists_roles_and_policies_lag() {
+    after_a_mishap_in_create(LAG).await;
+}
+
+async fn after_a_mishap_in_cleanup(lag: Duration) {
+    let world = whole_stack(lag).await;
+    lists_catch_up().await;
+    let count = requests(&world, CLEANUP).await;
+    for mishap in mishaps(count) {
+        let world = whole_stack(lag).await;
+        lists_catch_up().await;
+        world.run_with(CLEANUP, Some(mishap)).await;
+        let again = world.run(CLEANUP).await;
+        assert_eq!(again.code, 0, "cleanup after {mishap:?}: {}{}", again.stdout, again.stderr);
+        assert!(world.is_empty(), "cleanup after {mishap:?}: {:?}", world.census());
+        world.run(CREATE).await.expect(0);
+        assert_eq!(world.census(), one_of_everything(), "create after cleanup after {mishap:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_any_mishap_in_cleanup_a_second_one_leaves_nothing() {
+    after_a_mishap_in_cleanup(Duration::ZERO).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_create_changes_nothing_and_makes_no_write() {
+    let world = whole_stack(Duration::ZERO).await;
+    let before = world.snapshot();
+    let second = world.run(CREATE).await.expect(0);
+    assert_eq!(world.snapshot(), before);
+    let writes = ["Create", "Put", "Update", "Delete", "Tag"];
+    let wrote = second.calls.iter().find(|call| writes.iter().any(|verb| call.contains(&format!(" {verb}"))));
+    assert_eq!(wrote, None);
+    assert!(second.stdout.contains("nothing had to be changed"), "{}", second.stdout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_an_empty_account_create_keeps_to_its_budget_of_calls() {
+    let calls = World::new(Duration::ZERO).run(CREATE).await.expect(0).calls;
+    let aws: Vec<_> = calls.iter().filter(|call| !call.contains("/oauth2/token")).collect();
+    assert!(aws.len() <= 35, "{} calls: {aws:#?}", aws.len());
+    let mut writes: Vec<_> = aws.iter().filter(|call| !call.contains("Put") && !call.contains("GET")).collect();
+    let all = writes.len();
+    writes.sort();
+    writes.dedup();
+    // Roles, role policies, log groups and deliveries are made twice, under two names.
+    assert!(all - writes.len() <= 3, "repeated: {aws:#?}");
+}
+
+/// The floor of `create` is its chain of dependent calls.
+#[tokio::test(start_paused = true)]
+async fn the_chain_of_dependent_calls_has_at_most_nine_links() {
+    use agentcore_gw::local::Faults;
+    let latency = Duration::from_millis(80);
+    let world = World::with_faults(Faults::new(latency, Duration::ZERO, Vec::new()));
+    let begin = tokio::time::Instant::now();
+    world.run(CREATE).await.expect(0);
+    let links = begin.elapsed().as_millis() / latency.as_millis();
+    assert!(links <= 9, "{links} links in {:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleanup_of_nothing_says_where_it_looked() {
+    let world = World::new(Duration::ZERO);
+    let outcome = world.run(CLEANUP).await.expect(0);
+    assert!(outcome.stdout.contains("Nothing of weather-gateway was found in us-west-2"), "{}", outcome.stdout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_creates_at_once_make_one_of_everything() {
+    for lag in [Duration::ZERO, LAG] {
+        let world = World::new(lag);
+        let (first, second) = tokio::join!(world.run(CREATE), world.run(CREATE));
+        assert_eq!((first.code, second.code), (0, 0), "{}{}", first.stderr, second.stderr);
+        world.run(CREATE).await.expect(0);
+        assert_eq!(world.census(), one_of_everything(), "lag {lag:?}\n{}\n{}", first.stderr, second.stderr);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_aws_throttles_is_tried_again_and_made_once() {
+    let world = World::with_rules(&[
+        "cognito-idp:CreateUserPool=TooManyRequestsException*2",
+        "cognito-idp:CreateUserPoolClient=ThrottlingException*2",
+        "iam:CreateRole=Throttling*1",
+        "bedrock-agentcore:CreateGateway=ServiceUnavailable*1",
+        "logs:CreateDelivery=ThrottlingException*1",
+    ]);
+    world.run(CREATE).await.expect(0);
+    assert_eq!(world.census(), one_of_everything());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denied_call_ends_create_with_4_and_names_what_exists() {
+    let world = World::with_rules(&["bedrock-agentcore:CreateGateway=AccessDeniedException"]);
+    let mut args = vec!["-o", "json"];
+    args.extend(CREATE);
+    let error = world.run(&args).await.expect(4).json();
+    assert_eq!(error["error"]["code"], "access_denied");
+    let causes = error["error"]["causes"].to_string();
+    assert!(causes.contains("exists now: execution role"), "{error:#}");
+    let world = World::with_rules(&["logs:CreateDelivery=AccessDeniedException"]);
+    let created = world.run(&args).await.expect(0).json();
+    assert!(created["warnings"].to_string().contains("not delivered"), "observability only warns: {created:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleanup_that_is_denied_goes_on_ends_with_3_and_keeps_the_anchor() {
+    let rules = ["lambda:DeleteFunction=AccessDeniedException*1", "cognito-idp:ListUserPools=AccessDeniedException*0"];
+    let world = World::with_rules(&rules);
+    world.run(CREATE).await.expect(0);
+    let mut args = vec!["-o", "json"];
+    args.extend(CLEANUP);
+    let report = world.run(&args).await.expect(3).json();
+    assert_eq!(report["remaining"][0]["kind"], "sample function", "{report:#}");
+    let census = world.census();
+    assert_eq!((census["gateways"], census["pools"], census["functions"], census["roles"]), (0, 0, 1, 1), "{census:?}");
+    world.run(CLEANUP).await.expect(0);
+    assert!(world.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cleanup_cannot_look_at_makes_it_incomplete() {
+    let world = World::with_rules(&["cognito-idp:ListUserPools=AccessDeniedException"]);
+    world.run(CREATE).await.expect(0);
+    let mut args = vec!["-o", "json"];
+    args.extend(CLEANUP);
+    let report = world.run(&args).await.expect(3).json();
+    assert_eq!(report["complete"], false);
+    assert!(report["remaining"].to_string().contains("ListUserPools"), "{report:#}");
+    assert_eq!(world.census()["roles"], 1, "the anchor stays");
+}

@@ -1,0 +1,117 @@
+//! A newcomer's surroundings: an empty HOME, nothing else in the environment, and the built program.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A HOME of its own, with the local AWS that is started in it.
+pub struct Env {
+    home: TempDir,
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        drop(self.command(&["local", "stop"]).output());
+    }
+}
+
+impl Env {
+    pub fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The program, with nothing in its environment but PATH, HOME and a port of its own.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agentcore-gw"));
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", path())
+            .env("HOME", self.home.path())
+            .env("AGENTCORE_GW_LOCAL_PORT", "0")
+            .current_dir(self.home.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args).output().unwrap())
+    }
+
+    /// Runs the program, which must succeed.
+    #[track_caller]
+    pub fn ok(&self, args: &[&str]) -> Run {
+        let run = self.run(args);
+        assert_eq!(run.code, 0, "{args:?}\n{}{}", run.stdout, run.stderr);
+        run
+    }
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests find their tools where the developer has them")]
+pub fn path() -> std::ffi::OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// Exactly these Python packages, in a virtual environment below `target` that is made once and
+/// kept. A missing prerequisite fails here, loudly.
+pub fn python(name: &str, requirements: &str) -> PathBuf {
+    static LOCK: OnceLock<std::sync::Mutex<()>> = OnceLock::new();
+    let _one_at_a_time = LOCK.get_or_init(Default::default).lock().unwrap();
+    let target = Path::new(env!("CARGO_BIN_EXE_agentcore-gw")).ancestors().nth(2).unwrap();
+    let venv = target.join("peers").join(name);
+    let stamp = venv.join("installed-requirements.txt");
+    let python = venv.join("bin/python");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
+        return python;
+    }
+    drop(fs::remove_dir_all(&venv));
+    fs::create_dir_all(venv.parent().unwrap()).unwrap();
+    let run = |command: &mut Command| {
+        let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| {
+            panic!("these tests need Python 3 with venv and pip on PATH: {command:?}: {error}")
+        });
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{command:?}\n{}{}", text(&output.stdout), text(&output.stderr));
+    };
+    run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
+    let list = venv.join("requirements.txt");
+    fs::write(&list, requirements).unwrap();
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+        .arg(&list));
+    fs::write(stamp, requirements).unwrap();
+    python
+}

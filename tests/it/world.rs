@@ -1,0 +1,257 @@
+//! A local AWS in process, as the SDK's HTTP client: no socket, so that tokio's paused clock is
+//! exact. Any request can crash the program, or lose its answer.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use agentcore_gw::{
+    Platform,
+    config::Env,
+    local::{self, Config, FaultRule, Faults, Local, store::AccessKey},
+    ops::apply::Stop,
+    ui::Streams,
+};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use axum::{Router, body::Body};
+use serde_json::Value;
+use tokio::{sync::Notify, time::Instant};
+use tower::ServiceExt as _;
+
+pub const ENDPOINT: &str = "http://127.0.0.1:7755";
+
+/// What happens to the k-th request, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mishap {
+    /// The program dies before it is sent.
+    CrashBefore(usize),
+    /// The program dies after it took effect, before the answer.
+    CrashAfter(usize),
+    /// It takes effect, and the answer is lost.
+    LoseAnswer(usize),
+}
+
+/// An account, and the way to it.
+#[derive(Clone)]
+pub struct World {
+    local: Local,
+    router: Router,
+    key: AccessKey,
+}
+
+impl World {
+    /// An empty account whose lists, roles and policies show changes `lag` later.
+    pub fn new(lag: Duration) -> Self {
+        Self::with_faults(Faults::new(Duration::ZERO, lag, Vec::new()))
+    }
+
+    pub fn with_rules(rules: &[&str]) -> Self {
+        let rules = rules.iter().map(|rule| rule.parse::<FaultRule>().unwrap()).collect();
+        Self::with_faults(Faults::new(Duration::ZERO, Duration::ZERO, rules))
+    }
+
+    pub fn with_faults(faults: Faults) -> Self {
+        let key = AccessKey::generate();
+        let begin = Instant::now();
+        let local = Local::new(Config {
+            store: None,
+            access_key: key.clone(),
+            faults,
+            // Virtual time, where the runtime's clock is paused.
+            clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + begin.elapsed()),
+            code_dir: std::env::temp_dir().join("agentcore-gw-tests-unused"),
+            path: crate::env::path(),
+        })
+        .unwrap();
+        Self { router: local::router(local.clone()), local, key }
+    }
+
+    /// Runs the program to its end.
+    pub async fn run(&self, args: &[&str]) -> Outcome {
+        self.run_with(args, None).await.unwrap()
+    }
+
+    /// Runs the program; `None` if it crashed.
+    pub async fn run_with(&self, args: &[&str], mishap: Option<Mishap>) -> Option<Outcome> {
+        let wire = Arc::new(Wire {
+            router: self.router.clone(),
+            mishap,
+            count: AtomicUsize::new(0),
+            crash: Notify::new(),
+            calls: Mutex::default(),
+        });
+        let (out, err) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let mut all = vec!["agentcore-gw", "--region", "us-west-2", "--endpoint-url", ENDPOINT];
+        all.extend(args);
+        let platform = Platform {
+            env: Env::default(),
+            streams: Streams::captured(out.clone(), err.clone()),
+            http_client: Some(SharedHttpClient::new(InProcess(wire.clone()))),
+            credentials: Some((self.key.access_key_id.clone(), self.key.secret_access_key.clone())),
+            stop: Stop::default(),
+        };
+        let args = all.into_iter().map(Into::into).collect();
+        tokio::select! {
+            biased;
+            () = wire.crash.notified() => None,
+            code = agentcore_gw::run(args, platform) => {
+                let text = |bytes: &Mutex<Vec<u8>>| String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
+                Some(Outcome { code, stdout: text(&out), stderr: text(&err), calls: wire.calls.lock().unwrap().clone() })
+            }
+        }
+    }
+
+    /// How many of each resource there are.
+    pub fn census(&self) -> BTreeMap<&'static str, usize> {
+        let state = self.local.snapshot();
+        let count = |value: &Value| value.as_object().map_or(0, serde_json::Map::len);
+        let inner = |pools: &Value, member: &str| -> usize {
+            pools.as_object().into_iter().flat_map(|pools| pools.values()).map(|pool| count(&pool[member])).sum()
+        };
+        BTreeMap::from([
+            ("roles", count(&state["iam"]["roles"])),
+            ("policies", inner(&state["iam"]["roles"], "inline")),
+            ("pools", count(&state["cognito"]["pools"])),
+            ("clients", inner(&state["cognito"]["pools"], "clients")),
+            ("resource servers", inner(&state["cognito"]["pools"], "resource_servers")),
+            ("functions", count(&state["lambda"]["functions"])),
+            ("log groups", count(&state["logs"]["groups"])),
+            ("sources", count(&state["logs"]["sources"])),
+            ("destinations", count(&state["logs"]["destinations"])),
+            ("deliveries", count(&state["logs"]["deliveries"])),
+            ("gateways", count(&state["agentcore"]["gateways"])),
+            ("targets", inner(&state["agentcore"]["gateways"], "targets")),
+        ])
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.census().values().all(|count| *count == 0)
+    }
+
+    pub fn snapshot(&self) -> Value {
+        self.local.snapshot()
+    }
+
+    /// A router to the account, for requests that are not the program's.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: u8,
+    pub stdout: String,
+    pub stderr: String,
+    /// Method and operation or path of each request.
+    pub calls: Vec<String>,
+}
+
+impl Outcome {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    #[track_caller]
+    pub fn expect(self, code: u8) -> Self {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+struct Wire {
+    router: Router,
+    mishap: Option<Mishap>,
+    count: AtomicUsize,
+    crash: Notify,
+    calls: Mutex<Vec<String>>,
+}
+
+#[derive(Clone)]
+struct InProcess(Arc<Wire>);
+
+impl std::fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InProcess")
+    }
+}
+
+impl HttpClient for InProcess {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let wire = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let number = wire.count.fetch_add(1, Ordering::SeqCst) + 1;
+            wire.calls.lock().unwrap().push(describe(&request));
+            if wire.mishap == Some(Mishap::CrashBefore(number)) {
+                return wire.die().await;
+            }
+            let answer = wire.forward(request).await;
+            match wire.mishap {
+                Some(Mishap::CrashAfter(k)) if k == number => wire.die().await,
+                Some(Mishap::LoseAnswer(k)) if k == number => Err(ConnectorError::io("the answer was lost".into())),
+                _ => Ok(answer),
+            }
+        })
+    }
+}
+
+impl Wire {
+    async fn die(&self) -> Result<HttpResponse, ConnectorError> {
+        self.crash.notify_one();
+        std::future::pending().await
+    }
+
+    async fn forward(&self, request: HttpRequest) -> HttpResponse {
+        let uri: http::Uri = request.uri().parse().unwrap();
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let mut forwarded = http::Request::builder().method(request.method()).uri(path);
+        for (name, value) in request.headers() {
+            forwarded = forwarded.header(name, value);
+        }
+        let forwarded = forwarded
+            .header("host", uri.authority().unwrap().as_str())
+            .body(Body::from(request.body().bytes().unwrap_or_default().to_vec()))
+            .unwrap();
+        let answer = self.router.clone().oneshot(forwarded).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let mut response = HttpResponse::new(StatusCode::try_from(parts.status.as_u16()).unwrap(), SdkBody::from(body));
+        for (name, value) in &parts.headers {
+            response.headers_mut().append(name.as_str().to_owned(), value.to_str().unwrap().to_owned());
+        }
+        response
+    }
+}
+
+/// `POST CreateRole`, as far as a request says what it is.
+fn describe(request: &HttpRequest) -> String {
+    let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+    let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned);
+    let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next()).map(str::to_owned);
+    let uri: http::Uri = request.uri().parse().unwrap();
+    format!("{} {}", request.method(), action.or(target).unwrap_or_else(|| uri.path().to_owned()))
+}

@@ -120,7 +120,11 @@ fn usage(error: &clap::Error, format: Format, streams: Streams) -> u8 {
     if format == Format::Json {
         let text = rendered.to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let more = text.lines().skip(1).map(str::trim).filter(|line| !line.is_empty());
+        let more = text
+            .lines()
+            .skip(1)
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
         let mut error = Error::new(Kind::Usage, message).with_hint("run `agentcore-gw --help`");
         error.causes = more.map(str::to_owned).collect();
         return ui.finish::<commands::local::Served>(Err(error));

@@ -35,7 +35,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-pub use self::faults::{Faults, Rule as FaultRule};
+pub use self::{
+    data_plane::keys::SigningKey,
+    faults::{Faults, Rule as FaultRule},
+};
 use self::{
     data_plane::{mcp, oauth},
     runtime::{Invocation, Outcome, Places, Runtime},
@@ -56,6 +59,9 @@ const REQUEST_LIMIT: usize = 70 * 1024 * 1024;
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
+/// Makes the signing key of a new user pool.
+pub type NewKey = Arc<dyn Fn() -> SigningKey + Send + Sync>;
+
 /// How a server is set up.
 pub struct Config {
     /// Where state is kept; `None` keeps it in memory.
@@ -63,6 +69,8 @@ pub struct Config {
     pub access_key: AccessKey,
     pub faults: Faults,
     pub clock: Clock,
+    /// [`SigningKey::generate`], unless its tenth of a second matters.
+    pub new_key: NewKey,
     /// Where functions' packages are unpacked.
     pub code_dir: PathBuf,
     /// The `PATH` that functions' interpreters are looked up on.
@@ -79,6 +87,7 @@ struct Inner {
     access_key: AccessKey,
     faults: Faults,
     clock: Clock,
+    new_key: NewKey,
     runtime: Runtime,
     stop: Notify,
 }
@@ -103,6 +112,7 @@ impl Local {
             access_key: config.access_key,
             faults: config.faults,
             clock: config.clock,
+            new_key: config.new_key,
             runtime: Runtime::new(places),
             stop: Notify::new(),
         })))
@@ -319,6 +329,7 @@ impl Local {
             account: ACCOUNT.to_owned(),
             base_url: base_url(&received.headers),
             now: self.now(),
+            new_key: self.0.new_key.clone(),
             lag: self.0.faults.consistency_lag,
         };
         if service == Service::Lambda && decoded.operation == "Invoke" {

@@ -16,7 +16,7 @@ use crate::{
     context::{Context, local_error},
     error::{Error, Kind},
     local::{
-        self, Config, DEFAULT_PORT, FaultRule, Faults,
+        self, Config, DEFAULT_PORT, FaultRule, Faults, SigningKey,
         daemon::{self, Registration},
         store::{AccessKey, Store},
     },
@@ -117,6 +117,7 @@ impl Serve {
             store: (!self.ephemeral).then(|| store.clone()),
             faults: Faults::new(self.latency, self.consistency_lag, self.faults),
             clock: Arc::new(now),
+            new_key: Arc::new(SigningKey::generate),
             code_dir: dir.join("code"),
             path: ctx.settings.path.clone(),
         })

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs::File,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -192,7 +192,7 @@ fn spawn(launch: &Launch) -> io::Result<()> {
 async fn lock(store: &Store) -> io::Result<File> {
     let path = store.dir().join(LOCK);
     let locked = tokio::task::spawn_blocking(move || {
-        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        let file = private_file(&path)?;
         file.lock()?;
         Ok(file)
     });

@@ -17,7 +17,10 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::wire::{Protocol, WireError};
+use super::{
+    NewKey,
+    wire::{Protocol, WireError},
+};
 
 /// An answer: the operation's output members, or null where it has none.
 pub(crate) type Answer = Result<Value, WireError>;
@@ -38,7 +41,7 @@ pub(crate) struct State {
 }
 
 /// Who calls, where, and when.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) operation: String,
     pub(crate) region: String,
@@ -47,6 +50,7 @@ pub(crate) struct Call {
     pub(crate) base_url: String,
     /// Unix time in milliseconds.
     pub(crate) now: i64,
+    pub(crate) new_key: NewKey,
     /// How long lists, roles and policies take to show what was written.
     pub(crate) lag: Duration,
 }

@@ -67,8 +67,8 @@ fn letters_digits_single_hyphens(text: &str, most: usize) -> Result<(), String> 
         return Err(format!("a name cannot be empty; {allowed}"));
     }
     if let Some(bad) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '-')) {
-        let remedy = if bad == '_' { "; an underscore is not allowed, try a hyphen" } else { "" };
-        return Err(format!("{bad:?} is not allowed in a name: {allowed}{remedy}"));
+        let remedy = if bad == '_' { ", try a hyphen" } else { "" };
+        return Err(format!("{bad:?} is not allowed in a name{remedy}; {allowed}"));
     }
     if text.starts_with('-') || text.contains("--") {
         return Err(format!("misplaced hyphen: {allowed}"));

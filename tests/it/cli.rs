@@ -1,1 +1,253 @@
+//! Bad input: its exit code, a message with the remedy, JSON where it was asked for, and nothing made.
 
+use insta::assert_snapshot;
+
+use crate::{env::Env, world::World};
+
+/// Exit code, stdout and stderr as one text.
+fn shown(env: &Env, args: &[&str]) -> String {
+    let run = env.run(args);
+    let home = env.home().to_str().unwrap();
+    format!("exit {}\n--- stdout\n{}--- stderr\n{}", run.code, run.stdout, run.stderr).replace(home, "[HOME]")
+}
+
+#[test]
+fn an_underscore_in_the_name_is_refused_with_the_remedy() {
+    assert_snapshot!(shown(&Env::new(), &["--local", "create", "my_gateway"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: invalid value 'my_gateway' for '<NAME>': '_' is not allowed in a name, try a hyphen; use letters, digits and single hyphens, and begin with a letter or digit
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(shown(&Env::new(), &["-o", "json", "--local", "create", "my_gateway"]), @r#"
+    exit 2
+    --- stdout
+    {
+      "error": {
+        "code": "usage",
+        "message": "invalid value 'my_gateway' for '<NAME>': '_' is not allowed in a name, try a hyphen; use letters, digits and single hyphens, and begin with a letter or digit",
+        "causes": [],
+        "hint": "run `agentcore-gw --help`"
+      }
+    }
+    --- stderr
+    "#);
+}
+
+#[test]
+fn an_unknown_flag_value_is_refused() {
+    assert_snapshot!(shown(&Env::new(), &["create", "g", "--authorizer", "magic"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: invalid value 'magic' for '--authorizer <AUTHORIZER>'
+      [possible values: cognito, jwt, iam, none]
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn no_region_says_where_one_can_be_given() {
+    assert_snapshot!(shown(&Env::new(), &["create", "g"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: no AWS region is given anywhere
+    hint: add `--region us-west-2`, set AWS_REGION, or add `--local`
+    ");
+    assert_snapshot!(shown(&Env::new(), &["-o", "json", "create", "g"]), @r#"
+    exit 2
+    --- stdout
+    {
+      "error": {
+        "code": "no_region",
+        "message": "no AWS region is given anywhere",
+        "causes": [],
+        "hint": "add `--region us-west-2`, set AWS_REGION, or add `--local`"
+      }
+    }
+    --- stderr
+    "#);
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused_before_anything_is_made() {
+    assert_snapshot!(shown(&Env::new(), &["--local", "create", "g", "--allowed-client", "x"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: `--discovery-url`, `--allowed-…` and `--authorizer-config` describe your own OpenID provider
+    hint: add `--authorizer jwt`
+    ");
+    assert_snapshot!(shown(&Env::new(), &["--local", "create", "g", "--authorizer", "jwt"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: `--authorizer jwt` needs to know your OpenID provider
+    hint: add `--discovery-url https://…/.well-known/openid-configuration`
+    ");
+    let env = Env::new();
+    assert_snapshot!(shown(&env, &["--local", "create", "g", "--save", "no/such/folder/f.json"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: no/such/folder/f.json cannot be written: its folder does not exist
+    ");
+    assert_snapshot!(shown(&env, &["--local", "status", "g", "-o", "env"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: this command has no `--output env` form
+    hint: use `--output json` or `--output text`
+    ");
+    assert!(!env.home().join(".local").exists(), "no local AWS was started");
+}
+
+#[test]
+fn arguments_of_a_tool_are_checked_before_the_call() {
+    assert_snapshot!(shown(&Env::new(), &["--local", "tools", "call", "g", "t", "[1]"]), @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    error: invalid value '[1]' for '[JSON]': the arguments are a JSON object, such as '{"location":"Seattle"}'
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn without_credentials_it_ends_with_4() {
+    let env = Env::new();
+    let run = |args: &[&str]| {
+        // The instance metadata service of some machine is no part of this test.
+        let output = env.command(args).env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
+        crate::env::Run::of(output)
+    };
+    let text = run(&["--region", "us-west-2", "create", "g"]);
+    assert_eq!(text.code, 4, "{text:?}");
+    assert!(text.stderr.contains("no AWS credentials") && text.stderr.contains("--local"), "{}", text.stderr);
+    let json = run(&["--region", "us-west-2", "-o", "json", "create", "g"]);
+    assert_eq!((json.code, json.json()["error"]["code"].as_str()), (4, Some("no_credentials")));
+    assert_eq!(json.stderr, "");
+}
+
+#[test]
+fn an_unreachable_endpoint_ends_with_1() {
+    let env = Env::new();
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}");
+    let output = env
+        .command(&["--region", "us-west-2", "--endpoint-url", &url, "-o", "json", "create", "g"])
+        .env("AWS_ACCESS_KEY_ID", "a")
+        .env("AWS_SECRET_ACCESS_KEY", "b")
+        .output()
+        .unwrap();
+    let run = crate::env::Run::of(output);
+    assert_eq!((run.code, run.json()["error"]["code"].as_str()), (1, Some("unreachable")));
+    assert!(run.json()["error"]["hint"].as_str().unwrap().contains("--endpoint-url"));
+}
+
+#[test]
+fn a_wrong_key_ends_with_4() {
+    let env = Env::new();
+    let endpoint = env.ok(&["local", "start", "-o", "json"]).json()["endpoint"].as_str().unwrap().to_owned();
+    let output = env
+        .command(&["--region", "us-west-2", "--endpoint-url", &endpoint, "-o", "json", "status", "g"])
+        .env("AWS_ACCESS_KEY_ID", "AKIAWRONG")
+        .env("AWS_SECRET_ACCESS_KEY", "b")
+        .output()
+        .unwrap();
+    let run = crate::env::Run::of(output);
+    assert_eq!((run.code, run.json()["error"]["code"].as_str()), (4, Some("no_credentials")), "{run:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_is_not_found() {
+    let world = World::new(std::time::Duration::ZERO);
+    for args in [&["status", "g"][..], &["credentials", "g"], &["token", "g"], &["tools", "list", "g"]] {
+        let outcome = world.run(&[&["-o", "json"], args].concat()).await.expect(5);
+        assert_eq!(outcome.json()["error"]["code"], "not_found", "{args:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_is_confirmed_on_a_terminal_or_with_yes() {
+    let world = World::new(std::time::Duration::ZERO);
+    world.run(&["create", "g"]).await.expect(0);
+    let refused = world.run(&["-o", "json", "cleanup", "g"]).await.expect(2);
+    assert!(refused.json()["error"]["hint"].as_str().unwrap().contains("--yes"));
+    assert_eq!(world.census()["gateways"], 1);
+    let dry = world.run(&["-o", "json", "cleanup", "g", "--dry-run"]).await.expect(0).json();
+    assert!(dry["deleted"].to_string().contains("execution role"), "{dry:#}");
+    assert_eq!(world.census()["gateways"], 1);
+    world.run(&["cleanup", "--all", "--yes"]).await.expect(0);
+    assert!(world.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_shows_the_plan_and_does_nothing() {
+    let world = World::new(std::time::Duration::ZERO);
+    let plan = world.run(&["create", "g", "--sample", "--dry-run"]).await.expect(0);
+    assert!(world.is_empty());
+    assert_snapshot!(plan.stdout, @r"
+    Would do for g:
+      create execution role `agw-g-5c607ceb`
+      create role policy `agw-g-5c607ceb`
+      create user pool `agentcore-gw-g`
+      create user pool domain `agw-g-1537ee96`
+      create resource server `g`
+      create app client `agentcore-gw-g`
+      create function role `agw-g-5c607ceb-sample`
+      create function policy `agw-g-5c607ceb-sample`
+      create log group `/aws/lambda/agw-g-5c607ceb-sample`
+      create sample function `agw-g-5c607ceb-sample`
+      create gateway `g`
+      create target `weather-tool`
+      create log delivery `g`
+      create trace delivery `g`
+    ");
+    world.run(&["create", "g", "--sample"]).await.expect(0);
+    let plan = world.run(&["create", "g", "--sample", "--dry-run"]).await.expect(0);
+    assert_snapshot!(plan.stdout, @"Nothing to do: g is as it should be.");
+    let plan = world.run(&["create", "g", "--description", "d", "--dry-run", "-o", "json"]).await.expect(0).json();
+    assert_eq!(plan["changes"][0]["differs"][0], "settings", "{plan:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_user_names_is_repaired_and_the_rest_is_left() {
+    let world = World::new(std::time::Duration::ZERO);
+    let get = |world: &World| {
+        world.snapshot()["agentcore"]["gateways"].as_object().unwrap().values().next().unwrap()["config"].clone()
+    };
+    world.run(&["create", "g", "--description", "first", "--instructions", "be kind"]).await.expect(0);
+    world.run(&["create", "g", "--description", "second", "--debug-errors"]).await.expect(0);
+    let config = get(&world);
+    assert_eq!((config["description"].as_str(), config["exceptionLevel"].as_str()), (Some("second"), Some("DEBUG")));
+    assert_eq!(config["protocolConfiguration"]["mcp"]["instructions"], "be kind");
+    world.run(&["create", "g"]).await.expect(0);
+    assert_eq!(get(&world), config, "what is not named is left alone");
+    world.run(&["create", "g", "--authorizer", "none"]).await.expect(0);
+    assert_eq!(get(&world)["authorizerType"], "NONE");
+    let listed = world.run(&["tools", "list", "g", "-o", "json"]).await.expect(0).json();
+    assert_eq!(listed["items"][0]["name"], "x_amz_bedrock_agentcore_search");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_ours_is_never_touched() {
+    let world = World::new(std::time::Duration::ZERO);
+    // A role of the user's own, for two gateways.
+    world.run(&["create", "donor"]).await.expect(0);
+    let roles = world.snapshot()["iam"]["roles"].clone();
+    let arn = roles.as_object().unwrap().values().next().unwrap()["arn"].as_str().unwrap().to_owned();
+    let failed = world.run(&["create", "taker", "--role-arn", &arn, "-o", "json"]).await.expect(1).json();
+    // The donor's role trusts the donor only: AWS says so, and nothing that FAILED is left.
+    assert!(failed["error"]["message"].as_str().unwrap().contains("not authorized to assume"), "{failed:#}");
+    assert_eq!(world.census()["gateways"], 1);
+    world.run(&["cleanup", "taker", "--yes"]).await.expect(0);
+    assert_eq!(world.snapshot()["iam"]["roles"], roles, "a brought role is left as it was");
+    assert_eq!((world.census()["pools"], world.census()["gateways"]), (1, 1), "the donor's own");
+}

@@ -1,1 +1,109 @@
+//! What the documentation shows works: every command parses, every link has an end.
 
+use std::{fs, path::Path};
+
+use agentcore_gw::cli::App;
+use clap::{CommandFactory as _, Parser as _};
+use insta::assert_snapshot;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The lines of `console` blocks that begin with `$ `, the prompt taken away.
+fn commands(text: &str) -> Vec<String> {
+    let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
+}
+
+/// Words as a shell splits them, quotes taken away.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for c in line.chars() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => quote = Some(c),
+            (' ', None) => words.push(std::mem::take(&mut word)),
+            (c, _) => word.push(c),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[test]
+fn every_command_in_the_readme_parses() {
+    let mut parsed = 0;
+    for line in commands(&readme()) {
+        let line = line.trim_start_matches("eval ").trim_matches('"').trim_start_matches("$(").trim_end_matches(')');
+        let line = line.replace("cargo run --release --", "agentcore-gw");
+        let line = line.split(" | ").next().unwrap();
+        if !line.starts_with("agentcore-gw") {
+            continue;
+        }
+        if let Err(error) = App::try_parse_from(words(line)) {
+            let shown =
+                matches!(error.kind(), clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion);
+            assert!(shown, "{line}\n{error}");
+        }
+        parsed += 1;
+    }
+    assert!(parsed >= 8, "only {parsed} commands were found in the README");
+}
+
+/// Hints name commands and flags that exist.
+#[test]
+fn every_command_in_a_hint_parses() {
+    let mut parsed = 0;
+    for file in ["src/error.rs", "src/context.rs", "src/commands/local.rs", "src/commands/create.rs"] {
+        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        for (at, _) in source.match_indices("`agentcore-gw ") {
+            let line = source[at + 1..].split('`').next().unwrap().replace("{name}", "g");
+            if let Err(error) = App::try_parse_from(words(&line)) {
+                assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp, "{line}\n{error}");
+            }
+            parsed += 1;
+        }
+    }
+    assert!(parsed >= 4, "only {parsed} commands were found in hints");
+}
+
+#[test]
+fn the_exit_codes_of_the_readme_are_those_of_the_program() {
+    use agentcore_gw::error::exit;
+    let readme = readme();
+    for (code, word) in [
+        (exit::DONE, "done"),
+        (exit::FAILED, "failed"),
+        (exit::USAGE, "usage"),
+        (exit::INCOMPLETE, "incomplete"),
+        (exit::DENIED, "credentials"),
+        (exit::NOT_FOUND, "not found"),
+        (exit::TIMED_OUT, "timed out"),
+        (exit::BUG, "bug"),
+        (exit::INTERRUPTED, "interrupted"),
+    ] {
+        let row = readme.lines().find(|line| line.starts_with(&format!("| {code} |")));
+        assert!(row.is_some_and(|row| row.to_lowercase().contains(word)), "exit code {code}: {row:?}");
+    }
+}
+
+/// The help of every command: a change of surface shows in review.
+#[test]
+fn the_help_of_every_command_is_reviewed() {
+    fn add(command: &mut clap::Command, path: &str, shown: &mut String) {
+        let name = format!("{path}{}", command.get_name());
+        shown.push_str(&format!("===== {name}\n{}\n", command.render_long_help()));
+        for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+            // What every command understands is shown once, at the root.
+            *sub = sub.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
+            add(sub, &format!("{name} "), shown);
+        }
+    }
+    let mut shown = String::new();
+    let mut command = App::command();
+    command.build();
+    add(&mut command, "", &mut shown);
+    assert_snapshot!("help", shown);
+}

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -13,7 +13,7 @@ use std::{
 use agentcore_gw::{
     Platform,
     config::Env,
-    local::{self, Config, FaultRule, Faults, Local, store::AccessKey},
+    local::{self, Config, FaultRule, Faults, Local, SigningKey, store::AccessKey},
     ops::apply::Stop,
     ui::Streams,
 };
@@ -76,6 +76,7 @@ impl World {
             faults,
             // Virtual time, where the runtime's clock is paused.
             clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + begin.elapsed()),
+            new_key: Arc::new(signing_key),
             code_dir: std::env::temp_dir().join("agentcore-gw-tests-unused"),
             path: crate::env::path(),
         })
@@ -149,10 +150,22 @@ impl World {
         self.local.snapshot()
     }
 
+    pub fn access_key_id(&self) -> &str {
+        &self.key.access_key_id
+    }
+
     /// A router to the account, for requests that are not the program's.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
+}
+
+/// One of a few keys, in turn: to make them takes most of a test's time.
+fn signing_key() -> SigningKey {
+    static KEYS: OnceLock<Vec<SigningKey>> = OnceLock::new();
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let keys = KEYS.get_or_init(|| (0..8).map(|_| SigningKey::generate()).collect());
+    keys[NEXT.fetch_add(1, Ordering::Relaxed) % keys.len()].clone()
 }
 
 /// How a run ended.

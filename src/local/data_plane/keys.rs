@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// The key as it is kept: PKCS #8, base64url.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct SigningKey(String);
+pub struct SigningKey(String);
 
 /// A kept key that cannot be read; the state on disk was damaged.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ impl std::fmt::Debug for SigningKey {
 
 impl SigningKey {
     /// A new RSA key of 2048 bits, as Cognito's.
-    pub(crate) fn generate() -> Self {
+    pub fn generate() -> Self {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("RSA key generation has no input that could be wrong");
         let der: Pkcs8V1Der = pair.as_der().expect("a key that was just generated can be written");
         Self(BASE64URL.encode(der.as_ref()))

@@ -114,7 +114,7 @@ fn create_pool(cognito: &mut Cognito, call: &Call, input: CreatePool) -> Answer 
         admin_only: input.admin_create_user_config.is_some_and(|config| config.allow_admin_create_user_only),
         deletion_protection: input.deletion_protection.as_deref() == Some("ACTIVE"),
         tags: input.user_pool_tags,
-        key: SigningKey::generate(),
+        key: (call.new_key)(),
         domain: None,
         resource_servers: BTreeMap::new(),
         clients: BTreeMap::new(),

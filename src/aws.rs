@@ -25,6 +25,7 @@ use aws_config::{
     timeout::{TimeoutConfig, TimeoutConfigBuilder},
 };
 use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::{
     http::SharedHttpClient,
     interceptors::context::InterceptorContext,
@@ -48,6 +49,8 @@ pub struct Connection {
     pub credentials: Option<(String, Secret)>,
     /// Carries every request; none: the SDK's own client over HTTPS.
     pub http_client: Option<SharedHttpClient>,
+    /// The only certificate authorities to trust, PEM; none: the system's.
+    pub ca_bundle: Option<Vec<u8>>,
 }
 
 /// All clients, made from one configuration.
@@ -70,7 +73,7 @@ pub struct Aws {
 impl Aws {
     /// Builds the clients and makes sure that there are credentials, before anything is tried.
     pub async fn connect(connection: Connection) -> Result<Self, Error> {
-        let config = load(&connection).await;
+        let config = load(&connection).await?;
         if let Some(provider) = config.credentials_provider() {
             provider.provide_credentials().await.map_err(|error| Error::no_credentials(&error))?;
         }
@@ -123,7 +126,7 @@ pub async fn profile_region(profile: Option<&str>) -> Option<String> {
     provider.build().region().await.map(|region| region.to_string())
 }
 
-async fn load(connection: &Connection) -> SdkConfig {
+async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     let region = aws_config::Region::new(connection.region.to_string());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region)
@@ -140,8 +143,22 @@ async fn load(connection: &Connection) -> SdkConfig {
     }
     if let Some(client) = &connection.http_client {
         loader = loader.http_client(client.clone());
+    } else if let Some(pem) = &connection.ca_bundle {
+        loader = loader.http_client(trusting(pem)?);
     }
-    loader.load().await
+    Ok(loader.load().await)
+}
+
+/// An HTTPS client that trusts these certificate authorities and no others. The SDK does not know
+/// `AWS_CA_BUNDLE` by itself.
+fn trusting(pem: &[u8]) -> Result<SharedHttpClient, Error> {
+    let store = TrustStore::empty().with_pem_certificate(pem);
+    let context = TlsContext::builder()
+        .with_trust_store(store)
+        .build()
+        .map_err(|error| Error::unexpected("AWS", "AWS_CA_BUNDLE", &error.to_string()))?;
+    let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
+    Ok(aws_smithy_http_client::Builder::new().tls_provider(provider).tls_context(context).build_https())
 }
 
 fn timeouts() -> TimeoutConfig {

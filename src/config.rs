@@ -65,6 +65,8 @@ pub struct Settings {
     pub region: Option<Region>,
     pub profile: Option<String>,
     pub endpoint_url: Option<String>,
+    /// A file of the only certificate authorities to trust, as for every AWS tool.
+    pub ca_bundle: Option<PathBuf>,
     pub local: bool,
     pub yes: bool,
     /// For the whole command.
@@ -90,6 +92,7 @@ impl Settings {
             region,
             profile: flags.profile,
             endpoint_url: flags.endpoint_url,
+            ca_bundle: env.get("AWS_CA_BUNDLE").map(PathBuf::from),
             local: flags.local,
             yes: flags.yes,
             timeout: flags.timeout,

@@ -1,6 +1,6 @@
 //! What a command may need, built once; AWS clients only when they are asked for.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
@@ -45,7 +45,19 @@ impl Context {
             endpoint_url: self.settings.endpoint_url.clone(),
             credentials: self.credentials.clone(),
             http_client: self.http_client.clone(),
+            ca_bundle: self.ca_bundle()?,
         })
+    }
+
+    fn ca_bundle(&self) -> Result<Option<Vec<u8>>, Error> {
+        let Some(path) = &self.settings.ca_bundle else { return Ok(None) };
+        let read = fs::read(path).map_err(|error| error.to_string());
+        match read {
+            Ok(pem) if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => Ok(Some(pem)),
+            Ok(_) => Err("it holds no PEM certificate".to_owned()),
+            Err(error) => Err(error),
+        }
+        .map_err(|problem| Error::new(Kind::InvalidInput, format!("AWS_CA_BUNDLE is {}: {problem}", path.display())))
     }
 
     async fn region(&self) -> Result<Region, Error> {
@@ -70,6 +82,7 @@ impl Context {
             endpoint_url: Some(running.endpoint()),
             credentials: Some((key.access_key_id, Secret::new(key.secret_access_key))),
             http_client: self.http_client.clone(),
+            ca_bundle: None,
         })
     }
 

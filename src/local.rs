@@ -26,7 +26,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{DefaultBodyLimit, Request, State as Shared},
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
     middleware::{self, Next},
     response::IntoResponse as _,
     routing::{get, post},
@@ -44,7 +44,7 @@ use self::{
     runtime::{Invocation, Outcome, Places, Runtime},
     services::{Call, Service, State, not_implemented},
     store::{AccessKey, Store},
-    wire::{Decoded, Protocol, Received, WireError},
+    wire::{DecodeError, Decoded, Protocol, Received, WireError},
 };
 
 /// The account that everything belongs to.
@@ -126,6 +126,15 @@ impl Local {
     /// Everything that is there, as JSON: for tests that want to see an empty account.
     pub fn snapshot(&self) -> Value {
         self.read(|state| serde_json::to_value(state).unwrap_or_default())
+    }
+
+    /// Changes what is there, by way of its JSON: for tests that need a past of another kind.
+    pub fn edit(&self, change: impl FnOnce(&mut Value)) {
+        let mut snapshot = self.snapshot();
+        change(&mut snapshot);
+        if let Ok(state) = serde_json::from_value(snapshot) {
+            *self.lock() = state;
+        }
     }
 
     /// Unix time in milliseconds.
@@ -291,11 +300,11 @@ async fn control_plane(Shared(local): Shared<Local>, request: Request) -> Respon
     };
     let decoded = match protocol.decode(&received) {
         Ok(decoded) => decoded,
-        Err(problem) if matches!(protocol, Protocol::RestJson(_)) && problem.contains(" /") => {
-            let error = not_implemented(format!("the local AWS does not offer {}: {problem}", scope.service));
+        Err(DecodeError::NoSuchRoute(route)) => {
+            let error = not_implemented(format!("the local AWS does not offer {}: {route}", scope.service));
             return protocol.encode_error(&error, &request_id);
         }
-        Err(problem) => {
+        Err(DecodeError::Malformed(problem)) => {
             let error = WireError::new(StatusCode::BAD_REQUEST, "SerializationException", problem);
             return protocol.encode_error(&error, &request_id);
         }
@@ -367,12 +376,14 @@ impl Local {
         Ok(response)
     }
 
-    /// The server's own routes are for whoever knows the secret key.
-    fn knows_key(&self, headers: &HeaderMap) -> bool {
-        let expected = format!("Bearer {}", self.0.access_key.secret_access_key);
-        headers.get(header::AUTHORIZATION).is_some_and(|given| {
-            aws_lc_rs::constant_time::verify_slices_are_equal(given.as_bytes(), expected.as_bytes()).is_ok()
-        })
+    /// The server's own routes are for whoever can prove to know the secret key; the nonce of
+    /// the proof is returned.
+    fn proven(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<String, StatusCode> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).ok_or(StatusCode::FORBIDDEN);
+        let (nonce, proof) = (text(daemon::NONCE_HEADER)?, text(daemon::PROOF_HEADER)?);
+        let expected = daemon::proof(&self.0.access_key, &format!("{method} {path}"), nonce);
+        let equal = aws_lc_rs::constant_time::verify_slices_are_equal(proof.as_bytes(), expected.as_bytes());
+        equal.map(|()| nonce.to_owned()).map_err(|_| StatusCode::FORBIDDEN)
     }
 }
 
@@ -381,28 +392,24 @@ async fn pause(latency: std::time::Duration) {
     tokio::time::sleep(latency).await;
 }
 
-async fn own_status(Shared(local): Shared<Local>, headers: HeaderMap) -> StatusCode {
-    if local.knows_key(&headers) { StatusCode::NO_CONTENT } else { StatusCode::FORBIDDEN }
+/// Answers the caller's proof with one of its own: whoever listens here may be anybody.
+async fn own_status(Shared(local): Shared<Local>, headers: HeaderMap) -> Result<String, StatusCode> {
+    let nonce = local.proven(&Method::GET, daemon::STATUS_PATH, &headers)?;
+    Ok(daemon::proof(&local.0.access_key, daemon::ANSWER, &nonce))
 }
 
-async fn own_stop(Shared(local): Shared<Local>, headers: HeaderMap) -> StatusCode {
-    if !local.knows_key(&headers) {
-        return StatusCode::FORBIDDEN;
-    }
+async fn own_stop(Shared(local): Shared<Local>, headers: HeaderMap) -> Result<(), StatusCode> {
+    local.proven(&Method::POST, daemon::STOP_PATH, &headers)?;
     local.0.stop.notify_one();
-    StatusCode::NO_CONTENT
+    Ok(())
 }
 
-async fn own_reset(Shared(local): Shared<Local>, headers: HeaderMap) -> StatusCode {
-    if !local.knows_key(&headers) {
-        return StatusCode::FORBIDDEN;
-    }
+async fn own_reset(Shared(local): Shared<Local>, headers: HeaderMap) -> Result<(), StatusCode> {
+    local.proven(&Method::POST, daemon::RESET_PATH, &headers)?;
     let mut state = local.lock();
     *state = State::default();
-    match local.0.store.as_ref().map_or(Ok(()), Store::reset) {
-        Ok(()) => StatusCode::NO_CONTENT,
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
-    }
+    let reset = local.0.store.as_ref().map_or(Ok(()), Store::reset);
+    reset.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 #[cfg(test)]

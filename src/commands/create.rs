@@ -18,6 +18,8 @@ use crate::{
     error::{Error, Kind},
     model::{
         name::{GatewayName, Region, RoleArn},
+        naming::{DeliveryNames, StackNames},
+        policy,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
         tool,
     },
@@ -200,12 +202,17 @@ impl Create {
         let converged = converge::create(&aws, &spec, patience, &progress, &ctx.stop).await;
         drop(progress);
         let program = program(ctx);
+        let required_policy = required_policy(&spec);
         let converged = converged.map_err(|failure| {
             let next = format!("{program} create {}", spec.name);
             let undo = format!("{program} cleanup {}", spec.name);
-            Error::of_change(failure, &next, &undo)
+            let error = Error::of_change(failure, &next, &undo);
+            match &required_policy {
+                Some(policy) => error.with_cause(format!("your role must allow: {policy}")),
+                None => error,
+            }
         })?;
-        let created = Created::new(&aws, converged, program);
+        let created = Created::new(&aws, converged, required_policy, program);
         if let Some(file) = &self.save {
             created.save(file)?;
         }
@@ -240,6 +247,12 @@ impl Create {
             adopt: flags.adopt,
         })
     }
+}
+
+/// What a role that was brought must be allowed to do: it is not changed for the user.
+fn required_policy(spec: &GatewaySpec) -> Option<Value> {
+    let RoleSpec::Brought(arn) = &spec.role else { return None };
+    Some(policy::gateway_base(&StackNames::new(&spec.region, &spec.name), arn.account()))
 }
 
 impl AuthorizerFlags {
@@ -388,6 +401,9 @@ pub struct Created {
     console_url: Option<String>,
     log_group: Option<String>,
     warnings: Vec<String>,
+    /// What a role that was brought must be allowed to do; it is not changed for you.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_policy: Option<Value>,
     #[serde(skip)]
     unchanged: bool,
     /// The program with its flags, for the commands that are shown.
@@ -418,12 +434,11 @@ struct TargetInfo {
 }
 
 impl Created {
-    fn new(aws: &Aws, converged: Converged, program: String) -> Self {
+    fn new(aws: &Aws, converged: Converged, required_policy: Option<Value>, program: String) -> Self {
         let Converged { stack, made, unchanged } = converged;
         let document = made.gateway.unwrap_or_else(|| crate::aws::agentcore::Document(Value::Null));
         let client = made.client.as_ref().zip(made.domain.as_deref()).zip(made.pool_id.as_deref());
-        let log_group =
-            made.delivers_logs.then(|| crate::model::naming::DeliveryNames::new(document.gateway_id()).log_group);
+        let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
         Self {
             client_info: client
                 .map(|((client, domain), pool_id)| ClientInfo::new(aws, &stack.names, pool_id, domain, client)),
@@ -440,6 +455,7 @@ impl Created {
             console_url: aws.console_url(),
             log_group,
             warnings: made.warnings,
+            required_policy,
             gateway: GatewayInfo::new(&document, &aws.region),
             unchanged,
             program,
@@ -515,6 +531,9 @@ impl Report for Created {
         shown.extend(self.client_info.iter().flat_map(ClientInfo::fields));
         shown.extend([("Tools", tool_list.as_str()), ("Logs", self.log_group.as_deref().unwrap_or_default())]);
         fields(w, &shown)?;
+        if let Some(policy) = &self.required_policy {
+            writeln!(w, "\n{heading}Your role needs this policy{reset}\n{policy:#}")?;
+        }
         let (name, program) = (&gateway.name, &self.program);
         writeln!(w, "\n{heading}Next{reset}")?;
         match tools.iter().find(|tool| tool.ends_with("get_weather")) {

@@ -10,23 +10,29 @@ use std::{
     time::Duration,
 };
 
+use aws_lc_rs::hmac;
 use axum::{
     body::Bytes,
     http::{Method, Request, StatusCode, header},
 };
-use http_body_util::Empty;
+use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
 use super::{
-    DEFAULT_PORT,
+    DEFAULT_PORT, random,
     store::{AccessKey, Store, private_file},
 };
 
 pub(super) const STATUS_PATH: &str = "/_agentcore-gw/status";
 pub(super) const STOP_PATH: &str = "/_agentcore-gw/stop";
 pub(super) const RESET_PATH: &str = "/_agentcore-gw/reset";
+
+pub(super) const NONCE_HEADER: &str = "x-agentcore-gw-nonce";
+pub(super) const PROOF_HEADER: &str = "x-agentcore-gw-proof";
+/// What the server proves in its answer.
+pub(super) const ANSWER: &str = "answer";
 
 const SERVER: &str = "server.json";
 const LOCK: &str = "start.lock";
@@ -73,8 +79,12 @@ pub struct Launch {
 /// If the folder's files cannot be read.
 pub async fn find(store: &Store) -> io::Result<Option<Running>> {
     let Some(running) = store.read::<Running>(SERVER)? else { return Ok(None) };
-    let status = ask(&running, &store.access_key()?, Method::GET, STATUS_PATH).await;
-    Ok(matches!(status, Ok(StatusCode::NO_CONTENT)).then_some(running))
+    let key = store.access_key()?;
+    // The file may be of a server that was killed, and its port somebody else's by now.
+    let nonce = random::lower_alphanumeric(32);
+    let answer = ask(&running, &key, Method::GET, STATUS_PATH, &nonce).await;
+    let proven = answer.is_ok_and(|(status, body)| status == StatusCode::OK && body == proof(&key, ANSWER, &nonce));
+    Ok(proven.then_some(running))
 }
 
 /// The server of this state folder; one is started if none runs, or one of another version.
@@ -118,7 +128,7 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
 /// If it does not stop.
 pub async fn stop(store: &Store) -> io::Result<bool> {
     let Some(running) = find(store).await? else { return Ok(false) };
-    ask(&running, &store.access_key()?, Method::POST, STOP_PATH).await?;
+    ask(&running, &store.access_key()?, Method::POST, STOP_PATH, &random::lower_alphanumeric(32)).await?;
     let gone = tokio::time::timeout(PATIENCE, async {
         while find(store).await?.is_some() {
             pause().await;
@@ -135,10 +145,13 @@ pub async fn stop(store: &Store) -> io::Result<bool> {
 /// If the state cannot be removed.
 pub async fn reset(store: &Store) -> io::Result<()> {
     match find(store).await? {
-        Some(running) => match ask(&running, &store.access_key()?, Method::POST, RESET_PATH).await? {
-            StatusCode::NO_CONTENT => Ok(()),
-            status => Err(io::Error::other(format!("the local AWS answered {status}"))),
-        },
+        Some(running) => {
+            let nonce = random::lower_alphanumeric(32);
+            match ask(&running, &store.access_key()?, Method::POST, RESET_PATH, &nonce).await? {
+                (StatusCode::OK, _) => Ok(()),
+                (status, _) => Err(io::Error::other(format!("the local AWS answered {status}"))),
+            }
+        }
         None => store.reset(),
     }
 }
@@ -199,8 +212,22 @@ async fn lock(store: &Store) -> io::Result<File> {
     locked.await.map_err(io::Error::other)?
 }
 
+/// Shows that one knows the secret key, without sending it: other users of this machine may
+/// listen where a server once did.
+pub(super) fn proof(key: &AccessKey, what: &str, nonce: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.secret_access_key.as_bytes());
+    let tag = hmac::sign(&key, format!("{what} {nonce}").as_bytes());
+    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// One request of the server's own routes.
-async fn ask(running: &Running, key: &AccessKey, method: Method, path: &str) -> io::Result<StatusCode> {
+async fn ask(
+    running: &Running,
+    key: &AccessKey,
+    method: Method,
+    path: &str,
+    nonce: &str,
+) -> io::Result<(StatusCode, String)> {
     let address = SocketAddr::from(([127, 0, 0, 1], running.port));
     let exchange = async {
         let stream = TcpStream::connect(address).await?;
@@ -208,13 +235,17 @@ async fn ask(running: &Running, key: &AccessKey, method: Method, path: &str) -> 
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         tokio::spawn(connection);
         let request = Request::builder()
-            .method(method)
             .uri(path)
             .header(header::HOST, address.to_string())
-            .header(header::AUTHORIZATION, format!("Bearer {}", key.secret_access_key))
+            .header(NONCE_HEADER, nonce)
+            .header(PROOF_HEADER, proof(key, &format!("{method} {path}"), nonce))
+            .method(method)
             .body(Empty::<Bytes>::new())
             .map_err(io::Error::other)?;
-        Ok(sender.send_request(request).await.map_err(io::Error::other)?.status())
+        let answer = sender.send_request(request).await.map_err(io::Error::other)?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), 1024).collect().await.map_err(io::Error::other)?;
+        Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
     };
     tokio::time::timeout(Duration::from_secs(5), exchange).await.map_err(io::Error::other)?
 }

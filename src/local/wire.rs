@@ -57,16 +57,21 @@ pub(crate) enum Protocol {
     Query { xml_namespace: &'static str },
 }
 
+/// A request that is no call, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DecodeError {
+    /// No operation lives at this method and path.
+    NoSuchRoute(String),
+    Malformed(String),
+}
+
 impl Protocol {
     /// Reads the call out of a request.
-    ///
-    /// # Errors
-    /// In words: what is wrong with the request, or that it names no operation.
-    pub(crate) fn decode(self, request: &Received) -> Result<Decoded, String> {
+    pub(crate) fn decode(self, request: &Received) -> Result<Decoded, DecodeError> {
         match self {
             Self::RestJson(routes) => rest_json::decode(routes, request),
-            Self::Json11 => json11::decode(request),
-            Self::Query { .. } => query::decode(request),
+            Self::Json11 => json11::decode(request).map_err(DecodeError::Malformed),
+            Self::Query { .. } => query::decode(request).map_err(DecodeError::Malformed),
         }
     }
 

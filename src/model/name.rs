@@ -104,6 +104,13 @@ fn check_role_arn(text: &str) -> Result<(), String> {
     }
 }
 
+impl RoleArn {
+    /// The account that the role is in.
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
+    }
+}
+
 impl Region {
     /// The ARN partition that the region lies in.
     pub fn partition(&self) -> &'static str {

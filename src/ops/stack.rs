@@ -129,6 +129,7 @@ impl Stack {
         if let Some(gateway) = &self.gateway {
             let delivery = gateway.delivery_names();
             add(gateway.ours, Kind::Gateway, gateway.id());
+            add(gateway.delivers_logs, Kind::LogGroup, &delivery.log_group);
             add(gateway.delivers_logs, Kind::AccessLogs, &delivery.logs);
             add(gateway.delivers_traces, Kind::Traces, &delivery.traces);
             let targets = gateway.targets.iter().filter(|_| gateway.ours);

@@ -152,6 +152,17 @@ fn an_unreachable_endpoint_ends_with_1() {
 }
 
 #[test]
+fn a_bundle_without_certificates_is_refused() {
+    let env = Env::new();
+    let file = env.home().join("bundle.pem");
+    std::fs::write(&file, "nothing").unwrap();
+    let output = env.command(&["--region", "us-west-2", "status", "g"]).env("AWS_CA_BUNDLE", &file).output().unwrap();
+    let run = crate::env::Run::of(output);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("it holds no PEM certificate"), "{}", run.stderr);
+}
+
+#[test]
 fn a_wrong_key_ends_with_4() {
     let env = Env::new();
     let endpoint = env.ok(&["local", "start", "-o", "json"]).json()["endpoint"].as_str().unwrap().to_owned();
@@ -237,6 +248,41 @@ async fn what_the_user_names_is_repaired_and_the_rest_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_waiting_the_gateway_may_still_be_under_way() {
+    let world = World::new(std::time::Duration::ZERO);
+    let created = world.run(&["create", "g", "--no-wait", "-o", "json"]).await.expect(0).json();
+    assert_eq!(created["gateway"]["status"], "CREATING");
+    world.run(&["create", "g"]).await.expect(0);
+    let created = world.run(&["create", "h", "--sample", "--no-wait", "-o", "json"]).await.expect(0).json();
+    assert_eq!(created["targets"][0]["status"], "CREATING");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_time_is_up_everything_is_kept_and_the_exit_code_is_6() {
+    // A role that AWS does not get to know within an hour.
+    let world = World::new(std::time::Duration::from_hours(1));
+    let error = world.run(&["create", "g", "--timeout", "60", "-o", "json"]).await.expect(6).json();
+    assert_eq!(error["error"]["code"], "timed_out");
+    assert!(error["error"]["message"].as_str().unwrap().contains("IAM has not spread the new role yet"), "{error:#}");
+    assert!(error["error"]["causes"].to_string().contains("exists now: execution role"), "{error:#}");
+    assert_eq!((world.census()["roles"], world.census()["pools"]), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_of_somebody_else_is_refused_or_adopted_and_never_deleted() {
+    let world = World::new(std::time::Duration::ZERO);
+    world.run(&["create", "g", "--authorizer", "none"]).await.expect(0);
+    world.forget_owner_of_gateway();
+    let refused = world.run(&["create", "g", "-o", "json"]).await.expect(1).json();
+    assert_eq!(refused["error"]["code"], "conflict");
+    assert!(refused["error"]["hint"].as_str().unwrap().contains("--adopt"), "{refused:#}");
+    world.run(&["create", "g", "--adopt"]).await.expect(0);
+    let cleaned = world.run(&["cleanup", "g", "--yes", "-o", "json"]).await.expect(0).json();
+    assert!(cleaned["warnings"].to_string().contains("stays"), "{cleaned:#}");
+    assert_eq!(world.census()["gateways"], 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_ours_is_never_touched() {
     let world = World::new(std::time::Duration::ZERO);
     // A role of the user's own, for two gateways.
@@ -246,6 +292,7 @@ async fn what_is_not_ours_is_never_touched() {
     let failed = world.run(&["create", "taker", "--role-arn", &arn, "-o", "json"]).await.expect(1).json();
     // The donor's role trusts the donor only: AWS says so, and nothing that FAILED is left.
     assert!(failed["error"]["message"].as_str().unwrap().contains("not authorized to assume"), "{failed:#}");
+    assert!(failed["error"]["causes"].to_string().contains("your role must allow: "), "{failed:#}");
     assert_eq!(world.census()["gateways"], 1);
     world.run(&["cleanup", "taker", "--yes"]).await.expect(0);
     assert_eq!(world.snapshot()["iam"]["roles"], roles, "a brought role is left as it was");

@@ -144,10 +144,10 @@ async fn the_metadata_that_a_401_names_leads_to_the_token_endpoint() {
     };
     let resource = get(&format!("/.well-known/oauth-protected-resource{}", served.path)).await;
     assert_eq!(resource["resource"], format!("http://localhost:7755{}", served.path), "as the client dialled it");
-    let server = resource["authorization_servers"][0].as_str().unwrap();
-    let pool = server.strip_prefix("http://localhost:7755").unwrap();
+    let issuer = resource["authorization_servers"][0].as_str().unwrap();
+    let pool = issuer.strip_prefix("http://localhost:7755").unwrap();
     let discovery = get(&format!("{pool}/.well-known/openid-configuration")).await;
-    assert_eq!(discovery["issuer"], server);
+    assert_eq!(discovery["issuer"], issuer);
     assert_eq!(discovery["token_endpoint"], "http://localhost:7755/oauth2/token");
     let keys = get(&format!("{pool}/.well-known/jwks.json")).await;
     assert_eq!((keys["keys"][0]["kty"].as_str(), keys["keys"][0]["alg"].as_str()), (Some("RSA"), Some("RS256")));
@@ -293,6 +293,26 @@ async fn a_foreign_host_or_origin_is_kept_out() {
         ("127.0.0.1:7755", Some("null"), 403),
     ] {
         assert_eq!(ask(host, origin).await, status, "{host} {origin:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_own_routes_want_a_proof() {
+    let world = World::new(Duration::ZERO);
+    for path in ["status", "stop", "reset"] {
+        for proof in [None, Some("0000")] {
+            let method = if path == "status" { "GET" } else { "POST" };
+            let mut request =
+                Request::builder().method(method).uri(format!("/_agentcore-gw/{path}")).header("host", "127.0.0.1");
+            if let Some(proof) = proof {
+                request = request.header("x-agentcore-gw-nonce", "n").header("x-agentcore-gw-proof", proof);
+            }
+            assert_eq!(
+                send(&world, request.body(Body::empty()).unwrap()).await.status,
+                StatusCode::FORBIDDEN,
+                "{path}"
+            );
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::env::{Env, Run, path, python};
 /// Runs the seed's agent with this version of the MCP Python SDK.
 fn weather_agent(env: &Env, sdk: &str) -> Value {
     let python = python(&format!("mcp-{sdk}"), &format!("mcp=={sdk}\nrequests==2.32.5\n"));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/python/weather_agent.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/weather_agent.py");
     let credentials = env.ok(&["--local", "credentials", "weather-gateway", "-o", "env"]).stdout;
     let output = Command::new("sh")
         .args(["-c", &format!("{credentials}\nexec \"$0\" \"$1\"")])

@@ -121,6 +121,41 @@ fn a_create_that_is_killed_is_finished_by_the_next_and_cleaned_by_another() {
     drop(server);
 }
 
+#[test]
+fn an_interrupted_create_says_what_exists_and_ends_with_130() {
+    let env = Env::new();
+    let server = Server::start(&env, &["--latency", "100ms"]);
+    let mut create = env
+        .command(&["--local", "create", "g", "--sample"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Once it has made something, it is asked to stop.
+    let mut lines = BufReader::new(create.stderr.take().unwrap()).lines();
+    lines.find(|line| line.as_ref().unwrap().contains("created")).unwrap().unwrap();
+    assert!(std::process::Command::new("kill").args(["-INT", &create.id().to_string()]).status().unwrap().success());
+    let rest = lines.map(Result::unwrap).collect::<Vec<_>>().join("\n");
+    assert_eq!(create.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(rest.contains("error: interrupted") && rest.contains("exists now: execution role"), "{rest}");
+    assert!(rest.contains("create g` again to go on") && rest.contains("cleanup g`"), "{rest}");
+    env.ok(&["--local", "cleanup", "g", "-y", "--settle", "1"]);
+    assert!(is_empty(&state(&env)));
+    drop(server);
+}
+
+#[test]
+fn a_server_of_another_version_is_replaced() {
+    let env = Env::new();
+    let old = env.ok(&["local", "start", "-o", "json"]).json();
+    let file = state_dir(&env).join("server.json");
+    let said = fs::read_to_string(&file).unwrap();
+    fs::write(&file, said.replace(env!("CARGO_PKG_VERSION"), "0.0.1")).unwrap();
+    let new = env.ok(&["local", "start", "-o", "json"]).json();
+    assert_ne!(old["pid"], new["pid"]);
+    assert_eq!(new["version"], env!("CARGO_PKG_VERSION"));
+}
+
 /// A server in the foreground.
 struct Server(Child);
 

@@ -75,7 +75,7 @@ impl World {
             access_key: key.clone(),
             faults,
             // Virtual time, where the runtime's clock is paused.
-            clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + begin.elapsed()),
+            clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_hours(500_000) + begin.elapsed()),
             new_key: Arc::new(signing_key),
             code_dir: std::env::temp_dir().join("agentcore-gw-tests-unused"),
             path: crate::env::path(),
@@ -148,6 +148,14 @@ impl World {
 
     pub fn snapshot(&self) -> Value {
         self.local.snapshot()
+    }
+
+    /// Takes the tags off the only gateway, as if somebody else had made it.
+    pub fn forget_owner_of_gateway(&self) {
+        self.local.edit(|state| {
+            let gateways = state["agentcore"]["gateways"].as_object_mut().unwrap();
+            gateways.values_mut().for_each(|gateway| gateway["tags"] = serde_json::json!({}));
+        });
     }
 
     pub fn access_key_id(&self) -> &str {

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::{Decoded, Received, WireError};
+use super::{DecodeError, Decoded, Received, WireError};
 
 /// Where an operation lives.
 #[derive(Debug)]
@@ -17,19 +17,19 @@ pub(crate) struct Route {
     pub(crate) success: u16,
 }
 
-pub(crate) fn decode(routes: &[Route], request: &Received) -> Result<Decoded, String> {
+pub(crate) fn decode(routes: &[Route], request: &Received) -> Result<Decoded, DecodeError> {
     let (route, labels) = routes
         .iter()
         .filter(|route| request.method == route.method)
         .find_map(|route| Some((route, labels(route.path, &request.path)?)))
-        .ok_or_else(|| format!("{} {}", request.method, request.path))?;
+        .ok_or_else(|| DecodeError::NoSuchRoute(format!("{} {}", request.method, request.path)))?;
     let mut input = if request.body.is_empty() || route.operation == "Invoke" {
         Map::new()
     } else {
         match serde_json::from_slice(&request.body) {
             Ok(Value::Object(members)) => members,
-            Ok(_) => return Err("the body is not a JSON object".to_owned()),
-            Err(error) => return Err(format!("the body is not JSON: {error}")),
+            Ok(_) => return Err(DecodeError::Malformed("the body is not a JSON object".to_owned())),
+            Err(error) => return Err(DecodeError::Malformed(format!("the body is not JSON: {error}"))),
         }
     };
     for (name, value) in query_parameters(&request.query) {

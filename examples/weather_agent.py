@@ -1,7 +1,11 @@
-"""The seed's weather_agent.py without its model: token, session, tools, both calls.
+"""An agent's way to a gateway's tools, without its model: token, session, tools, two calls.
 
-Reads the credentials that `agentcore-gw credentials -o env` exports. Works with the MCP SDK's
-major versions 1 and 2, which name and configure the transport differently.
+    pip install mcp requests
+    agentcore-gw --local create weather-gateway --sample
+    eval "$(agentcore-gw --local credentials weather-gateway -o env)"
+    python examples/weather_agent.py
+
+Works with the MCP SDK's major versions 1 and 2, which name and configure the transport differently.
 """
 
 import asyncio

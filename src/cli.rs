@@ -50,7 +50,9 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
 
-    /// Address of every AWS service [default: AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>]
+    /// Address of every AWS service
+    ///
+    /// Without it, `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL` and the profile are looked at.
     #[arg(long, global = true, value_name = "URL", conflicts_with = "local", value_parser = endpoint_url)]
     pub endpoint_url: Option<String>,
 

@@ -120,7 +120,7 @@ pub struct DeliveryNames {
 impl DeliveryNames {
     pub fn new(gateway_id: &str) -> Self {
         // The last ten characters make a gateway id unique, so the cut falls before them.
-        let (name, unique) = gateway_id.rsplit_once('-').unwrap_or(("", gateway_id));
+        let (name, unique) = gateway_id.rsplit_once('-').unwrap_or(("agw", gateway_id));
         Self {
             log_group: format!("/aws/vendedlogs/bedrock-agentcore/gateway/APPLICATION_LOGS/{gateway_id}"),
             logs: fit("", name, &format!("-{unique}-logs"), DELIVERY_LIMIT),

@@ -59,7 +59,7 @@ pub struct Serve {
     pub ephemeral: bool,
 
     /// Folder of the state [default: AGENTCORE_GW_LOCAL_DIR, else in the XDG state directory]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
     pub state_dir: Option<PathBuf>,
 
     /// Answer every AWS call this much later, for example 80ms
@@ -124,8 +124,9 @@ impl Serve {
         .map_err(|error| local_error(&error))?;
         let registration = Registration::new(&store, address.port()).map_err(|error| local_error(&error))?;
         let key = store.access_key().map_err(|error| local_error(&error))?;
-        let announcement = Announcement::new(&format!("http://{address}"), &key, &ctx.local_region()?.to_string());
-        announcement.print(ctx)?;
+        let endpoint = format!("http://{address}");
+        let variables = variables(&endpoint, &key, ctx.local_region()?.as_str());
+        Announcement { endpoint, variables, ephemeral: self.ephemeral }.print(ctx)?;
         let (stopped, stop) = (server.clone(), ctx.stop.clone());
         let shutdown = async move {
             tokio::select! {
@@ -170,19 +171,21 @@ fn now() -> std::time::SystemTime {
 /// What a server in the foreground says when it is up: where it is, and how to point tools at it.
 struct Announcement {
     endpoint: String,
+    ephemeral: bool,
     variables: Vec<(&'static str, String)>,
 }
 
 impl Announcement {
-    fn new(endpoint: &str, key: &AccessKey, region: &str) -> Self {
-        Self { endpoint: endpoint.to_owned(), variables: variables(endpoint, key, region) }
-    }
-
     fn print(&self, ctx: &Context) -> Result<(), Error> {
         let line = match ctx.ui.format() {
             crate::ui::Format::Json => {
                 let object: BTreeMap<_, _> = self.variables.iter().cloned().collect();
                 serde_json::json!({ "endpoint": self.endpoint, "env": object }).to_string()
+            }
+            // Nobody but who reads this can find a server that keeps nothing.
+            _ if self.ephemeral => {
+                let lines = String::from_utf8_lossy(&crate::ui::env_lines(&self.variables)).into_owned();
+                format!("# The local AWS is at {}. To reach it:\n{}", self.endpoint, lines.trim_end())
             }
             _ => format!("The local AWS is at {}; `agentcore-gw local env` shows how to reach it.", self.endpoint),
         };

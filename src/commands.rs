@@ -3,21 +3,27 @@
 pub mod cleanup;
 pub mod create;
 pub mod credentials;
+pub mod list;
 pub mod local;
 pub mod status;
+pub mod target;
 pub mod token;
 pub mod tools;
 
 use clap::Subcommand;
 
 use crate::{
-    aws::{Aws, agentcore},
+    aws::{
+        Aws, agentcore,
+        wait::{self, Deadline, Look},
+    },
     context::Context,
     error::{Error, Kind},
     model::{name::GatewayName, naming::StackNames},
     ops::{
         self,
         stack::{self, Depth, Stack},
+        world::SETTLE,
     },
     ui::Format,
 };
@@ -26,6 +32,9 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Create(Box<create::Create>),
+    Target(target::Target),
+    List(list::List),
+    Get(list::Get),
     Status(status::Status),
     Credentials(credentials::Credentials),
     Token(token::Token),
@@ -44,6 +53,9 @@ impl Command {
         }
         match self {
             Self::Create(args) => Box::pin(args.run(ctx)).await,
+            Self::Target(args) => Box::pin(args.run(ctx)).await,
+            Self::List(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
+            Self::Get(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
             Self::Status(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
             Self::Credentials(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
             Self::Token(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
@@ -58,7 +70,13 @@ impl Command {
             Self::Create(create) => !create.dry_run,
             Self::Credentials(_) => true,
             Self::Local(local) => local.has_env_form(),
-            Self::Status(_) | Self::Token(_) | Self::Tools(_) | Self::Cleanup(_) => false,
+            Self::Target(_)
+            | Self::List(_)
+            | Self::Get(_)
+            | Self::Status(_)
+            | Self::Token(_)
+            | Self::Tools(_)
+            | Self::Cleanup(_) => false,
         }
     }
 }
@@ -76,6 +94,24 @@ async fn find_stack(aws: &Aws, given: &str) -> Result<Stack, Error> {
     let name = gateways.into_iter().find(|(listed, _)| listed == id).and_then(|(_, name)| name.parse().ok());
     let name: GatewayName = name.ok_or_else(|| ops::Error::NotFound(given.to_owned()))?;
     Ok(stack::discover(aws, &StackNames::new(&aws.region, &name), Depth::Usual).await?)
+}
+
+/// The stack of a gateway that must be there. Where its anchor is, and the list of gateways does
+/// not show it yet, lists are given the time to settle.
+async fn stack_with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<Stack, Error> {
+    let look = async || {
+        let stack = find_stack(aws, given).await?;
+        if stack.gateway.is_some() {
+            return Ok(Look::Ready(stack));
+        }
+        let missing = ops::Error::NotFound(given.to_owned());
+        if stack.role.is_none() { Err(missing.into()) } else { Ok(Look::NotYet(missing.to_string())) }
+    };
+    let told = |_: &str| ctx.ui.note("the gateway's role is there and the gateway is not listed yet; looking again");
+    wait::until(Deadline::after(SETTLE), told, look).await.map_err(|error: Error| match error.kind {
+        Kind::TimedOut => ops::Error::NotFound(given.to_owned()).into(),
+        _ => error,
+    })
 }
 
 /// `agentcore-gw`, with the flags that choose where it works, for commands to be shown.

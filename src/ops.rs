@@ -21,6 +21,7 @@ use crate::aws;
 pub enum Kind {
     Role,
     BasePolicy,
+    LambdaPolicy,
     UserPool,
     Domain,
     ResourceServer,
@@ -43,6 +44,7 @@ impl Kind {
         match self {
             Self::Role => "execution role",
             Self::BasePolicy => "role policy",
+            Self::LambdaPolicy => "role policy for your functions",
             Self::UserPool => "user pool",
             Self::Domain => "user pool domain",
             Self::ResourceServer => "resource server",

@@ -62,6 +62,11 @@ impl Document {
         self.text("targetId")
     }
 
+    /// The function of a Lambda target.
+    pub fn lambda_arn(&self) -> Option<&str> {
+        self.0["targetConfiguration"]["mcp"]["lambda"]["lambdaArn"].as_str()
+    }
+
     /// The JWT authorizer's configuration; null where there is none.
     pub fn jwt_authorizer(&self) -> &Value {
         &self.0["authorizerConfiguration"]["customJWTAuthorizer"]
@@ -72,6 +77,39 @@ impl Document {
 pub async fn find_gateway_id(aws: &Aws, name: &str) -> Result<Option<String>, Error> {
     let gateways = list_gateways(aws).await?;
     Ok(gateways.into_iter().find(|(_, listed)| listed == name).map(|(id, _)| id))
+}
+
+/// All gateways of the region, as AWS lists them.
+pub async fn listed_gateways(aws: &Aws) -> Result<Vec<Value>, Error> {
+    let mut items = Vec::new();
+    let mut token = None;
+    loop {
+        let call = aws.agentcore.list_gateways().set_next_token(token.take());
+        if next_page(exchange!("ListGateways", call, None)?, &mut items, &mut token) {
+            return Ok(items);
+        }
+    }
+}
+
+/// All targets of a gateway, as AWS lists them.
+pub async fn listed_targets(aws: &Aws, gateway_id: &str) -> Result<Vec<Value>, Error> {
+    let mut items = Vec::new();
+    let mut token = None;
+    loop {
+        let call = aws.agentcore.list_gateway_targets().gateway_identifier(gateway_id).set_next_token(token.take());
+        if next_page(exchange!("ListGatewayTargets", call, None)?, &mut items, &mut token) {
+            return Ok(items);
+        }
+    }
+}
+
+/// Takes a page's items; true if it was the last.
+fn next_page(mut page: Value, items: &mut Vec<Value>, token: &mut Option<String>) -> bool {
+    if let Value::Array(found) = page["items"].take() {
+        items.extend(found);
+    }
+    *token = page["nextToken"].as_str().map(str::to_owned);
+    token.is_none()
 }
 
 /// Ids and names of all gateways in the region.

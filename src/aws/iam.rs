@@ -97,6 +97,11 @@ pub async fn put_policy(aws: &Aws, role: &str, policy: &str, document: &Value) -
     call.send().await.map(drop).map_err(of(SERVICE, "PutRolePolicy"))
 }
 
+pub async fn delete_policy(aws: &Aws, role: &str, policy: &str) -> Result<bool, Error> {
+    let call = aws.iam.delete_role_policy().role_name(role).policy_name(policy);
+    deleted(call.send().await.map_err(of(SERVICE, "DeleteRolePolicy")))
+}
+
 /// Deletes a role and what hangs on it; false if it was not there.
 pub async fn delete_role(aws: &Aws, name: &str) -> Result<bool, Error> {
     let (Some(inline), Some(attached)) =
@@ -104,10 +109,7 @@ pub async fn delete_role(aws: &Aws, name: &str) -> Result<bool, Error> {
     else {
         return Ok(false);
     };
-    let delete = |policy: String| async move {
-        let call = aws.iam.delete_role_policy().role_name(name).policy_name(policy);
-        deleted(call.send().await.map_err(of(SERVICE, "DeleteRolePolicy")))
-    };
+    let delete = |policy: String| async move { delete_policy(aws, name, &policy).await };
     let detach = |arn: String| async move {
         let call = aws.iam.detach_role_policy().role_name(name).policy_arn(arn);
         deleted(call.send().await.map_err(of(SERVICE, "DetachRolePolicy")))

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{credentials::ClientInfo, program};
 use crate::{
-    aws::Aws,
+    aws::{Aws, agentcore::Document},
     context::Context,
     error::{Error, Kind},
     model::{
@@ -423,35 +423,38 @@ pub struct GatewayInfo {
     pub region: String,
 }
 
+/// A target, as `create` and `target add` show it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TargetInfo {
-    name: String,
+pub struct TargetInfo {
+    pub name: String,
     target_id: String,
-    status: String,
+    pub status: String,
     /// Qualified names.
-    tools: Vec<String>,
+    pub tools: Vec<String>,
+}
+
+impl TargetInfo {
+    pub fn new(target: &Document) -> Self {
+        Self {
+            name: target.name().to_owned(),
+            target_id: target.target_id().to_owned(),
+            status: target.status().to_owned(),
+            tools: tool_names(target.name(), &target.0),
+        }
+    }
 }
 
 impl Created {
     fn new(aws: &Aws, converged: Converged, required_policy: Option<Value>, program: String) -> Self {
         let Converged { stack, made, unchanged } = converged;
-        let document = made.gateway.unwrap_or_else(|| crate::aws::agentcore::Document(Value::Null));
+        let document = made.gateway.unwrap_or_else(|| Document(Value::Null));
         let client = made.client.as_ref().zip(made.domain.as_deref()).zip(made.pool_id.as_deref());
         let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
         Self {
             client_info: client
                 .map(|((client, domain), pool_id)| ClientInfo::new(aws, &stack.names, pool_id, domain, client)),
-            targets: made
-                .targets
-                .values()
-                .map(|target| TargetInfo {
-                    name: target.name().to_owned(),
-                    target_id: target.target_id().to_owned(),
-                    status: target.status().to_owned(),
-                    tools: tool_names(target.name(), &target.0),
-                })
-                .collect(),
+            targets: made.targets.values().map(TargetInfo::new).collect(),
             console_url: aws.console_url(),
             log_group,
             warnings: made.warnings,
@@ -500,7 +503,7 @@ fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 impl GatewayInfo {
-    pub fn new(document: &crate::aws::agentcore::Document, region: &Region) -> Self {
+    pub fn new(document: &Document, region: &Region) -> Self {
         Self {
             name: document.name().to_owned(),
             gateway_id: document.gateway_id().to_owned(),

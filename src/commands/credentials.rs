@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{create::GatewayInfo, find_stack};
+use super::{create::GatewayInfo, stack_with_gateway};
 use crate::{
     aws::{
         Aws,
@@ -29,7 +29,7 @@ pub struct Credentials {
 impl Credentials {
     pub async fn run(self, ctx: &Context) -> Result<Shown, Error> {
         let aws = ctx.aws().await?;
-        let stack = find_stack(&aws, &self.name).await?;
+        let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
         let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
         let (pool_id, domain, client) = client_of(&stack)?;
         Ok(Shown {

@@ -5,14 +5,8 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{credentials::token_request, find_stack};
-use crate::{
-    context::Context,
-    error::Error,
-    model::secret::Secret,
-    ops::{self, token},
-    ui::report,
-};
+use super::{credentials::token_request, stack_with_gateway};
+use crate::{context::Context, error::Error, model::secret::Secret, ops::token, ui::report};
 
 /// Print an access token for a gateway
 #[derive(Debug, Args)]
@@ -28,10 +22,7 @@ pub struct Token {
 impl Token {
     pub async fn run(self, ctx: &Context) -> Result<Issued, Error> {
         let aws = ctx.aws().await?;
-        let stack = find_stack(&aws, &self.name).await?;
-        if stack.gateway.is_none() {
-            return Err(ops::Error::NotFound(self.name).into());
-        }
+        let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
         let token = token::fetch(&aws.http, &token_request(&aws, &stack)?).await?;
         Ok(Issued { token, header: self.header })
     }

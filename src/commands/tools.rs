@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{credentials::token_request, find_stack};
+use super::{credentials::token_request, stack_with_gateway};
 use crate::{
     context::Context,
     error::{Error, Kind, exit},
@@ -70,7 +70,7 @@ impl Tools {
 /// An MCP client of a gateway, with a token if it wants one.
 async fn connect(ctx: &Context, name: &str) -> Result<Client, Error> {
     let aws = ctx.aws().await?;
-    let stack = find_stack(&aws, name).await?;
+    let stack = stack_with_gateway(ctx, &aws, name).await?;
     let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(name.to_owned()))?;
     let token = match gateway.document.0["authorizerType"].as_str() {
         Some("CUSTOM_JWT") => Some(token::fetch(&aws.http, &token_request(&aws, &stack)?).await?),

@@ -61,6 +61,12 @@ checked_name!(
     check_role_arn
 );
 
+checked_name!(
+    /// The ARN of a Lambda function, with or without a qualifier (service model, `LambdaFunctionArn`).
+    FunctionArn,
+    check_function_arn
+);
+
 fn letters_digits_single_hyphens(text: &str, most: usize) -> Result<(), String> {
     let allowed = "use letters, digits and single hyphens, and begin with a letter or digit";
     if text.is_empty() {
@@ -101,6 +107,30 @@ fn check_role_arn(text: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(expected.to_owned())
+    }
+}
+
+fn check_function_arn(text: &str) -> Result<(), String> {
+    let expected = || {
+        "not the ARN of a Lambda function; expected `arn:aws:lambda:us-west-2:123456789012:function:NAME`".to_owned()
+    };
+    let parts: Vec<&str> = text.split(':').collect();
+    let ([arn, partition, "lambda", region, account, "function", name]
+    | [arn, partition, "lambda", region, account, "function", name, _]) = parts[..]
+    else {
+        return Err(expected());
+    };
+    let account_ok = account.len() == 12 && account.chars().all(|c| c.is_ascii_digit());
+    let name_ok = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let well_formed =
+        arn == "arn" && partition.starts_with("aws") && check_region(region).is_ok() && account_ok && name_ok;
+    if well_formed && text.len() <= 170 { Ok(()) } else { Err(expected()) }
+}
+
+impl FunctionArn {
+    /// The region that the function is in.
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
     }
 }
 
@@ -151,6 +181,18 @@ mod tests {
         }
         for bad in ["", "us", "us-west", "us-west-2a", "US-WEST-2", "us--2", "https://x"] {
             assert!(Region::from_str(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn function_arns_name_a_function() {
+        let arn = "arn:aws:lambda:us-west-2:123456789012:function:my-function";
+        assert_eq!(FunctionArn::from_str(arn).unwrap().region(), "us-west-2");
+        assert!(FunctionArn::from_str(&format!("{arn}:prod")).is_ok());
+        for bad in
+            ["my-function", &arn.replace("lambda", "s3"), &arn.replace("my-function", ""), &arn.replace("1234", "x")]
+        {
+            assert!(FunctionArn::from_str(bad).is_err(), "{bad}");
         }
     }
 

@@ -17,6 +17,8 @@ pub const MANAGED_BY: &str = "agentcore-gw";
 pub const IAM_PATH_ROOT: &str = "/agentcore-gw/";
 /// Name of the inline policy that covers all that the stack makes itself.
 pub const BASE_POLICY: &str = "base";
+/// Name of the inline policy for functions that the user brought.
+pub const LAMBDA_POLICY: &str = "lambda";
 /// Name of the inline policy of the sample function's role.
 pub const FUNCTION_POLICY: &str = "logs";
 /// The scope that a stack's resource server offers.

@@ -1,6 +1,8 @@
 //! IAM documents, filled from `templates/iam`.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use super::naming::StackNames;
 
@@ -14,6 +16,17 @@ pub fn gateway_trust(names: &StackNames, account: &str) -> Value {
 /// with new targets, so a new target waits for no IAM propagation.
 pub fn gateway_base(names: &StackNames, account: &str) -> Value {
     fill(include_str!("../../templates/iam/gateway-base.json"), names, account)
+}
+
+/// What the execution role may do with functions that the user brought: all of them in one
+/// policy, rewritten as a set.
+pub fn invoke_functions(arns: &BTreeSet<String>) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            { "Sid": "InvokeFunctionsOfTargets", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arns }
+        ],
+    })
 }
 
 /// Who may assume the sample function's role.

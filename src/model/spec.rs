@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    name::{GatewayName, Region, RoleArn, TargetName},
+    name::{FunctionArn, GatewayName, Region, RoleArn, TargetName},
     sample,
 };
 
@@ -67,9 +67,19 @@ pub struct TargetSpec {
 pub enum TargetKind {
     /// The sample function that the stack makes.
     Sample,
+    /// A function that the user brought, with its tool definitions.
+    Lambda { arn: FunctionArn, tools: Value },
 }
 
 impl TargetSpec {
+    /// The function that the user brought, if the target is of that kind.
+    pub fn brought_function(&self) -> Option<&FunctionArn> {
+        match &self.kind {
+            TargetKind::Lambda { arn, .. } => Some(arn),
+            TargetKind::Sample => None,
+        }
+    }
+
     /// The sample with its own name, `weather-tool`.
     pub fn sample() -> Self {
         let name = sample::TARGET.parse().expect("the sample's target name is a valid one");
@@ -78,15 +88,21 @@ impl TargetSpec {
 
     /// `CreateGatewayTarget`'s members, name included; `function_arn` is the sample function's.
     pub fn request(&self, function_arn: &str) -> Value {
-        let TargetKind::Sample = self.kind;
-        json!({
+        let (arn, tools) = match &self.kind {
+            TargetKind::Sample => (function_arn, sample::tools()),
+            TargetKind::Lambda { arn, tools } => (arn.as_str(), tools.clone()),
+        };
+        let mut request = json!({
             "name": self.name,
-            "description": "Sample tools of agentcore-gw",
             "targetConfiguration": {
-                "mcp": { "lambda": { "lambdaArn": function_arn, "toolSchema": { "inlinePayload": sample::tools() } } }
+                "mcp": { "lambda": { "lambdaArn": arn, "toolSchema": { "inlinePayload": tools } } }
             },
             "credentialProviderConfigurations": [{ "credentialProviderType": "GATEWAY_IAM_ROLE" }],
-        })
+        });
+        if matches!(self.kind, TargetKind::Sample) {
+            request["description"] = json!("Sample tools of agentcore-gw");
+        }
+        request
     }
 }
 

@@ -24,7 +24,8 @@ use crate::{
     },
     model::{
         name::{GatewayName, Region},
-        naming::{IAM_PATH_ROOT, StackNames},
+        naming::{IAM_PATH_ROOT, LAMBDA_POLICY, StackNames},
+        policy,
     },
 };
 
@@ -119,6 +120,47 @@ pub async fn cleanup(
         let role = Resource::new(Kind::Role, &names.role);
         let deletion = iam::delete_role(aws, &names.role);
         run.delete(&mut cleaned, role, deletion).await;
+    }
+    Ok(cleaned)
+}
+
+/// Removes one target, and what is of no more use without it: the sample function if the target
+/// was its last, and the role's permission to invoke a function that no other target calls.
+pub async fn remove_target(
+    aws: &Aws,
+    stack: &Stack,
+    name: &str,
+    patience: Patience,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Cleaned, Error> {
+    let settled = Instant::now() + patience.settle;
+    let run = Run { aws, names: &stack.names, observer, stop, settled, deadline: Deadline::after(patience.timeout) };
+    let mut cleaned = Cleaned::default();
+    let Some((gateway, target)) = stack.gateway.as_ref().and_then(|gateway| Some((gateway, gateway.target(name)?)))
+    else {
+        return Ok(cleaned);
+    };
+    let deletion = run.delete_target(gateway.id(), target.target_id());
+    run.delete(&mut cleaned, Resource::new(Kind::Target, name), deletion).await;
+    if !cleaned.is_complete() {
+        return Ok(cleaned);
+    }
+    let sample = stack.sample.function.as_ref();
+    let left = gateway.targets.iter().filter(|other| other.name() != name);
+    let calls_sample =
+        |target: &Document| sample.is_some_and(|sample| target.lambda_arn() == Some(sample.arn.as_str()));
+    if calls_sample(target) && !left.into_iter().any(calls_sample) {
+        Box::pin(run.delete_sample(stack)).await.into_iter().for_each(|outcome| note(&mut cleaned, outcome));
+    }
+    if stack.lambda_policy.is_some() {
+        let arns = gateway.brought_functions(name, sample);
+        let role = &stack.names.role;
+        if arns.is_empty() {
+            iam::delete_policy(aws, role, LAMBDA_POLICY).await?;
+        } else {
+            iam::put_policy(aws, role, LAMBDA_POLICY, &policy::invoke_functions(&arns)).await?;
+        }
     }
     Ok(cleaned)
 }

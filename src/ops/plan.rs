@@ -1,6 +1,8 @@
 //! From what should be and what is, the steps between. Pure: `--dry-run` prints the very plan
 //! that would be carried out.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -38,6 +40,8 @@ pub struct Step {
     pub needs: Vec<usize>,
     /// The target that a step of kind `Target` makes.
     pub target: Option<TargetSpec>,
+    /// The functions that a step of kind `LambdaPolicy` lets the role invoke.
+    pub functions: BTreeSet<String>,
 }
 
 /// The way from a stack to a spec.
@@ -58,7 +62,8 @@ impl Plan {
 
     fn add(&mut self, kind: Kind, name: &str, change: Change, needs: &[Option<usize>]) -> usize {
         let needs = needs.iter().copied().flatten().collect();
-        self.steps.push(Step { resource: Resource::new(kind, name), change, needs, target: None });
+        let resource = Resource::new(kind, name);
+        self.steps.push(Step { resource, change, needs, target: None, functions: BTreeSet::new() });
         self.steps.len() - 1
     }
 }
@@ -88,10 +93,11 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         plan.add(Kind::TokenEndpoint, &names.scope, Change::Keep, &[domain, client]);
     }
     let mut last = vec![Some(gateway)];
+    let lambda = lambda_policy_step(&mut plan, spec, stack, role);
     for target in &spec.targets {
         let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
         let change = target_change(names, stack, target, existing)?;
-        let step = plan.add(Kind::Target, target.name.as_str(), change, &[Some(gateway), base, function]);
+        let step = plan.add(Kind::Target, target.name.as_str(), change, &[Some(gateway), base, lambda, function]);
         plan.steps[step].target = Some(target.clone());
         last.push(Some(step));
     }
@@ -152,6 +158,24 @@ fn role_steps(plan: &mut Plan, stack: &Stack) -> (Option<usize>, Option<usize>) 
     let change = document(stack.base_policy.as_ref(), &wanted, "document");
     let base = plan.add(Kind::BasePolicy, &names.role, change, &[Some(role)]);
     (Some(role), Some(base))
+}
+
+/// What the role needs for functions that the user brought: those of the targets that are there,
+/// and of those to come.
+fn lambda_policy_step(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<usize>) -> Option<usize> {
+    let mut arns: BTreeSet<String> =
+        spec.targets.iter().filter_map(TargetSpec::brought_function).map(ToString::to_string).collect();
+    if arns.is_empty() || role.is_none() {
+        return None;
+    }
+    if let Some(gateway) = &stack.gateway {
+        arns.extend(gateway.brought_functions("", stack.sample.function.as_ref()));
+    }
+    let wanted = policy::invoke_functions(&arns);
+    let change = document(stack.lambda_policy.as_ref(), &wanted, "functions");
+    let step = plan.add(Kind::LambdaPolicy, &stack.names.role, change, &[role]);
+    plan.steps[step].functions = arns;
+    Some(step)
 }
 
 /// Pool, domain, resource server and client; domain and client are what others need.

@@ -17,7 +17,7 @@ use crate::{
         lambda::{self, Function},
         logs,
     },
-    model::naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, StackNames},
+    model::naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, LAMBDA_POLICY, StackNames},
 };
 
 /// Domains that are tried before giving up: the first choice, then `-2`, `-3` and so on.
@@ -31,6 +31,8 @@ pub struct Stack {
     /// The anchor: first made, last deleted.
     pub role: Option<Role>,
     pub base_policy: Option<Value>,
+    /// The policy for functions that the user brought.
+    pub lambda_policy: Option<Value>,
     pub gateway: Option<Gateway>,
     pub pool: Option<Pool>,
     pub resource_server: bool,
@@ -64,6 +66,13 @@ impl Gateway {
 
     pub fn delivery_names(&self) -> DeliveryNames {
         DeliveryNames::new(self.id())
+    }
+
+    /// The functions of all targets but the one named, save the stack's own sample.
+    pub fn brought_functions(&self, but: &str, sample: Option<&Function>) -> BTreeSet<String> {
+        let others = self.targets.iter().filter(|target| target.name() != but);
+        let arns = others.filter_map(Document::lambda_arn);
+        arns.filter(|arn| sample.is_none_or(|sample| sample.arn != *arn)).map(str::to_owned).collect()
     }
 
     pub fn target(&self, name: &str) -> Option<&Document> {
@@ -168,6 +177,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         account,
         role,
         base_policy: None,
+        lambda_policy: None,
         gateway: None,
         pool: None,
         resource_server: false,
@@ -183,15 +193,15 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
     if stack.role.is_none() && gateway_id.is_none() && depth == Depth::Usual {
         return Ok(stack);
     }
-    let base_policy = async {
-        match &stack.role {
-            Some(role) => look.see(iam::find_policy(aws, &role.name, BASE_POLICY)).await,
-            None => Ok(None),
-        }
-    };
-    let (base_policy, gateway, sample, domain_pool) =
-        try_join4(base_policy, look.gateway(gateway_id), look.sample(), look.pool_of_domain(&stack.account)).await?;
+    let policies = Box::pin(async {
+        let Some(role) = &stack.role else { return Ok((None, None)) };
+        let policy = |name| look.see(iam::find_policy(aws, &role.name, name));
+        try_join(policy(BASE_POLICY), policy(LAMBDA_POLICY)).await
+    });
+    let ((base_policy, lambda_policy), gateway, sample, domain_pool) =
+        try_join4(policies, look.gateway(gateway_id), look.sample(), look.pool_of_domain(&stack.account)).await?;
     stack.base_policy = base_policy;
+    stack.lambda_policy = lambda_policy;
     stack.gateway = gateway;
     stack.sample = sample;
     look.authorizer(&mut stack, domain_pool).await?;

@@ -25,7 +25,7 @@ use crate::{
         wait::{self, Deadline, Look},
     },
     model::{
-        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, SCOPE_NAME, StackNames},
+        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, LAMBDA_POLICY, SCOPE_NAME, StackNames},
         policy, sample,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetKind, TargetSpec},
     },
@@ -61,6 +61,10 @@ impl World for AwsWorld<'_> {
             _ if step.change == plan::Change::Keep => Ok((Change::Unchanged, Fact::Nothing)),
             Kind::Role => self.role(step).await,
             Kind::BasePolicy => self.base_policy(step).await,
+            Kind::LambdaPolicy => {
+                let document = policy::invoke_functions(&step.functions);
+                self.put_policy(step, &self.names().role, LAMBDA_POLICY, &document).await
+            }
             Kind::UserPool => self.user_pool().await,
             Kind::Domain => self.domain(&made).await,
             Kind::ResourceServer => self.resource_server(&made).await,
@@ -93,9 +97,10 @@ impl AwsWorld<'_> {
     /// Roles may be too fresh if this run changed one, or another run may just have.
     fn role_may_be_fresh(&self) -> bool {
         let changed = |step: &Step| {
-            let role =
-                matches!(step.resource.kind, Kind::Role | Kind::BasePolicy | Kind::FunctionRole | Kind::FunctionPolicy);
-            role && step.change != plan::Change::Keep
+            use Kind::{BasePolicy, FunctionPolicy, FunctionRole, LambdaPolicy, Role};
+            let kind = step.resource.kind;
+            matches!(kind, Role | BasePolicy | LambdaPolicy | FunctionRole | FunctionPolicy)
+                && step.change != plan::Change::Keep
         };
         self.plan.interrupted || self.plan.steps.iter().any(changed)
     }
@@ -618,8 +623,11 @@ impl AwsWorld<'_> {
 }
 
 fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {
-    let TargetKind::Sample = target.kind;
-    Ok(target.request(made.function_arn()?))
+    let sample = match target.kind {
+        TargetKind::Sample => made.function_arn()?,
+        TargetKind::Lambda { .. } => "",
+    };
+    Ok(target.request(sample))
 }
 
 fn warn_if_failed(delivered: Result<(), Error>, what: &str, fact: Fact) -> (Change, Fact) {

@@ -10,4 +10,5 @@ mod env;
 mod local_aws;
 mod mcp_clients;
 mod process;
+mod target;
 mod world;

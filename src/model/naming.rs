@@ -106,8 +106,8 @@ impl StackNames {
     }
 
     /// Whether tags that were read back say that the resource is this stack's.
-    pub fn owns<'a>(&self, mut tags: impl Iterator<Item = (&'a str, &'a str)>) -> bool {
-        tags.any(|(key, value)| key == TAG_STACK && value == self.gateway.as_str())
+    pub fn owns(&self, tags: &BTreeMap<String, String>) -> bool {
+        tags.get(TAG_STACK).is_some_and(|gateway| gateway == self.gateway.as_str())
     }
 }
 
@@ -164,8 +164,8 @@ mod tests {
     #[test]
     fn names_are_stable() {
         let names = names("us-west-2", "weather-gateway");
-        assert_eq!(names.role, "agw-weather-gateway-a4a8dd92");
-        assert_eq!(names.function, "agw-weather-gateway-a4a8dd92-sample");
+        assert_eq!(names.role, "agw-weather-gateway-3b16a739");
+        assert_eq!(names.function, "agw-weather-gateway-3b16a739-sample");
         assert_eq!(names.iam_path, "/agentcore-gw/us-west-2/weather-gateway/");
         assert_eq!(names.scope, "weather-gateway/invoke");
     }

@@ -75,7 +75,7 @@ pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, 
         let Some(document) = agentcore::find_gateway(aws, &id).await? else { continue };
         let tags = agentcore::tags(aws, document.gateway_arn()).await?;
         let names = StackNames::new(region, &name);
-        if names.owns(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+        if names.owns(&tags) {
             found.push(name);
         }
     }

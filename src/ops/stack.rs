@@ -240,8 +240,7 @@ impl Looker<'_> {
     }
 
     fn owned_role(&self, kind: Kind, role: Role) -> Result<Role, Error> {
-        let tags = role.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        if role.path == self.names.iam_path && self.names.owns(tags) {
+        if role.path == self.names.iam_path && self.names.owns(&role.tags) {
             Ok(role)
         } else {
             Err(Error::Foreign(Resource::new(kind, role.name)))
@@ -249,7 +248,7 @@ impl Looker<'_> {
     }
 
     fn owns_pool(&self, pool: &Pool) -> bool {
-        self.names.owns(pool.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+        self.names.owns(&pool.tags)
     }
 
     async fn gateway(&self, id: Option<String>) -> Result<Option<Gateway>, Error> {
@@ -262,7 +261,7 @@ impl Looker<'_> {
             self.see(logs::delivery_sources(self.aws)),
         )?;
         Ok(Some(Gateway {
-            ours: self.names.owns(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))),
+            ours: self.names.owns(&tags),
             document,
             targets,
             delivers_logs: sources.contains(&delivery.logs),
@@ -293,13 +292,10 @@ impl Looker<'_> {
             self.see(lambda::find_function(self.aws, &names.function)),
         )?;
         // Names carry the stack's hash, so a stranger's is no accident: it is not touched.
-        let tagged = |tags: &std::collections::BTreeMap<String, String>| {
-            names.owns(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))
-        };
-        if function.as_ref().is_some_and(|function| !tagged(&function.tags)) {
+        if function.as_ref().is_some_and(|function| !names.owns(&function.tags)) {
             return Err(Error::Foreign(Resource::new(Kind::Function, &names.function)));
         }
-        if log_group.as_ref().is_some_and(|group| !tagged(&group.tags)) {
+        if log_group.as_ref().is_some_and(|group| !names.owns(&group.tags)) {
             return Err(Error::Foreign(Resource::new(Kind::LogGroup, &names.function_log_group)));
         }
         Ok(Sample { role, policy, log_group, function })

@@ -181,7 +181,7 @@ impl AwsWorld<'_> {
             Ok::<_, Error>(found.map_or_else(|| Look::NotYet("IAM does not show the role yet".to_owned()), Look::Ready))
         });
         let role = found.await?;
-        let ours = self.names().owns(role.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let ours = self.names().owns(&role.tags);
         if ours { Ok(role) } else { Err(Error::Foreign(step.resource.clone())) }
     }
 
@@ -213,9 +213,7 @@ impl AwsWorld<'_> {
                 Err(_) => doubtful = true,
             }
             let pools = cognito::pools_named(self.aws, name).await?;
-            let mut ours = pools
-                .into_iter()
-                .filter(|pool| self.names().owns(pool.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))));
+            let mut ours = pools.into_iter().filter(|pool| self.names().owns(&pool.tags));
             if let Some(pool) = ours.next() {
                 return Ok((Change::Created, Fact::Pool { id: pool.id, doubtful }));
             }
@@ -243,9 +241,7 @@ impl AwsWorld<'_> {
             }
             // A stranger's pool cannot be looked at: the next name then.
             let pool = cognito::find_pool(self.aws, &owner.pool_id).await.ok().flatten();
-            let ours = pool.is_some_and(|pool| {
-                self.names().owns(pool.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))
-            });
+            let ours = pool.is_some_and(|pool| self.names().owns(&pool.tags));
             if ours {
                 cognito::delete_pool(self.aws, pool_id).await?;
                 return Err(Error::Raced);
@@ -323,7 +319,7 @@ impl AwsWorld<'_> {
         }
         let mut change = Change::Unchanged;
         for pool in cognito::pools_named(self.aws, &self.names().user_pool).await? {
-            let ours = self.names().owns(pool.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+            let ours = self.names().owns(&pool.tags);
             if ours && pool.id != pool_id {
                 cognito::delete_pool(self.aws, &pool.id).await?;
                 change = Change::Deleted;

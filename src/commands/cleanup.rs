@@ -193,7 +193,7 @@ impl report::Report for Report {
                 "Nothing of {names} was found in {}: no execution role, no gateway, no user pool, no function.",
                 self.region
             ),
-            (false, false) => writeln!(w, "{names}: all {} resources are deleted.", self.deleted.len()),
+            (false, false) => writeln!(w, "{names}: everything is deleted."),
             (false, true) => Ok(()),
         }
     }

@@ -65,6 +65,11 @@ impl Command {
         }
     }
 
+    /// Whether the command runs until it is stopped.
+    pub fn serves(&self) -> bool {
+        matches!(self, Self::Local(local::Local { verb: local::Verb::Serve(_) }))
+    }
+
     fn has_env_form(&self) -> bool {
         match self {
             Self::Create(create) => !create.dry_run,
@@ -119,6 +124,9 @@ fn program(ctx: &Context) -> String {
     let mut program = "agentcore-gw".to_owned();
     if ctx.settings.local {
         program.push_str(" --local");
+    }
+    if let Some(region) = &ctx.settings.region {
+        program.push_str(&format!(" --region {region}"));
     }
     if let Some(profile) = &ctx.settings.profile {
         program.push_str(&format!(" --profile {profile}"));

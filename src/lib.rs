@@ -53,6 +53,9 @@ pub struct Platform {
     pub stop: Stop,
 }
 
+/// Beyond the timeout, for the wait that is cut short to say why.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The program.
 pub fn main() -> ExitCode {
     let env = Env::of_process();
@@ -97,8 +100,23 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
     let credentials = credentials.map(|(id, secret)| (id, Secret::new(secret)));
     let ctx = Context { ui, settings, stop, http_client, credentials };
     // A panic is our bug, and says so.
-    match AssertUnwindSafe(app.command.run(&ctx)).catch_unwind().await {
-        Ok(code) => code,
+    let serves = app.command.serves();
+    let timeout = ctx.settings.timeout;
+    let command = async {
+        let run = app.command.run(&ctx);
+        if serves {
+            return Some(run.await);
+        }
+        // Every wait has its deadline and says what it waited for; this is for slow answers.
+        tokio::time::timeout(timeout + GRACE, run).await.ok()
+    };
+    match AssertUnwindSafe(command).catch_unwind().await {
+        Ok(Some(code)) => code,
+        Ok(None) => {
+            let message = format!("gave up after {} seconds; what was made is kept", timeout.as_secs());
+            let error = Error::new(Kind::TimedOut, message).with_hint("run the command again to go on");
+            ctx.ui.finish::<commands::local::Served>(Err(error))
+        }
         Err(_) => {
             let error = Error::new(Kind::Bug, "agentcore-gw made a mistake of its own")
                 .with_hint("run it again with `-vv` and report what it prints");

@@ -339,7 +339,11 @@ fn check_writable(file: &Path) -> Result<(), Error> {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
-    if dir.is_dir() && !file.is_dir() {
+    // The file is put in place by a rename, which would replace a link or a device.
+    if fs::symlink_metadata(file).is_ok_and(|there| !there.is_file()) {
+        return Err(Error::new(Kind::InvalidInput, format!("{} is there and is no regular file", file.display())));
+    }
+    if dir.is_dir() {
         return Ok(());
     }
     Err(Error::new(Kind::InvalidInput, format!("{} cannot be written: its folder does not exist", file.display())))
@@ -449,7 +453,13 @@ impl Created {
     fn new(aws: &Aws, converged: Converged, required_policy: Option<Value>, program: String) -> Self {
         let Converged { stack, made, unchanged } = converged;
         let document = made.gateway.unwrap_or_else(|| Document(Value::Null));
-        let client = made.client.as_ref().zip(made.domain.as_deref()).zip(made.pool_id.as_deref());
+        let open = document.0["authorizerType"] == "NONE";
+        let checked = document.0["authorizerType"] == "CUSTOM_JWT";
+        let client = made.client.as_ref().zip(made.domain.as_deref()).zip(made.pool_id.as_deref()).filter(|_| checked);
+        let mut warnings = made.warnings;
+        if open {
+            warnings.push("the gateway checks nobody: whoever reaches it may call its tools".to_owned());
+        }
         let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
         Self {
             client_info: client
@@ -457,7 +467,7 @@ impl Created {
             targets: made.targets.values().map(TargetInfo::new).collect(),
             console_url: aws.console_url(),
             log_group,
-            warnings: made.warnings,
+            warnings,
             required_policy,
             gateway: GatewayInfo::new(&document, &aws.region),
             unchanged,
@@ -536,6 +546,9 @@ impl Report for Created {
         fields(w, &shown)?;
         if let Some(policy) = &self.required_policy {
             writeln!(w, "\n{heading}Your role needs this policy{reset}\n{policy:#}")?;
+        }
+        if self.client_info.is_none() {
+            self.warnings.iter().try_for_each(|warning| writeln!(w, "\nWarning: {warning}"))?;
         }
         let (name, program) = (&gateway.name, &self.program);
         writeln!(w, "\n{heading}Next{reset}")?;

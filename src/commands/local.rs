@@ -122,7 +122,7 @@ impl Serve {
             path: ctx.settings.path.clone(),
         })
         .map_err(|error| local_error(&error))?;
-        let registration = Registration::new(&store, address.port()).map_err(|error| local_error(&error))?;
+        let registration = Registration::new(&store, address.port()).await.map_err(|error| local_error(&error))?;
         let key = store.access_key().map_err(|error| local_error(&error))?;
         let endpoint = format!("http://{address}");
         let variables = variables(&endpoint, &key, ctx.local_region()?.as_str());

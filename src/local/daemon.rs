@@ -35,6 +35,7 @@ pub(super) const PROOF_HEADER: &str = "x-agentcore-gw-proof";
 pub(super) const ANSWER: &str = "answer";
 
 const SERVER: &str = "server.json";
+const SERVER_LOCK: &str = "server.lock";
 const LOCK: &str = "start.lock";
 const LOG: &str = "server.log";
 /// How long a server may take to come up, or to go away.
@@ -160,6 +161,8 @@ pub async fn reset(store: &Store) -> io::Result<()> {
 #[derive(Debug)]
 pub struct Registration {
     store: Store,
+    /// Held as long as the server runs: two on one state would overwrite each other's.
+    _lock: File,
 }
 
 impl Registration {
@@ -167,10 +170,19 @@ impl Registration {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn new(store: &Store, port: u16) -> io::Result<Self> {
+    pub async fn new(store: &Store, port: u16) -> io::Result<Self> {
+        let lock = private_file(&store.dir().join(SERVER_LOCK))?;
+        // One that was asked to stop may take a moment to let go.
+        let free = async {
+            while lock.try_lock().is_err() {
+                pause().await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE / 4, free).await;
+        waited.map_err(|_| io::Error::other("another server runs on this state and does not answer"))?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         store.write(SERVER, &Running { pid: std::process::id(), port, version })?;
-        Ok(Self { store: store.clone() })
+        Ok(Self { store: store.clone(), _lock: lock })
     }
 }
 

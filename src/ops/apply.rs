@@ -192,6 +192,7 @@ async fn carry_out(
 ) -> (usize, Result<(Change, Fact, Duration), Error>) {
     let begin = Instant::now();
     observer.hear(Event::Started(step.resource.clone()));
+    tracing::info!(resource = %step.resource, change = ?step.change, "step");
     let outcome = world.ensure(step, made).await;
     (index, outcome.map(|(change, fact)| (change, fact, begin.elapsed())))
 }

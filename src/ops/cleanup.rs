@@ -116,8 +116,12 @@ pub async fn cleanup(
         stack = stack::discover(aws, names, Depth::Thorough).await?;
         agreed = stack.resources().iter().all(|resource| resource.kind == Kind::Role);
     }
-    if anchored && cleaned.is_complete() {
-        let role = Resource::new(Kind::Role, &names.role);
+    let role = Resource::new(Kind::Role, &names.role);
+    let reason = cleaned.remaining.first().map(|(_, error)| error).or(cleaned.unseen.first()).cloned();
+    if let Some(reason) = reason.filter(|_| anchored) {
+        // The anchor stays as long as anything may.
+        cleaned.remaining.push((role, reason));
+    } else if anchored && cleaned.is_complete() {
         let deletion = iam::delete_role(aws, &names.role);
         run.delete(&mut cleaned, role, deletion).await;
     }

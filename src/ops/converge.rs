@@ -17,7 +17,10 @@ use crate::{
         Aws,
         wait::{self, Deadline, Look},
     },
-    model::{naming::StackNames, spec::GatewaySpec},
+    model::{
+        naming::StackNames,
+        spec::{GatewaySpec, RoleSpec},
+    },
 };
 
 /// How patient a run is.
@@ -39,8 +42,15 @@ pub struct Converged {
 
 /// What `create` would do.
 pub async fn plan(aws: &Aws, spec: &GatewaySpec) -> Result<(Stack, Plan), Error> {
+    plan_after(aws, spec, false).await
+}
+
+/// A role that was brought is no anchor; and after a race, whatever is there was begun.
+async fn plan_after(aws: &Aws, spec: &GatewaySpec, raced: bool) -> Result<(Stack, Plan), Error> {
     let names = StackNames::new(&spec.region, &spec.name);
-    let stack = stack::discover(aws, &names, Depth::Usual).await?;
+    let anchorless = raced || matches!(spec.role, RoleSpec::Brought(_));
+    let depth = if anchorless { Depth::Anchorless } else { Depth::Usual };
+    let stack = stack::discover(aws, &names, depth).await?;
     let plan = plan::create(aws, spec, &stack)?;
     Ok((stack, plan))
 }
@@ -55,11 +65,12 @@ pub async fn create(
 ) -> Result<Converged, Failure> {
     let deadline = Deadline::after(patience.timeout);
     let begun = Instant::now();
+    let mut raced = false;
     wait::until(
         deadline,
         |_| {},
         async || {
-            let (stack, plan) = plan(aws, spec).await?;
+            let (stack, plan) = plan_after(aws, spec, raced).await?;
             let world =
                 AwsWorld { aws, spec, stack: &stack, plan: &plan, observer, deadline, wait: patience.wait, begun };
             let applied = apply::apply(&plan, &world, observer, stop, known(&stack, &plan));
@@ -69,7 +80,10 @@ pub async fn create(
                     Ok(Look::Ready(Converged { stack, made, unchanged }))
                 }
                 // Another run makes the same stack: look anew at what there is.
-                Err(Failure { error: Error::Raced, .. }) => Ok(Look::NotYet(Error::Raced.to_string())),
+                Err(Failure { error: Error::Raced, .. }) => {
+                    raced = true;
+                    Ok(Look::NotYet(Error::Raced.to_string()))
+                }
                 Err(mut failure) => {
                     add_known(&mut failure.left, &stack);
                     Err(failure)

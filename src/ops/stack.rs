@@ -154,6 +154,8 @@ pub enum Depth {
     /// To show, repair or complete: lists are read for interrupted work only, and what cannot be
     /// looked at is an error.
     Usual,
+    /// The same where no anchor tells that something was begun: everything is looked for.
+    Anchorless,
     /// To delete: everything is looked for, and what cannot be looked at is noted.
     Thorough,
 }

@@ -94,8 +94,12 @@ impl AwsWorld<'_> {
         |reason| self.observer.hear(Event::Waiting(step.resource.clone(), reason.to_owned()))
     }
 
-    /// Roles may be too fresh if this run changed one, or another run may just have.
-    fn role_may_be_fresh(&self) -> bool {
+    /// Roles may be too fresh if this run changed one, or another run may just have. A role that
+    /// was brought is neither's: what it lacks, no waiting brings.
+    fn role_may_be_fresh(&self, step: &Step) -> bool {
+        if self.plan.brought_role.is_some() && matches!(step.resource.kind, Kind::Gateway | Kind::Target) {
+            return false;
+        }
         let changed = |step: &Step| {
             use Kind::{BasePolicy, FunctionPolicy, FunctionRole, LambdaPolicy, Role};
             let kind = step.resource.kind;
@@ -111,7 +115,7 @@ impl AwsWorld<'_> {
         step: &Step,
         mut call: impl AsyncFnMut() -> Result<T, crate::aws::Error>,
     ) -> Result<T, Error> {
-        let fresh = self.role_may_be_fresh();
+        let fresh = self.role_may_be_fresh(step);
         wait::until(self.deadline, self.told(step), async || match call().await {
             Err(error) if fresh && propagation::is_pending(&error) => Ok(Look::NotYet(TOO_FRESH.to_owned())),
             done => Ok(Look::Ready(done?)),
@@ -439,7 +443,7 @@ impl AwsWorld<'_> {
     /// chain of calls. Whether it was is the second half of the answer.
     async fn created_gateway(&self, step: &Step, made: &Made) -> Result<(Document, bool), Error> {
         let request = self.gateway_request(made)?;
-        let fresh = self.role_may_be_fresh();
+        let fresh = self.role_may_be_fresh(step);
         let attempt = async || {
             let create = async || agentcore::create_gateway(self.aws, &request).await;
             let created = match self.once_propagated(step, create).await {
@@ -533,7 +537,7 @@ impl AwsWorld<'_> {
 
     /// As [`Self::created_gateway`].
     async fn created_target(&self, step: &Step, gateway_id: &str, request: &Value) -> Result<Document, Error> {
-        let fresh = self.role_may_be_fresh();
+        let fresh = self.role_may_be_fresh(step);
         let attempt = async || {
             let create = async || agentcore::create_target(self.aws, gateway_id, request).await;
             let created = match self.once_propagated(step, create).await {

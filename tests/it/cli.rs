@@ -294,6 +294,9 @@ async fn what_is_not_ours_is_never_touched() {
     assert!(failed["error"]["message"].as_str().unwrap().contains("not authorized to assume"), "{failed:#}");
     assert!(failed["error"]["causes"].to_string().contains("your role must allow: "), "{failed:#}");
     assert_eq!(world.census()["gateways"], 1);
+    // Without an anchor, the second run finds the first one's pool all the same.
+    world.run(&["create", "taker", "--role-arn", &arn]).await.expect(1);
+    assert_eq!((world.census()["pools"], world.census()["clients"]), (2, 2));
     world.run(&["cleanup", "taker", "--yes"]).await.expect(0);
     assert_eq!(world.snapshot()["iam"]["roles"], roles, "a brought role is left as it was");
     assert_eq!((world.census()["pools"], world.census()["gateways"]), (1, 1), "the donor's own");

@@ -117,16 +117,6 @@ pub enum Error {
     PlanForgot(&'static str),
 }
 
-impl Error {
-    /// The AWS error at the bottom, if one is.
-    pub fn aws(&self) -> Option<&aws::Error> {
-        match self {
-            Self::Aws(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
 /// An error that ended a change, with what the change leaves behind.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]

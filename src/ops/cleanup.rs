@@ -255,15 +255,15 @@ impl Run<'_> {
 
     async fn delete_target(&self, gateway_id: &str, target_id: &str) -> Result<bool, aws::Error> {
         let find = async || agentcore::find_target(self.aws, gateway_id, target_id).await;
-        self.until_at_rest(find).await?;
+        self.while_there(find, at_work).await?;
         let deleted = agentcore::delete_target(self.aws, gateway_id, target_id).await?;
-        self.until_gone(find).await?;
+        self.while_there(find, |_| true).await?;
         Ok(deleted)
     }
 
     async fn delete_gateway_itself(&self, id: &str) -> Result<bool, aws::Error> {
         let find = async || agentcore::find_gateway(self.aws, id).await;
-        self.until_at_rest(find).await?;
+        self.while_there(find, at_work).await?;
         let deletion = async || {
             let deleted = agentcore::delete_gateway(self.aws, id).await;
             if deleted.as_ref().is_err_and(aws::Error::refuses_for_now) {
@@ -274,34 +274,20 @@ impl Run<'_> {
             deleted
         };
         let deleted = self.once_nothing_is_hidden(deletion).await?;
-        self.until_gone(find).await?;
+        self.while_there(find, |_| true).await?;
         Ok(deleted)
     }
 
-    /// Waits while AWS is at work on something: it refuses to delete it then.
-    async fn until_at_rest(
+    /// Waits while a gateway or target is there and in the way.
+    async fn while_there(
         &self,
         mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
+        in_the_way: impl Fn(&Document) -> bool,
     ) -> Result<(), aws::Error> {
         let look = async || {
             Ok::<_, aws::Error>(match find().await? {
-                Some(found) if found.is_moving() && found.status() != "DELETING" => {
-                    Look::NotYet(format!("it is {}", found.status()))
-                }
+                Some(found) if in_the_way(&found) => Look::NotYet(format!("it is {}", found.status())),
                 _ => Look::Ready(()),
-            })
-        };
-        wait::until(self.deadline, |_| {}, look).await
-    }
-
-    async fn until_gone(
-        &self,
-        mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
-    ) -> Result<(), aws::Error> {
-        let look = async || {
-            Ok::<_, aws::Error>(match find().await? {
-                Some(found) => Look::NotYet(format!("it is {}", found.status())),
-                None => Look::Ready(()),
             })
         };
         wait::until(self.deadline, |_| {}, look).await
@@ -353,6 +339,11 @@ impl Run<'_> {
         });
         (resource, outcome)
     }
+}
+
+/// Whether AWS is at work on it: it refuses to delete it then.
+fn at_work(document: &Document) -> bool {
+    document.is_moving() && document.status() != "DELETING"
 }
 
 fn note(cleaned: &mut Cleaned, (resource, outcome): Outcome) {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     aws::{
-        Aws, Class,
+        Aws,
         agentcore::{self, Document},
         cognito,
         iam::{self, RoleSpec as IamRole},
@@ -658,9 +658,4 @@ fn failed(step: &Step, document: &Document) -> Error {
         status: document.status().to_owned(),
         reasons: if reasons.is_empty() { "AWS gives no reason".to_owned() } else { reasons.join("; ") },
     }
-}
-
-/// Whether an error means that time ran out, with everything kept.
-pub fn timed_out(error: &Error) -> bool {
-    error.aws().is_some_and(|error| error.class == Class::TimedOut)
 }

@@ -42,7 +42,7 @@ pub use self::{
 use self::{
     data_plane::{mcp, oauth},
     runtime::{Invocation, Outcome, Places, Runtime},
-    services::{Call, Service, State, not_implemented},
+    services::{Call, Operation, Service, State, lambda, not_implemented},
     store::{AccessKey, Store},
     wire::{DecodeError, Decoded, Protocol, Received, WireError},
 };
@@ -156,9 +156,9 @@ impl Local {
     }
 
     /// Runs one operation, and has its effect on disk before anybody hears of it.
-    fn operate(&self, service: Service, call: &Call, input: Value) -> Result<Value, WireError> {
+    fn operate(&self, operation: &Operation, call: &Call, input: Value) -> Result<Value, WireError> {
         let mut state = self.lock();
-        let answer = service.handle(&mut state, call, input);
+        let answer = (operation.run)(&mut state, call, input);
         if let Some(store) = &self.0.store
             && let Err(error) = store.save_state(&state)
         {
@@ -298,7 +298,8 @@ async fn control_plane(Shared(local): Shared<Local>, request: Request) -> Respon
         headers: parts.headers,
         body,
     };
-    let decoded = match protocol.decode(&received) {
+    let routes = service.operations().iter().filter_map(|operation| Some((operation.name, operation.route.as_ref()?)));
+    let decoded = match protocol.decode(&received, routes) {
         Ok(decoded) => decoded,
         Err(DecodeError::NoSuchRoute(route)) => {
             let error = not_implemented(format!("the local AWS does not offer {}: {route}", scope.service));
@@ -341,10 +342,11 @@ impl Local {
             new_key: self.0.new_key.clone(),
             lag: self.0.faults.consistency_lag,
         };
-        if service == Service::Lambda && decoded.operation == "Invoke" {
-            return self.invoke(&call, received, decoded, request_id).await;
+        let (operation, input) = service.admit(&decoded.operation, decoded.input.clone())?;
+        if service == Service::Lambda && operation.name == "Invoke" {
+            return self.invoke(&call, received, input, request_id).await;
         }
-        let output = self.operate(service, &call, decoded.input.clone())?;
+        let output = self.operate(operation, &call, input)?;
         Ok(service.protocol().encode(decoded, &output, request_id))
     }
 
@@ -353,18 +355,29 @@ impl Local {
         &self,
         call: &Call,
         received: &Received,
-        decoded: &Decoded,
+        input: Value,
         request_id: &str,
     ) -> Result<Response<Body>, WireError> {
-        let function = self.read(|state| state.lambda.to_invoke(call, &decoded.input))?;
-        let context = received.headers.get("x-amz-client-context").and_then(|value| BASE64.decode(value).ok());
+        let function = self.lock().lambda.to_invoke(call, input)?;
+        let header = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok());
+        lambda::check_payload(&received.body)?;
+        let context = header("x-amz-client-context").and_then(|value| BASE64.decode(value).ok());
         let event = if received.body.is_empty() { Bytes::from_static(b"{}") } else { received.body.clone() };
         let invocation = Invocation { event, client_context: context.and_then(|bytes| String::from_utf8(bytes).ok()) };
-        let (body, failed) = match self.runtime().invoke(function, invocation).await {
-            Outcome::Returned(body) => (body, false),
-            Outcome::Failed(error) => (serde_json::to_vec(&error).unwrap_or_default().into(), true),
+        let (status, body, failed) = match header("x-amz-invocation-type") {
+            Some("DryRun") => (StatusCode::NO_CONTENT, Bytes::new(), false),
+            Some("Event") => {
+                let local = self.clone();
+                tokio::spawn(async move { local.runtime().invoke(function, invocation).await });
+                (StatusCode::ACCEPTED, Bytes::new(), false)
+            }
+            _ => match self.runtime().invoke(function, invocation).await {
+                Outcome::Returned(body) => (StatusCode::OK, body, false),
+                Outcome::Failed(error) => (StatusCode::OK, serde_json::to_vec(&error).unwrap_or_default().into(), true),
+            },
         };
         let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert("x-amz-executed-version", HeaderValue::from_static("$LATEST"));
         if let Ok(id) = HeaderValue::from_str(request_id) {

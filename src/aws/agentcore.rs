@@ -139,7 +139,23 @@ pub async fn update_gateway(aws: &Aws, id: &str, request: &Value) -> Result<Docu
 
 pub async fn delete_gateway(aws: &Aws, id: &str) -> Result<bool, Error> {
     let call = aws.agentcore.delete_gateway().gateway_identifier(id);
-    deleted(call.send().await.map_err(of(SERVICE, "DeleteGateway")))
+    let answer = deleted(call.send().await.map_err(of(SERVICE, "DeleteGateway")));
+    unless_on_its_way(answer, async || find_gateway(aws, id).await).await
+}
+
+/// A deletion that is refused because the thing is being deleted already (the answer to an
+/// earlier request was lost, or another run is at it) is one that worked.
+async fn unless_on_its_way(
+    answer: Result<bool, Error>,
+    find: impl AsyncFnOnce() -> Result<Option<Document>, Error>,
+) -> Result<bool, Error> {
+    match answer {
+        Err(error) if error.refuses_for_now() => match find().await? {
+            Some(document) if document.status() != "DELETING" => Err(error),
+            _ => Ok(true),
+        },
+        answer => answer,
+    }
 }
 
 pub async fn tags(aws: &Aws, arn: &str) -> Result<BTreeMap<String, String>, Error> {
@@ -186,7 +202,8 @@ pub async fn update_target(aws: &Aws, gateway_id: &str, target_id: &str, request
 
 pub async fn delete_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<bool, Error> {
     let call = aws.agentcore.delete_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
-    deleted(call.send().await.map_err(of(SERVICE, "DeleteGatewayTarget")))
+    let answer = deleted(call.send().await.map_err(of(SERVICE, "DeleteGatewayTarget")));
+    unless_on_its_way(answer, async || find_target(aws, gateway_id, target_id).await).await
 }
 
 fn with_token(request: &Value) -> Value {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::{
     primitives::Blob,
-    types::{FunctionCode, Runtime, State},
+    types::{FunctionCode, LastUpdateStatus, Runtime, State},
 };
 
 use super::{
@@ -33,6 +33,7 @@ pub struct Function {
     pub arn: String,
     pub code_sha256: String,
     pub tags: BTreeMap<String, String>,
+    /// It runs, and as its latest update wants it.
     pub active: bool,
     /// Why it is not active, where Lambda says so.
     pub failure: Option<String>,
@@ -72,7 +73,8 @@ pub async fn find_function(aws: &Aws, name: &str) -> Result<Option<Function>, Er
             arn: configuration.function_arn?,
             code_sha256: configuration.code_sha256.unwrap_or_default(),
             tags,
-            active: configuration.state.is_none_or(|state| state == State::Active),
+            active: configuration.state.is_none_or(|state| state == State::Active)
+                && configuration.last_update_status != Some(LastUpdateStatus::InProgress),
             failure: failed.then(|| configuration.state_reason.unwrap_or_else(|| "no reason given".to_owned())),
         })
     }))

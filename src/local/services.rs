@@ -1,7 +1,8 @@
 //! The AWS services, each one's state and operations together, and what they share.
 //!
-//! An operation is a small function from state and typed input to an output document or a
-//! [`WireError`]. An input member that an operation does not know is refused by name with
+//! Each service has one table of its operations: name, route, the shape of the input, and a small
+//! function from state and input to an output document or a [`WireError`]. What the shape does
+//! not let in never reaches the function; a member that it does not know is refused by name with
 //! `NotImplemented`, never dropped in silence.
 
 pub(crate) mod agentcore;
@@ -9,17 +10,20 @@ pub(crate) mod cognito;
 pub(crate) mod iam;
 pub(crate) mod lambda;
 pub(crate) mod logs;
+pub(crate) mod shape;
 pub(crate) mod sts;
 
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
+use self::shape::{Member, Refusal};
 use super::{
     NewKey,
-    wire::{Protocol, WireError},
+    wire::{Protocol, Route, WireError},
 };
 
 /// An answer: the operation's output members, or null where it has none.
@@ -62,6 +66,19 @@ impl Call {
     }
 }
 
+/// One operation: where it lives, what AWS lets in, and what it does.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    /// Method and path, where the protocol has them.
+    pub(crate) route: Option<Route>,
+    /// Members that AWS knows and this server does not honour are missing on purpose: naming
+    /// one is an error.
+    pub(crate) input: &'static [Member],
+    /// What [`Operation::input`] let in, to the output's members.
+    pub(crate) run: fn(&mut State, &Call, Value) -> Answer,
+}
+
 /// A service by the name in the `SigV4` credential scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -74,16 +91,22 @@ pub(crate) enum Service {
 }
 
 impl Service {
+    pub(crate) const ALL: [Self; 6] = [Self::Iam, Self::Sts, Self::Cognito, Self::Lambda, Self::Logs, Self::AgentCore];
+
+    /// The name in the credential scope.
+    pub(crate) fn scope(self) -> &'static str {
+        match self {
+            Self::Iam => "iam",
+            Self::Sts => "sts",
+            Self::Cognito => "cognito-idp",
+            Self::Lambda => "lambda",
+            Self::Logs => "logs",
+            Self::AgentCore => "bedrock-agentcore",
+        }
+    }
+
     pub(crate) fn from_scope(scope: &str) -> Option<Self> {
-        Some(match scope {
-            "iam" => Self::Iam,
-            "sts" => Self::Sts,
-            "cognito-idp" => Self::Cognito,
-            "lambda" => Self::Lambda,
-            "logs" => Self::Logs,
-            "bedrock-agentcore" => Self::AgentCore,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|service| service.scope() == scope)
     }
 
     pub(crate) fn protocol(self) -> Protocol {
@@ -91,28 +114,65 @@ impl Service {
             Self::Iam => Protocol::Query { xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
             Self::Sts => Protocol::Query { xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
             Self::Cognito | Self::Logs => Protocol::Json11,
-            Self::Lambda => Protocol::RestJson(lambda::ROUTES),
-            Self::AgentCore => Protocol::RestJson(agentcore::ROUTES),
+            Self::Lambda | Self::AgentCore => Protocol::RestJson,
         }
     }
 
-    pub(crate) fn handle(self, state: &mut State, call: &Call, input: Value) -> Answer {
+    pub(crate) fn operations(self) -> &'static [Operation] {
         match self {
-            Self::Iam => iam::handle(&mut state.iam, call, input),
-            Self::Sts => sts::handle(call),
-            Self::Cognito => cognito::handle(&mut state.cognito, call, input),
-            Self::Lambda => lambda::handle(&mut state.lambda, &state.iam, call, input),
-            Self::Logs => logs::handle(&mut state.logs, call, input),
-            Self::AgentCore => agentcore::handle(state, call, input),
+            Self::Iam => iam::OPERATIONS,
+            Self::Sts => sts::OPERATIONS,
+            Self::Cognito => cognito::OPERATIONS,
+            Self::Lambda => lambda::OPERATIONS,
+            Self::Logs => logs::OPERATIONS,
+            Self::AgentCore => agentcore::OPERATIONS,
         }
     }
 
-    /// The error type that this service uses for a malformed input.
-    pub(crate) fn invalid_input_code(self) -> &'static str {
+    /// The operation of this name, and its input as it lets it in.
+    ///
+    /// # Errors
+    /// The service's own for whatever is wrong with the input; `NotImplemented` for an operation
+    /// or a member that is not covered.
+    pub(crate) fn admit(self, name: &str, input: Value) -> Result<(&'static Operation, Value), WireError> {
+        let operation = self.operations().iter().find(|operation| operation.name == name);
+        let operation = operation
+            .ok_or_else(|| not_implemented(format!("the local AWS does not offer {}:{name}", self.scope())))?;
+        let input = shape::check(operation.input, input).map_err(|refusal| self.refuse(name, &refusal))?;
+        Ok((operation, input))
+    }
+
+    fn refuse(self, operation: &str, refusal: &Refusal) -> WireError {
+        let (code, message) = match refusal {
+            Refusal::NotHonoured(path) => {
+                let what = format!("the local AWS does not honour the member `{path}` of {operation}");
+                return not_implemented(what);
+            }
+            Refusal::Malformed(problem) => (self.malformed_code(), format!("Invalid input of {operation}: {problem}")),
+            Refusal::Violations(violations) => (self.violation_code(operation), shape::sentence(violations)),
+        };
+        let mut error = bad_request(code, message);
+        if self == Self::AgentCore {
+            error.members = agentcore::validation_members(refusal);
+        }
+        error
+    }
+
+    /// The error type of an input that breaks a constraint of the service model.
+    fn violation_code(self, operation: &str) -> &'static str {
         match self {
             Self::Iam | Self::Sts => "ValidationError",
-            Self::Cognito | Self::Logs => "InvalidParameterException",
-            Self::Lambda => "InvalidParameterValueException",
+            Self::Cognito => "InvalidParameterException",
+            Self::Logs if operation.contains("Deliver") => "ValidationException",
+            Self::Logs => "InvalidParameterException",
+            Self::Lambda | Self::AgentCore => "ValidationException",
+        }
+    }
+
+    fn malformed_code(self) -> &'static str {
+        match self {
+            Self::Iam | Self::Sts => "MalformedInput",
+            Self::Cognito | Self::Logs | Self::Lambda => "SerializationException",
             Self::AgentCore => "ValidationException",
         }
     }
@@ -127,41 +187,45 @@ pub(crate) fn not_implemented(what: impl Into<String>) -> WireError {
     WireError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", what)
 }
 
-pub(crate) fn unknown_operation(service: &str, call: &Call) -> WireError {
-    not_implemented(format!("the local AWS does not offer {service}:{}", call.operation))
-}
-
-/// Reads an operation's input.
-pub(crate) fn parse<T: DeserializeOwned>(service: Service, call: &Call, input: Value) -> Result<T, WireError> {
+/// An operation's input, which its shape has let in, as the operation's own type.
+pub(crate) fn read<T: DeserializeOwned>(input: Value) -> Result<T, WireError> {
     serde_json::from_value(input).map_err(|error| {
-        let text = error.to_string();
-        match text.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {
-            Some(member) => {
-                not_implemented(format!("the local AWS does not honour the member `{member}` of {}", call.operation))
-            }
-            None => bad_request(service.invalid_input_code(), format!("Invalid input of {}: {text}", call.operation)),
-        }
+        let message = format!("an operation does not understand what its shape lets in: {error}");
+        WireError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message)
     })
 }
 
-/// One page of a list, and the token of the next.
-pub(crate) fn page<T>(items: Vec<T>, most: Option<usize>, token: Option<&str>) -> (Vec<T>, Option<String>) {
-    let start = token.and_then(|token| token.parse().ok()).unwrap_or(0);
-    let most = most.unwrap_or(usize::MAX).max(1);
-    let total = items.len();
-    let page: Vec<T> = items.into_iter().skip(start).take(most).collect();
-    let next = start.saturating_add(page.len());
-    (page, (next < total).then(|| next.to_string()))
+/// One page of a list whose items come in the order of their keys, and the token of the next
+/// page: the last key shown, so that pages neither skip nor repeat when items come and go.
+///
+/// # Errors
+/// If the token is none of this function's.
+pub(crate) fn page<T>(
+    items: impl Iterator<Item = (impl AsRef<str>, T)>,
+    most: Option<usize>,
+    token: Option<&str>,
+) -> Result<(Vec<T>, Option<String>), BadToken> {
+    let after = match token {
+        None => None,
+        Some(token) => {
+            let key = URL_SAFE_NO_PAD.decode(token).map_err(|_| BadToken)?;
+            Some(String::from_utf8(key).map_err(|_| BadToken)?)
+        }
+    };
+    let mut rest = items.skip_while(|(key, _)| after.as_deref().is_some_and(|after| key.as_ref() <= after)).peekable();
+    let (mut shown, mut last) = (Vec::new(), String::new());
+    while shown.len() < most.unwrap_or(usize::MAX)
+        && let Some((key, item)) = rest.next()
+    {
+        shown.push(item);
+        key.as_ref().clone_into(&mut last);
+    }
+    Ok((shown, rest.peek().is_some().then(|| URL_SAFE_NO_PAD.encode(last))))
 }
 
-/// A number that came as JSON, or as text from a query string or a form.
-pub(crate) fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::Null => Ok(None),
-        Value::String(text) => text.parse().map(Some).map_err(serde::de::Error::custom),
-        other => serde_json::from_value(other).map(Some).map_err(serde::de::Error::custom),
-    }
-}
+/// A pagination token that no list of ours gave out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadToken;
 
 /// `2026-11-22T13:59:00.123Z`.
 pub(crate) fn iso8601(millis: i64) -> String {
@@ -173,4 +237,29 @@ pub(crate) fn epoch_seconds(millis: i64) -> Value {
     #[expect(clippy::cast_precision_loss, reason = "53 bits of milliseconds reach far beyond any date here")]
     let seconds = millis as f64 / 1000.0;
     json!(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_of_every_table_compiles() {
+        for operation in Service::ALL.into_iter().flat_map(Service::operations) {
+            shape::Shape::Structure(operation.input).compile_patterns();
+        }
+    }
+
+    #[test]
+    fn pages_neither_skip_nor_repeat_when_items_go() {
+        let mut items: std::collections::BTreeMap<String, u32> = (0..5).map(|n| (format!("k{n}"), n)).collect();
+        let (first, token) = page(items.iter(), Some(2), None).unwrap();
+        assert_eq!(first, [&0, &1]);
+        items.remove("k1");
+        let (second, token) = page(items.iter(), Some(2), token.as_deref()).unwrap();
+        assert_eq!(second, [&2, &3]);
+        let (third, token) = page(items.iter(), Some(2), token.as_deref()).unwrap();
+        assert_eq!((third, token), (vec![&4], None));
+        assert_eq!(page(items.iter(), Some(2), Some("%")), Err(BadToken));
+    }
 }

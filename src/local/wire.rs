@@ -49,10 +49,22 @@ impl WireError {
     }
 }
 
-/// The protocol of a service, with what decoding needs of it.
+/// Where a REST protocol finds an operation.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    /// The model's `requestUri`; `{label}` stands for one path segment.
+    pub(crate) path: &'static str,
+    /// The model's `responseCode`.
+    pub(crate) success: u16,
+    /// The body is the operation's own matter, not its members.
+    pub(crate) payload: bool,
+}
+
+/// The protocol of a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Protocol {
-    RestJson(&'static [rest_json::Route]),
+    RestJson,
     Json11,
     Query { xml_namespace: &'static str },
 }
@@ -66,10 +78,14 @@ pub(crate) enum DecodeError {
 }
 
 impl Protocol {
-    /// Reads the call out of a request.
-    pub(crate) fn decode(self, request: &Received) -> Result<Decoded, DecodeError> {
+    /// Reads the call out of a request. The routes, with their operations' names, are for REST.
+    pub(crate) fn decode(
+        self,
+        request: &Received,
+        routes: impl Iterator<Item = (&'static str, &'static Route)>,
+    ) -> Result<Decoded, DecodeError> {
         match self {
-            Self::RestJson(routes) => rest_json::decode(routes, request),
+            Self::RestJson => rest_json::decode(routes, request),
             Self::Json11 => json11::decode(request).map_err(DecodeError::Malformed),
             Self::Query { .. } => query::decode(request).map_err(DecodeError::Malformed),
         }
@@ -77,8 +93,8 @@ impl Protocol {
 
     pub(crate) fn encode(self, call: &Decoded, output: &Value, request_id: &str) -> Response<Body> {
         let (content_type, body) = match self {
-            Self::RestJson(_) if call.success == StatusCode::NO_CONTENT => ("application/json", Vec::new()),
-            Self::RestJson(_) => ("application/json", output.to_string().into_bytes()),
+            Self::RestJson if call.success == StatusCode::NO_CONTENT => ("application/json", Vec::new()),
+            Self::RestJson => ("application/json", output.to_string().into_bytes()),
             Self::Json11 => json11::encode(output),
             Self::Query { xml_namespace } => query::encode(xml_namespace, &call.operation, output, request_id),
         };
@@ -87,12 +103,12 @@ impl Protocol {
 
     pub(crate) fn encode_error(self, error: &WireError, request_id: &str) -> Response<Body> {
         let (content_type, body) = match self {
-            Self::RestJson(_) => ("application/json", rest_json::error_body(error)),
+            Self::RestJson => ("application/json", rest_json::error_body(error)),
             Self::Json11 => json11::error_body(error),
             Self::Query { xml_namespace } => query::error_body(xml_namespace, error, request_id),
         };
         let mut response = respond(error.status, content_type, body, request_id);
-        if let (Self::RestJson(_), Ok(code)) = (self, HeaderValue::from_str(&error.code)) {
+        if let (Self::RestJson, Ok(code)) = (self, HeaderValue::from_str(&error.code)) {
             response.headers_mut().insert("x-amzn-errortype", code);
         }
         response

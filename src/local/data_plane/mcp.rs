@@ -319,7 +319,7 @@ impl View {
             versions,
             debug: gateway.text("exceptionLevel") == Some("DEBUG"),
             search: gateway.mcp("searchType").is_some(),
-            targets: gateway.ready_targets().map(target).collect(),
+            targets: gateway.serving_targets().map(target).collect(),
         }
     }
 

@@ -19,9 +19,6 @@ use crate::local::{
     wire::rest_json::query_parameters,
 };
 
-/// Seconds that an access token is good for, as Cognito's default.
-const TOKEN_SECONDS: i64 = 3600;
-
 /// `GET /{poolId}/.well-known/openid-configuration`
 pub(crate) async fn discovery(
     Shared(local): Shared<Local>,
@@ -70,17 +67,18 @@ pub(crate) async fn token(Shared(local): Shared<Local>, headers: HeaderMap, body
                 .map_err(|_| OAuthError::InvalidClient)?;
         }
         match form.get("grant_type").map(String::as_str) {
-            Some("client_credentials") if client.flows.iter().any(|flow| flow == "client_credentials") => {}
+            Some("client_credentials") if client.settings.machine() => {}
             Some("client_credentials") => return Err(OAuthError::UnauthorizedClient),
             Some(_) => return Err(OAuthError::UnsupportedGrantType),
             None => return Err(OAuthError::InvalidRequest),
         }
         let scope = granted_scope(client, form.get("scope").map(String::as_str))?;
-        pool.key.sign(&claims(pool, client, &scope, &base, now)).map_err(|_| OAuthError::ServerError)
+        let token = pool.key.sign(&claims(pool, client, &scope, &base, now)).map_err(|_| OAuthError::ServerError)?;
+        Ok((token, client.settings.token_seconds()))
     });
     match issued {
-        Ok(token) => {
-            let body = json!({ "access_token": token, "expires_in": TOKEN_SECONDS, "token_type": "Bearer" });
+        Ok((token, seconds)) => {
+            let body = json!({ "access_token": token, "expires_in": seconds, "token_type": "Bearer" });
             let mut response = json_response(StatusCode::OK, &body);
             response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
             response
@@ -98,7 +96,7 @@ fn claims(pool: &Pool, client: &Client, scope: &str, base: &str, now: i64) -> Va
         "scope": scope,
         "auth_time": now,
         "iss": format!("{base}/{}", pool.id),
-        "exp": now + TOKEN_SECONDS,
+        "exp": now + client.settings.token_seconds(),
         "iat": now,
         "version": 2,
         "jti": random::uuid(),
@@ -123,11 +121,11 @@ fn client_credentials(headers: &HeaderMap, form: &HashMap<String, String>) -> Re
 /// The scopes asked for, all of which the client must have; those it has if none was asked for.
 fn granted_scope(client: &Client, asked: Option<&str>) -> Result<String, OAuthError> {
     match asked.map(str::trim).filter(|asked| !asked.is_empty()) {
-        Some(asked) if asked.split_whitespace().all(|scope| client.scopes.iter().any(|has| has == scope)) => {
+        Some(asked) if asked.split_whitespace().all(|scope| client.settings.scopes.iter().any(|has| has == scope)) => {
             Ok(asked.to_owned())
         }
         Some(_) => Err(OAuthError::InvalidScope),
-        None => Ok(client.scopes.join(" ")),
+        None => Ok(client.settings.scopes.join(" ")),
     }
 }
 

@@ -1,13 +1,23 @@
 //! Cognito user pools: what a machine-to-machine OAuth provider needs.
 
+mod operations;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Service, bad_request, epoch_seconds, number_or_text, page, parse, unknown_operation};
+pub(crate) use self::operations::OPERATIONS;
+use super::{Answer, Call, bad_request, epoch_seconds, not_implemented, page};
 use crate::local::{data_plane::keys::SigningKey, random, wire::WireError};
+
+/// Resource servers that a pool may have (Cognito quotas).
+const MOST_RESOURCE_SERVERS: usize = 25;
+/// Tags that a pool may have.
+const MOST_TAGS: usize = 50;
+/// Seconds that an access token is good for, unless its client says otherwise.
+const DEFAULT_TOKEN_SECONDS: i64 = 3600;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Cognito {
@@ -24,9 +34,12 @@ pub(crate) struct Pool {
     tags: BTreeMap<String, String>,
     pub(crate) key: SigningKey,
     domain: Option<String>,
+    /// 1 for the hosted UI of old, 2 for managed login; neither is served here.
+    managed_login_version: u8,
     resource_servers: BTreeMap<String, ResourceServer>,
     pub(crate) clients: BTreeMap<String, Client>,
     created: i64,
+    modified: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,44 +60,19 @@ pub(crate) struct Client {
     pub(crate) id: String,
     name: String,
     pub(crate) secret: Option<String>,
-    pub(crate) flows: Vec<String>,
-    pub(crate) scopes: Vec<String>,
-    oauth_enabled: bool,
+    pub(crate) settings: ClientSettings,
     created: i64,
-}
-
-pub(crate) fn handle(cognito: &mut Cognito, call: &Call, input: Value) -> Answer {
-    match call.operation.as_str() {
-        "CreateUserPool" => create_pool(cognito, call, parse(Service::Cognito, call, input)?),
-        "DescribeUserPool" => {
-            let input: PoolId = parse(Service::Cognito, call, input)?;
-            Ok(json!({ "UserPool": describe_pool(cognito.pool(&input.user_pool_id)?, call) }))
-        }
-        "ListUserPools" => list_pools(cognito, call, &parse(Service::Cognito, call, input)?),
-        "DeleteUserPool" => delete_pool(cognito, &parse(Service::Cognito, call, input)?),
-        "CreateUserPoolDomain" => create_domain(cognito, call, parse(Service::Cognito, call, input)?),
-        "DescribeUserPoolDomain" => describe_domain(cognito, call, &parse(Service::Cognito, call, input)?),
-        "DeleteUserPoolDomain" => delete_domain(cognito, &parse(Service::Cognito, call, input)?),
-        "CreateResourceServer" => create_resource_server(cognito, parse(Service::Cognito, call, input)?),
-        "DescribeResourceServer" => describe_resource_server(cognito, &parse(Service::Cognito, call, input)?),
-        "ListResourceServers" => list_resource_servers(cognito, &parse(Service::Cognito, call, input)?),
-        "DeleteResourceServer" => delete_resource_server(cognito, &parse(Service::Cognito, call, input)?),
-        "CreateUserPoolClient" => create_client(cognito, call, parse(Service::Cognito, call, input)?),
-        "DescribeUserPoolClient" => describe_client(cognito, &parse(Service::Cognito, call, input)?),
-        "ListUserPoolClients" => list_clients(cognito, call, &parse(Service::Cognito, call, input)?),
-        "DeleteUserPoolClient" => delete_client(cognito, &parse(Service::Cognito, call, input)?),
-        _ => Err(unknown_operation("cognito-idp", call)),
-    }
+    modified: i64,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct PoolId {
     user_pool_id: String,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct CreatePool {
     pool_name: String,
     admin_create_user_config: Option<AdminCreateUser>,
@@ -94,20 +82,14 @@ struct CreatePool {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct AdminCreateUser {
     #[serde(default)]
     allow_admin_create_user_only: bool,
-    /// SDKs send its default of 0; there are no users whose accounts could expire.
-    #[expect(dead_code, reason = "named so that it is not refused")]
-    #[serde(default)]
-    unused_account_validity_days: u32,
 }
 
 fn create_pool(cognito: &mut Cognito, call: &Call, input: CreatePool) -> Answer {
-    if input.pool_name.is_empty() || input.pool_name.len() > 128 {
-        return Err(invalid("1 validation error detected: Value at 'poolName' failed to satisfy constraint"));
-    }
+    check_tags(&input.user_pool_tags)?;
     let pool = Pool {
         id: format!("{}_{}", call.region, random::lower_alphanumeric(9)),
         name: input.pool_name,
@@ -116,52 +98,148 @@ fn create_pool(cognito: &mut Cognito, call: &Call, input: CreatePool) -> Answer 
         tags: input.user_pool_tags,
         key: (call.new_key)(),
         domain: None,
+        managed_login_version: 1,
         resource_servers: BTreeMap::new(),
         clients: BTreeMap::new(),
         created: call.now,
+        modified: call.now,
     };
     let answer = json!({ "UserPool": describe_pool(&pool, call) });
     cognito.pools.insert(pool.id.clone(), pool);
     Ok(answer)
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdatePool {
+    user_pool_id: String,
+    pool_name: Option<String>,
+    admin_create_user_config: Option<AdminCreateUser>,
+    deletion_protection: Option<String>,
+    user_pool_tags: Option<BTreeMap<String, String>>,
+}
+
+/// What is not given goes back to its default, as in AWS; name and tags stay.
+fn update_pool(cognito: &mut Cognito, call: &Call, input: UpdatePool) -> Answer {
+    let pool = cognito.pool_mut(&input.user_pool_id)?;
+    if let Some(tags) = input.user_pool_tags {
+        check_tags(&tags)?;
+        pool.tags = tags;
+    }
+    pool.name = input.pool_name.unwrap_or_else(|| pool.name.clone());
+    pool.admin_only = input.admin_create_user_config.is_some_and(|config| config.allow_admin_create_user_only);
+    pool.deletion_protection = input.deletion_protection.as_deref() == Some("ACTIVE");
+    pool.modified = call.now;
+    Ok(json!({}))
+}
+
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), WireError> {
+    if tags.len() <= MOST_TAGS {
+        return Ok(());
+    }
+    Err(bad_request("UserPoolTaggingException", format!("A user pool can have at most {MOST_TAGS} tags.")))
+}
+
 fn describe_pool(pool: &Pool, call: &Call) -> Value {
     json!({
         "Id": pool.id,
         "Name": pool.name,
-        "Arn": format!("arn:aws:cognito-idp:{}:{}:userpool/{}", call.region, call.account, pool.id),
+        "Arn": arn(call, &pool.id),
         "Domain": pool.domain,
         "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": pool.admin_only },
         "DeletionProtection": if pool.deletion_protection { "ACTIVE" } else { "INACTIVE" },
         "UserPoolTags": pool.tags,
         "CreationDate": epoch_seconds(pool.created),
-        "LastModifiedDate": epoch_seconds(pool.created),
+        "LastModifiedDate": epoch_seconds(pool.modified),
         "EstimatedNumberOfUsers": 0,
     })
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct ListPools {
     next_token: Option<String>,
-    #[serde(deserialize_with = "number_or_text")]
     max_results: Option<usize>,
 }
 
 fn list_pools(cognito: &Cognito, call: &Call, input: &ListPools) -> Answer {
     let prefix = format!("{}_", call.region);
-    let pools = cognito.pools.values().filter(|pool| pool.id.starts_with(&prefix) && call.propagated(pool.created));
-    let shown = pools.map(|pool| {
-        json!({
+    let pools = cognito.pools.iter().filter(|(id, pool)| id.starts_with(&prefix) && call.propagated(pool.created));
+    let shown = pools.map(|(id, pool)| {
+        let document = json!({
             "Id": pool.id,
             "Name": pool.name,
             "LambdaConfig": {},
             "CreationDate": epoch_seconds(pool.created),
-            "LastModifiedDate": epoch_seconds(pool.created),
-        })
+            "LastModifiedDate": epoch_seconds(pool.modified),
+        });
+        (id, document)
     });
-    let (pools, next) = page(shown.collect(), input.max_results, input.next_token.as_deref());
-    Ok(json!({ "UserPools": pools, "NextToken": next }))
+    list_answer("UserPools", shown, input.max_results, input.next_token.as_deref())
+}
+
+/// A list of Cognito's: the items, and where they go on.
+fn list_answer(
+    member: &str,
+    items: impl Iterator<Item = (impl AsRef<str>, Value)>,
+    most: Option<usize>,
+    token: Option<&str>,
+) -> Answer {
+    let (items, next) = page(items, most, token).map_err(|_| invalid("Invalid pagination token given."))?;
+    Ok(json!({ member: items, "NextToken": next }))
+}
+
+fn describe(cognito: &Cognito, call: &Call, input: &PoolId) -> Answer {
+    Ok(json!({ "UserPool": describe_pool(cognito.pool(&input.user_pool_id)?, call) }))
+}
+
+fn arn(call: &Call, pool_id: &str) -> String {
+    format!("arn:aws:cognito-idp:{}:{}:userpool/{pool_id}", call.region, call.account)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResourceArn {
+    resource_arn: String,
+}
+
+impl ResourceArn {
+    /// The pool that the ARN names.
+    fn pool<'a>(&self, cognito: &'a mut Cognito, call: &Call) -> Result<&'a mut Pool, WireError> {
+        let pool = cognito.pools.values_mut().find(|pool| arn(call, &pool.id) == self.resource_arn);
+        pool.ok_or_else(|| not_found(format!("The resource {} does not exist.", self.resource_arn)))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tagging {
+    #[serde(flatten)]
+    resource: ResourceArn,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(default)]
+    tag_keys: Vec<String>,
+}
+
+fn list_tags(cognito: &mut Cognito, call: &Call, input: &ResourceArn) -> Answer {
+    Ok(json!({ "Tags": input.pool(cognito, call)?.tags }))
+}
+
+fn tag(cognito: &mut Cognito, call: &Call, input: Tagging) -> Answer {
+    let pool = input.resource.pool(cognito, call)?;
+    let mut tags = pool.tags.clone();
+    tags.extend(input.tags);
+    if tags.len() > MOST_TAGS {
+        return Err(invalid(format!("A user pool can have at most {MOST_TAGS} tags.")));
+    }
+    pool.tags = tags;
+    Ok(json!({}))
+}
+
+fn untag(cognito: &mut Cognito, call: &Call, input: &Tagging) -> Answer {
+    input.resource.pool(cognito, call)?.tags.retain(|key, _| !input.tag_keys.contains(key));
+    Ok(json!({}))
 }
 
 fn delete_pool(cognito: &mut Cognito, input: &PoolId) -> Answer {
@@ -177,26 +255,15 @@ fn delete_pool(cognito: &mut Cognito, input: &PoolId) -> Answer {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct DomainOfPool {
     domain: String,
     user_pool_id: String,
+    managed_login_version: Option<u8>,
 }
 
 fn create_domain(cognito: &mut Cognito, call: &Call, input: DomainOfPool) -> Answer {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let edge = |c: char| c != '-';
     let domain = &input.domain;
-    let well_formed = (1..=63).contains(&domain.len())
-        && domain.chars().all(allowed)
-        && domain.starts_with(edge)
-        && domain.ends_with(edge);
-    if !well_formed {
-        return Err(invalid(
-            "1 validation error detected: Value at 'domain' failed to satisfy constraint: Member must satisfy regular \
-             expression pattern: ^[a-z0-9](?:[a-z0-9\\-]{0,61}[a-z0-9])?$",
-        ));
-    }
     if ["aws", "amazon", "cognito"].iter().any(|word| domain.contains(word)) {
         return Err(invalid("Domain cannot contain reserved word."));
     }
@@ -212,11 +279,12 @@ fn create_domain(cognito: &mut Cognito, call: &Call, input: DomainOfPool) -> Ans
         return Err(invalid("User pool already has a domain configured."));
     }
     pool.domain = Some(input.domain);
-    Ok(json!({}))
+    pool.managed_login_version = input.managed_login_version.unwrap_or(1);
+    Ok(json!({ "ManagedLoginVersion": pool.managed_login_version }))
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct DomainName {
     domain: String,
 }
@@ -235,7 +303,7 @@ fn describe_domain(cognito: &Cognito, call: &Call, input: &DomainName) -> Answer
                 "Domain": input.domain,
                 "Status": "ACTIVE",
                 "Version": pool.created.to_string(),
-                "ManagedLoginVersion": 1,
+                "ManagedLoginVersion": pool.managed_login_version,
             })
         },
     );
@@ -252,7 +320,7 @@ fn delete_domain(cognito: &mut Cognito, input: &DomainOfPool) -> Answer {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct CreateResourceServer {
     user_pool_id: String,
     identifier: String,
@@ -266,14 +334,26 @@ fn create_resource_server(cognito: &mut Cognito, input: CreateResourceServer) ->
     if pool.resource_servers.contains_key(&input.identifier) {
         return Err(invalid(format!("{} already exists in user pool {}.", input.identifier, pool.id)));
     }
+    if pool.resource_servers.len() >= MOST_RESOURCE_SERVERS {
+        let message = format!("A user pool can have at most {MOST_RESOURCE_SERVERS} resource servers.");
+        return Err(bad_request("LimitExceededException", message));
+    }
     let server = ResourceServer { name: input.name, scopes: input.scopes };
     let answer = json!({ "ResourceServer": describe_server(pool, &input.identifier, &server) });
     pool.resource_servers.insert(input.identifier, server);
     Ok(answer)
 }
 
+fn update_resource_server(cognito: &mut Cognito, input: CreateResourceServer) -> Answer {
+    let id = ResourceServerId { user_pool_id: input.user_pool_id, identifier: input.identifier };
+    let pool = cognito.pool_mut(&id.user_pool_id)?;
+    let server = pool.resource_servers.get_mut(&id.identifier).ok_or_else(|| id.missing())?;
+    *server = ResourceServer { name: input.name, scopes: input.scopes };
+    describe_resource_server(cognito, &id)
+}
+
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct ResourceServerId {
     user_pool_id: String,
     identifier: String,
@@ -297,19 +377,17 @@ fn delete_resource_server(cognito: &mut Cognito, input: &ResourceServerId) -> An
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct ListOfPool {
     user_pool_id: String,
     next_token: Option<String>,
-    #[serde(default, deserialize_with = "number_or_text")]
     max_results: Option<usize>,
 }
 
 fn list_resource_servers(cognito: &Cognito, input: &ListOfPool) -> Answer {
     let pool = cognito.pool(&input.user_pool_id)?;
-    let servers = pool.resource_servers.iter().map(|(id, server)| describe_server(pool, id, server)).collect();
-    let (servers, next) = page(servers, input.max_results.or(Some(50)), input.next_token.as_deref());
-    Ok(json!({ "ResourceServers": servers, "NextToken": next }))
+    let servers = pool.resource_servers.iter().map(|(id, server)| (id, describe_server(pool, id, server)));
+    list_answer("ResourceServers", servers, input.max_results.or(Some(50)), input.next_token.as_deref())
 }
 
 fn describe_server(pool: &Pool, identifier: &str, server: &ResourceServer) -> Value {
@@ -317,52 +395,130 @@ fn describe_server(pool: &Pool, identifier: &str, server: &ResourceServer) -> Va
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CreateClient {
+struct ClientInput {
     #[serde(rename = "UserPoolId")]
     user_pool_id: String,
+    #[serde(rename = "ClientId")]
+    client_id: Option<String>,
     #[serde(rename = "ClientName")]
-    name: String,
+    name: Option<String>,
     #[serde(rename = "GenerateSecret", default)]
     generate_secret: bool,
+    #[serde(flatten)]
+    settings: ClientSettings,
+}
+
+/// What a client may do; an update replaces it as a whole.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ClientSettings {
     #[serde(rename = "AllowedOAuthFlows", default)]
     flows: Vec<String>,
     #[serde(rename = "AllowedOAuthScopes", default)]
-    scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     #[serde(rename = "AllowedOAuthFlowsUserPoolClient", default)]
     oauth_enabled: bool,
     #[serde(rename = "SupportedIdentityProviders", default)]
     identity_providers: Vec<String>,
+    #[serde(rename = "AccessTokenValidity", skip_serializing_if = "Option::is_none")]
+    access_token_validity: Option<i64>,
+    #[serde(rename = "TokenValidityUnits", skip_serializing_if = "Option::is_none")]
+    units: Option<TokenUnits>,
+    /// What is about users' signing in: kept and shown, since there are no users here.
+    #[serde(flatten)]
+    of_users: BTreeMap<String, Value>,
 }
 
-fn create_client(cognito: &mut Cognito, call: &Call, input: CreateClient) -> Answer {
-    if input.identity_providers.iter().any(|provider| provider != "COGNITO") {
-        return Err(invalid("The provider does not exist for User Pool."));
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TokenUnits {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+}
+
+impl ClientSettings {
+    /// That these settings suit the pool, and a client that has a secret or has none.
+    fn check(&self, pool: &Pool, has_secret: bool) -> Result<(), WireError> {
+        if self.identity_providers.iter().any(|provider| provider != "COGNITO") {
+            return Err(invalid("The provider does not exist for User Pool."));
+        }
+        let wrong_flow = |message: &str| Err(bad_request("InvalidOAuthFlowException", message));
+        let flow = |name: &str| self.flows.iter().any(|flow| flow == name);
+        if self.oauth_enabled && self.flows.is_empty() {
+            return wrong_flow(
+                "AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is allowed to use OAuth \
+                 flows.",
+            );
+        }
+        if flow("code") || flow("implicit") {
+            if flow("client_credentials") {
+                return wrong_flow(
+                    "client_credentials flow can not be selected along with code flow or implicit flow.",
+                );
+            }
+            return Err(not_implemented("the local AWS serves the OAuth flow client_credentials only"));
+        }
+        if flow("client_credentials") && !has_secret {
+            return wrong_flow("client_credentials flow can not be selected if client does not have a client secret.");
+        }
+        let known = pool.scopes();
+        if let Some(scope) = self.scopes.iter().find(|scope| !known.contains(*scope)) {
+            return Err(bad_request("ScopeDoesNotExistException", format!("Scope {scope} does not exist.")));
+        }
+        if !(300..=86_400).contains(&self.token_seconds()) {
+            return Err(invalid("Invalid range for token validity."));
+        }
+        Ok(())
     }
+
+    /// Whether the client may ask for tokens in its own name.
+    pub(crate) fn machine(&self) -> bool {
+        self.oauth_enabled && self.flows.iter().any(|flow| flow == "client_credentials")
+    }
+
+    /// Seconds that its access tokens are good for.
+    pub(crate) fn token_seconds(&self) -> i64 {
+        let unit = match self.units.as_ref().and_then(|units| units.access_token.as_deref()) {
+            Some("seconds") => 1,
+            Some("minutes") => 60,
+            Some("days") => 86_400,
+            _ => 3600,
+        };
+        self.access_token_validity.map_or(DEFAULT_TOKEN_SECONDS, |validity| validity.saturating_mul(unit))
+    }
+}
+
+fn create_client(cognito: &mut Cognito, call: &Call, input: ClientInput) -> Answer {
     let pool = cognito.pool_mut(&input.user_pool_id)?;
-    let machine = input.flows.iter().any(|flow| flow == "client_credentials");
-    if machine && !input.generate_secret {
-        return Err(bad_request(
-            "InvalidOAuthFlowException",
-            "client_credentials flow can not be selected if client does not have a client secret.",
-        ));
-    }
-    let known = pool.scopes();
-    if let Some(scope) = input.scopes.iter().find(|scope| !known.contains(*scope)) {
-        return Err(bad_request("ScopeDoesNotExistException", format!("Scope {scope} does not exist.")));
-    }
+    input.settings.check(pool, input.generate_secret)?;
     let client = Client {
         id: random::lower_alphanumeric(26),
-        name: input.name,
+        name: input.name.unwrap_or_default(),
         secret: input.generate_secret.then(|| random::lower_alphanumeric(51)),
-        flows: input.flows,
-        scopes: input.scopes,
-        oauth_enabled: input.oauth_enabled,
+        settings: input.settings,
         created: call.now,
+        modified: call.now,
     };
     let answer = json!({ "UserPoolClient": describe_one_client(pool, &client) });
     pool.clients.insert(client.id.clone(), client);
     Ok(answer)
+}
+
+/// What is not given goes back to its default, as in AWS; name and secret stay.
+fn update_client(cognito: &mut Cognito, call: &Call, input: ClientInput) -> Answer {
+    let id = ClientId { user_pool_id: input.user_pool_id, client_id: input.client_id.unwrap_or_default() };
+    let pool = cognito.pool_mut(&id.user_pool_id)?;
+    let has_secret = pool.clients.get(&id.client_id).ok_or_else(|| id.missing())?.secret.is_some();
+    input.settings.check(pool, has_secret)?;
+    if let Some(client) = pool.clients.get_mut(&id.client_id) {
+        client.name = input.name.unwrap_or_else(|| client.name.clone());
+        client.settings = input.settings;
+        client.modified = call.now;
+    }
+    describe_client(cognito, &id)
 }
 
 fn describe_one_client(pool: &Pool, client: &Client) -> Value {
@@ -370,22 +526,22 @@ fn describe_one_client(pool: &Pool, client: &Client) -> Value {
         "UserPoolId": pool.id,
         "ClientId": client.id,
         "ClientName": client.name,
-        "AllowedOAuthFlows": client.flows,
-        "AllowedOAuthScopes": client.scopes,
-        "AllowedOAuthFlowsUserPoolClient": client.oauth_enabled,
         "CreationDate": epoch_seconds(client.created),
-        "LastModifiedDate": epoch_seconds(client.created),
+        "LastModifiedDate": epoch_seconds(client.modified),
         "RefreshTokenValidity": 30,
         "EnableTokenRevocation": true,
     });
     if let Some(secret) = &client.secret {
         document["ClientSecret"] = json!(secret);
     }
+    for (name, value) in json!(client.settings).as_object().into_iter().flatten() {
+        document[name] = value.clone();
+    }
     document
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct ClientId {
     user_pool_id: String,
     client_id: String,
@@ -405,11 +561,10 @@ fn describe_client(cognito: &Cognito, input: &ClientId) -> Answer {
 
 fn list_clients(cognito: &Cognito, call: &Call, input: &ListOfPool) -> Answer {
     let pool = cognito.pool(&input.user_pool_id)?;
-    let clients = pool.clients.values().filter(|client| call.propagated(client.created));
+    let clients = pool.clients.iter().filter(|(_, client)| call.propagated(client.created));
     let shown =
-        clients.map(|client| json!({ "ClientId": client.id, "UserPoolId": pool.id, "ClientName": client.name }));
-    let (clients, next) = page(shown.collect(), input.max_results.or(Some(60)), input.next_token.as_deref());
-    Ok(json!({ "UserPoolClients": clients, "NextToken": next }))
+        clients.map(|(id, client)| (id, json!({ "ClientId": id, "UserPoolId": pool.id, "ClientName": client.name })));
+    list_answer("UserPoolClients", shown, input.max_results.or(Some(60)), input.next_token.as_deref())
 }
 
 fn delete_client(cognito: &mut Cognito, input: &ClientId) -> Answer {

@@ -1,21 +1,36 @@
 //! IAM: roles with their policies, and whether a role may be assumed or may do a thing.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+mod access;
+mod operations;
+mod policies;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Service, bad_request, iso8601, number_or_text, page, parse, unknown_operation};
+use self::access::{Verdict, evaluate};
+pub(crate) use self::operations::OPERATIONS;
+use super::{Answer, Call, bad_request, iso8601};
 use crate::local::{random, wire::WireError};
 
 /// Characters that a role's inline policies may have in all (IAM quotas; white space not counted).
 const INLINE_POLICY_LIMIT: usize = 10_240;
+/// Characters of a trust policy, counted likewise (IAM quotas).
+const TRUST_POLICY_LIMIT: usize = 2_048;
+/// Managed policies that a role may have (IAM quotas).
+const MOST_ATTACHED: usize = 10;
+/// Tags that a role may have (IAM quotas).
+const MOST_TAGS: usize = 50;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Iam {
     roles: BTreeMap<String, Role>,
+    /// The account's own managed policies, by ARN.
+    #[serde(default)]
+    policies: BTreeMap<String, policies::Policy>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +45,9 @@ struct Role {
     permissions_boundary: Option<String>,
     tags: BTreeMap<String, String>,
     inline: BTreeMap<String, Inline>,
+    /// Managed policies: ARN, and since when.
+    #[serde(default)]
+    attached: BTreeMap<String, i64>,
     created: i64,
     /// When the trust policy was last written: what is newer than the lag is not yet in force.
     trusted_since: i64,
@@ -48,80 +66,56 @@ struct Tag {
     value: String,
 }
 
-pub(crate) fn handle(iam: &mut Iam, call: &Call, input: Value) -> Answer {
-    match call.operation.as_str() {
-        "CreateRole" => create_role(iam, call, parse(Service::Iam, call, input)?),
-        "GetRole" => {
-            let input: RoleName = parse(Service::Iam, call, input)?;
-            Ok(json!({ "Role": describe(iam.role(&input.role_name)?) }))
-        }
-        "ListRoles" => list_roles(iam, call, parse(Service::Iam, call, input)?),
-        "DeleteRole" => delete_role(iam, parse(Service::Iam, call, input)?),
-        "UpdateAssumeRolePolicy" => update_trust(iam, call, parse(Service::Iam, call, input)?),
-        "PutRolePolicy" => put_role_policy(iam, call, parse(Service::Iam, call, input)?),
-        "GetRolePolicy" => get_role_policy(iam, &parse(Service::Iam, call, input)?),
-        "ListRolePolicies" => list_role_policies(iam, &parse(Service::Iam, call, input)?),
-        "DeleteRolePolicy" => delete_role_policy(iam, &parse(Service::Iam, call, input)?),
-        "ListAttachedRolePolicies" => list_attached(iam, &parse(Service::Iam, call, input)?),
-        "ListRoleTags" => list_tags(iam, &parse(Service::Iam, call, input)?),
-        "TagRole" => tag_role(iam, parse(Service::Iam, call, input)?),
-        _ => Err(unknown_operation("iam", call)),
-    }
+/// Where a list goes on.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    marker: Option<String>,
+    max_items: Option<usize>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct RoleName {
     role_name: String,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct CreateRole {
     role_name: String,
     path: Option<String>,
     assume_role_policy_document: String,
     description: Option<String>,
-    #[serde(default, deserialize_with = "number_or_text")]
-    max_session_duration: Option<usize>,
+    max_session_duration: Option<u32>,
     permissions_boundary: Option<String>,
     #[serde(default)]
     tags: Vec<Tag>,
 }
 
 fn create_role(iam: &mut Iam, call: &Call, input: CreateRole) -> Answer {
-    let CreateRole { role_name: name, .. } = input;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-    if name.is_empty() || name.len() > 64 || !name.chars().all(allowed) {
-        return Err(bad_request(
-            "ValidationError",
-            "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the \
-             following: +=,.@_- and have at most 64 characters",
-        ));
-    }
+    duplicate_keys(&input.tags)?;
+    check_trust(&input.assume_role_policy_document)?;
+    let name = input.role_name;
     // Role names are unique without regard to case.
     if iam.roles.values().any(|role| role.name.eq_ignore_ascii_case(&name)) {
-        return Err(WireError::new(
-            StatusCode::CONFLICT,
-            "EntityAlreadyExists",
-            format!("Role with name {name} already exists."),
-        ));
+        return Err(conflict("EntityAlreadyExists", format!("Role with name {name} already exists.")));
+    }
+    if let Some(arn) = &input.permissions_boundary {
+        iam.must_be_attachable(arn)?;
     }
     let path = input.path.unwrap_or_else(|| "/".to_owned());
-    if !path.starts_with('/') || !path.ends_with('/') {
-        return Err(bad_request("ValidationError", "The specified value for path is invalid."));
-    }
-    policy_document(&input.assume_role_policy_document)?;
     let role = Role {
         id: format!("AROA{}", random::upper_alphanumeric(17)),
         arn: format!("arn:aws:iam::{}:role{path}{name}", call.account),
         path,
         trust: input.assume_role_policy_document,
         description: input.description,
-        max_session_duration: input.max_session_duration.and_then(|n| n.try_into().ok()).unwrap_or(3600),
+        max_session_duration: input.max_session_duration.unwrap_or(3600),
         permissions_boundary: input.permissions_boundary,
         tags: input.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
         inline: BTreeMap::new(),
+        attached: BTreeMap::new(),
         created: call.now,
         trusted_since: call.now,
         name: name.clone(),
@@ -131,52 +125,89 @@ fn create_role(iam: &mut Iam, call: &Call, input: CreateRole) -> Answer {
     Ok(answer)
 }
 
+fn get_role(iam: &Iam, input: &RoleName) -> Answer {
+    Ok(json!({ "Role": describe(iam.role(&input.role_name)?) }))
+}
+
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct ListRoles {
     path_prefix: Option<String>,
-    marker: Option<String>,
-    #[serde(default, deserialize_with = "number_or_text")]
-    max_items: Option<usize>,
+    #[serde(flatten)]
+    page: Page,
 }
 
-fn list_roles(iam: &Iam, call: &Call, input: ListRoles) -> Answer {
-    let prefix = input.path_prefix.unwrap_or_else(|| "/".to_owned());
-    let shown = iam.roles.values().filter(|role| role.path.starts_with(&prefix) && call.propagated(role.created));
-    let (roles, next) =
-        page(shown.map(describe_in_list).collect(), input.max_items.or(Some(100)), input.marker.as_deref());
-    Ok(json!({ "Roles": roles, "IsTruncated": next.is_some(), "Marker": next }))
+fn list_roles(iam: &Iam, call: &Call, input: &ListRoles) -> Answer {
+    let prefix = input.path_prefix.as_deref().unwrap_or("/");
+    let shown = iam.roles.iter().filter(|(_, role)| role.path.starts_with(prefix) && call.propagated(role.created));
+    input.page.answer("Roles", shown.map(|(name, role)| (name, describe_in_list(role))))
 }
 
-fn delete_role(iam: &mut Iam, input: RoleName) -> Answer {
-    if !iam.role(&input.role_name)?.inline.is_empty() {
-        return Err(WireError::new(
-            StatusCode::CONFLICT,
-            "DeleteConflict",
-            "Cannot delete entity, must delete policies first.",
-        ));
+fn delete_role(iam: &mut Iam, input: &RoleName) -> Answer {
+    let role = iam.role(&input.role_name)?;
+    if !role.attached.is_empty() {
+        return Err(conflict("DeleteConflict", "Cannot delete entity, must detach all policies first."));
+    }
+    if !role.inline.is_empty() {
+        return Err(conflict("DeleteConflict", "Cannot delete entity, must delete policies first."));
     }
     iam.roles.remove(&input.role_name);
     Ok(Value::Null)
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateRole {
+    role_name: String,
+    description: Option<String>,
+    max_session_duration: Option<u32>,
+}
+
+fn update_role(iam: &mut Iam, input: UpdateRole) -> Answer {
+    let role = iam.role_mut(&input.role_name)?;
+    if input.description.is_some() {
+        role.description = input.description;
+    }
+    role.max_session_duration = input.max_session_duration.unwrap_or(role.max_session_duration);
+    Ok(json!({}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct UpdateTrust {
     role_name: String,
     policy_document: String,
 }
 
 fn update_trust(iam: &mut Iam, call: &Call, input: UpdateTrust) -> Answer {
-    policy_document(&input.policy_document)?;
     let role = iam.role_mut(&input.role_name)?;
+    check_trust(&input.policy_document)?;
     role.trust = input.policy_document;
     role.trusted_since = call.now;
     Ok(Value::Null)
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
+struct PutBoundary {
+    role_name: String,
+    permissions_boundary: String,
+}
+
+fn put_boundary(iam: &mut Iam, input: PutBoundary) -> Answer {
+    iam.role(&input.role_name)?;
+    iam.must_be_attachable(&input.permissions_boundary)?;
+    iam.role_mut(&input.role_name)?.permissions_boundary = Some(input.permissions_boundary);
+    Ok(Value::Null)
+}
+
+fn delete_boundary(iam: &mut Iam, input: &RoleName) -> Answer {
+    iam.role_mut(&input.role_name)?.permissions_boundary = None;
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct PutRolePolicy {
     role_name: String,
     policy_name: String,
@@ -184,28 +215,20 @@ struct PutRolePolicy {
 }
 
 fn put_role_policy(iam: &mut Iam, call: &Call, input: PutRolePolicy) -> Answer {
-    policy_document(&input.policy_document)?;
     let role = iam.role_mut(&input.role_name)?;
-    let size = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
-    let others: usize = role
-        .inline
-        .iter()
-        .filter(|(name, _)| **name != input.policy_name)
-        .map(|(_, policy)| size(&policy.document))
-        .sum();
-    if others + size(&input.policy_document) > INLINE_POLICY_LIMIT {
-        return Err(WireError::new(
-            StatusCode::CONFLICT,
-            "LimitExceeded",
-            format!("Maximum policy size of {INLINE_POLICY_LIMIT} bytes exceeded for role {}", role.name),
-        ));
+    check_document(&input.policy_document)?;
+    let others = role.inline.iter().filter(|(name, _)| **name != input.policy_name);
+    let others: usize = others.map(|(_, policy)| without_spaces(&policy.document)).sum();
+    if others + without_spaces(&input.policy_document) > INLINE_POLICY_LIMIT {
+        let message = format!("Maximum policy size of {INLINE_POLICY_LIMIT} bytes exceeded for role {}", role.name);
+        return Err(limit_exceeded(message));
     }
     role.inline.insert(input.policy_name, Inline { document: input.policy_document, written: call.now });
     Ok(Value::Null)
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct PolicyName {
     role_name: String,
     policy_name: String,
@@ -232,47 +255,87 @@ fn delete_role_policy(iam: &mut Iam, input: &PolicyName) -> Answer {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct ListOfRole {
     role_name: String,
-    marker: Option<String>,
-    #[serde(default, deserialize_with = "number_or_text")]
-    max_items: Option<usize>,
+    #[serde(flatten)]
+    page: Page,
 }
 
 fn list_role_policies(iam: &Iam, input: &ListOfRole) -> Answer {
-    let names: Vec<&String> = iam.role(&input.role_name)?.inline.keys().collect();
-    let (names, next) = page(names, input.max_items.or(Some(100)), input.marker.as_deref());
-    Ok(json!({ "PolicyNames": names, "IsTruncated": next.is_some(), "Marker": next }))
-}
-
-/// Managed policies are not there to be attached, so a role never has any.
-fn list_attached(iam: &Iam, input: &ListOfRole) -> Answer {
-    iam.role(&input.role_name)?;
-    Ok(json!({ "AttachedPolicies": [], "IsTruncated": false }))
-}
-
-fn list_tags(iam: &Iam, input: &ListOfRole) -> Answer {
-    Ok(json!({ "Tags": tag_list(iam.role(&input.role_name)?), "IsTruncated": false }))
+    let names = iam.role(&input.role_name)?.inline.keys();
+    input.page.answer("PolicyNames", names.map(|name| (name, json!(name))))
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
+struct Attachment {
+    role_name: String,
+    policy_arn: String,
+}
+
+fn attach_policy(iam: &mut Iam, call: &Call, input: Attachment) -> Answer {
+    iam.role(&input.role_name)?;
+    iam.must_be_attachable(&input.policy_arn)?;
+    let attached = &mut iam.role_mut(&input.role_name)?.attached;
+    if !attached.contains_key(&input.policy_arn) && attached.len() >= MOST_ATTACHED {
+        return Err(limit_exceeded(format!("Cannot exceed quota for PoliciesPerRole: {MOST_ATTACHED}")));
+    }
+    attached.entry(input.policy_arn).or_insert(call.now);
+    Ok(Value::Null)
+}
+
+fn detach_policy(iam: &mut Iam, input: &Attachment) -> Answer {
+    let removed = iam.role_mut(&input.role_name)?.attached.remove(&input.policy_arn);
+    removed.map(|_| Value::Null).ok_or_else(|| no_such_entity(format!("Policy {} was not found.", input.policy_arn)))
+}
+
+fn list_role_tags(iam: &Iam, input: &ListOfRole) -> Answer {
+    let tags = &iam.role(&input.role_name)?.tags;
+    input.page.answer("Tags", tags.iter().map(|(key, value)| (key, json!({ "Key": key, "Value": value }))))
+}
+
+/// Roles of this server are in no instance profile.
+fn list_instance_profiles(iam: &Iam, input: &ListOfRole) -> Answer {
+    iam.role(&input.role_name)?;
+    Ok(json!({ "InstanceProfiles": [], "IsTruncated": false }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct TagRole {
     role_name: String,
     tags: Vec<Tag>,
 }
 
 fn tag_role(iam: &mut Iam, input: TagRole) -> Answer {
+    duplicate_keys(&input.tags)?;
     let role = iam.role_mut(&input.role_name)?;
-    role.tags.extend(input.tags.into_iter().map(|tag| (tag.key, tag.value)));
+    let mut tags = role.tags.clone();
+    tags.extend(input.tags.into_iter().map(|tag| (tag.key, tag.value)));
+    if tags.len() > MOST_TAGS {
+        return Err(limit_exceeded(format!("The number of tags has reached the maximum limit of {MOST_TAGS}.")));
+    }
+    role.tags = tags;
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UntagRole {
+    role_name: String,
+    tag_keys: Vec<String>,
+}
+
+fn untag_role(iam: &mut Iam, input: &UntagRole) -> Answer {
+    iam.role_mut(&input.role_name)?.tags.retain(|key, _| !input.tag_keys.contains(key));
     Ok(Value::Null)
 }
 
 fn describe(role: &Role) -> Value {
     let mut document = describe_in_list(role);
     if !role.tags.is_empty() {
-        document["Tags"] = tag_list(role);
+        document["Tags"] = shown_tags(&role.tags);
     }
     if let Some(arn) = &role.permissions_boundary {
         document["PermissionsBoundary"] = json!({ "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn });
@@ -294,8 +357,8 @@ fn describe_in_list(role: &Role) -> Value {
     })
 }
 
-fn tag_list(role: &Role) -> Value {
-    role.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+fn shown_tags(tags: &BTreeMap<String, String>) -> Value {
+    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
 }
 
 /// IAM answers policy documents URL-encoded (RFC 3986).
@@ -303,13 +366,55 @@ fn percent_encoded(document: &str) -> String {
     utf8_percent_encode(document, NON_ALPHANUMERIC).to_string()
 }
 
-fn policy_document(text: &str) -> Result<Value, WireError> {
-    let malformed = |why: &str| bad_request("MalformedPolicyDocument", why);
-    let document: Value = serde_json::from_str(text).map_err(|_| malformed("This policy contains invalid Json"))?;
-    if document["Statement"].is_null() {
-        return Err(malformed("Syntax errors in policy."));
+/// Characters as IAM's quotas count them.
+fn without_spaces(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_whitespace()).count()
+}
+
+fn check_trust(text: &str) -> Result<(), WireError> {
+    check_document(text)?;
+    if without_spaces(text) > TRUST_POLICY_LIMIT {
+        return Err(limit_exceeded(format!("Cannot exceed quota for ACLSizePerRole: {TRUST_POLICY_LIMIT}")));
     }
-    Ok(document)
+    Ok(())
+}
+
+/// That the text is a policy document: JSON, and statements with an effect and an action.
+fn check_document(text: &str) -> Result<(), WireError> {
+    let malformed = |why: &str| Err(bad_request("MalformedPolicyDocument", why));
+    let Ok(document) = serde_json::from_str::<Value>(text) else {
+        return malformed("This policy contains invalid Json");
+    };
+    let statements: Vec<&Value> = match &document["Statement"] {
+        Value::Array(statements) => statements.iter().collect(),
+        statement @ Value::Object(_) => vec![statement],
+        _ => return malformed("Syntax errors in policy."),
+    };
+    let whole = |statement: &&Value| {
+        let effect = matches!(statement["Effect"].as_str(), Some("Allow" | "Deny"));
+        effect && !(statement["Action"].is_null() && statement["NotAction"].is_null())
+    };
+    if statements.iter().all(whole) { Ok(()) } else { malformed("Syntax errors in policy.") }
+}
+
+fn duplicate_keys(tags: &[Tag]) -> Result<(), WireError> {
+    let mut seen = BTreeSet::new();
+    if tags.iter().all(|tag| seen.insert(tag.key.to_lowercase())) {
+        return Ok(());
+    }
+    Err(invalid_input("Duplicate tag keys found. Please note that Tag keys are case insensitive."))
+}
+
+fn invalid_input(message: impl Into<String>) -> WireError {
+    bad_request("InvalidInput", message)
+}
+
+fn conflict(code: &str, message: impl Into<String>) -> WireError {
+    WireError::new(StatusCode::CONFLICT, code, message)
+}
+
+fn limit_exceeded(message: impl Into<String>) -> WireError {
+    conflict("LimitExceeded", message)
 }
 
 fn no_such_entity(message: String) -> WireError {
@@ -337,120 +442,47 @@ impl Iam {
     /// Whether the role exists, is old enough to be seen, and trusts the service.
     pub(crate) fn can_be_assumed(&self, role_arn: &str, by: &Principal<'_>, call: &Call) -> bool {
         let Some(role) = self.roles.values().find(|role| role.arn == role_arn) else { return false };
-        call.propagated(role.trusted_since)
-            && statements(&role.trust).iter().any(|statement| {
-                statement["Effect"] == "Allow"
-                    && listed(&statement["Action"], |action| action == "sts:AssumeRole")
-                    && listed(&statement["Principal"]["Service"], |service| service == by.service)
-                    && conditions_hold(&statement["Condition"], by)
-            })
-    }
-
-    /// Whether the role's policies let it do `action` on `resource`.
-    pub(crate) fn allows(&self, role_arn: &str, action: &str, resource: &str, call: &Call) -> bool {
-        let Some(role) = self.roles.values().find(|role| role.arn == role_arn) else { return false };
-        let applying = |effect: &str| {
-            role.inline.values().filter(|policy| call.propagated(policy.written)).any(|policy| {
-                statements(&policy.document).iter().any(|statement| {
-                    statement["Effect"] == effect
-                        && listed(&statement["Action"], |pattern| glob(&pattern.to_lowercase(), &action.to_lowercase()))
-                        && listed(&statement["Resource"], |pattern| glob(pattern, resource))
-                })
-            })
+        let context = [("aws:sourceaccount", by.source_account), ("aws:sourcearn", by.source_arn)];
+        let request = access::Request {
+            action: "sts:AssumeRole",
+            resource: "",
+            principal: Some(("Service", by.service)),
+            context: &context,
         };
-        applying("Allow") && !applying("Deny")
-    }
-}
-
-fn statements(document: &str) -> Vec<Value> {
-    match serde_json::from_str::<Value>(document).map(|mut document| document["Statement"].take()) {
-        Ok(Value::Array(statements)) => statements,
-        Ok(statement @ Value::Object(_)) => vec![statement],
-        _ => Vec::new(),
-    }
-}
-
-/// A policy element is one string or a list of them.
-fn listed(element: &Value, matches: impl Fn(&str) -> bool) -> bool {
-    match element {
-        Value::String(text) => matches(text),
-        Value::Array(items) => items.iter().filter_map(Value::as_str).any(matches),
-        _ => false,
-    }
-}
-
-/// Conditions on source account and ARN; one that is not known does not hold.
-fn conditions_hold(conditions: &Value, by: &Principal<'_>) -> bool {
-    let Value::Object(operators) = conditions else { return true };
-    operators.iter().all(|(operator, keys)| {
-        keys.as_object().into_iter().flatten().all(|(key, wanted)| {
-            let found = match key.to_lowercase().as_str() {
-                "aws:sourceaccount" => by.source_account,
-                "aws:sourcearn" => by.source_arn,
-                _ => return false,
-            };
-            match operator.as_str() {
-                "StringEquals" | "ArnEquals" => listed(wanted, |wanted| wanted == found),
-                "StringLike" | "ArnLike" => listed(wanted, |pattern| glob(pattern, found)),
-                _ => false,
-            }
-        })
-    })
-}
-
-/// IAM's wildcards: `*` for any run of characters, `?` for one.
-fn glob(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || c.cmp(&text[t]) == Ordering::Equal => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wildcards_match_as_in_iam() {
-        for (pattern, text, matches) in [
-            ("*", "", true),
-            ("a*c", "abbbc", true),
-            ("a*c", "abbbd", false),
-            ("agw-*-h-*", "agw-weather-gateway-h-sample", true),
-            ("gateway/g-??????????", "gateway/g-0123456789", true),
-            ("gateway/g-??????????", "gateway/g-012345678", false),
-            ("gateway/g-??????????", "gateway/g-x-0123456789", false),
-        ] {
-            assert_eq!(glob(pattern, text), matches, "{pattern} {text}");
-        }
+        call.propagated(role.trusted_since) && evaluate([role.trust.as_str()], &request) == Verdict::Allowed
     }
 
-    #[test]
-    fn a_condition_that_is_not_known_does_not_hold() {
-        let by = Principal { service: "s", source_account: "1", source_arn: "arn:x" };
-        assert!(conditions_hold(&Value::Null, &by));
-        assert!(conditions_hold(&json!({ "StringEquals": { "aws:SourceAccount": ["2", "1"] } }), &by));
-        assert!(!conditions_hold(&json!({ "Bool": { "aws:SecureTransport": "true" } }), &by));
-        assert!(!conditions_hold(&json!({ "ArnLike": { "aws:SourceArn": "arn:y*" } }), &by));
+    /// Whether the role's policies let it do `action` on `resource`. The resource's own policy, if
+    /// it has one, does as well as the role's, in one account.
+    pub(crate) fn allows(
+        &self,
+        role_arn: &str,
+        action: &str,
+        resource: &str,
+        resource_policy: Option<&str>,
+        call: &Call,
+    ) -> bool {
+        let Some(role) = self.roles.values().find(|role| role.arn == role_arn) else { return false };
+        let context = [
+            ("aws:principalaccount", call.account.as_str()),
+            ("aws:resourceaccount", call.account.as_str()),
+            ("aws:principalarn", role_arn),
+            ("aws:requestedregion", call.region.as_str()),
+        ];
+        let request = access::Request { action, resource, principal: None, context: &context };
+        let inline = role.inline.values().filter(|policy| call.propagated(policy.written));
+        let attached = role.attached.iter().filter(|(_, since)| call.propagated(**since));
+        let documents = inline
+            .map(|policy| policy.document.as_str())
+            .chain(attached.filter_map(|(arn, _)| self.managed_document(arn)));
+        let boundary = role.permissions_boundary.as_deref().and_then(|arn| self.managed_document(arn));
+        let boundary = boundary.map(|document| evaluate([document], &request));
+        let resource = resource_policy.map_or(Verdict::Silent, |policy| {
+            evaluate([policy], &access::Request { principal: Some(("AWS", role_arn)), ..request })
+        });
+        let role = evaluate(documents, &request);
+        let denied = [Some(role), Some(resource), boundary].contains(&Some(Verdict::Denied));
+        let by_role = role == Verdict::Allowed && boundary.is_none_or(|verdict| verdict == Verdict::Allowed);
+        !denied && (by_role || resource == Verdict::Allowed)
     }
 }

@@ -1,4 +1,7 @@
-//! Lambda: functions and their code. Running them is `local::runtime`'s job.
+//! Lambda: functions, their code and who may invoke them. Running them is `local::runtime`'s job.
+
+mod operations;
+mod policy;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,34 +11,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Service, bad_request, iam, iso8601, number_or_text, page, parse, unknown_operation};
-use crate::local::{package, random, wire::WireError, wire::rest_json::Route};
+pub(crate) use self::operations::OPERATIONS;
+use super::{Answer, Call, bad_request, iam, iso8601, not_implemented, page, read};
+use crate::local::{package, random, wire::WireError};
 
-pub(crate) const ROUTES: &[Route] = &[
-    Route { method: "POST", path: "/2015-03-31/functions", operation: "CreateFunction", success: 201 },
-    Route { method: "GET", path: "/2015-03-31/functions", operation: "ListFunctions", success: 200 },
-    Route { method: "GET", path: "/2015-03-31/functions/{FunctionName}", operation: "GetFunction", success: 200 },
-    Route { method: "DELETE", path: "/2015-03-31/functions/{FunctionName}", operation: "DeleteFunction", success: 204 },
-    Route {
-        method: "GET",
-        path: "/2015-03-31/functions/{FunctionName}/configuration",
-        operation: "GetFunctionConfiguration",
-        success: 200,
-    },
-    Route {
-        method: "PUT",
-        path: "/2015-03-31/functions/{FunctionName}/code",
-        operation: "UpdateFunctionCode",
-        success: 200,
-    },
-    Route {
-        method: "POST",
-        path: "/2015-03-31/functions/{FunctionName}/invocations",
-        operation: "Invoke",
-        success: 200,
-    },
-    Route { method: "GET", path: "/2017-03-31/tags/{Resource}", operation: "ListTags", success: 200 },
-];
+/// Milliseconds after which a function is Active, and an update done, though nobody looked.
+const UNDER_WAY: i64 = 1000;
+/// Bytes of a payload that `Invoke` takes (Lambda quotas).
+const PAYLOAD_LIMIT: usize = 6_291_456;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Lambda {
@@ -53,6 +36,7 @@ pub(crate) struct Function {
     pub(crate) handler: String,
     role: String,
     description: String,
+    architecture: String,
     /// Seconds.
     pub(crate) timeout: u64,
     /// Megabytes.
@@ -66,47 +50,47 @@ pub(crate) struct Function {
     code_size: usize,
     /// Changes with every update, so that an environment started for an older one is not used.
     pub(crate) revision: String,
-    /// Pending until the first Get after the answer.
-    active: bool,
+    /// What is not done until the first Get after the answer.
+    under_way: Option<UnderWay>,
+    /// The statements of its resource policy, by their ids.
+    policy: BTreeMap<String, Value>,
     modified: i64,
 }
 
-pub(crate) fn handle(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: Value) -> Answer {
-    match call.operation.as_str() {
-        "CreateFunction" => create(lambda, iam, call, parse(Service::Lambda, call, input)?),
-        "GetFunction" => {
-            let function = lambda.get(call, &parse(Service::Lambda, call, input)?)?;
-            Ok(json!({
-                "Configuration": configuration(function),
-                "Code": { "RepositoryType": "S3", "Location": "" },
-                "Tags": function.tags,
-            }))
-        }
-        "GetFunctionConfiguration" => Ok(configuration(lambda.get(call, &parse(Service::Lambda, call, input)?)?)),
-        "ListFunctions" => list(lambda, call, &parse(Service::Lambda, call, input)?),
-        "UpdateFunctionCode" => update_code(lambda, call, parse(Service::Lambda, call, input)?),
-        "DeleteFunction" => {
-            let arn = lambda.find_mut(call, &parse(Service::Lambda, call, input)?)?.arn.clone();
-            lambda.functions.remove(&arn);
-            Ok(Value::Null)
-        }
-        "ListTags" => {
-            let input: TaggedArn = parse(Service::Lambda, call, input)?;
-            let function = lambda.functions.get(&input.resource).ok_or_else(|| not_found(&input.resource))?;
-            Ok(json!({ "Tags": function.tags }))
-        }
-        _ => Err(unknown_operation("lambda", call)),
-    }
+fn get(lambda: &mut Lambda, call: &Call, input: &FunctionName) -> Answer {
+    let function = lambda.settled(call, input)?;
+    Ok(json!({
+        "Configuration": configuration(function),
+        "Code": { "RepositoryType": "S3", "Location": "" },
+        "Tags": function.tags,
+    }))
+}
+
+fn get_configuration(lambda: &mut Lambda, call: &Call, input: &FunctionName) -> Answer {
+    Ok(configuration(lambda.settled(call, input)?))
+}
+
+fn delete(lambda: &mut Lambda, call: &Call, input: &FunctionName) -> Answer {
+    let arn = lambda.find_mut(call, input)?.arn.clone();
+    lambda.functions.remove(&arn);
+    Ok(Value::Null)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum UnderWay {
+    Creation,
+    Update,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct Create {
     function_name: String,
     runtime: Option<String>,
     role: String,
     handler: Option<String>,
     code: Code,
+    architectures: Option<Vec<String>>,
     description: Option<String>,
     timeout: Option<u64>,
     memory_size: Option<u64>,
@@ -117,13 +101,13 @@ struct Create {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct Code {
     zip_file: Option<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct Environment {
     #[serde(default)]
     variables: BTreeMap<String, String>,
@@ -133,27 +117,18 @@ fn create(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: Create) -> An
     let name = input.function_name.clone();
     let arn = function_arn(call, &name)?;
     if lambda.functions.contains_key(&arn) {
-        return Err(WireError::new(
-            StatusCode::CONFLICT,
-            "ResourceConflictException",
-            format!("Function already exist: {name}"),
-        ));
+        return Err(conflict(format!("Function already exist: {name}")));
     }
     if input.package_type.as_deref().is_some_and(|kind| kind != "Zip") {
-        return Err(super::not_implemented("the local AWS runs functions from zip packages only, not from images"));
+        return Err(not_implemented("the local AWS runs functions from zip packages only, not from images"));
     }
     let (Some(runtime), Some(handler)) = (input.runtime, input.handler) else {
         return Err(invalid(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
         ));
     };
-    if !["python", "nodejs", "provided"].iter().any(|family| runtime.starts_with(family)) {
-        return Err(super::not_implemented(format!("the local AWS does not run functions of runtime {runtime}")));
-    }
-    let by = iam::Principal { service: "lambda.amazonaws.com", source_account: &call.account, source_arn: &arn };
-    if !iam.can_be_assumed(&input.role, &by, call) {
-        return Err(invalid("The role defined for the function cannot be assumed by Lambda."));
-    }
+    check_runtime(&runtime)?;
+    check_role(iam, call, &input.role, &arn)?;
     let (code, code_sha256, code_size) = read_package(input.code.zip_file)?;
     let function = Function {
         arn: arn.clone(),
@@ -163,15 +138,17 @@ fn create(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: Create) -> An
         handler,
         role: input.role,
         description: input.description.unwrap_or_default(),
-        timeout: in_range(input.timeout.unwrap_or(3), 1..=900, "timeout")?,
-        memory: in_range(input.memory_size.unwrap_or(128), 128..=10_240, "memorySize")?,
+        architecture: input.architectures.into_iter().flatten().next().unwrap_or_else(|| "x86_64".to_owned()),
+        timeout: input.timeout.unwrap_or(3),
+        memory: input.memory_size.unwrap_or(128),
         environment: input.environment.map(|environment| environment.variables).unwrap_or_default(),
         tags: input.tags,
         code,
         code_sha256,
         code_size,
         revision: random::uuid(),
-        active: false,
+        under_way: Some(UnderWay::Creation),
+        policy: BTreeMap::new(),
         modified: call.now,
     };
     let answer = configuration(&function);
@@ -179,18 +156,35 @@ fn create(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: Create) -> An
     Ok(answer)
 }
 
-fn in_range(value: u64, range: std::ops::RangeInclusive<u64>, member: &str) -> Result<u64, WireError> {
-    if range.contains(&value) {
-        return Ok(value);
+/// That a payload is one that `Invoke` takes: JSON, or nothing.
+pub(crate) fn check_payload(payload: &[u8]) -> Result<(), WireError> {
+    if payload.len() > PAYLOAD_LIMIT {
+        let message = format!("Request must be smaller than {PAYLOAD_LIMIT} bytes for the InvokeFunction operation");
+        return Err(WireError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message));
     }
-    let (least, most) = range.into_inner();
-    Err(bad_request(
-        "ValidationException",
-        format!(
-            "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must \
-             have value between {least} and {most}"
-        ),
-    ))
+    match serde_json::from_slice::<serde::de::IgnoredAny>(payload) {
+        Err(error) if !payload.is_empty() => {
+            let message = format!("Could not parse request body into json: {error}");
+            Err(bad_request("InvalidRequestContentException", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_runtime(runtime: &str) -> Result<(), WireError> {
+    if ["python", "nodejs", "provided"].iter().any(|family| runtime.starts_with(family)) {
+        return Ok(());
+    }
+    Err(not_implemented(format!("the local AWS does not run functions of runtime {runtime}")))
+}
+
+fn check_role(iam: &iam::Iam, call: &Call, role: &str, function_arn: &str) -> Result<(), WireError> {
+    let by =
+        iam::Principal { service: "lambda.amazonaws.com", source_account: &call.account, source_arn: function_arn };
+    if iam.can_be_assumed(role, &by, call) {
+        return Ok(());
+    }
+    Err(invalid("The role defined for the function cannot be assumed by Lambda."))
 }
 
 /// The package as kept, its SHA-256 and its size.
@@ -207,47 +201,143 @@ fn read_package(zip_file: Option<String>) -> Result<(Arc<str>, String, usize), W
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct FunctionName {
     function_name: String,
     qualifier: Option<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct TaggedArn {
-    resource: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct ListFunctions {
     marker: Option<String>,
-    #[serde(default, deserialize_with = "number_or_text")]
     max_items: Option<usize>,
 }
 
 fn list(lambda: &Lambda, call: &Call, input: &ListFunctions) -> Answer {
-    let in_region = lambda.functions.values().filter(|function| function.region == call.region);
-    let shown = in_region.filter(|function| call.propagated(function.modified)).map(configuration);
-    let (functions, next) = page(shown.collect(), input.max_items.or(Some(50)), input.marker.as_deref());
+    let in_region = lambda.functions.iter().filter(|(_, function)| function.region == call.region);
+    let shown = in_region.filter(|(_, function)| call.propagated(function.modified));
+    let shown = shown.map(|(arn, function)| (arn, configuration(function)));
+    // A page has at most 50 functions, whatever was asked for.
+    let (functions, next) = page(shown, Some(input.max_items.unwrap_or(50).min(50)), input.marker.as_deref())
+        .map_err(|_| invalid("Invalid Marker."))?;
     Ok(json!({ "Functions": functions, "NextMarker": next }))
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct UpdateCode {
-    function_name: String,
+    #[serde(flatten)]
+    function: FunctionName,
     zip_file: Option<String>,
+    revision_id: Option<String>,
 }
 
 fn update_code(lambda: &mut Lambda, call: &Call, input: UpdateCode) -> Answer {
-    let name = FunctionName { function_name: input.function_name, qualifier: None };
-    let function = lambda.find_mut(call, &name)?;
+    let function = lambda.to_update(call, &input.function, input.revision_id.as_deref())?;
     (function.code, function.code_sha256, function.code_size) = read_package(input.zip_file)?;
-    function.revision = random::uuid();
-    function.modified = call.now;
+    function.updated(call);
     Ok(configuration(function))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateConfiguration {
+    #[serde(flatten)]
+    function: FunctionName,
+    runtime: Option<String>,
+    role: Option<String>,
+    handler: Option<String>,
+    description: Option<String>,
+    timeout: Option<u64>,
+    memory_size: Option<u64>,
+    environment: Option<Environment>,
+    revision_id: Option<String>,
+}
+
+/// What is not given stays as it is.
+fn update_configuration(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: UpdateConfiguration) -> Answer {
+    let function = lambda.to_update(call, &input.function, input.revision_id.as_deref())?;
+    if let Some(runtime) = &input.runtime {
+        check_runtime(runtime)?;
+    }
+    if let Some(role) = &input.role {
+        check_role(iam, call, role, &function.arn)?;
+    }
+    let put = |member: &mut String, given: Option<String>| given.into_iter().for_each(|given| *member = given);
+    put(&mut function.runtime, input.runtime);
+    put(&mut function.role, input.role);
+    put(&mut function.handler, input.handler);
+    put(&mut function.description, input.description);
+    function.timeout = input.timeout.unwrap_or(function.timeout);
+    function.memory = input.memory_size.unwrap_or(function.memory);
+    if let Some(environment) = input.environment {
+        function.environment = environment.variables;
+    }
+    function.updated(call);
+    Ok(configuration(function))
+}
+
+impl Function {
+    fn updated(&mut self, call: &Call) {
+        self.revision = random::uuid();
+        self.modified = call.now;
+        self.under_way = Some(UnderWay::Update);
+    }
+
+    /// That `revision`, where the caller gave one, is the function's own.
+    fn check_revision(&self, revision: Option<&str>) -> Result<(), WireError> {
+        if revision.is_none_or(|revision| revision == self.revision) {
+            return Ok(());
+        }
+        Err(WireError::new(
+            StatusCode::PRECONDITION_FAILED,
+            "PreconditionFailedException",
+            "The RevisionId provided does not match the latest RevisionId. Call the GetFunction/GetAlias API to \
+             retrieve the latest RevisionId",
+        ))
+    }
+
+    /// The resource policy as a document, if there is one.
+    pub(crate) fn resource_policy(&self) -> Option<String> {
+        (!self.policy.is_empty()).then(|| policy::document(self))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tagging {
+    resource: String,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(default, rename = "tagKeys")]
+    tag_keys: Vec<String>,
+}
+
+impl Tagging {
+    fn function<'a>(&self, lambda: &'a mut Lambda) -> Result<&'a mut Function, WireError> {
+        lambda.functions.get_mut(&self.resource).ok_or_else(|| not_found(&self.resource))
+    }
+}
+
+fn list_tags(lambda: &mut Lambda, input: &Tagging) -> Answer {
+    Ok(json!({ "Tags": input.function(lambda)?.tags }))
+}
+
+fn tag(lambda: &mut Lambda, input: Tagging) -> Answer {
+    let function = input.function(lambda)?;
+    let mut tags = function.tags.clone();
+    tags.extend(input.tags);
+    if tags.len() > 50 {
+        return Err(invalid("The number of tags exceeds the limit of 50."));
+    }
+    function.tags = tags;
+    Ok(Value::Null)
+}
+
+fn untag(lambda: &mut Lambda, input: &Tagging) -> Answer {
+    input.function(lambda)?.tags.retain(|key, _| !input.tag_keys.contains(key));
+    Ok(Value::Null)
 }
 
 fn configuration(function: &Function) -> Value {
@@ -266,29 +356,33 @@ fn configuration(function: &Function) -> Value {
         "Version": "$LATEST",
         "Environment": { "Variables": function.environment },
         "RevisionId": function.revision,
-        "State": if function.active { "Active" } else { "Pending" },
-        "LastUpdateStatus": "Successful",
+        "State": if function.under_way == Some(UnderWay::Creation) { "Pending" } else { "Active" },
+        "LastUpdateStatus": if function.under_way == Some(UnderWay::Update) { "InProgress" } else { "Successful" },
         "PackageType": "Zip",
-        "Architectures": ["x86_64"],
+        "Architectures": [function.architecture],
     })
 }
 
 /// The ARN of a function that is given by name, partial or full ARN.
 fn function_arn(call: &Call, name: &str) -> Result<String, WireError> {
-    let bare = name.rsplit_once(":function:").map_or(name, |(_, rest)| rest);
+    let (before, bare) = name.rsplit_once("function:").unwrap_or(("", name));
     let bare = bare.split(':').next().unwrap_or(bare);
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if bare.is_empty() || bare.len() > 64 || !bare.chars().all(allowed) {
-        return Err(bad_request(
-            "ValidationException",
-            format!("1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint"),
-        ));
+    let here = format!("arn:aws:lambda:{}:{}:", call.region, call.account);
+    if !before.is_empty() && !here.ends_with(before) {
+        return Err(not_found(name));
     }
-    Ok(format!("arn:aws:lambda:{}:{}:function:{bare}", call.region, call.account))
+    if bare.len() > 64 {
+        return Err(invalid(format!("Function name {bare} is longer than 64 characters.")));
+    }
+    Ok(format!("{here}function:{bare}"))
 }
 
 fn invalid(message: impl Into<String>) -> WireError {
     bad_request("InvalidParameterValueException", message)
+}
+
+fn conflict(message: impl Into<String>) -> WireError {
+    WireError::new(StatusCode::CONFLICT, "ResourceConflictException", message)
 }
 
 fn not_found(arn: &str) -> WireError {
@@ -296,25 +390,50 @@ fn not_found(arn: &str) -> WireError {
 }
 
 impl Lambda {
-    /// A Get: a function that was Pending is Active from here on.
-    fn get(&mut self, call: &Call, name: &FunctionName) -> Result<&Function, WireError> {
+    /// The function after a look at it: whatever was under way is done from here on.
+    fn settled(&mut self, call: &Call, name: &FunctionName) -> Result<&Function, WireError> {
         let function = self.find_mut(call, name)?;
-        function.active = true;
+        function.under_way = None;
         Ok(function)
+    }
+
+    /// The function, where nothing stands against an update.
+    fn to_update(
+        &mut self,
+        call: &Call,
+        name: &FunctionName,
+        revision: Option<&str>,
+    ) -> Result<&mut Function, WireError> {
+        let function = self.find_mut(call, name)?;
+        function.check_revision(revision)?;
+        let why = match function.under_way.filter(|_| call.now - function.modified < UNDER_WAY) {
+            None => return Ok(function),
+            Some(UnderWay::Creation) => {
+                "The operation cannot be performed at this time. The function is currently in the following state: \
+                 Pending"
+                    .to_owned()
+            }
+            Some(UnderWay::Update) => {
+                format!(
+                    "The operation cannot be performed at this time. An update is in progress for resource: {}",
+                    function.arn
+                )
+            }
+        };
+        Err(conflict(why))
     }
 
     fn find_mut(&mut self, call: &Call, name: &FunctionName) -> Result<&mut Function, WireError> {
         if name.qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST") {
-            return Err(super::not_implemented("the local AWS keeps no versions and aliases of functions"));
+            return Err(not_implemented("the local AWS keeps no versions and aliases of functions"));
         }
         let arn = function_arn(call, &name.function_name)?;
         self.functions.get_mut(&arn).ok_or_else(|| not_found(&arn))
     }
 
     /// The function that `Invoke` is to run.
-    pub(crate) fn to_invoke(&self, call: &Call, input: &Value) -> Result<Function, WireError> {
-        let arn = function_arn(call, input["FunctionName"].as_str().unwrap_or_default())?;
-        self.functions.get(&arn).cloned().ok_or_else(|| not_found(&arn))
+    pub(crate) fn to_invoke(&mut self, call: &Call, input: Value) -> Result<Function, WireError> {
+        self.find_mut(call, &read(input)?).cloned()
     }
 
     /// The function of this ARN; a qualifier makes no difference.

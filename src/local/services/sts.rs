@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use super::{Answer, Call, unknown_operation};
+use super::{Answer, Call, Operation};
 
-pub(crate) fn handle(call: &Call) -> Answer {
-    match call.operation.as_str() {
-        "GetCallerIdentity" => Ok(json!({
-            "Arn": format!("arn:aws:iam::{}:root", call.account),
-            "UserId": call.account,
-            "Account": call.account,
-        })),
-        _ => Err(unknown_operation("sts", call)),
-    }
+pub(crate) const OPERATIONS: &[Operation] =
+    &[Operation { name: "GetCallerIdentity", route: None, input: &[], run: |_, call, _| get_caller_identity(call) }];
+
+fn get_caller_identity(call: &Call) -> Answer {
+    Ok(json!({
+        "Arn": format!("arn:aws:iam::{}:root", call.account),
+        "UserId": call.account,
+        "Account": call.account,
+    }))
 }

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 use super::{Decoded, Received, WireError, rest_json::query_parameters};
 
 const CONTENT_TYPE: &str = "text/xml";
+/// No input of AWS is deeper; recursion below stays bounded.
+const DEEPEST: usize = 32;
 
 pub(crate) fn decode(request: &Received) -> Result<Decoded, String> {
     let form = str::from_utf8(&request.body).map_err(|_| "the form is not UTF-8".to_owned())?;
@@ -25,6 +27,9 @@ pub(crate) fn decode(request: &Received) -> Result<Decoded, String> {
 /// Puts `Tags.member.1.Key=x` where the path says, as nested objects.
 fn insert(input: &mut Value, name: &str, value: String) -> Result<(), String> {
     let mut at = input;
+    if name.split('.').count() > DEEPEST {
+        return Err(format!("a member of the form is nested more than {DEEPEST} levels deep"));
+    }
     for part in name.split('.') {
         let Value::Object(members) = at else {
             return Err(format!("the form's member {name} stands under a value"));

@@ -4,26 +4,19 @@ use axum::http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::{DecodeError, Decoded, Received, WireError};
+use super::{DecodeError, Decoded, Received, Route, WireError};
 
-/// Where an operation lives.
-#[derive(Debug)]
-pub(crate) struct Route {
-    pub(crate) method: &'static str,
-    /// The model's `requestUri`; `{label}` stands for one path segment.
-    pub(crate) path: &'static str,
-    pub(crate) operation: &'static str,
-    /// The model's `responseCode`.
-    pub(crate) success: u16,
-}
-
-pub(crate) fn decode(routes: &[Route], request: &Received) -> Result<Decoded, DecodeError> {
-    let (route, labels) = routes
-        .iter()
-        .filter(|route| request.method == route.method)
-        .find_map(|route| Some((route, labels(route.path, &request.path)?)))
+pub(crate) fn decode(
+    mut routes: impl Iterator<Item = (&'static str, &'static Route)>,
+    request: &Received,
+) -> Result<Decoded, DecodeError> {
+    let (operation, route, labels) = routes
+        .find_map(|(operation, route)| {
+            let labels = (request.method == route.method).then(|| labels(route.path, &request.path))??;
+            Some((operation, route, labels))
+        })
         .ok_or_else(|| DecodeError::NoSuchRoute(format!("{} {}", request.method, request.path)))?;
-    let mut input = if request.body.is_empty() || route.operation == "Invoke" {
+    let mut input = if request.body.is_empty() || route.payload {
         Map::new()
     } else {
         match serde_json::from_slice(&request.body) {
@@ -41,7 +34,7 @@ pub(crate) fn decode(routes: &[Route], request: &Received) -> Result<Decoded, De
     }
     input.extend(labels);
     Ok(Decoded {
-        operation: route.operation.to_owned(),
+        operation: operation.to_owned(),
         input: Value::Object(input),
         success: StatusCode::from_u16(route.success).unwrap_or(StatusCode::OK),
     })

@@ -1,0 +1,285 @@
+//! Gateways.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Lifecycle, Origin, Page, Status, access_denied, conflict, invalid, present, quota_exceeded, refused,
+    target::Target, wrong_state,
+};
+use crate::{
+    local::{
+        data_plane::mcp,
+        random,
+        services::{Answer, Call, State, not_implemented, read},
+        wire::WireError,
+    },
+    model::name::RoleArn,
+};
+
+/// Gateways that an account may have in a region (quota page).
+const MOST_GATEWAYS: usize = 1000;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Gateway {
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    pub(super) region: String,
+    /// The members as they were given, shown again unchanged.
+    config: Map<String, Value>,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) state: Lifecycle,
+    /// By id.
+    pub(super) targets: BTreeMap<String, Target>,
+}
+
+/// `CreateGateway` and `UpdateGateway`, which replaces a gateway as a whole.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Input {
+    #[serde(default)]
+    gateway_identifier: String,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    name: String,
+    role_arn: String,
+    protocol_type: Option<String>,
+    protocol_configuration: Option<ProtocolConfiguration>,
+    authorizer_type: String,
+    authorizer_configuration: Option<AuthorizerConfiguration>,
+    /// `description`, `kmsKeyArn`, `exceptionLevel`
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProtocolConfiguration {
+    mcp: McpConfiguration,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct McpConfiguration {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supported_versions: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    search_type: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AuthorizerConfiguration {
+    #[serde(rename = "customJWTAuthorizer")]
+    jwt: JwtAuthorizer,
+}
+
+/// Who may call a gateway with a JWT (reference §4.2).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JwtAuthorizer {
+    pub(crate) discovery_url: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allowed_audience: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allowed_clients: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) allowed_scopes: Vec<String>,
+}
+
+pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer {
+    let origin = Origin::take(&mut input);
+    if let Some(origin) = &origin {
+        for gateway in state.agentcore.in_region(call) {
+            if origin.repeats(gateway.state.origin.as_ref())? {
+                return Ok(show(gateway, call));
+            }
+        }
+    }
+    let input: Input = read(input)?;
+    let config = checked_config(state, call, &input)?;
+    if state.agentcore.in_region(call).any(|gateway| gateway.text("name") == Some(input.name.as_str())) {
+        return Err(conflict(format!("Gateway with name {} already exists", input.name)));
+    }
+    if state.agentcore.in_region(call).count() >= MOST_GATEWAYS {
+        return Err(quota_exceeded(format!("An account can have at most {MOST_GATEWAYS} gateways in a region")));
+    }
+    let id = format!("{}-{}", input.name.to_ascii_lowercase(), random::lower_alphanumeric(10));
+    let gateway = Gateway {
+        arn: format!("arn:aws:bedrock-agentcore:{}:{}:gateway/{id}", call.region, call.account),
+        region: call.region.clone(),
+        config,
+        tags: input.tags,
+        state: Lifecycle::begin(origin, call.now),
+        targets: BTreeMap::new(),
+        id: id.clone(),
+    };
+    let answer = show(&gateway, call);
+    state.agentcore.gateways.insert(id, gateway);
+    Ok(answer)
+}
+
+pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
+    let input: Input = read(input)?;
+    state.agentcore.gateway(call, &input.gateway_identifier)?;
+    let config = checked_config(state, call, &input)?;
+    let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
+    if gateway.text("name") != Some(input.name.as_str()) {
+        return Err(invalid("name", "The name of a gateway cannot be changed"));
+    }
+    if !matches!(gateway.state.status, Status::Ready | Status::UpdateUnsuccessful) {
+        return Err(wrong_state(call, "gateway", gateway.state.status));
+    }
+    gateway.config = config;
+    gateway.state.change(Status::Updating, call.now);
+    Ok(show(gateway, call))
+}
+
+/// Checks what the service model does not show, and returns the members that are kept.
+fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<String, Value>, WireError> {
+    let role: RoleArn = input.role_arn.parse().map_err(|error| invalid("roleArn", &format!("{error}")))?;
+    if role.account() != call.account {
+        return Err(access_denied("Cross-account pass role is not allowed."));
+    }
+    if input.protocol_type.as_deref() != Some("MCP") {
+        return Err(not_implemented("the local AWS serves gateways of protocolType MCP only"));
+    }
+    if let Some(protocol) = &input.protocol_configuration {
+        check_versions(&protocol.mcp)?;
+    }
+    match (input.authorizer_type.as_str(), &input.authorizer_configuration) {
+        ("CUSTOM_JWT", Some(configuration)) => check_jwt(state, &configuration.jwt)?,
+        ("CUSTOM_JWT", None) => {
+            return Err(invalid("authorizerConfiguration", "AuthorizerConfiguration is required for CUSTOM_JWT"));
+        }
+        ("NONE", None) => {}
+        ("NONE", Some(_)) => {
+            return Err(invalid("authorizerConfiguration", "AuthorizerConfiguration is for CUSTOM_JWT only"));
+        }
+        (other, _) => {
+            return Err(not_implemented(format!("the local AWS does not serve authorizerType {other}")));
+        }
+    }
+    let mut config = present([
+        ("name", json!(input.name)),
+        ("roleArn", json!(input.role_arn)),
+        ("protocolType", json!(input.protocol_type)),
+        ("protocolConfiguration", json!(input.protocol_configuration)),
+        ("authorizerType", json!(input.authorizer_type)),
+        ("authorizerConfiguration", json!(input.authorizer_configuration)),
+    ]);
+    config.extend(input.others.clone());
+    Ok(config)
+}
+
+/// Versions of MCP that the managed gateway speaks (reference §5.2).
+const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
+
+fn check_versions(mcp: &McpConfiguration) -> Result<(), WireError> {
+    let asked = || mcp.supported_versions.iter().flatten().map(String::as_str);
+    if let Some(version) = asked().find(|version| !VERSIONS.contains(version)) {
+        let message = format!("MCP version {version} is not supported; supported are {}", VERSIONS.join(", "));
+        return Err(invalid("protocolConfiguration.mcp.supportedVersions", &message));
+    }
+    match asked().find(|version| !mcp::VERSIONS.contains(version)) {
+        None => Ok(()),
+        Some(version) => Err(not_implemented(format!(
+            "the local AWS does not serve MCP version {version}; it serves {}",
+            mcp::VERSIONS.join(", ")
+        ))),
+    }
+}
+
+fn check_jwt(state: &State, jwt: &JwtAuthorizer) -> Result<(), WireError> {
+    if jwt.allowed_audience.is_empty() && jwt.allowed_clients.is_empty() && jwt.allowed_scopes.is_empty() {
+        return Err(invalid(
+            "authorizerConfiguration.customJWTAuthorizer",
+            "At least one of allowedAudience, allowedClients, allowedScopes, customClaims is required",
+        ));
+    }
+    if state.cognito.pool_at(&jwt.discovery_url).is_none() {
+        return Err(not_implemented(format!(
+            "the local AWS checks tokens of its own user pools only, and {} is none of them",
+            jwt.discovery_url
+        )));
+    }
+    Ok(())
+}
+
+fn show(gateway: &Gateway, call: &Call) -> Value {
+    let mut document = present([
+        ("gatewayArn", json!(gateway.arn)),
+        ("gatewayId", json!(gateway.id)),
+        ("gatewayUrl", json!(format!("{}/gateways/{}/mcp", call.base_url, gateway.id))),
+    ]);
+    gateway.state.show(&mut document);
+    document.extend(gateway.config.clone());
+    let identity = format!(
+        "arn:aws:bedrock-agentcore:{}:{}:workload-identity-directory/default/workload-identity/{}",
+        call.region, call.account, gateway.id
+    );
+    document.insert("workloadIdentityDetails".to_owned(), json!({ "workloadIdentityArn": identity }));
+    Value::Object(document)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GatewayId {
+    gateway_identifier: String,
+}
+
+pub(super) fn get(state: &State, call: &Call, input: &GatewayId) -> Answer {
+    Ok(show(state.agentcore.gateway(call, &input.gateway_identifier)?, call))
+}
+
+pub(super) fn list(state: &State, call: &Call, input: &Page) -> Answer {
+    let shown = state.agentcore.in_region(call).filter(|gateway| call.propagated(gateway.state.created));
+    input.answer(shown.map(|gateway| {
+        let mut document = present([
+            ("gatewayId", json!(gateway.id)),
+            ("name", json!(gateway.text("name"))),
+            ("description", json!(gateway.text("description"))),
+            ("authorizerType", json!(gateway.text("authorizerType"))),
+            ("protocolType", json!(gateway.text("protocolType"))),
+        ]);
+        gateway.state.show(&mut document);
+        document.remove("statusReasons");
+        (&gateway.id, document)
+    }))
+}
+
+pub(super) fn delete(state: &mut State, call: &Call, input: &GatewayId) -> Answer {
+    let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
+    if !gateway.targets.is_empty() {
+        return Err(refused("Gateway has targets associated with it. Delete all targets before deleting the gateway."));
+    }
+    if gateway.state.under_way() {
+        return Err(conflict(format!("Gateway {} is in {} status", gateway.id, gateway.state.status.name())));
+    }
+    gateway.state.change(Status::Deleting, call.now);
+    Ok(json!({ "gatewayId": gateway.id, "status": gateway.state.status }))
+}
+
+impl Gateway {
+    pub(crate) fn text(&self, member: &str) -> Option<&str> {
+        self.config.get(member)?.as_str()
+    }
+
+    /// A member of `protocolConfiguration.mcp`.
+    pub(crate) fn mcp(&self, member: &str) -> Option<&Value> {
+        self.config.get("protocolConfiguration")?.get("mcp")?.get(member)
+    }
+
+    /// The inbound check, where callers need a JWT.
+    pub(crate) fn jwt_authorizer(&self) -> Option<JwtAuthorizer> {
+        let configuration = self.config.get("authorizerConfiguration")?;
+        serde_json::from_value::<AuthorizerConfiguration>(configuration.clone()).ok().map(|parsed| parsed.jwt)
+    }
+
+    /// Targets whose tools are listed and called.
+    pub(crate) fn serving_targets(&self) -> impl Iterator<Item = &Target> {
+        self.targets.values().filter(|target| target.serves())
+    }
+}

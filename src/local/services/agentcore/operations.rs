@@ -1,0 +1,209 @@
+//! The operations of AgentCore that are covered, with what they let in (botocore's model
+//! `bedrock-agentcore-control/2023-06-05`, appendix A of the reference).
+
+use serde_json::Value;
+
+use super::{gateway, list_tags, settle, tag, target, untag};
+use crate::local::{
+    services::{
+        Answer, Call, Operation, State, read,
+        shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
+    },
+    wire::Route,
+};
+
+/// An ARN in its place is let in, to be denied as AWS does.
+const GATEWAY_ID: Member = required("gatewayIdentifier", TEXT.matching(r"([0-9a-z][-]?){1,100}-[0-9a-z]{10}|arn:.*"));
+const TARGET_ID: Member = required("targetId", TEXT.matching("[0-9a-zA-Z]{10}"));
+const GATEWAY_NAME: Member = required("name", TEXT.matching("([0-9a-zA-Z][-]?){1,48}"));
+const TARGET_NAME: Member = optional("name", TEXT.matching("([0-9a-zA-Z][-]?){1,100}").sensitive());
+const DESCRIPTION: Member = optional("description", text(1, 200).sensitive());
+const CLIENT_TOKEN: Member = optional("clientToken", text(33, 256).matching("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}"));
+const ROLE_ARN: Member = required("roleArn", text(1, 2048).matching("arn:aws(-[^:]+)?:iam::([0-9]{12})?:role/.+"));
+const PROTOCOL_TYPE: Member = optional("protocolType", Shape::Enum(&["MCP"]));
+const PROTOCOL: Member = optional(
+    "protocolConfiguration",
+    Shape::Union(&[optional(
+        "mcp",
+        Shape::Structure(&[
+            optional("supportedVersions", list(&TEXT, 0, usize::MAX)),
+            optional("instructions", text(1, 2048).sensitive()),
+            optional("searchType", Shape::Enum(&["SEMANTIC"])),
+        ]),
+    )]),
+);
+const AUTHORIZER_TYPE: Member =
+    required("authorizerType", Shape::Enum(&["CUSTOM_JWT", "AWS_IAM", "NONE", "AUTHENTICATE_ONLY"]));
+const AUTHORIZER: Member = optional(
+    "authorizerConfiguration",
+    Shape::Union(&[optional(
+        "customJWTAuthorizer",
+        Shape::Structure(&[
+            required(
+                "discoveryUrl",
+                TEXT.matching(r"[^\s?#]+/\.well-known/(openid-configuration|oauth-authorization-server)(/[^\s?#]+)?"),
+            ),
+            optional("allowedAudience", list(&TEXT, 1, usize::MAX)),
+            optional("allowedClients", list(&TEXT, 1, usize::MAX)),
+            optional("allowedScopes", list(&SCOPE, 1, usize::MAX)),
+        ]),
+    )]),
+);
+const SCOPE: Shape = text(1, 255).matching(r"[\x21\x23-\x5B\x5D-\x7E]+");
+const KMS_KEY_ARN: Member = optional(
+    "kmsKeyArn",
+    text(1, 2048).matching("arn:aws(|-cn|-us-gov):kms:[a-zA-Z0-9-]*:[0-9]{12}:key/[a-zA-Z0-9-]{36}"),
+);
+const EXCEPTION_LEVEL: Member = optional("exceptionLevel", Shape::Enum(&["DEBUG"]));
+const TAG_KEY: Shape = text(1, 128).matching(r"[a-zA-Z0-9\s._:/=+@-]*");
+const TAG_VALUE: Shape = text(0, 256).matching(r"[a-zA-Z0-9\s._:/=+@-]*");
+const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, 50);
+const S3: Shape = Shape::Structure(&[
+    optional("uri", TEXT.matching("s3://.{1,2043}")),
+    optional("bucketOwnerAccountId", TEXT.matching("[0-9]{12}")),
+]);
+/// A tool definition, which `model::tool` reads, for the command line and the data plane alike.
+const TOOL: Shape = Shape::Any;
+const TARGET_CONFIGURATION: Member = required(
+    "targetConfiguration",
+    Shape::Union(&[optional(
+        "mcp",
+        Shape::Union(&[optional(
+            "lambda",
+            Shape::Structure(&[
+                required(
+                    "lambdaArn",
+                    text(1, 170).matching(
+                        r"arn:(aws[a-zA-Z-]*)?:lambda:([a-z]{2}(-gov)?-[a-z]+-\d{1}):(\d{12}):function:([a-zA-Z0-9-_.]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+                    ),
+                ),
+                required(
+                    "toolSchema",
+                    Shape::Union(&[optional("s3", S3), optional("inlinePayload", list(&TOOL, 0, usize::MAX))]),
+                ),
+            ]),
+        )]),
+    )]),
+);
+const CREDENTIAL: Shape = Shape::Structure(&[required(
+    "credentialProviderType",
+    Shape::Enum(&["GATEWAY_IAM_ROLE", "OAUTH", "API_KEY", "CALLER_IAM_CREDENTIALS", "JWT_PASSTHROUGH"]),
+)]);
+const CREDENTIALS: Member = optional("credentialProviderConfigurations", list(&CREDENTIAL, 1, 1));
+const MAX_RESULTS: Member = optional("maxResults", integer(1, 1000));
+const NEXT_TOKEN: Member = optional("nextToken", text(1, 2048).matching(r"\S*"));
+const RESOURCE_ARN: Member = required(
+    "resourceArn",
+    text(20, 1011).matching("arn:(?:[^:]+)?:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:([a-z-]+/[^/]+)(?:/[a-z-]+/[^/]+)*"),
+);
+
+const GATEWAYS: &str = "/gateways/";
+const GATEWAY: &str = "/gateways/{gatewayIdentifier}/";
+const TARGETS: &str = "/gateways/{gatewayIdentifier}/targets/";
+const TARGET: &str = "/gateways/{gatewayIdentifier}/targets/{targetId}/";
+const TAGS_OF: &str = "/tags/{resourceArn}";
+
+const fn operation(
+    name: &'static str,
+    (method, path, success): (&'static str, &'static str, u16),
+    input: &'static [Member],
+    run: fn(&mut State, &Call, Value) -> Answer,
+) -> Operation {
+    Operation { name, route: Some(Route { method, path, success, payload: false }), input, run }
+}
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    operation(
+        "CreateGateway",
+        ("POST", GATEWAYS, 202),
+        &[
+            GATEWAY_NAME,
+            DESCRIPTION,
+            CLIENT_TOKEN,
+            ROLE_ARN,
+            PROTOCOL_TYPE,
+            PROTOCOL,
+            AUTHORIZER_TYPE,
+            AUTHORIZER,
+            KMS_KEY_ARN,
+            EXCEPTION_LEVEL,
+            optional("tags", TAGS),
+        ],
+        |state, call, input| gateway::create(settled(state, call), call, input),
+    ),
+    operation("ListGateways", ("GET", GATEWAYS, 200), &[MAX_RESULTS, NEXT_TOKEN], |state, call, input| {
+        gateway::list(settled(state, call), call, &read(input)?)
+    }),
+    operation("GetGateway", ("GET", GATEWAY, 200), &[GATEWAY_ID], |state, call, input| {
+        gateway::get(settled(state, call), call, &read(input)?)
+    }),
+    operation(
+        "UpdateGateway",
+        ("PUT", GATEWAY, 202),
+        &[
+            GATEWAY_ID,
+            GATEWAY_NAME,
+            DESCRIPTION,
+            ROLE_ARN,
+            PROTOCOL_TYPE,
+            PROTOCOL,
+            AUTHORIZER_TYPE,
+            AUTHORIZER,
+            KMS_KEY_ARN,
+            EXCEPTION_LEVEL,
+        ],
+        |state, call, input| gateway::update(settled(state, call), call, input),
+    ),
+    operation("DeleteGateway", ("DELETE", GATEWAY, 202), &[GATEWAY_ID], |state, call, input| {
+        gateway::delete(settled(state, call), call, &read(input)?)
+    }),
+    operation(
+        "CreateGatewayTarget",
+        ("POST", TARGETS, 202),
+        &[GATEWAY_ID, TARGET_NAME, DESCRIPTION, CLIENT_TOKEN, TARGET_CONFIGURATION, CREDENTIALS],
+        |state, call, input| target::create(settled(state, call), call, input),
+    ),
+    operation(
+        "ListGatewayTargets",
+        ("GET", TARGETS, 200),
+        &[GATEWAY_ID, MAX_RESULTS, NEXT_TOKEN],
+        |state, call, input| target::list(settled(state, call), call, &read(input)?),
+    ),
+    operation("GetGatewayTarget", ("GET", TARGET, 200), &[GATEWAY_ID, TARGET_ID], |state, call, input| {
+        target::get(settled(state, call), call, &read(input)?)
+    }),
+    operation(
+        "UpdateGatewayTarget",
+        ("PUT", TARGET, 202),
+        &[GATEWAY_ID, TARGET_ID, TARGET_NAME, DESCRIPTION, TARGET_CONFIGURATION, CREDENTIALS],
+        |state, call, input| target::update(settled(state, call), call, read(input)?),
+    ),
+    operation("DeleteGatewayTarget", ("DELETE", TARGET, 202), &[GATEWAY_ID, TARGET_ID], |state, call, input| {
+        target::delete(settled(state, call), call, &read(input)?)
+    }),
+    operation(
+        "SynchronizeGatewayTargets",
+        ("PUT", "/gateways/{gatewayIdentifier}/synchronizeTargets", 202),
+        &[GATEWAY_ID, required("targetIdList", list(&TARGET_ID_TEXT, 1, 1))],
+        |state, call, input| target::synchronize(settled(state, call), call, &read(input)?),
+    ),
+    operation("ListTagsForResource", ("GET", TAGS_OF, 200), &[RESOURCE_ARN], |state, call, input| {
+        list_tags(&mut settled(state, call).agentcore, call, &read(input)?)
+    }),
+    operation("TagResource", ("POST", TAGS_OF, 204), &[RESOURCE_ARN, required("tags", TAGS)], |state, call, input| {
+        tag(&mut settled(state, call).agentcore, call, read(input)?)
+    }),
+    operation(
+        "UntagResource",
+        ("DELETE", TAGS_OF, 204),
+        &[RESOURCE_ARN, required("tagKeys", list(&TAG_KEY, 0, 200))],
+        |state, call, input| untag(&mut settled(state, call).agentcore, call, &read(input)?),
+    ),
+];
+
+const TARGET_ID_TEXT: Shape = TEXT.matching("[0-9a-zA-Z]{10}");
+
+fn settled<'a>(state: &'a mut State, call: &Call) -> &'a mut State {
+    settle(state, call);
+    state
+}

@@ -1,0 +1,236 @@
+//! What policies allow: the part of IAM's evaluation that gateways, functions and roles come to.
+
+use serde_json::Value;
+
+/// A wish, as policies see it.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) action: &'a str,
+    /// Empty for a trust policy, which has no resource.
+    pub(crate) resource: &'a str,
+    /// Who wishes, where a policy names principals: the kind (`Service`, `AWS`) and who it is.
+    pub(crate) principal: Option<(&'a str, &'a str)>,
+    /// Condition keys in lower case, with their values.
+    pub(crate) context: &'a [(&'a str, &'a str)],
+}
+
+/// What policies say to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Allowed,
+    /// Said outright, whatever else allows it.
+    Denied,
+    /// Nothing said, which is a no.
+    Silent,
+}
+
+/// What these documents together say to the request.
+pub(crate) fn evaluate<'a>(documents: impl IntoIterator<Item = &'a str>, request: &Request<'_>) -> Verdict {
+    let statements: Vec<Value> = documents.into_iter().flat_map(statements).collect();
+    let applies =
+        |effect: &str| statements.iter().any(|statement| statement["Effect"] == effect && concerns(statement, request));
+    if applies("Deny") {
+        Verdict::Denied
+    } else if applies("Allow") {
+        Verdict::Allowed
+    } else {
+        Verdict::Silent
+    }
+}
+
+fn statements(document: &str) -> Vec<Value> {
+    match serde_json::from_str::<Value>(document).map(|mut document| document["Statement"].take()) {
+        Ok(Value::Array(statements)) => statements,
+        Ok(statement @ Value::Object(_)) => vec![statement],
+        _ => Vec::new(),
+    }
+}
+
+fn concerns(statement: &Value, request: &Request<'_>) -> bool {
+    let action = request.action.to_lowercase();
+    let is_action = |pattern: &str| glob(&pattern.to_lowercase(), &action);
+    let is_resource = |pattern: &str| glob(&filled(pattern, request), request.resource);
+    let action = match &statement["NotAction"] {
+        Value::Null => listed(&statement["Action"], is_action),
+        not => !listed(not, is_action),
+    };
+    let resource = match (&statement["Resource"], &statement["NotResource"]) {
+        (Value::Null, Value::Null) => true,
+        (Value::Null, not) => !listed(not, is_resource),
+        (resource, _) => listed(resource, is_resource),
+    };
+    action && resource && names(&statement["Principal"], request) && conditions_hold(&statement["Condition"], request)
+}
+
+/// Whether a statement is about the request's principal; one without principals is about whoever
+/// carries the policy.
+fn names(principals: &Value, request: &Request<'_>) -> bool {
+    match (principals, request.principal) {
+        (Value::Null, None) => true,
+        (Value::String(all), Some(_)) => all == "*",
+        (Value::Object(_), Some((kind, who))) => listed(&principals[kind], |named| named == who || named == "*"),
+        _ => false,
+    }
+}
+
+/// A policy element is one string or a list of them.
+fn listed(element: &Value, matches: impl Fn(&str) -> bool) -> bool {
+    match element {
+        Value::String(text) => matches(text),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).any(matches),
+        _ => false,
+    }
+}
+
+/// A condition whose operator is not known here does not hold.
+fn conditions_hold(conditions: &Value, request: &Request<'_>) -> bool {
+    let Value::Object(operators) = conditions else { return true };
+    operators.iter().all(|(operator, keys)| {
+        let (operator, if_exists) = match operator.strip_suffix("IfExists") {
+            Some(operator) => (operator, true),
+            None => (operator.as_str(), false),
+        };
+        keys.as_object().into_iter().flatten().all(|(key, wanted)| {
+            let Some(found) = value_of(key, request) else { return if_exists };
+            let equal = |wanted: &str| filled(wanted, request) == found;
+            let alike = |pattern: &str| glob(&filled(pattern, request), found);
+            match operator {
+                "StringEquals" | "Bool" => listed(wanted, equal),
+                "StringNotEquals" => !listed(wanted, equal),
+                "StringEqualsIgnoreCase" => listed(wanted, |wanted| wanted.eq_ignore_ascii_case(found)),
+                // ArnEquals takes wildcards, just as ArnLike does.
+                "StringLike" | "ArnLike" | "ArnEquals" => listed(wanted, alike),
+                "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => !listed(wanted, alike),
+                _ => false,
+            }
+        })
+    })
+}
+
+fn value_of<'a>(key: &str, request: &Request<'a>) -> Option<&'a str> {
+    let key = key.to_lowercase();
+    request.context.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
+}
+
+/// A pattern with `${aws:PrincipalAccount}` and the like filled in.
+fn filled(pattern: &str, request: &Request<'_>) -> String {
+    let mut text = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once("${") {
+        text.push_str(before);
+        match after.split_once('}') {
+            Some((key, behind)) if value_of(key, request).is_some() => {
+                text.push_str(value_of(key, request).unwrap_or_default());
+                rest = behind;
+            }
+            _ => {
+                text.push_str("${");
+                rest = after;
+            }
+        }
+    }
+    text + rest
+}
+
+/// IAM's wildcards: `*` for any run of characters, `?` for one.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == b'?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    p = at + 1;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn wildcards_match_as_in_iam() {
+        for (pattern, text, matches) in [
+            ("*", "", true),
+            ("a*c", "abbbc", true),
+            ("a*c", "abbbd", false),
+            ("agw-*-h-*", "agw-weather-gateway-h-sample", true),
+            ("gateway/g-??????????", "gateway/g-0123456789", true),
+            ("gateway/g-??????????", "gateway/g-012345678", false),
+            ("gateway/g-??????????", "gateway/g-x-0123456789", false),
+        ] {
+            assert_eq!(glob(pattern, text), matches, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn statements_are_evaluated_as_iam_does() {
+        let invoke = |statement: Value| {
+            let document = json!({ "Statement": statement }).to_string();
+            let context = [("aws:principalaccount", "1"), ("aws:resourceaccount", "1")];
+            let request =
+                Request { action: "lambda:InvokeFunction", resource: "arn:f", principal: None, context: &context };
+            evaluate([document.as_str()], &request)
+        };
+        let allow = |more: Value| {
+            let mut statement = json!({ "Effect": "Allow", "Action": "lambda:*", "Resource": "*" });
+            statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            statement
+        };
+        for (more, expected) in [
+            (json!({}), true),
+            (json!({ "Action": ["s3:*", "LAMBDA:invoke*"] }), true),
+            (json!({ "Resource": "arn:g" }), false),
+            (json!({ "Condition": { "StringEquals": { "aws:ResourceAccount": "${aws:PrincipalAccount}" } } }), true),
+            (json!({ "Condition": { "StringNotEquals": { "aws:ResourceAccount": ["1", "2"] } } }), false),
+            (json!({ "Condition": { "StringEquals": { "aws:Nothing": "1" } } }), false),
+            (json!({ "Condition": { "StringEqualsIfExists": { "aws:Nothing": "1" } } }), true),
+            (json!({ "Condition": { "DateLessThan": { "aws:ResourceAccount": "1" } } }), false),
+            (json!({ "Principal": { "AWS": "*" } }), false),
+        ] {
+            let verdict = if expected { Verdict::Allowed } else { Verdict::Silent };
+            assert_eq!(invoke(allow(more.clone())), verdict, "{more}");
+        }
+        let other = json!({ "Effect": "Allow", "NotAction": "iam:*", "NotResource": "arn:g" });
+        assert_eq!(invoke(other), Verdict::Allowed);
+        assert_eq!(invoke(json!({ "Effect": "Allow", "NotAction": "lambda:*", "Resource": "*" })), Verdict::Silent);
+        let deny = json!({ "Effect": "Deny", "Action": "*", "Resource": "arn:f" });
+        assert_eq!(invoke(json!([allow(json!({})), deny])), Verdict::Denied);
+    }
+
+    #[test]
+    fn a_trust_policy_names_who_may_act() {
+        let trust = json!({ "Statement": {
+            "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": ["a.amazonaws.com"] },
+            "Condition": { "StringEquals": { "aws:SourceAccount": ["2", "1"] }, "ArnLike": { "aws:SourceArn": "arn:x*" } },
+        } })
+        .to_string();
+        let assume = |service: &str, arn: &str| {
+            let context = [("aws:sourceaccount", "1"), ("aws:sourcearn", arn)];
+            let principal = Some(("Service", service));
+            let request = Request { action: "sts:AssumeRole", resource: "", principal, context: &context };
+            evaluate([trust.as_str()], &request) == Verdict::Allowed
+        };
+        assert!(assume("a.amazonaws.com", "arn:x1"));
+        assert!(!assume("a.amazonaws.com", "arn:y1"));
+        assert!(!assume("b.amazonaws.com", "arn:x1"));
+    }
+}

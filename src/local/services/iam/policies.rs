@@ -1,0 +1,426 @@
+//! Managed policies: the account's own, and the few of AWS's that this server holds.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    Iam, Page, Tag, check_document, conflict, duplicate_keys, invalid_input, limit_exceeded, no_such_entity,
+    percent_encoded, shown_tags, without_spaces,
+};
+use crate::local::{
+    random,
+    services::{Answer, Call, iso8601, not_implemented, page},
+    wire::WireError,
+};
+
+/// Characters that a managed policy may have, white space not counted (IAM quotas).
+const POLICY_SIZE_LIMIT: usize = 6_144;
+/// Versions that a managed policy may have (IAM quotas).
+const MOST_VERSIONS: usize = 5;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Policy {
+    name: String,
+    id: String,
+    path: String,
+    description: Option<String>,
+    tags: BTreeMap<String, String>,
+    /// By number, from 1.
+    versions: BTreeMap<u32, Version>,
+    default: u32,
+    created: i64,
+    updated: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Version {
+    document: String,
+    created: i64,
+}
+
+/// A policy of AWS's own, of which every account has the same.
+struct AwsManaged {
+    name: &'static str,
+    path: &'static str,
+    id: &'static str,
+    document: &'static str,
+}
+
+const AWS_MANAGED: [AwsManaged; 3] = [
+    AwsManaged {
+        name: "AWSLambdaBasicExecutionRole",
+        path: "/service-role/",
+        id: "ANPAJNCQGXC42545SKXIK",
+        document: include_str!("../../../../templates/iam/aws-managed/AWSLambdaBasicExecutionRole.json"),
+    },
+    AwsManaged {
+        name: "AdministratorAccess",
+        path: "/",
+        id: "ANPAIWMBCKSKIEE64ZLYK",
+        document: include_str!("../../../../templates/iam/aws-managed/AdministratorAccess.json"),
+    },
+    AwsManaged {
+        name: "AmazonS3ReadOnlyAccess",
+        path: "/",
+        id: "ANPAIZTJ4DXE7G6AGAE6M",
+        document: include_str!("../../../../templates/iam/aws-managed/AmazonS3ReadOnlyAccess.json"),
+    },
+];
+
+impl AwsManaged {
+    fn arn(&self) -> String {
+        format!("arn:aws:iam::aws:policy{}{}", self.path, self.name)
+    }
+
+    /// The policy as the account's own would be.
+    fn as_policy(&self) -> Policy {
+        let version = Version { document: self.document.to_owned(), created: 0 };
+        Policy {
+            name: self.name.to_owned(),
+            id: self.id.to_owned(),
+            path: self.path.to_owned(),
+            description: None,
+            tags: BTreeMap::new(),
+            versions: BTreeMap::from([(1, version)]),
+            default: 1,
+            created: 0,
+            updated: 0,
+        }
+    }
+}
+
+impl Policy {
+    fn document(&self) -> &str {
+        self.versions.get(&self.default).map(|version| version.document.as_str()).unwrap_or_default()
+    }
+
+    fn arn(&self, call: &Call) -> String {
+        format!("arn:aws:iam::{}:policy{}{}", call.account, self.path, self.name)
+    }
+}
+
+impl Iam {
+    /// The default version of a managed policy, if there is that policy.
+    pub(super) fn managed_document(&self, arn: &str) -> Option<&str> {
+        let own = self.policies.get(arn).map(Policy::document);
+        own.or_else(|| AWS_MANAGED.iter().find(|policy| policy.arn() == arn).map(|policy| policy.document))
+    }
+
+    /// That a role may be given this policy.
+    pub(super) fn must_be_attachable(&self, arn: &str) -> Result<(), WireError> {
+        check_arn(arn)?;
+        if self.managed_document(arn).is_some() {
+            return Ok(());
+        }
+        if arn.starts_with("arn:aws:iam::aws:policy/") {
+            return Err(not_implemented(format!("the local AWS does not hold the AWS managed policy {arn}")));
+        }
+        Err(no_such_entity(format!("Policy {arn} does not exist or is not attachable.")))
+    }
+
+    /// A policy to look at, the account's or AWS's.
+    fn policy<T>(&self, arn: &str, look: impl FnOnce(&Policy) -> T) -> Result<T, WireError> {
+        check_arn(arn)?;
+        if let Some(policy) = self.policies.get(arn) {
+            return Ok(look(policy));
+        }
+        let aws = AWS_MANAGED.iter().find(|policy| policy.arn() == arn).map(AwsManaged::as_policy);
+        aws.map(|policy| look(&policy)).ok_or_else(|| missing(arn))
+    }
+
+    /// A policy to change: the account's own.
+    fn own_policy(&mut self, arn: &str) -> Result<&mut Policy, WireError> {
+        check_arn(arn)?;
+        self.policies.get_mut(arn).ok_or_else(|| missing(arn))
+    }
+
+    fn attachments(&self, arn: &str) -> usize {
+        self.roles.values().filter(|role| role.attached.contains_key(arn)).count()
+    }
+
+    fn boundaries(&self, arn: &str) -> usize {
+        self.roles.values().filter(|role| role.permissions_boundary.as_deref() == Some(arn)).count()
+    }
+}
+
+fn check_arn(arn: &str) -> Result<(), WireError> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", _, "iam", "", _, resource] if resource.starts_with("policy/") => Ok(()),
+        _ => Err(invalid_input(format!("ARN {arn} is not valid."))),
+    }
+}
+
+fn missing(arn: &str) -> WireError {
+    no_such_entity(format!("Policy {arn} was not found."))
+}
+
+fn check_size(document: &str) -> Result<(), WireError> {
+    check_document(document)?;
+    if without_spaces(document) > POLICY_SIZE_LIMIT {
+        return Err(limit_exceeded(format!("Cannot exceed quota for PolicySize: {POLICY_SIZE_LIMIT}")));
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Create {
+    policy_name: String,
+    path: Option<String>,
+    policy_document: String,
+    description: Option<String>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+pub(super) fn create(iam: &mut Iam, call: &Call, input: Create) -> Answer {
+    duplicate_keys(&input.tags)?;
+    check_size(&input.policy_document)?;
+    let name = input.policy_name;
+    // Names are unique without regard to case or path.
+    if iam.policies.values().any(|policy| policy.name.eq_ignore_ascii_case(&name)) {
+        return Err(conflict(
+            "EntityAlreadyExists",
+            format!("A policy called {name} already exists. Duplicate names are not allowed."),
+        ));
+    }
+    let version = Version { document: input.policy_document, created: call.now };
+    let policy = Policy {
+        name,
+        id: format!("ANPA{}", random::upper_alphanumeric(17)),
+        path: input.path.unwrap_or_else(|| "/".to_owned()),
+        description: input.description,
+        tags: input.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+        versions: BTreeMap::from([(1, version)]),
+        default: 1,
+        created: call.now,
+        updated: call.now,
+    };
+    let arn = policy.arn(call);
+    let answer = json!({ "Policy": describe(iam, &arn, &policy) });
+    iam.policies.insert(arn, policy);
+    Ok(answer)
+}
+
+fn describe(iam: &Iam, arn: &str, policy: &Policy) -> Value {
+    let mut document = describe_in_list(iam, arn, policy);
+    document["Description"] = json!(policy.description);
+    if !policy.tags.is_empty() {
+        document["Tags"] = shown_tags(&policy.tags);
+    }
+    document
+}
+
+/// `ListPolicies` leaves description and tags out (IAM API reference).
+fn describe_in_list(iam: &Iam, arn: &str, policy: &Policy) -> Value {
+    json!({
+        "PolicyName": policy.name,
+        "PolicyId": policy.id,
+        "Arn": arn,
+        "Path": policy.path,
+        "DefaultVersionId": format!("v{}", policy.default),
+        "AttachmentCount": iam.attachments(arn),
+        "PermissionsBoundaryUsageCount": iam.boundaries(arn),
+        "IsAttachable": true,
+        "CreateDate": iso8601(policy.created),
+        "UpdateDate": iso8601(policy.updated),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PolicyArn {
+    policy_arn: String,
+    #[serde(flatten)]
+    page: Page,
+}
+
+pub(super) fn get(iam: &Iam, input: &PolicyArn) -> Answer {
+    let arn = &input.policy_arn;
+    Ok(json!({ "Policy": iam.policy(arn, |policy| describe(iam, arn, policy))? }))
+}
+
+pub(super) fn list_tags(iam: &Iam, input: &PolicyArn) -> Answer {
+    Ok(json!({ "Tags": iam.policy(&input.policy_arn, |policy| shown_tags(&policy.tags))?, "IsTruncated": false }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct List {
+    scope: Option<String>,
+    #[serde(default)]
+    only_attached: bool,
+    path_prefix: Option<String>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+pub(super) fn list(iam: &Iam, call: &Call, input: List) -> Answer {
+    let scope = input.scope.as_deref().unwrap_or("All");
+    let aws: Vec<(String, Policy)> = match scope {
+        "Local" => Vec::new(),
+        _ => AWS_MANAGED.iter().map(|policy| (policy.arn(), policy.as_policy())).collect(),
+    };
+    let own = iam.policies.iter().filter(|(_, policy)| scope != "AWS" && call.propagated(policy.created));
+    let mut all: BTreeMap<&String, &Policy> = aws.iter().map(|(arn, policy)| (arn, policy)).collect();
+    all.extend(own);
+    let shown = all.into_iter().filter(|(arn, policy)| {
+        let wanted = input.path_prefix.as_deref().is_none_or(|prefix| policy.path.starts_with(prefix));
+        wanted && (!input.only_attached || iam.attachments(arn) > 0)
+    });
+    input.page.answer("Policies", shown.map(|(arn, policy)| (arn, describe_in_list(iam, arn, policy))))
+}
+
+pub(super) fn delete(iam: &mut Iam, input: &PolicyArn) -> Answer {
+    let arn = &input.policy_arn;
+    if iam.own_policy(arn)?.versions.len() > 1 {
+        return Err(conflict(
+            "DeleteConflict",
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
+        ));
+    }
+    if iam.attachments(arn) + iam.boundaries(arn) > 0 {
+        return Err(conflict("DeleteConflict", "Cannot delete a policy attached to entities."));
+    }
+    iam.policies.remove(arn);
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CreateVersion {
+    policy_arn: String,
+    policy_document: String,
+    #[serde(default)]
+    set_as_default: bool,
+}
+
+pub(super) fn create_version(iam: &mut Iam, call: &Call, input: CreateVersion) -> Answer {
+    check_size(&input.policy_document)?;
+    let policy = iam.own_policy(&input.policy_arn)?;
+    if policy.versions.len() >= MOST_VERSIONS {
+        return Err(limit_exceeded(
+            "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.",
+        ));
+    }
+    let number = policy.versions.keys().next_back().map_or(1, |last| last + 1);
+    let version = Version { document: input.policy_document, created: call.now };
+    policy.versions.insert(number, version);
+    policy.updated = call.now;
+    if input.set_as_default {
+        policy.default = number;
+    }
+    Ok(json!({ "PolicyVersion": describe_version(policy, number, false) }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct VersionId {
+    policy_arn: String,
+    version_id: String,
+}
+
+impl VersionId {
+    /// The number of the version, which is there.
+    fn number(&self, policy: &Policy) -> Result<u32, WireError> {
+        let number = self.version_id.trim_start_matches('v').parse().ok();
+        number.filter(|number| policy.versions.contains_key(number)).ok_or_else(|| {
+            no_such_entity(format!("Policy {} version {} does not exist.", self.policy_arn, self.version_id))
+        })
+    }
+}
+
+fn describe_version(policy: &Policy, number: u32, with_document: bool) -> Value {
+    let Some(version) = policy.versions.get(&number) else { return Value::Null };
+    json!({
+        "Document": with_document.then(|| percent_encoded(&version.document)),
+        "VersionId": format!("v{number}"),
+        "IsDefaultVersion": number == policy.default,
+        "CreateDate": iso8601(version.created),
+    })
+}
+
+pub(super) fn get_version(iam: &Iam, input: &VersionId) -> Answer {
+    let version = iam.policy(&input.policy_arn, |policy| {
+        input.number(policy).map(|number| describe_version(policy, number, true))
+    })??;
+    Ok(json!({ "PolicyVersion": version }))
+}
+
+pub(super) fn list_versions(iam: &Iam, input: &PolicyArn) -> Answer {
+    iam.policy(&input.policy_arn, |policy| {
+        let shown =
+            policy.versions.keys().map(|number| (format!("{number:010}"), describe_version(policy, *number, false)));
+        input.page.answer("Versions", shown)
+    })?
+}
+
+pub(super) fn set_default_version(iam: &mut Iam, input: &VersionId) -> Answer {
+    let policy = iam.own_policy(&input.policy_arn)?;
+    policy.default = input.number(policy)?;
+    Ok(Value::Null)
+}
+
+pub(super) fn delete_version(iam: &mut Iam, input: &VersionId) -> Answer {
+    let policy = iam.own_policy(&input.policy_arn)?;
+    let number = input.number(policy)?;
+    if number == policy.default {
+        return Err(conflict("DeleteConflict", "Cannot delete the default version of a policy."));
+    }
+    policy.versions.remove(&number);
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Entities {
+    policy_arn: String,
+    entity_filter: Option<String>,
+    path_prefix: Option<String>,
+}
+
+/// Who has the policy: roles, since there are no users and groups here.
+pub(super) fn list_entities(iam: &Iam, input: &Entities) -> Answer {
+    iam.policy(&input.policy_arn, |_| ())?;
+    let wanted = input.entity_filter.as_deref().is_none_or(|kind| kind == "Role");
+    let prefix = input.path_prefix.as_deref().unwrap_or("/");
+    let having = iam
+        .roles
+        .values()
+        .filter(|role| wanted && role.attached.contains_key(&input.policy_arn) && role.path.starts_with(prefix));
+    let roles: Vec<Value> = having.map(|role| json!({ "RoleName": role.name, "RoleId": role.id })).collect();
+    Ok(json!({ "PolicyRoles": roles, "PolicyUsers": [], "PolicyGroups": [], "IsTruncated": false }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AttachedPolicies {
+    role_name: String,
+    path_prefix: Option<String>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+pub(super) fn list_attached(iam: &Iam, input: &AttachedPolicies) -> Answer {
+    let prefix = input.path_prefix.as_deref().unwrap_or("/");
+    // `arn:…:policy/path/name`
+    let path_of = |arn: &str| arn.split_once(":policy").map(|(_, path)| path.to_owned()).unwrap_or_default();
+    let attached = iam.role(&input.role_name)?.attached.keys().filter(|arn| path_of(arn).starts_with(prefix));
+    let shown = attached.map(|arn| {
+        let name = arn.rsplit('/').next().unwrap_or_default();
+        (arn, json!({ "PolicyName": name, "PolicyArn": arn }))
+    });
+    input.page.answer("AttachedPolicies", shown)
+}
+
+impl Page {
+    /// A list of IAM's: the items, and where they go on.
+    pub(super) fn answer(&self, member: &str, items: impl Iterator<Item = (impl AsRef<str>, Value)>) -> Answer {
+        let (items, next) = page(items, self.max_items.or(Some(100)), self.marker.as_deref())
+            .map_err(|_| invalid_input("Invalid Marker."))?;
+        Ok(json!({ member: items, "IsTruncated": next.is_some(), "Marker": next }))
+    }
+}

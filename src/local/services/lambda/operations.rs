@@ -1,0 +1,186 @@
+//! The operations of Lambda that are covered, with what they let in (botocore's model
+//! `lambda/2015-03-31`; its limits for memory and time are those of managed instances, here are
+//! those of functions).
+
+use serde_json::Value;
+
+use super::{
+    create, delete, get, get_configuration, list, list_tags, policy, tag, untag, update_code, update_configuration,
+};
+use crate::local::{
+    services::{
+        Answer, Call, Operation, State, not_implemented, read,
+        shape::{Member, Shape, TEXT, integer, list as items, map, optional, required, text},
+    },
+    wire::Route,
+};
+
+const FUNCTION: Member = required(
+    "FunctionName",
+    text(1, 256).matching(
+        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
+    ),
+);
+const NEW_FUNCTION: Member = required(
+    "FunctionName",
+    text(1, 140).matching(
+        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+    ),
+);
+const QUALIFIER: Member = optional("Qualifier", text(1, 128).matching(r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"));
+const ROLE: Shape = text(0, 10_000).matching(r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+");
+const HANDLER: Shape = text(0, 128).matching(r"[^\s]+");
+const DESCRIPTION: Shape = text(0, 256);
+const TIMEOUT: Shape = integer(1, 900);
+const MEMORY: Shape = integer(128, 10_240);
+const VARIABLE: Shape = TEXT.matching(r"[a-zA-Z]([a-zA-Z0-9_])+");
+const SECRET_TEXT: Shape = TEXT.sensitive();
+const ENVIRONMENT: Shape = Shape::Structure(&[optional("Variables", map(&VARIABLE, &SECRET_TEXT, usize::MAX))]);
+const RUNTIME: Shape = TEXT;
+const ARCHITECTURE: Shape = Shape::Enum(&["x86_64", "arm64"]);
+const REVISION: Member = optional("RevisionId", TEXT);
+const RESOURCE: Member = required(
+    "Resource",
+    text(1, 10_000).matching(
+        r"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?)",
+    ),
+);
+const TAG_KEY: Shape = text(1, 128).matching(r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)");
+const TAG_VALUE: Shape = text(0, 256).matching(r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)");
+const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, usize::MAX);
+const STATEMENT_ID: Member = required("StatementId", text(1, 100).matching("([a-zA-Z0-9-_.]+)"));
+
+const fn operation(
+    name: &'static str,
+    (method, path, success): (&'static str, &'static str, u16),
+    input: &'static [Member],
+    run: fn(&mut State, &Call, Value) -> Answer,
+) -> Operation {
+    Operation { name, route: Some(Route { method, path, success, payload: false }), input, run }
+}
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    operation(
+        "CreateFunction",
+        ("POST", "/2015-03-31/functions", 201),
+        &[
+            NEW_FUNCTION,
+            optional("Runtime", RUNTIME),
+            required("Role", ROLE),
+            optional("Handler", HANDLER),
+            required("Code", Shape::Structure(&[optional("ZipFile", SECRET_TEXT)])),
+            optional("Architectures", items(&ARCHITECTURE, 1, 1)),
+            optional("Description", DESCRIPTION),
+            optional("Timeout", TIMEOUT),
+            optional("MemorySize", MEMORY),
+            optional("PackageType", Shape::Enum(&["Zip", "Image"])),
+            optional("Environment", ENVIRONMENT),
+            optional("Tags", TAGS),
+        ],
+        |state, call, input| create(&mut state.lambda, &state.iam, call, read(input)?),
+    ),
+    operation(
+        "ListFunctions",
+        ("GET", "/2015-03-31/functions", 200),
+        &[optional("Marker", TEXT), optional("MaxItems", integer(1, 10_000))],
+        |state, call, input| list(&state.lambda, call, &read(input)?),
+    ),
+    operation(
+        "GetFunction",
+        ("GET", "/2015-03-31/functions/{FunctionName}", 200),
+        &[FUNCTION, QUALIFIER],
+        |state, call, input| get(&mut state.lambda, call, &read(input)?),
+    ),
+    operation(
+        "DeleteFunction",
+        ("DELETE", "/2015-03-31/functions/{FunctionName}", 204),
+        &[FUNCTION, QUALIFIER],
+        |state, call, input| delete(&mut state.lambda, call, &read(input)?),
+    ),
+    operation(
+        "GetFunctionConfiguration",
+        ("GET", "/2015-03-31/functions/{FunctionName}/configuration", 200),
+        &[FUNCTION, QUALIFIER],
+        |state, call, input| get_configuration(&mut state.lambda, call, &read(input)?),
+    ),
+    operation(
+        "UpdateFunctionConfiguration",
+        ("PUT", "/2015-03-31/functions/{FunctionName}/configuration", 200),
+        &[
+            FUNCTION,
+            optional("Role", ROLE),
+            optional("Handler", HANDLER),
+            optional("Description", DESCRIPTION),
+            optional("Timeout", TIMEOUT),
+            optional("MemorySize", MEMORY),
+            optional("Environment", ENVIRONMENT),
+            optional("Runtime", RUNTIME),
+            REVISION,
+        ],
+        |state, call, input| update_configuration(&mut state.lambda, &state.iam, call, read(input)?),
+    ),
+    operation(
+        "UpdateFunctionCode",
+        ("PUT", "/2015-03-31/functions/{FunctionName}/code", 200),
+        &[FUNCTION, optional("ZipFile", SECRET_TEXT), REVISION],
+        |state, call, input| update_code(&mut state.lambda, call, read(input)?),
+    ),
+    Operation {
+        name: "Invoke",
+        route: Some(Route {
+            method: "POST",
+            path: "/2015-03-31/functions/{FunctionName}/invocations",
+            success: 200,
+            payload: true,
+        }),
+        input: &[FUNCTION, QUALIFIER],
+        run: |_, _, _| Err(not_implemented("Invoke takes as long as the function does; the server answers it itself")),
+    },
+    operation(
+        "AddPermission",
+        ("POST", "/2015-03-31/functions/{FunctionName}/policy", 201),
+        &[
+            FUNCTION,
+            QUALIFIER,
+            required("StatementId", text(1, 100).matching("([a-zA-Z0-9-_]+)")),
+            required("Action", text(0, 10_000).matching(r"(lambda:[*]|lambda:[a-zA-Z]+|[*])")),
+            required("Principal", text(0, 2048).matching(r"[^\s]+")),
+            optional(
+                "SourceArn",
+                text(0, 10_000).matching(
+                    r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
+                ),
+            ),
+            optional("SourceAccount", text(0, 12).matching(r"\d{12}")),
+            REVISION,
+        ],
+        |state, call, input| policy::add(&mut state.lambda, call, read(input)?),
+    ),
+    operation(
+        "GetPolicy",
+        ("GET", "/2015-03-31/functions/{FunctionName}/policy", 200),
+        &[FUNCTION, QUALIFIER],
+        |state, call, input| policy::get(&mut state.lambda, call, &read(input)?),
+    ),
+    operation(
+        "RemovePermission",
+        ("DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", 204),
+        &[FUNCTION, STATEMENT_ID, QUALIFIER, REVISION],
+        |state, call, input| policy::remove(&mut state.lambda, call, &read(input)?),
+    ),
+    operation("ListTags", ("GET", "/2017-03-31/tags/{Resource}", 200), &[RESOURCE], |state, _, input| {
+        list_tags(&mut state.lambda, &read(input)?)
+    }),
+    operation(
+        "TagResource",
+        ("POST", "/2017-03-31/tags/{Resource}", 204),
+        &[RESOURCE, required("Tags", TAGS)],
+        |state, _, input| tag(&mut state.lambda, read(input)?),
+    ),
+    operation(
+        "UntagResource",
+        ("DELETE", "/2017-03-31/tags/{Resource}", 204),
+        &[RESOURCE, optional("tagKeys", items(&TAG_KEY, 0, usize::MAX))],
+        |state, _, input| untag(&mut state.lambda, &read(input)?),
+    ),
+];

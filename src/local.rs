@@ -169,6 +169,13 @@ impl Local {
     }
 }
 
+/// Every operation of the control plane: the service's name in the credential scope, and the
+/// operation's.
+pub fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let of = |service: Service| service.operations().iter().map(move |operation| (service.scope(), operation.name));
+    Service::ALL.into_iter().flat_map(of)
+}
+
 /// All routes: data plane, the server's own, and the control plane for everything else.
 pub fn router(local: Local) -> Router {
     let data_plane = Router::new()
@@ -358,7 +365,7 @@ impl Local {
         input: Value,
         request_id: &str,
     ) -> Result<Response<Body>, WireError> {
-        let function = self.lock().lambda.to_invoke(call, input)?;
+        let function = self.lock().lambda.invoked(call, input)?;
         let header = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok());
         lambda::check_payload(&received.body)?;
         let context = header("x-amz-client-context").and_then(|value| BASE64.decode(value).ok());

@@ -162,9 +162,8 @@ impl Service {
     fn violation_code(self, operation: &str) -> &'static str {
         match self {
             Self::Iam | Self::Sts => "ValidationError",
-            Self::Cognito => "InvalidParameterException",
             Self::Logs if operation.contains("Deliver") => "ValidationException",
-            Self::Logs => "InvalidParameterException",
+            Self::Cognito | Self::Logs => "InvalidParameterException",
             Self::Lambda | Self::AgentCore => "ValidationException",
         }
     }

@@ -234,7 +234,7 @@ struct UpdateCode {
 }
 
 fn update_code(lambda: &mut Lambda, call: &Call, input: UpdateCode) -> Answer {
-    let function = lambda.to_update(call, &input.function, input.revision_id.as_deref())?;
+    let function = lambda.unoccupied(call, &input.function, input.revision_id.as_deref())?;
     (function.code, function.code_sha256, function.code_size) = read_package(input.zip_file)?;
     function.updated(call);
     Ok(configuration(function))
@@ -257,7 +257,7 @@ struct UpdateConfiguration {
 
 /// What is not given stays as it is.
 fn update_configuration(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: UpdateConfiguration) -> Answer {
-    let function = lambda.to_update(call, &input.function, input.revision_id.as_deref())?;
+    let function = lambda.unoccupied(call, &input.function, input.revision_id.as_deref())?;
     if let Some(runtime) = &input.runtime {
         check_runtime(runtime)?;
     }
@@ -398,7 +398,7 @@ impl Lambda {
     }
 
     /// The function, where nothing stands against an update.
-    fn to_update(
+    fn unoccupied(
         &mut self,
         call: &Call,
         name: &FunctionName,
@@ -432,7 +432,7 @@ impl Lambda {
     }
 
     /// The function that `Invoke` is to run.
-    pub(crate) fn to_invoke(&mut self, call: &Call, input: Value) -> Result<Function, WireError> {
+    pub(crate) fn invoked(&mut self, call: &Call, input: Value) -> Result<Function, WireError> {
         self.find_mut(call, &read(input)?).cloned()
     }
 

@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use super::{
-    create_client, create_domain, create_pool, create_resource_server, delete_client, delete_domain, delete_pool,
-    delete_resource_server, describe, describe_client, describe_domain, describe_resource_server, list_clients,
-    list_pools, list_resource_servers, list_tags, tag, untag, update_client, update_pool, update_resource_server,
+    clients, create_domain, create_pool, create_resource_server, delete_domain, delete_pool, delete_resource_server,
+    describe, describe_domain, describe_resource_server, list_pools, list_resource_servers, list_tags, tag, untag,
+    update_pool, update_resource_server,
 };
 use crate::local::services::{
     Answer, Call, Operation, State, read,
@@ -152,15 +152,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             EXISTENCE_ERRORS,
             REVOCATION,
         ],
-        |state, call, input| create_client(&mut state.cognito, call, read(input)?),
+        |state, call, input| clients::create(&mut state.cognito, call, read(input)?),
     ),
     operation("DescribeUserPoolClient", &[POOL_ID, CLIENT_ID], |state, _, input| {
-        describe_client(&state.cognito, &read(input)?)
+        clients::describe(&state.cognito, &read(input)?)
     }),
     operation(
         "ListUserPoolClients",
         &[POOL_ID, optional("MaxResults", integer(1, 60)), TOKEN],
-        |state, call, input| list_clients(&state.cognito, call, &read(input)?),
+        |state, call, input| clients::list(&state.cognito, call, &read(input)?),
     ),
     operation(
         "UpdateUserPoolClient",
@@ -180,10 +180,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             EXISTENCE_ERRORS,
             REVOCATION,
         ],
-        |state, call, input| update_client(&mut state.cognito, call, read(input)?),
+        |state, call, input| clients::update(&mut state.cognito, call, read(input)?),
     ),
     operation("DeleteUserPoolClient", &[POOL_ID, CLIENT_ID], |state, _, input| {
-        delete_client(&mut state.cognito, &read(input)?)
+        clients::delete(&mut state.cognito, &read(input)?)
     }),
     operation("TagResource", &[ARN, required("Tags", TAGS)], |state, call, input| {
         tag(&mut state.cognito, call, read(input)?)

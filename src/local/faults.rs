@@ -4,7 +4,10 @@ use std::{str::FromStr, sync::Mutex, time::Duration};
 
 use axum::http::StatusCode;
 
-use super::wire::WireError;
+use super::{
+    services::Service,
+    wire::{Protocol, WireError},
+};
 
 /// What goes wrong, and how slowly.
 #[derive(Debug, Default)]
@@ -40,6 +43,10 @@ impl FromStr for Rule {
         if [service, operation, code].contains(&"") {
             return Err(form.to_owned());
         }
+        let known = |found: Service| found.operations().iter().any(|covered| covered.name == operation);
+        if !Service::from_scope(service).is_some_and(known) {
+            return Err(format!("the local AWS does not offer {service}:{operation}"));
+        }
         Ok(Self { service: service.to_owned(), operation: operation.to_owned(), code: code.to_owned(), left })
     }
 }
@@ -58,9 +65,13 @@ impl Faults {
         if let Some(left) = &mut rule.left {
             *left -= 1;
         }
+        let rest = Service::from_scope(service).is_some_and(|service| matches!(service.protocol(), Protocol::RestJson));
         let status = match rule.code.as_str() {
             "ServiceUnavailable" | "ServiceUnavailableException" => StatusCode::SERVICE_UNAVAILABLE,
-            code if code.starts_with("Internal") => StatusCode::INTERNAL_SERVER_ERROR,
+            "ThrottlingException" | "TooManyRequestsException" if rest => StatusCode::TOO_MANY_REQUESTS,
+            code if code.starts_with("Internal") || code.starts_with("ServiceFailure") => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             code if code.starts_with("AccessDenied") => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -74,12 +85,16 @@ mod tests {
 
     #[test]
     fn a_rule_strikes_as_often_as_it_says() {
-        let rules =
-            vec!["iam:CreateRole=ThrottlingException*2".parse().unwrap(), "sts:X=AccessDenied".parse().unwrap()];
+        let rules = vec![
+            "iam:CreateRole=ThrottlingException*2".parse().unwrap(),
+            "sts:GetCallerIdentity=AccessDenied".parse().unwrap(),
+        ];
         let faults = Faults::new(Duration::ZERO, Duration::ZERO, rules);
         let strikes: Vec<bool> = (0..3).map(|_| faults.strike("iam", "CreateRole").is_some()).collect();
         assert_eq!(strikes, [true, true, false]);
-        assert!((0..9).all(|_| faults.strike("sts", "X").is_some_and(|error| error.status == StatusCode::FORBIDDEN)));
+        assert!((0..9).all(|_| {
+            faults.strike("sts", "GetCallerIdentity").is_some_and(|error| error.status == StatusCode::FORBIDDEN)
+        }));
         assert!(faults.strike("iam", "GetRole").is_none());
     }
 
@@ -88,5 +103,6 @@ mod tests {
         for text in ["", "iam", "iam:CreateRole", "iam:=X", "iam:CreateRole=X*many"] {
             assert!(Rule::from_str(text).unwrap_err().contains("SERVICE:OPERATION"), "{text}");
         }
+        assert_eq!(Rule::from_str("iam:MakeRole=X").unwrap_err(), "the local AWS does not offer iam:MakeRole");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::OnceLock,
 };
 
@@ -48,12 +49,46 @@ impl Env {
         Run::of(self.command(args).output().unwrap())
     }
 
+    /// Another program, with nothing in its environment but PATH, HOME and what points AWS tools at
+    /// the local AWS of this HOME.
+    pub fn aws_tool(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("PATH", path()).env("HOME", self.home.path()).stdin(Stdio::null());
+        for (name, value) in self.ok(&["local", "env", "-o", "json"]).json().as_object().unwrap() {
+            command.env(name, value.as_str().unwrap());
+        }
+        command
+    }
+
     /// Runs the program, which must succeed.
     #[track_caller]
     pub fn ok(&self, args: &[&str]) -> Run {
         let run = self.run(args);
         assert_eq!(run.code, 0, "{args:?}\n{}{}", run.stdout, run.stderr);
         run
+    }
+}
+
+/// A local AWS in the foreground, which ends with this value.
+pub struct Server(Child);
+
+impl Server {
+    /// Starts it and waits for its word that it is up.
+    pub fn start(env: &Env, args: &[&str]) -> Self {
+        let mut command = env.command(&["local", "serve", "-o", "json"]);
+        let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap();
+        assert!(said["endpoint"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{said}");
+        Self(child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 

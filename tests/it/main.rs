@@ -3,6 +3,8 @@
 #![expect(unreachable_pub, reason = "this crate is one binary")]
 
 mod architecture;
+mod aws_cli;
+mod boto3;
 mod cli;
 mod crash;
 mod docs;
@@ -11,4 +13,5 @@ mod local_aws;
 mod mcp_clients;
 mod process;
 mod target;
+mod toolkit;
 mod world;

@@ -4,13 +4,13 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use crate::env::{Env, Run, path};
+use crate::env::{Env, Run, Server, path};
 
 #[test]
 fn the_quick_start_works_from_an_empty_home_and_another_home_cleans_up() {
@@ -154,29 +154,6 @@ fn a_server_of_another_version_is_replaced() {
     let new = env.ok(&["local", "start", "-o", "json"]).json();
     assert_ne!(old["pid"], new["pid"]);
     assert_eq!(new["version"], env!("CARGO_PKG_VERSION"));
-}
-
-/// A server in the foreground.
-struct Server(Child);
-
-impl Server {
-    /// Starts it and waits for its word that it is up.
-    fn start(env: &Env, args: &[&str]) -> Self {
-        let mut command = env.command(&["local", "serve", "-o", "json"]);
-        let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
-        assert!(said["endpoint"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{said}");
-        Self(child)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }
 
 #[test]

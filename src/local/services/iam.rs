@@ -286,6 +286,7 @@ fn attach_policy(iam: &mut Iam, call: &Call, input: Attachment) -> Answer {
 }
 
 fn detach_policy(iam: &mut Iam, input: &Attachment) -> Answer {
+    policies::check_arn(&input.policy_arn)?;
     let removed = iam.role_mut(&input.role_name)?.attached.remove(&input.policy_arn);
     removed.map(|_| Value::Null).ok_or_else(|| no_such_entity(format!("Policy {} was not found.", input.policy_arn)))
 }

@@ -316,6 +316,11 @@ struct Tagging {
 
 impl Tagging {
     fn function<'a>(&self, lambda: &'a mut Lambda) -> Result<&'a mut Function, WireError> {
+        if self.resource.split(':').count() > 7 {
+            return Err(invalid(
+                "Tags on function aliases and versions are not supported. Please specify a function ARN.",
+            ));
+        }
         lambda.functions.get_mut(&self.resource).ok_or_else(|| not_found(&self.resource))
     }
 }

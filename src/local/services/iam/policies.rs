@@ -145,7 +145,7 @@ impl Iam {
     }
 }
 
-fn check_arn(arn: &str) -> Result<(), WireError> {
+pub(super) fn check_arn(arn: &str) -> Result<(), WireError> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     match parts[..] {
         ["arn", _, "iam", "", _, resource] if resource.starts_with("policy/") => Ok(()),

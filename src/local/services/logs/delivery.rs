@@ -151,7 +151,13 @@ pub(super) fn put_destination(logs: &mut Logs, call: &Call, input: PutDestinatio
             ));
         }
     };
+    if resource_arn.as_ref().is_some_and(|group| !logs.groups.contains_key(group.trim_end_matches(":*"))) {
+        return Err(not_found("log group"));
+    }
     let key = arn(call, "delivery-destination", &input.name);
+    if logs.destinations.get(&key).is_some_and(|destination| destination.kind != kind) {
+        return Err(bad_request("ConflictException", "A delivery destination of this name exists with another type."));
+    }
     let destination = Destination {
         name: input.name,
         region: call.region.clone(),

@@ -1,0 +1,193 @@
+//! App clients: who may ask for tokens, and for which.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Cognito, ListOfPool, Pool, invalid, list_answer, not_found};
+use crate::local::{
+    random,
+    services::{Answer, Call, bad_request, epoch_seconds, not_implemented},
+    wire::WireError,
+};
+
+/// Seconds that an access token is good for, unless its client says otherwise.
+const DEFAULT_TOKEN_SECONDS: i64 = 3600;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Client {
+    pub(crate) id: String,
+    name: String,
+    pub(crate) secret: Option<String>,
+    pub(crate) settings: ClientSettings,
+    created: i64,
+    modified: i64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ClientInput {
+    #[serde(rename = "UserPoolId")]
+    user_pool_id: String,
+    #[serde(rename = "ClientId")]
+    client_id: Option<String>,
+    #[serde(rename = "ClientName")]
+    name: Option<String>,
+    #[serde(rename = "GenerateSecret", default)]
+    generate_secret: bool,
+    #[serde(flatten)]
+    settings: ClientSettings,
+}
+
+/// What a client may do; an update replaces it as a whole.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ClientSettings {
+    #[serde(rename = "AllowedOAuthFlows", default)]
+    flows: Vec<String>,
+    #[serde(rename = "AllowedOAuthScopes", default)]
+    pub(crate) scopes: Vec<String>,
+    #[serde(rename = "AllowedOAuthFlowsUserPoolClient", default)]
+    oauth_enabled: bool,
+    #[serde(rename = "SupportedIdentityProviders", default)]
+    identity_providers: Vec<String>,
+    #[serde(rename = "AccessTokenValidity", skip_serializing_if = "Option::is_none")]
+    access_token_validity: Option<i64>,
+    #[serde(rename = "TokenValidityUnits", skip_serializing_if = "Option::is_none")]
+    units: Option<BTreeMap<String, String>>,
+    /// What is about users' signing in: kept and shown, since there are no users here.
+    #[serde(flatten)]
+    of_users: BTreeMap<String, Value>,
+}
+
+impl ClientSettings {
+    /// That these settings suit the pool, and a client that has a secret or has none.
+    fn check(&self, pool: &Pool, has_secret: bool) -> Result<(), WireError> {
+        if self.identity_providers.iter().any(|provider| provider != "COGNITO") {
+            return Err(invalid("The provider does not exist for User Pool."));
+        }
+        let wrong_flow = |message: &str| Err(bad_request("InvalidOAuthFlowException", message));
+        let flow = |name: &str| self.flows.iter().any(|flow| flow == name);
+        if self.oauth_enabled && self.flows.is_empty() {
+            return wrong_flow(
+                "AllowedOAuthFlows and AllowedOAuthScopes are required if user pool client is allowed to use OAuth \
+                 flows.",
+            );
+        }
+        if flow("code") || flow("implicit") {
+            if flow("client_credentials") {
+                return wrong_flow(
+                    "client_credentials flow can not be selected along with code flow or implicit flow.",
+                );
+            }
+            return Err(not_implemented("the local AWS serves the OAuth flow client_credentials only"));
+        }
+        if flow("client_credentials") && !has_secret {
+            return wrong_flow("client_credentials flow can not be selected if client does not have a client secret.");
+        }
+        let known = pool.scopes();
+        if let Some(scope) = self.scopes.iter().find(|scope| !known.contains(*scope)) {
+            return Err(bad_request("ScopeDoesNotExistException", format!("Scope {scope} does not exist.")));
+        }
+        if !(300..=86_400).contains(&self.token_seconds()) {
+            return Err(invalid("Invalid range for token validity."));
+        }
+        Ok(())
+    }
+
+    /// Whether the client may ask for tokens in its own name.
+    pub(crate) fn machine(&self) -> bool {
+        self.oauth_enabled && self.flows.iter().any(|flow| flow == "client_credentials")
+    }
+
+    /// Seconds that its access tokens are good for.
+    pub(crate) fn token_seconds(&self) -> i64 {
+        let unit = match self.units.as_ref().and_then(|units| units.get("AccessToken")).map(String::as_str) {
+            Some("seconds") => 1,
+            Some("minutes") => 60,
+            Some("days") => 86_400,
+            _ => 3600,
+        };
+        self.access_token_validity.map_or(DEFAULT_TOKEN_SECONDS, |validity| validity.saturating_mul(unit))
+    }
+}
+
+pub(super) fn create(cognito: &mut Cognito, call: &Call, input: ClientInput) -> Answer {
+    let pool = cognito.pool_mut(&input.user_pool_id)?;
+    input.settings.check(pool, input.generate_secret)?;
+    let client = Client {
+        id: random::lower_alphanumeric(26),
+        name: input.name.unwrap_or_default(),
+        secret: input.generate_secret.then(|| random::lower_alphanumeric(51)),
+        settings: input.settings,
+        created: call.now,
+        modified: call.now,
+    };
+    let answer = json!({ "UserPoolClient": describe_one(pool, &client) });
+    pool.clients.insert(client.id.clone(), client);
+    Ok(answer)
+}
+
+/// What is not given goes back to its default, as in AWS; name and secret stay.
+pub(super) fn update(cognito: &mut Cognito, call: &Call, input: ClientInput) -> Answer {
+    let id = ClientId { user_pool_id: input.user_pool_id, client_id: input.client_id.unwrap_or_default() };
+    let pool = cognito.pool_mut(&id.user_pool_id)?;
+    let has_secret = pool.clients.get(&id.client_id).ok_or_else(|| id.missing())?.secret.is_some();
+    input.settings.check(pool, has_secret)?;
+    if let Some(client) = pool.clients.get_mut(&id.client_id) {
+        client.name = input.name.unwrap_or_else(|| client.name.clone());
+        client.settings = input.settings;
+        client.modified = call.now;
+    }
+    describe(cognito, &id)
+}
+
+fn describe_one(pool: &Pool, client: &Client) -> Value {
+    let mut document = json!({
+        "UserPoolId": pool.id,
+        "ClientId": client.id,
+        "ClientName": client.name,
+        "CreationDate": epoch_seconds(client.created),
+        "LastModifiedDate": epoch_seconds(client.modified),
+        "RefreshTokenValidity": 30,
+        "EnableTokenRevocation": true,
+    });
+    if let Some(secret) = &client.secret {
+        document["ClientSecret"] = json!(secret);
+    }
+    for (name, value) in json!(client.settings).as_object().into_iter().flatten() {
+        document[name] = value.clone();
+    }
+    document
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ClientId {
+    user_pool_id: String,
+    client_id: String,
+}
+
+impl ClientId {
+    fn missing(&self) -> WireError {
+        not_found(format!("User pool client {} does not exist.", self.client_id))
+    }
+}
+
+pub(super) fn describe(cognito: &Cognito, input: &ClientId) -> Answer {
+    let pool = cognito.pool(&input.user_pool_id)?;
+    let client = pool.clients.get(&input.client_id).ok_or_else(|| input.missing())?;
+    Ok(json!({ "UserPoolClient": describe_one(pool, client) }))
+}
+
+pub(super) fn list(cognito: &Cognito, call: &Call, input: &ListOfPool) -> Answer {
+    let pool = cognito.pool(&input.user_pool_id)?;
+    let clients = pool.clients.iter().filter(|(_, client)| call.propagated(client.created));
+    let shown =
+        clients.map(|(id, client)| (id, json!({ "ClientId": id, "UserPoolId": pool.id, "ClientName": client.name })));
+    list_answer("UserPoolClients", shown, input.max_results.or(Some(60)), input.next_token.as_deref())
+}
+
+pub(super) fn delete(cognito: &mut Cognito, input: &ClientId) -> Answer {
+    let removed = cognito.pool_mut(&input.user_pool_id)?.clients.remove(&input.client_id);
+    removed.map(|_| Value::Null).ok_or_else(|| input.missing())
+}

@@ -1,0 +1,53 @@
+//! boto3, which nobody here wrote, drives the local AWS.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use agentcore_gw::local;
+use serde_json::{Value, json};
+
+use crate::env::{Env, Run, Server, python};
+
+const REQUIREMENTS: &str = "boto3==1.44.5\n";
+
+/// Runs a script of `tests/peers` against the local AWS of `env`.
+fn script(env: &Env, name: &str, args: &[&str]) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name);
+    let mut command = env.aws_tool(&python("boto3", REQUIREMENTS));
+    let run = Run::of(command.arg(script).args(args).output().unwrap());
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    run.json()
+}
+
+/// A good call of every operation, and each error that AWS's service model declares for it where
+/// it can be provoked.
+#[test]
+fn every_covered_operation_answers_boto3_as_aws_does() {
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    let covered: Vec<_> = local::operations().collect();
+    let list = env.home().join("operations.json");
+    fs::write(&list, json!(covered).to_string()).unwrap();
+    let report = script(&env, "boto3_table.py", &[list.to_str().unwrap()]);
+    assert_eq!(report["failures"], json!([]), "{report:#}");
+    assert!(report["rows"].as_u64().unwrap() >= 450, "{report:#}");
+}
+
+#[test]
+fn faults_arrive_as_the_errors_that_boto3_knows() {
+    let env = Env::new();
+    let faults = [
+        "iam:ListRoles=ServiceFailure*1",
+        "cognito-idp:ListUserPools=TooManyRequestsException*1",
+        "lambda:ListFunctions=TooManyRequestsException*1",
+        "logs:DescribeLogGroups=ServiceUnavailableException*1",
+        "logs:DescribeDeliveries=ThrottlingException*1",
+        "bedrock-agentcore:ListGateways=ThrottlingException*1",
+        "bedrock-agentcore:ListTagsForResource=InternalServerException*1",
+    ];
+    let args: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", fault]).collect();
+    let _server = Server::start(&env, &args);
+    let seen = script(&env, "boto3_faults.py", &[]);
+    let expected: BTreeSet<String> = faults.iter().map(|fault| fault.split_once('*').unwrap().0.to_owned()).collect();
+    let seen: BTreeSet<String> = serde_json::from_value(seen).unwrap();
+    assert_eq!(seen, expected);
+}

@@ -3,6 +3,7 @@
 //!
 //! It happens to live in this binary and knows nothing of the rest of it but `model`.
 
+mod blobs;
 pub mod daemon;
 mod data_plane;
 mod faults;
@@ -14,6 +15,7 @@ pub mod store;
 mod wire;
 
 use std::{
+    collections::HashSet,
     ffi::OsString,
     fmt, io,
     net::IpAddr,
@@ -35,16 +37,17 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-pub use self::{
-    data_plane::keys::SigningKey,
-    faults::{Faults, Rule as FaultRule},
-};
 use self::{
+    blobs::Blobs,
     data_plane::{mcp, oauth},
     runtime::{Invocation, Outcome, Places, Runtime},
     services::{Call, Operation, Service, State, lambda, not_implemented},
     store::{AccessKey, Store},
     wire::{DecodeError, Decoded, Protocol, Received, WireError},
+};
+pub use self::{
+    data_plane::keys::SigningKey,
+    faults::{Faults, Rule as FaultRule},
 };
 
 /// The account that everything belongs to.
@@ -71,8 +74,8 @@ pub struct Config {
     pub clock: Clock,
     /// [`SigningKey::generate`], unless its tenth of a second matters.
     pub new_key: NewKey,
-    /// Where functions' packages are unpacked.
-    pub code_dir: PathBuf,
+    /// Where packages and objects are kept, and packages are unpacked.
+    pub dir: PathBuf,
     /// The `PATH` that functions' interpreters are looked up on.
     pub path: OsString,
 }
@@ -88,6 +91,7 @@ struct Inner {
     faults: Faults,
     clock: Clock,
     new_key: NewKey,
+    blobs: Blobs,
     runtime: Runtime,
     stop: Notify,
 }
@@ -105,7 +109,11 @@ impl Local {
     /// If the state cannot be read.
     pub fn new(config: Config) -> io::Result<Self> {
         let state = config.store.as_ref().map_or_else(|| Ok(State::default()), Store::load_state)?;
-        let places = Places { code_dir: config.code_dir, path: config.path };
+        let blobs = Blobs::new(config.dir.join("blobs"));
+        if config.store.is_some() {
+            blobs.sweep(&state.blobs().collect())?;
+        }
+        let places = Places { blobs: blobs.clone(), code_dir: config.dir.join("code"), path: config.path };
         Ok(Self(Arc::new(Inner {
             state: Mutex::new(state),
             store: config.store,
@@ -113,6 +121,7 @@ impl Local {
             faults: config.faults,
             clock: config.clock,
             new_key: config.new_key,
+            blobs,
             runtime: Runtime::new(places),
             stop: Notify::new(),
         })))
@@ -347,6 +356,7 @@ impl Local {
             base_url: base_url(&received.headers),
             now: self.now(),
             new_key: self.0.new_key.clone(),
+            blobs: self.0.blobs.clone(),
             lag: self.0.faults.consistency_lag,
         };
         let (operation, input) = service.admit(&decoded.operation, decoded.input.clone())?;
@@ -354,7 +364,7 @@ impl Local {
             return self.invoke(&call, received, input, request_id).await;
         }
         let output = self.operate(operation, &call, input)?;
-        Ok(service.protocol().encode(decoded, &output, request_id))
+        Ok(service.protocol().encode(decoded, operation.route.as_ref(), &output, request_id))
     }
 
     /// Lambda's `Invoke`, which takes as long as the function does and answers its bytes.
@@ -429,6 +439,7 @@ async fn own_reset(Shared(local): Shared<Local>, headers: HeaderMap) -> Result<(
     let mut state = local.lock();
     *state = State::default();
     let reset = local.0.store.as_ref().map_or(Ok(()), Store::reset);
+    let reset = reset.and_then(|()| local.0.blobs.sweep(&HashSet::new()));
     reset.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 

@@ -118,7 +118,7 @@ impl Serve {
             faults: Faults::new(self.latency, self.consistency_lag, self.faults),
             clock: Arc::new(now),
             new_key: Arc::new(SigningKey::generate),
-            code_dir: dir.join("code"),
+            dir,
             path: ctx.settings.path.clone(),
         })
         .map_err(|error| local_error(&error))?;

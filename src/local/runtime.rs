@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use self::environment::Environment;
-use super::services::lambda::Function;
+use super::{blobs::Blobs, services::lambda::Function};
 
 /// Environments that may run at once, of all functions together: processes are not free.
 const MOST_ENVIRONMENTS: usize = 50;
@@ -51,6 +51,8 @@ impl FunctionError {
 /// Where functions live and find their interpreters.
 #[derive(Debug)]
 pub(crate) struct Places {
+    /// Where packages are kept.
+    pub(crate) blobs: Blobs,
     /// Where packages are unpacked, one folder per package.
     pub(crate) code_dir: PathBuf,
     /// The `PATH` that interpreters are looked up on, and that functions get.

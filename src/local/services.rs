@@ -10,6 +10,7 @@ pub(crate) mod cognito;
 pub(crate) mod iam;
 pub(crate) mod lambda;
 pub(crate) mod logs;
+pub(crate) mod s3;
 pub(crate) mod shape;
 pub(crate) mod sts;
 
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use self::shape::{Member, Refusal};
 use super::{
     NewKey,
+    blobs::{BlobId, Blobs},
     wire::{Protocol, Route, WireError},
 };
 
@@ -42,6 +44,8 @@ pub(crate) struct State {
     pub(crate) logs: logs::Logs,
     #[serde(default)]
     pub(crate) agentcore: agentcore::AgentCore,
+    #[serde(default)]
+    pub(crate) s3: s3::S3,
 }
 
 /// Who calls, where, and when.
@@ -55,11 +59,30 @@ pub(crate) struct Call {
     /// Unix time in milliseconds.
     pub(crate) now: i64,
     pub(crate) new_key: NewKey,
+    /// Where bytes are kept that are too large for the state.
+    pub(crate) blobs: Blobs,
     /// How long lists, roles and policies take to show what was written.
     pub(crate) lag: Duration,
 }
 
+impl State {
+    /// All bytes kept outside the state that something in it refers to.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &BlobId> {
+        self.lambda.blobs().chain(self.s3.blobs())
+    }
+}
+
 impl Call {
+    /// Keeps bytes outside the state.
+    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<BlobId, WireError> {
+        self.blobs.put(bytes).map_err(|error| internal(format!("the local AWS cannot write its state: {error}")))
+    }
+
+    /// Bytes that were kept outside the state.
+    pub(crate) fn kept(&self, id: &BlobId) -> Result<Vec<u8>, WireError> {
+        self.blobs.get(id).map_err(|error| internal(format!("the local AWS cannot read its state: {error}")))
+    }
+
     /// Whether what was written at `at` (Unix milliseconds) has reached every reader.
     pub(crate) fn propagated(&self, at: i64) -> bool {
         self.now.saturating_sub(at) >= i64::try_from(self.lag.as_millis()).unwrap_or(i64::MAX)
@@ -88,10 +111,12 @@ pub(crate) enum Service {
     Lambda,
     Logs,
     AgentCore,
+    S3,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 6] = [Self::Iam, Self::Sts, Self::Cognito, Self::Lambda, Self::Logs, Self::AgentCore];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Iam, Self::Sts, Self::Cognito, Self::Lambda, Self::Logs, Self::AgentCore, Self::S3];
 
     /// The name in the credential scope.
     pub(crate) fn scope(self) -> &'static str {
@@ -102,6 +127,7 @@ impl Service {
             Self::Lambda => "lambda",
             Self::Logs => "logs",
             Self::AgentCore => "bedrock-agentcore",
+            Self::S3 => "s3",
         }
     }
 
@@ -115,6 +141,7 @@ impl Service {
             Self::Sts => Protocol::Query { xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
             Self::Cognito | Self::Logs => Protocol::Json11,
             Self::Lambda | Self::AgentCore => Protocol::RestJson,
+            Self::S3 => Protocol::RestXml,
         }
     }
 
@@ -126,6 +153,7 @@ impl Service {
             Self::Lambda => lambda::OPERATIONS,
             Self::Logs => logs::OPERATIONS,
             Self::AgentCore => agentcore::OPERATIONS,
+            Self::S3 => s3::OPERATIONS,
         }
     }
 
@@ -165,6 +193,7 @@ impl Service {
             Self::Logs if operation.contains("Deliver") => "ValidationException",
             Self::Cognito | Self::Logs => "InvalidParameterException",
             Self::Lambda | Self::AgentCore => "ValidationException",
+            Self::S3 => "InvalidArgument",
         }
     }
 
@@ -173,12 +202,17 @@ impl Service {
             Self::Iam | Self::Sts => "MalformedInput",
             Self::Cognito | Self::Logs | Self::Lambda => "SerializationException",
             Self::AgentCore => "ValidationException",
+            Self::S3 => "InvalidRequest",
         }
     }
 }
 
 pub(crate) fn bad_request(code: &str, message: impl Into<String>) -> WireError {
     WireError::new(StatusCode::BAD_REQUEST, code, message)
+}
+
+fn internal(message: String) -> WireError {
+    WireError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message)
 }
 
 /// The operation, or a member of it, that the local AWS does not offer.
@@ -188,10 +222,8 @@ pub(crate) fn not_implemented(what: impl Into<String>) -> WireError {
 
 /// An operation's input, which its shape has let in, as the operation's own type.
 pub(crate) fn read<T: DeserializeOwned>(input: Value) -> Result<T, WireError> {
-    serde_json::from_value(input).map_err(|error| {
-        let message = format!("an operation does not understand what its shape lets in: {error}");
-        WireError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message)
-    })
+    serde_json::from_value(input)
+        .map_err(|error| internal(format!("an operation does not understand what its shape lets in: {error}")))
 }
 
 /// One page of a list whose items come in the order of their keys, and the token of the next

@@ -4,6 +4,7 @@
 pub(crate) mod json11;
 pub(crate) mod query;
 pub(crate) mod rest_json;
+pub(crate) mod rest_xml;
 
 use axum::{
     body::Body,
@@ -55,9 +56,11 @@ pub(crate) struct Route {
     pub(crate) method: &'static str,
     /// The model's `requestUri`; `{label}` stands for one path segment.
     pub(crate) path: &'static str,
+    /// A query parameter that tells this operation from another on the same path, or nothing.
+    pub(crate) query: &'static str,
     /// The model's `responseCode`.
     pub(crate) success: u16,
-    /// The body is the operation's own matter, not its members.
+    /// The body, of request or answer, is the operation's own matter, not its members.
     pub(crate) payload: bool,
 }
 
@@ -65,6 +68,7 @@ pub(crate) struct Route {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Protocol {
     RestJson,
+    RestXml,
     Json11,
     Query { xml_namespace: &'static str },
 }
@@ -86,24 +90,41 @@ impl Protocol {
     ) -> Result<Decoded, DecodeError> {
         match self {
             Self::RestJson => rest_json::decode(routes, request),
+            Self::RestXml => rest_xml::decode(routes, request),
             Self::Json11 => json11::decode(request).map_err(DecodeError::Malformed),
             Self::Query { .. } => query::decode(request).map_err(DecodeError::Malformed),
         }
     }
 
-    pub(crate) fn encode(self, call: &Decoded, output: &Value, request_id: &str) -> Response<Body> {
+    pub(crate) fn encode(
+        self,
+        call: &Decoded,
+        route: Option<&Route>,
+        output: &Value,
+        request_id: &str,
+    ) -> Response<Body> {
+        let mut headers = HeaderMap::new();
         let (content_type, body) = match self {
+            Self::RestXml => {
+                let (content_type, its_headers, body) =
+                    rest_xml::encode(route.is_some_and(|route| route.payload), output);
+                headers = its_headers;
+                (content_type, body)
+            }
             Self::RestJson if call.success == StatusCode::NO_CONTENT => ("application/json", Vec::new()),
             Self::RestJson => ("application/json", output.to_string().into_bytes()),
             Self::Json11 => json11::encode(output),
             Self::Query { xml_namespace } => query::encode(xml_namespace, &call.operation, output, request_id),
         };
-        respond(call.success, content_type, body, request_id)
+        let mut response = respond(call.success, content_type, body, request_id);
+        response.headers_mut().extend(headers);
+        response
     }
 
     pub(crate) fn encode_error(self, error: &WireError, request_id: &str) -> Response<Body> {
         let (content_type, body) = match self {
             Self::RestJson => ("application/json", rest_json::error_body(error)),
+            Self::RestXml => rest_xml::error_body(error, request_id),
             Self::Json11 => json11::error_body(error),
             Self::Query { xml_namespace } => query::error_body(xml_namespace, error, request_id),
         };
@@ -120,6 +141,8 @@ fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>, reques
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let Ok(id) = HeaderValue::from_str(request_id) {
+        // S3 has a name of its own for it.
+        response.headers_mut().insert("x-amz-request-id", id.clone());
         response.headers_mut().insert("x-amzn-requestid", id);
     }
     response

@@ -84,3 +84,24 @@ fn the_aws_cli_reads_what_create_made() {
     assert_eq!(aws(&env, "logs describe-delivery-destinations")["deliveryDestinations"].as_array().unwrap().len(), 2);
     assert_eq!(aws(&env, "logs describe-deliveries")["deliveries"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn the_aws_cli_keeps_files_in_a_bucket() {
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    std::fs::write(env.home().join("tools.json"), "[]").unwrap();
+    let source = env.home().join("tools.json").display().to_string();
+    let run = |command: &str| {
+        let program = python("awscli", REQUIREMENTS).with_file_name("aws");
+        let run = Run::of(env.aws_tool(&program).args(command.split(' ')).output().unwrap());
+        assert_eq!(run.code, 0, "aws {command}\n{}{}", run.stdout, run.stderr);
+        run.stdout
+    };
+    run("s3 mb s3://schemas");
+    run(&format!("s3 cp {source} s3://schemas/a/tools.json"));
+    assert!(run("s3 ls s3://schemas/a/").contains("2 tools.json"));
+    assert!(run("s3 ls").contains("schemas"));
+    assert_eq!(run("s3 cp s3://schemas/a/tools.json -"), "[]");
+    run("s3 rb s3://schemas --force");
+    assert_eq!(run("s3 ls"), "");
+}

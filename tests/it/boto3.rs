@@ -51,3 +51,31 @@ fn faults_arrive_as_the_errors_that_boto3_knows() {
     let seen: BTreeSet<String> = serde_json::from_value(seen).unwrap();
     assert_eq!(seen, expected);
 }
+
+#[test]
+fn the_quick_starts_boto3_section_runs() {
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    let said = script(&env, "quick_start_boto3.py", &[]);
+    let held = |member: &str| said["whole"][member].as_bool().unwrap_or_default();
+    let members =
+        ["name", "description", "protocolConfiguration", "kmsKeyArn", "exceptionLevel", "authorizerConfiguration"];
+    assert!(members.into_iter().all(held), "{said:#}");
+    for (step, expected) in [
+        ("create", json!("CREATING")),
+        ("listed", json!(["TestGateway"])),
+        ("get", json!("READY")),
+        ("update", json!("UPDATING")),
+        ("updated", json!("READY")),
+        ("misnamed", json!(true)),
+        ("create target", json!("CREATING")),
+        ("listed targets", json!(["TestLambdaTarget"])),
+        ("get target", json!("READY")),
+        ("update target", json!("UPDATING")),
+        ("delete target", json!("DELETING")),
+        ("delete", json!("DELETING")),
+        ("left", json!(0)),
+    ] {
+        assert_eq!(said[step], expected, "{step}: {said:#}");
+    }
+}

@@ -77,7 +77,7 @@ impl World {
             // Virtual time, where the runtime's clock is paused.
             clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_hours(500_000) + begin.elapsed()),
             new_key: Arc::new(signing_key),
-            code_dir: std::env::temp_dir().join("agentcore-gw-tests-unused"),
+            dir: std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("worlds"),
             path: crate::env::path(),
         })
         .unwrap();

@@ -61,6 +61,15 @@ NOT_HERE = {
     ("CreateUserPoolClient", "LimitExceededException"): "the quota of 1,000 clients is not kept",
     ("CreateUserPoolDomain", "LimitExceededException"): "a pool has one domain, and says so otherwise",
     ("CreateLogGroup", "LimitExceededException"): "the quota of 1,000,000 groups is not kept",
+    # S3's own, of features that are not here.
+    "BucketAlreadyExists": "there is one account",
+    "InvalidObjectState": "nothing is archived",
+    "InvalidRequest": "no checks of consistency are asked for",
+    "InvalidWriteOffset": "objects are written whole",
+    "TooManyParts": "objects are written whole",
+    "EncryptionTypeMismatch": "objects are not encrypted",
+    ("HeadBucket", "NoSuchBucket"): "a HEAD has no body to say more than 404",
+    ("HeadObject", "NoSuchKey"): "a HEAD has no body to say more than 404",
     ("DeleteRolePolicy", "LimitExceededException"): "no quota stands against a deletion",
     ("DeleteDelivery", "ConflictException"): "nothing hangs on a delivery",
     ("DeleteLogGroup", "ValidationException"): "groups have no deletion protection",
@@ -86,6 +95,19 @@ NOT_HERE = {
 LOGS_QUOTA = "ServiceQuotaExceededException"
 # Of the many that Invoke declares, those that are about plain functions.
 INVOKE = {"InvalidParameterValueException", "InvalidRequestContentException", "RequestTooLargeException", "ResourceNotFoundException"}
+
+# S3's model gives its errors no status.
+S3_STATUS = {
+    "404": 404,
+    "AccessDenied": 403,
+    "BucketAlreadyOwnedByYou": 409,
+    "BucketNotEmpty": 409,
+    "IllegalLocationConstraintException": 400,
+    "InvalidBucketName": 400,
+    "NoSuchBucket": 404,
+    "NoSuchKey": 404,
+    "NotImplemented": 501,
+}
 
 clients = {scope: boto3.client(name, config=CONFIG) for scope, name in CLIENTS.items()}
 rows, failures, called, provoked = 0, [], set(), set()
@@ -124,7 +146,7 @@ def good(scope, operation, params, check=None):
     model = client.meta.service_model.operation_model(operation)
     expected = model.http.get("responseCode", 200)
     status = answer["ResponseMetadata"]["HTTPStatusCode"]
-    if status != expected and (operation, status) not in {("DeleteFunction", 204), ("Invoke", 202), ("Invoke", 204)}:
+    if scope != "s3" and status != expected and (operation, status) not in {("DeleteFunction", 204), ("Invoke", 202), ("Invoke", 204)}:
         fail(scope, operation, f"status {status}, the model says {expected}")
     for lacking in missing_members(model.output_shape, answer):
         fail(scope, operation, f"the answer lacks the required member {lacking}")
@@ -150,7 +172,11 @@ def bad(scope, operation, name, params, says="", reason=None, fields=None):
         kind = getattr(client.exceptions, name) if name in modelled else ClientError
         provoked.add((scope, operation, name))
         response = error.response
-        if name in modelled:
+        if scope == "s3":
+            status = S3_STATUS[name]
+            if response["Error"]["Code"] != name:
+                fail(scope, operation, f"the code is {response['Error']['Code']}, not {name}: {error}")
+        elif name in modelled:
             shape = client.meta.service_model.shape_for(name)
             status = shape.metadata.get("error", {}).get("httpStatusCode", 400)
         else:
@@ -780,6 +806,25 @@ def gateways():
     good(c, "UpdateGatewayTarget", changed)
     good(c, "GetGatewayTarget", t, lambda a: a["status"] == "UPDATE_UNSUCCESSFUL" and "not authorized to assume" in a["statusReasons"][0])
     iam.update_assume_role_policy(RoleName="table-gateway", PolicyDocument=trust())
+    s3 = clients["s3"]
+    s3.create_bucket(Bucket="table-schemas", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="table-schemas", Key="tools.json", Body=json.dumps(configuration["toolSchema"]["inlinePayload"]))
+    s3.put_object(Bucket="table-schemas", Key="broken.json", Body="[")
+    in_s3 = with_lambda(toolSchema={"s3": {"uri": "s3://table-schemas/tools.json", "bucketOwnerAccountId": ACCOUNT}})
+    uri = [schema + ".s3.uri"]
+    bad(c, "CreateGatewayTarget", "ValidationException", dict(in_s3, name="s3"), "s3:GetObject", field, uri)
+    iam.put_role_policy(RoleName="table-gateway", PolicyName="read", PolicyDocument=allow("s3:GetObject"))
+    made_of_s3 = good(c, "CreateGatewayTarget", dict(in_s3, name="s3"))
+    good(c, "GetGatewayTarget", dict(g, targetId=made_of_s3["targetId"]), lambda a: a["status"] == "READY")
+    good(c, "DeleteGatewayTarget", dict(g, targetId=made_of_s3["targetId"]))
+    for key, says in (("none.json", "there is no object"), ("broken.json", "not JSON")):
+        bad(c, "CreateGatewayTarget", "ValidationException", with_lambda(toolSchema={"s3": {"uri": f"s3://table-schemas/{key}"}}), says, field, uri)
+    foreign = {"uri": "s3://table-schemas/tools.json", "bucketOwnerAccountId": STRANGER}
+    bad(c, "CreateGatewayTarget", "ValidationException", with_lambda(toolSchema={"s3": foreign}), "does not belong", field, uri)
+    for key in ("tools.json", "broken.json"):
+        s3.delete_object(Bucket="table-schemas", Key=key)
+    s3.delete_bucket(Bucket="table-schemas")
+    iam.delete_role_policy(RoleName="table-gateway", PolicyName="read")
     sync = dict(g, targetIdList=[first["targetId"]])
     bad(c, "SynchronizeGatewayTargets", "ValidationException", sync, "MCP server")
     bad(c, "SynchronizeGatewayTargets", "ResourceNotFoundException", dict(g, targetIdList=["0" * 10]))
@@ -805,6 +850,43 @@ def gateways():
         iam.delete_role(RoleName=name)
 
 
+def buckets():
+    c = "s3"
+    b, none = {"Bucket": "a-bucket"}, {"Bucket": "no-bucket"}
+    here = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+    good(c, "CreateBucket", dict(b, **here))
+    bad(c, "CreateBucket", "BucketAlreadyOwnedByYou", dict(b, **here))
+    bad(c, "CreateBucket", "InvalidBucketName", dict(Bucket="A_b", **here))
+    bad(c, "CreateBucket", "IllegalLocationConstraintException", dict(b, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}))
+    good(c, "HeadBucket", b, lambda a: a["BucketRegion"] == REGION)
+    bad(c, "HeadBucket", "404", none)
+    good(c, "GetBucketLocation", b, lambda a: a["LocationConstraint"] == REGION)
+    bad(c, "GetBucketLocation", "NoSuchBucket", none)
+    good(c, "ListBuckets", {}, lambda a: [x["Name"] for x in a["Buckets"]] == ["a-bucket"])
+    for key in ("a/1", "a/2", "ü b", "z/"):
+        good(c, "PutObject", dict(b, Key=key, Body=key.encode(), ContentType="text/plain", Metadata={"m": "1"}), lambda a: a["ETag"].startswith('"'))
+    bad(c, "PutObject", "NoSuchBucket", dict(none, Key="k", Body=b""))
+    bad(c, "PutObject", "AccessDenied", dict(b, Key="k", Body=b"", ExpectedBucketOwner=STRANGER))
+    bad(c, "PutObject", "NotImplemented", dict(b, Key="k", Body=b"", ACL="public-read"), "`Acl`")
+    good(c, "GetObject", dict(b, Key="ü b"), lambda a: a["Body"].read().decode() == "ü b" and a["ContentType"] == "text/plain" and a["Metadata"] == {"m": "1"})
+    bad(c, "GetObject", "NoSuchKey", dict(b, Key="none"))
+    good(c, "HeadObject", dict(b, Key="a/1"), lambda a: a["ContentLength"] == 3 and a["LastModified"].year >= 2026)
+    bad(c, "HeadObject", "404", dict(b, Key="none"))
+    good(c, "ListObjectsV2", b, lambda a: [o["Key"] for o in a["Contents"]] == ["a/1", "a/2", "z/", "ü b"] and a["KeyCount"] == 4)
+    good(c, "ListObjectsV2", dict(b, Delimiter="/"), lambda a: [p["Prefix"] for p in a["CommonPrefixes"]] == ["a/", "z/"] and [o["Key"] for o in a["Contents"]] == ["ü b"])
+    good(c, "ListObjectsV2", dict(b, Prefix="a/", StartAfter="a/1"), lambda a: [o["Key"] for o in a["Contents"]] == ["a/2"])
+    found = pages(c, "ListObjectsV2", b, "Contents", "MaxKeys", "ContinuationToken", "NextContinuationToken")
+    if len(found) != 4:
+        fail(c, "ListObjectsV2", f"pages gave {found}")
+    bad(c, "ListObjectsV2", "NoSuchBucket", none)
+    bad(c, "DeleteBucket", "BucketNotEmpty", b)
+    for key in ("a/1", "a/2", "ü b", "z/", "none"):
+        good(c, "DeleteObject", dict(b, Key=key))
+    bad(c, "DeleteObject", "NoSuchBucket", dict(none, Key="k"))
+    good(c, "DeleteBucket", b)
+    bad(c, "DeleteBucket", "NoSuchBucket", b)
+
+
 def coverage(covered):
     """What the server covers and this table does not look at."""
     for scope, operation in covered:
@@ -822,7 +904,7 @@ def coverage(covered):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         covered = [tuple(row) for row in json.load(file)]
-    for part in (sts, iam, cognito, functions, logs, gateways):
+    for part in (sts, iam, cognito, functions, logs, gateways, buckets):
         part()
     coverage(covered)
     json.dump({"rows": rows, "failures": failures}, sys.stdout, indent=1)

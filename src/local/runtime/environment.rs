@@ -9,7 +9,6 @@ use std::{
 };
 
 use axum::http::{HeaderMap, HeaderValue};
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     net::TcpListener,
@@ -42,7 +41,7 @@ impl Drop for Environment {
 impl Environment {
     pub(super) async fn start(function: Function, places: &Places) -> Result<Self, FunctionError> {
         let internal = |error: std::io::Error| FunctionError::new("Runtime.InternalError", error.to_string());
-        let task_root = unpacked(&function, &places.code_dir).await?;
+        let task_root = unpacked(&function, places).await?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(internal)?;
         let address = listener.local_addr().map_err(internal)?;
         let (queue, receiver) = mpsc::channel(1);
@@ -100,19 +99,18 @@ impl Environment {
 }
 
 /// The package's folder, unpacked on first use.
-async fn unpacked(function: &Function, code_dir: &Path) -> Result<PathBuf, FunctionError> {
-    let name: String = function.code_sha256.chars().filter(char::is_ascii_alphanumeric).collect();
-    let folder = code_dir.join(name);
+async fn unpacked(function: &Function, places: &Places) -> Result<PathBuf, FunctionError> {
+    let folder = places.code_dir.join(function.code.to_string());
     if folder.is_dir() {
         return Ok(folder);
     }
-    let (code, target, code_dir) = (function.code.clone(), folder.clone(), code_dir.to_owned());
+    let (code, blobs) = (function.code.clone(), places.blobs.clone());
+    let (target, code_dir) = (folder.clone(), places.code_dir.clone());
     let unpack = move || -> Result<(), package::PackageError> {
         store::make_private_dir(&code_dir)?;
         let temporary = code_dir.join(random::lower_alphanumeric(12));
         store::make_private_dir(&temporary)?;
-        let bytes = BASE64.decode(code.as_bytes()).map_err(std::io::Error::other)?;
-        package::unpack(&bytes, &temporary)?;
+        package::unpack(&blobs.get(&code)?, &temporary)?;
         // Another invocation may have been first; its folder is as good.
         if std::fs::rename(&temporary, &target).is_err() {
             std::fs::remove_dir_all(&temporary)?;

@@ -3,7 +3,7 @@
 mod operations;
 mod policy;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use aws_lc_rs::digest;
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::operations::OPERATIONS;
 use super::{Answer, Call, bad_request, iam, iso8601, not_implemented, page, read};
-use crate::local::{package, random, wire::WireError};
+use crate::local::{blobs::BlobId, package, random, wire::WireError};
 
 /// Milliseconds after which a function is Active, and an update done, though nobody looked.
 const UNDER_WAY: i64 = 1000;
@@ -43,8 +43,8 @@ pub(crate) struct Function {
     pub(crate) memory: u64,
     pub(crate) environment: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
-    /// The deployment package, base64.
-    pub(crate) code: Arc<str>,
+    /// The deployment package.
+    pub(crate) code: BlobId,
     /// SHA-256 of the package, base64, as AWS shows it.
     pub(crate) code_sha256: String,
     code_size: usize,
@@ -129,7 +129,7 @@ fn create(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: Create) -> An
     };
     check_runtime(&runtime)?;
     check_role(iam, call, &input.role, &arn)?;
-    let (code, code_sha256, code_size) = read_package(input.code.zip_file)?;
+    let (code, code_sha256, code_size) = read_package(call, input.code.zip_file)?;
     let function = Function {
         arn: arn.clone(),
         name,
@@ -188,7 +188,7 @@ fn check_role(iam: &iam::Iam, call: &Call, role: &str, function_arn: &str) -> Re
 }
 
 /// The package as kept, its SHA-256 and its size.
-fn read_package(zip_file: Option<String>) -> Result<(Arc<str>, String, usize), WireError> {
+fn read_package(call: &Call, zip_file: Option<String>) -> Result<(BlobId, String, usize), WireError> {
     let Some(code) = zip_file else {
         return Err(invalid("Please provide a source for function code."));
     };
@@ -197,7 +197,7 @@ fn read_package(zip_file: Option<String>) -> Result<(Arc<str>, String, usize), W
         invalid(format!("Could not unzip uploaded file. Please check your file, then try to upload again: {problem}"))
     })?;
     let hash = BASE64.encode(digest::digest(&digest::SHA256, &bytes));
-    Ok((code.into(), hash, bytes.len()))
+    Ok((call.keep(&bytes)?, hash, bytes.len()))
 }
 
 #[derive(Deserialize)]
@@ -235,7 +235,7 @@ struct UpdateCode {
 
 fn update_code(lambda: &mut Lambda, call: &Call, input: UpdateCode) -> Answer {
     let function = lambda.unoccupied(call, &input.function, input.revision_id.as_deref())?;
-    (function.code, function.code_sha256, function.code_size) = read_package(input.zip_file)?;
+    (function.code, function.code_sha256, function.code_size) = read_package(call, input.zip_file)?;
     function.updated(call);
     Ok(configuration(function))
 }
@@ -439,6 +439,10 @@ impl Lambda {
     /// The function that `Invoke` is to run.
     pub(crate) fn invoked(&mut self, call: &Call, input: Value) -> Result<Function, WireError> {
         self.find_mut(call, &read(input)?).cloned()
+    }
+
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &BlobId> {
+        self.functions.values().map(|function| &function.code)
     }
 
     /// The function of this ARN; a qualifier makes no difference.

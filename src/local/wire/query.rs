@@ -91,7 +91,7 @@ fn write_element(xml: &mut String, name: &str, value: &Value) {
     xml.push_str(&format!("</{name}>"));
 }
 
-fn escape(xml: &mut String, text: &str) {
+pub(crate) fn escape(xml: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '<' => xml.push_str("&lt;"),

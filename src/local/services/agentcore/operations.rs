@@ -109,7 +109,7 @@ const fn operation(
     input: &'static [Member],
     run: fn(&mut State, &Call, Value) -> Answer,
 ) -> Operation {
-    Operation { name, route: Some(Route { method, path, success, payload: false }), input, run }
+    Operation { name, route: Some(Route { method, path, query: "", success, payload: false }), input, run }
 }
 
 pub(crate) const OPERATIONS: &[Operation] = &[

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     local::{
         random,
-        services::{Answer, Call, State, not_implemented, read},
+        services::{Answer, Call, State, read},
         wire::WireError,
     },
     model::tool::{self, Tool},
@@ -147,7 +147,8 @@ fn checked_config(
     input: &Input,
 ) -> Result<(Map<String, Value>, Value), WireError> {
     let lambda = &input.target_configuration.mcp.lambda;
-    let tools = read_tools(state, call, &lambda.tool_schema)?;
+    let role = gateway.text("roleArn").unwrap_or_default();
+    let tools = read_tools(state, call, role, &lambda.tool_schema)?;
     match input.credential_provider_configurations.as_deref() {
         Some([CredentialProvider { credential_provider_type }]) if credential_provider_type == "GATEWAY_IAM_ROLE" => {}
         Some(_) => {
@@ -157,7 +158,6 @@ fn checked_config(
     }
     // The service dry-runs the invocation (reference §1.9).
     let arn = &lambda.lambda_arn;
-    let role = gateway.text("roleArn").unwrap_or_default();
     let invocable = state.lambda.by_arn(arn).is_some_and(|function| {
         state.iam.allows(role, "lambda:InvokeFunction", arn, function.resource_policy().as_deref(), call)
     });
@@ -175,15 +175,49 @@ fn checked_config(
     Ok((config, tools))
 }
 
+/// Bytes of a tool schema in S3, and inline (quota page).
+const S3_LIMIT: usize = 10 * 1024 * 1024;
+const INLINE_LIMIT: usize = 1024 * 1024;
+
 /// The tool definitions, from where they are.
-fn read_tools(_state: &State, _call: &Call, schema: &ToolSchema) -> Result<Value, WireError> {
-    let field = "targetConfiguration.mcp.lambda.toolSchema";
+fn read_tools(state: &State, call: &Call, role: &str, schema: &ToolSchema) -> Result<Value, WireError> {
+    let schema_field = "targetConfiguration.mcp.lambda.toolSchema";
     let (tools, field) = match schema {
-        ToolSchema::InlinePayload(tools) => (tools.clone(), format!("{field}.inlinePayload")),
-        ToolSchema::S3(_) => return Err(not_implemented("the local AWS takes a Lambda target's tools inline only")),
+        ToolSchema::InlinePayload(tools) => {
+            let field = format!("{schema_field}.inlinePayload");
+            if tools.to_string().len() > INLINE_LIMIT {
+                return Err(invalid(&field, "An inline schema can have at most 1 MB; put it into S3"));
+            }
+            (tools.clone(), field)
+        }
+        ToolSchema::S3(object) => {
+            let field = format!("{schema_field}.s3.uri");
+            let bytes = read_object(state, call, role, object).map_err(|problem| invalid(&field, &problem))?;
+            let tools =
+                serde_json::from_slice(&bytes).map_err(|error| invalid(&field, &format!("not JSON: {error}")))?;
+            (tools, field)
+        }
     };
     tool::parse_inline(&tools).map_err(|error| invalid(&field, &error.to_string()))?;
     Ok(tools)
+}
+
+/// An object that the gateway's role may read.
+fn read_object(state: &State, call: &Call, role: &str, object: &S3Object) -> Result<Vec<u8>, String> {
+    let uri = object.uri.as_deref().ok_or("Member must not be null")?;
+    if object.bucket_owner_account_id.as_ref().is_some_and(|owner| *owner != call.account) {
+        return Err(format!("{uri} does not belong to the account that bucketOwnerAccountId names"));
+    }
+    let arn = format!("arn:aws:s3:::{}", uri.trim_start_matches("s3://"));
+    if !state.iam.allows(role, "s3:GetObject", &arn, None, call) {
+        return Err(format!("Gateway execution role lacks permission to read {uri} (s3:GetObject)"));
+    }
+    let blob = state.s3.at(uri).ok_or_else(|| format!("there is no object {uri}"))?;
+    let bytes = call.kept(blob).map_err(|error| error.message)?;
+    if bytes.len() > S3_LIMIT {
+        return Err("A schema in S3 can have at most 10 MB".to_owned());
+    }
+    Ok(bytes)
 }
 
 #[derive(Deserialize)]

@@ -56,7 +56,7 @@ const fn operation(
     input: &'static [Member],
     run: fn(&mut State, &Call, Value) -> Answer,
 ) -> Operation {
-    Operation { name, route: Some(Route { method, path, success, payload: false }), input, run }
+    Operation { name, route: Some(Route { method, path, query: "", success, payload: false }), input, run }
 }
 
 pub(crate) const OPERATIONS: &[Operation] = &[
@@ -130,6 +130,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         route: Some(Route {
             method: "POST",
             path: "/2015-03-31/functions/{FunctionName}/invocations",
+            query: "",
             success: 200,
             payload: true,
         }),

@@ -1,0 +1,87 @@
+//! Packages and objects: bytes that are too large for the state, each in a file of its own that is
+//! named by the hash of its content.
+
+use std::{
+    collections::HashSet,
+    fmt, fs,
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
+
+use super::{random, store};
+
+/// SHA-256 of the content, hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct BlobId(String);
+
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A folder of ours alone (0700), all files in it 0600.
+#[derive(Debug, Clone)]
+pub(crate) struct Blobs {
+    dir: PathBuf,
+}
+
+impl Blobs {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Keeps these bytes, whole or not at all.
+    pub(crate) fn put(&self, bytes: &[u8]) -> io::Result<BlobId> {
+        let hash = digest::digest(&digest::SHA256, bytes);
+        let id = BlobId(hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect());
+        let path = self.dir.join(&id.0);
+        if !path.exists() {
+            store::make_private_dir(&self.dir)?;
+            let temporary = self.dir.join(format!("{id}.{}.tmp", random::lower_alphanumeric(8)));
+            store::private_file(&temporary)?.write_all(bytes)?;
+            fs::rename(&temporary, path)?;
+        }
+        Ok(id)
+    }
+
+    pub(crate) fn get(&self, id: &BlobId) -> io::Result<Vec<u8>> {
+        fs::read(self.dir.join(&id.0))
+    }
+
+    /// Removes what nothing refers to any more.
+    pub(crate) fn sweep(&self, kept: &HashSet<&BlobId>) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        let kept: HashSet<&str> = kept.iter().map(|id| id.0.as_str()).collect();
+        for entry in entries {
+            let entry = entry?;
+            if !entry.file_name().to_str().is_some_and(|name| kept.contains(name)) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_removes_what_nothing_refers_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(dir.path().join("blobs"));
+        blobs.sweep(&HashSet::new()).unwrap();
+        let (kept, gone) = (blobs.put(b"kept").unwrap(), blobs.put(b"gone").unwrap());
+        assert_eq!(blobs.put(b"kept").unwrap(), kept);
+        blobs.sweep(&HashSet::from([&kept])).unwrap();
+        assert_eq!(blobs.get(&kept).unwrap(), b"kept");
+        assert_eq!(blobs.get(&gone).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,371 @@
+//! S3, as far as a tool schema in a bucket needs it: buckets and whole objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::StatusCode;
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Call, Operation, State, bad_request, iso8601, page, read,
+    shape::{Member, Shape, TEXT, integer, map, optional, required, text},
+};
+use crate::local::{
+    blobs::BlobId,
+    wire::{Route, WireError},
+};
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct S3 {
+    buckets: BTreeMap<String, Bucket>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Bucket {
+    region: String,
+    created: i64,
+    objects: BTreeMap<String, Object>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Object {
+    content: BlobId,
+    size: usize,
+    content_type: String,
+    metadata: BTreeMap<String, String>,
+    modified: i64,
+}
+
+const BUCKET: Member = required("Bucket", TEXT);
+const KEY: Member = required("Key", text(1, 1024));
+const OWNER: Member = optional("ExpectedBucketOwner", TEXT);
+const ANY_TEXT: Shape = TEXT;
+
+const fn operation(
+    name: &'static str,
+    route: Route,
+    input: &'static [Member],
+    run: fn(&mut State, &Call, Value) -> Answer,
+) -> Operation {
+    Operation { name, route: Some(route), input, run }
+}
+
+/// An operation whose answer is XML, or nothing.
+const fn xml(method: &'static str, path: &'static str, query: &'static str, success: u16) -> Route {
+    Route { method, path, query, success, payload: false }
+}
+
+/// An operation whose answer is headers and perhaps a body.
+const fn payload(method: &'static str, path: &'static str) -> Route {
+    Route { method, path, query: "", success: 200, payload: true }
+}
+
+const OBJECT: &str = "/{Bucket}/{Key+}";
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    operation("ListBuckets", xml("GET", "/", "", 200), &[], |state, _, _| list_buckets(&state.s3)),
+    operation(
+        "CreateBucket",
+        xml("PUT", "/{Bucket}", "", 200),
+        &[BUCKET, optional("Body", TEXT)],
+        |state, call, input| create_bucket(&mut state.s3, call, &read(input)?),
+    ),
+    operation("HeadBucket", payload("HEAD", "/{Bucket}"), &[BUCKET, OWNER], |state, call, input| {
+        head_bucket(&state.s3, call, &read(input)?)
+    }),
+    operation(
+        "GetBucketLocation",
+        xml("GET", "/{Bucket}", "location", 200),
+        &[BUCKET, OWNER, optional("Location", TEXT)],
+        |state, call, input| location(&state.s3, call, &read(input)?),
+    ),
+    operation(
+        "ListObjectsV2",
+        xml("GET", "/{Bucket}", "list-type=2", 200),
+        &[
+            BUCKET,
+            OWNER,
+            optional("Prefix", TEXT),
+            optional("Delimiter", TEXT),
+            optional("MaxKeys", integer(0, i32::MAX as i64)),
+            optional("ContinuationToken", TEXT),
+            optional("StartAfter", TEXT),
+            optional("EncodingType", Shape::Enum(&["url"])),
+        ],
+        |state, call, input| list_objects(&state.s3, call, &read(input)?),
+    ),
+    operation("DeleteBucket", xml("DELETE", "/{Bucket}", "", 204), &[BUCKET, OWNER], |state, call, input| {
+        delete_bucket(&mut state.s3, call, &read(input)?)
+    }),
+    operation(
+        "PutObject",
+        payload("PUT", OBJECT),
+        &[
+            BUCKET,
+            KEY,
+            OWNER,
+            optional("Body", TEXT.sensitive()),
+            optional("ContentType", TEXT),
+            optional("Metadata", map(&ANY_TEXT, &ANY_TEXT, usize::MAX)),
+        ],
+        |state, call, input| put_object(&mut state.s3, call, read(input)?),
+    ),
+    operation("GetObject", payload("GET", OBJECT), &[BUCKET, KEY, OWNER], |state, call, input| {
+        get_object(&state.s3, call, &read(input)?)
+    }),
+    operation("HeadObject", payload("HEAD", OBJECT), &[BUCKET, KEY, OWNER], |state, call, input| {
+        head_object(&state.s3, call, &read(input)?)
+    }),
+    operation("DeleteObject", xml("DELETE", OBJECT, "", 204), &[BUCKET, KEY, OWNER], |state, call, input| {
+        delete_object(&mut state.s3, call, &read(input)?)
+    }),
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InBucket {
+    bucket: String,
+    /// Of objects only.
+    #[serde(default)]
+    key: String,
+    expected_bucket_owner: Option<String>,
+}
+
+fn not_found(code: &str, message: &str) -> WireError {
+    WireError::new(StatusCode::NOT_FOUND, code, message)
+}
+
+fn conflict(code: &str, message: &str) -> WireError {
+    WireError::new(StatusCode::CONFLICT, code, message)
+}
+
+impl S3 {
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &BlobId> {
+        self.buckets.values().flat_map(|bucket| bucket.objects.values().map(|object| &object.content))
+    }
+
+    /// The content of the object at `s3://bucket/key`, if there is one.
+    pub(crate) fn at(&self, uri: &str) -> Option<&BlobId> {
+        let (bucket, key) = uri.strip_prefix("s3://")?.split_once('/')?;
+        Some(&self.buckets.get(bucket)?.objects.get(key)?.content)
+    }
+
+    fn bucket(&self, call: &Call, input: &InBucket) -> Result<&Bucket, WireError> {
+        input.check_owner(call)?;
+        self.buckets.get(&input.bucket).ok_or_else(no_bucket)
+    }
+
+    fn bucket_mut(&mut self, call: &Call, input: &InBucket) -> Result<&mut Bucket, WireError> {
+        input.check_owner(call)?;
+        self.buckets.get_mut(&input.bucket).ok_or_else(no_bucket)
+    }
+}
+
+fn no_bucket() -> WireError {
+    not_found("NoSuchBucket", "The specified bucket does not exist")
+}
+
+impl InBucket {
+    fn check_owner(&self, call: &Call) -> Result<(), WireError> {
+        if self.expected_bucket_owner.as_ref().is_none_or(|owner| *owner == call.account) {
+            return Ok(());
+        }
+        Err(WireError::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied"))
+    }
+
+    fn object<'a>(&self, bucket: &'a Bucket) -> Result<&'a Object, WireError> {
+        let object = bucket.objects.get(&self.key);
+        object.ok_or_else(|| not_found("NoSuchKey", "The specified key does not exist."))
+    }
+}
+
+fn list_buckets(s3: &S3) -> Answer {
+    let shown = |(name, bucket): (&String, &Bucket)| json!({ "Name": name, "CreationDate": iso8601(bucket.created) });
+    let buckets: Vec<Value> = s3.buckets.iter().map(shown).collect();
+    let owner = json!({ "ID": "local", "DisplayName": "local" });
+    Ok(json!({ "ListAllMyBucketsResult": { "Owner": owner, "Buckets": { "Bucket": buckets } } }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Create {
+    bucket: String,
+    /// `CreateBucketConfiguration`
+    body: Option<String>,
+}
+
+fn create_bucket(s3: &mut S3, call: &Call, input: &Create) -> Answer {
+    let name = &input.bucket;
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let well_formed = (3..=63).contains(&name.len()) && name.chars().all(allowed);
+    if !(well_formed && name.starts_with(edge) && name.ends_with(edge)) {
+        return Err(bad_request("InvalidBucketName", "The specified bucket is not valid."));
+    }
+    let body = input.body.as_deref().and_then(|body| BASE64.decode(body).ok()).unwrap_or_default();
+    let body = String::from_utf8_lossy(&body);
+    let asked = body.split_once("<LocationConstraint>").and_then(|(_, rest)| rest.split_once('<'));
+    let region = asked.map_or("us-east-1", |(region, _)| region);
+    if region != call.region {
+        let message =
+            "The location constraint is incompatible for the region specific endpoint this request was sent to.";
+        return Err(bad_request("IllegalLocationConstraintException", message));
+    }
+    if s3.buckets.contains_key(name) {
+        let message = "Your previous request to create the named bucket succeeded and you already own it.";
+        return Err(conflict("BucketAlreadyOwnedByYou", message));
+    }
+    let bucket = Bucket { region: call.region.clone(), created: call.now, objects: BTreeMap::new() };
+    s3.buckets.insert(name.clone(), bucket);
+    Ok(Value::Null)
+}
+
+fn head_bucket(s3: &S3, call: &Call, input: &InBucket) -> Answer {
+    Ok(json!({ "x-amz-bucket-region": s3.bucket(call, input)?.region }))
+}
+
+fn location(s3: &S3, call: &Call, input: &InBucket) -> Answer {
+    // The oldest region has no name here.
+    let region = s3.bucket(call, input)?.region.as_str();
+    Ok(json!({ "LocationConstraint": if region == "us-east-1" { "" } else { region } }))
+}
+
+fn delete_bucket(s3: &mut S3, call: &Call, input: &InBucket) -> Answer {
+    if !s3.bucket(call, input)?.objects.is_empty() {
+        return Err(conflict("BucketNotEmpty", "The bucket you tried to delete is not empty"));
+    }
+    s3.buckets.remove(&input.bucket);
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct List {
+    #[serde(flatten)]
+    of: InBucket,
+    #[serde(default)]
+    prefix: String,
+    delimiter: Option<String>,
+    max_keys: Option<usize>,
+    continuation_token: Option<String>,
+    start_after: Option<String>,
+    encoding_type: Option<String>,
+}
+
+/// Unreserved characters and the slash stay as they are.
+const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+fn list_objects(s3: &S3, call: &Call, input: &List) -> Answer {
+    let bucket = s3.bucket(call, &input.of)?;
+    let url = |text: &str| match input.encoding_type {
+        Some(_) => utf8_percent_encode(text, URL).to_string(),
+        None => text.to_owned(),
+    };
+    let keys = bucket.objects.iter().filter(|(key, _)| {
+        key.starts_with(&input.prefix) && input.start_after.as_deref().is_none_or(|after| key.as_str() > after)
+    });
+    let most = input.max_keys.unwrap_or(1000).min(1000);
+    let (found, next) =
+        page(keys.map(|(key, object)| (key, (key, object))), Some(most), input.continuation_token.as_deref())
+            .map_err(|_| bad_request("InvalidArgument", "The continuation token provided is incorrect"))?;
+    let (mut contents, mut prefixes) = (Vec::new(), BTreeSet::new());
+    for (key, object) in &found {
+        // Keys are rolled up to the first delimiter behind the prefix.
+        let rest = &key[input.prefix.len()..];
+        let rolled = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()).and_then(|delimiter| {
+            rest.find(delimiter).map(|at| format!("{}{}", input.prefix, &rest[..at + delimiter.len()]))
+        });
+        match rolled {
+            Some(prefix) => drop(prefixes.insert(prefix)),
+            None => contents.push(json!({
+                "Key": url(key),
+                "LastModified": iso8601(object.modified),
+                "ETag": object.etag(),
+                "Size": object.size,
+                "StorageClass": "STANDARD",
+            })),
+        }
+    }
+    let prefixes: Vec<Value> = prefixes.iter().map(|prefix| json!({ "Prefix": url(prefix) })).collect();
+    Ok(json!({ "ListBucketResult": {
+        "Name": input.of.bucket,
+        "Prefix": url(&input.prefix),
+        "Delimiter": input.delimiter.as_deref().map(url),
+        "MaxKeys": most,
+        "KeyCount": contents.len() + prefixes.len(),
+        "IsTruncated": next.is_some(),
+        "NextContinuationToken": next,
+        "EncodingType": input.encoding_type,
+        "Contents": contents,
+        "CommonPrefixes": prefixes,
+    } }))
+}
+
+impl Object {
+    /// Not the MD5 that S3 often has; nothing may rely on that.
+    fn etag(&self) -> String {
+        format!("\"{:.32}\"", self.content.to_string())
+    }
+
+    fn head(&self) -> Value {
+        json!({
+            "ETag": self.etag(),
+            "Content-Type": self.content_type,
+            "Content-Length": self.size,
+            "Last-Modified": http_date(self.modified),
+            "Metadata": self.metadata,
+        })
+    }
+}
+
+/// `Sun, 22 Nov 2026 13:59:00 GMT`
+fn http_date(millis: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or_default();
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Put {
+    #[serde(flatten)]
+    into: InBucket,
+    #[serde(default)]
+    body: String,
+    content_type: Option<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+fn put_object(s3: &mut S3, call: &Call, input: Put) -> Answer {
+    let bucket = s3.bucket_mut(call, &input.into)?;
+    let body = BASE64.decode(&input.body).unwrap_or_default();
+    let object = Object {
+        content: call.keep(&body)?,
+        size: body.len(),
+        content_type: input.content_type.unwrap_or_else(|| "binary/octet-stream".to_owned()),
+        metadata: input.metadata,
+        modified: call.now,
+    };
+    let answer = json!({ "ETag": object.etag() });
+    bucket.objects.insert(input.into.key, object);
+    Ok(answer)
+}
+
+fn get_object(s3: &S3, call: &Call, input: &InBucket) -> Answer {
+    let object = input.object(s3.bucket(call, input)?)?;
+    let mut answer = object.head();
+    answer["Body"] = json!(BASE64.encode(call.kept(&object.content)?));
+    Ok(answer)
+}
+
+fn head_object(s3: &S3, call: &Call, input: &InBucket) -> Answer {
+    Ok(input.object(s3.bucket(call, input)?)?.head())
+}
+
+/// An object that is not there is as good as deleted.
+fn delete_object(s3: &mut S3, call: &Call, input: &InBucket) -> Answer {
+    s3.bucket_mut(call, input)?.objects.remove(&input.key);
+    Ok(Value::Null)
+}

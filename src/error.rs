@@ -177,9 +177,11 @@ impl From<ops::Error> for Error {
             ops::Error::NoAnswer(_) => Self::new(Kind::Unreachable, message),
             ops::Error::Interrupted => Self::new(Kind::Interrupted, message),
             ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
-            ops::Error::Failed { .. } | ops::Error::Token { .. } | ops::Error::Mcp { .. } | ops::Error::Raced => {
-                Self::new(Kind::Failed, message)
-            }
+            ops::Error::Failed { .. }
+            | ops::Error::Token { .. }
+            | ops::Error::NotOAuth { .. }
+            | ops::Error::Mcp { .. }
+            | ops::Error::Raced => Self::new(Kind::Failed, message),
         }
     }
 }

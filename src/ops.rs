@@ -103,6 +103,8 @@ pub enum Error {
     NoClient(String),
     #[error("the token endpoint {endpoint} refused: {answer}")]
     Token { endpoint: String, answer: String },
+    #[error("{endpoint} did not answer as a token endpoint: HTTP {status}")]
+    NotOAuth { endpoint: String, status: u16 },
     #[error("{url} did not answer as an MCP server: {problem}")]
     Mcp { url: String, problem: String },
     #[error(transparent)]

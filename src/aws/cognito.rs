@@ -212,6 +212,11 @@ pub fn token_endpoint(aws: &Aws, domain: &str) -> String {
     }
 }
 
+/// Whether Cognito is not Amazon's.
+pub fn is_imitation(aws: &Aws) -> bool {
+    imitation(aws).is_some()
+}
+
 fn imitation(aws: &Aws) -> Option<&str> {
     aws.cognito_endpoint.as_deref().filter(|url| !super::is_amazons(url))
 }

@@ -243,6 +243,7 @@ impl Create {
             kms_key_arn: flags.kms_key_arn.clone(),
             tags: flags.tags.iter().cloned().collect::<BTreeMap<_, _>>(),
             observability: !flags.no_observability,
+            prove_tokens: true,
             targets: if self.sample { vec![TargetSpec::sample()] } else { Vec::new() },
             adopt: flags.adopt,
         })
@@ -451,12 +452,13 @@ impl TargetInfo {
 
 impl Created {
     fn new(aws: &Aws, converged: Converged, required_policy: Option<Value>, program: String) -> Self {
-        let Converged { stack, made, unchanged } = converged;
+        let Converged { stack, made } = converged;
+        let unchanged = !made.changed;
+        let mut warnings = made.warnings();
         let document = made.gateway.unwrap_or_else(|| Document(Value::Null));
         let open = document.0["authorizerType"] == "NONE";
         let checked = document.0["authorizerType"] == "CUSTOM_JWT";
         let client = made.client.as_ref().zip(made.domain.as_deref()).zip(made.pool_id.as_deref()).filter(|_| checked);
-        let mut warnings = made.warnings;
         if open {
             warnings.push("the gateway checks nobody: whoever reaches it may call its tools".to_owned());
         }

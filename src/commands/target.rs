@@ -150,6 +150,7 @@ impl AddLambda {
             kms_key_arn: None,
             tags: std::collections::BTreeMap::new(),
             observability: false,
+            prove_tokens: false,
             targets: vec![TargetSpec { name: self.name.clone(), kind }],
             // Targets are added to anybody's gateway, by name.
             adopt: !gateway.ours,

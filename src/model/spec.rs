@@ -31,6 +31,8 @@ pub struct GatewaySpec {
     pub tags: BTreeMap<String, String>,
     /// Deliver the gateway's logs and traces to CloudWatch.
     pub observability: bool,
+    /// Wait until the token endpoint of its user pool has issued a token.
+    pub prove_tokens: bool,
     pub targets: Vec<TargetSpec>,
     /// Use a gateway of this name that is not ours; it is never deleted.
     pub adopt: bool,

@@ -37,6 +37,10 @@ pub struct Made {
     /// A create whose answer was lost: what it made may be there twice.
     pub doubtful: bool,
     pub delivers_logs: bool,
+    /// Whether any step changed anything.
+    pub changed: bool,
+    /// What is not delivered to CloudWatch, by the reason.
+    pub undelivered: BTreeMap<String, Vec<&'static str>>,
     pub warnings: Vec<String>,
 }
 
@@ -70,18 +74,41 @@ impl Made {
     }
 }
 
+impl Made {
+    /// Everything that was not done and need not have been, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let undelivered = self.undelivered.iter().map(|(why, what)| {
+            let mut what = what.clone();
+            what.sort_unstable();
+            format!("the gateway's {} are not delivered: {why}", what.join(" and "))
+        });
+        self.warnings.iter().cloned().chain(undelivered).collect()
+    }
+}
+
 /// What a step adds to what is made.
 #[derive(Debug)]
 pub enum Fact {
     Role(String),
     FunctionRole(String),
-    Pool { id: String, doubtful: bool },
+    Pool {
+        id: String,
+        doubtful: bool,
+    },
     Domain(String),
-    Client { client: AppClient, doubtful: bool },
+    Client {
+        client: AppClient,
+        doubtful: bool,
+    },
     Function(String),
-    Gateway { document: Document, log_group: bool },
+    Gateway {
+        document: Document,
+        log_group: bool,
+    },
     Target(Document),
     DeliversLogs,
+    /// Logs or traces are not delivered, and why.
+    Undelivered(&'static str, String),
     Warning(String),
     Nothing,
 }
@@ -107,6 +134,7 @@ impl Made {
             }
             Fact::Target(document) => drop(self.targets.insert(document.name().to_owned(), document)),
             Fact::DeliversLogs => self.delivers_logs = true,
+            Fact::Undelivered(what, why) => self.undelivered.entry(why).or_default().push(what),
             Fact::Warning(text) => self.warnings.push(text),
             Fact::Nothing => {}
         }
@@ -164,9 +192,7 @@ pub async fn apply(
         match outcome {
             Ok((change, fact, took)) => {
                 done[index] = true;
-                if let Fact::Warning(text) = &fact {
-                    observer.hear(Event::Warning(text.clone()));
-                }
+                made.changed |= !matches!(change, Change::Unchanged);
                 made.learn(fact);
                 left.push(resource.clone());
                 observer.hear(Event::Finished(resource, change, took));
@@ -177,6 +203,7 @@ pub async fn apply(
             }
         }
     }
+    made.warnings().into_iter().for_each(|warning| observer.hear(Event::Warning(warning)));
     match failed {
         None => Ok(made),
         Some(error) => Err(Failure { error, left }),

@@ -1,6 +1,6 @@
 //! `create`: from whatever is there to what should be, however often it takes.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
@@ -36,8 +36,6 @@ pub struct Patience {
 pub struct Converged {
     pub stack: Stack,
     pub made: Made,
-    /// Whether nothing had to be done.
-    pub unchanged: bool,
 }
 
 /// What `create` would do.
@@ -75,10 +73,7 @@ pub async fn create(
                 AwsWorld { aws, spec, stack: &stack, plan: &plan, observer, deadline, wait: patience.wait, begun };
             let applied = apply::apply(&plan, &world, observer, stop, known(&stack, &plan));
             match Box::pin(applied).await {
-                Ok(made) => {
-                    let unchanged = plan.changes_nothing();
-                    Ok(Look::Ready(Converged { stack, made, unchanged }))
-                }
+                Ok(made) => Ok(Look::Ready(Converged { stack, made })),
                 // Another run makes the same stack: look anew at what there is.
                 Err(Failure { error: Error::Raced, .. }) => {
                     raced = true;
@@ -120,6 +115,8 @@ fn known(stack: &Stack, plan: &Plan) -> Made {
         targets: targets.map(|target| (target.name().to_owned(), target.clone())).collect(),
         doubtful: false,
         delivers_logs: gateway.is_some_and(|gateway| gateway.delivers_logs),
+        changed: false,
+        undelivered: BTreeMap::new(),
         warnings: Vec::new(),
     }
 }

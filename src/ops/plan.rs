@@ -56,10 +56,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn changes_nothing(&self) -> bool {
-        self.steps.iter().all(|step| step.change == Change::Keep)
-    }
-
     fn add(&mut self, kind: Kind, name: &str, change: Change, needs: &[Option<usize>]) -> usize {
         let needs = needs.iter().copied().flatten().collect();
         let resource = Resource::new(kind, name);
@@ -89,7 +85,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let function = spec.wants_sample().then(|| sample_steps(&mut plan, stack, role));
     let change = gateway_change(aws, spec, stack, &plan)?;
     let gateway = plan.add(Kind::Gateway, names.gateway.as_str(), change, &[role, domain, client]);
-    if client.is_some() {
+    if client.is_some() && spec.prove_tokens {
         plan.add(Kind::TokenEndpoint, &names.scope, Change::Keep, &[domain, client]);
     }
     let mut last = vec![Some(gateway)];

@@ -46,12 +46,12 @@ pub async fn fetch(http: &Http, request: &TokenRequest) -> Result<Secret, Error>
     match answer["access_token"].as_str() {
         Some(token) if response.status == 200 => Ok(Secret::new(token)),
         // Only the error's own members: an answer may hold anything.
-        _ => Err(Error::Token {
-            endpoint: request.endpoint.clone(),
-            answer: match answer["error"].as_str() {
-                Some(error) => format!("HTTP {}, {error}", response.status),
-                None => format!("HTTP {}", response.status),
-            },
-        }),
+        _ => match answer["error"].as_str() {
+            Some(error) => Err(Error::Token {
+                endpoint: request.endpoint.clone(),
+                answer: format!("HTTP {}, {error}", response.status),
+            }),
+            None => Err(Error::NotOAuth { endpoint: request.endpoint.clone(), status: response.status }),
+        },
     }
 }

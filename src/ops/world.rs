@@ -295,19 +295,23 @@ impl AwsWorld<'_> {
         }
         let domain = made.domain()?;
         let request = token_request(self.aws, domain, made.client()?, &self.names().scope);
-        wait::until(self.deadline, self.told(step), async || {
+        let refused = wait::until(self.deadline, self.told(step), async || {
             let found = cognito::find_domain(self.aws, domain).await?;
             if !found.is_some_and(|domain| domain.active) {
                 return Ok(Look::NotYet("the user pool domain is not ACTIVE yet".to_owned()));
             }
             match token::fetch(&self.aws.http, &request).await {
-                Ok(_) => Ok(Look::Ready(())),
-                Err(error @ (Error::NoAnswer(_) | Error::Token { .. })) => Ok(Look::NotYet(error.to_string())),
+                Ok(_) => Ok(Look::Ready(None)),
+                Err(error @ Error::NotOAuth { .. }) if cognito::is_imitation(self.aws) => {
+                    Ok(Look::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
+                }
+                Err(error @ (Error::NoAnswer(_) | Error::Token { .. } | Error::NotOAuth { .. })) => {
+                    Ok(Look::NotYet(error.to_string()))
+                }
                 Err(error) => Err(error),
             }
-        })
-        .await?;
-        Ok((Change::Unchanged, Fact::Nothing))
+        });
+        Ok((Change::Unchanged, refused.await?.map_or(Fact::Nothing, Fact::Warning)))
     }
 
     /// Pools and clients of ours that nobody uses. After interrupted or doubtful work a list may
@@ -607,7 +611,7 @@ impl AwsWorld<'_> {
             logs::ensure_delivery(self.aws, &names.logs, gateway.gateway_arn(), carries, &self.tags()).await?;
             Ok::<_, Error>(())
         };
-        warn_if_failed(delivered.await, "the gateway's logs are not delivered", Fact::DeliversLogs)
+        warn_if_failed(delivered.await, "logs", Fact::DeliversLogs)
     }
 
     async fn traces(&self, made: &Made) -> (Change, Fact) {
@@ -618,7 +622,7 @@ impl AwsWorld<'_> {
             logs::ensure_delivery(self.aws, &names.traces, gateway.gateway_arn(), Carries::Traces, &tags).await?;
             Ok::<_, Error>(())
         };
-        warn_if_failed(delivered.await, "the gateway's traces are not delivered", Fact::Nothing)
+        warn_if_failed(delivered.await, "traces", Fact::Nothing)
     }
 }
 
@@ -630,10 +634,10 @@ fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {
     Ok(target.request(sample))
 }
 
-fn warn_if_failed(delivered: Result<(), Error>, what: &str, fact: Fact) -> (Change, Fact) {
+fn warn_if_failed(delivered: Result<(), Error>, what: &'static str, fact: Fact) -> (Change, Fact) {
     match delivered {
         Ok(()) => (Change::Created, fact),
-        Err(error) => (Change::Unchanged, Fact::Warning(format!("{what}: {error}"))),
+        Err(error) => (Change::Unchanged, Fact::Undelivered(what, error.to_string())),
     }
 }
 

@@ -60,6 +60,22 @@ impl Env {
         command
     }
 
+    pub fn state_dir(&self) -> PathBuf {
+        self.home().join(".local/state/agentcore-gw/local")
+    }
+
+    /// What the local AWS of this HOME has on disk.
+    pub fn state(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.state_dir().join("state.json")).unwrap()).unwrap()
+    }
+
+    /// Whether no service has any resource left.
+    pub fn is_empty(&self) -> bool {
+        let state = self.state();
+        let kinds = state.as_object().unwrap().values().flat_map(|service| service.as_object().unwrap().values());
+        kinds.into_iter().all(|kind| kind.as_object().unwrap().is_empty())
+    }
+
     /// Runs the program, which must succeed.
     #[track_caller]
     pub fn ok(&self, args: &[&str]) -> Run {
@@ -82,6 +98,14 @@ impl Server {
         let said: Value = serde_json::from_str(&line).unwrap();
         assert!(said["endpoint"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{said}");
         Self(child)
+    }
+}
+
+impl Server {
+    /// SIGKILL: it has no time for anything.
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
     }
 }
 

@@ -13,6 +13,7 @@ mod local_aws;
 mod mcp_clients;
 mod moto;
 mod process;
+mod restart;
 mod target;
 mod toolkit;
 mod world;

@@ -62,36 +62,8 @@ fn the_quick_start_works_from_an_empty_home_and_another_home_cleans_up() {
     }
     let cleaned = Run::of(cleanup.output().unwrap());
     assert_eq!(cleaned.code, 0, "{cleaned:?}");
-    assert!(is_empty(&state(&env)), "{:#}", state(&env));
+    assert!(env.is_empty(), "{:#}", env.state());
     assert!(!other.home().join(".local").exists());
-}
-
-fn state_dir(env: &Env) -> std::path::PathBuf {
-    env.home().join(".local/state/agentcore-gw/local")
-}
-
-fn state(env: &Env) -> Value {
-    serde_json::from_slice(&fs::read(state_dir(env).join("state.json")).unwrap()).unwrap()
-}
-
-/// Whether no service has any resource left.
-fn is_empty(state: &Value) -> bool {
-    let kinds = state.as_object().unwrap().values().flat_map(|service| service.as_object().unwrap().values());
-    kinds.into_iter().all(|kind| kind.as_object().unwrap().is_empty())
-}
-
-#[test]
-fn a_killed_server_has_lost_nothing() {
-    let env = Env::new();
-    env.ok(&["--local", "create", "g", "--sample"]);
-    let before = env.ok(&["--local", "credentials", "g", "-o", "json"]).json();
-    let pid = env.ok(&["local", "status", "-o", "json"]).json()["pid"].as_u64().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
-    let called = env.ok(&["--local", "tools", "call", "g", "weather-tool___get_weather", r#"{"location":"Oslo"}"#]);
-    assert!(called.stderr.contains("started the local AWS"), "{}", called.stderr);
-    let after = env.ok(&["--local", "credentials", "g", "-o", "json"]).json();
-    assert_eq!(after["clientInfo"]["clientSecret"], before["clientInfo"]["clientSecret"]);
-    env.ok(&["--local", "cleanup", "g", "-y"]);
 }
 
 #[test]
@@ -115,9 +87,9 @@ fn a_create_that_is_killed_is_finished_by_the_next_and_cleaned_by_another() {
     env.ok(&["--local", "create", "g", "--sample"]);
     let second = env.ok(&["--local", "create", "g", "--sample"]);
     assert!(second.stdout.contains("nothing had to be changed"), "{}", second.stdout);
-    assert_eq!(state(&env)["cognito"]["pools"].as_object().unwrap().len(), 1);
+    assert_eq!(env.state()["cognito"]["pools"].as_object().unwrap().len(), 1);
     env.ok(&["--local", "cleanup", "g", "-y"]);
-    assert!(is_empty(&state(&env)));
+    assert!(env.is_empty());
     drop(server);
 }
 
@@ -140,7 +112,7 @@ fn an_interrupted_create_says_what_exists_and_ends_with_130() {
     assert!(rest.contains("error: interrupted") && rest.contains("exists now: execution role"), "{rest}");
     assert!(rest.contains("create g` again to go on") && rest.contains("cleanup g`"), "{rest}");
     env.ok(&["--local", "cleanup", "g", "-y", "--settle", "1"]);
-    assert!(is_empty(&state(&env)));
+    assert!(env.is_empty());
     drop(server);
 }
 
@@ -148,7 +120,7 @@ fn an_interrupted_create_says_what_exists_and_ends_with_130() {
 fn a_server_of_another_version_is_replaced() {
     let env = Env::new();
     let old = env.ok(&["local", "start", "-o", "json"]).json();
-    let file = state_dir(&env).join("server.json");
+    let file = env.state_dir().join("server.json");
     let said = fs::read_to_string(&file).unwrap();
     fs::write(&file, said.replace(env!("CARGO_PKG_VERSION"), "0.0.1")).unwrap();
     let new = env.ok(&["local", "start", "-o", "json"]).json();
@@ -179,7 +151,7 @@ fn an_ephemeral_server_leaves_nothing_behind() {
     assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
-    assert!(!state_dir(&env).exists());
+    assert!(!env.state_dir().exists());
 }
 
 #[test]
@@ -211,16 +183,16 @@ fn secrets_are_private_and_never_logged() {
     assert!(saved["gateway_url"].is_string() && saved["gateway_id"].is_string() && saved["region"].is_string());
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&env.home().join("gateway_config.json")), 0o600);
-    let key: Value = serde_json::from_slice(&fs::read(state_dir(&env).join("access-key.json")).unwrap()).unwrap();
+    let key: Value = serde_json::from_slice(&fs::read(env.state_dir().join("access-key.json")).unwrap()).unwrap();
     let token = env.ok(&["--local", "-vvv", "token", "g"]);
-    let log = fs::read_to_string(state_dir(&env).join("server.log")).unwrap();
+    let log = fs::read_to_string(env.state_dir().join("server.log")).unwrap();
     for hidden in [secret, token.stdout.trim(), key["secretAccessKey"].as_str().unwrap()] {
         for text in [&run.stderr, &token.stderr, &log] {
             assert!(!text.contains(hidden), "a secret was logged");
         }
     }
-    assert_eq!(mode(&state_dir(&env)), 0o700);
-    for entry in fs::read_dir(state_dir(&env)).unwrap().map(Result::unwrap) {
+    assert_eq!(mode(&env.state_dir()), 0o700);
+    for entry in fs::read_dir(env.state_dir()).unwrap().map(Result::unwrap) {
         let expected = if entry.path().is_dir() { 0o700 } else { 0o600 };
         assert_eq!(mode(&entry.path()), expected, "{}", entry.path().display());
     }

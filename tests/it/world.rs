@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -13,7 +14,10 @@ use std::{
 use agentcore_gw::{
     Platform,
     config::Env,
-    local::{self, Config, FaultRule, Faults, Local, SigningKey, store::AccessKey},
+    local::{
+        self, Config, FaultRule, Faults, Local, SigningKey,
+        store::{AccessKey, Store},
+    },
     ops::apply::Stop,
     ui::Streams,
 };
@@ -51,9 +55,10 @@ pub enum Mishap {
 /// An account, and the way to it.
 #[derive(Clone)]
 pub struct World {
-    local: Local,
-    router: Router,
+    server: Arc<Mutex<Local>>,
     key: AccessKey,
+    /// Starts the server anew, from what is on disk.
+    restart: Option<Arc<dyn Fn() -> Local + Send + Sync>>,
 }
 
 impl World {
@@ -69,19 +74,31 @@ impl World {
 
     pub fn with_faults(faults: Faults) -> Self {
         let key = AccessKey::generate();
-        let begin = Instant::now();
-        let local = Local::new(Config {
-            store: None,
-            access_key: key.clone(),
-            faults,
-            // Virtual time, where the runtime's clock is paused.
-            clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_hours(500_000) + begin.elapsed()),
-            new_key: Arc::new(signing_key),
-            dir: std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("worlds"),
-            path: crate::env::path(),
-        })
-        .unwrap();
-        Self { router: local::router(local.clone()), local, key }
+        let local = boot(None, key.clone(), faults, Instant::now());
+        Self { server: Arc::new(Mutex::new(local)), key, restart: None }
+    }
+
+    /// An account whose server is another one for each request: all that it knows is on disk.
+    pub fn restarting(dir: &Path) -> Self {
+        let store = Store::open(dir).unwrap();
+        let (key, begin) = (store.access_key().unwrap(), Instant::now());
+        let its_key = key.clone();
+        let restart = move || boot(Some(store.clone()), its_key.clone(), Faults::default(), begin);
+        Self { server: Arc::new(Mutex::new(restart())), key, restart: Some(Arc::new(restart)) }
+    }
+
+    fn local(&self) -> Local {
+        self.server.lock().unwrap().clone()
+    }
+
+    /// A restart between this request and the next, which must lose nothing.
+    fn restart(&self) {
+        if let Some(restart) = &self.restart {
+            let mut server = self.server.lock().unwrap();
+            let before = server.snapshot();
+            *server = restart();
+            assert_eq!(server.snapshot(), before, "a restart loses nothing");
+        }
     }
 
     /// Runs the program to its end.
@@ -92,7 +109,7 @@ impl World {
     /// Runs the program; `None` if it crashed.
     pub async fn run_with(&self, args: &[&str], mishap: Option<Mishap>) -> Option<Outcome> {
         let wire = Arc::new(Wire {
-            router: self.router.clone(),
+            world: self.clone(),
             mishap,
             count: AtomicUsize::new(0),
             crash: Notify::new(),
@@ -121,7 +138,7 @@ impl World {
 
     /// How many of each resource there are.
     pub fn census(&self) -> BTreeMap<&'static str, usize> {
-        let state = self.local.snapshot();
+        let state = self.local().snapshot();
         let count = |value: &Value| value.as_object().map_or(0, serde_json::Map::len);
         let inner = |pools: &Value, member: &str| -> usize {
             pools.as_object().into_iter().flat_map(|pools| pools.values()).map(|pool| count(&pool[member])).sum()
@@ -147,12 +164,12 @@ impl World {
     }
 
     pub fn snapshot(&self) -> Value {
-        self.local.snapshot()
+        self.local().snapshot()
     }
 
     /// Takes the tags off the only gateway, as if somebody else had made it.
     pub fn forget_owner_of_gateway(&self) {
-        self.local.edit(|state| {
+        self.local().edit(|state| {
             let gateways = state["agentcore"]["gateways"].as_object_mut().unwrap();
             gateways.values_mut().for_each(|gateway| gateway["tags"] = serde_json::json!({}));
         });
@@ -164,8 +181,23 @@ impl World {
 
     /// A router to the account, for requests that are not the program's.
     pub fn router(&self) -> Router {
-        self.router.clone()
+        local::router(self.local())
     }
+}
+
+/// A server whose clock is virtual, where the runtime's is paused.
+fn boot(store: Option<Store>, access_key: AccessKey, faults: Faults, begin: Instant) -> Local {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("worlds");
+    Local::new(Config {
+        dir: store.as_ref().map_or(dir, |store| store.dir().to_owned()),
+        store,
+        access_key,
+        faults,
+        clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_hours(500_000) + begin.elapsed()),
+        new_key: Arc::new(signing_key),
+        path: crate::env::path(),
+    })
+    .unwrap()
 }
 
 /// One of a few keys, in turn: to make them takes most of a test's time.
@@ -199,7 +231,7 @@ impl Outcome {
 }
 
 struct Wire {
-    router: Router,
+    world: World,
     mishap: Option<Mishap>,
     count: AtomicUsize,
     crash: Notify,
@@ -257,9 +289,10 @@ impl Wire {
             .header("host", uri.authority().unwrap().as_str())
             .body(Body::from(request.body().bytes().unwrap_or_default().to_vec()))
             .unwrap();
-        let answer = self.router.clone().oneshot(forwarded).await.unwrap();
+        let answer = self.world.router().oneshot(forwarded).await.unwrap();
         let (parts, body) = answer.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        self.world.restart();
         let mut response = HttpResponse::new(StatusCode::try_from(parts.status.as_u16()).unwrap(), SdkBody::from(body));
         for (name, value) in &parts.headers {
             response.headers_mut().append(name.as_str().to_owned(), value.to_str().unwrap().to_owned());

@@ -113,7 +113,7 @@ async fn stack_with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<Sta
         if stack.role.is_none() { Err(missing.into()) } else { Ok(Look::NotYet(missing.to_string())) }
     };
     let told = |_: &str| ctx.ui.note("the gateway's role is there and the gateway is not listed yet; looking again");
-    wait::until(Deadline::after(SETTLE), told, look).await.map_err(|error: Error| match error.kind {
+    wait::until(&Deadline::after(SETTLE, &ctx.stop), told, look).await.map_err(|error: Error| match error.kind {
         Kind::TimedOut => ops::Error::NotFound(given.to_owned()).into(),
         _ => error,
     })

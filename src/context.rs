@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::{
-    aws::{self, Aws, Connection},
+    aws::{self, Aws, Connection, wait::Stop},
     config::Settings,
     error::{Error, Kind},
     local::{
@@ -14,7 +14,6 @@ use crate::{
         store::Store,
     },
     model::{name::Region, secret::Secret},
-    ops::apply::Stop,
     ui::Ui,
 };
 
@@ -23,7 +22,7 @@ use crate::{
 pub struct Context {
     pub ui: Ui,
     pub settings: Settings,
-    /// Set by the first Ctrl-C.
+    /// Requested by the first Ctrl-C.
     pub stop: Stop,
     /// Carries AWS and MCP requests; none: the SDK's own client.
     pub http_client: Option<SharedHttpClient>,
@@ -36,6 +35,17 @@ impl Context {
     pub async fn aws(&self) -> Result<Aws, Error> {
         let connection = if self.settings.local { self.local_connection().await? } else { self.connection().await? };
         Ok(Aws::connect(connection).await?)
+    }
+
+    /// Asks for a yes.
+    ///
+    /// # Errors
+    /// If nobody can be asked, or the answer was Ctrl-C.
+    pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
+        tokio::select! {
+            answer = self.ui.confirm(question) => answer,
+            () = self.stop.requested() => Err(Error::new(Kind::Interrupted, "interrupted; nothing was changed")),
+        }
     }
 
     async fn connection(&self) -> Result<Connection, Error> {

@@ -113,13 +113,16 @@ impl Error {
         if !left.is_empty() {
             error.causes.push(format!("exists now: {}", listed(&left)));
         }
-        if error.hint.is_none() {
-            let mut hint = format!("run `{next}` again to go on");
-            if !left.is_empty() {
-                let _ = write!(hint, ", or `{undo}` to remove what exists");
-            }
-            error.hint = Some(hint);
+        let mut hint = match error.hint.take() {
+            // Nothing was begun: what stands in the way is all there is to say.
+            Some(hint) if left.is_empty() => hint,
+            Some(hint) => format!("{hint}; then run `{next}` again to go on"),
+            None => format!("run `{next}` again to go on"),
+        };
+        if !left.is_empty() {
+            let _ = write!(hint, ", or `{undo}` to remove what exists");
         }
+        error.hint = Some(hint);
         error
     }
 }
@@ -142,11 +145,10 @@ impl From<aws::Error> for Error {
             }
             Class::Unreachable => (Kind::Unreachable, Some("check the network, `--region` and `--endpoint-url`")),
             Class::TimedOut => (Kind::TimedOut, None),
+            Class::Stopped => (Kind::Interrupted, None),
             Class::NotFound => (Kind::NotFound, None),
             Class::Exists => (Kind::Conflict, None),
-            Class::NotOffered => {
-                (Kind::Failed, Some("this endpoint does not offer the operation; check `--endpoint-url`"))
-            }
+            Class::NotOffered => (Kind::Failed, Some("this endpoint does not offer that; AWS itself may")),
             Class::Throttled | Class::Other => (Kind::Failed, None),
         };
         let mut shown = Self::new(kind, error.to_string());
@@ -172,8 +174,8 @@ impl From<ops::Error> for Error {
             ops::Error::NotFound(_) => {
                 Self::new(Kind::NotFound, message).with_hint("check the name, `--region`, `--profile` and `--local`")
             }
-            ops::Error::NoClient(name) => Self::new(Kind::NotFound, message)
-                .with_hint(format!("run `agentcore-gw create {name} --authorizer cognito` to make one")),
+            ops::Error::NoClient(_) => Self::new(Kind::NotFound, message)
+                .with_hint("get a token from the provider that the gateway trusts; `get` shows its authorizer"),
             ops::Error::NoAnswer(_) => Self::new(Kind::Unreachable, message),
             ops::Error::Interrupted => Self::new(Kind::Interrupted, message),
             ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
@@ -182,6 +184,10 @@ impl From<ops::Error> for Error {
             | ops::Error::NotOAuth { .. }
             | ops::Error::Mcp { .. }
             | ops::Error::Raced => Self::new(Kind::Failed, message),
+            ops::Error::McpRefused { method, .. } if method != "tools/call" => Self::new(Kind::Failed, message),
+            ops::Error::McpRefused { .. } => {
+                Self::new(Kind::Failed, message).with_hint("`tools list` shows the tools that there are")
+            }
         }
     }
 }

@@ -32,12 +32,12 @@ use futures_util::FutureExt as _;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
+    aws::wait::Stop,
     cli::App,
     config::{Env, Settings},
     context::Context,
     error::{Error, Kind, exit},
     model::secret::Secret,
-    ops::apply::Stop,
     ui::{Color, Format, Streams, Ui},
 };
 
@@ -196,7 +196,8 @@ async fn interrupted() {
     }
 }
 
-/// The first Ctrl-C lets running steps finish and starts no new one; the second stops at once.
+/// The first Ctrl-C starts no new step, waits for nothing more, and lets calls that were sent
+/// finish; the second stops at once.
 async fn interrupted_twice(stop: &Stop) {
     interrupted().await;
     stop.request();

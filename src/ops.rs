@@ -105,6 +105,9 @@ pub enum Error {
     Token { endpoint: String, answer: String },
     #[error("{endpoint} did not answer as a token endpoint: HTTP {status}")]
     NotOAuth { endpoint: String, status: u16 },
+    /// A JSON-RPC error, in the gateway's words.
+    #[error("the gateway refused {method}: {message}")]
+    McpRefused { method: String, message: String },
     #[error("{url} did not answer as an MCP server: {problem}")]
     Mcp { url: String, problem: String },
     #[error(transparent)]
@@ -117,6 +120,13 @@ pub enum Error {
     /// A step ran before something that it needs: a mistake in the plan.
     #[error("internal error: a step needs the {0}, and the plan did not make it first")]
     PlanForgot(&'static str),
+}
+
+impl Error {
+    /// Whether it says no more than that it was asked to stop.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Interrupted) || matches!(self, Self::Aws(error) if error.class == aws::Class::Stopped)
+    }
 }
 
 /// An error that ended a change, with what the change leaves behind.

@@ -137,14 +137,18 @@ impl Ui {
     ///
     /// # Errors
     /// If nobody can be asked.
-    pub fn confirm(&self, question: &str) -> Result<bool, Error> {
+    pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
         if !(self.streams.in_is_terminal && self.streams.err_is_terminal) {
             return Err(Error::new(Kind::Usage, "this needs a confirmation, and there is no terminal to ask on")
                 .with_hint("add `--yes` to confirm"));
         }
         self.write_err(&format!("{question} [y/N]"));
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(|error| Error::new(Kind::Failed, format!("no answer: {error}")))?;
+        let read = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            io::stdin().read_line(&mut answer).map(|_| answer)
+        });
+        let no_answer = |error: &dyn fmt::Display| Error::new(Kind::Failed, format!("no answer: {error}"));
+        let answer = read.await.map_err(|error| no_answer(&error))?.map_err(|error| no_answer(&error))?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
@@ -188,14 +192,7 @@ impl Ui {
 
     fn fail(&self, error: &Error) -> u8 {
         if self.format == Format::Json {
-            let document = ErrorDocument {
-                error: ErrorBody {
-                    code: error.kind.code(),
-                    message: &error.message,
-                    causes: &error.causes,
-                    hint: error.hint.as_deref(),
-                },
-            };
+            let document = ErrorDocument { error: ErrorBody::of(error) };
             // If stdout is closed, the exit code still tells.
             drop(to_json(&document).and_then(|bytes| self.write_out(&bytes)));
             return error.kind.exit_code();
@@ -237,16 +234,28 @@ pub fn env_lines(variables: &[(&'static str, String)]) -> Vec<u8> {
 }
 
 #[derive(Serialize)]
-struct ErrorDocument<'a> {
-    error: ErrorBody<'a>,
+struct ErrorDocument {
+    error: ErrorBody,
 }
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    code: &'a str,
-    message: &'a str,
-    causes: &'a [String],
-    hint: Option<&'a str>,
+/// An error as scripts read it.
+#[derive(Debug, Serialize)]
+pub struct ErrorBody {
+    code: &'static str,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+impl ErrorBody {
+    pub fn of(error: &Error) -> Self {
+        Self {
+            code: error.kind.code(),
+            message: error.message.clone(),
+            causes: error.causes.clone(),
+            hint: error.hint.clone(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub enum Class {
     Unreachable,
     /// A deadline of ours passed.
     TimedOut,
+    /// It was waited for, and nobody wants to know any more.
+    Stopped,
     /// Not an answer of AWS at all: the endpoint lacks the operation.
     NotOffered,
     Other,

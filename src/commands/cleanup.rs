@@ -8,6 +8,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
+use super::find_stack;
 use crate::{
     aws::Aws,
     context::Context,
@@ -18,7 +19,7 @@ use crate::{
         cleanup::{self, Cleaned, Patience},
         stack::{self, Depth},
     },
-    ui::report,
+    ui::{ErrorBody, report},
 };
 
 /// Delete a gateway and everything that was made for it
@@ -27,9 +28,9 @@ use crate::{
 /// could not be deleted or looked at.
 #[derive(Debug, Args)]
 pub struct Cleanup {
-    /// Name of the gateway
+    /// Name, id or ARN of the gateway
     #[arg(required_unless_present = "all")]
-    pub name: Option<GatewayName>,
+    pub name: Option<String>,
 
     /// Delete every stack of agentcore-gw in this region
     #[arg(long, conflicts_with = "name")]
@@ -48,7 +49,7 @@ impl Cleanup {
     pub async fn run(self, ctx: &Context) -> Result<Report, Error> {
         let aws = ctx.aws().await?;
         let names = match &self.name {
-            Some(name) => vec![name.clone()],
+            Some(given) => vec![named(&aws, given).await?],
             None => cleanup::all_stacks(&aws, &aws.region).await?,
         };
         if self.dry_run {
@@ -81,7 +82,25 @@ impl Cleanup {
         }
         let mut shown = Vec::new();
         drop(report::Report::human(&found, &mut shown));
-        ctx.ui.confirm(&format!("{}Delete all of this?", String::from_utf8_lossy(&shown)))
+        let (list, place) = (String::from_utf8_lossy(&shown), format!("{} of account {}", aws.region, found.account));
+        ctx.confirm(&format!("{list}Delete all of this in {place}?")).await
+    }
+}
+
+/// The name of a gateway that is given by name, id or ARN; a name needs no look at a list, unless
+/// it may be an id.
+async fn named(aws: &Aws, given: &str) -> Result<GatewayName, Error> {
+    let name = given.parse::<GatewayName>();
+    match name {
+        Ok(name) if !name.could_be_id() => Ok(name),
+        Err(error) if !given.contains(":gateway/") => {
+            Err(Error::new(Kind::InvalidInput, format!("`{given}` is no gateway's name, id or ARN: {error}")))
+        }
+        name => match (find_stack(aws, given).await, name) {
+            (Ok(stack), _) => Ok(stack.names.gateway),
+            (Err(error), Ok(name)) if error.kind == Kind::NotFound => Ok(name),
+            (Err(error), _) => Err(error),
+        },
     }
 }
 
@@ -89,6 +108,7 @@ async fn dry_run(aws: &Aws, names: &[GatewayName]) -> Result<Report, Error> {
     let mut report = Report { dry_run: true, ..Report::new(aws) };
     for name in names {
         let stack = stack::discover(aws, &StackNames::new(&aws.region, name), Depth::Thorough).await?;
+        report.account.clone_from(&stack.account);
         let cleaned = Cleaned { deleted: stack.resources(), unseen: stack.unseen, ..Cleaned::default() };
         report.add(name.clone(), cleaned);
     }
@@ -107,8 +127,14 @@ pub struct Report {
     complete: bool,
     dry_run: bool,
     warnings: Vec<String>,
+    /// Where not everything is deleted: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorBody>,
     #[serde(skip)]
     interrupted: bool,
+    /// For the question only.
+    #[serde(skip)]
+    account: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,7 +160,9 @@ impl Report {
             complete: true,
             dry_run: false,
             warnings: Vec::new(),
+            error: None,
             interrupted: false,
+            account: String::new(),
         }
     }
 
@@ -162,6 +190,14 @@ impl Report {
                 .push(format!("this endpoint does not offer {operations}: nothing of that kind can exist there"));
         }
         self.gateways.push(name.to_string());
+        let kind = match (self.interrupted, self.complete) {
+            (true, _) => Kind::Interrupted,
+            (false, false) => Kind::Incomplete,
+            (false, true) => return,
+        };
+        let message = if self.interrupted { "interrupted".to_owned() } else { "not everything is deleted".to_owned() };
+        let error = Error::new(kind, message).with_hint("run `cleanup` again to delete the rest");
+        self.error = Some(ErrorBody::of(&error));
     }
 }
 

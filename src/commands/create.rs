@@ -1,7 +1,7 @@
 //! `create`: a gateway with everything it needs.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -17,7 +17,7 @@ use crate::{
     context::Context,
     error::{Error, Kind},
     model::{
-        name::{GatewayName, Region, RoleArn},
+        name::{GatewayName, KmsKeyArn, PolicyArn, Region, RoleArn},
         naming::{DeliveryNames, StackNames},
         policy,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
@@ -118,7 +118,7 @@ pub struct GatewayFlags {
 
     /// Permissions boundary of the execution role that is made
     #[arg(long, value_name = "ARN", conflicts_with = "role_arn")]
-    pub permissions_boundary: Option<String>,
+    pub permissions_boundary: Option<PolicyArn>,
 
     /// Do not add the search tool (can be chosen at creation only)
     #[arg(long)]
@@ -146,7 +146,7 @@ pub struct GatewayFlags {
 
     /// KMS key that encrypts the gateway's data
     #[arg(long, value_name = "ARN")]
-    pub kms_key_arn: Option<String>,
+    pub kms_key_arn: Option<KmsKeyArn>,
 
     /// Tag for everything that is made (can be repeated)
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
@@ -204,7 +204,7 @@ impl Create {
         let program = program(ctx);
         let required_policy = required_policy(&spec);
         let converged = converged.map_err(|failure| {
-            let next = format!("{program} create {}", spec.name);
+            let next = self.again(&program);
             let undo = format!("{program} cleanup {}", spec.name);
             let error = Error::of_change(failure, &next, &undo);
             match &required_policy {
@@ -217,6 +217,24 @@ impl Create {
             created.save(file)?;
         }
         Ok(created)
+    }
+
+    /// The command that goes on with this one, with the flags that decide what is made.
+    fn again(&self, program: &str) -> String {
+        let mut command = format!("{program} create {}", self.name);
+        if self.sample {
+            command.push_str(" --sample");
+        }
+        if let Some(arn) = &self.gateway.role_arn {
+            command.push_str(&format!(" --role-arn {arn}"));
+        }
+        if self.gateway.no_observability {
+            command.push_str(" --no-observability");
+        }
+        if self.gateway.adopt {
+            command.push_str(" --adopt");
+        }
+        command
     }
 
     /// All questions that can be settled are, before the first AWS call.
@@ -241,12 +259,21 @@ impl Create {
             semantic_search: !flags.no_semantic_search,
             debug_errors: flags.debug_errors,
             kms_key_arn: flags.kms_key_arn.clone(),
-            tags: flags.tags.iter().cloned().collect::<BTreeMap<_, _>>(),
+            tags: distinct(&flags.tags)?,
             observability: !flags.no_observability,
             prove_tokens: true,
             targets: if self.sample { vec![TargetSpec::sample()] } else { Vec::new() },
             adopt: flags.adopt,
         })
+    }
+}
+
+/// The user's tags; AWS tells keys apart without regard to case on roles.
+fn distinct(tags: &[(String, String)]) -> Result<BTreeMap<String, String>, Error> {
+    let mut keys = BTreeSet::new();
+    match tags.iter().find(|(key, _)| !keys.insert(key.to_lowercase())) {
+        None => Ok(tags.iter().cloned().collect()),
+        Some((key, _)) => Err(Error::new(Kind::InvalidInput, format!("the tag key `{key}` is given twice"))),
     }
 }
 

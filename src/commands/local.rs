@@ -76,7 +76,8 @@ pub struct Serve {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
+    let form = |_| "expected a time with its unit, such as 80ms or 15s".to_owned();
+    let parsed = text.parse::<jiff::SignedDuration>().map_err(form)?;
     Duration::try_from(parsed).map_err(|_| "cannot be negative".to_owned())
 }
 
@@ -214,8 +215,9 @@ async fn start(ctx: &Context) -> Result<State, Error> {
 }
 
 async fn stop(ctx: &Context) -> Result<State, Error> {
-    daemon::stop(&ctx.local_store()?).await.map_err(|error| local_error(&error))?;
-    Ok(State::stopped())
+    let ran = daemon::stop(&ctx.local_store()?).await.map_err(|error| local_error(&error))?;
+    let said = if ran { "The local AWS is stopped; its state is kept." } else { "The local AWS did not run." };
+    Ok(State { said: Some(said), ..State::stopped() })
 }
 
 async fn status(ctx: &Context) -> Result<State, Error> {
@@ -225,11 +227,11 @@ async fn status(ctx: &Context) -> Result<State, Error> {
 
 async fn reset(ctx: &Context) -> Result<State, Error> {
     let store = ctx.local_store()?;
-    if !ctx.settings.yes && !ctx.ui.confirm("Forget everything in the local AWS?")? {
+    if !ctx.settings.yes && !ctx.confirm("Forget everything in the local AWS?").await? {
         return Err(Error::new(Kind::Interrupted, "nothing was forgotten"));
     }
     daemon::reset(&store).await.map_err(|error| local_error(&error))?;
-    status(ctx).await
+    Ok(State { said: Some("The local AWS has forgotten everything; its access key stays."), ..status(ctx).await? })
 }
 
 async fn env(ctx: &Context) -> Result<Variables, Error> {
@@ -255,6 +257,9 @@ pub struct State {
     endpoint: Option<String>,
     pid: Option<u32>,
     version: Option<String>,
+    /// What was done, where that is the result.
+    #[serde(skip)]
+    said: Option<&'static str>,
 }
 
 impl State {
@@ -264,16 +269,20 @@ impl State {
             endpoint: Some(running.endpoint()),
             pid: Some(running.pid),
             version: Some(running.version.clone()),
+            said: None,
         }
     }
 
     fn stopped() -> Self {
-        Self { running: false, endpoint: None, pid: None, version: None }
+        Self { running: false, endpoint: None, pid: None, version: None, said: None }
     }
 }
 
 impl Report for State {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        if let Some(said) = self.said {
+            return writeln!(w, "{said}");
+        }
         let Some(endpoint) = &self.endpoint else {
             return writeln!(w, "The local AWS does not run.");
         };

@@ -48,6 +48,10 @@ pub struct Report {
     status: Option<String>,
     status_reasons: Vec<String>,
     gateway_url: Option<String>,
+    /// CUSTOM_JWT and so on.
+    authorizer: Option<String>,
+    /// The role under which the gateway calls its targets.
+    role_arn: Option<String>,
     /// Whether agentcore-gw made the gateway.
     managed: bool,
     /// Whether nothing is missing or half made.
@@ -93,6 +97,8 @@ impl Report {
                 .map(str::to_owned)
                 .collect(),
             gateway_url: document.map(|document| document.gateway_url().to_owned()),
+            authorizer: document.and_then(|document| document.0["authorizerType"].as_str()).map(str::to_owned),
+            role_arn: document.map(|document| document.role_arn().to_owned()),
             managed: gateway.is_some_and(|gateway| gateway.ours),
             complete: whole || brought_role,
             resources: stack.resources().into_iter().map(entry).collect(),
@@ -109,6 +115,8 @@ impl report::Report for Report {
             w,
             &[
                 ("Gateway URL", self.gateway_url.as_deref().unwrap_or_default()),
+                ("Authorizer", self.authorizer.as_deref().unwrap_or_default()),
+                ("Role", self.role_arn.as_deref().unwrap_or_default()),
                 ("Region", &self.region),
                 ("Account", &self.account),
                 ("Reasons", &self.status_reasons.join("; ")),

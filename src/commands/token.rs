@@ -6,7 +6,12 @@ use clap::Args;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{credentials::token_request, stack_with_gateway};
-use crate::{context::Context, error::Error, model::secret::Secret, ops::token, ui::report};
+use crate::{
+    context::Context,
+    error::Error,
+    ops::token::{self, AccessToken},
+    ui::report,
+};
 
 /// Print an access token for a gateway
 #[derive(Debug, Args)]
@@ -31,7 +36,7 @@ impl Token {
 /// A token that was issued. Its very job is to hand it over.
 #[derive(Debug)]
 pub struct Issued {
-    token: Secret,
+    token: AccessToken,
     header: bool,
 }
 
@@ -39,10 +44,11 @@ impl Serialize for Issued {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         if self.header {
-            map.serialize_entry("Authorization", &format!("Bearer {}", self.token.reveal()))?;
+            map.serialize_entry("Authorization", &format!("Bearer {}", self.token.secret.reveal()))?;
         } else {
-            map.serialize_entry("access_token", self.token.reveal())?;
+            map.serialize_entry("access_token", self.token.secret.reveal())?;
             map.serialize_entry("token_type", "Bearer")?;
+            map.serialize_entry("expires_in", &self.token.expires_in)?;
         }
         map.end()
     }
@@ -54,6 +60,6 @@ impl report::Report for Issued {
             serde_json::to_writer(&mut *w, self)?;
             return writeln!(w);
         }
-        writeln!(w, "{}", self.token.reveal())
+        writeln!(w, "{}", self.token.secret.reveal())
     }
 }

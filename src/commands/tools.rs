@@ -73,7 +73,7 @@ async fn connect(ctx: &Context, name: &str) -> Result<Client, Error> {
     let stack = stack_with_gateway(ctx, &aws, name).await?;
     let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(name.to_owned()))?;
     let token = match gateway.document.0["authorizerType"].as_str() {
-        Some("CUSTOM_JWT") => Some(token::fetch(&aws.http, &token_request(&aws, &stack)?).await?),
+        Some("CUSTOM_JWT") => Some(token::fetch(&aws.http, &token_request(&aws, &stack)?).await?.secret),
         Some("NONE") => None,
         other => {
             let kind = other.unwrap_or("unknown");

@@ -79,7 +79,12 @@ pub struct Launch {
 /// # Errors
 /// If the folder's files cannot be read.
 pub async fn find(store: &Store) -> io::Result<Option<Running>> {
-    let Some(running) = store.read::<Running>(SERVER)? else { return Ok(None) };
+    // A file that cannot be read as one says no more than one that is not there.
+    let running = match store.read::<Running>(SERVER) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
+        read => read?,
+    };
+    let Some(running) = running else { return Ok(None) };
     let key = store.access_key()?;
     // The file may be of a server that was killed, and its port somebody else's by now.
     let nonce = random::lower_alphanumeric(32);

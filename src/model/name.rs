@@ -67,6 +67,25 @@ checked_name!(
     check_function_arn
 );
 
+checked_name!(
+    /// The ARN of a KMS key (service model, `KmsKeyArn`).
+    KmsKeyArn,
+    |text: &str| check_arn(text, "kms", "key/", "a KMS key", "arn:aws:kms:us-west-2:123456789012:key/ID")
+);
+checked_name!(
+    /// The ARN of a managed policy, the account's own or AWS's.
+    PolicyArn,
+    |text: &str| check_arn(text, "iam", "policy/", "an IAM policy", "arn:aws:iam::123456789012:policy/NAME")
+);
+
+/// An ARN of this service, its resource beginning so; account or region may be missing.
+fn check_arn(text: &str, service: &str, resource: &str, what: &str, example: &str) -> Result<(), String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let well_formed = matches!(parts[..], ["arn", partition, found, _, _, rest]
+        if partition.starts_with("aws") && found == service && rest.len() > resource.len() && rest.starts_with(resource));
+    if well_formed && text.len() <= 2048 { Ok(()) } else { Err(format!("not the ARN of {what}; expected `{example}`")) }
+}
+
 fn letters_digits_single_hyphens(text: &str, most: usize) -> Result<(), String> {
     let allowed = "use letters, digits and single hyphens, and begin with a letter or digit";
     if text.is_empty() {
@@ -125,6 +144,14 @@ fn check_function_arn(text: &str) -> Result<(), String> {
     let well_formed =
         arn == "arn" && partition.starts_with("aws") && check_region(region).is_ok() && account_ok && name_ok;
     if well_formed && text.len() <= 170 { Ok(()) } else { Err(expected()) }
+}
+
+impl GatewayName {
+    /// Whether it could as well be the id of another gateway: its name and ten characters more.
+    pub fn could_be_id(&self) -> bool {
+        let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        self.0.rsplit_once('-').is_some_and(|(_, end)| end.len() == 10 && end.chars().all(lower))
+    }
 }
 
 impl FunctionArn {
@@ -193,6 +220,22 @@ mod tests {
             ["my-function", &arn.replace("lambda", "s3"), &arn.replace("my-function", ""), &arn.replace("1234", "x")]
         {
             assert!(FunctionArn::from_str(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_and_policies_are_named_by_their_arns() {
+        assert!(KmsKeyArn::from_str("arn:aws:kms:us-west-2:123456789012:key/1234").is_ok());
+        assert!(PolicyArn::from_str("arn:aws:iam::aws:policy/AdministratorAccess").is_ok());
+        for bad in ["alias/x", "arn:aws:kms:us-west-2:123456789012:key/", "arn:aws:iam::1:role/x", ""] {
+            assert!(KmsKeyArn::from_str(bad).is_err() && PolicyArn::from_str(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_look_like_an_id() {
+        for (name, may) in [("g-0123456789", true), ("weather-gateway", false), ("g-ABCDEFGHIJ", false), ("g", false)] {
+            assert_eq!(GatewayName::from_str(name).unwrap().could_be_id(), may, "{name}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    name::{FunctionArn, GatewayName, Region, RoleArn, TargetName},
+    name::{FunctionArn, GatewayName, KmsKeyArn, PolicyArn, Region, RoleArn, TargetName},
     sample,
 };
 
@@ -26,7 +26,7 @@ pub struct GatewaySpec {
     /// Can be chosen at creation only.
     pub semantic_search: bool,
     pub debug_errors: bool,
-    pub kms_key_arn: Option<String>,
+    pub kms_key_arn: Option<KmsKeyArn>,
     /// The user's own tags.
     pub tags: BTreeMap<String, String>,
     /// Deliver the gateway's logs and traces to CloudWatch.
@@ -53,7 +53,7 @@ pub enum AuthorizerSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoleSpec {
     /// Made and owned by the stack.
-    Managed { permissions_boundary: Option<String> },
+    Managed { permissions_boundary: Option<PolicyArn> },
     /// Brought by the user: never changed, never deleted.
     Brought(RoleArn),
 }

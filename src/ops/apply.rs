@@ -1,14 +1,8 @@
 //! The executor: a step starts when what it needs is done, and everything that may run at once
-//! does. After an error nothing new starts, what runs finishes, and the first error is returned.
+//! does. After an error nothing new starts and nothing more is waited for, calls that were sent
+//! finish, and the first error is returned.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
@@ -18,7 +12,7 @@ use super::{
     event::{Change, Event, Observer},
     plan::{Plan, Step},
 };
-use crate::aws::{agentcore::Document, cognito::AppClient};
+use crate::aws::{agentcore::Document, cognito::AppClient, wait::Stop};
 
 /// What steps have found or made, for the steps that need it.
 #[derive(Debug, Clone, Default)]
@@ -147,21 +141,8 @@ pub trait World {
     fn ensure(&self, step: &Step, made: Made) -> impl Future<Output = Result<(Change, Fact), Error>>;
 }
 
-/// Asks a running operation to start nothing new. Clones are the same request.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Carries out a plan, from what is already `made`.
+/// Carries out a plan, from what is already `made`. The first error stops what the steps beside it
+/// wait for, by `stop`.
 pub async fn apply(
     plan: &Plan,
     world: &impl World,
@@ -198,8 +179,16 @@ pub async fn apply(
                 observer.hear(Event::Finished(resource, change, took));
             }
             Err(error) => {
-                observer.hear(Event::Failed(resource));
-                failed.get_or_insert(error);
+                if error.is_stop() {
+                    failed.get_or_insert(Error::Interrupted);
+                } else {
+                    observer.hear(Event::Failed(resource));
+                    failed.get_or_insert(error);
+                }
+                // After a race all is looked at anew, the later the more is to be seen.
+                if !matches!(failed, Some(Error::Raced)) {
+                    stop.request();
+                }
             }
         }
     }
@@ -248,7 +237,7 @@ mod tests {
 
     impl World for FakeWorld {
         async fn ensure(&self, step: &Step, _: Made) -> Result<(Change, Fact), Error> {
-            crate::aws::wait::until_moment(Instant::now() + Duration::from_secs(1)).await;
+            crate::aws::wait::until_moment(Instant::now() + Duration::from_secs(1), &Stop::default()).await.unwrap();
             self.order.lock().unwrap().push(step.resource.name.clone());
             if self.fails.is_some_and(|index| step.resource.name == index.to_string()) {
                 return Err(Error::NotFound("fake".to_owned()));
@@ -272,6 +261,7 @@ mod tests {
             brought_role: None,
             authorizer: AuthorizerSpec::None,
             interrupted: false,
+            warnings: Vec::new(),
         }
     }
 
@@ -305,7 +295,8 @@ mod tests {
         let applied = apply(&plan, &world, &Silent, &stop, Made::default());
         let ((), outcome) = tokio::join!(
             async move {
-                crate::aws::wait::until_moment(Instant::now() + Duration::from_millis(500)).await;
+                let later = Instant::now() + Duration::from_millis(500);
+                crate::aws::wait::until_moment(later, &Stop::default()).await.unwrap();
                 stopping.request();
             },
             applied

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use super::{
     Error, Kind, Resource,
-    apply::Stop,
     event::{Change, Event, Observer},
     stack::{self, Depth, Gateway, Stack},
 };
@@ -20,7 +19,7 @@ use crate::{
         self, Aws,
         agentcore::{self, Document},
         cognito, iam, lambda, logs,
-        wait::{self, Deadline, Look},
+        wait::{self, Deadline, Look, Stop},
     },
     model::{
         name::{GatewayName, Region},
@@ -95,7 +94,7 @@ pub async fn cleanup(
     let first_look = Instant::now();
     let mut stack = stack::discover(aws, names, Depth::Thorough).await?;
     let settled = first_look + patience.settle;
-    let run = Run { aws, names, observer, stop, settled, deadline: Deadline::after(patience.timeout) };
+    let run = Run { aws, names, observer, stop, settled, deadline: Deadline::after(patience.timeout, stop) };
     let mut cleaned = Cleaned::default();
     if stack.is_empty() && stack.unseen.is_empty() {
         return Ok(cleaned);
@@ -107,12 +106,15 @@ pub async fn cleanup(
         Box::pin(run.delete_all_but_the_anchor(&stack, &mut cleaned)).await;
         cleaned.unseen = std::mem::take(&mut stack.unseen);
         cleaned.not_offered = stack.not_offered.iter().cloned().collect();
-        cleaned.interrupted = stop.is_requested();
+        cleaned.interrupted |= stop.is_requested();
         if agreed || !cleaned.is_complete() {
             break;
         }
         // Two looks must agree, the second when lists no longer hide anything.
-        wait::until_moment(run.settled).await;
+        if wait::until_moment(run.settled, stop).await.is_err() {
+            cleaned.interrupted = true;
+            break;
+        }
         stack = stack::discover(aws, names, Depth::Thorough).await?;
         agreed = stack.resources().iter().all(|resource| resource.kind == Kind::Role);
     }
@@ -139,7 +141,8 @@ pub async fn remove_target(
     stop: &Stop,
 ) -> Result<Cleaned, Error> {
     let settled = Instant::now() + patience.settle;
-    let run = Run { aws, names: &stack.names, observer, stop, settled, deadline: Deadline::after(patience.timeout) };
+    let run =
+        Run { aws, names: &stack.names, observer, stop, settled, deadline: Deadline::after(patience.timeout, stop) };
     let mut cleaned = Cleaned::default();
     let Some((gateway, target)) = stack.gateway.as_ref().and_then(|gateway| Some((gateway, gateway.target(name)?)))
     else {
@@ -250,7 +253,7 @@ impl Run<'_> {
             }
             deleted => Ok::<_, aws::Error>(Look::Ready(deleted?)),
         };
-        wait::until(self.deadline, |_| {}, attempt).await
+        wait::until(&self.deadline, |_| {}, attempt).await
     }
 
     async fn delete_target(&self, gateway_id: &str, target_id: &str) -> Result<bool, aws::Error> {
@@ -290,7 +293,7 @@ impl Run<'_> {
                 _ => Look::Ready(()),
             })
         };
-        wait::until(self.deadline, |_| {}, look).await
+        wait::until(&self.deadline, |_| {}, look).await
     }
 
     /// Role and log group after the function, so that nothing makes them anew.
@@ -350,6 +353,8 @@ fn note(cleaned: &mut Cleaned, (resource, outcome): Outcome) {
     match outcome {
         Ok(true) => cleaned.deleted.push(resource),
         Ok(false) => {}
+        // Where nobody waits any more, nothing is said about what was waited for.
+        Err(error) if error.class == aws::Class::Stopped => cleaned.interrupted = true,
         Err(error) => cleaned.remaining.push((resource, error)),
     }
 }

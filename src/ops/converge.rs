@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Error, Failure, Resource,
-    apply::{self, Made, Stop},
+    apply::{self, Made},
     event::Observer,
     plan::{self, Plan},
     stack::{self, Depth, Stack},
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     aws::{
         Aws,
-        wait::{self, Deadline, Look},
+        wait::{self, Deadline, Look, Stop},
     },
     model::{
         naming::StackNames,
@@ -61,17 +61,28 @@ pub async fn create(
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Converged, Failure> {
-    let deadline = Deadline::after(patience.timeout);
+    let deadline = Deadline::after(patience.timeout, stop);
     let begun = Instant::now();
     let mut raced = false;
     wait::until(
-        deadline,
+        &deadline,
         |_| {},
         async || {
             let (stack, plan) = plan_after(aws, spec, raced).await?;
-            let world =
-                AwsWorld { aws, spec, stack: &stack, plan: &plan, observer, deadline, wait: patience.wait, begun };
-            let applied = apply::apply(&plan, &world, observer, stop, known(&stack, &plan));
+            // One step's error ends the waits of those beside it.
+            let stop = stop.part();
+            let world = AwsWorld {
+                aws,
+                spec,
+                stack: &stack,
+                plan: &plan,
+                observer,
+                deadline: deadline.of_part(&stop),
+                stop: &stop,
+                wait: patience.wait,
+                begun,
+            };
+            let applied = apply::apply(&plan, &world, observer, &stop, known(&stack, &plan));
             match Box::pin(applied).await {
                 Ok(made) => Ok(Look::Ready(Converged { stack, made })),
                 // Another run makes the same stack: look anew at what there is.
@@ -117,6 +128,6 @@ fn known(stack: &Stack, plan: &Plan) -> Made {
         delivers_logs: gateway.is_some_and(|gateway| gateway.delivers_logs),
         changed: false,
         undelivered: BTreeMap::new(),
-        warnings: Vec::new(),
+        warnings: plan.warnings.clone(),
     }
 }

@@ -79,9 +79,10 @@ impl Client {
         let message = messages(&response).into_iter().find(|message| message["id"] == json!(id));
         match message {
             Some(message) if message.get("result").is_some() => Ok(message["result"].clone()),
-            Some(message) if message["error"]["message"].is_string() => {
-                Err(self.problem(format!("{method}: {}", message["error"]["message"].as_str().unwrap_or_default())))
-            }
+            Some(message) if message["error"]["message"].is_string() => Err(Error::McpRefused {
+                method: method.to_owned(),
+                message: message["error"]["message"].as_str().unwrap_or_default().to_owned(),
+            }),
             _ => Err(self.problem(format!("{method}: HTTP {} without an answer", response.status))),
         }
     }

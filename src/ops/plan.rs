@@ -53,6 +53,8 @@ pub struct Plan {
     pub authorizer: AuthorizerSpec,
     /// Work of another run was found: lists may still hide some of it.
     pub interrupted: bool,
+    /// What was asked for and is chosen at creation only, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl Plan {
@@ -79,6 +81,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         authorizer: authorizer(spec, stack),
         interrupted: !stack.is_empty() && !stack.is_whole(),
         brought_role,
+        warnings: stack.gateway.as_ref().map(|gateway| chosen_at_creation(spec, gateway)).unwrap_or_default(),
     };
     let (role, base) = if plan.brought_role.is_some() { (None, None) } else { role_steps(&mut plan, stack) };
     let (domain, client) = authorizer_steps(&mut plan, stack, role);
@@ -106,6 +109,23 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         plan.add(Kind::Surplus, &names.user_pool, change, &last);
     }
     Ok(plan)
+}
+
+/// What the user named that the gateway, being there, does not take.
+fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
+    let document = &gateway.document.0;
+    let mut warnings = Vec::new();
+    let lacking = |(key, value): &(&String, &String)| gateway.tags.get(*key) != Some(*value);
+    if let Some((key, _)) = spec.tags.iter().find(lacking) {
+        warnings.push(format!("tags are given when things are made: the gateway is there and does not get `{key}`"));
+    }
+    if !spec.semantic_search && document["protocolConfiguration"]["mcp"]["searchType"] == "SEMANTIC" {
+        warnings.push("the search tool is chosen when a gateway is made: this one keeps it".to_owned());
+    }
+    if spec.kms_key_arn.as_ref().is_some_and(|arn| document["kmsKeyArn"] != arn.as_str()) {
+        warnings.push("the KMS key is chosen when a gateway is made: this one keeps what it has".to_owned());
+    }
+    warnings
 }
 
 /// A role that the stack does not make: the one named, else the one that its gateway has.

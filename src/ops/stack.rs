@@ -1,7 +1,10 @@
 //! What exists of a gateway's stack, read from AWS by name, path and tag. There is no local file
 //! to lose: any machine sees the same.
 
-use std::{collections::BTreeSet, sync::Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use futures_util::future::{try_join, try_join_all, try_join4};
 use serde_json::Value;
@@ -54,6 +57,7 @@ pub struct Gateway {
     pub document: Document,
     /// Whether the stack made it; it is never deleted otherwise.
     pub ours: bool,
+    pub tags: BTreeMap<String, String>,
     pub targets: Vec<Document>,
     pub delivers_logs: bool,
     pub delivers_traces: bool,
@@ -264,6 +268,7 @@ impl Looker<'_> {
         )?;
         Ok(Some(Gateway {
             ours: self.names.owns(&tags),
+            tags,
             document,
             targets,
             delivers_logs: sources.contains(&delivery.logs),

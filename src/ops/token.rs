@@ -23,8 +23,16 @@ pub struct TokenRequest {
     pub scope: String,
 }
 
+/// An access token that was issued.
+#[derive(Debug)]
+pub struct AccessToken {
+    pub secret: Secret,
+    /// Seconds from now, if the issuer says so.
+    pub expires_in: Option<u64>,
+}
+
 /// Gets an access token.
-pub async fn fetch(http: &Http, request: &TokenRequest) -> Result<Secret, Error> {
+pub async fn fetch(http: &Http, request: &TokenRequest) -> Result<AccessToken, Error> {
     let basic = BASE64.encode(format!("{}:{}", request.client_id, request.client_secret.reveal()));
     let scope = utf8_percent_encode(&request.scope, NON_ALPHANUMERIC);
     let response = http
@@ -44,7 +52,9 @@ pub async fn fetch(http: &Http, request: &TokenRequest) -> Result<Secret, Error>
         .await?;
     let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     match answer["access_token"].as_str() {
-        Some(token) if response.status == 200 => Ok(Secret::new(token)),
+        Some(token) if response.status == 200 => {
+            Ok(AccessToken { secret: Secret::new(token), expires_in: answer["expires_in"].as_u64() })
+        }
         // Only the error's own members: an answer may hold anything.
         _ => match answer["error"].as_str() {
             Some(error) => Err(Error::Token {

@@ -22,7 +22,7 @@ use crate::{
         lambda::{self, FunctionSpec},
         logs::{self, Carries},
         propagation,
-        wait::{self, Deadline, Look},
+        wait::{self, Deadline, Look, Stop},
     },
     model::{
         naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, LAMBDA_POLICY, SCOPE_NAME, StackNames},
@@ -44,9 +44,9 @@ pub struct AwsWorld<'a> {
     pub spec: &'a GatewaySpec,
     pub stack: &'a Stack,
     pub plan: &'a Plan,
-
     pub observer: &'a dyn Observer,
     pub deadline: Deadline,
+    pub stop: &'a Stop,
     pub wait: bool,
     /// When the stack was first looked at.
     pub begun: tokio::time::Instant,
@@ -116,7 +116,7 @@ impl AwsWorld<'_> {
         mut call: impl AsyncFnMut() -> Result<T, crate::aws::Error>,
     ) -> Result<T, Error> {
         let fresh = self.role_may_be_fresh(step);
-        wait::until(self.deadline, self.told(step), async || match call().await {
+        wait::until(&self.deadline, self.told(step), async || match call().await {
             Err(error) if fresh && propagation::is_pending(&error) => Ok(Look::NotYet(TOO_FRESH.to_owned())),
             done => Ok(Look::Ready(done?)),
         })
@@ -127,7 +127,7 @@ impl AwsWorld<'_> {
 
     async fn role(&self, step: &Step) -> Result<(Change, Fact), Error> {
         let permissions_boundary = match &self.spec.role {
-            RoleSpec::Managed { permissions_boundary } => permissions_boundary.clone(),
+            RoleSpec::Managed { permissions_boundary } => permissions_boundary.as_ref().map(ToString::to_string),
             RoleSpec::Brought(_) => None,
         };
         let role = IamRole {
@@ -180,7 +180,7 @@ impl AwsWorld<'_> {
     /// A role that exists though we did not see it: ours (another run's, or our own lost answer),
     /// or a stranger's.
     async fn owned_role(&self, step: &Step, name: &str) -> Result<iam::Role, Error> {
-        let found = wait::until(self.deadline, self.told(step), async || {
+        let found = wait::until(&self.deadline, self.told(step), async || {
             let found = iam::find_role(self.aws, name).await?;
             Ok::<_, Error>(found.map_or_else(|| Look::NotYet("IAM does not show the role yet".to_owned()), Look::Ready))
         });
@@ -295,7 +295,7 @@ impl AwsWorld<'_> {
         }
         let domain = made.domain()?;
         let request = token_request(self.aws, domain, made.client()?, &self.names().scope);
-        let refused = wait::until(self.deadline, self.told(step), async || {
+        let refused = wait::until(&self.deadline, self.told(step), async || {
             let found = cognito::find_domain(self.aws, domain).await?;
             if !found.is_some_and(|domain| domain.active) {
                 return Ok(Look::NotYet("the user pool domain is not ACTIVE yet".to_owned()));
@@ -323,7 +323,7 @@ impl AwsWorld<'_> {
         let (pool_id, client_id) = (made.pool_id()?, &made.client()?.id);
         if self.wait {
             self.told(step)("lists may hide what an interrupted run made");
-            wait::until_moment(self.begun + SETTLE).await;
+            wait::until_moment(self.begun + SETTLE, self.stop).await?;
         }
         let mut change = Change::Unchanged;
         for pool in cognito::pools_named(self.aws, &self.names().user_pool).await? {
@@ -379,7 +379,7 @@ impl AwsWorld<'_> {
                 create.await?
             }
         };
-        let function = wait::until(self.deadline, self.told(step), async || {
+        let function = wait::until(&self.deadline, self.told(step), async || {
             Ok(match lambda::find_function(self.aws, &spec.name).await? {
                 Some(function) if function.active => Look::Ready(function),
                 Some(lambda::Function { failure: Some(reasons), .. }) => {
@@ -470,7 +470,7 @@ impl AwsWorld<'_> {
             }
             Err(failed(step, &document))
         };
-        wait::until(self.deadline, self.told(step), attempt).await
+        wait::until(&self.deadline, self.told(step), attempt).await
     }
 
     async fn updated_gateway(&self, step: &Step, id: &str, what: &[&str], made: &Made) -> Result<Document, Error> {
@@ -492,7 +492,7 @@ impl AwsWorld<'_> {
 
     /// The gateway when AWS is no longer at work on it.
     async fn settled_gateway(&self, step: &Step, id: &str) -> Result<Document, Error> {
-        wait::until(self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
+        wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
             Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the gateway is {}", document.status()))),
             Some(document) => Ok(Look::Ready(document)),
             None => Err(Error::Raced),
@@ -504,7 +504,7 @@ impl AwsWorld<'_> {
         // Found by the gateway's id, so it goes before it.
         logs::delete_group(self.aws, &DeliveryNames::new(id).log_group).await?;
         agentcore::delete_gateway(self.aws, id).await?;
-        wait::until(self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
+        wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
             Some(_) => Ok(Look::NotYet("the FAILED gateway is being deleted".to_owned())),
             None => Ok::<_, Error>(Look::Ready(())),
         })
@@ -561,7 +561,7 @@ impl AwsWorld<'_> {
             }
             Err(failed(step, &document))
         };
-        wait::until(self.deadline, self.told(step), attempt).await
+        wait::until(&self.deadline, self.told(step), attempt).await
     }
 
     async fn settled_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<Document, Error> {
@@ -570,12 +570,12 @@ impl AwsWorld<'_> {
             Some(document) => Ok(Look::Ready(document)),
             None => Err(Error::Raced),
         };
-        wait::until(self.deadline, self.told(step), look).await
+        wait::until(&self.deadline, self.told(step), look).await
     }
 
     async fn delete_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<(), Error> {
         agentcore::delete_target(self.aws, gateway_id, id).await?;
-        wait::until(self.deadline, self.told(step), async || {
+        wait::until(&self.deadline, self.told(step), async || {
             match agentcore::find_target(self.aws, gateway_id, id).await? {
                 Some(_) => Ok(Look::NotYet("the FAILED target is being deleted".to_owned())),
                 None => Ok::<_, Error>(Look::Ready(())),

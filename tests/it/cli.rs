@@ -1,6 +1,11 @@
 //! Bad input: its exit code, a message with the remedy, JSON where it was asked for, and nothing made.
 
+use std::time::Duration;
+
+use agentcore_gw::local::Faults;
 use insta::assert_snapshot;
+use serde_json::json;
+use tokio::time::Instant;
 
 use crate::{env::Env, world::World};
 
@@ -178,7 +183,7 @@ fn a_wrong_key_ends_with_4() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_there_is_not_found() {
-    let world = World::new(std::time::Duration::ZERO);
+    let world = World::new(Duration::ZERO);
     for args in [&["status", "g"][..], &["credentials", "g"], &["token", "g"], &["tools", "list", "g"]] {
         let outcome = world.run(&[&["-o", "json"], args].concat()).await.expect(5);
         assert_eq!(outcome.json()["error"]["code"], "not_found", "{args:?}");
@@ -187,7 +192,7 @@ async fn what_is_not_there_is_not_found() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deletion_is_confirmed_on_a_terminal_or_with_yes() {
-    let world = World::new(std::time::Duration::ZERO);
+    let world = World::new(Duration::ZERO);
     world.run(&["create", "g"]).await.expect(0);
     let refused = world.run(&["-o", "json", "cleanup", "g"]).await.expect(2);
     assert!(refused.json()["error"]["hint"].as_str().unwrap().contains("--yes"));
@@ -201,7 +206,7 @@ async fn a_deletion_is_confirmed_on_a_terminal_or_with_yes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_shows_the_plan_and_does_nothing() {
-    let world = World::new(std::time::Duration::ZERO);
+    let world = World::new(Duration::ZERO);
     let plan = world.run(&["create", "g", "--sample", "--dry-run"]).await.expect(0);
     assert!(world.is_empty());
     assert_snapshot!(plan.stdout, @r"
@@ -230,7 +235,7 @@ async fn a_dry_run_shows_the_plan_and_does_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_user_names_is_repaired_and_the_rest_is_left() {
-    let world = World::new(std::time::Duration::ZERO);
+    let world = World::new(Duration::ZERO);
     let get = |world: &World| {
         world.snapshot()["agentcore"]["gateways"].as_object().unwrap().values().next().unwrap()["config"].clone()
     };
@@ -249,7 +254,7 @@ async fn what_the_user_names_is_repaired_and_the_rest_is_left() {
 
 #[tokio::test(start_paused = true)]
 async fn without_waiting_the_gateway_may_still_be_under_way() {
-    let world = World::new(std::time::Duration::ZERO);
+    let world = World::new(Duration::ZERO);
     let created = world.run(&["create", "g", "--no-wait", "-o", "json"]).await.expect(0).json();
     assert_eq!(created["gateway"]["status"], "CREATING");
     world.run(&["create", "g"]).await.expect(0);
@@ -260,7 +265,7 @@ async fn without_waiting_the_gateway_may_still_be_under_way() {
 #[tokio::test(start_paused = true)]
 async fn when_time_is_up_everything_is_kept_and_the_exit_code_is_6() {
     // A role that AWS does not get to know within an hour.
-    let world = World::new(std::time::Duration::from_hours(1));
+    let world = World::new(Duration::from_hours(1));
     let error = world.run(&["create", "g", "--timeout", "60", "-o", "json"]).await.expect(6).json();
     assert_eq!(error["error"]["code"], "timed_out");
     assert!(error["error"]["message"].as_str().unwrap().contains("IAM has not spread the new role yet"), "{error:#}");
@@ -270,7 +275,7 @@ async fn when_time_is_up_everything_is_kept_and_the_exit_code_is_6() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gateway_of_somebody_else_is_refused_or_adopted_and_never_deleted() {
-    let world = World::new(std::time::Duration::ZERO);
+    let world = World::new(Duration::ZERO);
     world.run(&["create", "g", "--authorizer", "none"]).await.expect(0);
     world.forget_owner_of_gateway();
     let refused = world.run(&["create", "g", "-o", "json"]).await.expect(1).json();
@@ -284,7 +289,7 @@ async fn a_gateway_of_somebody_else_is_refused_or_adopted_and_never_deleted() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_ours_is_never_touched() {
-    let world = World::new(std::time::Duration::ZERO);
+    let world = World::new(Duration::ZERO);
     // A role of the user's own, for two gateways.
     world.run(&["create", "donor"]).await.expect(0);
     let roles = world.snapshot()["iam"]["roles"].clone();
@@ -300,4 +305,79 @@ async fn what_is_not_ours_is_never_touched() {
     world.run(&["cleanup", "taker", "--yes"]).await.expect(0);
     assert_eq!(world.snapshot()["iam"]["roles"], roles, "a brought role is left as it was");
     assert_eq!((world.census()["pools"], world.census()["gateways"]), (1, 1), "the donor's own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_interrupt_ends_every_wait_at_once() {
+    // IAM takes ten minutes here; nobody waits for that after Ctrl-C.
+    let world = World::new(Duration::from_mins(10));
+    let begin = Instant::now();
+    let stopped = world.run_and_stop(&["create", "g", "--sample", "-o", "json"], Duration::from_secs(30)).await;
+    let stopped = stopped.expect(130);
+    assert!(begin.elapsed() < Duration::from_secs(31), "{:?}", begin.elapsed());
+    assert_eq!(stopped.json()["error"]["code"], "interrupted");
+
+    let begin = Instant::now();
+    let stopped = world.run_and_stop(&["cleanup", "g", "-y", "-o", "json"], Duration::from_secs(3)).await.expect(130);
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+    let report = stopped.json();
+    assert_eq!((&report["error"]["code"], &report["remaining"]), (&json!("interrupted"), &json!([])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_error_ends_the_waits_beside_it() {
+    let lag = Duration::from_mins(9);
+    let rule = "cognito-idp:CreateUserPoolClient=AccessDeniedException".parse().unwrap();
+    let world = World::with_faults(Faults::new(Duration::ZERO, lag, vec![rule]));
+    let begin = Instant::now();
+    let failed = world.run(&["create", "g", "--sample"]).await.expect(4);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}: {}", begin.elapsed(), failed.stderr);
+    assert!(failed.stderr.contains("create g --sample` again to go on"), "{}", failed.stderr);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleanup_takes_a_name_an_id_or_an_arn() {
+    let world = World::new(Duration::ZERO);
+    for member in ["name", "gatewayId", "gatewayArn"] {
+        let created = world.run(&["create", "g", "--no-observability", "-o", "json"]).await.expect(0).json();
+        let given = created["gateway"][member].as_str().unwrap().to_owned();
+        world.run(&["cleanup", &given, "-y"]).await.expect(0);
+        assert!(world.is_empty(), "{member}: {:?}", world.census());
+    }
+    let nothing = world.run(&["cleanup", "g-0123456789", "-y"]).await.expect(0);
+    assert!(nothing.stdout.contains("Nothing of g-0123456789 was found"), "{}", nothing.stdout);
+    let wrong = world.run(&["cleanup", "my_gateway", "-y"]).await.expect(2);
+    assert!(wrong.stderr.contains("no gateway's name, id or ARN"), "{}", wrong.stderr);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_existing_gateway_does_not_take_is_said() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--tag", "team=a"]).await.expect(0);
+    let again = world.run(&["create", "g", "--tag", "team=a"]).await.expect(0);
+    assert!(!again.stderr.contains("warning"), "{}", again.stderr);
+    let key = "arn:aws:kms:us-west-2:000000000000:key/01234567-89ab-cdef-0123-456789abcdef";
+    let asked = ["create", "g", "--tag", "team=b", "--no-semantic-search", "--kms-key-arn", key];
+    let warned = world.run(&asked).await.expect(0);
+    for what in ["does not get `team`", "the search tool", "the KMS key"] {
+        assert!(warned.stderr.contains(what), "{what} is missing in {}", warned.stderr);
+    }
+    let status = world.run(&["status", "g", "-o", "json"]).await.expect(0).json();
+    assert_eq!(status["authorizer"], "CUSTOM_JWT");
+    assert!(status["roleArn"].as_str().unwrap().contains(":role/agentcore-gw/us-west-2/g/"), "{status}");
+}
+
+#[test]
+fn flags_are_checked_before_anything_is_asked() {
+    let env = Env::new();
+    for (flags, says) in [
+        (vec!["--tag", "a=1", "--tag", "A=2"], "the tag key `A` is given twice"),
+        (vec!["--kms-key-arn", "alias/mine"], "not the ARN of a KMS key"),
+        (vec!["--permissions-boundary", "mine"], "not the ARN of an IAM policy"),
+    ] {
+        let run = env.run(&[&["--local", "create", "g"], &flags[..]].concat());
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains(says), "{says} is missing in {}", run.stderr);
+    }
+    assert!(!env.state_dir().exists(), "nothing was started");
 }

@@ -110,7 +110,7 @@ fn an_interrupted_create_says_what_exists_and_ends_with_130() {
     let rest = lines.map(Result::unwrap).collect::<Vec<_>>().join("\n");
     assert_eq!(create.wait().unwrap().code(), Some(130), "{rest}");
     assert!(rest.contains("error: interrupted") && rest.contains("exists now: execution role"), "{rest}");
-    assert!(rest.contains("create g` again to go on") && rest.contains("cleanup g`"), "{rest}");
+    assert!(rest.contains("create g --sample` again to go on") && rest.contains("cleanup g`"), "{rest}");
     env.ok(&["--local", "cleanup", "g", "-y", "--settle", "1"]);
     assert!(env.is_empty());
     drop(server);

@@ -13,12 +13,12 @@ use std::{
 
 use agentcore_gw::{
     Platform,
+    aws::wait::{self, Stop},
     config::Env,
     local::{
         self, Config, FaultRule, Faults, Local, SigningKey,
         store::{AccessKey, Store},
     },
-    ops::apply::Stop,
     ui::Streams,
 };
 use aws_smithy_runtime_api::{
@@ -106,8 +106,23 @@ impl World {
         self.run_with(args, None).await.unwrap()
     }
 
+    /// Runs the program, and asks it to stop after a while, as Ctrl-C does.
+    pub async fn run_and_stop(&self, args: &[&str], after: Duration) -> Outcome {
+        let stop = Stop::default();
+        let request = async {
+            wait::until_moment(Instant::now() + after, &Stop::default()).await.unwrap();
+            stop.request();
+        };
+        let (outcome, ()) = tokio::join!(self.run_until(args, None, stop.clone()), request);
+        outcome.unwrap()
+    }
+
     /// Runs the program; `None` if it crashed.
     pub async fn run_with(&self, args: &[&str], mishap: Option<Mishap>) -> Option<Outcome> {
+        self.run_until(args, mishap, Stop::default()).await
+    }
+
+    async fn run_until(&self, args: &[&str], mishap: Option<Mishap>, stop: Stop) -> Option<Outcome> {
         let wire = Arc::new(Wire {
             world: self.clone(),
             mishap,
@@ -123,7 +138,7 @@ impl World {
             streams: Streams::captured(out.clone(), err.clone()),
             http_client: Some(SharedHttpClient::new(InProcess(wire.clone()))),
             credentials: Some((self.key.access_key_id.clone(), self.key.secret_access_key.clone())),
-            stop: Stop::default(),
+            stop,
         };
         let args = all.into_iter().map(Into::into).collect();
         tokio::select! {

@@ -171,6 +171,8 @@ fn set_environment(command: &mut Command, function: &Function, task_root: &Path,
         .env("LANG", "en_US.UTF-8")
         .env("TZ", ":UTC")
         .env("PYTHONUNBUFFERED", "1")
+        // A package's folder is read-only in Lambda.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("_HANDLER", &function.handler)
         .env("LAMBDA_TASK_ROOT", task_root)
         .env("LAMBDA_RUNTIME_DIR", task_root)

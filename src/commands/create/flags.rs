@@ -1,0 +1,227 @@
+//! Authorizer and gateway flags, and what they come to.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::{
+    error::{Error, Kind},
+    model::{
+        name::{KmsKeyArn, PolicyArn, RoleArn},
+        spec::AuthorizerSpec,
+    },
+};
+
+/// Who may call the gateway.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Authorizer")]
+pub struct AuthorizerFlags {
+    /// How callers are checked [default: cognito for a new gateway]
+    #[arg(long, value_enum)]
+    pub authorizer: Option<AuthorizerKind>,
+
+    /// OpenID discovery document of your provider (with --authorizer jwt)
+    #[arg(long, value_name = "URL")]
+    pub discovery_url: Option<String>,
+
+    /// Client id that may call the gateway (with --authorizer jwt; can be repeated)
+    #[arg(long, value_name = "ID")]
+    pub allowed_client: Vec<String>,
+
+    /// Audience that may call the gateway (with --authorizer jwt; can be repeated)
+    #[arg(long, value_name = "AUDIENCE")]
+    pub allowed_audience: Vec<String>,
+
+    /// Scope that may call the gateway (with --authorizer jwt; can be repeated)
+    #[arg(long, value_name = "SCOPE")]
+    pub allowed_scope: Vec<String>,
+
+    /// The authorizer configuration as the API takes it: JSON, or `file://PATH` (with --authorizer jwt)
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["discovery_url", "allowed_client", "allowed_audience", "allowed_scope"])]
+    pub authorizer_config: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuthorizerKind {
+    /// A Cognito user pool, made for this gateway
+    Cognito,
+    /// Your own OpenID provider
+    Jwt,
+    /// AWS signatures
+    Iam,
+    /// Nobody is checked
+    None,
+}
+
+/// How the gateway is set up.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Gateway")]
+pub struct GatewayFlags {
+    /// Use this execution role of yours instead of making one
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<RoleArn>,
+
+    /// Permissions boundary of the execution role that is made
+    #[arg(long, value_name = "ARN", conflicts_with = "role_arn")]
+    pub permissions_boundary: Option<PolicyArn>,
+
+    /// Do not add the search tool (can be chosen at creation only)
+    #[arg(long)]
+    pub no_semantic_search: bool,
+
+    /// Do not deliver the gateway's logs and traces to CloudWatch
+    #[arg(long)]
+    pub no_observability: bool,
+
+    /// What the gateway is for, at most 200 characters
+    #[arg(long, value_name = "TEXT", value_parser = |text: &str| limited(text, 200))]
+    pub description: Option<String>,
+
+    /// Instructions for agents that use the gateway, at most 2048 characters
+    #[arg(long, value_name = "TEXT", value_parser = |text: &str| limited(text, 2048))]
+    pub instructions: Option<String>,
+
+    /// MCP version to serve [default: the service's] (can be repeated)
+    #[arg(long, value_name = "VERSION")]
+    pub mcp_version: Vec<String>,
+
+    /// Let callers see why a tool failed (exceptionLevel DEBUG)
+    #[arg(long)]
+    pub debug_errors: bool,
+
+    /// KMS key that encrypts the gateway's data
+    #[arg(long, value_name = "ARN")]
+    pub kms_key_arn: Option<KmsKeyArn>,
+
+    /// Tag for everything that is made (can be repeated)
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
+    pub tags: Vec<(String, String)>,
+
+    /// Use an existing gateway of this name that agentcore-gw did not make; it is never deleted
+    #[arg(long)]
+    pub adopt: bool,
+}
+
+fn limited(text: &str, most: usize) -> Result<String, String> {
+    match text.chars().count() {
+        0 => Err("cannot be empty".to_owned()),
+        length if length > most => Err(format!("{length} characters are too many: at most {most}")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, _)) if key.starts_with("agentcore-gw:") || key.starts_with("aws:") => {
+            Err(format!("the tag key `{key}` is reserved"))
+        }
+        Some((key, value)) if (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256 => {
+            Ok((key.to_owned(), value.to_owned()))
+        }
+        _ => Err("expected KEY=VALUE, the key of 1 to 128 characters, the value of at most 256".to_owned()),
+    }
+}
+
+/// The user's tags; AWS tells keys apart without regard to case on roles.
+pub(super) fn distinct(tags: &[(String, String)]) -> Result<BTreeMap<String, String>, Error> {
+    let mut keys = BTreeSet::new();
+    match tags.iter().find(|(key, _)| !keys.insert(key.to_lowercase())) {
+        None => Ok(tags.iter().cloned().collect()),
+        Some((key, _)) => Err(Error::new(Kind::InvalidInput, format!("the tag key `{key}` is given twice"))),
+    }
+}
+
+impl AuthorizerFlags {
+    pub(super) fn resolve(&self) -> Result<Option<AuthorizerSpec>, Error> {
+        let lists = [&self.allowed_client, &self.allowed_audience, &self.allowed_scope];
+        let jwt_flags = self.discovery_url.is_some()
+            || self.authorizer_config.is_some()
+            || lists.iter().any(|list| !list.is_empty());
+        if jwt_flags && self.authorizer != Some(AuthorizerKind::Jwt) {
+            return Err(Error::new(
+                Kind::Usage,
+                "`--discovery-url`, `--allowed-…` and `--authorizer-config` describe your own OpenID provider",
+            )
+            .with_hint("add `--authorizer jwt`"));
+        }
+        Ok(match self.authorizer {
+            None => None,
+            Some(AuthorizerKind::Cognito) => Some(AuthorizerSpec::Cognito),
+            Some(AuthorizerKind::Iam) => Some(AuthorizerSpec::Iam),
+            Some(AuthorizerKind::None) => Some(AuthorizerSpec::None),
+            Some(AuthorizerKind::Jwt) => Some(AuthorizerSpec::Jwt(self.jwt()?)),
+        })
+    }
+
+    fn jwt(&self) -> Result<Value, Error> {
+        if let Some(given) = &self.authorizer_config {
+            return authorizer_document(given);
+        }
+        let usage = |message: &str, hint: &str| Error::new(Kind::Usage, message).with_hint(hint);
+        let Some(url) = &self.discovery_url else {
+            return Err(usage(
+                "`--authorizer jwt` needs to know your OpenID provider",
+                "add `--discovery-url https://…/.well-known/openid-configuration`",
+            ));
+        };
+        if !url.contains("/.well-known/openid-configuration")
+            && !url.contains("/.well-known/oauth-authorization-server")
+        {
+            return Err(usage(
+                &format!("`{url}` is not a discovery document"),
+                "it ends in `/.well-known/openid-configuration`",
+            ));
+        }
+        let mut jwt = json!({ "discoveryUrl": url });
+        let lists = [
+            ("allowedClients", &self.allowed_client),
+            ("allowedAudience", &self.allowed_audience),
+            ("allowedScopes", &self.allowed_scope),
+        ];
+        for (member, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+            jwt[member] = json!(values);
+        }
+        if jwt.as_object().is_some_and(|members| members.len() == 1) {
+            return Err(usage(
+                "the gateway would let in nobody, or everybody, of your provider",
+                "add `--allowed-client`, `--allowed-audience` or `--allowed-scope`",
+            ));
+        }
+        Ok(json!({ "customJWTAuthorizer": jwt }))
+    }
+}
+
+/// `--authorizer-config`, from the command line or a file.
+fn authorizer_document(given: &str) -> Result<Value, Error> {
+    let (text, place) = match given.strip_prefix("file://") {
+        Some(path) => {
+            let text = fs::read_to_string(path)
+                .map_err(|error| Error::new(Kind::InvalidInput, format!("{path} cannot be read: {error}")))?;
+            (text, path)
+        }
+        None => (given.to_owned(), "--authorizer-config"),
+    };
+    let document: Value = serde_json::from_str(&text)
+        .map_err(|error| Error::new(Kind::InvalidInput, format!("{place} is not JSON: {error}")))?;
+    if document["customJWTAuthorizer"]["discoveryUrl"].is_string() {
+        return Ok(document);
+    }
+    Err(Error::new(Kind::InvalidInput, format!("{place} has no `customJWTAuthorizer.discoveryUrl`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_of_ours_and_of_aws_are_reserved() {
+        assert_eq!(tag("team=a=b").unwrap(), ("team".to_owned(), "a=b".to_owned()));
+        for bad in ["team", "=x", "aws:x=1", "agentcore-gw:stack=other"] {
+            assert!(tag(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! What `create` says: what it made, or with `--dry-run` would make.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    aws::{Aws, agentcore::Document},
+    commands::credentials::ClientInfo,
+    error::{Error, Kind},
+    model::{name::Region, naming::DeliveryNames, tool},
+    ops::{
+        converge::Converged,
+        plan::{Change, Plan},
+        stack::Stack,
+    },
+    ui::{
+        report::{Report, fields},
+        style,
+    },
+};
+
+/// What `create --dry-run` found out.
+#[derive(Debug, Serialize)]
+pub(super) struct PlanReport {
+    gateway: String,
+    changes: Vec<PlannedChange>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedChange {
+    action: &'static str,
+    kind: &'static str,
+    name: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differs: Vec<&'static str>,
+}
+
+impl PlanReport {
+    pub(super) fn new(stack: &Stack, plan: &Plan) -> Self {
+        let change = |step: &crate::ops::plan::Step| {
+            let (action, differs) = match &step.change {
+                Change::Keep => return None,
+                Change::Create => ("create", Vec::new()),
+                Change::Replace => ("replace", Vec::new()),
+                Change::Update(differs) => ("update", differs.clone()),
+            };
+            Some(PlannedChange { action, kind: step.resource.kind.label(), name: step.resource.name.clone(), differs })
+        };
+        Self { gateway: stack.names.gateway.to_string(), changes: plan.steps.iter().filter_map(change).collect() }
+    }
+}
+
+impl Report for PlanReport {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        if self.changes.is_empty() {
+            return writeln!(w, "Nothing to do: {} is as it should be.", self.gateway);
+        }
+        writeln!(w, "Would do for {}:", self.gateway)?;
+        for change in &self.changes {
+            let differs =
+                if change.differs.is_empty() { String::new() } else { format!(" ({})", change.differs.join(", ")) };
+            writeln!(w, "  {} {} `{}`{differs}", change.action, change.kind, change.name)?;
+        }
+        Ok(())
+    }
+}
+
+/// What `create` made, or found.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Created {
+    gateway: GatewayInfo,
+    client_info: Option<ClientInfo>,
+    targets: Vec<TargetInfo>,
+    console_url: Option<String>,
+    log_group: Option<String>,
+    warnings: Vec<String>,
+    /// What a role that was brought must be allowed to do; it is not changed for you.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_policy: Option<Value>,
+    #[serde(skip)]
+    unchanged: bool,
+    /// The program with its flags, for the commands that are shown.
+    #[serde(skip)]
+    program: String,
+}
+
+/// The gateway, as `create` and `credentials` show it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayInfo {
+    pub name: String,
+    pub gateway_id: String,
+    pub gateway_arn: String,
+    pub gateway_url: String,
+    pub status: String,
+    pub region: String,
+}
+
+/// A target, as `create` and `target add` show it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetInfo {
+    pub name: String,
+    target_id: String,
+    pub status: String,
+    /// Qualified names.
+    pub tools: Vec<String>,
+}
+
+impl TargetInfo {
+    pub fn new(target: &Document) -> Self {
+        Self {
+            name: target.name().to_owned(),
+            target_id: target.target_id().to_owned(),
+            status: target.status().to_owned(),
+            tools: tool_names(target.name(), &target.0),
+        }
+    }
+}
+
+impl Created {
+    pub(super) fn new(aws: &Aws, converged: Converged, required_policy: Option<Value>, program: String) -> Self {
+        let Converged { stack, made } = converged;
+        let unchanged = !made.changed;
+        let mut warnings = made.warnings();
+        let document = made.gateway.unwrap_or_else(|| Document(Value::Null));
+        let open = document.0["authorizerType"] == "NONE";
+        let checked = document.0["authorizerType"] == "CUSTOM_JWT";
+        let client = made.client.as_ref().zip(made.domain.as_deref()).zip(made.pool_id.as_deref()).filter(|_| checked);
+        if open {
+            warnings.push("the gateway checks nobody: whoever reaches it may call its tools".to_owned());
+        }
+        let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
+        Self {
+            client_info: client
+                .map(|((client, domain), pool_id)| ClientInfo::new(aws, &stack.names, pool_id, domain, client)),
+            targets: made.targets.values().map(TargetInfo::new).collect(),
+            console_url: aws.console_url(),
+            log_group,
+            warnings,
+            required_policy,
+            gateway: GatewayInfo::new(&document, &aws.region),
+            unchanged,
+            program,
+        }
+    }
+
+    /// Writes the toolkit's `gateway_config.json`, for nobody else to read.
+    pub(super) fn save(&self, file: &Path) -> Result<(), Error> {
+        let failed = |error: io::Error| {
+            Error::new(Kind::Failed, format!("the gateway is ready, but {} cannot be written: {error}", file.display()))
+                .with_hint(format!("run `{} credentials {}`", self.program, self.gateway.name))
+        };
+        let mut document = json!({
+            "gateway_url": self.gateway.gateway_url,
+            "gateway_id": self.gateway.gateway_id,
+            "region": self.gateway.region,
+        });
+        if let Some(client) = &self.client_info {
+            document["client_info"] = client.toolkit_shape();
+        }
+        let text = serde_json::to_string_pretty(&document).map_err(|error| failed(error.into()))?;
+        write_private(file, format!("{text}\n").as_bytes()).map_err(failed)
+    }
+}
+
+/// Writes a file of mode 0600, whole or not at all, whatever was there before.
+fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = file.with_file_name(name);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&temporary).and_then(|mut open| open.write_all(bytes));
+    let placed = written.and_then(|()| fs::rename(&temporary, file));
+    if placed.is_err() {
+        // Nothing of the secret may stay behind; that there is nothing to remove is fine.
+        drop(fs::remove_file(&temporary));
+    }
+    placed
+}
+
+impl GatewayInfo {
+    pub fn new(document: &Document, region: &Region) -> Self {
+        Self {
+            name: document.name().to_owned(),
+            gateway_id: document.gateway_id().to_owned(),
+            gateway_arn: document.gateway_arn().to_owned(),
+            gateway_url: document.gateway_url().to_owned(),
+            status: document.status().to_owned(),
+            region: region.to_string(),
+        }
+    }
+}
+
+/// The qualified names of a Lambda target's inline tools.
+fn tool_names(target: &str, document: &Value) -> Vec<String> {
+    let tools = &document["targetConfiguration"]["mcp"]["lambda"]["toolSchema"]["inlinePayload"];
+    let names = tools.as_array().into_iter().flatten().filter_map(|tool| tool["name"].as_str());
+    names.map(|name| tool::qualified(target, name)).collect()
+}
+
+impl Report for Created {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
+        let gateway = &self.gateway;
+        let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
+        writeln!(w, "{heading}Gateway {} is {}{reset}{unchanged}\n", gateway.name, gateway.status)?;
+        let tools = self.targets.iter().flat_map(|target| &target.tools).cloned().collect::<Vec<_>>();
+        let tool_list = tools.join(", ");
+        let mut shown = vec![("Gateway URL", gateway.gateway_url.as_str())];
+        shown.extend(self.client_info.iter().flat_map(ClientInfo::fields));
+        shown.extend([("Tools", tool_list.as_str()), ("Logs", self.log_group.as_deref().unwrap_or_default())]);
+        fields(w, &shown)?;
+        if let Some(policy) = &self.required_policy {
+            writeln!(w, "\n{heading}Your role needs this policy{reset}\n{policy:#}")?;
+        }
+        if self.client_info.is_none() {
+            self.warnings.iter().try_for_each(|warning| writeln!(w, "\nWarning: {warning}"))?;
+        }
+        let (name, program) = (&gateway.name, &self.program);
+        writeln!(w, "\n{heading}Next{reset}")?;
+        match tools.iter().find(|tool| tool.ends_with("get_weather")) {
+            Some(tool) => writeln!(w, "  {program} tools call {name} {tool} '{{\"location\":\"Seattle\"}}'")?,
+            None if tools.is_empty() => writeln!(w, "  {program} create {name} --sample")?,
+            None => writeln!(w, "  {program} tools list {name}")?,
+        }
+        writeln!(w, "  {program} cleanup {name}")
+    }
+
+    fn env(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![("AGENTCORE_GATEWAY_URL", self.gateway.gateway_url.clone())];
+        variables.extend(self.client_info.iter().flat_map(ClientInfo::env));
+        variables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_saved_file_is_private_even_where_a_wider_one_was() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gateway_config.json");
+        fs::write(&file, "old").unwrap();
+        write_private(&file, b"new").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

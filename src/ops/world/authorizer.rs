@@ -1,0 +1,169 @@
+//! The OAuth authorizer: user pool, domain, resource server, client, and a token to prove it.
+
+use super::{AwsWorld, SETTLE};
+use crate::{
+    aws::{
+        Aws, cognito,
+        wait::{self, Look},
+    },
+    model::naming::SCOPE_NAME,
+    ops::{
+        Error,
+        apply::{Fact, Made},
+        event::Change,
+        plan::{self, Step},
+        stack::DOMAIN_ATTEMPTS,
+        token::{self, TokenRequest},
+    },
+};
+
+/// How often a create whose answer was lost is tried again, after a look.
+const DOUBTFUL_ATTEMPTS: u32 = 3;
+
+impl AwsWorld<'_> {
+    /// Names are not unique, so after a doubtful failure: look, then create.
+    pub(super) async fn user_pool(&self) -> Result<(Change, Fact), Error> {
+        let name = &self.names().user_pool;
+        let mut doubtful = false;
+        for _ in 0..DOUBTFUL_ATTEMPTS {
+            match cognito::create_pool(self.aws, name, &self.tags()).await {
+                Ok(pool) => return Ok((Change::Created, Fact::Pool { id: pool.id, doubtful })),
+                Err(error) if !error.doubtful => return Err(error.into()),
+                Err(_) => doubtful = true,
+            }
+            let pools = cognito::pools_named(self.aws, name).await?;
+            let mut ours = pools.into_iter().filter(|pool| self.names().owns(&pool.tags));
+            if let Some(pool) = ours.next() {
+                return Ok((Change::Created, Fact::Pool { id: pool.id, doubtful }));
+            }
+        }
+        let pool = cognito::create_pool(self.aws, name, &self.tags()).await?;
+        Ok((Change::Created, Fact::Pool { id: pool.id, doubtful }))
+    }
+
+    /// The domain is the mutex of runs that race: who gets it has the pool; the loser deletes its
+    /// own and goes on with the winner's.
+    pub(super) async fn domain(&self, made: &Made) -> Result<(Change, Fact), Error> {
+        let pool_id = made.pool_id()?;
+        let mut refused = None;
+        for attempt in 0..DOMAIN_ATTEMPTS {
+            let domain = self.names().domain(&self.stack.account, attempt);
+            match cognito::create_domain(self.aws, &domain, pool_id).await {
+                Ok(()) => return Ok((Change::Created, Fact::Domain(domain))),
+                Err(error) if error.is_not_found() => return Err(Error::Raced),
+                Err(error) if error.code.as_deref() == Some("InvalidParameterException") => refused = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+            let Some(owner) = cognito::find_domain(self.aws, &domain).await? else { continue };
+            if owner.pool_id == pool_id {
+                return Ok((Change::Created, Fact::Domain(domain)));
+            }
+            // A stranger's pool cannot be looked at: the next name then.
+            let pool = cognito::find_pool(self.aws, &owner.pool_id).await.ok().flatten();
+            let ours = pool.is_some_and(|pool| self.names().owns(&pool.tags));
+            if ours {
+                cognito::delete_pool(self.aws, pool_id).await?;
+                return Err(Error::Raced);
+            }
+        }
+        Err(refused.map_or(Error::Raced, Error::from))
+    }
+
+    pub(super) async fn resource_server(&self, made: &Made) -> Result<(Change, Fact), Error> {
+        let (pool_id, identifier) = (made.pool_id()?, &self.names().resource_server);
+        match cognito::create_resource_server(self.aws, pool_id, identifier, SCOPE_NAME).await {
+            Ok(()) => Ok((Change::Created, Fact::Nothing)),
+            Err(error) if error.is_not_found() => Err(Error::Raced),
+            // "Already exists" has no error type of its own here.
+            Err(error) if cognito::has_resource_server(self.aws, pool_id, identifier).await? => {
+                tracing::debug!("{error}");
+                Ok((Change::Unchanged, Fact::Nothing))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// As with pools: after a doubtful failure, look, then create.
+    pub(super) async fn app_client(&self, made: &Made) -> Result<(Change, Fact), Error> {
+        let (pool_id, names) = (made.pool_id()?, self.names());
+        let mut doubtful = false;
+        for _ in 0..DOUBTFUL_ATTEMPTS {
+            match cognito::create_client(self.aws, pool_id, &names.app_client, &names.scope).await {
+                Ok(client) => return Ok((Change::Created, Fact::Client { client, doubtful })),
+                Err(error) if error.is_not_found() => return Err(Error::Raced),
+                Err(error) if !error.doubtful => return Err(error.into()),
+                Err(_) => doubtful = true,
+            }
+            let existing = cognito::clients_named(self.aws, pool_id, &names.app_client).await?;
+            if let Some(client) = existing.into_iter().next() {
+                return Ok((Change::Created, Fact::Client { client, doubtful }));
+            }
+        }
+        let client = cognito::create_client(self.aws, pool_id, &names.app_client, &names.scope).await?;
+        Ok((Change::Created, Fact::Client { client, doubtful }))
+    }
+
+    /// Ready means that a token was issued: the domain is ACTIVE, and its name resolves.
+    pub(super) async fn token_endpoint(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+        if !self.wait {
+            return Ok((Change::Unchanged, Fact::Nothing));
+        }
+        let domain = made.domain()?;
+        let request = token_request(self.aws, domain, made.client()?, &self.names().scope);
+        let refused = wait::until(&self.deadline, self.told(step), async || {
+            let found = cognito::find_domain(self.aws, domain).await?;
+            if !found.is_some_and(|domain| domain.active) {
+                return Ok(Look::NotYet("the user pool domain is not ACTIVE yet".to_owned()));
+            }
+            match token::fetch(&self.aws.http, &request).await {
+                Ok(_) => Ok(Look::Ready(None)),
+                Err(error @ Error::NotOAuth { .. }) if cognito::is_imitation(self.aws) => {
+                    Ok(Look::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
+                }
+                Err(error @ (Error::NoAnswer(_) | Error::Token { .. } | Error::NotOAuth { .. })) => {
+                    Ok(Look::NotYet(error.to_string()))
+                }
+                Err(error) => Err(error),
+            }
+        });
+        Ok((Change::Unchanged, refused.await?.map_or(Fact::Nothing, Fact::Warning)))
+    }
+
+    /// Pools and clients of ours that nobody uses. After interrupted or doubtful work a list may
+    /// still hide some, so the last look is made when it no longer can.
+    pub(super) async fn surplus(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+        if step.change == plan::Change::Keep && !made.doubtful {
+            return Ok((Change::Unchanged, Fact::Nothing));
+        }
+        let (pool_id, client_id) = (made.pool_id()?, &made.client()?.id);
+        if self.wait {
+            self.told(step)("lists may hide what an interrupted run made");
+            wait::until_moment(self.begun + SETTLE, self.stop).await?;
+        }
+        let mut change = Change::Unchanged;
+        for pool in cognito::pools_named(self.aws, &self.names().user_pool).await? {
+            let ours = self.names().owns(&pool.tags);
+            if ours && pool.id != pool_id {
+                cognito::delete_pool(self.aws, &pool.id).await?;
+                change = Change::Deleted;
+            }
+        }
+        for client in cognito::clients_named(self.aws, pool_id, &self.names().app_client).await? {
+            if client.id != *client_id {
+                cognito::delete_client(self.aws, pool_id, &client.id).await?;
+                change = Change::Deleted;
+            }
+        }
+        Ok((change, Fact::Nothing))
+    }
+}
+
+/// How a token is asked for.
+pub fn token_request(aws: &Aws, domain: &str, client: &cognito::AppClient, scope: &str) -> TokenRequest {
+    TokenRequest {
+        endpoint: cognito::token_endpoint(aws, domain),
+        client_id: client.id.clone(),
+        client_secret: client.secret.clone(),
+        scope: client.scopes.first().cloned().unwrap_or_else(|| scope.to_owned()),
+    }
+}

@@ -1,0 +1,228 @@
+//! The gateway and its targets.
+
+use futures_util::future::join;
+use serde_json::{Value, json};
+
+use super::{AwsWorld, TOO_FRESH};
+use crate::{
+    aws::{
+        agentcore::{self, Document},
+        cognito, logs, propagation,
+        wait::{self, Look},
+    },
+    model::{
+        naming::DeliveryNames,
+        spec::{AuthorizerSpec, TargetKind, TargetSpec},
+    },
+    ops::{
+        Error, Resource,
+        apply::{Fact, Made},
+        event::Change,
+        plan::{self, Step},
+    },
+};
+
+impl AwsWorld<'_> {
+    pub(super) async fn gateway(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+        match (&step.change, &self.stack.gateway) {
+            (plan::Change::Update(what), Some(gateway)) => {
+                let document = self.updated_gateway(step, gateway.id(), what, made).await?;
+                return Ok((Change::Updated, Fact::Gateway { document, log_group: false }));
+            }
+            (plan::Change::Replace, Some(gateway)) => self.delete_gateway(step, gateway.id()).await?,
+            _ => {}
+        }
+        let (document, log_group) = self.created_gateway(step, made).await?;
+        Ok((Change::Created, Fact::Gateway { document, log_group }))
+    }
+
+    fn gateway_request(&self, made: &Made) -> Result<Value, Error> {
+        let mut request = self.spec.request();
+        request["roleArn"] = json!(made.role_arn()?);
+        request["tags"] = json!(self.tags());
+        self.set_authorizer(&mut request, made)?;
+        Ok(request)
+    }
+
+    fn set_authorizer(&self, request: &mut Value, made: &Made) -> Result<(), Error> {
+        let authorizer = &self.plan.authorizer;
+        request["authorizerType"] = json!(authorizer.api_type());
+        let configuration = match authorizer {
+            AuthorizerSpec::Cognito => json!({ "customJWTAuthorizer": {
+                "discoveryUrl": cognito::discovery_url(self.aws, made.pool_id()?),
+                // Cognito's access tokens have a client_id and no aud.
+                "allowedClients": [made.client()?.id],
+            } }),
+            AuthorizerSpec::Jwt(configuration) => configuration.clone(),
+            AuthorizerSpec::Iam | AuthorizerSpec::None => Value::Null,
+        };
+        match request {
+            Value::Object(members) if configuration.is_null() => {
+                members.shift_remove("authorizerConfiguration");
+            }
+            request => request["authorizerConfiguration"] = configuration,
+        }
+        Ok(())
+    }
+
+    /// Creates the gateway. One that FAILED, made by this run, is deleted; where a role that is
+    /// too fresh is the cause, it is made again.
+    ///
+    /// While AWS is at work on it, the log group that bears its id is made: a link less in the
+    /// chain of calls. Whether it was is the second half of the answer.
+    async fn created_gateway(&self, step: &Step, made: &Made) -> Result<(Document, bool), Error> {
+        let request = self.gateway_request(made)?;
+        let fresh = self.role_may_be_fresh(step);
+        let attempt = async || {
+            let create = async || agentcore::create_gateway(self.aws, &request).await;
+            let created = match self.once_propagated(step, create).await {
+                // It is there and we did not see it: whose it is is found out by looking anew.
+                Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
+                created => created?,
+            };
+            if !self.wait && self.spec.targets.is_empty() {
+                return Ok(Look::Ready((created, false)));
+            }
+            let id = created.gateway_id();
+            let (document, log_group) = join(self.settled_gateway(step, id), self.gateway_log_group(id)).await;
+            let document = document?;
+            if document.is_ready() {
+                return Ok(Look::Ready((document, log_group.is_ok_and(|made| made))));
+            }
+            self.delete_gateway(step, document.gateway_id()).await?;
+            if fresh && propagation::is_pending_status(document.status_reasons()) {
+                return Ok(Look::NotYet(TOO_FRESH.to_owned()));
+            }
+            Err(failed(step, &document))
+        };
+        wait::until(&self.deadline, self.told(step), attempt).await
+    }
+
+    async fn updated_gateway(&self, step: &Step, id: &str, what: &[&str], made: &Made) -> Result<Document, Error> {
+        // Another run may be at work on it; what it leaves is what is changed.
+        let mut request = self.settled_gateway(step, id).await?.0;
+        if what != ["state"] {
+            self.spec.merge_named(&mut request);
+            if let Some(role) = &self.plan.brought_role {
+                request["roleArn"] = json!(role);
+            }
+            if what.contains(&"authorizer") {
+                self.set_authorizer(&mut request, made)?;
+            }
+            agentcore::update_gateway(self.aws, id, &request).await?;
+        }
+        let document = self.settled_gateway(step, id).await?;
+        if document.is_ready() { Ok(document) } else { Err(failed(step, &document)) }
+    }
+
+    /// The gateway when AWS is no longer at work on it.
+    async fn settled_gateway(&self, step: &Step, id: &str) -> Result<Document, Error> {
+        wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
+            Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the gateway is {}", document.status()))),
+            Some(document) => Ok(Look::Ready(document)),
+            None => Err(Error::Raced),
+        })
+        .await
+    }
+
+    async fn delete_gateway(&self, step: &Step, id: &str) -> Result<(), Error> {
+        // Found by the gateway's id, so it goes before it.
+        logs::delete_group(self.aws, &DeliveryNames::new(id).log_group).await?;
+        agentcore::delete_gateway(self.aws, id).await?;
+        wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
+            Some(_) => Ok(Look::NotYet("the FAILED gateway is being deleted".to_owned())),
+            None => Ok::<_, Error>(Look::Ready(())),
+        })
+        .await
+    }
+
+    pub(super) async fn target(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+        let spec = step.target.as_ref().ok_or(Error::PlanForgot("target"))?;
+        let gateway_id = made.gateway()?.gateway_id();
+        let request = target_request(spec, made)?;
+        let existing = self.stack.gateway.as_ref().and_then(|gateway| gateway.target(spec.name.as_str()));
+        let (change, document) = match (&step.change, existing) {
+            (plan::Change::Update(what), Some(existing)) => {
+                let id = existing.target_id();
+                self.settled_target(step, gateway_id, id).await?;
+                if what != &["state"] {
+                    let update = async || agentcore::update_target(self.aws, gateway_id, id, &request).await;
+                    self.once_propagated(step, update).await?;
+                }
+                (Change::Updated, self.settled_target(step, gateway_id, id).await?)
+            }
+            (plan::Change::Replace, Some(existing)) => {
+                self.delete_target(step, gateway_id, existing.target_id()).await?;
+                (Change::Created, self.created_target(step, gateway_id, &request).await?)
+            }
+            _ => (Change::Created, self.created_target(step, gateway_id, &request).await?),
+        };
+        if document.is_ready() || !self.wait {
+            Ok((change, Fact::Target(document)))
+        } else {
+            Err(failed(step, &document))
+        }
+    }
+
+    /// As [`Self::created_gateway`].
+    async fn created_target(&self, step: &Step, gateway_id: &str, request: &Value) -> Result<Document, Error> {
+        let fresh = self.role_may_be_fresh(step);
+        let attempt = async || {
+            let create = async || agentcore::create_target(self.aws, gateway_id, request).await;
+            let created = match self.once_propagated(step, create).await {
+                Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
+                created => created?,
+            };
+            if !self.wait {
+                return Ok(Look::Ready(created));
+            }
+            let document = self.settled_target(step, gateway_id, created.target_id()).await?;
+            if document.is_ready() {
+                return Ok(Look::Ready(document));
+            }
+            self.delete_target(step, gateway_id, document.target_id()).await?;
+            if fresh && propagation::is_pending_status(document.status_reasons()) {
+                return Ok(Look::NotYet(TOO_FRESH.to_owned()));
+            }
+            Err(failed(step, &document))
+        };
+        wait::until(&self.deadline, self.told(step), attempt).await
+    }
+
+    async fn settled_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<Document, Error> {
+        let look = async || match agentcore::find_target(self.aws, gateway_id, id).await? {
+            Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the target is {}", document.status()))),
+            Some(document) => Ok(Look::Ready(document)),
+            None => Err(Error::Raced),
+        };
+        wait::until(&self.deadline, self.told(step), look).await
+    }
+
+    async fn delete_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<(), Error> {
+        agentcore::delete_target(self.aws, gateway_id, id).await?;
+        wait::until(&self.deadline, self.told(step), async || {
+            match agentcore::find_target(self.aws, gateway_id, id).await? {
+                Some(_) => Ok(Look::NotYet("the FAILED target is being deleted".to_owned())),
+                None => Ok::<_, Error>(Look::Ready(())),
+            }
+        })
+        .await
+    }
+}
+
+fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {
+    let sample = match target.kind {
+        TargetKind::Sample => made.function_arn()?,
+        TargetKind::Lambda { .. } => "",
+    };
+    Ok(target.request(sample))
+}
+
+fn failed(step: &Step, document: &Document) -> Error {
+    let reasons: Vec<&str> = document.status_reasons().collect();
+    Error::Failed {
+        resource: Resource::new(step.resource.kind, document.name()),
+        status: document.status().to_owned(),
+        reasons: if reasons.is_empty() { "AWS gives no reason".to_owned() } else { reasons.join("; ") },
+    }
+}

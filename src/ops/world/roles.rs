@@ -1,0 +1,113 @@
+//! Roles and their policies.
+
+use serde_json::Value;
+
+use super::AwsWorld;
+use crate::{
+    aws::{
+        iam::{self, RoleSpec as IamRole},
+        wait::{self, Look},
+    },
+    model::{
+        naming::{BASE_POLICY, FUNCTION_POLICY},
+        policy,
+        spec::RoleSpec,
+    },
+    ops::{
+        Error,
+        apply::Fact,
+        event::Change,
+        plan::{self, Step},
+    },
+};
+
+impl AwsWorld<'_> {
+    pub(super) async fn role(&self, step: &Step) -> Result<(Change, Fact), Error> {
+        let permissions_boundary = match &self.spec.role {
+            RoleSpec::Managed { permissions_boundary } => permissions_boundary.as_ref().map(ToString::to_string),
+            RoleSpec::Brought(_) => None,
+        };
+        let role = IamRole {
+            name: self.names().role.clone(),
+            path: self.names().iam_path.clone(),
+            description: format!("Execution role of the AgentCore gateway {}", self.names().gateway),
+            trust: policy::gateway_trust(self.names(), &self.stack.account),
+            permissions_boundary,
+            tags: self.tags(),
+        };
+        let (change, arn) = self.ensure_role(step, role, self.stack.role.as_ref()).await?;
+        Ok((change, Fact::Role(arn)))
+    }
+
+    pub(super) async fn function_role(&self, step: &Step) -> Result<(Change, Fact), Error> {
+        let role = IamRole {
+            name: self.names().function_role.clone(),
+            path: self.names().iam_path.clone(),
+            description: format!("Role of the sample function of the AgentCore gateway {}", self.names().gateway),
+            trust: policy::function_trust(self.names(), &self.stack.account),
+            permissions_boundary: None,
+            tags: self.tags(),
+        };
+        let (change, arn) = self.ensure_role(step, role, self.stack.sample.role.as_ref()).await?;
+        Ok((change, Fact::FunctionRole(arn)))
+    }
+
+    /// Create first: of a unique name, "already exists" is the strongest read there is.
+    async fn ensure_role(
+        &self,
+        step: &Step,
+        wanted: IamRole,
+        known: Option<&iam::Role>,
+    ) -> Result<(Change, String), Error> {
+        let existing = match known {
+            Some(known) => known.clone(),
+            None => match iam::create_role(self.aws, &wanted).await {
+                Ok(role) => return Ok((Change::Created, role.arn)),
+                Err(error) if error.exists() => self.owned_role(step, &wanted.name).await?,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        if existing.trust == wanted.trust {
+            return Ok((Change::Unchanged, existing.arn));
+        }
+        iam::update_trust(self.aws, &wanted.name, &wanted.trust).await?;
+        Ok((Change::Updated, existing.arn))
+    }
+
+    /// A role that exists though we did not see it: ours (another run's, or our own lost answer),
+    /// or a stranger's.
+    async fn owned_role(&self, step: &Step, name: &str) -> Result<iam::Role, Error> {
+        let found = wait::until(&self.deadline, self.told(step), async || {
+            let found = iam::find_role(self.aws, name).await?;
+            Ok::<_, Error>(found.map_or_else(|| Look::NotYet("IAM does not show the role yet".to_owned()), Look::Ready))
+        });
+        let role = found.await?;
+        let ours = self.names().owns(&role.tags);
+        if ours { Ok(role) } else { Err(Error::Foreign(step.resource.clone())) }
+    }
+
+    pub(super) async fn base_policy(&self, step: &Step) -> Result<(Change, Fact), Error> {
+        let document = policy::gateway_base(self.names(), &self.stack.account);
+        self.put_policy(step, &self.names().role, BASE_POLICY, &document).await
+    }
+
+    pub(super) async fn function_policy(&self, step: &Step) -> Result<(Change, Fact), Error> {
+        let document = policy::function_logs(self.names(), &self.stack.account);
+        self.put_policy(step, &self.names().function_role, FUNCTION_POLICY, &document).await
+    }
+
+    pub(super) async fn put_policy(
+        &self,
+        step: &Step,
+        role: &str,
+        name: &str,
+        document: &Value,
+    ) -> Result<(Change, Fact), Error> {
+        self.once_propagated(step, async || iam::put_policy(self.aws, role, name, document).await).await?;
+        Ok((written(step), Fact::Nothing))
+    }
+}
+
+fn written(step: &Step) -> Change {
+    if step.change == plan::Change::Create { Change::Created } else { Change::Updated }
+}

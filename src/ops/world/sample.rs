@@ -1,0 +1,71 @@
+//! The sample function and its log group.
+
+use super::AwsWorld;
+use crate::{
+    aws::{
+        lambda::{self, FunctionSpec},
+        logs,
+        wait::{self, Look},
+    },
+    model::sample,
+    ops::{
+        Error,
+        apply::{Fact, Made},
+        event::Change,
+        plan::{self, Step},
+    },
+};
+
+impl AwsWorld<'_> {
+    pub(super) async fn log_group(&self) -> Result<(Change, Fact), Error> {
+        let name = &self.names().function_log_group;
+        let created = match logs::create_group(self.aws, name, &self.tags()).await {
+            Err(error) if error.exists() => Change::Updated,
+            created => created.map(|()| Change::Created)?,
+        };
+        logs::set_retention(self.aws, name, sample::LOG_RETENTION_DAYS).await?;
+        Ok((created, Fact::Nothing))
+    }
+
+    pub(super) async fn function(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+        let spec = FunctionSpec {
+            name: self.names().function.clone(),
+            description: format!("Sample tools of the AgentCore gateway {}", self.names().gateway),
+            role_arn: made.function_role_arn()?.to_owned(),
+            runtime: sample::RUNTIME,
+            handler: sample::HANDLER,
+            code: sample::code(),
+            tags: self.tags(),
+        };
+        let change = match &step.change {
+            plan::Change::Update(what) if what == &["state"] => Change::Unchanged,
+            plan::Change::Update(_) => {
+                lambda::update_code(self.aws, &spec).await?;
+                Change::Updated
+            }
+            _ => {
+                let create =
+                    self.once_propagated(step, async || match lambda::create_function(self.aws, &spec).await {
+                        Err(error) if error.exists() => Ok(Change::Unchanged),
+                        created => created.map(|_| Change::Created),
+                    });
+                create.await?
+            }
+        };
+        let function = wait::until(&self.deadline, self.told(step), async || {
+            Ok(match lambda::find_function(self.aws, &spec.name).await? {
+                Some(function) if function.active => Look::Ready(function),
+                Some(lambda::Function { failure: Some(reasons), .. }) => {
+                    return Err(Error::Failed {
+                        resource: step.resource.clone(),
+                        status: "Failed".to_owned(),
+                        reasons,
+                    });
+                }
+                _ => Look::NotYet("the function is not Active yet".to_owned()),
+            })
+        })
+        .await?;
+        Ok((change, Fact::Function(function.arn)))
+    }
+}

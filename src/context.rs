@@ -34,7 +34,16 @@ impl Context {
     /// Clients for the account that the settings name, or for the local AWS.
     pub async fn aws(&self) -> Result<Aws, Error> {
         let connection = if self.settings.local { self.local_connection().await? } else { self.connection().await? };
-        Ok(Aws::connect(connection).await?)
+        Aws::connect(connection).await.map_err(|error| {
+            let error = Error::from(error);
+            match &self.settings.profile {
+                Some(profile) if error.kind == Kind::NoCredentials && !self.settings.local => error.with_hint(format!(
+                    "check that the profile `{profile}` is in ~/.aws/config or ~/.aws/credentials; `aws sso login` or \
+                     `aws configure` set it up"
+                )),
+                _ => error,
+            }
+        })
     }
 
     /// Asks for a yes.

@@ -78,9 +78,14 @@ pub async fn find_pool(aws: &Aws, id: &str) -> Result<Option<Pool>, Error> {
 
 /// All pools of a name, with their tags, oldest first.
 pub async fn pools_named(aws: &Aws, name: &str) -> Result<Vec<Pool>, Error> {
+    pools(aws, |found| found == name).await
+}
+
+/// All pools whose name is one that is wanted, with their tags, oldest first.
+pub async fn pools(aws: &Aws, wanted: impl Fn(&str) -> bool) -> Result<Vec<Pool>, Error> {
     let pages = aws.cognito.list_user_pools().max_results(60).into_paginator().items().send();
     let mut pools = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListUserPools"))?;
-    pools.retain(|pool| pool.name.as_deref() == Some(name));
+    pools.retain(|pool| pool.name.as_deref().is_some_and(&wanted));
     pools.sort_by_key(|pool| (pool.creation_date.map(|date| date.as_nanos()), pool.id.clone()));
     let mut found = Vec::with_capacity(pools.len());
     for id in pools.into_iter().filter_map(|pool| pool.id) {

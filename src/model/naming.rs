@@ -11,6 +11,8 @@ use super::name::{GatewayName, Region};
 pub const TAG_STACK: &str = "agentcore-gw:stack";
 /// Tag that says who manages the resource.
 pub const TAG_MANAGED_BY: &str = "agentcore-gw:managed-by";
+/// What the names of all stacks' user pools begin with.
+pub const USER_POOL_PREFIX: &str = "agentcore-gw-";
 /// Value of [`TAG_MANAGED_BY`].
 pub const MANAGED_BY: &str = "agentcore-gw";
 /// Root of the IAM paths of all stacks.
@@ -62,7 +64,7 @@ impl StackNames {
             function_role: function.clone(),
             function_log_group: format!("/aws/lambda/{function}"),
             function,
-            user_pool: format!("agentcore-gw-{gateway}"),
+            user_pool: format!("{USER_POOL_PREFIX}{gateway}"),
             app_client: format!("agentcore-gw-{gateway}"),
             resource_server: gateway.to_string(),
             scope: format!("{gateway}/{SCOPE_NAME}"),

@@ -18,12 +18,13 @@ use crate::{
     aws::{
         self, Aws,
         agentcore::{self, Document},
-        cognito, iam, lambda, logs,
+        cognito::{self, Pool},
+        iam, lambda, logs,
         wait::{self, Deadline, Look, Stop},
     },
     model::{
         name::{GatewayName, Region},
-        naming::{IAM_PATH_ROOT, LAMBDA_POLICY, StackNames},
+        naming::{IAM_PATH_ROOT, LAMBDA_POLICY, StackNames, TAG_STACK, USER_POOL_PREFIX},
         policy,
     },
 };
@@ -60,12 +61,17 @@ impl Cleaned {
     }
 }
 
-/// The gateways of all stacks in a region: those with an anchor, and those with our tag.
+/// The gateways of all stacks in a region: those with an anchor, and those of which a gateway or a
+/// user pool has our tag (a stack on a role that was brought has no anchor).
 pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, Error> {
     let prefix = format!("{IAM_PATH_ROOT}{region}/");
-    let (paths, gateways) = tokio::try_join!(iam::paths_below(aws, &prefix), agentcore::list_gateways(aws))?;
+    let ours = |name: &str| name.starts_with(USER_POOL_PREFIX);
+    let (paths, gateways, pools) =
+        tokio::try_join!(iam::paths_below(aws, &prefix), agentcore::list_gateways(aws), cognito::pools(aws, ours),)?;
     let mut found: Vec<GatewayName> =
         paths.iter().filter_map(|path| path.strip_prefix(&prefix)?.trim_end_matches('/').parse().ok()).collect();
+    let stack_of = |pool: &Pool| pool.tags.get(TAG_STACK).and_then(|name| name.parse::<GatewayName>().ok());
+    found.extend(pools.iter().filter_map(stack_of));
     for (id, name) in gateways {
         let Ok(name) = name.parse::<GatewayName>() else { continue };
         if found.contains(&name) {

@@ -7,7 +7,10 @@ use insta::assert_snapshot;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::{env::Env, world::World};
+use crate::{
+    env::{Env, Run},
+    world::World,
+};
 
 /// Exit code, stdout and stderr as one text.
 fn shown(env: &Env, args: &[&str]) -> String {
@@ -380,4 +383,23 @@ fn flags_are_checked_before_anything_is_asked() {
         assert!(run.stderr.contains(says), "{says} is missing in {}", run.stderr);
     }
     assert!(!env.state_dir().exists(), "nothing was started");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleanup_all_finds_what_a_failed_create_on_a_brought_role_left() {
+    let world = World::with_rules(&["bedrock-agentcore:CreateGateway=AccessDeniedException"]);
+    let role = "arn:aws:iam::000000000000:role/mine";
+    world.run(&["create", "g", "--role-arn", role]).await.expect(4);
+    assert_eq!(world.census()["pools"], 1);
+    let cleaned = world.run(&["cleanup", "--all", "-y"]).await.expect(0);
+    assert!(world.is_empty(), "{} {:?}", cleaned.stdout, world.census());
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_named() {
+    let env = Env::new();
+    let mut command = env.command(&["--profile", "nope", "--region", "us-west-2", "list"]);
+    let run = Run::of(command.env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap());
+    assert_eq!(run.code, 4, "{run:?}");
+    assert!(run.stderr.contains("the profile `nope`"), "{}", run.stderr);
 }

@@ -132,7 +132,7 @@ fn without_credentials_it_ends_with_4() {
     let run = |args: &[&str]| {
         // The instance metadata service of some machine is no part of this test.
         let output = env.command(args).env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
-        crate::env::Run::of(output)
+        Run::of(output)
     };
     let text = run(&["--region", "us-west-2", "create", "g"]);
     assert_eq!(text.code, 4, "{text:?}");
@@ -154,7 +154,7 @@ fn an_unreachable_endpoint_ends_with_1() {
         .env("AWS_SECRET_ACCESS_KEY", "b")
         .output()
         .unwrap();
-    let run = crate::env::Run::of(output);
+    let run = Run::of(output);
     assert_eq!((run.code, run.json()["error"]["code"].as_str()), (1, Some("unreachable")));
     assert!(run.json()["error"]["hint"].as_str().unwrap().contains("--endpoint-url"));
 }
@@ -165,7 +165,7 @@ fn a_bundle_without_certificates_is_refused() {
     let file = env.home().join("bundle.pem");
     std::fs::write(&file, "nothing").unwrap();
     let output = env.command(&["--region", "us-west-2", "status", "g"]).env("AWS_CA_BUNDLE", &file).output().unwrap();
-    let run = crate::env::Run::of(output);
+    let run = Run::of(output);
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("it holds no PEM certificate"), "{}", run.stderr);
 }
@@ -180,7 +180,7 @@ fn a_wrong_key_ends_with_4() {
         .env("AWS_SECRET_ACCESS_KEY", "b")
         .output()
         .unwrap();
-    let run = crate::env::Run::of(output);
+    let run = Run::of(output);
     assert_eq!((run.code, run.json()["error"]["code"].as_str()), (4, Some("no_credentials")), "{run:?}");
 }
 

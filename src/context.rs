@@ -146,7 +146,7 @@ impl Context {
 /// An error of the local AWS's own files or process.
 pub fn local_error(error: &std::io::Error) -> Error {
     Error::new(Kind::Failed, format!("the local AWS: {error}"))
-        .with_hint("run `agentcore-gw local serve` to see it start in the foreground")
+        .with_hint("`agentcore-gw local serve` shows it start in the foreground; `local reset` begins with nothing")
 }
 
 fn executable() -> Result<PathBuf, Error> {

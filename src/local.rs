@@ -21,7 +21,7 @@ use std::{
     net::IpAddr,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use axum::{
@@ -33,7 +33,6 @@ use axum::{
     response::IntoResponse as _,
     routing::{get, post},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -56,6 +55,8 @@ pub const ACCOUNT: &str = "000000000000";
 pub const DEFAULT_PORT: u16 = 7755;
 /// The region of `--local`, unless told otherwise.
 pub const DEFAULT_REGION: &str = "us-west-2";
+/// How long a server that is asked to stop waits for the answers that are under way.
+const GRACE: Duration = Duration::from_secs(2);
 /// Bytes of a control-plane request: a 50 MB package in base64, and what is around it.
 const REQUEST_LIMIT: usize = 70 * 1024 * 1024;
 
@@ -108,10 +109,15 @@ impl Local {
     /// # Errors
     /// If the state cannot be read.
     pub fn new(config: Config) -> io::Result<Self> {
+        if let Some(store) = &config.store {
+            store.sweep()?;
+        }
         let state = config.store.as_ref().map_or_else(|| Ok(State::default()), Store::load_state)?;
         let blobs = Blobs::new(config.dir.join("blobs"));
         if config.store.is_some() {
-            blobs.sweep(&state.blobs().collect())?;
+            let kept = state.blobs().collect();
+            blobs.sweep(&kept)?;
+            blobs::sweep(&config.dir.join("code"), &kept)?;
         }
         let places = Places { blobs: blobs.clone(), code_dir: config.dir.join("code"), path: config.path };
         Ok(Self(Arc::new(Inner {
@@ -171,6 +177,7 @@ impl Local {
         if let Some(store) = &self.0.store
             && let Err(error) = store.save_state(&state)
         {
+            *state = store.saved_state();
             let message = format!("the local AWS cannot write its state: {error}");
             return Err(WireError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message));
         }
@@ -198,7 +205,9 @@ pub fn router(local: Local) -> Router {
         .route(daemon::STATUS_PATH, get(own_status))
         .route(daemon::STOP_PATH, post(own_stop))
         .route(daemon::RESET_PATH, post(own_reset));
-    data_plane.merge(own).fallback(control_plane).layer(middleware::from_fn(only_from_here)).with_state(local)
+    let routes = data_plane.merge(own).fallback(control_plane);
+    let objects = middleware::from_fn_with_state(local.clone(), objects_first);
+    routes.layer(objects).layer(middleware::from_fn(only_from_here)).with_state(local)
 }
 
 /// Serves until `shutdown` completes; functions' processes end with it.
@@ -210,7 +219,17 @@ pub async fn serve(
     local: Local,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let served = axum::serve(listener, router(local.clone())).with_graceful_shutdown(shutdown).await;
+    let asked = Arc::new(Notify::new());
+    let begins = asked.clone();
+    let graceful = axum::serve(listener, router(local.clone())).with_graceful_shutdown(async move {
+        shutdown.await;
+        begins.notify_one();
+    });
+    let served = tokio::select! {
+        served = graceful => served,
+        // Somebody may hold a connection open, or a function run for minutes.
+        () = async { asked.notified().await; pause(GRACE).await } => Ok(()),
+    };
     local.runtime().stop();
     served
 }
@@ -233,6 +252,12 @@ async fn only_from_here(request: Request, next: Next) -> Response<Body> {
         return refuse("requests from other origins are refused");
     }
     next.run(request).await
+}
+
+/// An object may be called as a route of the data plane is; who signed for S3 wants the object.
+async fn objects_first(local: Shared<Local>, request: Request, next: Next) -> Response<Body> {
+    let scope = Scope::of(request.headers()).and_then(|scope| Service::from_scope(&scope.service));
+    if scope == Some(Service::S3) { control_plane(local, request).await } else { next.run(request).await }
 }
 
 fn without_port(authority: &str) -> &str {
@@ -291,21 +316,28 @@ async fn control_plane(Shared(local): Shared<Local>, request: Request) -> Respon
     };
     let Some(service) = Service::from_scope(&scope.service) else {
         let error = not_implemented(format!("the local AWS does not offer the service {}", scope.service));
-        return Protocol::Json11.encode_error(&error, &request_id);
+        // Forms are answered with XML; which protocol any other request is of, nobody can tell.
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let form = content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let protocol = if form { Protocol::Query { xml_namespace: "" } } else { Protocol::RestJson };
+        return protocol.encode_error(&error, &request_id);
     };
     let protocol = service.protocol();
     if scope.access_key_id != local.0.access_key.access_key_id {
-        let code = if service == Service::Iam || service == Service::Sts {
-            "InvalidClientTokenId"
-        } else {
-            "UnrecognizedClientException"
+        let code = match service {
+            Service::Iam | Service::Sts => "InvalidClientTokenId",
+            Service::S3 => "InvalidAccessKeyId",
+            _ => "UnrecognizedClientException",
         };
         let message = "The security token included in the request is invalid.";
         return protocol.encode_error(&WireError::new(StatusCode::FORBIDDEN, code, message), &request_id);
     }
     let body = match axum::body::to_bytes(body, REQUEST_LIMIT).await {
         Ok(body) => body,
-        Err(error) => return plain(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+        Err(error) => {
+            let error = WireError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", error.to_string());
+            return protocol.encode_error(&error, &request_id);
+        }
     };
     let received = Received {
         path: parts.uri.path().to_owned(),
@@ -359,7 +391,11 @@ impl Local {
             blobs: self.0.blobs.clone(),
             lag: self.0.faults.consistency_lag,
         };
-        let (operation, input) = service.admit(&decoded.operation, decoded.input.clone())?;
+        let mut input = decoded.input.clone();
+        if service == Service::Lambda && decoded.operation == "Invoke" {
+            lambda::add_header_members(&mut input, |name| received.headers.get(name)?.to_str().ok());
+        }
+        let (operation, input) = service.admit(&decoded.operation, input)?;
         if service == Service::Lambda && operation.name == "Invoke" {
             return self.invoke(&call, received, input, request_id).await;
         }
@@ -375,13 +411,11 @@ impl Local {
         input: Value,
         request_id: &str,
     ) -> Result<Response<Body>, WireError> {
-        let function = self.lock().lambda.invoked(call, input)?;
-        let header = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok());
+        let lambda::Invoked { function, kind, client_context } = self.lock().lambda.invoked(call, input)?;
         lambda::check_payload(&received.body)?;
-        let context = header("x-amz-client-context").and_then(|value| BASE64.decode(value).ok());
         let event = if received.body.is_empty() { Bytes::from_static(b"{}") } else { received.body.clone() };
-        let invocation = Invocation { event, client_context: context.and_then(|bytes| String::from_utf8(bytes).ok()) };
-        let (status, body, failed) = match header("x-amz-invocation-type") {
+        let invocation = Invocation { event, client_context };
+        let (status, body, failed) = match kind.as_deref() {
             Some("DryRun") => (StatusCode::NO_CONTENT, Bytes::new(), false),
             Some("Event") => {
                 let local = self.clone();
@@ -417,9 +451,9 @@ impl Local {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a latency that was asked for is a pause, not a wait for something")]
-async fn pause(latency: std::time::Duration) {
-    tokio::time::sleep(latency).await;
+#[expect(clippy::disallowed_methods, reason = "a latency, or a grace, is a pause, not a wait for something")]
+async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
 }
 
 /// Answers the caller's proof with one of its own: whoever listens here may be anybody.

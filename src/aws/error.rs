@@ -98,12 +98,13 @@ impl Error {
         self.message = match (message, &self.code) {
             (Some(message), _) if !message.is_empty() => message.to_owned(),
             (_, Some(code)) => code.clone(),
+            _ if (200..300).contains(&status) => "the answer cannot be read".to_owned(),
             _ => format!("HTTP {status}"),
         };
     }
 
     pub(super) fn no_credentials(error: &(dyn StdError + 'static)) -> Self {
-        let message = format!("no AWS credentials: {}", innermost(error));
+        let message = format!("there are none that work: {}", innermost(error));
         Self { class: Class::Credentials, doubtful: false, ..Self::unexpected("AWS", "credentials", &message) }
     }
 

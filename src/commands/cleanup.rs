@@ -132,6 +132,9 @@ pub struct Report {
     error: Option<ErrorBody>,
     #[serde(skip)]
     interrupted: bool,
+    /// A gateway that is not ours was there.
+    #[serde(skip)]
+    kept: bool,
     /// For the question only.
     #[serde(skip)]
     account: String,
@@ -162,6 +165,7 @@ impl Report {
             warnings: Vec::new(),
             error: None,
             interrupted: false,
+            kept: false,
             account: String::new(),
         }
     }
@@ -182,6 +186,7 @@ impl Report {
             reason: error.to_string(),
         }));
         if let Some(kept) = cleaned.kept_gateway {
+            self.kept = true;
             self.warnings.push(format!("the gateway `{kept}` was not made by agentcore-gw and stays"));
         }
         if !cleaned.not_offered.is_empty() {
@@ -224,6 +229,7 @@ impl report::Report for Report {
             return writeln!(w, "{names}: interrupted; run `cleanup` again to delete the rest.");
         }
         match (self.deleted.is_empty(), self.dry_run) {
+            (true, _) if self.kept => writeln!(w, "Nothing of {names} is agentcore-gw's to delete."),
             (true, _) => writeln!(
                 w,
                 "Nothing of {names} was found in {}: no execution role, no gateway, no user pool, no function.",

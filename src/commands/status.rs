@@ -84,6 +84,10 @@ impl Report {
             name: resource.name,
         };
         let whole = stack.is_whole();
+        // A stack's resources are its own; of a gateway that is not, its targets are still shown.
+        let foreign = gateway.filter(|gateway| !gateway.ours);
+        let foreign_targets = foreign.into_iter().flat_map(|gateway| &gateway.targets);
+        let foreign_targets = foreign_targets.map(|target| Resource::new(Kind::Target, target.name()));
         let brought_role =
             stack.role.is_none() && document.is_some_and(super::super::aws::agentcore::Document::is_ready);
         Self {
@@ -101,7 +105,7 @@ impl Report {
             role_arn: document.map(|document| document.role_arn().to_owned()),
             managed: gateway.is_some_and(|gateway| gateway.ours),
             complete: whole || brought_role,
-            resources: stack.resources().into_iter().map(entry).collect(),
+            resources: stack.resources().into_iter().chain(foreign_targets).map(entry).collect(),
         }
     }
 }
@@ -122,7 +126,12 @@ impl report::Report for Report {
                 ("Reasons", &self.status_reasons.join("; ")),
             ],
         )?;
-        writeln!(w, "\n{heading}Resources{reset}")?;
+        if !self.managed && self.status.is_some() {
+            writeln!(w, "\nagentcore-gw did not make this gateway.")?;
+        }
+        if !self.resources.is_empty() {
+            writeln!(w, "\n{heading}Resources{reset}")?;
+        }
         let width = self.resources.iter().map(|entry| entry.kind.len()).max().unwrap_or(0);
         for entry in &self.resources {
             let status = entry.status.as_ref().map(|status| format!("  {status}")).unwrap_or_default();

@@ -16,7 +16,7 @@ use super::{
     program, stack_with_gateway,
 };
 use crate::{
-    aws::{Aws, agentcore},
+    aws::{Aws, Class, agentcore, lambda},
     context::Context,
     error::{Error, Kind},
     model::{
@@ -137,6 +137,9 @@ impl AddLambda {
             );
         }
         let (stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
+        if let Some(arn) = self.lambda_arn.as_ref().filter(|arn| arn.account() == stack.account) {
+            must_exist(&aws, arn).await?;
+        }
         let spec = GatewaySpec {
             name: stack.names.gateway.clone(),
             region: aws.region.clone(),
@@ -179,6 +182,17 @@ impl AddLambda {
                 .with_hint("a Lambda tool's schema has type, description, properties, required and items")
         })?;
         Ok(TargetKind::Lambda { arn: arn.clone(), tools })
+    }
+}
+
+/// A function that is not there would be told from a permission that has not spread by nobody.
+/// Who may not look at it is taken at their word.
+async fn must_exist(aws: &Aws, arn: &FunctionArn) -> Result<(), Error> {
+    match lambda::find_function(aws, arn.as_str()).await {
+        Ok(None) => Err(Error::new(Kind::NotFound, format!("there is no function {arn}"))
+            .with_hint("`aws lambda list-functions` shows the functions of the region")),
+        Err(error) if error.class != Class::Denied => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

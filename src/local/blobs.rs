@@ -5,7 +5,7 @@ use std::{
     collections::HashSet,
     fmt, fs,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use aws_lc_rs::digest;
@@ -42,8 +42,13 @@ impl Blobs {
         if !path.exists() {
             store::make_private_dir(&self.dir)?;
             let temporary = self.dir.join(format!("{id}.{}.tmp", random::lower_alphanumeric(8)));
-            store::private_file(&temporary)?.write_all(bytes)?;
-            fs::rename(&temporary, path)?;
+            let written = store::private_file(&temporary)
+                .and_then(|mut file| file.write_all(bytes))
+                .and_then(|()| fs::rename(&temporary, path));
+            if let Err(error) = written {
+                drop(fs::remove_file(&temporary));
+                return Err(error);
+            }
         }
         Ok(id)
     }
@@ -54,19 +59,25 @@ impl Blobs {
 
     /// Removes what nothing refers to any more.
     pub(crate) fn sweep(&self, kept: &HashSet<&BlobId>) -> io::Result<()> {
-        let entries = match fs::read_dir(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
-        let kept: HashSet<&str> = kept.iter().map(|id| id.0.as_str()).collect();
-        for entry in entries {
-            let entry = entry?;
-            if !entry.file_name().to_str().is_some_and(|name| kept.contains(name)) {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
+        sweep(&self.dir, kept)
     }
+}
+
+/// Removes files and folders of `dir` that bear no name of these.
+pub(crate) fn sweep(dir: &Path, kept: &HashSet<&BlobId>) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    let kept: HashSet<&str> = kept.iter().map(|id| id.0.as_str()).collect();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| kept.contains(name)) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -123,7 +123,9 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
         Ok(running) => Ok((running?, Started::Now)),
         Err(_) => {
             let log = launch.store.dir().join(LOG);
-            Err(io::Error::other(format!("the local AWS did not come up; see {}", log.display())))
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            let last = said.lines().rfind(|line| line.contains("error:")).unwrap_or("it said nothing");
+            Err(io::Error::other(format!("it did not come up: {last} (all that it said is in {})", log.display())))
         }
     }
 }
@@ -135,8 +137,10 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
 pub async fn stop(store: &Store) -> io::Result<bool> {
     let Some(running) = find(store).await? else { return Ok(false) };
     ask(&running, &store.access_key()?, Method::POST, STOP_PATH, &random::lower_alphanumeric(32)).await?;
+    // It lets go of its state last.
+    let lock = private_file(&store.dir().join(SERVER_LOCK))?;
     let gone = tokio::time::timeout(PATIENCE, async {
-        while find(store).await?.is_some() {
+        while lock.try_lock().is_err() {
             pause().await;
         }
         Ok::<_, io::Error>(())

@@ -1,9 +1,10 @@
 //! Deployment packages: checked before anything of them is written, then unpacked.
 
 use std::{
+    collections::HashSet,
     fs,
     io::{self, Cursor, Read},
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use zip::ZipArchive;
@@ -27,6 +28,10 @@ pub(crate) enum PackageError {
     Escapes(String),
     #[error("entry {0} is a link")]
     Link(String),
+    #[error("it is empty")]
+    Empty,
+    #[error("entry {0} is a file and a folder, or there twice")]
+    Twice(String),
     #[error("{0}")]
     Unreadable(#[from] zip::result::ZipError),
     #[error("{0}")]
@@ -40,6 +45,7 @@ pub(crate) fn check(package: &[u8]) -> Result<(), PackageError> {
     }
     let mut archive = ZipArchive::new(Cursor::new(package))?;
     let mut total = 0u64;
+    let (mut files, mut folders) = (HashSet::new(), HashSet::new());
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index)?;
         let name = entry.name()?.into_owned();
@@ -56,8 +62,21 @@ pub(crate) fn check(package: &[u8]) -> Result<(), PackageError> {
         if !stays_inside(Path::new(&name)) {
             return Err(PackageError::Escapes(name));
         }
+        let path: PathBuf = Path::new(&name).components().filter(|part| *part != Component::CurDir).collect();
+        folders.extend(path.ancestors().skip(1).map(Path::to_owned));
+        if entry.is_dir() {
+            folders.insert(path);
+        } else if !files.insert(path) {
+            return Err(PackageError::Twice(name));
+        }
     }
-    Ok(())
+    if files.is_empty() {
+        return Err(PackageError::Empty);
+    }
+    match files.intersection(&folders).next() {
+        Some(path) => Err(PackageError::Twice(path.display().to_string())),
+        None => Ok(()),
+    }
 }
 
 fn stays_inside(path: &Path) -> bool {
@@ -123,6 +142,13 @@ mod tests {
         let link = package(|zip| zip.add_symlink("a", "/etc/passwd", SimpleFileOptions::default()).unwrap());
         assert!(matches!(check(&link), Err(PackageError::Link(_))));
         assert!(matches!(check(b"not a zip"), Err(PackageError::Unreadable(_))));
+        assert!(matches!(check(&package(|_| ())), Err(PackageError::Empty)));
+        let both = |names: &[&str]| {
+            package(|zip| names.iter().for_each(|name| zip.start_file(*name, SimpleFileOptions::default()).unwrap()))
+        };
+        for names in [["a", "a/b"], ["a", "./a"], [".", "a"]] {
+            assert!(matches!(check(&both(&names)), Err(PackageError::Twice(_))), "{names:?}");
+        }
     }
 
     #[test]

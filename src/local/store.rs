@@ -77,7 +77,15 @@ impl Store {
     }
 
     pub(crate) fn load_state(&self) -> io::Result<State> {
-        Ok(self.read(STATE)?.unwrap_or_default())
+        let state: State = self.read(STATE)?.unwrap_or_default();
+        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_vec(&state)?;
+        Ok(state)
+    }
+
+    /// The state as it was last saved: what to go back to when a change cannot be.
+    pub(crate) fn saved_state(&self) -> State {
+        let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::from_slice(&saved).unwrap_or_default()
     }
 
     pub(crate) fn save_state(&self, state: &State) -> io::Result<()> {
@@ -115,8 +123,29 @@ impl Store {
 
     fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8)));
-        private_file(&temporary)?.write_all(bytes)?;
-        fs::rename(&temporary, self.dir.join(name))
+        let written = private_file(&temporary)
+            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|()| fs::rename(&temporary, self.dir.join(name)));
+        if written.is_err() {
+            // On a full disk every byte counts; what cannot be removed is swept at the next start.
+            drop(fs::remove_file(&temporary));
+        }
+        written
+    }
+
+    /// Removes what a killed server had not finished writing.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub(crate) fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            let temporary = path.extension().is_some_and(|extension| extension == "tmp");
+            if temporary && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STATE)) {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes a file of this folder; one that is not there is fine.
@@ -135,7 +164,7 @@ impl Store {
     /// # Errors
     /// If the file cannot be removed.
     pub fn reset(&self) -> io::Result<()> {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_vec(&State::default())?;
         self.remove(STATE)
     }
 }

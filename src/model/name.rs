@@ -155,6 +155,11 @@ impl GatewayName {
 }
 
 impl FunctionArn {
+    /// The account that the function is in.
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
+    }
+
     /// The region that the function is in.
     pub fn region(&self) -> &str {
         self.0.split(':').nth(3).unwrap_or_default()

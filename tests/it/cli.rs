@@ -136,7 +136,11 @@ fn without_credentials_it_ends_with_4() {
     };
     let text = run(&["--region", "us-west-2", "create", "g"]);
     assert_eq!(text.code, 4, "{text:?}");
-    assert!(text.stderr.contains("no AWS credentials") && text.stderr.contains("--local"), "{}", text.stderr);
+    assert!(
+        text.stderr.contains("AWS credentials: there are none that work") && text.stderr.contains("--local"),
+        "{}",
+        text.stderr
+    );
     let json = run(&["--region", "us-west-2", "-o", "json", "create", "g"]);
     assert_eq!((json.code, json.json()["error"]["code"].as_str()), (4, Some("no_credentials")));
     assert_eq!(json.stderr, "");

@@ -2,9 +2,14 @@
 //! is killed between any two commands, or in the middle of them.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpStream,
     process::{Command, Stdio},
 };
+
+use axum::{body::Body, http::Request};
+use tower::ServiceExt as _;
 
 use crate::{
     env::{Env, Server},
@@ -80,4 +85,56 @@ fn a_server_that_is_killed_under_a_create_keeps_what_it_answered() {
     assert_eq!(created["gateway"], again["gateway"]);
     env.ok(&["--local", "cleanup", "g", "-y"]);
     assert!(env.is_empty(), "{:#}", env.state());
+}
+
+#[test]
+fn a_held_connection_does_not_hold_up_a_stop_and_the_next_start_is_at_once() {
+    let env = Env::new();
+    let endpoint = env.ok(&["local", "start", "-o", "json"]).json()["endpoint"].as_str().unwrap().to_owned();
+    let mut held = TcpStream::connect(endpoint.trim_start_matches("http://")).unwrap();
+    held.write_all(b"POST / HTTP/1.1\r\nHost: 127").unwrap();
+    let stopped = env.ok(&["local", "stop"]);
+    assert_eq!(stopped.stdout, "The local AWS is stopped; its state is kept.\n");
+    assert_eq!(env.ok(&["local", "stop"]).stdout, "The local AWS did not run.\n");
+    env.ok(&["local", "start"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_saved_did_not_happen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, away) = (dir.path().join("state"), dir.path().join("away"));
+    let world = World::restarting(&folder);
+    let call = async |operation: &str, body: &str| {
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/20261122/us-west-2/logs/aws4_request, SignedHeaders=host, Signature=0",
+            world.access_key_id()
+        );
+        let request = Request::post("/")
+            .header("host", "127.0.0.1:7755")
+            .header("authorization", authorization)
+            .header("x-amz-target", format!("Logs_20140328.{operation}"))
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        world.router().oneshot(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!(call("CreateLogGroup", r#"{"logGroupName":"kept"}"#).await, 200);
+    fs::rename(&folder, &away).unwrap();
+    assert_eq!(call("CreateLogGroup", r#"{"logGroupName":"lost"}"#).await, 500);
+    assert_eq!(call("DescribeLogGroups", "{}").await, 200, "reads go on");
+    assert_eq!(world.census()["log groups"], 1);
+    fs::rename(&away, &folder).unwrap();
+    assert_eq!(call("CreateLogGroup", r#"{"logGroupName":"lost"}"#).await, 200);
+}
+
+#[test]
+fn a_damaged_state_is_told_with_the_way_out() {
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    env.ok(&["local", "stop"]);
+    fs::write(env.state_dir().join("state.json"), "{").unwrap();
+    let run = env.run(&["--local", "list"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("state.json") && run.stderr.contains("local reset"), "{}", run.stderr);
+    env.ok(&["local", "reset", "-y"]);
+    env.ok(&["--local", "list"]);
 }

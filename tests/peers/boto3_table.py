@@ -100,6 +100,7 @@ INVOKE = {"InvalidParameterValueException", "InvalidRequestContentException", "R
 S3_STATUS = {
     "404": 404,
     "AccessDenied": 403,
+    "BadDigest": 400,
     "BucketAlreadyOwnedByYou": 409,
     "BucketNotEmpty": 409,
     "IllegalLocationConstraintException": 400,
@@ -207,9 +208,10 @@ def pages(scope, operation, params, member, size, token_in, token_out):
     for _ in range(100):
         asked = dict(params, **{size: 1}, **({token_in: token} if token else {}))
         answer = getattr(clients[scope], xform_name(operation))(**asked)
-        if len(answer[member]) > 1:
-            fail(scope, operation, f"a page of more than one: {answer[member]}")
-        found += answer[member]
+        items = answer.get(member, [])
+        if len(items) > 1:
+            fail(scope, operation, f"a page of more than one: {items}")
+        found += items
         token = answer.get(token_out)
         if not token:
             return found
@@ -261,6 +263,8 @@ def iam():
     bad("iam", "ListRoles", "ValidationError", {"MaxItems": 1001}, "Member must have value less than or equal to 1000")
     good("iam", "UpdateRole", dict(role, Description="new", MaxSessionDuration=7200))
     good("iam", "GetRole", role, lambda a: (a["Role"]["Description"], a["Role"]["MaxSessionDuration"]) == ("new", 7200))
+    good("iam", "UpdateRole", dict(role, Description="newer"))
+    good("iam", "GetRole", role, lambda a: (a["Role"]["Description"], a["Role"]["MaxSessionDuration"]) == ("newer", 3600))
     bad("iam", "UpdateRole", "NoSuchEntityException", nobody)
     good("iam", "UpdateAssumeRolePolicy", dict(role, PolicyDocument=trust("lambda.amazonaws.com")))
     bad("iam", "UpdateAssumeRolePolicy", "NoSuchEntityException", dict(nobody, PolicyDocument=trust()))
@@ -271,7 +275,14 @@ def iam():
     good("iam", "PutRolePolicy", dict(role, PolicyName="two", PolicyDocument=allow("s3:*")))
     bad("iam", "PutRolePolicy", "NoSuchEntityException", dict(nobody, PolicyName="one", PolicyDocument=allow("s3:*")))
     bad("iam", "PutRolePolicy", "MalformedPolicyDocumentException", dict(role, PolicyName="x", PolicyDocument="[]"))
-    bad("iam", "PutRolePolicy", "LimitExceededException", dict(role, PolicyName="x", PolicyDocument=allow("s3:*", "x" * 10240)), "Maximum policy size of 10240 bytes exceeded")
+    for statement in (
+        {"Effect": "Allow", "Action": "s3:*"},
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Principal": "*"},
+        {"Effect": "Allow", "Action": "foo", "Resource": "*"},
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"Foo": {"a": "b"}}},
+    ):
+        bad("iam", "PutRolePolicy", "MalformedPolicyDocumentException", dict(role, PolicyName="x", PolicyDocument=json.dumps({"Statement": statement})))
+    bad("iam", "PutRolePolicy", "LimitExceededException", dict(role, PolicyName="x", PolicyDocument=allow("s3:*", "arn:" + "x" * 10240)), "Maximum policy size of 10240 bytes exceeded")
     bad("iam", "PutRolePolicy", "ValidationError", dict(role, PolicyName="a/b", PolicyDocument=allow("s3:*")), "Value 'a/b' at 'policyName'")
     good("iam", "GetRolePolicy", dict(role, PolicyName="one"), lambda a: a["PolicyDocument"]["Statement"][0]["Action"] == "s3:*")
     bad("iam", "GetRolePolicy", "NoSuchEntityException", dict(role, PolicyName="none"), "The role policy with name none cannot be found.")
@@ -285,7 +296,9 @@ def iam():
     bad("iam", "TagRole", "NoSuchEntityException", dict(nobody, Tags=[]))
     bad("iam", "TagRole", "InvalidInputException", dict(role, Tags=[{"Key": "a", "Value": ""}, {"Key": "a", "Value": ""}]))
     bad("iam", "TagRole", "LimitExceededException", dict(role, Tags=[{"Key": f"t{n}", "Value": ""} for n in range(49)]))
-    bad("iam", "TagRole", "ValidationError", dict(role, Tags=[{"Key": "a!", "Value": ""}]), "'tags.1.member.key'")
+    for key in ("a!", "\ufffe", "\U0001f600", "\x01"):
+        bad("iam", "TagRole", "ValidationError", dict(role, Tags=[{"Key": key, "Value": ""}]), "'tags.1.member.key'")
+    bad("iam", "TagRole", "InvalidInputException", dict(role, Tags=[{"Key": "aws:x", "Value": ""}]))
     good("iam", "ListRoleTags", role, lambda a: {t["Key"]: t["Value"] for t in a["Tags"]} == {"k": "w", "l": "ä ö"})
     bad("iam", "ListRoleTags", "NoSuchEntityException", nobody)
     good("iam", "UntagRole", dict(role, TagKeys=["k", "none"]))
@@ -300,7 +313,7 @@ def iam():
     good("iam", "CreatePolicy", made, lambda a: a["Policy"]["Arn"] == policy and a["Policy"]["DefaultVersionId"] == "v1")
     bad("iam", "CreatePolicy", "EntityAlreadyExistsException", dict(made, Path="/"), "A policy called mine already exists")
     bad("iam", "CreatePolicy", "MalformedPolicyDocumentException", dict(made, PolicyName="x", PolicyDocument="x"))
-    bad("iam", "CreatePolicy", "LimitExceededException", dict(made, PolicyName="x", PolicyDocument=allow("s3:*", "x" * 6144)), "PolicySize")
+    bad("iam", "CreatePolicy", "LimitExceededException", dict(made, PolicyName="x", PolicyDocument=allow("s3:*", "arn:" + "x" * 6144)), "PolicySize")
     bad("iam", "CreatePolicy", "InvalidInputException", dict(made, PolicyName="x", Tags=[{"Key": "a", "Value": ""}, {"Key": "A", "Value": ""}]))
     good("iam", "GetPolicy", own, lambda a: a["Policy"]["Description"] == "d" and a["Policy"]["AttachmentCount"] == 0)
     bad("iam", "GetPolicy", "NoSuchEntityException", none, "was not found")
@@ -480,6 +493,11 @@ def cognito():
     bad(c, "DeleteUserPoolDomain", "ResourceNotFoundException", dict(none, Domain="d-1"))
     bad(c, "DeleteUserPool", "InvalidParameterException", pool, "deletion protection")
     good(c, "UpdateUserPool", dict(pool, DeletionProtection="INACTIVE"))
+    elsewhere = boto3.client("cognito-idp", region_name="eu-west-1", config=CONFIG)
+    here, clients[c] = clients[c], elsewhere
+    bad(c, "DescribeUserPool", "ResourceNotFoundException", pool)
+    bad(c, "DeleteUserPool", "ResourceNotFoundException", pool)
+    clients[c] = here
     for left in found:
         good(c, "DeleteUserPool", {"UserPoolId": left["Id"]})
     bad(c, "DeleteUserPool", "ResourceNotFoundException", pool)
@@ -504,6 +522,8 @@ def functions():
     bad(c, "CreateFunction", "InvalidParameterValueException", dict(new, FunctionName="g" * 65), "64 characters")
     bad(c, "CreateFunction", "ValidationException", dict(new, FunctionName="g", MemorySize=64, Timeout=901), "2 validation errors detected: Value '901' at 'timeout'")
     bad(c, "CreateFunction", "ValidationException", dict(new, FunctionName="a b"), "'functionName'")
+    for variables in ({"AWS_REGION": "x"}, {"AB": "x" * 5000}, {"AB": "\0"}):
+        bad(c, "CreateFunction", "InvalidParameterValueException", dict(new, FunctionName="g", Environment={"Variables": variables}), "environment variables")
     bad(c, "UpdateFunctionCode", "ResourceConflictException", dict(f, ZipFile=package()), "Pending")
     good(c, "GetFunction", f, lambda a: a["Configuration"]["State"] == "Active" and a["Tags"] == {"k": "v"})
     good(c, "GetFunction", {"FunctionName": arn}, lambda a: a["Configuration"]["FunctionArn"] == arn)
@@ -519,6 +539,8 @@ def functions():
     good(c, "Invoke", dict(f, InvocationType="DryRun"), lambda a: a["StatusCode"] == 204)
     good(c, "Invoke", dict(f, InvocationType="Event", Payload=b"{}"), lambda a: a["StatusCode"] == 202)
     bad(c, "Invoke", "ResourceNotFoundException", none)
+    bad(c, "Invoke", "ValidationException", dict(f, InvocationType="Foo"), "'invocationType'")
+    bad(c, "Invoke", "InvalidRequestContentException", dict(f, ClientContext="!!!"), "Client context")
     bad(c, "Invoke", "InvalidRequestContentException", dict(f, Payload=b"{"), "Could not parse request body into json")
     bad(c, "Invoke", "RequestTooLargeException", dict(f, Payload=b'"' + b"x" * 6291456 + b'"'))
     bad(c, "Invoke", "InvalidParameterValueException", {"FunctionName": "g" * 65})
@@ -772,6 +794,7 @@ def gateways():
     bad(c, "CreateGatewayTarget", "ValidationException", {k: v for k, v in target.items() if k != "credentialProviderConfigurations"}, "CredentialProviderConfigurations is required for Lambda targets")
     bad(c, "CreateGatewayTarget", "ResourceNotFoundException", dict(target, **none))
     bad(c, "CreateGatewayTarget", "AccessDeniedException", dict(target, **an_arn))
+    bad(c, "CreateGatewayTarget", "ValidationException", with_lambda(lambdaArn=function + ":alias"), "lacks permission")
     first = good(c, "CreateGatewayTarget", dict(target, clientToken="u" * 40), lambda a: a["status"] == "CREATING" and a["gatewayArn"] == made["gatewayArn"])
     t = dict(g, targetId=first["targetId"])
     good(c, "CreateGatewayTarget", dict(target, clientToken="u" * 40), lambda a: a["targetId"] == first["targetId"])
@@ -868,6 +891,12 @@ def buckets():
     bad(c, "PutObject", "NoSuchBucket", dict(none, Key="k", Body=b""))
     bad(c, "PutObject", "AccessDenied", dict(b, Key="k", Body=b"", ExpectedBucketOwner=STRANGER))
     bad(c, "PutObject", "NotImplemented", dict(b, Key="k", Body=b"", ACL="public-read"), "`Acl`")
+    bad(c, "PutObject", "NotImplemented", dict(b, Key="k", Body=b"", CacheControl="no-cache"), "`CacheControl`")
+    bad(c, "PutObject", "BadDigest", dict(b, Key="k", Body=b"x", ChecksumCRC32="AAAAAA=="), "crc32")
+    for key in (".well-known/jwks.json", "x/mcp"):
+        good(c, "PutObject", dict(b, Key=key, Body=b"{}"))
+        good(c, "GetObject", dict(b, Key=key), lambda a: a["Body"].read() == b"{}")
+        good(c, "DeleteObject", dict(b, Key=key))
     good(c, "GetObject", dict(b, Key="ü b"), lambda a: a["Body"].read().decode() == "ü b" and a["ContentType"] == "text/plain" and a["Metadata"] == {"m": "1"})
     bad(c, "GetObject", "NoSuchKey", dict(b, Key="none"))
     good(c, "HeadObject", dict(b, Key="a/1"), lambda a: a["ContentLength"] == 3 and a["LastModified"].year >= 2026)
@@ -875,6 +904,9 @@ def buckets():
     good(c, "ListObjectsV2", b, lambda a: [o["Key"] for o in a["Contents"]] == ["a/1", "a/2", "z/", "ü b"] and a["KeyCount"] == 4)
     good(c, "ListObjectsV2", dict(b, Delimiter="/"), lambda a: [p["Prefix"] for p in a["CommonPrefixes"]] == ["a/", "z/"] and [o["Key"] for o in a["Contents"]] == ["ü b"])
     good(c, "ListObjectsV2", dict(b, Prefix="a/", StartAfter="a/1"), lambda a: [o["Key"] for o in a["Contents"]] == ["a/2"])
+    rolled = pages(c, "ListObjectsV2", dict(b, Delimiter="/"), "CommonPrefixes", "MaxKeys", "ContinuationToken", "NextContinuationToken")
+    if [prefix["Prefix"] for prefix in rolled] != ["a/", "z/"]:
+        fail(c, "ListObjectsV2", f"rolled up pages gave {rolled}")
     found = pages(c, "ListObjectsV2", b, "Contents", "MaxKeys", "ContinuationToken", "NextContinuationToken")
     if len(found) != 4:
         fail(c, "ListObjectsV2", f"pages gave {found}")

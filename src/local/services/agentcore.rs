@@ -45,10 +45,11 @@ struct Lifecycle {
 }
 
 /// What tells a request that is sent again from another one with the same token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Origin {
     client_token: String,
-    input: String,
+    /// Maps compare without regard to order.
+    input: Value,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,14 +114,16 @@ impl Origin {
     /// The origin that a request with a token is; the token is taken out of the input.
     fn take(input: &mut Value) -> Option<Self> {
         let client_token = input.as_object_mut()?.remove("clientToken")?.as_str()?.to_owned();
-        Some(Self { client_token, input: input.to_string() })
+        Some(Self { client_token, input: input.clone() })
     }
 
-    /// Whether this request was answered before, by making something with `made` as its origin.
+    /// Whether this request was answered before, by making what has this lifecycle.
     ///
     /// # Errors
     /// If the token came with other parameters then.
-    fn repeats(&self, made: Option<&Self>) -> Result<bool, WireError> {
+    fn repeats(&self, made: &Lifecycle) -> Result<bool, WireError> {
+        // What is being deleted is as good as gone.
+        let made = made.origin.as_ref().filter(|_| made.status != Status::Deleting);
         match made.filter(|made| made.client_token == self.client_token) {
             None => Ok(false),
             Some(made) if made == self => Ok(true),
@@ -202,7 +205,8 @@ impl Tagging {
         if arn.split(':').nth(4) != Some(call.account.as_str()) {
             return Err(access_denied(format!("The resource {arn} belongs to another account")));
         }
-        let found = agentcore.gateways.values_mut().find(|gateway| gateway.arn == *arn);
+        let named = |gateway: &&mut Gateway| gateway.arn == *arn && gateway.region == call.region;
+        let found = agentcore.gateways.values_mut().find(named);
         found.map(|gateway| &mut gateway.tags).ok_or_else(|| not_found(format!("Resource {arn} not found")))
     }
 }

@@ -110,7 +110,7 @@ struct UpdatePool {
 
 /// What is not given goes back to its default, as in AWS; name and tags stay.
 fn update_pool(cognito: &mut Cognito, call: &Call, input: UpdatePool) -> Answer {
-    let pool = cognito.pool_mut(&input.user_pool_id)?;
+    let pool = cognito.pool_mut(call, &input.user_pool_id)?;
     if let Some(tags) = input.user_pool_tags {
         check_tags(&tags)?;
         pool.tags = tags;
@@ -179,7 +179,7 @@ fn list_answer(
 }
 
 fn describe(cognito: &Cognito, call: &Call, input: &PoolId) -> Answer {
-    Ok(json!({ "UserPool": describe_pool(cognito.pool(&input.user_pool_id)?, call) }))
+    Ok(json!({ "UserPool": describe_pool(cognito.pool(call, &input.user_pool_id)?, call) }))
 }
 
 fn arn(call: &Call, pool_id: &str) -> String {
@@ -195,7 +195,10 @@ struct ResourceArn {
 impl ResourceArn {
     /// The pool that the ARN names.
     fn pool<'a>(&self, cognito: &'a mut Cognito, call: &Call) -> Result<&'a mut Pool, WireError> {
-        let pool = cognito.pools.values_mut().find(|pool| arn(call, &pool.id) == self.resource_arn);
+        let pool = cognito
+            .pools
+            .values_mut()
+            .find(|pool| arn(call, &pool.id) == self.resource_arn && in_region(call, &pool.id));
         pool.ok_or_else(|| not_found(format!("The resource {} does not exist.", self.resource_arn)))
     }
 }
@@ -231,8 +234,8 @@ fn untag(cognito: &mut Cognito, call: &Call, input: &Tagging) -> Answer {
     Ok(json!({}))
 }
 
-fn delete_pool(cognito: &mut Cognito, input: &PoolId) -> Answer {
-    let pool = cognito.pool(&input.user_pool_id)?;
+fn delete_pool(cognito: &mut Cognito, call: &Call, input: &PoolId) -> Answer {
+    let pool = cognito.pool(call, &input.user_pool_id)?;
     if pool.domain.is_some() {
         return Err(invalid("User pool cannot be deleted. It has a domain configured that should be deleted first."));
     }
@@ -256,14 +259,14 @@ fn create_domain(cognito: &mut Cognito, call: &Call, input: DomainOfPool) -> Ans
     if ["aws", "amazon", "cognito"].iter().any(|word| domain.contains(word)) {
         return Err(invalid("Domain cannot contain reserved word."));
     }
-    cognito.pool(&input.user_pool_id)?;
+    cognito.pool(call, &input.user_pool_id)?;
     // A domain is unique in its region, across all accounts.
     let prefix = format!("{}_", call.region);
     let mut in_region = cognito.pools.values().filter(|pool| pool.id.starts_with(&prefix));
     if in_region.any(|pool| pool.domain.as_ref() == Some(domain)) {
         return Err(invalid("Domain already associated with another user pool."));
     }
-    let pool = cognito.pool_mut(&input.user_pool_id)?;
+    let pool = cognito.pool_mut(call, &input.user_pool_id)?;
     if pool.domain.is_some() {
         return Err(invalid("User pool already has a domain configured."));
     }
@@ -299,8 +302,8 @@ fn describe_domain(cognito: &Cognito, call: &Call, input: &DomainName) -> Answer
     Ok(json!({ "DomainDescription": description }))
 }
 
-fn delete_domain(cognito: &mut Cognito, input: &DomainOfPool) -> Answer {
-    let pool = cognito.pool_mut(&input.user_pool_id)?;
+fn delete_domain(cognito: &mut Cognito, call: &Call, input: &DomainOfPool) -> Answer {
+    let pool = cognito.pool_mut(call, &input.user_pool_id)?;
     if pool.domain.as_ref() != Some(&input.domain) {
         return Err(invalid("No such domain or user pool exists."));
     }
@@ -318,8 +321,8 @@ struct CreateResourceServer {
     scopes: Vec<Scope>,
 }
 
-fn create_resource_server(cognito: &mut Cognito, input: CreateResourceServer) -> Answer {
-    let pool = cognito.pool_mut(&input.user_pool_id)?;
+fn create_resource_server(cognito: &mut Cognito, call: &Call, input: CreateResourceServer) -> Answer {
+    let pool = cognito.pool_mut(call, &input.user_pool_id)?;
     if pool.resource_servers.contains_key(&input.identifier) {
         return Err(invalid(format!("{} already exists in user pool {}.", input.identifier, pool.id)));
     }
@@ -333,12 +336,12 @@ fn create_resource_server(cognito: &mut Cognito, input: CreateResourceServer) ->
     Ok(answer)
 }
 
-fn update_resource_server(cognito: &mut Cognito, input: CreateResourceServer) -> Answer {
+fn update_resource_server(cognito: &mut Cognito, call: &Call, input: CreateResourceServer) -> Answer {
     let id = ResourceServerId { user_pool_id: input.user_pool_id, identifier: input.identifier };
-    let pool = cognito.pool_mut(&id.user_pool_id)?;
+    let pool = cognito.pool_mut(call, &id.user_pool_id)?;
     let server = pool.resource_servers.get_mut(&id.identifier).ok_or_else(|| id.missing())?;
     *server = ResourceServer { name: input.name, scopes: input.scopes };
-    describe_resource_server(cognito, &id)
+    describe_resource_server(cognito, call, &id)
 }
 
 #[derive(Deserialize)]
@@ -354,14 +357,14 @@ impl ResourceServerId {
     }
 }
 
-fn describe_resource_server(cognito: &Cognito, input: &ResourceServerId) -> Answer {
-    let pool = cognito.pool(&input.user_pool_id)?;
+fn describe_resource_server(cognito: &Cognito, call: &Call, input: &ResourceServerId) -> Answer {
+    let pool = cognito.pool(call, &input.user_pool_id)?;
     let server = pool.resource_servers.get(&input.identifier).ok_or_else(|| input.missing())?;
     Ok(json!({ "ResourceServer": describe_server(pool, &input.identifier, server) }))
 }
 
-fn delete_resource_server(cognito: &mut Cognito, input: &ResourceServerId) -> Answer {
-    let removed = cognito.pool_mut(&input.user_pool_id)?.resource_servers.remove(&input.identifier);
+fn delete_resource_server(cognito: &mut Cognito, call: &Call, input: &ResourceServerId) -> Answer {
+    let removed = cognito.pool_mut(call, &input.user_pool_id)?.resource_servers.remove(&input.identifier);
     removed.map(|_| Value::Null).ok_or_else(|| input.missing())
 }
 
@@ -373,8 +376,8 @@ struct ListOfPool {
     max_results: Option<usize>,
 }
 
-fn list_resource_servers(cognito: &Cognito, input: &ListOfPool) -> Answer {
-    let pool = cognito.pool(&input.user_pool_id)?;
+fn list_resource_servers(cognito: &Cognito, call: &Call, input: &ListOfPool) -> Answer {
+    let pool = cognito.pool(call, &input.user_pool_id)?;
     let servers = pool.resource_servers.iter().map(|(id, server)| (id, describe_server(pool, id, server)));
     list_answer("ResourceServers", servers, input.max_results.or(Some(50)), input.next_token.as_deref())
 }
@@ -391,13 +394,20 @@ fn not_found(message: impl Into<String>) -> WireError {
     bad_request("ResourceNotFoundException", message)
 }
 
+/// Whether a pool of this id is one of the call's region.
+fn in_region(call: &Call, pool_id: &str) -> bool {
+    pool_id.strip_prefix(&call.region).is_some_and(|rest| rest.starts_with('_'))
+}
+
 impl Cognito {
-    fn pool(&self, id: &str) -> Result<&Pool, WireError> {
-        self.pools.get(id).ok_or_else(|| not_found(format!("User pool {id} does not exist.")))
+    fn pool(&self, call: &Call, id: &str) -> Result<&Pool, WireError> {
+        let here = self.pools.get(id).filter(|_| in_region(call, id));
+        here.ok_or_else(|| not_found(format!("User pool {id} does not exist.")))
     }
 
-    fn pool_mut(&mut self, id: &str) -> Result<&mut Pool, WireError> {
-        self.pools.get_mut(id).ok_or_else(|| not_found(format!("User pool {id} does not exist.")))
+    fn pool_mut(&mut self, call: &Call, id: &str) -> Result<&mut Pool, WireError> {
+        let here = self.pools.get_mut(id).filter(|_| in_region(call, id));
+        here.ok_or_else(|| not_found(format!("User pool {id} does not exist.")))
     }
 
     /// The app client of this id, and its pool. Client ids are unique across pools.

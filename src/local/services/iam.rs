@@ -1,6 +1,7 @@
 //! IAM: roles with their policies, and whether a role may be assumed or may do a thing.
 
 mod access;
+mod grammar;
 mod operations;
 mod policies;
 
@@ -11,8 +12,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::access::{Verdict, evaluate};
 pub(crate) use self::operations::OPERATIONS;
+use self::{
+    access::{Verdict, evaluate},
+    grammar::Use,
+};
 use super::{Answer, Call, bad_request, iso8601};
 use crate::local::{random, wire::WireError};
 
@@ -168,7 +172,8 @@ fn update_role(iam: &mut Iam, input: UpdateRole) -> Answer {
     if input.description.is_some() {
         role.description = input.description;
     }
-    role.max_session_duration = input.max_session_duration.unwrap_or(role.max_session_duration);
+    // What is not given goes back to its default, the description apart.
+    role.max_session_duration = input.max_session_duration.unwrap_or(3600);
     Ok(json!({}))
 }
 
@@ -216,7 +221,7 @@ struct PutRolePolicy {
 
 fn put_role_policy(iam: &mut Iam, call: &Call, input: PutRolePolicy) -> Answer {
     let role = iam.role_mut(&input.role_name)?;
-    check_document(&input.policy_document)?;
+    grammar::check(&input.policy_document, Use::Identity)?;
     let others = role.inline.iter().filter(|(name, _)| **name != input.policy_name);
     let others: usize = others.map(|(_, policy)| without_spaces(&policy.document)).sum();
     if others + without_spaces(&input.policy_document) > INLINE_POLICY_LIMIT {
@@ -373,32 +378,17 @@ fn without_spaces(text: &str) -> usize {
 }
 
 fn check_trust(text: &str) -> Result<(), WireError> {
-    check_document(text)?;
+    grammar::check(text, Use::Trust)?;
     if without_spaces(text) > TRUST_POLICY_LIMIT {
         return Err(limit_exceeded(format!("Cannot exceed quota for ACLSizePerRole: {TRUST_POLICY_LIMIT}")));
     }
     Ok(())
 }
 
-/// That the text is a policy document: JSON, and statements with an effect and an action.
-fn check_document(text: &str) -> Result<(), WireError> {
-    let malformed = |why: &str| Err(bad_request("MalformedPolicyDocument", why));
-    let Ok(document) = serde_json::from_str::<Value>(text) else {
-        return malformed("This policy contains invalid Json");
-    };
-    let statements: Vec<&Value> = match &document["Statement"] {
-        Value::Array(statements) => statements.iter().collect(),
-        statement @ Value::Object(_) => vec![statement],
-        _ => return malformed("Syntax errors in policy."),
-    };
-    let whole = |statement: &&Value| {
-        let effect = matches!(statement["Effect"].as_str(), Some("Allow" | "Deny"));
-        effect && !(statement["Action"].is_null() && statement["NotAction"].is_null())
-    };
-    if statements.iter().all(whole) { Ok(()) } else { malformed("Syntax errors in policy.") }
-}
-
 fn duplicate_keys(tags: &[Tag]) -> Result<(), WireError> {
+    if tags.iter().any(|tag| tag.key.to_lowercase().starts_with("aws:")) {
+        return Err(invalid_input("aws: prefixed tag key names are not allowed for external use."));
+    }
     let mut seen = BTreeSet::new();
     if tags.iter().all(|tag| seen.insert(tag.key.to_lowercase())) {
         return Ok(());
@@ -469,6 +459,7 @@ impl Iam {
             ("aws:resourceaccount", call.account.as_str()),
             ("aws:principalarn", role_arn),
             ("aws:requestedregion", call.region.as_str()),
+            ("aws:securetransport", "true"),
         ];
         let request = access::Request { action, resource, principal: None, context: &context };
         let inline = role.inline.values().filter(|policy| call.propagated(policy.written));

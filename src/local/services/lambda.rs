@@ -141,7 +141,7 @@ fn create(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: Create) -> An
         architecture: input.architectures.into_iter().flatten().next().unwrap_or_else(|| "x86_64".to_owned()),
         timeout: input.timeout.unwrap_or(3),
         memory: input.memory_size.unwrap_or(128),
-        environment: input.environment.map(|environment| environment.variables).unwrap_or_default(),
+        environment: input.environment.map(Environment::checked).transpose()?.unwrap_or_default(),
         tags: input.tags,
         code,
         code_sha256,
@@ -154,6 +154,43 @@ fn create(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: Create) -> An
     let answer = configuration(&function);
     lambda.functions.insert(arn, function);
     Ok(answer)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Invoke {
+    #[serde(flatten)]
+    function: FunctionName,
+    invocation_type: Option<String>,
+    log_type: Option<String>,
+    client_context: Option<String>,
+}
+
+/// A call of `Invoke`, looked up.
+#[derive(Debug)]
+pub(crate) struct Invoked {
+    pub(crate) function: Function,
+    /// `RequestResponse`, `Event` or `DryRun`; the first if it is not said.
+    pub(crate) kind: Option<String>,
+    /// JSON.
+    pub(crate) client_context: Option<String>,
+}
+
+/// Members of `Invoke` that come in headers.
+const INVOKE_HEADERS: [(&str, &str); 5] = [
+    ("x-amz-invocation-type", "InvocationType"),
+    ("x-amz-log-type", "LogType"),
+    ("x-amz-client-context", "ClientContext"),
+    ("x-amz-durable-execution-name", "DurableExecutionName"),
+    ("x-amz-tenant-id", "TenantId"),
+];
+
+pub(crate) fn add_header_members<'a>(input: &mut Value, header: impl Fn(&str) -> Option<&'a str>) {
+    for (name, member) in INVOKE_HEADERS {
+        if let Some(value) = header(name) {
+            input[member] = json!(value);
+        }
+    }
 }
 
 /// That a payload is one that `Invoke` takes: JSON, or nothing.
@@ -172,10 +209,54 @@ pub(crate) fn check_payload(payload: &[u8]) -> Result<(), WireError> {
 }
 
 fn check_runtime(runtime: &str) -> Result<(), WireError> {
-    if ["python", "nodejs", "provided"].iter().any(|family| runtime.starts_with(family)) {
+    let python = runtime.strip_prefix("python3.").is_some_and(|minor| minor.parse::<u8>().is_ok());
+    if python || ["provided", "provided.al2", "provided.al2023"].contains(&runtime) {
         return Ok(());
     }
     Err(not_implemented(format!("the local AWS does not run functions of runtime {runtime}")))
+}
+
+/// Variables that Lambda sets itself (developer guide, "Defined runtime environment variables").
+const RESERVED_VARIABLES: [&str; 15] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+/// Bytes of all variables together (Lambda quotas).
+const ENVIRONMENT_LIMIT: usize = 4096;
+
+impl Environment {
+    /// The variables, if a function may have them.
+    fn checked(self) -> Result<BTreeMap<String, String>, WireError> {
+        const UNABLE: &str =
+            "Lambda was unable to configure your environment variables because the environment variables you";
+        if let Some(key) = self.variables.keys().find(|key| RESERVED_VARIABLES.contains(&key.as_str())) {
+            return Err(invalid(format!(
+                "{UNABLE} have provided contains reserved keys that are currently not supported for modification. \
+                 Reserved keys used in this request: {key}"
+            )));
+        }
+        let size: usize = self.variables.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if size > ENVIRONMENT_LIMIT {
+            return Err(invalid(format!("{UNABLE} provided exceeded the 4KB limit.")));
+        }
+        if self.variables.values().any(|value| value.contains('\0')) {
+            return Err(invalid(format!("{UNABLE} provided contain a null character.")));
+        }
+        Ok(self.variables)
+    }
 }
 
 fn check_role(iam: &iam::Iam, call: &Call, role: &str, function_arn: &str) -> Result<(), WireError> {
@@ -264,6 +345,7 @@ fn update_configuration(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input:
     if let Some(role) = &input.role {
         check_role(iam, call, role, &function.arn)?;
     }
+    let variables = input.environment.map(Environment::checked).transpose()?;
     let put = |member: &mut String, given: Option<String>| given.into_iter().for_each(|given| *member = given);
     put(&mut function.runtime, input.runtime);
     put(&mut function.role, input.role);
@@ -271,8 +353,8 @@ fn update_configuration(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input:
     put(&mut function.description, input.description);
     function.timeout = input.timeout.unwrap_or(function.timeout);
     function.memory = input.memory_size.unwrap_or(function.memory);
-    if let Some(environment) = input.environment {
-        function.environment = environment.variables;
+    if let Some(variables) = variables {
+        function.environment = variables;
     }
     function.updated(call);
     Ok(configuration(function))
@@ -315,22 +397,23 @@ struct Tagging {
 }
 
 impl Tagging {
-    fn function<'a>(&self, lambda: &'a mut Lambda) -> Result<&'a mut Function, WireError> {
+    fn function<'a>(&self, lambda: &'a mut Lambda, call: &Call) -> Result<&'a mut Function, WireError> {
         if self.resource.split(':').count() > 7 {
             return Err(invalid(
                 "Tags on function aliases and versions are not supported. Please specify a function ARN.",
             ));
         }
-        lambda.functions.get_mut(&self.resource).ok_or_else(|| not_found(&self.resource))
+        let here = |function: &&mut Function| function.region == call.region;
+        lambda.functions.get_mut(&self.resource).filter(here).ok_or_else(|| not_found(&self.resource))
     }
 }
 
-fn list_tags(lambda: &mut Lambda, input: &Tagging) -> Answer {
-    Ok(json!({ "Tags": input.function(lambda)?.tags }))
+fn list_tags(lambda: &mut Lambda, call: &Call, input: &Tagging) -> Answer {
+    Ok(json!({ "Tags": input.function(lambda, call)?.tags }))
 }
 
-fn tag(lambda: &mut Lambda, input: Tagging) -> Answer {
-    let function = input.function(lambda)?;
+fn tag(lambda: &mut Lambda, call: &Call, input: Tagging) -> Answer {
+    let function = input.function(lambda, call)?;
     let mut tags = function.tags.clone();
     tags.extend(input.tags);
     if tags.len() > 50 {
@@ -340,8 +423,8 @@ fn tag(lambda: &mut Lambda, input: Tagging) -> Answer {
     Ok(Value::Null)
 }
 
-fn untag(lambda: &mut Lambda, input: &Tagging) -> Answer {
-    input.function(lambda)?.tags.retain(|key, _| !input.tag_keys.contains(key));
+fn untag(lambda: &mut Lambda, call: &Call, input: &Tagging) -> Answer {
+    input.function(lambda, call)?.tags.retain(|key, _| !input.tag_keys.contains(key));
     Ok(Value::Null)
 }
 
@@ -436,9 +519,27 @@ impl Lambda {
         self.functions.get_mut(&arn).ok_or_else(|| not_found(&arn))
     }
 
-    /// The function that `Invoke` is to run.
-    pub(crate) fn invoked(&mut self, call: &Call, input: Value) -> Result<Function, WireError> {
-        self.find_mut(call, &read(input)?).cloned()
+    /// What `Invoke` is to run, and how.
+    pub(crate) fn invoked(&mut self, call: &Call, input: Value) -> Result<Invoked, WireError> {
+        let input: Invoke = read(input)?;
+        if input.log_type.as_deref() == Some("Tail") {
+            return Err(not_implemented(
+                "the local AWS does not honour LogType Tail: what functions print is in its log",
+            ));
+        }
+        let client_context = input.client_context.map(|encoded| {
+            let decoded = BASE64.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            decoded.filter(|text| serde_json::from_str::<Value>(text).is_ok_and(|json| json.is_object())).ok_or_else(
+                || {
+                    bad_request(
+                        "InvalidRequestContentException",
+                        "Client context must be a valid Base64-encoded JSON object.",
+                    )
+                },
+            )
+        });
+        let function = self.find_mut(call, &input.function)?.clone();
+        Ok(Invoked { function, kind: input.invocation_type, client_context: client_context.transpose()? })
     }
 
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &BlobId> {

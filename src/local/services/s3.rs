@@ -1,6 +1,6 @@
 //! S3, as far as a tool schema in a bucket needs it: buckets and whole objects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call, Operation, State, bad_request, iso8601, page, read,
+    Answer, Call, Operation, State, bad_request, iso8601, not_implemented, page, read,
     shape::{Member, Shape, TEXT, integer, map, optional, required, text},
 };
 use crate::local::{
@@ -69,7 +69,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation(
         "CreateBucket",
         xml("PUT", "/{Bucket}", "", 200),
-        &[BUCKET, optional("Body", TEXT)],
+        &[BUCKET, optional("Body", TEXT), optional("BadDigest", TEXT)],
         |state, call, input| create_bucket(&mut state.s3, call, &read(input)?),
     ),
     operation("HeadBucket", payload("HEAD", "/{Bucket}"), &[BUCKET, OWNER], |state, call, input| {
@@ -107,6 +107,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             KEY,
             OWNER,
             optional("Body", TEXT.sensitive()),
+            optional("BadDigest", TEXT),
             optional("ContentType", TEXT),
             optional("Metadata", map(&ANY_TEXT, &ANY_TEXT, usize::MAX)),
         ],
@@ -200,12 +201,16 @@ fn create_bucket(s3: &mut S3, call: &Call, input: &Create) -> Answer {
     let name = &input.bucket;
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let well_formed = (3..=63).contains(&name.len()) && name.chars().all(allowed);
+    let reserved = name.contains("..") || name.starts_with("xn--") || name.parse::<std::net::Ipv4Addr>().is_ok();
+    let well_formed = (3..=63).contains(&name.len()) && name.chars().all(allowed) && !reserved;
     if !(well_formed && name.starts_with(edge) && name.ends_with(edge)) {
         return Err(bad_request("InvalidBucketName", "The specified bucket is not valid."));
     }
     let body = input.body.as_deref().and_then(|body| BASE64.decode(body).ok()).unwrap_or_default();
     let body = String::from_utf8_lossy(&body);
+    if let Some(member) = ["Tags", "Location", "Bucket"].iter().find(|name| body.contains(&format!("<{name}>"))) {
+        return Err(not_implemented(format!("the local AWS does not honour the member `{member}` of CreateBucket")));
+    }
     let asked = body.split_once("<LocationConstraint>").and_then(|(_, rest)| rest.split_once('<'));
     let region = asked.map_or("us-east-1", |(region, _)| region);
     if region != call.region {
@@ -266,21 +271,29 @@ fn list_objects(s3: &S3, call: &Call, input: &List) -> Answer {
     let keys = bucket.objects.iter().filter(|(key, _)| {
         key.starts_with(&input.prefix) && input.start_after.as_deref().is_none_or(|after| key.as_str() > after)
     });
+    // Keys are rolled up to the first delimiter behind the prefix; what is rolled up counts once.
+    let delimiter = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
+    let rolled = |key: &str| {
+        let (rest, delimiter) = (&key[input.prefix.len()..], delimiter?);
+        rest.find(delimiter).map(|at| format!("{}{}", input.prefix, &rest[..at + delimiter.len()]))
+    };
+    let mut entries: BTreeMap<String, Option<&Object>> = BTreeMap::new();
+    for (key, object) in keys {
+        match rolled(key) {
+            Some(prefix) => entries.insert(prefix, None),
+            None => entries.insert(key.clone(), Some(object)),
+        };
+    }
     let most = input.max_keys.unwrap_or(1000).min(1000);
-    let (found, next) =
-        page(keys.map(|(key, object)| (key, (key, object))), Some(most), input.continuation_token.as_deref())
-            .map_err(|_| bad_request("InvalidArgument", "The continuation token provided is incorrect"))?;
-    let (mut contents, mut prefixes) = (Vec::new(), BTreeSet::new());
-    for (key, object) in &found {
-        // Keys are rolled up to the first delimiter behind the prefix.
-        let rest = &key[input.prefix.len()..];
-        let rolled = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()).and_then(|delimiter| {
-            rest.find(delimiter).map(|at| format!("{}{}", input.prefix, &rest[..at + delimiter.len()]))
-        });
-        match rolled {
-            Some(prefix) => drop(prefixes.insert(prefix)),
-            None => contents.push(json!({
-                "Key": url(key),
+    let listed = entries.into_iter().filter(|_| most > 0).map(|(name, object)| (name.clone(), (name, object)));
+    let (found, next) = page(listed, Some(most), input.continuation_token.as_deref())
+        .map_err(|_| bad_request("InvalidArgument", "The continuation token provided is incorrect"))?;
+    let (mut contents, mut prefixes) = (Vec::new(), Vec::new());
+    for (name, object) in found {
+        match object {
+            None => prefixes.push(json!({ "Prefix": url(&name) })),
+            Some(object) => contents.push(json!({
+                "Key": url(&name),
                 "LastModified": iso8601(object.modified),
                 "ETag": object.etag(),
                 "Size": object.size,
@@ -288,7 +301,6 @@ fn list_objects(s3: &S3, call: &Call, input: &List) -> Answer {
             })),
         }
     }
-    let prefixes: Vec<Value> = prefixes.iter().map(|prefix| json!({ "Prefix": url(prefix) })).collect();
     Ok(json!({ "ListBucketResult": {
         "Name": input.of.bucket,
         "Prefix": url(&input.prefix),
@@ -336,10 +348,15 @@ struct Put {
     content_type: Option<String>,
     #[serde(default)]
     metadata: BTreeMap<String, String>,
+    /// Checksums that came with the body and are not its own.
+    bad_digest: Option<String>,
 }
 
 fn put_object(s3: &mut S3, call: &Call, input: Put) -> Answer {
     let bucket = s3.bucket_mut(call, &input.into)?;
+    if let Some(wrong) = input.bad_digest {
+        return Err(bad_request("BadDigest", format!("The {wrong} you specified did not match what we received.")));
+    }
     let body = BASE64.decode(&input.body).unwrap_or_default();
     let object = Object {
         content: call.keep(&body)?,

@@ -99,6 +99,8 @@ pub(crate) fn escape(xml: &mut String, text: &str) {
             '&' => xml.push_str("&amp;"),
             '"' => xml.push_str("&quot;"),
             '\r' => xml.push_str("&#xD;"),
+            // What XML 1.0 §2.2 has no place for.
+            '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}' => xml.push('\u{fffd}'),
             c => xml.push(c),
         }
     }
@@ -130,5 +132,8 @@ mod tests {
         let (_, body) = encode("urn:x", "GetRole", &json!({ "Role": { "Tags": [{ "Value": "<&>" }] } }), "id");
         let xml = String::from_utf8(body).unwrap();
         assert!(xml.contains("<Tags><member><Value>&lt;&amp;&gt;</Value></member></Tags>"), "{xml}");
+        let mut text = String::new();
+        escape(&mut text, "a\u{1}\u{fffe}\tb");
+        assert_eq!(text, "a\u{fffd}\u{fffd}\tb");
     }
 }

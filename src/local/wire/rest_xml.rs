@@ -1,6 +1,7 @@
 //! AWS restXml, as S3 speaks it with the bucket in the path: members in path, query and headers,
 //! the body a payload, XML out.
 
+use aws_lc_rs::digest;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use percent_encoding::percent_decode_str;
@@ -11,6 +12,16 @@ use super::{DecodeError, Decoded, Received, Route, WireError, query::escape, res
 const CONTENT_TYPE: &str = "application/xml";
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
+/// Headers that are members of an object, beside those that begin with `x-amz-` and `if-`.
+const OF_OBJECTS: [&str; 7] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+    "range",
+];
 /// Headers that say nothing about what is asked for.
 const ABOUT_THE_MESSAGE: [&str; 8] = [
     "x-amz-content-sha256",
@@ -44,13 +55,14 @@ pub(crate) fn decode(
     }
     input.extend(headers(&request.headers));
     if !request.body.is_empty() {
-        let body = if is_chunked(&request.headers) {
+        let (body, trailers) = if is_chunked(&request.headers) {
             dechunk(&request.body)
                 .ok_or_else(|| DecodeError::Malformed("the chunks of the body do not add up".to_owned()))?
         } else {
-            request.body.to_vec()
+            (request.body.to_vec(), String::new())
         };
-        input.insert("Body".to_owned(), json!(BASE64.encode(body)));
+        input.insert("Body".to_owned(), json!(BASE64.encode(&body)));
+        input.extend(checksums(&request.headers, &trailers, &body));
     }
     input.extend(labels);
     Ok(Decoded {
@@ -83,9 +95,10 @@ fn headers(headers: &HeaderMap) -> Map<String, Value> {
     for (name, value) in headers {
         let (name, Ok(value)) = (name.as_str(), value.to_str()) else { continue };
         let of_message = ABOUT_THE_MESSAGE.contains(&name) || name.starts_with("x-amz-checksum-");
+        let chunks = name == "content-encoding" && value == "aws-chunked";
         if let Some(key) = name.strip_prefix("x-amz-meta-") {
             members.entry("Metadata").or_insert_with(|| json!({}))[key] = json!(value);
-        } else if name == "content-type" || name == "range" || name.starts_with("if-") {
+        } else if (OF_OBJECTS.contains(&name) && !chunks) || name.starts_with("if-") {
             members.insert(pascal_case(name), json!(value));
         } else if let Some(rest) = name.strip_prefix("x-amz-").filter(|_| !of_message) {
             members.insert(pascal_case(rest), json!(value));
@@ -99,9 +112,26 @@ fn is_chunked(headers: &HeaderMap) -> bool {
     hash.is_some_and(|hash| hash.starts_with("STREAMING-"))
 }
 
+/// Those that the body does not have, of the checksums that came with it and are known here: the
+/// member `BadDigest`, which names them. SDKs send CRC32 unless told otherwise.
+fn checksums(headers: &HeaderMap, trailers: &str, body: &[u8]) -> Option<(String, Value)> {
+    let crc32 = BASE64.encode(crc32fast::hash(body).to_be_bytes());
+    let sha256 = BASE64.encode(digest::digest(&digest::SHA256, body));
+    let given = |name: &str| {
+        let trailer = trailers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        trailer.or_else(|| headers.get(name)?.to_str().ok()).map(|value| value.trim().to_owned())
+    };
+    let wrong: Vec<&str> = [("x-amz-checksum-crc32", crc32), ("x-amz-checksum-sha256", sha256)]
+        .into_iter()
+        .filter(|(name, found)| given(name).is_some_and(|given| given != *found))
+        .map(|(name, _)| name)
+        .collect();
+    (!wrong.is_empty()).then(|| ("BadDigest".to_owned(), json!(wrong.join(", "))))
+}
+
 /// The data of an `aws-chunked` body: `hex-size[;…]\r\n data \r\n`, until a size of 0; what follows
 /// are trailers.
-fn dechunk(mut body: &[u8]) -> Option<Vec<u8>> {
+fn dechunk(mut body: &[u8]) -> Option<(Vec<u8>, String)> {
     let mut data = Vec::with_capacity(body.len());
     loop {
         let end = body.windows(2).position(|pair| pair == b"\r\n")?;
@@ -109,7 +139,7 @@ fn dechunk(mut body: &[u8]) -> Option<Vec<u8>> {
         let size = usize::from_str_radix(line.split(';').next()?.trim(), 16).ok()?;
         body = &body[end + 2..];
         if size == 0 {
-            return Some(data);
+            return Some((data, String::from_utf8_lossy(body).into_owned()));
         }
         data.extend_from_slice(body.get(..size)?);
         body = body.get(size..)?.strip_prefix(b"\r\n")?;
@@ -177,7 +207,10 @@ mod tests {
     #[test]
     fn chunks_are_put_together() {
         let body = b"4;chunk-signature=x\r\nWiki\r\n6\r\npedia \r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n";
-        assert_eq!(dechunk(body).unwrap(), b"Wikipedia ");
+        let (data, trailers) = dechunk(body).unwrap();
+        assert_eq!((data.as_slice(), trailers.trim()), (b"Wikipedia ".as_slice(), "x-amz-checksum-crc32:AAAAAA=="));
+        let (member, wrong) = checksums(&HeaderMap::new(), &trailers, &data).unwrap();
+        assert_eq!((member.as_str(), wrong), ("BadDigest", json!("x-amz-checksum-crc32")));
         for broken in ["4\r\nWi", "4\r\nWikipedia", "x\r\n", "ffffffffffffffff\r\n", "", "4\r\nWiki\r\n"] {
             assert!(dechunk(broken.as_bytes()).is_none(), "{broken}");
         }

@@ -93,7 +93,7 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
     let origin = Origin::take(&mut input);
     if let Some(origin) = &origin {
         for gateway in state.agentcore.in_region(call) {
-            if origin.repeats(gateway.state.origin.as_ref())? {
+            if origin.repeats(&gateway.state)? {
                 return Ok(show(gateway, call));
             }
         }

@@ -90,7 +90,7 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     if let Some(origin) = &origin {
         for target in gateway.targets.values() {
-            if origin.repeats(target.state.origin.as_ref())? {
+            if origin.repeats(&target.state)? {
                 return Ok(show(gateway, target));
             }
         }
@@ -158,7 +158,8 @@ fn checked_config(
     }
     // The service dry-runs the invocation (reference §1.9).
     let arn = &lambda.lambda_arn;
-    let invocable = state.lambda.by_arn(arn).is_some_and(|function| {
+    let unqualified = matches!(arn.split(':').nth(7), None | Some("$LATEST"));
+    let invocable = state.lambda.by_arn(arn).filter(|_| unqualified).is_some_and(|function| {
         state.iam.allows(role, "lambda:InvokeFunction", arn, function.resource_policy().as_deref(), call)
     });
     if !invocable {

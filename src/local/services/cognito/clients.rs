@@ -112,7 +112,7 @@ impl ClientSettings {
 }
 
 pub(super) fn create(cognito: &mut Cognito, call: &Call, input: ClientInput) -> Answer {
-    let pool = cognito.pool_mut(&input.user_pool_id)?;
+    let pool = cognito.pool_mut(call, &input.user_pool_id)?;
     input.settings.check(pool, input.generate_secret)?;
     let client = Client {
         id: random::lower_alphanumeric(26),
@@ -130,7 +130,7 @@ pub(super) fn create(cognito: &mut Cognito, call: &Call, input: ClientInput) -> 
 /// What is not given goes back to its default, as in AWS; name and secret stay.
 pub(super) fn update(cognito: &mut Cognito, call: &Call, input: ClientInput) -> Answer {
     let id = ClientId { user_pool_id: input.user_pool_id, client_id: input.client_id.unwrap_or_default() };
-    let pool = cognito.pool_mut(&id.user_pool_id)?;
+    let pool = cognito.pool_mut(call, &id.user_pool_id)?;
     let has_secret = pool.clients.get(&id.client_id).ok_or_else(|| id.missing())?.secret.is_some();
     input.settings.check(pool, has_secret)?;
     if let Some(client) = pool.clients.get_mut(&id.client_id) {
@@ -138,7 +138,7 @@ pub(super) fn update(cognito: &mut Cognito, call: &Call, input: ClientInput) -> 
         client.settings = input.settings;
         client.modified = call.now;
     }
-    describe(cognito, &id)
+    describe(cognito, call, &id)
 }
 
 fn describe_one(pool: &Pool, client: &Client) -> Value {
@@ -173,21 +173,21 @@ impl ClientId {
     }
 }
 
-pub(super) fn describe(cognito: &Cognito, input: &ClientId) -> Answer {
-    let pool = cognito.pool(&input.user_pool_id)?;
+pub(super) fn describe(cognito: &Cognito, call: &Call, input: &ClientId) -> Answer {
+    let pool = cognito.pool(call, &input.user_pool_id)?;
     let client = pool.clients.get(&input.client_id).ok_or_else(|| input.missing())?;
     Ok(json!({ "UserPoolClient": describe_one(pool, client) }))
 }
 
 pub(super) fn list(cognito: &Cognito, call: &Call, input: &ListOfPool) -> Answer {
-    let pool = cognito.pool(&input.user_pool_id)?;
+    let pool = cognito.pool(call, &input.user_pool_id)?;
     let clients = pool.clients.iter().filter(|(_, client)| call.propagated(client.created));
     let shown =
         clients.map(|(id, client)| (id, json!({ "ClientId": id, "UserPoolId": pool.id, "ClientName": client.name })));
     list_answer("UserPoolClients", shown, input.max_results.or(Some(60)), input.next_token.as_deref())
 }
 
-pub(super) fn delete(cognito: &mut Cognito, input: &ClientId) -> Answer {
-    let removed = cognito.pool_mut(&input.user_pool_id)?.clients.remove(&input.client_id);
+pub(super) fn delete(cognito: &mut Cognito, call: &Call, input: &ClientId) -> Answer {
+    let removed = cognito.pool_mut(call, &input.user_pool_id)?.clients.remove(&input.client_id);
     removed.map(|_| Value::Null).ok_or_else(|| input.missing())
 }

@@ -107,7 +107,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         |state, call, input| update_pool(&mut state.cognito, call, read(input)?),
     ),
-    operation("DeleteUserPool", &[POOL_ID], |state, _, input| delete_pool(&mut state.cognito, &read(input)?)),
+    operation("DeleteUserPool", &[POOL_ID], |state, call, input| delete_pool(&mut state.cognito, call, &read(input)?)),
     operation(
         "CreateUserPoolDomain",
         &[DOMAIN, POOL_ID, optional("ManagedLoginVersion", integer(1, 2))],
@@ -116,23 +116,25 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation("DescribeUserPoolDomain", &[DOMAIN], |state, call, input| {
         describe_domain(&state.cognito, call, &read(input)?)
     }),
-    operation("DeleteUserPoolDomain", &[DOMAIN, POOL_ID], |state, _, input| {
-        delete_domain(&mut state.cognito, &read(input)?)
+    operation("DeleteUserPoolDomain", &[DOMAIN, POOL_ID], |state, call, input| {
+        delete_domain(&mut state.cognito, call, &read(input)?)
     }),
-    operation("CreateResourceServer", SERVER, |state, _, input| {
-        create_resource_server(&mut state.cognito, read(input)?)
+    operation("CreateResourceServer", SERVER, |state, call, input| {
+        create_resource_server(&mut state.cognito, call, read(input)?)
     }),
-    operation("DescribeResourceServer", &[POOL_ID, IDENTIFIER], |state, _, input| {
-        describe_resource_server(&state.cognito, &read(input)?)
+    operation("DescribeResourceServer", &[POOL_ID, IDENTIFIER], |state, call, input| {
+        describe_resource_server(&state.cognito, call, &read(input)?)
     }),
-    operation("ListResourceServers", &[POOL_ID, optional("MaxResults", integer(1, 50)), TOKEN], |state, _, input| {
-        list_resource_servers(&state.cognito, &read(input)?)
+    operation(
+        "ListResourceServers",
+        &[POOL_ID, optional("MaxResults", integer(1, 50)), TOKEN],
+        |state, call, input| list_resource_servers(&state.cognito, call, &read(input)?),
+    ),
+    operation("UpdateResourceServer", SERVER, |state, call, input| {
+        update_resource_server(&mut state.cognito, call, read(input)?)
     }),
-    operation("UpdateResourceServer", SERVER, |state, _, input| {
-        update_resource_server(&mut state.cognito, read(input)?)
-    }),
-    operation("DeleteResourceServer", &[POOL_ID, IDENTIFIER], |state, _, input| {
-        delete_resource_server(&mut state.cognito, &read(input)?)
+    operation("DeleteResourceServer", &[POOL_ID, IDENTIFIER], |state, call, input| {
+        delete_resource_server(&mut state.cognito, call, &read(input)?)
     }),
     operation(
         "CreateUserPoolClient",
@@ -154,8 +156,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         |state, call, input| clients::create(&mut state.cognito, call, read(input)?),
     ),
-    operation("DescribeUserPoolClient", &[POOL_ID, CLIENT_ID], |state, _, input| {
-        clients::describe(&state.cognito, &read(input)?)
+    operation("DescribeUserPoolClient", &[POOL_ID, CLIENT_ID], |state, call, input| {
+        clients::describe(&state.cognito, call, &read(input)?)
     }),
     operation(
         "ListUserPoolClients",
@@ -182,8 +184,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         |state, call, input| clients::update(&mut state.cognito, call, read(input)?),
     ),
-    operation("DeleteUserPoolClient", &[POOL_ID, CLIENT_ID], |state, _, input| {
-        clients::delete(&mut state.cognito, &read(input)?)
+    operation("DeleteUserPoolClient", &[POOL_ID, CLIENT_ID], |state, call, input| {
+        clients::delete(&mut state.cognito, call, &read(input)?)
     }),
     operation("TagResource", &[ARN, required("Tags", TAGS)], |state, call, input| {
         tag(&mut state.cognito, call, read(input)?)

@@ -82,29 +82,69 @@ fn listed(element: &Value, matches: impl Fn(&str) -> bool) -> bool {
     }
 }
 
-/// A condition whose operator is not known here does not hold.
+/// Whether a condition operator, with its prefix and suffix, is one that is evaluated here.
+pub(super) fn is_evaluated(operator: &str) -> bool {
+    let bare = operator.strip_prefix("ForAnyValue:").or(operator.strip_prefix("ForAllValues:")).unwrap_or(operator);
+    bare == "Null" || Test::of(bare.strip_suffix("IfExists").unwrap_or(bare)).is_some()
+}
+
+/// How a condition compares.
+#[derive(Clone, Copy)]
+struct Test {
+    matches: fn(wanted: &str, found: &str) -> bool,
+    negated: bool,
+}
+
+impl Test {
+    fn of(operator: &str) -> Option<Self> {
+        let (positive, negated) = match operator.replacen("Not", "", 1) {
+            positive if positive == operator => (positive, false),
+            positive => (positive, true),
+        };
+        let matches: fn(&str, &str) -> bool = match positive.as_str() {
+            "StringEquals" => |wanted, found| wanted == found,
+            "Bool" if !negated => str::eq_ignore_ascii_case,
+            "StringEqualsIgnoreCase" => str::eq_ignore_ascii_case,
+            // ArnEquals takes wildcards, just as ArnLike does.
+            "StringLike" | "ArnLike" | "ArnEquals" => glob,
+            _ => return None,
+        };
+        Some(Self { matches, negated })
+    }
+}
+
+/// Every condition must hold. Documents with operators that are not evaluated are refused when
+/// they are written.
 fn conditions_hold(conditions: &Value, request: &Request<'_>) -> bool {
     let Value::Object(operators) = conditions else { return true };
     operators.iter().all(|(operator, keys)| {
-        let (operator, if_exists) = match operator.strip_suffix("IfExists") {
-            Some(operator) => (operator, true),
-            None => (operator.as_str(), false),
-        };
-        keys.as_object().into_iter().flatten().all(|(key, wanted)| {
-            let Some(found) = value_of(key, request) else { return if_exists };
-            let equal = |wanted: &str| filled(wanted, request) == found;
-            let alike = |pattern: &str| glob(&filled(pattern, request), found);
-            match operator {
-                "StringEquals" | "Bool" => listed(wanted, equal),
-                "StringNotEquals" => !listed(wanted, equal),
-                "StringEqualsIgnoreCase" => listed(wanted, |wanted| wanted.eq_ignore_ascii_case(found)),
-                // ArnEquals takes wildcards, just as ArnLike does.
-                "StringLike" | "ArnLike" | "ArnEquals" => listed(wanted, alike),
-                "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => !listed(wanted, alike),
-                _ => false,
-            }
-        })
+        keys.as_object()
+            .into_iter()
+            .flatten()
+            .all(|(key, wanted)| holds(operator, wanted, value_of(key, request), request))
     })
+}
+
+fn holds(operator: &str, wanted: &Value, found: Option<&str>, request: &Request<'_>) -> bool {
+    let (for_any, for_all) = (operator.strip_prefix("ForAnyValue:"), operator.strip_prefix("ForAllValues:"));
+    let bare = for_any.or(for_all).unwrap_or(operator);
+    let values: Vec<String> = match wanted {
+        Value::Array(items) => items.iter().map(as_text).collect(),
+        one => vec![as_text(one)],
+    };
+    if bare == "Null" {
+        return values.iter().any(|value| value.eq_ignore_ascii_case("true") == found.is_none());
+    }
+    let Some(test) = Test::of(bare.strip_suffix("IfExists").unwrap_or(bare)) else { return false };
+    match found {
+        Some(found) => values.iter().any(|value| (test.matches)(&filled(value, request), found)) != test.negated,
+        // Of a key that is not there, nothing is equal, and everything unlike.
+        None => for_all.is_some() || bare.ends_with("IfExists") || (test.negated && for_any.is_none()),
+    }
+}
+
+fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn value_of<'a>(key: &str, request: &Request<'a>) -> Option<&'a str> {
@@ -203,7 +243,13 @@ mod tests {
             (json!({ "Condition": { "StringNotEquals": { "aws:ResourceAccount": ["1", "2"] } } }), false),
             (json!({ "Condition": { "StringEquals": { "aws:Nothing": "1" } } }), false),
             (json!({ "Condition": { "StringEqualsIfExists": { "aws:Nothing": "1" } } }), true),
-            (json!({ "Condition": { "DateLessThan": { "aws:ResourceAccount": "1" } } }), false),
+            (json!({ "Condition": { "StringNotEquals": { "aws:Nothing": "1" } } }), true),
+            (json!({ "Condition": { "ForAnyValue:StringNotEquals": { "aws:Nothing": "1" } } }), false),
+            (json!({ "Condition": { "ForAllValues:StringEquals": { "aws:Nothing": "1" } } }), true),
+            (json!({ "Condition": { "ForAnyValue:StringEquals": { "aws:PrincipalAccount": ["1"] } } }), true),
+            (json!({ "Condition": { "StringNotEqualsIgnoreCase": { "aws:PrincipalAccount": "1" } } }), false),
+            (json!({ "Condition": { "Null": { "aws:Nothing": true } } }), true),
+            (json!({ "Condition": { "Null": { "aws:PrincipalAccount": "true" } } }), false),
             (json!({ "Principal": { "AWS": "*" } }), false),
         ] {
             let verdict = if expected { Verdict::Allowed } else { Verdict::Silent };

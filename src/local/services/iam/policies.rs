@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Iam, Page, Tag, check_document, conflict, duplicate_keys, invalid_input, limit_exceeded, no_such_entity,
-    percent_encoded, shown_tags, without_spaces,
+    Iam, Page, Tag, conflict, duplicate_keys,
+    grammar::{self, Use},
+    invalid_input, limit_exceeded, no_such_entity, percent_encoded, shown_tags, without_spaces,
 };
 use crate::local::{
     random,
@@ -158,7 +159,7 @@ fn missing(arn: &str) -> WireError {
 }
 
 fn check_size(document: &str) -> Result<(), WireError> {
-    check_document(document)?;
+    grammar::check(document, Use::Identity)?;
     if without_spaces(document) > POLICY_SIZE_LIMIT {
         return Err(limit_exceeded(format!("Cannot exceed quota for PolicySize: {POLICY_SIZE_LIMIT}")));
     }

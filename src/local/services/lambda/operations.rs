@@ -134,7 +134,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             success: 200,
             payload: true,
         }),
-        input: &[FUNCTION, QUALIFIER],
+        input: &[
+            FUNCTION,
+            QUALIFIER,
+            optional("InvocationType", Shape::Enum(&["Event", "RequestResponse", "DryRun"])),
+            optional("LogType", Shape::Enum(&["None", "Tail"])),
+            optional("ClientContext", TEXT),
+        ],
         run: |_, _, _| Err(not_implemented("Invoke takes as long as the function does; the server answers it itself")),
     },
     operation(
@@ -169,19 +175,19 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         &[FUNCTION, STATEMENT_ID, QUALIFIER, REVISION],
         |state, call, input| policy::remove(&mut state.lambda, call, &read(input)?),
     ),
-    operation("ListTags", ("GET", "/2017-03-31/tags/{Resource}", 200), &[RESOURCE], |state, _, input| {
-        list_tags(&mut state.lambda, &read(input)?)
+    operation("ListTags", ("GET", "/2017-03-31/tags/{Resource}", 200), &[RESOURCE], |state, call, input| {
+        list_tags(&mut state.lambda, call, &read(input)?)
     }),
     operation(
         "TagResource",
         ("POST", "/2017-03-31/tags/{Resource}", 204),
         &[RESOURCE, required("Tags", TAGS)],
-        |state, _, input| tag(&mut state.lambda, read(input)?),
+        |state, call, input| tag(&mut state.lambda, call, read(input)?),
     ),
     operation(
         "UntagResource",
         ("DELETE", "/2017-03-31/tags/{Resource}", 204),
         &[RESOURCE, optional("tagKeys", items(&TAG_KEY, 0, usize::MAX))],
-        |state, _, input| untag(&mut state.lambda, &read(input)?),
+        |state, call, input| untag(&mut state.lambda, call, &read(input)?),
     ),
 ];

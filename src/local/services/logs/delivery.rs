@@ -57,7 +57,7 @@ pub(super) fn put_source(logs: &mut Logs, call: &Call, input: PutSource) -> Answ
     if !["APPLICATION_LOGS", "TRACES"].contains(&input.log_type.as_str()) {
         return Err(bad_request("ValidationException", "This resource does not support the given log type."));
     }
-    if !input.resource_arn.contains(":gateway/") {
+    if !(input.resource_arn.starts_with("arn:") && input.resource_arn.contains(":gateway/")) {
         return Err(bad_request("ResourceNotFoundException", "Cannot access provided service."));
     }
     let key = arn(call, "delivery-source", &input.name);

@@ -11,6 +11,7 @@ mod docs;
 mod env;
 mod local_aws;
 mod mcp_clients;
+mod mcp_wire;
 mod moto;
 mod process;
 mod restart;

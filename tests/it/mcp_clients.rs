@@ -1,6 +1,6 @@
 //! Real MCP clients, which nobody here wrote, use a gateway with what `create` printed.
 
-use std::{path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -46,5 +46,46 @@ fn the_mcp_python_sdk_gets_a_token_lists_the_tools_and_calls_them() {
             seen["time"]["time"].as_str().unwrap().ends_with("+09:00") && off < 60,
             "the true time of the zone: {seen}"
         );
+    }
+}
+
+/// What SDK 2's client sees of a gateway in each of these modes.
+fn in_modes(env: &Env, gateway: &str, modes: &[&str]) -> Vec<(String, String)> {
+    let python = python("mcp-2.3.0", "mcp==2.3.0\nrequests==2.32.5\n");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/mcp_modes.py");
+    let url = env.ok(&["--local", "get", gateway, "-o", "json"]).json()["gatewayUrl"].as_str().unwrap().to_owned();
+    // A secret in argv would be there for all to see.
+    let token = env.home().join("token");
+    fs::write(&token, env.ok(&["--local", "token", gateway]).stdout).unwrap();
+    let mut command = Command::new(python);
+    command.arg(script).arg(url).arg(&token).args(modes).env_clear().env("PATH", path()).env("HOME", env.home());
+    let run = Run::of(command.output().unwrap());
+    assert_eq!(run.code, 0, "{gateway} {modes:?}\n{}{}", run.stdout, run.stderr);
+    let seen = run.json();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    seen.as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            assert_eq!(one["tools"].as_array().unwrap().len(), 3, "{one}");
+            assert_eq!(one["location"], "Seattle");
+            (text(&one["mode"]), text(&one["protocol"]))
+        })
+        .collect()
+}
+
+#[test]
+fn clients_with_and_without_a_handshake_agree_on_a_version() {
+    let env = Env::new();
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(mode, version)| ((*mode).to_owned(), (*version).to_owned())).collect()
+    };
+    env.ok(&["--local", "create", "every", "--sample"]);
+    let seen = in_modes(&env, "every", &["auto", "legacy", "2026-07-28"]);
+    assert_eq!(seen, pairs(&[("auto", "2026-07-28"), ("legacy", "2025-11-25"), ("2026-07-28", "2026-07-28")]));
+    for version in ["2025-03-26", "2025-06-18", "2025-11-25"] {
+        let gateway = format!("only-{version}");
+        env.ok(&["--local", "create", &gateway, "--sample", "--mcp-version", version]);
+        assert_eq!(in_modes(&env, &gateway, &["auto"]), pairs(&[("auto", version)]));
     }
 }

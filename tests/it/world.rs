@@ -182,6 +182,14 @@ impl World {
         self.local().snapshot()
     }
 
+    /// Changes the members of the only gateway, as an update by somebody else would.
+    pub fn edit_gateway(&self, change: impl Fn(&mut Value)) {
+        self.local().edit(|state| {
+            let gateways = state["agentcore"]["gateways"].as_object_mut().unwrap();
+            gateways.values_mut().for_each(|gateway| change(&mut gateway["config"]));
+        });
+    }
+
     /// Takes the tags off the only gateway, as if somebody else had made it.
     pub fn forget_owner_of_gateway(&self) {
         self.local().edit(|state| {

@@ -1,45 +1,34 @@
 //! The MCP endpoint of a gateway: one JSON-RPC message in, one JSON document out (reference §5).
 
+mod protocol;
+mod tools;
+
 use axum::{
     body::Bytes,
     extract::{Path, State as Shared},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
 
-use super::{
-    auth::{self, Refusal},
-    search,
-    upstream::{self, Failure, ToolCall},
-};
+pub(crate) use self::protocol::VERSIONS;
+use self::protocol::{Dialect, METHOD_NOT_FOUND, PARSE_ERROR, RpcError};
+use super::auth::{self, Refusal};
 use crate::{
     local::{
         Local, base_url, json_response,
         services::agentcore::{Gateway, Target},
     },
-    model::tool::{self, Tool, check_arguments},
+    model::tool::{self, Tool},
 };
 
-/// The MCP versions served, oldest first.
-pub(crate) const VERSIONS: &[&str] = &["2025-06-18", "2025-11-25"];
 /// Bytes of a request (reference §5.7).
 pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
-/// All that a caller learns of a target's failure without DEBUG (reference §5.6).
-const TERSE: &str = "An internal error occurred. Please retry later.";
-
-/// A JSON-RPC error: HTTP status, code, message.
-struct RpcError(StatusCode, i32, String);
-
-impl RpcError {
-    fn invalid_request(message: &str) -> Self {
-        Self(StatusCode::BAD_REQUEST, -32600, message.to_owned())
-    }
-
-    fn invalid_params(message: String) -> Self {
-        Self(StatusCode::OK, -32602, message)
-    }
-}
+/// The code of a caller who is turned away (reference §4.3).
+const UNAUTHORIZED: i32 = -32001;
+/// Messages of a batch; nobody sends more.
+const LARGEST_BATCH: usize = 100;
 
 /// What one request needs of a gateway, taken under the lock.
 struct View {
@@ -49,6 +38,8 @@ struct View {
     versions: Vec<String>,
     debug: bool,
     search: bool,
+    /// Whether `tools/list` comes in pages.
+    paged: bool,
     targets: Vec<ServedTarget>,
 }
 
@@ -66,9 +57,10 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
-    let request: Result<Value, _> = body.as_ref().map_or(Ok(Value::Null), |body| serde_json::from_slice(body));
+    let text = body.as_ref().map(Bytes::as_ref).unwrap_or_default();
+    let parsed: Result<Value, _> = serde_json::from_slice(text);
     // The id goes into a refusal too; nothing else of an unchecked caller's request is looked at.
-    let id = request.as_ref().map_or(Value::Null, |request| valid_id(&request["id"]).cloned().unwrap_or_default());
+    let id = parsed.as_ref().map_or_else(|_| "null".to_owned(), |message| id_of(text, message));
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let now = local.now();
     let view = local.read(|state| {
@@ -77,23 +69,139 @@ pub(crate) async fn post(
     });
     let view = match view {
         None => return not_found(),
-        Some(Err(refusal)) => return refuse(refusal, &gateway_id, &base_url(&headers), id),
+        Some(Err(refusal)) => return refuse(refusal, &gateway_id, &base_url(&headers), &id),
         Some(Ok(view)) => view,
     };
     if body.is_err() {
-        return rpc_error(
-            id,
-            RpcError(StatusCode::PAYLOAD_TOO_LARGE, -32600, "Request payload is larger than 6 MB".to_owned()),
-        );
+        let error = RpcError::invalid_request("Request payload is larger than 6 MB");
+        return document(StatusCode::PAYLOAD_TOO_LARGE, envelope(&id, &Err(error)));
     }
-    let Ok(request) = request else {
-        return rpc_error(Value::Null, RpcError(StatusCode::BAD_REQUEST, -32700, "Parse error".to_owned()));
+    let Ok(message) = parsed else {
+        let error = RpcError::new(PARSE_ERROR, "Parse error");
+        return document(StatusCode::BAD_REQUEST, envelope("null", &Err(error)));
     };
-    match answer(&local, &view, &headers, &request).await {
-        Ok(Some(result)) => json_response(StatusCode::OK, &json!({ "jsonrpc": "2.0", "id": id, "result": result })),
-        Ok(None) => StatusCode::ACCEPTED.into_response(),
-        Err(error) => rpc_error(id, error),
+    let exchange = Exchange { local: &local, view: &view, headers: &headers };
+    match Dialect::of(&headers, &view.versions, &message) {
+        // How an `initialize` goes on is not for its header to say.
+        Err(_) if message["method"] == "initialize" => {
+            exchange.one(Dialect::Handshake { batches: false }, &id, &message).await
+        }
+        Err(error) => document(StatusCode::BAD_REQUEST, envelope(&id, &Err(error))),
+        Ok(Dialect::Handshake { batches: true }) if message.is_array() => exchange.batch(text).await,
+        Ok(dialect) => exchange.one(dialect, &id, &message).await,
     }
+}
+
+/// A caller's request, checked, with what it takes to answer it.
+struct Exchange<'a> {
+    local: &'a Local,
+    view: &'a View,
+    headers: &'a HeaderMap,
+}
+
+impl Exchange<'_> {
+    async fn one(&self, dialect: Dialect, id: &str, message: &Value) -> Response {
+        match self.answer(dialect, id, message).await {
+            None => StatusCode::ACCEPTED.into_response(),
+            Some(answer) => {
+                let status = answer.as_ref().map_or_else(|error| dialect.status(error), |_| StatusCode::OK);
+                document(status, envelope(id, &answer))
+            }
+        }
+    }
+
+    /// The answers to all requests of a batch, in their order (MCP 2025-03-26).
+    async fn batch(&self, text: &[u8]) -> Response {
+        let dialect = Dialect::Handshake { batches: true };
+        let messages: Vec<&RawValue> = serde_json::from_slice(text).unwrap_or_default();
+        if messages.is_empty() || messages.len() > LARGEST_BATCH {
+            let error = RpcError::invalid_request(&format!("A batch has 1 to {LARGEST_BATCH} messages"));
+            return document(StatusCode::BAD_REQUEST, envelope("null", &Err(error)));
+        }
+        let mut answers = Vec::new();
+        for raw in messages {
+            let message: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+            let id = id_of(raw.get().as_bytes(), &message);
+            let answer = if message["method"] == "initialize" {
+                Some(Err(RpcError::invalid_request("initialize comes alone")))
+            } else {
+                self.answer(dialect, &id, &message).await
+            };
+            answers.extend(answer.map(|answer| envelope(&id, &answer)));
+        }
+        if answers.is_empty() {
+            return StatusCode::ACCEPTED.into_response();
+        }
+        document(StatusCode::OK, format!("[{}]", answers.join(",")))
+    }
+
+    /// Answers one message; `None` for a notification, and for a response to a request that the
+    /// server never made.
+    async fn answer(&self, dialect: Dialect, id: &str, message: &Value) -> Option<Result<Value, RpcError>> {
+        if message.is_array() {
+            return Some(Err(RpcError::invalid_request("Batches are not supported")));
+        }
+        if message["jsonrpc"] != "2.0" {
+            return Some(Err(RpcError::invalid_request("Invalid request: not a JSON-RPC 2.0 message")));
+        }
+        let Some(method) = message["method"].as_str() else {
+            let is_response = message.get("result").is_some() || message.get("error").is_some();
+            return (!is_response).then(|| Err(RpcError::invalid_request("Invalid request: no method")));
+        };
+        let id_member = message.get("id")?;
+        if !is_id(id_member) {
+            return Some(Err(RpcError::invalid_request("Invalid request: an id is a string or a number")));
+        }
+        if let Err(error) = dialect.check(self.headers, message) {
+            return Some(Err(error));
+        }
+        // What functions are told is the id as text, a string's without its quotes.
+        let id = id_member.as_str().unwrap_or(id);
+        let result = self.dispatch(dialect, method, id, &message["params"]).await;
+        Some(result.map(|result| dialect.complete(method, &self.view.server_info(), result)))
+    }
+
+    async fn dispatch(&self, dialect: Dialect, method: &str, id: &str, params: &Value) -> Result<Value, RpcError> {
+        match (dialect, method) {
+            (_, "tools/list") => tools::list(self.view, params),
+            (_, "tools/call") => tools::call(self.local, self.view, id, params).await,
+            (Dialect::Handshake { .. }, "initialize") => initialize(self.view, params),
+            (Dialect::Handshake { .. }, "ping") => Ok(json!({})),
+            (Dialect::Stateless, "server/discover") => Ok(discover(self.view)),
+            _ => Err(RpcError::new(METHOD_NOT_FOUND, format!("Method not found: {method}"))),
+        }
+    }
+}
+
+/// A message's id as it was written: a number may be larger than any that is calculated with.
+fn id_of(text: &[u8], message: &Value) -> String {
+    #[derive(Deserialize)]
+    struct WithId<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
+    }
+
+    match message.get("id").filter(|id| is_id(id)) {
+        None => "null".to_owned(),
+        Some(id) => serde_json::from_slice::<WithId<'_>>(text)
+            .map_or_else(|_| id.to_string(), |message| message.id.get().to_owned()),
+    }
+}
+
+fn is_id(id: &Value) -> bool {
+    id.is_string() || id.is_number()
+}
+
+/// A JSON-RPC response; `id` is JSON.
+fn envelope(id: &str, answer: &Result<Value, RpcError>) -> String {
+    match answer {
+        Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
+        Err(error) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{}}}"#, error.to_json()),
+    }
+}
+
+fn document(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// `GET` (a server stream) and `DELETE` (end of a session) of a stateless gateway: 405, which
@@ -129,64 +237,17 @@ pub(crate) async fn protected_resource(
     document.map_or_else(not_found, |document| json_response(StatusCode::OK, &document))
 }
 
-/// Answers one message; `None` for a notification.
-async fn answer(local: &Local, view: &View, headers: &HeaderMap, request: &Value) -> Result<Option<Value>, RpcError> {
-    if request.is_array() {
-        return Err(RpcError::invalid_request("Batches are not supported"));
-    }
-    if request["jsonrpc"] != "2.0" {
-        return Err(RpcError::invalid_request("Invalid request: not a JSON-RPC 2.0 message"));
-    }
-    let Some(method) = request["method"].as_str() else {
-        // A response to a request that the server never made has nowhere to go.
-        let is_response = request.get("result").is_some() || request.get("error").is_some();
-        return if is_response { Ok(None) } else { Err(RpcError::invalid_request("Invalid request: no method")) };
-    };
-    let Some(id) = request.get("id") else {
-        return Ok(None);
-    };
-    if valid_id(id).is_none() {
-        return Err(RpcError::invalid_request("Invalid request: an id is a string or a number"));
-    }
-    if method != "initialize" {
-        check_version_header(view, headers)?;
-    }
-    let params = &request["params"];
-    match method {
-        "initialize" => initialize(view, params).map(Some),
-        "ping" => Ok(Some(json!({}))),
-        "tools/list" => list_tools(view, params).map(Some),
-        "tools/call" => call_tool(local, view, id, params).await.map(Some),
-        _ => Err(RpcError(StatusCode::OK, -32601, format!("Method not found: {method}"))),
-    }
-}
-
-fn valid_id(id: &Value) -> Option<&Value> {
-    (id.is_string() || id.is_number()).then_some(id)
-}
-
-/// After `initialize`, clients name the version in a header; one that is not served is refused.
-fn check_version_header(view: &View, headers: &HeaderMap) -> Result<(), RpcError> {
-    let Some(version) = headers.get("mcp-protocol-version") else { return Ok(()) };
-    if view.versions.iter().any(|served| version == served.as_str()) {
-        return Ok(());
-    }
-    Err(RpcError::invalid_request(&format!(
-        "Unsupported MCP protocol version; this gateway serves {}",
-        view.versions.join(", ")
-    )))
-}
-
 fn initialize(view: &View, params: &Value) -> Result<Value, RpcError> {
     let Some(asked) = params["protocolVersion"].as_str() else {
-        return Err(RpcError::invalid_params("protocolVersion is missing".to_owned()));
+        return Err(RpcError::invalid_params("protocolVersion is missing"));
     };
-    let newest = view.versions.last().cloned().unwrap_or_default();
-    let version = if view.versions.iter().any(|served| served == asked) { asked.to_owned() } else { newest };
+    let Some(version) = protocol::agreed(asked, &view.versions) else {
+        return Err(RpcError::invalid_params("Every version that this gateway serves does without initialize"));
+    };
     let mut result = json!({
         "protocolVersion": version,
         "capabilities": { "tools": { "listChanged": true } },
-        "serverInfo": { "name": view.name, "version": "1.0.0" },
+        "serverInfo": view.server_info(),
     });
     if let Some(instructions) = &view.instructions {
         result["instructions"] = instructions.clone();
@@ -194,93 +255,21 @@ fn initialize(view: &View, params: &Value) -> Result<Value, RpcError> {
     Ok(result)
 }
 
-/// All tools in one page: a gateway's cursor is opaque, and a client that sends one has it from
-/// elsewhere.
-fn list_tools(view: &View, params: &Value) -> Result<Value, RpcError> {
-    if params["cursor"].is_string() {
-        return Err(RpcError::invalid_params("Invalid cursor".to_owned()));
+/// `server/discover` (MCP 2026-07-28)
+fn discover(view: &View) -> Value {
+    let mut result =
+        json!({ "supportedVersions": protocol::discoverable(&view.versions), "capabilities": { "tools": {} } });
+    if let Some(instructions) = &view.instructions {
+        result["instructions"] = instructions.clone();
     }
-    let mut tools = view.listed_tools();
-    if view.search {
-        tools.insert(0, search::definition());
-    }
-    Ok(json!({ "tools": tools }))
-}
-
-async fn call_tool(local: &Local, view: &View, id: &Value, params: &Value) -> Result<Value, RpcError> {
-    let Some(name) = params["name"].as_str() else {
-        return Err(RpcError::invalid_params("params.name is missing".to_owned()));
-    };
-    let arguments = match &params["arguments"] {
-        Value::Null => json!({}),
-        arguments => arguments.clone(),
-    };
-    if view.search && name == search::NAME {
-        return Ok(call_search(view, &arguments));
-    }
-    let Some((target, tool)) = view.find(name) else {
-        return Err(RpcError::invalid_params(format!("Unknown tool: {name}")));
-    };
-    if let Some(invalid) = invalid_arguments(&tool.input_schema, &arguments) {
-        return Ok(invalid);
-    }
-    let call = ToolCall {
-        gateway_id: view.id.clone(),
-        target_id: target.id.clone(),
-        target: target.name.clone(),
-        tool: tool.name.clone(),
-        message_id: id.clone(),
-        arguments,
-    };
-    let function = local.read(|state| target.lambda_arn.as_deref().and_then(|arn| state.lambda.by_arn(arn)).cloned());
-    let called = match function {
-        Some(function) => upstream::call_lambda(local, function, &call).await,
-        None => Err(Failure(format!("The Lambda function of target {} does not exist", call.target))),
-    };
-    Ok(called.map_or_else(|failure| failed(view, &failure), |text| text_result(&text, false)))
-}
-
-fn call_search(view: &View, arguments: &Value) -> Value {
-    if let Some(invalid) = invalid_arguments(&search::definition()["inputSchema"], arguments) {
-        return invalid;
-    }
-    let query = arguments["query"].as_str().unwrap_or_default();
-    let found = json!({ "tools": search::rank(&view.listed_tools(), query) });
-    let mut result = text_result(&found.to_string(), false);
-    result["structuredContent"] = found;
     result
-}
-
-fn invalid_arguments(schema: &Value, arguments: &Value) -> Option<Value> {
-    let findings = check_arguments(schema, arguments);
-    let prefix = "ValidationException - Parameter validation failed: Invalid request parameters:";
-    (!findings.is_empty()).then(|| text_result(&format!("{prefix}\n{}", findings.join("\n")), true))
-}
-
-fn failed(view: &View, failure: &Failure) -> Value {
-    tracing::warn!(gateway = view.id, "{}", failure.0);
-    if !view.debug {
-        return text_result(TERSE, true);
-    }
-    let mut result = text_result(&failure.0, true);
-    result["_meta"] = json!({ "debug": { "type": "text", "text": failure.0 } });
-    result
-}
-
-fn text_result(text: &str, is_error: bool) -> Value {
-    json!({ "isError": is_error, "content": [{ "type": "text", "text": text }] })
-}
-
-fn rpc_error(id: Value, error: RpcError) -> Response {
-    let RpcError(status, code, message) = error;
-    json_response(status, &json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } }))
 }
 
 fn not_found() -> Response {
     json_response(StatusCode::NOT_FOUND, &json!({ "message": "No such gateway, or it is not READY" }))
 }
 
-fn refuse(refusal: Refusal, gateway_id: &str, base: &str, id: Value) -> Response {
+fn refuse(refusal: Refusal, gateway_id: &str, base: &str, id: &str) -> Response {
     let metadata =
         format!("resource_metadata=\"{base}/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp\"");
     let (status, challenge, message) = match refusal {
@@ -292,7 +281,7 @@ fn refuse(refusal: Refusal, gateway_id: &str, base: &str, id: Value) -> Response
             (StatusCode::FORBIDDEN, format!("Bearer error=\"insufficient_scope\", {metadata}"), "Insufficient scope")
         }
     };
-    let mut response = rpc_error(id, RpcError(status, -32001, message.to_owned()));
+    let mut response = document(status, envelope(id, &Err(RpcError::new(UNAUTHORIZED, message))));
     if let Ok(challenge) = HeaderValue::from_str(&challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
@@ -319,8 +308,13 @@ impl View {
             versions,
             debug: gateway.text("exceptionLevel") == Some("DEBUG"),
             search: gateway.mcp("searchType").is_some(),
+            paged: gateway.mcp("disableMcpListToolsPagination") != Some(&Value::Bool(true)),
             targets: gateway.serving_targets().map(target).collect(),
         }
+    }
+
+    fn server_info(&self) -> Value {
+        json!({ "name": self.name, "version": "1.0.0" })
     }
 
     fn listed_tools(&self) -> Vec<Value> {

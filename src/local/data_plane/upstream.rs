@@ -18,8 +18,8 @@ pub(crate) struct ToolCall {
     pub(crate) target_id: String,
     pub(crate) target: String,
     pub(crate) tool: String,
-    /// The JSON-RPC request's id.
-    pub(crate) message_id: Value,
+    /// The JSON-RPC request's id, as text.
+    pub(crate) message_id: String,
     pub(crate) arguments: Value,
 }
 
@@ -29,14 +29,10 @@ pub(crate) struct Failure(pub(crate) String);
 
 /// Invokes a Lambda target and returns the text that the caller sees.
 pub(crate) async fn call_lambda(local: &Local, function: Function, call: &ToolCall) -> Result<String, Failure> {
-    let message_id = match &call.message_id {
-        Value::String(id) => id.clone(),
-        id => id.to_string(),
-    };
     let client_context = json!({ "custom": {
         "bedrockAgentCoreMessageVersion": "1.0",
         "bedrockAgentCoreAwsRequestId": random::uuid(),
-        "bedrockAgentCoreMcpMessageId": message_id,
+        "bedrockAgentCoreMcpMessageId": call.message_id,
         "bedrockAgentCoreGatewayId": call.gateway_id,
         "bedrockAgentCoreTargetId": call.target_id,
         "bedrockAgentCoreToolName": tool::qualified(&call.target, &call.tool),

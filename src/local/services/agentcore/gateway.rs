@@ -68,6 +68,8 @@ struct McpConfiguration {
     instructions: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     search_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disable_mcp_list_tools_pagination: Option<bool>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -174,22 +176,11 @@ fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<Strin
     Ok(config)
 }
 
-/// Versions of MCP that the managed gateway speaks (reference §5.2).
-const VERSIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
-
 fn check_versions(mcp: &McpConfiguration) -> Result<(), WireError> {
-    let asked = || mcp.supported_versions.iter().flatten().map(String::as_str);
-    if let Some(version) = asked().find(|version| !VERSIONS.contains(version)) {
-        let message = format!("MCP version {version} is not supported; supported are {}", VERSIONS.join(", "));
-        return Err(invalid("protocolConfiguration.mcp.supportedVersions", &message));
-    }
-    match asked().find(|version| !mcp::VERSIONS.contains(version)) {
-        None => Ok(()),
-        Some(version) => Err(not_implemented(format!(
-            "the local AWS does not serve MCP version {version}; it serves {}",
-            mcp::VERSIONS.join(", ")
-        ))),
-    }
+    let unknown = mcp.supported_versions.iter().flatten().find(|version| !mcp::VERSIONS.contains(&version.as_str()));
+    let Some(version) = unknown else { return Ok(()) };
+    let message = format!("MCP version {version} is not supported; supported are {}", mcp::VERSIONS.join(", "));
+    Err(invalid("protocolConfiguration.mcp.supportedVersions", &message))
 }
 
 fn check_jwt(state: &State, jwt: &JwtAuthorizer) -> Result<(), WireError> {

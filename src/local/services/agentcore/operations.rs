@@ -29,6 +29,7 @@ const PROTOCOL: Member = optional(
             optional("supportedVersions", list(&TEXT, 0, usize::MAX)),
             optional("instructions", text(1, 2048).sensitive()),
             optional("searchType", Shape::Enum(&["SEMANTIC"])),
+            optional("disableMcpListToolsPagination", Shape::Boolean),
         ]),
     )]),
 );

@@ -1,0 +1,171 @@
+//! What the versions of MCP differ in on the wire: whether a session is opened, what the headers
+//! must say, whether messages come in batches, and which statuses errors have.
+
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+/// The MCP versions served, oldest first.
+pub(crate) const VERSIONS: &[&str] = &[BATCHES, "2025-06-18", "2025-11-25", STATELESS];
+/// The only one with JSON-RPC batches, and what a request without a version header is taken for
+/// (MCP 2025-06-18, "Protocol Version Header").
+const BATCHES: &str = "2025-03-26";
+/// The first without `initialize`: each request says for itself what it is.
+const STATELESS: &str = "2026-07-28";
+
+pub(super) const PARSE_ERROR: i32 = -32700;
+pub(super) const INVALID_REQUEST: i32 = -32600;
+pub(super) const METHOD_NOT_FOUND: i32 = -32601;
+pub(super) const INVALID_PARAMS: i32 = -32602;
+/// Codes of MCP 2026-07-28, as its SDKs have them (the managed gateway's own are [U], reference §5.2).
+const HEADER_MISMATCH: i32 = -32020;
+const UNSUPPORTED_VERSION: i32 = -32022;
+
+const VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
+const CAPABILITIES_META: &str = "io.modelcontextprotocol/clientCapabilities";
+const SERVER_META: &str = "io.modelcontextprotocol/serverInfo";
+
+/// A JSON-RPC error.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RpcError {
+    pub(super) code: i32,
+    message: String,
+    data: Option<Value>,
+}
+
+impl RpcError {
+    pub(super) fn new(code: i32, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+
+    pub(super) fn invalid_request(message: &str) -> Self {
+        Self::new(INVALID_REQUEST, message)
+    }
+
+    pub(super) fn invalid_params(message: impl Into<String>) -> Self {
+        Self::new(INVALID_PARAMS, message)
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut error = json!({ "code": self.code, "message": self.message });
+        if let Some(data) = &self.data {
+            error["data"] = data.clone();
+        }
+        error
+    }
+}
+
+/// How a request is to be read and answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `initialize` comes first, and later requests name the version in a header.
+    Handshake {
+        batches: bool,
+    },
+    Stateless,
+}
+
+impl Dialect {
+    /// The dialect that the version header asks for, of those that the gateway serves.
+    pub(super) fn of(headers: &HeaderMap, served: &[String], body: &Value) -> Result<Self, RpcError> {
+        let header = headers.get("mcp-protocol-version").map(|value| value.to_str().unwrap_or_default());
+        let offers = |version: &str| served.iter().any(|one| one == version);
+        match header {
+            Some(STATELESS) if offers(STATELESS) => Ok(Self::Stateless),
+            None if served.iter().all(|version| version == STATELESS) => Err(unsupported("")),
+            None => Ok(Self::Handshake { batches: offers(BATCHES) }),
+            Some(version) if offers(version) => Ok(Self::Handshake { batches: version == BATCHES }),
+            // Clients without a handshake choose from what the error lists; those with one look
+            // for the code that servers have always sent.
+            Some(version) if offers(STATELESS) && body["params"]["_meta"].get(VERSION_META).is_some() => {
+                Err(RpcError {
+                    code: UNSUPPORTED_VERSION,
+                    message: "Unsupported protocol version".to_owned(),
+                    data: Some(json!({ "supported": [STATELESS], "requested": version })),
+                })
+            }
+            Some(_) => Err(RpcError::invalid_request(&format!(
+                "Unsupported MCP protocol version; this gateway serves {}",
+                served.join(", ")
+            ))),
+        }
+    }
+
+    /// That headers and envelope say what the message says.
+    pub(super) fn check(self, headers: &HeaderMap, message: &Value) -> Result<(), RpcError> {
+        if self != Self::Stateless {
+            return Ok(());
+        }
+        let meta = &message["params"]["_meta"];
+        let missing: Vec<&str> =
+            [VERSION_META, CAPABILITIES_META].into_iter().filter(|key| meta.get(key).is_none()).collect();
+        if !missing.is_empty() {
+            return Err(RpcError::invalid_params(format!("params._meta lacks {}", missing.join(", "))));
+        }
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let mismatch =
+            |name: &str| Err(RpcError::new(HEADER_MISMATCH, format!("The header {name} does not match the message")));
+        for name in ["mcp-protocol-version", "mcp-method", "mcp-name"] {
+            if headers.get_all(name).iter().count() > 1 {
+                return mismatch(name);
+            }
+        }
+        if meta[VERSION_META].as_str() != header("mcp-protocol-version") {
+            return mismatch("MCP-Protocol-Version");
+        }
+        if message["method"].as_str() != header("mcp-method") {
+            return mismatch("Mcp-Method");
+        }
+        // Of the methods that are served, `tools/call` has a name.
+        let name = message["params"]["name"].as_str().filter(|_| message["method"] == "tools/call");
+        if name.is_some() && name != header("mcp-name") {
+            return mismatch("Mcp-Name");
+        }
+        Ok(())
+    }
+
+    /// The status of an error.
+    pub(super) fn status(self, error: &RpcError) -> StatusCode {
+        match error.code {
+            PARSE_ERROR | INVALID_REQUEST | HEADER_MISMATCH | UNSUPPORTED_VERSION => StatusCode::BAD_REQUEST,
+            INVALID_PARAMS if self == Self::Stateless => StatusCode::BAD_REQUEST,
+            METHOD_NOT_FOUND if self == Self::Stateless => StatusCode::NOT_FOUND,
+            _ => StatusCode::OK,
+        }
+    }
+
+    /// A result with what this dialect wants in every one.
+    pub(super) fn complete(self, method: &str, server: &Value, mut result: Value) -> Value {
+        if self == Self::Stateless {
+            result["resultType"] = json!("complete");
+            result["_meta"][SERVER_META] = server.clone();
+            if method != "tools/call" {
+                // Whatever is listed may change with the next call of the control plane.
+                result["ttlMs"] = json!(0);
+                result["cacheScope"] = json!("private");
+            }
+        }
+        result
+    }
+}
+
+fn unsupported(requested: &str) -> RpcError {
+    RpcError {
+        code: UNSUPPORTED_VERSION,
+        message: "Unsupported protocol version".to_owned(),
+        data: Some(json!({ "supported": [STATELESS], "requested": requested })),
+    }
+}
+
+/// The version that `initialize` agrees on: the one asked for, or the newest that has a handshake.
+pub(super) fn agreed<'a>(asked: &'a str, served: &'a [String]) -> Option<&'a str> {
+    let mut with_handshake = served.iter().map(String::as_str).filter(|version| *version != STATELESS);
+    if asked != STATELESS && served.iter().any(|version| version == asked) {
+        return Some(asked);
+    }
+    with_handshake.next_back()
+}
+
+/// The versions that `server/discover` names.
+pub(super) fn discoverable(served: &[String]) -> Vec<&String> {
+    served.iter().filter(|version| *version == STATELESS).collect()
+}

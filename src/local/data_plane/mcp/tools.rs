@@ -1,0 +1,114 @@
+//! `tools/list` and `tools/call`.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use super::{View, protocol::RpcError};
+use crate::{
+    local::{
+        Local,
+        data_plane::{
+            search,
+            upstream::{self, Failure, ToolCall},
+        },
+    },
+    model::tool::check_arguments,
+};
+
+/// Tools on a page; how many the managed gateway shows is not documented (reference §5.4).
+const PAGE: usize = 100;
+/// All that a caller learns of a target's failure without DEBUG (reference §5.6).
+const TERSE: &str = "An internal error occurred. Please retry later.";
+
+/// One page of the tools, the search tool first; all of them where paging is switched off.
+pub(super) fn list(view: &View, params: &Value) -> Result<Value, RpcError> {
+    let mut tools = view.listed_tools();
+    if view.search {
+        tools.insert(0, search::definition());
+    }
+    let start = match &params["cursor"] {
+        Value::Null => 0,
+        cursor => cursor
+            .as_str()
+            .and_then(position)
+            .filter(|start| view.paged && *start < tools.len())
+            .ok_or_else(|| RpcError::invalid_params("Invalid cursor"))?,
+    };
+    let end = if view.paged { tools.len().min(start + PAGE) } else { tools.len() };
+    let mut result = json!({ "tools": tools[start..end] });
+    if end < tools.len() {
+        result["nextCursor"] = json!(URL_SAFE_NO_PAD.encode(end.to_string()));
+    }
+    Ok(result)
+}
+
+/// Where the page of a cursor begins, if it is one of ours.
+fn position(cursor: &str) -> Option<usize> {
+    let start: usize = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?.parse().ok()?;
+    (start > 0 && start.is_multiple_of(PAGE)).then_some(start)
+}
+
+/// Calls a tool; `id` is the request's, as text.
+pub(super) async fn call(local: &Local, view: &View, id: &str, params: &Value) -> Result<Value, RpcError> {
+    let Some(name) = params["name"].as_str() else {
+        return Err(RpcError::invalid_params("params.name is missing"));
+    };
+    let arguments = match &params["arguments"] {
+        Value::Null => json!({}),
+        arguments => arguments.clone(),
+    };
+    if view.search && name == search::NAME {
+        return Ok(call_search(view, &arguments));
+    }
+    let Some((target, tool)) = view.find(name) else {
+        return Err(RpcError::invalid_params(format!("Unknown tool: {name}")));
+    };
+    if let Some(invalid) = invalid_arguments(&tool.input_schema, &arguments) {
+        return Ok(invalid);
+    }
+    let call = ToolCall {
+        gateway_id: view.id.clone(),
+        target_id: target.id.clone(),
+        target: target.name.clone(),
+        tool: tool.name.clone(),
+        message_id: id.to_owned(),
+        arguments,
+    };
+    let function = local.read(|state| target.lambda_arn.as_deref().and_then(|arn| state.lambda.by_arn(arn)).cloned());
+    let called = match function {
+        Some(function) => upstream::call_lambda(local, function, &call).await,
+        None => Err(Failure(format!("The Lambda function of target {} does not exist", call.target))),
+    };
+    Ok(called.map_or_else(|failure| failed(view, &failure), |text| text_result(&text, false)))
+}
+
+fn call_search(view: &View, arguments: &Value) -> Value {
+    if let Some(invalid) = invalid_arguments(&search::definition()["inputSchema"], arguments) {
+        return invalid;
+    }
+    let query = arguments["query"].as_str().unwrap_or_default();
+    let found = json!({ "tools": search::rank(&view.listed_tools(), query) });
+    let mut result = text_result(&found.to_string(), false);
+    result["structuredContent"] = found;
+    result
+}
+
+fn invalid_arguments(schema: &Value, arguments: &Value) -> Option<Value> {
+    let findings = check_arguments(schema, arguments);
+    let prefix = "ValidationException - Parameter validation failed: Invalid request parameters:";
+    (!findings.is_empty()).then(|| text_result(&format!("{prefix}\n{}", findings.join("\n")), true))
+}
+
+fn failed(view: &View, failure: &Failure) -> Value {
+    tracing::warn!(gateway = view.id, "{}", failure.0);
+    if !view.debug {
+        return text_result(TERSE, true);
+    }
+    let mut result = text_result(&failure.0, true);
+    result["_meta"] = json!({ "debug": { "type": "text", "text": failure.0 } });
+    result
+}
+
+fn text_result(text: &str, is_error: bool) -> Value {
+    json!({ "isError": is_error, "content": [{ "type": "text", "text": text }] })
+}

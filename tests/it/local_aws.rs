@@ -350,3 +350,26 @@ async fn the_control_plane_knows_one_key_and_says_what_it_lacks() {
     assert!(service.body["message"].as_str().unwrap().contains("dynamodb"));
     assert!(world.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn custom_claims_must_all_hold() {
+    let served = Served::new().await;
+    let claim = |name: &str, kind: &str, operator: &str, value: Value| {
+        json!({ "inboundTokenClaimName": name, "inboundTokenClaimValueType": kind,
+                "authorizingClaimMatchValue": { "claimMatchValue": value, "claimMatchOperator": operator } })
+    };
+    let equals = |name: &str, value: &str| claim(name, "STRING", "EQUALS", json!({ "matchValueString": value }));
+    let any = |name: &str| claim(name, "STRING_ARRAY", "CONTAINS_ANY", json!({ "matchValueStringList": ["a", "b"] }));
+    for (claims, status) in [
+        (json!([equals("token_use", "access")]), StatusCode::OK),
+        (json!([equals("token_use", "id")]), StatusCode::UNAUTHORIZED),
+        (json!([equals("token_use", "access"), equals("none", "x")]), StatusCode::UNAUTHORIZED),
+        (json!([any("token_use")]), StatusCode::UNAUTHORIZED),
+    ] {
+        served.world.edit_gateway(|config| {
+            config["authorizerConfiguration"]["customJWTAuthorizer"]["customClaims"] = claims.clone();
+        });
+        let bearer = format!("Bearer {}", served.token);
+        assert_eq!(served.call_as(Some(&bearer)).await.status, status, "{claims}");
+    }
+}

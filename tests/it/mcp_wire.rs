@@ -15,6 +15,9 @@ use crate::world::World;
 const TOKEN_META: &str = "io.modelcontextprotocol/protocolVersion";
 const CAPABILITIES_META: &str = "io.modelcontextprotocol/clientCapabilities";
 
+/// What it is about, headers, body, status, and the error's code (none: no error).
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Value, u16, Option<i64>);
+
 /// A gateway that checks nobody, and serves these versions; none: all.
 struct Gateway {
     world: World,
@@ -44,8 +47,7 @@ impl Gateway {
         (status.as_u16(), serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
-    /// Each row: what it is about, headers, body, status, and the error's code (none: no error).
-    async fn table(&self, rows: &[(&str, &[(&str, &str)], Value, u16, Option<i64>)]) {
+    async fn table(&self, rows: &[Row<'_>]) {
         for (what, headers, body, status, code) in rows {
             let text = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
             let (found, answer) = self.post(headers, &text).await;

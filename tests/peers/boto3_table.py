@@ -698,6 +698,11 @@ def gateways():
     bad(c, "CreateGateway", "ConflictException", other, "already exists")
     bad(c, "CreateGateway", "AccessDeniedException", dict(other, name="x", roleArn=role.replace(ACCOUNT, STRANGER)), "Cross-account pass role")
     field = "FieldValidationFailed"
+
+    def claim(operator, value):
+        match = {"claimMatchValue": value, "claimMatchOperator": operator}
+        return {"inboundTokenClaimName": "c", "inboundTokenClaimValueType": "STRING", "authorizingClaimMatchValue": match}
+
     for params, fields in (
         (dict(other, name="my_gateway"), ["name"]),
         (dict(other, name="x" * 49), ["name"]),
@@ -711,6 +716,8 @@ def gateways():
         (dict(other, name="x", authorizerConfiguration={"customJWTAuthorizer": dict(jwt, allowedClients=[])}), ["authorizerConfiguration.customJWTAuthorizer.allowedClients"]),
         (dict(other, name="x", authorizerConfiguration={"customJWTAuthorizer": {"discoveryUrl": jwt["discoveryUrl"]}}), ["authorizerConfiguration.customJWTAuthorizer"]),
         (dict(other, name="x", authorizerConfiguration={"customJWTAuthorizer": dict(jwt, allowedScopes=["a b"])}), ["authorizerConfiguration.customJWTAuthorizer.allowedScopes.1.member"]),
+        (dict(other, name="x", authorizerConfiguration={"customJWTAuthorizer": dict(jwt, customClaims=[claim("EQUALS", {"matchValueStringList": ["a"]})])}), ["authorizerConfiguration.customJWTAuthorizer.customClaims"]),
+        (dict(other, name="x", authorizerConfiguration={"customJWTAuthorizer": dict(jwt, customClaims=[claim("LIKE", {"matchValueString": "a"})])}), ["authorizerConfiguration.customJWTAuthorizer.customClaims.1.member.authorizingClaimMatchValue.claimMatchOperator"]),
         (dict(name="x", roleArn=role, protocolType="MCP", authorizerType="CUSTOM_JWT"), ["authorizerConfiguration"]),
         (dict(other, name="x", authorizerType="NONE"), ["authorizerConfiguration"]),
         (dict(other, name="x", protocolConfiguration={"mcp": {"searchType": "WORDS", "instructions": ""}}), ["protocolConfiguration.mcp.instructions", "protocolConfiguration.mcp.searchType"]),

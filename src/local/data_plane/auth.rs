@@ -39,6 +39,9 @@ pub(crate) fn check(state: &State, gateway: &Gateway, authorization: Option<&str
     if !overlaps(&authorizer.allowed_audience, &audience) || !overlaps(&authorizer.allowed_clients, &client) {
         return Err(Refusal::Invalid);
     }
+    if !authorizer.custom_claims.iter().all(|claim| claim.holds(&claims)) {
+        return Err(Refusal::Invalid);
+    }
     let scopes: Vec<&str> = claims["scope"].as_str().unwrap_or_default().split(' ').collect();
     if overlaps(&authorizer.allowed_scopes, &scopes) { Ok(()) } else { Err(Refusal::InsufficientScope) }
 }

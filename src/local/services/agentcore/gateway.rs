@@ -89,6 +89,66 @@ pub(crate) struct JwtAuthorizer {
     pub(crate) allowed_clients: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) allowed_scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) custom_claims: Vec<CustomClaim>,
+}
+
+/// A claim that a token must have, and what it must say.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CustomClaim {
+    #[serde(rename = "inboundTokenClaimName")]
+    pub(crate) name: String,
+    #[serde(rename = "inboundTokenClaimValueType")]
+    value_type: String,
+    #[serde(rename = "authorizingClaimMatchValue")]
+    wanted: ClaimMatch,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ClaimMatch {
+    #[serde(rename = "claimMatchValue")]
+    value: ClaimValue,
+    #[serde(rename = "claimMatchOperator")]
+    operator: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum ClaimValue {
+    #[serde(rename = "matchValueString")]
+    One(String),
+    #[serde(rename = "matchValueStringList")]
+    Some(Vec<String>),
+}
+
+impl CustomClaim {
+    /// That operator, type and value go together (reference §4.2).
+    fn check(&self) -> Result<(), WireError> {
+        let fits = matches!(
+            (self.value_type.as_str(), self.wanted.operator.as_str(), &self.wanted.value),
+            ("STRING", "EQUALS", ClaimValue::One(_))
+                | ("STRING_ARRAY", "CONTAINS", ClaimValue::One(_))
+                | ("STRING_ARRAY", "CONTAINS_ANY", ClaimValue::Some(_))
+        );
+        if fits {
+            return Ok(());
+        }
+        Err(invalid(
+            "authorizerConfiguration.customJWTAuthorizer.customClaims",
+            "A STRING claim EQUALS a string; a STRING_ARRAY claim CONTAINS a string, or CONTAINS_ANY of a list",
+        ))
+    }
+
+    /// Whether a token's claims hold it.
+    pub(crate) fn holds(&self, claims: &Value) -> bool {
+        let found = &claims[&self.name];
+        let has = |wanted: &String| found.as_array().is_some_and(|items| items.contains(&json!(wanted)));
+        match &self.wanted.value {
+            ClaimValue::One(wanted) if self.value_type == "STRING" => found.as_str() == Some(wanted),
+            ClaimValue::One(wanted) => has(wanted),
+            ClaimValue::Some(wanted) => wanted.iter().any(has),
+        }
+    }
 }
 
 pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer {
@@ -184,12 +244,14 @@ fn check_versions(mcp: &McpConfiguration) -> Result<(), WireError> {
 }
 
 fn check_jwt(state: &State, jwt: &JwtAuthorizer) -> Result<(), WireError> {
-    if jwt.allowed_audience.is_empty() && jwt.allowed_clients.is_empty() && jwt.allowed_scopes.is_empty() {
+    let lists = [&jwt.allowed_audience, &jwt.allowed_clients, &jwt.allowed_scopes];
+    if lists.into_iter().all(Vec::is_empty) && jwt.custom_claims.is_empty() {
         return Err(invalid(
             "authorizerConfiguration.customJWTAuthorizer",
             "At least one of allowedAudience, allowedClients, allowedScopes, customClaims is required",
         ));
     }
+    jwt.custom_claims.iter().try_for_each(CustomClaim::check)?;
     if state.cognito.pool_at(&jwt.discovery_url).is_none() {
         return Err(not_implemented(format!(
             "the local AWS checks tokens of its own user pools only, and {} is none of them",

@@ -47,10 +47,29 @@ const AUTHORIZER: Member = optional(
             optional("allowedAudience", list(&TEXT, 1, usize::MAX)),
             optional("allowedClients", list(&TEXT, 1, usize::MAX)),
             optional("allowedScopes", list(&SCOPE, 1, usize::MAX)),
+            optional("customClaims", list(&CUSTOM_CLAIM, 1, usize::MAX)),
         ]),
     )]),
 );
 const SCOPE: Shape = text(1, 255).matching(r"[\x21\x23-\x5B\x5D-\x7E]+");
+const CUSTOM_CLAIM: Shape = Shape::Structure(&[
+    required("inboundTokenClaimName", text(1, 255).matching(r"[A-Za-z0-9_.\-:]+")),
+    required("inboundTokenClaimValueType", Shape::Enum(&["STRING", "STRING_ARRAY"])),
+    required(
+        "authorizingClaimMatchValue",
+        Shape::Structure(&[
+            required(
+                "claimMatchValue",
+                Shape::Union(&[
+                    optional("matchValueString", CLAIM_VALUE),
+                    optional("matchValueStringList", list(&CLAIM_VALUE, 1, usize::MAX)),
+                ]),
+            ),
+            required("claimMatchOperator", Shape::Enum(&["EQUALS", "CONTAINS", "CONTAINS_ANY"])),
+        ]),
+    ),
+]);
+const CLAIM_VALUE: Shape = text(1, 255).matching("[A-Za-z0-9_.-]+");
 const KMS_KEY_ARN: Member = optional(
     "kmsKeyArn",
     text(1, 2048).matching("arn:aws(|-cn|-us-gov):kms:[a-zA-Z0-9-]*:[0-9]{12}:key/[a-zA-Z0-9-]{36}"),

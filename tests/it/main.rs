@@ -9,6 +9,7 @@ mod cli;
 mod crash;
 mod docs;
 mod env;
+mod functions;
 mod local_aws;
 mod mcp_clients;
 mod mcp_wire;

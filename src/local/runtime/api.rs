@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, Path, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -59,7 +59,16 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     response
 }
 
-async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+async fn response(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> StatusCode {
+    let Ok(body) = body else {
+        let message = format!("Response payload size exceeded maximum allowed payload size ({ANSWER_LIMIT} bytes).");
+        let error = FunctionError::new("Function.ResponseSizeTooLarge", message);
+        return shared.finish(&id, Ok(Outcome::Failed(error)));
+    };
     shared.finish(&id, Ok(Outcome::Returned(body)))
 }
 

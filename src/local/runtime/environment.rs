@@ -20,6 +20,8 @@ use tokio::{
 use super::{FunctionError, Invocation, Outcome, Places, api};
 use crate::local::{package, random, services::lambda::Function, store};
 
+/// Runs a Node.js handler, likewise.
+const NODE_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.mjs");
 /// Runs a Python handler; Lambda's own runtime does the same job there.
 const PYTHON_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.py");
 
@@ -139,6 +141,19 @@ async fn command(function: &Function, task_root: &Path, path: &OsStr) -> Result<
         })?;
         let mut command = Command::new(interpreter);
         command.args(["-c", PYTHON_BOOTSTRAP]);
+        return Ok(command);
+    }
+    if let Some(version) = runtime.strip_prefix("nodejs") {
+        let major = version.split('.').next().unwrap_or_default();
+        let found = find_interpreter(&["node".to_owned()], &format!("v{major}."), path).await;
+        let interpreter = found.ok_or_else(|| {
+            FunctionError::new(
+                "Runtime.InvalidRuntime",
+                format!("{runtime} needs Node.js {major} on PATH, and there is none"),
+            )
+        })?;
+        let mut command = Command::new(interpreter);
+        command.args(["--input-type=module", "--eval", NODE_BOOTSTRAP]);
         return Ok(command);
     }
     if runtime.starts_with("provided") {

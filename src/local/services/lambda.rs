@@ -210,7 +210,9 @@ pub(crate) fn check_payload(payload: &[u8]) -> Result<(), WireError> {
 
 fn check_runtime(runtime: &str) -> Result<(), WireError> {
     let python = runtime.strip_prefix("python3.").is_some_and(|minor| minor.parse::<u8>().is_ok());
-    if python || ["provided", "provided.al2", "provided.al2023"].contains(&runtime) {
+    let node = runtime.strip_prefix("nodejs").and_then(|version| version.strip_suffix(".x"));
+    let node = node.is_some_and(|major| major.parse::<u8>().is_ok());
+    if python || node || ["provided", "provided.al2", "provided.al2023"].contains(&runtime) {
         return Ok(());
     }
     Err(not_implemented(format!("the local AWS does not run functions of runtime {runtime}")))

@@ -1,0 +1,133 @@
+// Runs a Node.js Lambda handler against the Lambda Runtime API (local AWS only).
+//
+// Started by `agentcore-gw local serve`, one process per execution environment, with the
+// environment that Lambda gives a function. Node's own modules only.
+
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+const env = process.env;
+const [hostname, port] = env.AWS_LAMBDA_RUNTIME_API.split(":");
+const MAJOR = Number(process.versions.node.split(".")[0]);
+const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+
+function request(method, what, body) {
+  return new Promise((resolve, reject) => {
+    const options = { hostname, port, agent, method, path: `/2018-06-01/runtime${what}` };
+    const sent = http.request(options, (response) => {
+      const chunks = [];
+      response.on("data", (chunk) => chunks.push(chunk));
+      response.on("end", () => resolve({ response, body: Buffer.concat(chunks) }));
+      response.on("error", reject);
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+function failure(name, message) {
+  return Object.assign(new Error(message), { name });
+}
+
+function describe(error) {
+  const known = error instanceof Error;
+  return JSON.stringify({
+    errorType: known ? error.name : typeof error,
+    errorMessage: known ? error.message : String(error),
+    trace: known ? String(error.stack).split("\n") : [],
+  });
+}
+
+// "src/index.handler" is the export `handler` of src/index.mjs, .js or .cjs.
+async function load(handler) {
+  const folder = path.dirname(handler);
+  const [module, ...names] = path.basename(handler).split(".");
+  const bare = path.resolve(env.LAMBDA_TASK_ROOT, folder, module);
+  const isFile = (one) => fs.statSync(one, { throwIfNoEntry: false })?.isFile();
+  const file = ["", ".js", ".mjs", ".cjs"].map((end) => bare + end).find(isFile);
+  if (!file) {
+    throw failure("Runtime.ImportModuleError", `Cannot find module '${module}'`);
+  }
+  const loaded = await import(pathToFileURL(file).href).catch((error) => {
+    if (error instanceof SyntaxError) throw failure("Runtime.UserCodeSyntaxError", String(error));
+    if (/MODULE_NOT_FOUND$/.test(error?.code)) throw failure("Runtime.ImportModuleError", String(error));
+    throw error;
+  });
+  const pick = (from) => names.reduce((at, name) => at?.[name], from);
+  const found = pick(loaded) ?? pick(loaded.default);
+  if (typeof found !== "function") {
+    throw failure("Runtime.HandlerNotFound", `${handler} is undefined or not exported`);
+  }
+  if (MAJOR >= 24 && found.length > 2) {
+    throw failure("Runtime.CallbackHandlerDeprecated", `${handler} takes a callback, which Node.js ${MAJOR} functions have no more: make it async`);
+  }
+  return found;
+}
+
+function contextOf(headers) {
+  const deadline = Number(headers["lambda-runtime-deadline-ms"]);
+  const client = headers["lambda-runtime-client-context"];
+  return {
+    awsRequestId: headers["lambda-runtime-aws-request-id"],
+    invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
+    functionName: env.AWS_LAMBDA_FUNCTION_NAME,
+    functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
+    memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
+    callbackWaitsForEmptyEventLoop: true,
+    clientContext: client ? JSON.parse(client) : undefined,
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+  };
+}
+
+// What the handler answers. Up to Node.js 22 it may answer by a callback too, which counts once the
+// event loop is empty; what it returns counts if it is a promise only. From 24 on there is no
+// callback, and every returned value counts (Lambda developer guide, "Define Lambda function handler
+// in Node.js").
+async function call(handler, event, context) {
+  if (MAJOR >= 24) return handler(event, context);
+  let idle;
+  const answered = new Promise((resolve, reject) => {
+    let answer = null;
+    const callback = (error, result) => {
+      if (error) reject(error);
+      else if (context.callbackWaitsForEmptyEventLoop) answer = result;
+      else resolve(result);
+    };
+    const returned = handler(event, context, callback);
+    if (typeof returned?.then === "function") resolve(returned);
+    idle = () => resolve(answer);
+    process.once("beforeExit", idle);
+  });
+  return answered.finally(() => process.off("beforeExit", idle));
+}
+
+async function main() {
+  let handler;
+  try {
+    handler = await load(env._HANDLER);
+  } catch (error) {
+    console.error(error);
+    await request("POST", "/init/error", describe(error));
+    process.exit(1);
+  }
+  for (;;) {
+    const { response, body } = await request("GET", "/invocation/next");
+    if (response.statusCode !== 200) return;
+    const context = contextOf(response.headers);
+    const at = `/invocation/${context.awsRequestId}`;
+    try {
+      const answer = JSON.stringify((await call(handler, JSON.parse(body), context)) ?? null);
+      await request("POST", `${at}/response`, answer);
+    } catch (error) {
+      console.error(error);
+      await request("POST", `${at}/error`, describe(error));
+    }
+  }
+}
+
+await main();
+process.exit(0);

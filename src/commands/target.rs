@@ -148,7 +148,7 @@ impl AddLambda {
             description: None,
             instructions: None,
             mcp_versions: Vec::new(),
-            semantic_search: false,
+            semantic_search: true,
             debug_errors: false,
             kms_key_arn: None,
             tags: std::collections::BTreeMap::new(),

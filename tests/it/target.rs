@@ -80,7 +80,8 @@ async fn a_brought_function_gets_its_statement_and_loses_it() {
 async fn the_sample_is_added_to_a_gateway_and_goes_with_its_last_target() {
     let scene = Scene::new(Duration::ZERO).await;
     let before = scene.world.census();
-    scene.world.run(&["target", "add", "lambda", "weather", "--gateway", "g"]).await.expect(0);
+    let added = scene.world.run(&["target", "add", "lambda", "weather", "--gateway", "g"]).await.expect(0);
+    assert!(!added.stderr.contains("warning"), "{}", added.stderr);
     assert_eq!(scene.world.census()["functions"], before["functions"] + 1);
     let got = scene.world.run(&["target", "get", "weather", "--gateway", "g", "-o", "json"]).await.expect(0).json();
     assert_eq!((got["name"].as_str(), got["status"].as_str()), (Some("weather"), Some("READY")));

@@ -4,13 +4,14 @@
 
 mod api;
 mod environment;
+mod languages;
 
 use std::{collections::HashMap, ffi::OsString, path::PathBuf, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use self::environment::Environment;
+use self::{environment::Environment, languages::Languages};
 use super::{blobs::Blobs, services::lambda::Function};
 
 /// Environments that may run at once, of all functions together: processes are not free.
@@ -63,6 +64,7 @@ pub(crate) struct Places {
 #[derive(Debug)]
 pub(crate) struct Runtime {
     places: Places,
+    languages: Languages,
     /// Idle environments, by function revision.
     idle: Mutex<HashMap<String, Vec<Environment>>>,
     running: Semaphore,
@@ -70,7 +72,8 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new(places: Places) -> Self {
-        Self { places, idle: Mutex::default(), running: Semaphore::new(MOST_ENVIRONMENTS) }
+        let languages = Languages::new(places.path.clone());
+        Self { places, languages, idle: Mutex::default(), running: Semaphore::new(MOST_ENVIRONMENTS) }
     }
 
     /// Invokes a function and waits for its answer, at most the function's timeout.
@@ -80,7 +83,7 @@ impl Runtime {
         let timeout = Duration::from_secs(function.timeout);
         let mut environment = match self.take_idle(&revision) {
             Some(environment) => environment,
-            None => match Environment::start(function, &self.places).await {
+            None => match Environment::start(function, &self.places, &self.languages).await {
                 Ok(environment) => environment,
                 Err(error) => return Outcome::Failed(error),
             },

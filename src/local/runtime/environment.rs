@@ -1,7 +1,6 @@
 //! One execution environment: a process, and the listener that it gets its work from.
 
 use std::{
-    ffi::OsStr,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -17,13 +16,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{FunctionError, Invocation, Outcome, Places, api};
+use super::{FunctionError, Invocation, Outcome, Places, api, languages::Languages};
 use crate::local::{package, random, services::lambda::Function, store};
-
-/// Runs a Node.js handler, likewise.
-const NODE_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.mjs");
-/// Runs a Python handler; Lambda's own runtime does the same job there.
-const PYTHON_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.py");
 
 #[derive(Debug)]
 pub(super) struct Environment {
@@ -45,7 +39,11 @@ impl Drop for Environment {
 }
 
 impl Environment {
-    pub(super) async fn start(function: Function, places: &Places) -> Result<Self, FunctionError> {
+    pub(super) async fn start(
+        function: Function,
+        places: &Places,
+        languages: &Languages,
+    ) -> Result<Self, FunctionError> {
         let internal = |error: std::io::Error| FunctionError::new("Runtime.InternalError", error.to_string());
         let task_root = unpacked(&function, places).await?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(internal)?;
@@ -56,7 +54,7 @@ impl Environment {
                 tracing::warn!("the runtime API of a function ended: {error}");
             }
         });
-        let mut command = command(&function, &task_root, &places.path).await?;
+        let mut command = languages.command(&function.runtime, &task_root).await?;
         set_environment(&mut command, &function, &task_root, address);
         command.env("PATH", &places.path);
         #[cfg(unix)]
@@ -131,56 +129,6 @@ async fn unpacked(function: &Function, places: &Places) -> Result<PathBuf, Funct
         Ok(Err(error)) => Err(FunctionError::new("Runtime.InternalError", error.to_string())),
         Err(error) => Err(FunctionError::new("Runtime.InternalError", error.to_string())),
     }
-}
-
-/// How the function's runtime is started.
-async fn command(function: &Function, task_root: &Path, path: &OsStr) -> Result<Command, FunctionError> {
-    let runtime = function.runtime.as_str();
-    if let Some(version) = runtime.strip_prefix("python") {
-        let major = version.split('.').next().unwrap_or("3");
-        let candidates = [runtime.to_owned(), format!("python{major}"), "python".to_owned()];
-        let interpreter = find_interpreter(&candidates, &format!("Python {major}."), path).await.ok_or_else(|| {
-            FunctionError::new(
-                "Runtime.InvalidRuntime",
-                format!("{runtime} needs a Python {major} interpreter on PATH, and there is none"),
-            )
-        })?;
-        let mut command = Command::new(interpreter);
-        command.args(["-c", PYTHON_BOOTSTRAP]);
-        return Ok(command);
-    }
-    if let Some(version) = runtime.strip_prefix("nodejs") {
-        let major = version.split('.').next().unwrap_or_default();
-        let found = find_interpreter(&["node".to_owned()], &format!("v{major}."), path).await;
-        let interpreter = found.ok_or_else(|| {
-            FunctionError::new(
-                "Runtime.InvalidRuntime",
-                format!("{runtime} needs Node.js {major} on PATH, and there is none"),
-            )
-        })?;
-        let mut command = Command::new(interpreter);
-        command.args(["--input-type=module", "--eval", NODE_BOOTSTRAP]);
-        return Ok(command);
-    }
-    if runtime.starts_with("provided") {
-        return Ok(Command::new(task_root.join("bootstrap")));
-    }
-    Err(FunctionError::new("Runtime.InvalidRuntime", format!("the local AWS does not run {runtime} functions yet")))
-}
-
-/// The first of `candidates` on PATH that is of the wanted version; its true version is logged.
-async fn find_interpreter(candidates: &[String], wanted: &str, path: &OsStr) -> Option<String> {
-    for candidate in candidates {
-        let mut command = Command::new(candidate);
-        command.arg("--version").env_clear().env("PATH", path).stdin(Stdio::null());
-        let Ok(output) = command.output().await else { continue };
-        let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        if version.starts_with(wanted) {
-            tracing::info!("functions run on {version} ({candidate})");
-            return Some(candidate.clone());
-        }
-    }
-    None
 }
 
 /// The environment that Lambda gives a function (Lambda developer guide, "Defined runtime

@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     iter::once,
     path::Path,
+    process::Command,
     sync::mpsc,
     thread,
     time::Duration,
@@ -170,4 +171,34 @@ def handler(event, context):
     let (freed, wait) = mpsc::channel();
     thread::spawn(move || freed.send(file.lock().is_ok()));
     assert_eq!(wait.recv_timeout(Duration::from_secs(20)), Ok(true), "the child lives on");
+}
+
+#[test]
+fn the_example_in_rust_serves_its_tools_on_a_gateway() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = Path::new(env!("CARGO_BIN_EXE_agentcore-gw")).ancestors().nth(2).unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--locked", "--quiet", "--example", "temperature", "--target-dir"]).arg(target);
+    let built = cargo.current_dir(manifest).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let env = Env::new();
+    env.ok(&["--local", "create", "weather-gateway"]);
+    let mut function = function("temperature", "provided.al2023", "bootstrap", "README", "");
+    function["bootstrap"] = json!(target.join("debug/examples/temperature"));
+    function["events"] = json!([{"degrees": "warm"}]);
+    let said = run(&env, &json!([function]));
+    assert!(error(&said["temperature"]).contains("Error"), "{said:?}");
+    let state = env.state();
+    let arn = state["lambda"]["functions"].as_object().unwrap().keys().next().unwrap();
+    let tools = manifest.join("examples/temperature.json");
+    let add = ["--local", "target", "add", "lambda", "temperature", "--gateway", "weather-gateway"];
+    env.ok(&[&add[..], &["--lambda-arn", arn, "--tools", tools.to_str().unwrap()]].concat());
+    for (tool, degrees, answer) in [
+        ("temperature___to_fahrenheit", "21.5", json!({"fahrenheit": 70.7})),
+        ("temperature___to_celsius", "14", json!({"celsius": -10.0})),
+    ] {
+        let arguments = format!("{{\"degrees\":{degrees}}}");
+        let called = env.ok(&["--local", "tools", "call", "weather-gateway", tool, &arguments]);
+        assert_eq!(called.json(), answer, "{tool}");
+    }
 }

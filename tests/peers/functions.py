@@ -1,7 +1,7 @@
 """Makes each function that a JSON file lists and invokes it; prints what each invocation answered.
 
 A function: name, runtime, handler, files (name -> text), events, and perhaps
-timeout (seconds) and clientContext.
+timeout (seconds), clientContext, and the path of a program that is its bootstrap.
 """
 
 import base64
@@ -20,11 +20,13 @@ trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 role = iam.create_role(RoleName="functions", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
 
 
-def package(files):
+def package(files, bootstrap):
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             archive.writestr(name, text)
+        if bootstrap:
+            archive.write(bootstrap, "bootstrap")
     return buffer.getvalue()
 
 
@@ -43,7 +45,7 @@ for one in wanted:
         Runtime=one["runtime"],
         Role=role,
         Handler=one["handler"],
-        Code={"ZipFile": package(one["files"])},
+        Code={"ZipFile": package(one["files"], one.get("bootstrap"))},
         Environment={"Variables": {"GREETING": "hello"}},
         Timeout=one.get("timeout", 10),
     )

@@ -407,3 +407,23 @@ fn a_profile_that_is_not_there_is_named() {
     assert_eq!(run.code, 4, "{run:?}");
     assert!(run.stderr.contains("the profile `nope`"), "{}", run.stderr);
 }
+
+#[tokio::test] // in real time: the sample runs
+async fn what_is_shown_as_next_works() {
+    let world = World::new(Duration::ZERO);
+    let url = "https://idp.example.com/.well-known/openid-configuration";
+    let own = ["--authorizer", "jwt", "--discovery-url", url, "--allowed-audience", "x"];
+    for (name, flags) in [("pool", &[][..]), ("open", &["--authorizer", "none"]), ("own", &own)] {
+        let said = world.run(&[&["create", name, "--sample"], flags].concat()).await.expect(0).stdout;
+        let next: Vec<_> = said.lines().skip_while(|line| *line != "Next").skip(1).collect();
+        assert_eq!(next.len(), 2, "{said}");
+        for line in next {
+            // The flags before the command are this test's own.
+            let command = line.split_once(&format!("{} ", crate::world::ENDPOINT)).unwrap().1;
+            let args: Vec<_> = command.split(' ').map(|word| word.trim_matches('\'')).collect();
+            let yes: &[&str] = if args[0] == "cleanup" { &["--yes"] } else { &[] };
+            world.run(&[&args, yes].concat()).await.expect(0);
+        }
+    }
+    assert!(world.is_empty(), "{}", world.snapshot());
+}

@@ -86,6 +86,9 @@ pub(super) struct Created {
     required_policy: Option<Value>,
     #[serde(skip)]
     unchanged: bool,
+    /// Whether `tools` can call the gateway: it needs no token, or one of its own client.
+    #[serde(skip)]
+    callable: bool,
     /// The program with its flags, for the commands that are shown.
     #[serde(skip)]
     program: String,
@@ -139,6 +142,7 @@ impl Created {
         }
         let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
         Self {
+            callable: open || client.is_some(),
             client_info: client
                 .map(|((client, domain), pool_id)| ClientInfo::new(aws, &stack.names, pool_id, domain, client)),
             targets: made.targets.values().map(TargetInfo::new).collect(),
@@ -230,9 +234,12 @@ impl Report for Created {
         let (name, program) = (&gateway.name, &self.program);
         writeln!(w, "\n{heading}Next{reset}")?;
         match tools.iter().find(|tool| tool.ends_with("get_weather")) {
-            Some(tool) => writeln!(w, "  {program} tools call {name} {tool} '{{\"location\":\"Seattle\"}}'")?,
+            Some(tool) if self.callable => {
+                writeln!(w, "  {program} tools call {name} {tool} '{{\"location\":\"Seattle\"}}'")?
+            }
             None if tools.is_empty() => writeln!(w, "  {program} create {name} --sample")?,
-            None => writeln!(w, "  {program} tools list {name}")?,
+            _ if self.callable => writeln!(w, "  {program} tools list {name}")?,
+            _ => writeln!(w, "  {program} get {name}")?,
         }
         writeln!(w, "  {program} cleanup {name}")
     }

@@ -7,7 +7,6 @@
 pub mod agentcore;
 pub mod cognito;
 pub mod error;
-pub mod http;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
@@ -36,7 +35,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
 pub use self::error::{Class, Error};
-use crate::model::{name::Region, secret::Secret};
+use crate::{
+    http::Http,
+    model::{name::Region, secret::Secret},
+};
 
 /// Whom to talk to, and as whom.
 #[derive(Debug, Clone)]
@@ -57,7 +59,7 @@ pub struct Connection {
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub region: Region,
-    pub http: http::Http,
+    pub http: Http,
     agentcore: aws_sdk_bedrockagentcorecontrol::Client,
     cognito: aws_sdk_cognitoidentityprovider::Client,
     iam: aws_sdk_iam::Client,
@@ -85,7 +87,7 @@ impl Aws {
             .chain(cognito_endpoint.clone())
             .any(|url| !is_amazons(&url));
         Ok(Self {
-            http: http::Http::new(config.http_client()),
+            http: Http::new(config.http_client()),
             agentcore: aws_sdk_bedrockagentcorecontrol::Client::new(&config),
             cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),

@@ -19,6 +19,7 @@ pub mod commands;
 pub mod config;
 pub mod context;
 pub mod error;
+pub mod http;
 pub mod local;
 pub mod model;
 pub mod ops;

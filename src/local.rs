@@ -38,14 +38,16 @@ use tokio::sync::Notify;
 
 use self::{
     blobs::Blobs,
-    data_plane::{mcp, oauth},
+    data_plane::{mcp, oauth, providers::Providers},
     runtime::{Invocation, Outcome, Places, Runtime},
     services::{Call, Operation, Service, State, lambda, not_implemented},
     store::{AccessKey, Store},
     wire::{DecodeError, Decoded, Protocol, Received, WireError},
 };
+use crate::http::Http;
+
 pub use self::{
-    data_plane::keys::SigningKey,
+    data_plane::keys::{DamagedKey, SigningKey},
     faults::{Faults, Rule as FaultRule},
 };
 
@@ -94,6 +96,7 @@ struct Inner {
     new_key: NewKey,
     blobs: Blobs,
     runtime: Runtime,
+    providers: Providers,
     stop: Notify,
 }
 
@@ -129,6 +132,7 @@ impl Local {
             new_key: config.new_key,
             blobs,
             runtime: Runtime::new(places),
+            providers: Providers::new(Http::new(None)),
             stop: Notify::new(),
         })))
     }
@@ -160,6 +164,10 @@ impl Local {
 
     fn runtime(&self) -> &Runtime {
         &self.0.runtime
+    }
+
+    fn providers(&self) -> &Providers {
+        &self.0.providers
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -111,7 +111,7 @@ pub enum Error {
     #[error("{url} did not answer as an MCP server: {problem}")]
     Mcp { url: String, problem: String },
     #[error(transparent)]
-    NoAnswer(#[from] aws::http::NoAnswer),
+    NoAnswer(#[from] crate::http::NoAnswer),
     /// Another run makes the same stack at this moment; what it made is to be looked at anew.
     #[error("another run is making the same stack")]
     Raced,

@@ -3,7 +3,9 @@
 use std::error::Error as StdError;
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::http::innermost;
 
 /// What an error means for the caller, whichever service says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,14 +181,4 @@ pub(super) fn class_of(code: Option<&str>) -> Class {
         "NotImplemented" => Class::NotOffered,
         _ => Class::Other,
     }
-}
-
-/// The words at the bottom of an error's chain, where the SDK keeps what really happened.
-pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    let words = last.to_string();
-    if words.is_empty() { DisplayErrorContext(error).to_string() } else { words }
 }

@@ -4,5 +4,6 @@ pub(crate) mod auth;
 pub(crate) mod keys;
 pub(crate) mod mcp;
 pub(crate) mod oauth;
+pub(crate) mod providers;
 pub(crate) mod search;
 pub(crate) mod upstream;

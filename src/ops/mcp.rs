@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::{
-    aws::http::{Http, Request, Response},
+    http::{Http, Request, Response},
     model::secret::Secret,
 };
 

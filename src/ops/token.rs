@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Error;
 use crate::{
-    aws::http::{Http, Request},
+    http::{Http, Request},
     model::secret::Secret,
 };
 

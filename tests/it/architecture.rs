@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// A module, and what it may name with `crate::`.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("model", &["model"]),
-    ("aws", &["aws", "model"]),
-    ("ops", &["ops", "aws", "model"]),
-    ("local", &["local", "model"]),
+    ("http", &["http"]),
+    ("aws", &["aws", "http", "model"]),
+    ("ops", &["ops", "aws", "http", "model"]),
+    ("local", &["local", "http", "model"]),
     ("config", &["config", "model"]),
     ("error", &["error", "config", "ops", "aws", "model"]),
     ("ui", &["ui", "ops", "error"]),

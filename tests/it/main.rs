@@ -15,6 +15,7 @@ mod mcp_clients;
 mod mcp_wire;
 mod moto;
 mod process;
+mod providers;
 mod restart;
 mod target;
 mod toolkit;

@@ -3,7 +3,14 @@
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde_json::Value;
 
-use crate::local::services::{State, agentcore::Gateway, cognito::Pool};
+use crate::local::{
+    Local,
+    services::{
+        State,
+        agentcore::{Gateway, JwtAuthorizer},
+        cognito::Pool,
+    },
+};
 
 /// Why a caller is turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,19 +23,49 @@ pub(crate) enum Refusal {
     InsufficientScope,
 }
 
-/// Checks the caller of `gateway` at `now` (Unix milliseconds).
-pub(crate) fn check(state: &State, gateway: &Gateway, authorization: Option<&str>, now: i64) -> Result<(), Refusal> {
-    if gateway.text("authorizerType") == Some("NONE") {
-        return Ok(());
+/// Whom a gateway lets in.
+pub(crate) enum Inbound {
+    Anyone,
+    Jwt(JwtAuthorizer),
+}
+
+impl Inbound {
+    /// `None` for a kind that the local AWS does not let a gateway have.
+    pub(crate) fn of(gateway: &Gateway) -> Option<Self> {
+        match gateway.text("authorizerType") {
+            Some("NONE") => Some(Self::Anyone),
+            _ => gateway.jwt_authorizer().map(Self::Jwt),
+        }
     }
+}
+
+/// Checks a caller at `now` (Unix milliseconds).
+pub(crate) async fn check(
+    local: &Local,
+    inbound: Option<Inbound>,
+    authorization: Option<&str>,
+    now: i64,
+) -> Result<(), Refusal> {
+    let authorizer = match inbound {
+        Some(Inbound::Anyone) => return Ok(()),
+        Some(Inbound::Jwt(authorizer)) => authorizer,
+        None => return Err(Refusal::Invalid),
+    };
     // The scheme's name has no case (RFC 9110 §11.1).
     let token = match authorization.map(|value| value.split_once(' ').unwrap_or((value, ""))) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(Refusal::Missing),
     };
-    let authorizer = gateway.jwt_authorizer().ok_or(Refusal::Invalid)?;
-    let pool = state.cognito.pool_at(&authorizer.discovery_url).ok_or(Refusal::Invalid)?;
-    let claims = verified_claims(state, pool, token, now).ok_or(Refusal::Invalid)?;
+    let url = &authorizer.discovery_url;
+    let of_own_pool = local.read(|state| {
+        let pool = state.cognito.pool_at(url)?;
+        Some(pool_claims(state, pool, token))
+    });
+    let claims = match of_own_pool {
+        Some(claims) => claims,
+        None => local.providers().claims(url, token, now).await,
+    };
+    let claims = claims.filter(|claims| hold_at(claims, now)).ok_or(Refusal::Invalid)?;
 
     // Every kind that is configured must pass; within a kind, any one value does.
     let overlaps = |allowed: &[String], found: &[&str]| {
@@ -42,25 +79,33 @@ pub(crate) fn check(state: &State, gateway: &Gateway, authorization: Option<&str
     if !authorizer.custom_claims.iter().all(|claim| claim.holds(&claims)) {
         return Err(Refusal::Invalid);
     }
-    let scopes: Vec<&str> = claims["scope"].as_str().unwrap_or_default().split(' ').collect();
+    // Cognito has `scope`, a text; others have `scp`, a text or a list (reference §4.2).
+    let scopes = [&claims["scope"], &claims["scp"]].into_iter().flat_map(texts);
+    let scopes: Vec<&str> = scopes.flat_map(|text| text.split(' ')).collect();
     if overlaps(&authorizer.allowed_scopes, &scopes) { Ok(()) } else { Err(Refusal::InsufficientScope) }
 }
 
-/// The claims of a token that `pool` issued and that is good now.
-fn verified_claims(state: &State, pool: &Pool, token: &str, now: i64) -> Option<Value> {
+/// Whether a token's times hold at `now` (Unix milliseconds).
+fn hold_at(claims: &Value, now: i64) -> bool {
+    let second = |claim: &str| claims[claim].as_f64();
+    #[expect(clippy::cast_precision_loss, reason = "seconds of this era are exact")]
+    let now = (now / 1000) as f64;
+    second("exp").is_some_and(|end| end > now) && second("nbf").is_none_or(|begin| begin <= now)
+}
+
+/// The claims of an access token that `pool` issued.
+fn pool_claims(state: &State, pool: &Pool, token: &str) -> Option<Value> {
     let (modulus, exponent) = pool.key.public_components().ok()?;
     let key = DecodingKey::from_rsa_components(&modulus, &exponent).ok()?;
     let mut validation = Validation::new(Algorithm::RS256);
-    // Times are checked below, against the server's own clock; audiences by the caller.
+    // Times and audiences are checked by the caller, against the server's own clock.
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
     let claims = decode::<Value>(token, &key, &validation).ok()?.claims;
-    let seconds = now / 1000;
-    let in_time = claims["exp"].as_i64()? > seconds && claims["nbf"].as_i64().is_none_or(|begin| begin <= seconds);
     // The issuer is built from the Host of the token request, so any loopback name of this pool is it.
     let issuer = state.cognito.pool_at(claims["iss"].as_str()?)?;
-    (in_time && issuer.id == pool.id && claims["token_use"] == "access").then_some(claims)
+    (issuer.id == pool.id && claims["token_use"] == "access").then_some(claims)
 }
 
 fn texts(value: &Value) -> Vec<&str> {

@@ -19,7 +19,7 @@ pub struct SigningKey(String);
 /// A kept key that cannot be read; the state on disk was damaged.
 #[derive(Debug, thiserror::Error)]
 #[error("the signing key of a user pool cannot be read")]
-pub(crate) struct DamagedKey;
+pub struct DamagedKey;
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,7 +41,7 @@ impl SigningKey {
     }
 
     /// A JWT with these claims, signed with RS256.
-    pub(crate) fn sign(&self, claims: &Value) -> Result<String, DamagedKey> {
+    pub fn sign(&self, claims: &Value) -> Result<String, DamagedKey> {
         let pair = self.pair()?;
         let header = json!({ "kid": self.id(), "alg": "RS256" });
         let content = format!("{}.{}", BASE64URL.encode(header.to_string()), BASE64URL.encode(claims.to_string()));
@@ -65,7 +65,7 @@ impl SigningKey {
     }
 
     /// The JWKS with this one key.
-    pub(crate) fn jwks(&self) -> Result<Value, DamagedKey> {
+    pub fn jwks(&self) -> Result<Value, DamagedKey> {
         let (n, e) = self.public_components()?;
         Ok(json!({ "keys": [{ "alg": "RS256", "e": e, "kid": self.id(), "kty": "RSA", "n": n, "use": "sig" }] }))
     }

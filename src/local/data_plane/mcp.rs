@@ -14,7 +14,7 @@ use serde_json::{Value, json, value::RawValue};
 
 pub(crate) use self::protocol::VERSIONS;
 use self::protocol::{Dialect, METHOD_NOT_FOUND, PARSE_ERROR, RpcError};
-use super::auth::{self, Refusal};
+use super::auth::{self, Inbound, Refusal};
 use crate::{
     local::{
         Local, base_url, json_response,
@@ -65,13 +65,12 @@ pub(crate) async fn post(
     let now = local.now();
     let view = local.read(|state| {
         let gateway = state.agentcore.serving(&gateway_id)?;
-        Some(auth::check(state, gateway, authorization, now).map(|()| View::new(gateway)))
+        Some((Inbound::of(gateway), View::new(gateway)))
     });
-    let view = match view {
-        None => return not_found(),
-        Some(Err(refusal)) => return refuse(refusal, &gateway_id, &base_url(&headers), &id),
-        Some(Ok(view)) => view,
-    };
+    let Some((inbound, view)) = view else { return not_found() };
+    if let Err(refusal) = auth::check(&local, inbound, authorization, now).await {
+        return refuse(refusal, &gateway_id, &base_url(&headers), &id);
+    }
     if body.is_err() {
         let error = RpcError::invalid_request("Request payload is larger than 6 MB");
         return document(StatusCode::PAYLOAD_TOO_LARGE, envelope(&id, &Err(error)));
@@ -220,21 +219,25 @@ pub(crate) async fn protected_resource(
     headers: HeaderMap,
 ) -> Response {
     let base = base_url(&headers);
-    let document = local.read(|state| {
-        let gateway = state.agentcore.serving(&gateway_id)?;
-        let authorizer = gateway.jwt_authorizer()?;
-        let pool = state.cognito.pool_at(&authorizer.discovery_url)?;
-        let mut document = json!({
-            "resource": format!("{base}/gateways/{gateway_id}/mcp"),
-            "authorization_servers": [format!("{base}/{}", pool.id)],
-            "bearer_methods_supported": ["header"],
-        });
-        if !authorizer.allowed_scopes.is_empty() {
-            document["scopes_supported"] = json!(authorizer.allowed_scopes);
-        }
-        Some(document)
+    let found = local.read(|state| {
+        let authorizer = state.agentcore.serving(&gateway_id)?.jwt_authorizer()?;
+        let own = state.cognito.pool_at(&authorizer.discovery_url).map(|pool| format!("{base}/{}", pool.id));
+        Some((authorizer, own))
     });
-    document.map_or_else(not_found, |document| json_response(StatusCode::OK, &document))
+    let Some((authorizer, own)) = found else { return not_found() };
+    let issuer = match own {
+        Some(issuer) => Some(issuer),
+        None => local.providers().issuer(&authorizer.discovery_url, local.now()).await,
+    };
+    let mut document = json!({
+        "resource": format!("{base}/gateways/{gateway_id}/mcp"),
+        "authorization_servers": Vec::from_iter(issuer),
+        "bearer_methods_supported": ["header"],
+    });
+    if !authorizer.allowed_scopes.is_empty() {
+        document["scopes_supported"] = json!(authorizer.allowed_scopes);
+    }
+    json_response(StatusCode::OK, &document)
 }
 
 fn initialize(view: &View, params: &Value) -> Result<Value, RpcError> {

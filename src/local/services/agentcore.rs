@@ -13,7 +13,11 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::{gateway::Gateway, operations::OPERATIONS, target::Target};
+pub(crate) use self::{
+    gateway::{Gateway, JwtAuthorizer},
+    operations::OPERATIONS,
+    target::Target,
+};
 use super::{
     Answer, Call, State, bad_request, iam, iso8601, page,
     shape::{Refusal, Violation},

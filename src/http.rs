@@ -1,6 +1,6 @@
-//! Plain HTTP calls (token endpoint, MCP), through the same client as the AWS calls.
+//! Plain HTTP calls (token endpoints, MCP, OpenID providers), through the same client as the AWS calls.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, error::Error as StdError, time::Duration};
 
 use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::{
         orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
     },
 };
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::{body::SdkBody, error::display::DisplayErrorContext};
 
 /// An HTTP client.
 #[derive(Debug, Clone)]
@@ -53,7 +53,8 @@ pub struct NoAnswer {
 }
 
 impl Http {
-    pub(super) fn new(client: Option<SharedHttpClient>) -> Self {
+    /// Sends through this client, or else through one of its own.
+    pub fn new(client: Option<SharedHttpClient>) -> Self {
         Self { client }
     }
 
@@ -80,8 +81,18 @@ impl Http {
             operation = operation.http_client(client.clone());
         }
         let answered = operation.build().invoke(request).await;
-        answered.map_err(|error| NoAnswer { url, problem: super::error::innermost(&error) })
+        answered.map_err(|error| NoAnswer { url, problem: innermost(&error) })
     }
+}
+
+/// The words at the bottom of an error's chain, where the SDK keeps what really happened.
+pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    let words = last.to_string();
+    if words.is_empty() { DisplayErrorContext(error).to_string() } else { words }
 }
 
 fn serialize(request: &Request, path: &str) -> Result<HttpRequest, BoxError> {

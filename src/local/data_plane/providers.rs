@@ -1,0 +1,134 @@
+//! OpenID providers that are not the server's own: their issuers and keys, fetched from the discovery
+//! document when a token first needs them.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::Jwk};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::http::{Http, NoAnswer, Request};
+
+/// How long a provider may take for each document.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Milliseconds that keys are trusted without a look at the provider.
+const FRESH: i64 = 60 * 60 * 1000;
+/// Milliseconds after which a token with an unknown key id has the provider asked again.
+const ASKED_JUST_NOW: i64 = 10 * 1000;
+
+/// All providers that were asked so far, by discovery URL.
+#[derive(Debug)]
+pub(crate) struct Providers {
+    http: Http,
+    known: Mutex<HashMap<String, Arc<Provider>>>,
+}
+
+#[derive(Debug)]
+struct Provider {
+    issuer: String,
+    keys: Vec<Jwk>,
+    /// Unix milliseconds.
+    fetched: i64,
+}
+
+/// Why a provider cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    #[error("{url} answers with status {status}")]
+    Refused { url: String, status: u16 },
+    #[error("{url} is not JSON")]
+    NotJson { url: String },
+    #[error("{url} has no `{member}`")]
+    Lacks { url: String, member: &'static str },
+}
+
+impl Providers {
+    pub(crate) fn new(http: Http) -> Self {
+        Self { http, known: Mutex::default() }
+    }
+
+    /// The claims of a token that the provider at `discovery_url` signed and issued; whether they
+    /// hold now (Unix milliseconds) is for the caller to see.
+    pub(crate) async fn claims(&self, discovery_url: &str, token: &str, now: i64) -> Option<Value> {
+        let header = decode_header(token).ok()?;
+        // A published key is no shared secret.
+        if matches!(header.alg, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) {
+            return None;
+        }
+        let mut provider = self.provider(discovery_url, now, FRESH).await?;
+        if provider.keys_for(header.kid.as_deref()).next().is_none() {
+            provider = self.provider(discovery_url, now, ASKED_JUST_NOW).await?;
+        }
+        let claims = provider.keys_for(header.kid.as_deref()).find_map(|key| verify(token, header.alg, key))?;
+        (claims["iss"] == provider.issuer.as_str()).then_some(claims)
+    }
+
+    /// The issuer that the document at `discovery_url` names.
+    pub(crate) async fn issuer(&self, discovery_url: &str, now: i64) -> Option<String> {
+        Some(self.provider(discovery_url, now, FRESH).await?.issuer.clone())
+    }
+
+    /// A provider as it was at most `age` milliseconds ago; one that does not answer stays what it
+    /// was.
+    async fn provider(&self, discovery_url: &str, now: i64, age: i64) -> Option<Arc<Provider>> {
+        let mut all = self.known.lock().await;
+        let known = all.get(discovery_url).cloned();
+        if let Some(provider) = known.as_ref().filter(|provider| now - provider.fetched < age) {
+            return Some(provider.clone());
+        }
+        match self.fetch(discovery_url, now).await {
+            Ok(provider) => {
+                let provider = Arc::new(provider);
+                all.insert(discovery_url.to_owned(), provider.clone());
+                Some(provider)
+            }
+            Err(error) => {
+                tracing::warn!("an OpenID provider cannot be used: {error}");
+                known
+            }
+        }
+    }
+
+    async fn fetch(&self, discovery_url: &str, now: i64) -> Result<Provider, Unusable> {
+        let document = self.get(discovery_url).await?;
+        let text = |member: &'static str| {
+            let lacks = || Unusable::Lacks { url: discovery_url.to_owned(), member };
+            document[member].as_str().ok_or_else(lacks)
+        };
+        let (issuer, keys_url) = (text("issuer")?, text("jwks_uri")?);
+        let set = self.get(keys_url).await?;
+        let lacks = || Unusable::Lacks { url: keys_url.to_owned(), member: "keys" };
+        let keys = set["keys"].as_array().ok_or_else(lacks)?;
+        // A key of an unknown kind is no reason to refuse the others.
+        let keys = keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect();
+        Ok(Provider { issuer: issuer.to_owned(), keys, fetched: now })
+    }
+
+    async fn get(&self, url: &str) -> Result<Value, Unusable> {
+        let headers = vec![("accept", "application/json".to_owned())];
+        let request = Request { method: "GET", url: url.to_owned(), headers, body: String::new() };
+        let response = self.http.send(request, PATIENCE).await?;
+        if response.status != 200 {
+            return Err(Unusable::Refused { url: url.to_owned(), status: response.status });
+        }
+        serde_json::from_slice(&response.body).map_err(|_| Unusable::NotJson { url: url.to_owned() })
+    }
+}
+
+impl Provider {
+    /// The key of this id; without an id, any may be the one.
+    fn keys_for(&self, id: Option<&str>) -> impl Iterator<Item = &Jwk> {
+        self.keys.iter().filter(move |key| id.is_none() || key.common.key_id.as_deref() == id)
+    }
+}
+
+fn verify(token: &str, algorithm: Algorithm, key: &Jwk) -> Option<Value> {
+    let key = DecodingKey::from_jwk(key).ok()?;
+    let mut validation = Validation::new(algorithm);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    Some(decode::<Value>(token, &key, &validation).ok()?.claims)
+}

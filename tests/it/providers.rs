@@ -1,0 +1,149 @@
+//! Gateways that check the tokens of an OpenID provider of the user's own.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use agentcore_gw::local::SigningKey;
+use axum::{Router, body::Body, routing::get};
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::world::World;
+
+/// An OpenID provider on loopback, whose key may change.
+struct Provider {
+    origin: String,
+    key: Arc<Mutex<SigningKey>>,
+    /// How often its keys were asked for.
+    asked: Arc<Mutex<usize>>,
+}
+
+impl Provider {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let key = Arc::new(Mutex::new(SigningKey::generate()));
+        let asked = Arc::new(Mutex::new(0));
+        let document = json!({ "issuer": origin, "jwks_uri": format!("{origin}/keys") });
+        let (its_key, its_asked) = (key.clone(), asked.clone());
+        let keys = move || async move {
+            *its_asked.lock().unwrap() += 1;
+            let mut set = its_key.lock().unwrap().jwks().unwrap();
+            // Kinds of keys that nobody here knows are part of life.
+            set["keys"].as_array_mut().unwrap().insert(0, json!({ "kty": "AKP", "kid": "x" }));
+            set.to_string()
+        };
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(async move || document.to_string()))
+            .route("/keys", get(keys));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { origin, key, asked }
+    }
+
+    fn token(&self, claims: &Value) -> String {
+        let mut all = json!({ "iss": self.origin, "exp": 4_000_000_000_u64 });
+        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        self.key.lock().unwrap().sign(&all).unwrap()
+    }
+}
+
+/// A gateway for the tokens of a provider.
+struct Gateway {
+    world: World,
+    path: String,
+}
+
+impl Gateway {
+    async fn new(origin: &str, flags: &[&str]) -> Self {
+        let world = World::new(Duration::ZERO);
+        let url = format!("{origin}/.well-known/openid-configuration");
+        let args = ["create", "g", "--authorizer", "jwt", "--no-observability", "--discovery-url", &url, "-o", "json"];
+        let created = world.run(&[&args[..], flags].concat()).await.expect(0).json();
+        let url: http::Uri = created["gateway"]["gatewayUrl"].as_str().unwrap().parse().unwrap();
+        Self { path: url.path().to_owned(), world }
+    }
+
+    async fn send(&self, request: http::request::Builder, body: String) -> (StatusCode, Value) {
+        let request = request.header("host", "127.0.0.1:7755").body(Body::from(body)).unwrap();
+        let answer = self.world.router().oneshot(request).await.unwrap();
+        let status = answer.status();
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    async fn ping(&self, token: &str) -> u16 {
+        let request = Request::post(&self.path).header("authorization", format!("Bearer {token}"));
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+        self.send(request, message.to_string()).await.0.as_u16()
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_ones_own_provider_are_checked_by_its_keys_and_the_configured_lists() {
+    let provider = Provider::start().await;
+    let gateway = Gateway::new(&provider.origin, &["--allowed-audience", "tools", "--allowed-scope", "use"]).await;
+    let good = json!({ "aud": ["other", "tools"], "scp": ["read", "use"] });
+    let but = |claim: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[claim] = value;
+        claims
+    };
+    for (what, claims, status) in [
+        ("good", good.clone(), 200),
+        ("scope as a text", json!({ "aud": "tools", "scope": "read use" }), 200),
+        ("another audience", but("aud", json!("other")), 401),
+        ("no scope of the list", but("scp", json!(["read"])), 403),
+        ("another issuer", but("iss", json!(format!("{}/", provider.origin))), 401),
+        ("expired", but("exp", json!(1)), 401),
+        ("no end", but("exp", Value::Null), 401),
+        ("not yet", but("nbf", json!(3_999_999_999_u64)), 401),
+    ] {
+        assert_eq!(gateway.ping(&provider.token(&claims)).await, status, "{what}");
+    }
+    let good = provider.token(&good);
+    let (content, _signature) = good.rsplit_once('.').unwrap();
+    let (header, claims) = content.split_once('.').unwrap();
+    let shared = "eyJhbGciOiJIUzI1NiJ9"; // {"alg":"HS256"}
+    let none = "eyJhbGciOiJub25lIn0"; // {"alg":"none"}
+    for token in [format!("{header}.{claims}."), format!("{shared}.{claims}.AAAA"), format!("{none}.{claims}.")] {
+        assert_eq!(gateway.ping(&token).await, 401, "{token}");
+    }
+    assert_eq!(*provider.asked.lock().unwrap(), 1, "keys are kept");
+
+    let metadata = format!("/.well-known/oauth-protected-resource{}", gateway.path);
+    let (status, document) = gateway.send(Request::get(metadata), String::new()).await;
+    assert_eq!((status, &document["authorization_servers"]), (StatusCode::OK, &json!([provider.origin])));
+    assert_eq!(document["scopes_supported"], json!(["use"]));
+}
+
+#[tokio::test]
+async fn an_unknown_key_id_has_the_provider_asked_again_but_not_at_every_call() {
+    let provider = Provider::start().await;
+    let gateway = Gateway::new(&provider.origin, &["--allowed-audience", "tools"]).await;
+    let claims = json!({ "aud": "tools" });
+    let old = provider.token(&claims);
+    assert_eq!(gateway.ping(&old).await, 200);
+    *provider.key.lock().unwrap() = SigningKey::generate();
+    let new = provider.token(&claims);
+    for _ in 0..3 {
+        assert_eq!(gateway.ping(&new).await, 401, "it was asked just now");
+    }
+    assert_eq!(*provider.asked.lock().unwrap(), 1);
+    // The clock runs on its own while the provider is talked to.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(11)).await;
+    tokio::time::resume();
+    assert_eq!(gateway.ping(&new).await, 200);
+    assert_eq!(gateway.ping(&old).await, 401, "its key is gone");
+    assert_eq!(*provider.asked.lock().unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_lets_nobody_in() {
+    let gateway = Gateway::new("http://127.0.0.1:9", &["--allowed-audience", "tools"]).await;
+    let token = SigningKey::generate().sign(&json!({ "aud": "tools", "exp": 4_000_000_000_u64 })).unwrap();
+    assert_eq!(gateway.ping(&token).await, 401);
+}

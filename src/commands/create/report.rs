@@ -233,14 +233,13 @@ impl Report for Created {
         }
         let (name, program) = (&gateway.name, &self.program);
         writeln!(w, "\n{heading}Next{reset}")?;
-        match tools.iter().find(|tool| tool.ends_with("get_weather")) {
-            Some(tool) if self.callable => {
-                writeln!(w, "  {program} tools call {name} {tool} '{{\"location\":\"Seattle\"}}'")?
-            }
-            None if tools.is_empty() => writeln!(w, "  {program} create {name} --sample")?,
-            _ if self.callable => writeln!(w, "  {program} tools list {name}")?,
-            _ => writeln!(w, "  {program} get {name}")?,
-        }
+        let first = match tools.iter().find(|tool| tool.ends_with("get_weather")) {
+            Some(tool) if self.callable => format!("tools call {name} {tool} '{{\"location\":\"Seattle\"}}'"),
+            None if tools.is_empty() => format!("create {name} --sample"),
+            _ if self.callable => format!("tools list {name}"),
+            _ => format!("get {name}"),
+        };
+        writeln!(w, "  {program} {first}")?;
         writeln!(w, "  {program} cleanup {name}")
     }
 

@@ -206,7 +206,7 @@ pub fn router(local: Local) -> Router {
         .route("/oauth2/token", post(oauth::token))
         .route("/{pool_id}/.well-known/openid-configuration", get(oauth::discovery))
         .route("/{pool_id}/.well-known/jwks.json", get(oauth::jwks))
-        .route("/gateways/{gateway_id}/mcp", post(mcp::post).get(mcp::not_allowed).delete(mcp::not_allowed))
+        .route("/gateways/{gateway_id}/mcp", post(mcp::post).fallback(mcp::not_allowed))
         .route("/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp", get(mcp::protected_resource))
         .layer(DefaultBodyLimit::max(mcp::PAYLOAD_LIMIT));
     let own = Router::new()

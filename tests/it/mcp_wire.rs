@@ -147,6 +147,71 @@ async fn versions_with_a_handshake() {
     assert_eq!(gateway.post(old, &silent).await.0, 202, "nothing to answer");
 }
 
+/// What it is about, method, headers, body; status, content type, `Allow`, and the error's code (none:
+/// no error, or no body).
+type Transport<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Vec<u8>, u16, &'a str, &'a str, Option<i64>);
+
+#[tokio::test(start_paused = true)]
+async fn the_transport() {
+    let gateway = Gateway::new(&[]).await;
+    let ping = message("ping", json!({})).to_string().into_bytes();
+    let with_bom = [b"\xef\xbb\xbf", &ping[..]].concat();
+    let no_utf8 = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}".to_vec();
+    let notification = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.to_vec();
+    let large = format!("{{\"x\":\"{}\"}}", "y".repeat(6 * 1024 * 1024)).into_bytes();
+    let deep = "[".repeat(100_000).into_bytes();
+    let (json, events) = ("application/json", ("accept", "text/event-stream"));
+    let cases: [Transport<'_>; 14] = [
+        ("5.1 a request", "POST", &[], ping.clone(), 200, json, "", None),
+        ("5.1 that takes JSON", "POST", &[("accept", json)], ping.clone(), 200, json, "", None),
+        (
+            "5.1 that takes both",
+            "POST",
+            &[("accept", "application/json, text/event-stream")],
+            ping.clone(),
+            200,
+            json,
+            "",
+            None,
+        ),
+        (
+            "5.2 a header's name has no case",
+            "POST",
+            &[("MCP-Protocol-Version", "1999-01-01")],
+            ping.clone(),
+            400,
+            json,
+            "",
+            Some(-32600),
+        ),
+        ("5.1 a notification", "POST", &[], notification, 202, "", "", None),
+        ("5.1 no stream to listen to", "GET", &[events], Vec::new(), 405, json, "POST", Some(-32000)),
+        ("5.1 a GET without Accept", "GET", &[], Vec::new(), 405, json, "POST", Some(-32000)),
+        ("5.1 no session to end", "DELETE", &[], Vec::new(), 405, json, "POST", Some(-32000)),
+        ("5.1 another method", "PUT", &[], ping.clone(), 405, json, "POST", Some(-32000)),
+        ("5.6 nothing", "POST", &[], Vec::new(), 400, json, "", Some(-32700)),
+        ("5.6 a byte order mark", "POST", &[], with_bom, 400, json, "", Some(-32700)),
+        ("5.6 no UTF-8", "POST", &[], no_utf8, 400, json, "", Some(-32700)),
+        ("5.6 too deep", "POST", &[], deep, 400, json, "", Some(-32700)),
+        ("5.7 more than 6 MB", "POST", &[], large, 413, json, "", Some(-32600)),
+    ];
+    for (what, method, headers, body, status, content_type, allow, code) in cases {
+        let mut request = Request::builder().method(method).uri(&gateway.path).header("host", "127.0.0.1:7755");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = gateway.world.router().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let found = answer.status().as_u16();
+        let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let seen = (header("content-type"), header("allow"));
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(bytes.is_empty(), content_type.is_empty(), "{what}: a body says what it is");
+        let error: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let expected = (status, (content_type.to_owned(), allow.to_owned()), code);
+        assert_eq!((found, seen, error["error"]["code"].as_i64()), expected, "{what}: {error}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn ids_come_back_as_they_were_sent() {
     let gateway = Gateway::new(&[]).await;

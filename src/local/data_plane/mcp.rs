@@ -63,14 +63,14 @@ pub(crate) async fn post(
     let id = parsed.as_ref().map_or_else(|_| "null".to_owned(), |message| id_of(text, message));
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let now = local.now();
-    let view = local.read(|state| {
-        let gateway = state.agentcore.serving(&gateway_id)?;
-        Some((Inbound::of(gateway), View::new(gateway)))
-    });
-    let Some((inbound, view)) = view else { return not_found() };
+    let inbound = local.read(|state| state.agentcore.serving(&gateway_id).map(Inbound::of));
+    let Some(inbound) = inbound else { return not_found() };
     if let Err(refusal) = auth::check(&local, inbound, authorization, now).await {
         return refuse(refusal, &gateway_id, &base_url(&headers), &id);
     }
+    // It may have gone while the caller's provider was asked.
+    let view = local.read(|state| state.agentcore.serving(&gateway_id).map(View::new));
+    let Some(view) = view else { return not_found() };
     if body.is_err() {
         let error = RpcError::invalid_request("Request payload is larger than 6 MB");
         return document(StatusCode::PAYLOAD_TOO_LARGE, envelope(&id, &Err(error)));

@@ -3,15 +3,14 @@
 
 use std::{
     collections::HashSet,
-    fmt, fs,
-    io::{self, Write as _},
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
-use super::{random, store};
+use super::store;
 
 /// SHA-256 of the content, hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,17 +37,9 @@ impl Blobs {
     pub(crate) fn put(&self, bytes: &[u8]) -> io::Result<BlobId> {
         let hash = digest::digest(&digest::SHA256, bytes);
         let id = BlobId(hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect());
-        let path = self.dir.join(&id.0);
-        if !path.exists() {
+        if !self.dir.join(&id.0).exists() {
             store::make_private_dir(&self.dir)?;
-            let temporary = self.dir.join(format!("{id}.{}.tmp", random::lower_alphanumeric(8)));
-            let written = store::private_file(&temporary)
-                .and_then(|mut file| file.write_all(bytes))
-                .and_then(|()| fs::rename(&temporary, path));
-            if let Err(error) = written {
-                drop(fs::remove_file(&temporary));
-                return Err(error);
-            }
+            store::write_whole(&self.dir, &id.0, bytes)?;
         }
         Ok(id)
     }

@@ -92,7 +92,7 @@ impl Store {
         let bytes = serde_json::to_vec(state)?;
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         if *saved != bytes {
-            self.write_bytes(STATE, &bytes)?;
+            write_whole(&self.dir, STATE, &bytes)?;
             *saved = bytes;
         }
         Ok(())
@@ -118,19 +118,7 @@ impl Store {
     /// # Errors
     /// If it cannot be written.
     pub fn write<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
-        self.write_bytes(name, &serde_json::to_vec(value)?)
-    }
-
-    fn write_bytes(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8)));
-        let written = private_file(&temporary)
-            .and_then(|mut file| file.write_all(bytes))
-            .and_then(|()| fs::rename(&temporary, self.dir.join(name)));
-        if written.is_err() {
-            // On a full disk every byte counts; what cannot be removed is swept at the next start.
-            drop(fs::remove_file(&temporary));
-        }
-        written
+        write_whole(&self.dir, name, &serde_json::to_vec(value)?)
     }
 
     /// Removes what a killed server had not finished writing.
@@ -167,6 +155,19 @@ impl Store {
         *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_vec(&State::default())?;
         self.remove(STATE)
     }
+}
+
+/// Writes a file of this folder that is its owner's alone, whole or not at all.
+pub(super) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8)));
+    let written = private_file(&temporary)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&temporary, dir.join(name)));
+    if written.is_err() {
+        // On a full disk every byte counts; what cannot be removed is swept at the next start.
+        drop(fs::remove_file(&temporary));
+    }
+    written
 }
 
 /// Makes a folder that only its owner can look into.

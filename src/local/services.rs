@@ -102,6 +102,25 @@ pub(crate) struct Operation {
     pub(crate) run: fn(&mut State, &Call, Value) -> Answer,
 }
 
+/// An operation that is found by its name alone (JSON 1.1, query).
+const fn operation(
+    name: &'static str,
+    input: &'static [Member],
+    run: fn(&mut State, &Call, Value) -> Answer,
+) -> Operation {
+    Operation { name, route: None, input, run }
+}
+
+/// An operation that is found by method and path, and what its success answers (restJson1).
+const fn rest_operation(
+    name: &'static str,
+    (method, path, success): (&'static str, &'static str, u16),
+    input: &'static [Member],
+    run: fn(&mut State, &Call, Value) -> Answer,
+) -> Operation {
+    Operation { name, route: Some(Route { method, path, query: "", success, payload: false }), input, run }
+}
+
 /// A service by the name in the `SigV4` credential scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {

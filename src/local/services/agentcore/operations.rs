@@ -1,15 +1,10 @@
 //! The operations of AgentCore that are covered, with what they let in (botocore's model
 //! `bedrock-agentcore-control/2023-06-05`, appendix A of the reference).
 
-use serde_json::Value;
-
 use super::{gateway, list_tags, settle, tag, target, untag};
-use crate::local::{
-    services::{
-        Answer, Call, Operation, State, read,
-        shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
-    },
-    wire::Route,
+use crate::local::services::{
+    Call, Operation, State, read, rest_operation,
+    shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
 };
 
 /// An ARN in its place is let in, to be denied as AWS does.
@@ -123,17 +118,8 @@ const TARGETS: &str = "/gateways/{gatewayIdentifier}/targets/";
 const TARGET: &str = "/gateways/{gatewayIdentifier}/targets/{targetId}/";
 const TAGS_OF: &str = "/tags/{resourceArn}";
 
-const fn operation(
-    name: &'static str,
-    (method, path, success): (&'static str, &'static str, u16),
-    input: &'static [Member],
-    run: fn(&mut State, &Call, Value) -> Answer,
-) -> Operation {
-    Operation { name, route: Some(Route { method, path, query: "", success, payload: false }), input, run }
-}
-
 pub(crate) const OPERATIONS: &[Operation] = &[
-    operation(
+    rest_operation(
         "CreateGateway",
         ("POST", GATEWAYS, 202),
         &[
@@ -151,13 +137,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         |state, call, input| gateway::create(settled(state, call), call, input),
     ),
-    operation("ListGateways", ("GET", GATEWAYS, 200), &[MAX_RESULTS, NEXT_TOKEN], |state, call, input| {
+    rest_operation("ListGateways", ("GET", GATEWAYS, 200), &[MAX_RESULTS, NEXT_TOKEN], |state, call, input| {
         gateway::list(settled(state, call), call, &read(input)?)
     }),
-    operation("GetGateway", ("GET", GATEWAY, 200), &[GATEWAY_ID], |state, call, input| {
+    rest_operation("GetGateway", ("GET", GATEWAY, 200), &[GATEWAY_ID], |state, call, input| {
         gateway::get(settled(state, call), call, &read(input)?)
     }),
-    operation(
+    rest_operation(
         "UpdateGateway",
         ("PUT", GATEWAY, 202),
         &[
@@ -174,46 +160,49 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         |state, call, input| gateway::update(settled(state, call), call, input),
     ),
-    operation("DeleteGateway", ("DELETE", GATEWAY, 202), &[GATEWAY_ID], |state, call, input| {
+    rest_operation("DeleteGateway", ("DELETE", GATEWAY, 202), &[GATEWAY_ID], |state, call, input| {
         gateway::delete(settled(state, call), call, &read(input)?)
     }),
-    operation(
+    rest_operation(
         "CreateGatewayTarget",
         ("POST", TARGETS, 202),
         &[GATEWAY_ID, TARGET_NAME, DESCRIPTION, CLIENT_TOKEN, TARGET_CONFIGURATION, CREDENTIALS],
         |state, call, input| target::create(settled(state, call), call, input),
     ),
-    operation(
+    rest_operation(
         "ListGatewayTargets",
         ("GET", TARGETS, 200),
         &[GATEWAY_ID, MAX_RESULTS, NEXT_TOKEN],
         |state, call, input| target::list(settled(state, call), call, &read(input)?),
     ),
-    operation("GetGatewayTarget", ("GET", TARGET, 200), &[GATEWAY_ID, TARGET_ID], |state, call, input| {
+    rest_operation("GetGatewayTarget", ("GET", TARGET, 200), &[GATEWAY_ID, TARGET_ID], |state, call, input| {
         target::get(settled(state, call), call, &read(input)?)
     }),
-    operation(
+    rest_operation(
         "UpdateGatewayTarget",
         ("PUT", TARGET, 202),
         &[GATEWAY_ID, TARGET_ID, TARGET_NAME, DESCRIPTION, TARGET_CONFIGURATION, CREDENTIALS],
         |state, call, input| target::update(settled(state, call), call, read(input)?),
     ),
-    operation("DeleteGatewayTarget", ("DELETE", TARGET, 202), &[GATEWAY_ID, TARGET_ID], |state, call, input| {
+    rest_operation("DeleteGatewayTarget", ("DELETE", TARGET, 202), &[GATEWAY_ID, TARGET_ID], |state, call, input| {
         target::delete(settled(state, call), call, &read(input)?)
     }),
-    operation(
+    rest_operation(
         "SynchronizeGatewayTargets",
         ("PUT", "/gateways/{gatewayIdentifier}/synchronizeTargets", 202),
         &[GATEWAY_ID, required("targetIdList", list(&TARGET_ID_TEXT, 1, 1))],
         |state, call, input| target::synchronize(settled(state, call), call, &read(input)?),
     ),
-    operation("ListTagsForResource", ("GET", TAGS_OF, 200), &[RESOURCE_ARN], |state, call, input| {
+    rest_operation("ListTagsForResource", ("GET", TAGS_OF, 200), &[RESOURCE_ARN], |state, call, input| {
         list_tags(&mut settled(state, call).agentcore, call, &read(input)?)
     }),
-    operation("TagResource", ("POST", TAGS_OF, 204), &[RESOURCE_ARN, required("tags", TAGS)], |state, call, input| {
-        tag(&mut settled(state, call).agentcore, call, read(input)?)
-    }),
-    operation(
+    rest_operation(
+        "TagResource",
+        ("POST", TAGS_OF, 204),
+        &[RESOURCE_ARN, required("tags", TAGS)],
+        |state, call, input| tag(&mut settled(state, call).agentcore, call, read(input)?),
+    ),
+    rest_operation(
         "UntagResource",
         ("DELETE", TAGS_OF, 204),
         &[RESOURCE_ARN, required("tagKeys", list(&TAG_KEY, 0, 200))],

@@ -1,15 +1,13 @@
 //! The operations of Cognito user pools that are covered, with what they let in (botocore's model
 //! `cognito-idp/2016-04-18`).
 
-use serde_json::Value;
-
 use super::{
     clients, create_domain, create_pool, create_resource_server, delete_domain, delete_pool, delete_resource_server,
     describe, describe_domain, describe_resource_server, list_pools, list_resource_servers, list_tags, tag, untag,
     update_pool, update_resource_server,
 };
 use crate::local::services::{
-    Answer, Call, Operation, State, read,
+    Operation, operation, read,
     shape::{Member, Shape, integer, list, map, optional, required, text},
 };
 
@@ -77,14 +75,6 @@ const AUTH_FLOWS: Member = optional("ExplicitAuthFlows", list(&AUTH_FLOW, 0, usi
 const EXISTENCE_ERRORS: Member = optional("PreventUserExistenceErrors", Shape::Enum(&["LEGACY", "ENABLED"]));
 const REVOCATION: Member = optional("EnableTokenRevocation", Shape::Boolean);
 const CLIENT_NAME: Shape = text(1, 128).matching(r"[\w\s+=,.@-]+");
-
-const fn operation(
-    name: &'static str,
-    input: &'static [Member],
-    run: fn(&mut State, &Call, Value) -> Answer,
-) -> Operation {
-    Operation { name, route: None, input, run }
-}
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     operation(

@@ -1,14 +1,12 @@
 //! The operations of IAM that are covered, with what they let in (botocore's model `iam/2010-05-08`).
 
-use serde_json::Value;
-
 use super::{
     attach_policy, create_role, delete_boundary, delete_role, delete_role_policy, detach_policy, get_role,
     get_role_policy, list_instance_profiles, list_role_policies, list_role_tags, list_roles, policies, put_boundary,
     put_role_policy, tag_role, untag_role, update_role, update_trust,
 };
 use crate::local::services::{
-    Answer, Call, Operation, State, read,
+    Operation, operation, read,
     shape::{Member, Shape, TEXT, integer, list, optional, required, text},
 };
 
@@ -30,14 +28,6 @@ const TAG: Shape = Shape::Structure(&[
     required("Value", text(0, 256).matching(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*")),
 ]);
 const TAGS: Shape = list(&TAG, 0, 50);
-
-const fn operation(
-    name: &'static str,
-    input: &'static [Member],
-    run: fn(&mut State, &Call, Value) -> Answer,
-) -> Operation {
-    Operation { name, route: None, input, run }
-}
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     operation(

@@ -2,14 +2,12 @@
 //! `lambda/2015-03-31`; its limits for memory and time are those of managed instances, here are
 //! those of functions).
 
-use serde_json::Value;
-
 use super::{
     create, delete, get, get_configuration, list, list_tags, policy, tag, untag, update_code, update_configuration,
 };
 use crate::local::{
     services::{
-        Answer, Call, Operation, State, not_implemented, read,
+        Operation, not_implemented, read, rest_operation,
         shape::{Member, Shape, TEXT, integer, list as items, map, optional, required, text},
     },
     wire::Route,
@@ -50,17 +48,8 @@ const TAG_VALUE: Shape = text(0, 256).matching(r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)")
 const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, usize::MAX);
 const STATEMENT_ID: Member = required("StatementId", text(1, 100).matching("([a-zA-Z0-9-_.]+)"));
 
-const fn operation(
-    name: &'static str,
-    (method, path, success): (&'static str, &'static str, u16),
-    input: &'static [Member],
-    run: fn(&mut State, &Call, Value) -> Answer,
-) -> Operation {
-    Operation { name, route: Some(Route { method, path, query: "", success, payload: false }), input, run }
-}
-
 pub(crate) const OPERATIONS: &[Operation] = &[
-    operation(
+    rest_operation(
         "CreateFunction",
         ("POST", "/2015-03-31/functions", 201),
         &[
@@ -79,31 +68,31 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         |state, call, input| create(&mut state.lambda, &state.iam, call, read(input)?),
     ),
-    operation(
+    rest_operation(
         "ListFunctions",
         ("GET", "/2015-03-31/functions", 200),
         &[optional("Marker", TEXT), optional("MaxItems", integer(1, 10_000))],
         |state, call, input| list(&state.lambda, call, &read(input)?),
     ),
-    operation(
+    rest_operation(
         "GetFunction",
         ("GET", "/2015-03-31/functions/{FunctionName}", 200),
         &[FUNCTION, QUALIFIER],
         |state, call, input| get(&mut state.lambda, call, &read(input)?),
     ),
-    operation(
+    rest_operation(
         "DeleteFunction",
         ("DELETE", "/2015-03-31/functions/{FunctionName}", 204),
         &[FUNCTION, QUALIFIER],
         |state, call, input| delete(&mut state.lambda, call, &read(input)?),
     ),
-    operation(
+    rest_operation(
         "GetFunctionConfiguration",
         ("GET", "/2015-03-31/functions/{FunctionName}/configuration", 200),
         &[FUNCTION, QUALIFIER],
         |state, call, input| get_configuration(&mut state.lambda, call, &read(input)?),
     ),
-    operation(
+    rest_operation(
         "UpdateFunctionConfiguration",
         ("PUT", "/2015-03-31/functions/{FunctionName}/configuration", 200),
         &[
@@ -119,7 +108,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         |state, call, input| update_configuration(&mut state.lambda, &state.iam, call, read(input)?),
     ),
-    operation(
+    rest_operation(
         "UpdateFunctionCode",
         ("PUT", "/2015-03-31/functions/{FunctionName}/code", 200),
         &[FUNCTION, optional("ZipFile", SECRET_TEXT), REVISION],
@@ -143,7 +132,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         run: |_, _, _| Err(not_implemented("Invoke takes as long as the function does; the server answers it itself")),
     },
-    operation(
+    rest_operation(
         "AddPermission",
         ("POST", "/2015-03-31/functions/{FunctionName}/policy", 201),
         &[
@@ -163,28 +152,28 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         |state, call, input| policy::add(&mut state.lambda, call, read(input)?),
     ),
-    operation(
+    rest_operation(
         "GetPolicy",
         ("GET", "/2015-03-31/functions/{FunctionName}/policy", 200),
         &[FUNCTION, QUALIFIER],
         |state, call, input| policy::get(&mut state.lambda, call, &read(input)?),
     ),
-    operation(
+    rest_operation(
         "RemovePermission",
         ("DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", 204),
         &[FUNCTION, STATEMENT_ID, QUALIFIER, REVISION],
         |state, call, input| policy::remove(&mut state.lambda, call, &read(input)?),
     ),
-    operation("ListTags", ("GET", "/2017-03-31/tags/{Resource}", 200), &[RESOURCE], |state, call, input| {
+    rest_operation("ListTags", ("GET", "/2017-03-31/tags/{Resource}", 200), &[RESOURCE], |state, call, input| {
         list_tags(&mut state.lambda, call, &read(input)?)
     }),
-    operation(
+    rest_operation(
         "TagResource",
         ("POST", "/2017-03-31/tags/{Resource}", 204),
         &[RESOURCE, required("Tags", TAGS)],
         |state, call, input| tag(&mut state.lambda, call, read(input)?),
     ),
-    operation(
+    rest_operation(
         "UntagResource",
         ("DELETE", "/2017-03-31/tags/{Resource}", 204),
         &[RESOURCE, optional("tagKeys", items(&TAG_KEY, 0, usize::MAX))],

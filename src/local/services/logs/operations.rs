@@ -1,13 +1,11 @@
 //! The operations of CloudWatch Logs that are covered, with what they let in (botocore's model
 //! `logs/2014-03-28`).
 
-use serde_json::Value;
-
 use super::{
     create_group, delete_group, delete_retention, delivery, describe_groups, list_tags, put_retention, tag, untag,
 };
 use crate::local::services::{
-    Answer, Call, Operation, State, read,
+    Operation, operation, read,
     shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
 };
 
@@ -21,14 +19,6 @@ const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, 50);
 const ARN: Member = required("resourceArn", text(1, 1011).matching(r"[\w+=/:,.@*-]*"));
 const NAME: Member = required("name", text(1, 60).matching(r"[\w-]*"));
 const ID: Member = required("id", text(1, 64).matching("^[0-9A-Za-z]+$"));
-
-const fn operation(
-    name: &'static str,
-    input: &'static [Member],
-    run: fn(&mut State, &Call, Value) -> Answer,
-) -> Operation {
-    Operation { name, route: None, input, run }
-}
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     operation("CreateLogGroup", &[GROUP, optional("tags", TAGS)], |state, call, input| {

@@ -12,6 +12,7 @@ pub mod lambda;
 pub mod logs;
 pub mod propagation;
 mod raw;
+pub mod signer;
 pub mod wait;
 
 use std::{marker::PhantomData, time::Duration};
@@ -23,7 +24,10 @@ use aws_config::{
     retry::RetryConfig,
     timeout::{TimeoutConfig, TimeoutConfigBuilder},
 };
-use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials as _, SharedCredentialsProvider},
+};
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::{
     http::SharedHttpClient,
@@ -60,6 +64,7 @@ pub struct Connection {
 pub struct Aws {
     pub region: Region,
     pub http: Http,
+    credentials: Option<SharedCredentialsProvider>,
     agentcore: aws_sdk_bedrockagentcorecontrol::Client,
     cognito: aws_sdk_cognitoidentityprovider::Client,
     iam: aws_sdk_iam::Client,
@@ -88,6 +93,7 @@ impl Aws {
             .any(|url| !is_amazons(&url));
         Ok(Self {
             http: Http::new(config.http_client()),
+            credentials: config.credentials_provider(),
             agentcore: aws_sdk_bedrockagentcorecontrol::Client::new(&config),
             cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),

@@ -10,7 +10,7 @@ use std::{
 
 use etcetera::BaseStrategy as _;
 
-use crate::model::name::Region;
+use crate::model::{name::Region, secret::Secret};
 
 /// An environment variable that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +76,12 @@ pub struct Settings {
     pub local_port: Option<u16>,
     /// The `PATH` of the program.
     pub path: OsString,
+    /// A token for gateways whose callers come from a provider of the user's own.
+    pub gateway_token: Option<Secret>,
 }
+
+/// The variable that such a token is given in.
+pub const GATEWAY_TOKEN: &str = "AGENTCORE_GATEWAY_TOKEN";
 
 impl Settings {
     /// Puts flags over the environment.
@@ -99,6 +104,7 @@ impl Settings {
             local_dir: local_dir(env),
             local_port: parsed(env, "AGENTCORE_GW_LOCAL_PORT")?,
             path: env.get("PATH").unwrap_or_default().to_owned(),
+            gateway_token: env.get(GATEWAY_TOKEN).and_then(OsStr::to_str).map(Secret::new),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Plain HTTP calls (token endpoints, MCP, OpenID providers), through the same client as the AWS calls.
 
+pub mod sigv4;
+
 use std::{convert::Infallible, error::Error as StdError, time::Duration};
 
 use aws_config::{BehaviorVersion, timeout::TimeoutConfig};

@@ -11,6 +11,7 @@ mod package;
 mod random;
 mod runtime;
 mod services;
+mod sigv4;
 pub mod store;
 mod wire;
 
@@ -38,13 +39,18 @@ use tokio::sync::Notify;
 
 use self::{
     blobs::Blobs,
-    data_plane::{mcp, oauth, providers::Providers},
+    data_plane::{
+        mcp::{self, sessions::Sessions},
+        oauth,
+        providers::Providers,
+    },
     runtime::{Invocation, Outcome, Places, Runtime},
     services::{Call, Operation, Service, State, lambda, not_implemented},
+    sigv4::Authorization,
     store::{AccessKey, Store},
     wire::{DecodeError, Decoded, Protocol, Received, WireError},
 };
-use crate::http::Http;
+use crate::http::{Http, sigv4::Scope};
 
 pub use self::{
     data_plane::keys::{DamagedKey, SigningKey},
@@ -97,6 +103,7 @@ struct Inner {
     blobs: Blobs,
     runtime: Runtime,
     providers: Providers,
+    sessions: Sessions,
     stop: Notify,
 }
 
@@ -133,6 +140,7 @@ impl Local {
             blobs,
             runtime: Runtime::new(places),
             providers: Providers::new(Http::new(None)),
+            sessions: Sessions::default(),
             stop: Notify::new(),
         })))
     }
@@ -206,7 +214,7 @@ pub fn router(local: Local) -> Router {
         .route("/oauth2/token", post(oauth::token))
         .route("/{pool_id}/.well-known/openid-configuration", get(oauth::discovery))
         .route("/{pool_id}/.well-known/jwks.json", get(oauth::jwks))
-        .route("/gateways/{gateway_id}/mcp", post(mcp::post).fallback(mcp::not_allowed))
+        .route("/gateways/{gateway_id}/mcp", post(mcp::post).delete(mcp::delete).fallback(mcp::not_allowed))
         .route("/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp", get(mcp::protected_resource))
         .layer(DefaultBodyLimit::max(mcp::PAYLOAD_LIMIT));
     let own = Router::new()
@@ -264,8 +272,9 @@ async fn only_from_here(request: Request, next: Next) -> Response<Body> {
 
 /// An object may be called as a route of the data plane is; who signed for S3 wants the object.
 async fn objects_first(local: Shared<Local>, request: Request, next: Next) -> Response<Body> {
-    let scope = Scope::of(request.headers()).and_then(|scope| Service::from_scope(&scope.service));
-    if scope == Some(Service::S3) { control_plane(local, request).await } else { next.run(request).await }
+    let signed = Authorization::of(request.headers());
+    let service = signed.and_then(|signed| Service::from_scope(&signed.scope.service));
+    if service == Some(Service::S3) { control_plane(local, request).await } else { next.run(request).await }
 }
 
 fn without_port(authority: &str) -> &str {
@@ -294,31 +303,13 @@ fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
     response
 }
 
-/// The region, service and key that a request was signed for. No signature is checked: the key
-/// is random, and only its owner knows it.
-struct Scope {
-    access_key_id: String,
-    region: String,
-    service: String,
-}
-
-impl Scope {
-    fn of(headers: &HeaderMap) -> Option<Self> {
-        let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let credential = authorization.strip_prefix("AWS4-HMAC-SHA256")?.split("Credential=").nth(1)?;
-        let mut parts = credential.split(',').next()?.trim().split('/');
-        let (access_key_id, _date) = (parts.next()?, parts.next()?);
-        let (region, service) = (parts.next()?, parts.next()?);
-        Some(Self { access_key_id: access_key_id.to_owned(), region: region.to_owned(), service: service.to_owned() })
-    }
-}
-
 /// Every call of the AWS APIs.
 async fn control_plane(Shared(local): Shared<Local>, request: Request) -> Response<Body> {
     let request_id = random::uuid();
     let (parts, body) = request.into_parts();
     let plain = |status, message: String| (status, message).into_response();
-    let Some(scope) = Scope::of(&parts.headers) else {
+    // No signature is checked: the key id is random, and only its owner knows it.
+    let Some(Authorization { access_key_id, scope, .. }) = Authorization::of(&parts.headers) else {
         let message = "nothing is served here; AWS calls carry a SigV4 Authorization header";
         return plain(StatusCode::NOT_FOUND, message.to_owned());
     };
@@ -331,7 +322,7 @@ async fn control_plane(Shared(local): Shared<Local>, request: Request) -> Respon
         return protocol.encode_error(&error, &request_id);
     };
     let protocol = service.protocol();
-    if scope.access_key_id != local.0.access_key.access_key_id {
+    if access_key_id != local.0.access_key.access_key_id {
         let code = match service {
             Service::Iam | Service::Sts => "InvalidClientTokenId",
             Service::S3 => "InvalidAccessKeyId",
@@ -497,20 +488,5 @@ mod tests {
         for host in ["example.com", "127.0.0.1.evil.com:7755", "10.0.0.1", "localhost.evil.com", ""] {
             assert!(!is_loopback(without_port(host)), "{host}");
         }
-    }
-
-    #[test]
-    fn the_scope_is_read_from_the_authorization_header() {
-        let mut headers = HeaderMap::new();
-        let value =
-            "AWS4-HMAC-SHA256 Credential=AKIAX/20261122/us-west-2/iam/aws4_request, SignedHeaders=host, Signature=0";
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
-        let scope = Scope::of(&headers).unwrap();
-        assert_eq!(
-            (scope.access_key_id.as_str(), scope.region.as_str(), scope.service.as_str()),
-            ("AKIAX", "us-west-2", "iam")
-        );
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
-        assert!(Scope::of(&headers).is_none());
     }
 }

@@ -14,6 +14,7 @@ use super::{
     create::TargetInfo,
     list::{Listed, Shown},
     program, stack_with_gateway,
+    tools::callable,
 };
 use crate::{
     aws::{Aws, Class, agentcore, lambda},
@@ -162,6 +163,7 @@ impl AddLambda {
         let progress = ctx.ui.progress();
         let converged = converge::create(&aws, &spec, patience, &progress, &ctx.stop).await;
         drop(progress);
+        let document = gateway.document;
         let (program, name, gateway) = (program(ctx), &self.name, &spec.name);
         let converged = converged.map_err(|failure| {
             let next = format!("{program} target add lambda {name} --gateway {gateway}");
@@ -169,7 +171,12 @@ impl AddLambda {
         })?;
         let target = converged.made.targets.get(self.name.as_str());
         let target = target.ok_or_else(|| ops::Error::NotFound(self.name.to_string()))?;
-        Ok(Added { target: TargetInfo::new(target), gateway: gateway.to_string(), program })
+        let next = if callable(&document, stack.client.as_ref()) {
+            format!("{program} tools list {gateway}")
+        } else {
+            format!("{program} target get {name} --gateway {gateway}")
+        };
+        Ok(Added { target: TargetInfo::new(target), gateway: gateway.to_string(), next })
     }
 
     fn kind(&self) -> Result<TargetKind, Error> {
@@ -240,15 +247,16 @@ impl OneTarget {
 pub struct Added {
     target: TargetInfo,
     gateway: String,
+    /// A command that shows that it works.
     #[serde(skip)]
-    program: String,
+    next: String,
 }
 
 impl Report for Added {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         writeln!(w, "Target {} of {} is {}.", self.target.name, self.gateway, self.target.status)?;
         self.target.tools.iter().try_for_each(|tool| writeln!(w, "  {tool}"))?;
-        writeln!(w, "\nNext\n  {} tools list {}", self.program, self.gateway)
+        writeln!(w, "\nNext\n  {}", self.next)
     }
 }
 

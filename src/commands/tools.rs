@@ -8,9 +8,17 @@ use serde_json::Value;
 
 use super::{credentials::token_request, stack_with_gateway};
 use crate::{
+    aws::{Aws, agentcore::Document, cognito::AppClient},
+    config::GATEWAY_TOKEN,
     context::Context,
     error::{Error, Kind, exit},
-    ops::{self, mcp::Client, token},
+    model::secret::Secret,
+    ops::{
+        self,
+        mcp::{Client, SignIn},
+        stack::Stack,
+        token,
+    },
     ui::{report::Report, style},
 };
 
@@ -67,14 +75,15 @@ impl Tools {
     }
 }
 
-/// An MCP client of a gateway, with a token if it wants one.
+/// An MCP client of a gateway, signed in as the gateway wants it.
 async fn connect(ctx: &Context, name: &str) -> Result<Client, Error> {
     let aws = ctx.aws().await?;
     let stack = stack_with_gateway(ctx, &aws, name).await?;
     let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(name.to_owned()))?;
-    let token = match gateway.document.0["authorizerType"].as_str() {
-        Some("CUSTOM_JWT") => Some(token::fetch(&aws.http, &token_request(&aws, &stack)?).await?.secret),
-        Some("NONE") => None,
+    let sign_in = match gateway.document.0["authorizerType"].as_str() {
+        Some("CUSTOM_JWT") => SignIn::Token(token_for(ctx, &aws, &stack).await?),
+        Some("AWS_IAM") => SignIn::Key(aws.signer()?),
+        Some("NONE") => SignIn::Anonymous,
         other => {
             let kind = other.unwrap_or("unknown");
             return Err(Error::new(
@@ -83,7 +92,23 @@ async fn connect(ctx: &Context, name: &str) -> Result<Client, Error> {
             ));
         }
     };
-    Ok(Client::connect(aws.http, gateway.document.gateway_url().to_owned(), token, ctx.settings.timeout).await?)
+    Ok(Client::connect(aws.http, gateway.document.gateway_url().to_owned(), sign_in, ctx.settings.timeout).await?)
+}
+
+/// A token of the stack's own client; where callers come from another provider, the user's.
+async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Error> {
+    match (token_request(aws, stack), &ctx.settings.gateway_token) {
+        (Ok(request), _) => Ok(token::fetch(&aws.http, &request).await?.secret),
+        (Err(_), Some(token)) => Ok(token.clone()),
+        (Err(error), None) => Err(Error::from(error)
+            .with_hint(format!("put a token of the gateway's own provider into the variable {GATEWAY_TOKEN}"))),
+    }
+}
+
+/// Whether `tools` can call a gateway with nothing but what AWS knows.
+pub fn callable(gateway: &Document, client: Option<&AppClient>) -> bool {
+    let authorizer = &gateway.0["authorizerType"];
+    authorizer == "NONE" || authorizer == "AWS_IAM" || client.is_some()
 }
 
 impl List {

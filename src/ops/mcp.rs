@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::{
+    aws::signer::Signer,
     http::{Http, Request, Response},
     model::secret::Secret,
 };
@@ -18,12 +19,21 @@ const OLDER: &[&str] = &["2025-06-18", "2025-03-26"];
 /// Pages of `tools/list` that are read before a server is taken to be circling.
 const MOST_PAGES: usize = 1000;
 
+/// How a client shows who it is.
+#[derive(Debug)]
+pub enum SignIn {
+    /// Not at all.
+    Anonymous,
+    Token(Secret),
+    Key(Signer),
+}
+
 /// A connection to an MCP server.
 #[derive(Debug)]
 pub struct Client {
     http: Http,
     url: String,
-    token: Option<Secret>,
+    sign_in: SignIn,
     timeout: Duration,
     version: String,
     session: Option<String>,
@@ -32,8 +42,8 @@ pub struct Client {
 
 impl Client {
     /// Connects: `initialize` and its notification.
-    pub async fn connect(http: Http, url: String, token: Option<Secret>, timeout: Duration) -> Result<Self, Error> {
-        let mut client = Self { http, url, token, timeout, version: String::new(), session: None, next_id: 0 };
+    pub async fn connect(http: Http, url: String, sign_in: SignIn, timeout: Duration) -> Result<Self, Error> {
+        let mut client = Self { http, url, sign_in, timeout, version: String::new(), session: None, next_id: 0 };
         let hello = json!({
             "protocolVersion": VERSION,
             "capabilities": {},
@@ -92,7 +102,7 @@ impl Client {
             ("content-type", "application/json".to_owned()),
             ("accept", "application/json, text/event-stream".to_owned()),
         ];
-        if let Some(token) = &self.token {
+        if let SignIn::Token(token) = &self.sign_in {
             headers.push(("authorization", format!("Bearer {}", token.reveal())));
         }
         if !self.version.is_empty() {
@@ -101,12 +111,17 @@ impl Client {
         if let Some(session) = &self.session {
             headers.push(("mcp-session-id", session.clone()));
         }
-        let request = Request { method: "POST", url: self.url.clone(), headers, body: message.to_string() };
+        let mut request = Request { method: "POST", url: self.url.clone(), headers, body: message.to_string() };
+        if let SignIn::Key(signer) = &self.sign_in {
+            signer.sign(&mut request).await?;
+        }
         let response = self.http.send(request, self.timeout).await?;
         match response.status {
             401 | 403 => {
-                let challenge = response.header("www-authenticate").unwrap_or("no reason given").to_owned();
-                Err(self.problem(format!("it refused the token (HTTP {}, {challenge})", response.status)))
+                let message = messages(&response).into_iter().next().unwrap_or_default();
+                let said = message["error"]["message"].as_str().unwrap_or("no reason given");
+                let reason = response.header("www-authenticate").unwrap_or(said).to_owned();
+                Err(self.problem(format!("it refused the caller (HTTP {}, {reason})", response.status)))
             }
             _ => Ok(response),
         }

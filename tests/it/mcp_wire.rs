@@ -1,11 +1,11 @@
-//! The MCP endpoint on the wire: request in, status and body out, version by version. The numbers
-//! are sections of the reference that the row follows.
+//! The MCP endpoint on the wire: request in, answer out. The numbers are sections of the reference
+//! that the row follows; the snapshots hold every answer whole.
 
-use std::time::Duration;
+use std::{fmt::Write as _, sync::Mutex, time::Duration};
 
 use axum::{
     body::Body,
-    http::{Request, StatusCode},
+    http::{HeaderMap, Request},
 };
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -18,39 +18,100 @@ const CAPABILITIES_META: &str = "io.modelcontextprotocol/clientCapabilities";
 /// What it is about, headers, body, status, and the error's code (none: no error).
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Value, u16, Option<i64>);
 
-/// A gateway that checks nobody, and serves these versions; none: all.
+/// A gateway, and what was said with it.
 struct Gateway {
     world: World,
     path: String,
+    transcript: Mutex<String>,
+}
+
+/// An answer: status, headers and body.
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body; what is no JSON is null.
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
 }
 
 impl Gateway {
+    /// One that checks nobody.
     async fn new(flags: &[&str]) -> Self {
-        let world = World::new(Duration::ZERO);
-        let args =
-            [&["create", "g", "--sample", "--authorizer", "none", "--no-observability", "-o", "json"], flags].concat();
-        let created = world.run(&args).await.expect(0).json();
-        let url: http::Uri = created["gateway"]["gatewayUrl"].as_str().unwrap().parse().unwrap();
-        Self { path: url.path().to_owned(), world }
+        Self::checked(&[&["--authorizer", "none"], flags].concat()).await
     }
 
-    /// Status and body; a body that is no JSON is null.
-    async fn post(&self, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
-        let mut request = Request::post(&self.path).header("host", "127.0.0.1:7755");
+    async fn checked(flags: &[&str]) -> Self {
+        let world = World::new(Duration::ZERO);
+        let args = [&["create", "g", "--sample", "--no-observability", "-o", "json"], flags].concat();
+        let created = world.run(&args).await.expect(0).json();
+        let url: http::Uri = created["gateway"]["gatewayUrl"].as_str().unwrap().parse().unwrap();
+        Self { path: url.path().to_owned(), world, transcript: Mutex::default() }
+    }
+
+    async fn send(&self, what: &str, method: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let mut request = Request::builder().method(method).uri(&self.path).header("host", "127.0.0.1:7755");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Body::from(body.to_owned())).unwrap();
-        let answer = self.world.router().oneshot(request).await.unwrap();
-        let status = answer.status();
-        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        (status.as_u16(), serde_json::from_slice(&bytes).unwrap_or_default())
+        let answer = self.world.router().oneshot(request.body(Body::from(body.clone())).unwrap()).await.unwrap();
+        let (parts, answered) = answer.into_parts();
+        let bytes = axum::body::to_bytes(answered, usize::MAX).await.unwrap();
+        let answer = Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8(bytes.to_vec()).unwrap(),
+        };
+        self.note(what, method, headers, &body, &answer);
+        answer
+    }
+
+    /// Adds to the transcript, without what is another every time.
+    fn note(&self, what: &str, method: &str, headers: &[(&str, &str)], body: &[u8], answer: &Answer) {
+        let short = |text: &str| match text.char_indices().nth(1000) {
+            None => text.to_owned(),
+            Some((at, _)) => format!("{}… ({} bytes)", &text[..at.min(60)], text.len()),
+        };
+        let mut text = format!("## {what}\n> {method}\n");
+        for (name, value) in headers {
+            writeln!(text, "> {name}: {value}").unwrap();
+        }
+        writeln!(text, "> {}", short(&String::from_utf8_lossy(body))).unwrap();
+        writeln!(text, "< {}", answer.status).unwrap();
+        for (name, value) in &answer.headers {
+            if !matches!(name.as_str(), "x-amzn-requestid" | "content-length") {
+                writeln!(text, "< {name}: {}", value.to_str().unwrap()).unwrap();
+            }
+        }
+        writeln!(text, "< {}\n", short(&answer.body)).unwrap();
+        assert_eq!(answer.header("x-amzn-requestid").len(), if answer.status == 405 { 0 } else { 36 }, "{what}");
+        let id = self.path.split('/').nth(2).unwrap();
+        self.transcript.lock().unwrap().push_str(&text.replace(id, "{gatewayId}"));
+    }
+
+    /// Status and body.
+    async fn post(&self, what: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
+        let answer = self.send(what, "POST", headers, body.as_bytes().to_vec()).await;
+        (answer.status, answer.json())
+    }
+
+    /// Every request and answer, byte by byte.
+    fn transcript(&self) -> String {
+        self.transcript.lock().unwrap().clone()
     }
 
     async fn table(&self, rows: &[Row<'_>]) {
         for (what, headers, body, status, code) in rows {
             let text = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
-            let (found, answer) = self.post(headers, &text).await;
+            let (found, answer) = self.post(what, headers, &text).await;
             assert_eq!((found, answer["error"]["code"].as_i64()), (*status, *code), "{what}: {answer}");
         }
     }
@@ -132,19 +193,21 @@ async fn versions_with_a_handshake() {
         ("2026-07-28", "2025-11-25"),
         ("2099-01-01", "2025-11-25"),
     ] {
-        let (_, hello) =
-            gateway.post(&[], &message("initialize", json!({ "protocolVersion": asked })).to_string()).await;
-        assert_eq!(hello["result"]["protocolVersion"], agreed, "5.2 initialize with {asked}");
+        let what = format!("5.2 initialize with {asked}");
+        let hello = message("initialize", json!({ "protocolVersion": asked })).to_string();
+        let (_, hello) = gateway.post(&what, &[], &hello).await;
+        assert_eq!(hello["result"]["protocolVersion"], agreed, "{what}");
     }
 
     let batch = json!([message("ping", json!({})), { "jsonrpc": "2.0", "method": "notifications/x" },
                        { "jsonrpc": "2.0", "id": "b", "method": "no/such" }, 7,
                        message("initialize", json!({ "protocolVersion": "2025-03-26" }))]);
-    let (status, answers) = gateway.post(old, &batch.to_string()).await;
+    let (status, answers) = gateway.post("batches: all kinds", old, &batch.to_string()).await;
     let codes: Vec<_> = answers.as_array().unwrap().iter().map(|answer| answer["error"]["code"].as_i64()).collect();
     assert_eq!((status, codes), (200, vec![None, Some(-32601), Some(-32600), Some(-32600)]), "{answers}");
     let silent = json!([{ "jsonrpc": "2.0", "method": "notifications/x" }]).to_string();
-    assert_eq!(gateway.post(old, &silent).await.0, 202, "nothing to answer");
+    assert_eq!(gateway.post("batches: nothing to answer", old, &silent).await.0, 202);
+    insta::assert_snapshot!("mcp_handshake", gateway.transcript());
 }
 
 /// What it is about, method, headers, body; status, content type, `Allow`, and the error's code (none:
@@ -196,20 +259,14 @@ async fn the_transport() {
         ("5.7 more than 6 MB", "POST", &[], large, 413, json, "", Some(-32600)),
     ];
     for (what, method, headers, body, status, content_type, allow, code) in cases {
-        let mut request = Request::builder().method(method).uri(&gateway.path).header("host", "127.0.0.1:7755");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let answer = gateway.world.router().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
-        let found = answer.status().as_u16();
-        let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-        let seen = (header("content-type"), header("allow"));
-        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        assert_eq!(bytes.is_empty(), content_type.is_empty(), "{what}: a body says what it is");
-        let error: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let answer = gateway.send(what, method, headers, body).await;
+        let seen = (answer.header("content-type").to_owned(), answer.header("allow").to_owned());
+        assert_eq!(answer.body.is_empty(), content_type.is_empty(), "{what}: a body says what it is");
         let expected = (status, (content_type.to_owned(), allow.to_owned()), code);
-        assert_eq!((found, seen, error["error"]["code"].as_i64()), expected, "{what}: {error}");
+        let error = answer.json();
+        assert_eq!((answer.status, seen, error["error"]["code"].as_i64()), expected, "{what}: {error}");
     }
+    insta::assert_snapshot!("mcp_transport", gateway.transcript());
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,11 +274,9 @@ async fn ids_come_back_as_they_were_sent() {
     let gateway = Gateway::new(&[]).await;
     for id in ["1", "0", "-7", "\"a\"", "\"\"", "1.5", "123456789012345678901234567890", "1e3"] {
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
-        let request = Request::post(&gateway.path).header("host", "127.0.0.1").body(Body::from(body)).unwrap();
-        let answer = gateway.world.router().oneshot(request).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        assert_eq!(bytes, format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#), "{id}");
+        let answer = gateway.send("5.1 an id", "POST", &[], body.into_bytes()).await;
+        let echoed = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
+        assert_eq!((answer.status, answer.body), (200, echoed), "{id}");
     }
 }
 
@@ -271,12 +326,13 @@ async fn the_version_without_a_handshake() {
             ("batches", &list, json!([modern("tools/list", json!({}))]), 400, Some(-32600)),
         ])
         .await;
-    let (_, found) = gateway.post(&discover, &modern("server/discover", json!({})).to_string()).await;
+    let (_, found) = gateway.post("5.2 discover", &discover, &modern("server/discover", json!({})).to_string()).await;
     assert_eq!(found["result"]["supportedVersions"], json!(["2026-07-28"]));
     for member in ["resultType", "ttlMs", "cacheScope"] {
         assert!(!found["result"][member].is_null(), "{member}: {found}");
     }
     assert_eq!(found["result"]["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "g");
+    insta::assert_snapshot!("mcp_stateless", gateway.transcript());
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,6 +360,7 @@ async fn only_configured_versions_are_served() {
             ),
         ])
         .await;
+    insta::assert_snapshot!("mcp_configured_versions", older.transcript() + &stateless.transcript());
 }
 
 #[tokio::test(start_paused = true)]
@@ -321,7 +378,7 @@ async fn tools_come_in_pages_that_clients_follow() {
     let (mut cursor, mut sizes, mut names) = (Value::Null, Vec::new(), std::collections::BTreeSet::new());
     loop {
         let params = if cursor.is_null() { json!({}) } else { json!({ "cursor": cursor }) };
-        let (_, page) = gateway.post(&[], &message("tools/list", params).to_string()).await;
+        let (_, page) = gateway.post("5.4 a page", &[], &message("tools/list", params).to_string()).await;
         let tools = page["result"]["tools"].as_array().unwrap();
         sizes.push(tools.len());
         names.extend(tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()));
@@ -338,7 +395,127 @@ async fn tools_come_in_pages_that_clients_follow() {
     gateway.world.edit_gateway(|config| {
         config["protocolConfiguration"]["mcp"]["disableMcpListToolsPagination"] = json!(true);
     });
-    let (_, all) = gateway.post(&[], &message("tools/list", json!({})).to_string()).await;
+    let (_, all) = gateway.post("5.4 no pages", &[], &message("tools/list", json!({})).to_string()).await;
     assert_eq!(all["result"]["tools"].as_array().unwrap().len(), 253);
     assert!(all["result"]["nextCursor"].is_null());
+}
+
+/// A message with the id 1, as it is sent.
+fn bytes(method: &str, params: Value) -> Vec<u8> {
+    message(method, params).to_string().into_bytes()
+}
+
+fn hello() -> Vec<u8> {
+    bytes("initialize", json!({ "protocolVersion": "2025-11-25", "capabilities": {} }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_are_opened_needed_ended_and_end_by_themselves() {
+    let gateway = Gateway::new(&[]).await;
+    gateway.world.edit_gateway(|config| {
+        config["protocolConfiguration"]["mcp"]["sessionConfiguration"] = json!({ "sessionTimeoutInSeconds": 900 });
+    });
+    let opened = gateway.send("5.3 initialize", "POST", &[], hello()).await;
+    let session = opened.header("mcp-session-id").to_owned();
+    assert_eq!((opened.status, session.len()), (200, 36));
+    let named = [("mcp-session-id", session.as_str()), (V, "2025-11-25")];
+    let other = [("mcp-session-id", "00000000-0000-4000-8000-000000000000")];
+    let notification = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string().into_bytes();
+    let stateless = [(V, "2026-07-28"), ("mcp-method", "tools/list")];
+    let modern_list = modern("tools/list", json!({})).to_string().into_bytes();
+    let list = || bytes("tools/list", json!({}));
+    for (what, method, headers, body, status, code) in [
+        ("5.3 the session", "POST", &named[..], list(), 200, None),
+        ("5.3 a notification in it", "POST", &named, notification.clone(), 202, None),
+        ("5.3 no session", "POST", &[], list(), 400, Some(-32600)),
+        ("5.3 a notification without", "POST", &[], notification, 400, Some(-32600)),
+        ("5.3 an unknown session", "POST", &other, list(), 404, Some(-32001)),
+        ("5.3 a failed initialize", "POST", &[], bytes("initialize", json!({})), 200, Some(-32602)),
+        ("5.2 the version without sessions", "POST", &stateless, modern_list, 200, None),
+        ("5.1 no stream to listen to", "GET", &named, Vec::new(), 405, Some(-32000)),
+        ("5.3 the end of no session", "DELETE", &[], Vec::new(), 400, Some(-32600)),
+        ("5.3 the end of an unknown one", "DELETE", &other, Vec::new(), 404, Some(-32001)),
+        ("5.3 the end", "DELETE", &named, Vec::new(), 204, None),
+        ("5.3 the ended session", "POST", &named, list(), 404, Some(-32001)),
+    ] {
+        let answer = gateway.send(what, method, headers, body).await;
+        assert_eq!((answer.status, answer.json()["error"]["code"].as_i64()), (status, code), "{what}");
+        assert_eq!(answer.header("mcp-session-id"), "", "{what}: only initialize opens one");
+        assert_eq!(answer.header("allow"), if method == "GET" { "POST, DELETE" } else { "" }, "{what}");
+    }
+    let transcript = gateway.transcript().replace(&session, "{session}");
+    insta::assert_snapshot!("mcp_sessions", transcript);
+
+    let opened = gateway.send("5.3 initialize", "POST", &[], hello()).await;
+    let named = [("mcp-session-id", opened.header("mcp-session-id"))];
+    tokio::time::advance(Duration::from_secs(899)).await;
+    assert_eq!(gateway.send("5.3 before its time", "POST", &named, list()).await.status, 200);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(gateway.send("5.3 it lasts from initialize on", "POST", &named, list()).await.status, 404);
+}
+
+#[tokio::test] // in real time: a function runs
+async fn answers_are_events_where_gateway_and_client_want_them() {
+    let gateway = Gateway::new(&[]).await;
+    let both = [("accept", "application/json, text/event-stream"), (V, "2025-11-25")];
+    let json_only = [("accept", "application/json"), (V, "2025-11-25")];
+    let call =
+        || bytes("tools/call", json!({ "name": "weather-tool___get_weather", "arguments": { "location": "X" } }));
+    let notification = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.to_vec();
+    let before = gateway.send("5.3 not configured", "POST", &both, bytes("ping", json!({}))).await;
+    assert_eq!(before.header("content-type"), "application/json");
+    gateway.world.edit_gateway(|config| {
+        config["protocolConfiguration"]["mcp"]["streamingConfiguration"] = json!({ "enableResponseStreaming": true });
+    });
+    for (what, headers, body, status, kind) in [
+        ("5.3 an answer at once", &both[..], bytes("ping", json!({})), 200, "text/event-stream"),
+        ("5.3 an answer that takes a while", &both, call(), 200, "text/event-stream"),
+        ("5.3 initialize", &both, hello(), 200, "text/event-stream"),
+        ("5.3 an error", &both, bytes("no/such", json!({})), 200, "text/event-stream"),
+        ("5.3 a client that takes JSON only", &json_only, call(), 200, "application/json"),
+        ("5.3 a notification", &both, notification, 202, ""),
+        ("5.3 a refusal keeps its status", &both, b"[]".to_vec(), 400, "application/json"),
+    ] {
+        let answer = gateway.send(what, "POST", headers, body).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, kind), "{what}");
+        if kind == "text/event-stream" {
+            let data = answer.body.strip_prefix("event: message\ndata: ").and_then(|rest| rest.strip_suffix("\n\n"));
+            let data: Value = serde_json::from_str(data.expect("one event")).unwrap();
+            assert_eq!(data["id"], 1, "{what}");
+        }
+    }
+    insta::assert_snapshot!("mcp_streaming", gateway.transcript());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_call_is_told_how() {
+    let gateway = Gateway::checked(&[]).await;
+    let ping = || bytes("ping", json!({}));
+    for (what, headers, status, challenge) in [
+        ("4.3 no token", &[][..], 401, "Bearer resource_metadata="),
+        ("4.3 another scheme", &[("authorization", "Basic eDp5")], 401, "Bearer resource_metadata="),
+        ("4.3 no JWT", &[("authorization", "Bearer x")], 401, "Bearer error=\"invalid_token\", resource_metadata="),
+        ("4.3 an empty token", &[("authorization", "Bearer ")], 401, "Bearer error=\"invalid_token\", "),
+    ] {
+        let answer = gateway.send(what, "POST", headers, ping()).await;
+        assert_eq!((answer.status, answer.json()["error"]["code"].as_i64()), (status, Some(-32001)), "{what}");
+        assert!(answer.header("www-authenticate").starts_with(challenge), "{what}");
+    }
+    let ended = gateway.send("4.3 the end of a session", "DELETE", &[], Vec::new()).await;
+    assert_eq!(ended.status, 401);
+
+    let signed = Gateway::checked(&["--authorizer", "iam"]).await;
+    let other = "AWS4-HMAC-SHA256 Credential=AKIAX/20261122/us-west-2/bedrock-agentcore/aws4_request, \
+                 SignedHeaders=host;x-amz-date, Signature=0";
+    for (what, headers) in [
+        ("4.3 no signature", &[][..]),
+        ("4.3 a token instead", &[("authorization", "Bearer x")]),
+        ("4.3 a signature of nobody", &[("authorization", other), ("x-amz-date", "20270115T080000Z")]),
+        ("4.3 a signature without a date", &[("authorization", other)]),
+    ] {
+        let answer = signed.send(what, "POST", headers, ping()).await;
+        assert_eq!((answer.status, answer.json()["error"]["code"].as_i64()), (403, Some(-32001)), "{what}");
+        assert_eq!(answer.header("www-authenticate"), "", "{what}: no token would help");
+    }
+    insta::assert_snapshot!("mcp_inbound", gateway.transcript() + &signed.transcript());
 }

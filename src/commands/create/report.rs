@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{Aws, agentcore::Document},
-    commands::credentials::ClientInfo,
+    commands::{credentials::ClientInfo, tools::callable},
     error::{Error, Kind},
     model::{name::Region, naming::DeliveryNames, tool},
     ops::{
@@ -142,7 +142,7 @@ impl Created {
         }
         let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
         Self {
-            callable: open || client.is_some(),
+            callable: callable(&document, client.map(|((client, _), _)| client)),
             client_info: client
                 .map(|((client, domain), pool_id)| ClientInfo::new(aws, &stack.names, pool_id, domain, client)),
             targets: made.targets.values().map(TargetInfo::new).collect(),

@@ -1,17 +1,24 @@
 //! The inbound check of a gateway (reference §4).
 
+use std::time::{Duration, SystemTime};
+
+use axum::http::header;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 
 use super::keys::signed_claims;
 use crate::local::{
-    Local,
+    ACCOUNT, Local,
     services::{
         State,
         agentcore::{Gateway, JwtAuthorizer},
         cognito::Pool,
     },
+    sigv4::{Authorization, Signed},
 };
+
+/// What gateways are in a signature's scope (reference §4.1).
+const SIGNING_NAME: &str = "bedrock-agentcore";
 
 /// Why a caller is turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,36 +29,68 @@ pub(crate) enum Refusal {
     Invalid,
     /// A good token without any of the scopes that are asked for.
     InsufficientScope,
+    /// No AWS signature.
+    Unsigned,
+    /// A signature of another key, of another request, or of another time.
+    BadSignature,
 }
 
 /// Whom a gateway lets in.
 pub(crate) enum Inbound {
     Anyone,
     Jwt(JwtAuthorizer),
+    /// Whoever signs with the account's key, for this region.
+    Iam {
+        region: String,
+    },
 }
+
+/// Who called: a token's subject, or an IAM principal's ARN. Nobody is asked where anyone may call.
+pub(crate) type Caller = Option<String>;
 
 impl Inbound {
     /// `None` for a kind that the local AWS does not let a gateway have.
     pub(crate) fn of(gateway: &Gateway) -> Option<Self> {
         match gateway.text("authorizerType") {
             Some("NONE") => Some(Self::Anyone),
+            Some("AWS_IAM") => Some(Self::Iam { region: gateway.region.clone() }),
             _ => gateway.jwt_authorizer().map(Self::Jwt),
         }
     }
 }
 
-/// Checks a caller at `now` (Unix milliseconds).
+/// Checks the caller of a request at `now` (Unix milliseconds).
 pub(crate) async fn check(
     local: &Local,
     inbound: Option<Inbound>,
-    authorization: Option<&str>,
+    request: &Signed<'_>,
     now: i64,
-) -> Result<(), Refusal> {
-    let authorizer = match inbound {
-        Some(Inbound::Anyone) => return Ok(()),
-        Some(Inbound::Jwt(authorizer)) => authorizer,
-        None => return Err(Refusal::Invalid),
-    };
+) -> Result<Caller, Refusal> {
+    match inbound {
+        Some(Inbound::Anyone) => Ok(None),
+        Some(Inbound::Jwt(authorizer)) => check_token(local, &authorizer, request, now).await,
+        Some(Inbound::Iam { region }) => check_signature(local, &region, request, now),
+        None => Err(Refusal::Invalid),
+    }
+}
+
+fn check_signature(local: &Local, region: &str, request: &Signed<'_>, now: i64) -> Result<Caller, Refusal> {
+    let authorization = Authorization::of(request.headers).ok_or(Refusal::Unsigned)?;
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
+    let in_scope = authorization.scope.region == region && authorization.scope.service == SIGNING_NAME;
+    if in_scope && authorization.holds(&local.0.access_key, request, now) {
+        return Ok(Some(format!("arn:aws:iam::{ACCOUNT}:root")));
+    }
+    Err(Refusal::BadSignature)
+}
+
+async fn check_token(
+    local: &Local,
+    authorizer: &JwtAuthorizer,
+    request: &Signed<'_>,
+    now: i64,
+) -> Result<Caller, Refusal> {
+    let authorization = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     // The scheme's name has no case (RFC 9110 §11.1).
     let token = match authorization.map(|value| value.split_once(' ').unwrap_or((value, ""))) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
@@ -83,7 +122,10 @@ pub(crate) async fn check(
     // Cognito has `scope`, a text; others have `scp`, a text or a list (reference §4.2).
     let scopes = [&claims["scope"], &claims["scp"]].into_iter().flat_map(texts);
     let scopes: Vec<&str> = scopes.flat_map(|text| text.split(' ')).collect();
-    if overlaps(&authorizer.allowed_scopes, &scopes) { Ok(()) } else { Err(Refusal::InsufficientScope) }
+    if !overlaps(&authorizer.allowed_scopes, &scopes) {
+        return Err(Refusal::InsufficientScope);
+    }
+    Ok(claims["sub"].as_str().map(str::to_owned))
 }
 
 /// Whether a token's times hold at `now` (Unix milliseconds).

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     local::{
-        Local, random,
+        Local,
         runtime::{Invocation, Outcome},
         services::lambda::Function,
     },
@@ -15,6 +15,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct ToolCall {
     pub(crate) gateway_id: String,
+    /// The gateway's own id of the request.
+    pub(crate) request_id: String,
     pub(crate) target_id: String,
     pub(crate) target: String,
     pub(crate) tool: String,
@@ -31,7 +33,7 @@ pub(crate) struct Failure(pub(crate) String);
 pub(crate) async fn call_lambda(local: &Local, function: Function, call: &ToolCall) -> Result<String, Failure> {
     let client_context = json!({ "custom": {
         "bedrockAgentCoreMessageVersion": "1.0",
-        "bedrockAgentCoreAwsRequestId": random::uuid(),
+        "bedrockAgentCoreAwsRequestId": call.request_id,
         "bedrockAgentCoreMcpMessageId": call.message_id,
         "bedrockAgentCoreGatewayId": call.gateway_id,
         "bedrockAgentCoreTargetId": call.target_id,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::{
-    gateway::{Gateway, JwtAuthorizer},
+    gateway::{Gateway, InterceptionPoint, Interceptor, JwtAuthorizer},
     operations::OPERATIONS,
     target::Target,
 };
@@ -169,6 +169,20 @@ fn role_can_be_assumed(iam: &iam::Iam, gateway: &Gateway, call: &Call) -> bool {
         source_arn: &gateway.arn,
     };
     iam.can_be_assumed(gateway.text("roleArn").unwrap_or_default(), &by, call)
+}
+
+/// That a function exists, and that a gateway's role may invoke it.
+fn check_invocable(state: &State, call: &Call, role: &str, arn: &str) -> Result<(), WireError> {
+    let unqualified = matches!(arn.split(':').nth(7), None | Some("$LATEST"));
+    let function = state.lambda.by_arn(arn).filter(|_| unqualified);
+    let allowed =
+        |policy: Option<String>| state.iam.allows(role, "lambda:InvokeFunction", arn, policy.as_deref(), call);
+    if function.is_some_and(|function| allowed(function.resource_policy())) {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "Gateway execution role lacks permission to invoke Lambda function {arn}. Update the permission and retry"
+    )))
 }
 
 /// The members that are there, in order.

@@ -3,14 +3,11 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{View, protocol::RpcError};
+use super::{exchange::Exchange, protocol::RpcError, view::View};
 use crate::{
-    local::{
-        Local,
-        data_plane::{
-            search,
-            upstream::{self, Failure, ToolCall},
-        },
+    local::data_plane::{
+        search,
+        upstream::{self, Failure, ToolCall},
     },
     model::tool::check_arguments,
 };
@@ -18,7 +15,7 @@ use crate::{
 /// Tools on a page; how many the managed gateway shows is not documented (reference §5.4).
 const PAGE: usize = 100;
 /// All that a caller learns of a target's failure without DEBUG (reference §5.6).
-const TERSE: &str = "An internal error occurred. Please retry later.";
+pub(super) const TERSE: &str = "An internal error occurred. Please retry later.";
 
 /// One page of the tools, the search tool first; all of them where paging is switched off.
 pub(super) fn list(view: &View, params: &Value) -> Result<Value, RpcError> {
@@ -48,8 +45,9 @@ fn position(cursor: &str) -> Option<usize> {
     (start > 0 && start.is_multiple_of(PAGE)).then_some(start)
 }
 
-/// Calls a tool; `id` is the request's, as text.
-pub(super) async fn call(local: &Local, view: &View, id: &str, params: &Value) -> Result<Value, RpcError> {
+/// Calls a tool; `id` is the message's, as text.
+pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Result<Value, RpcError> {
+    let Exchange { local, view, .. } = exchange;
     let Some(name) = params["name"].as_str() else {
         return Err(RpcError::invalid_params("params.name is missing"));
     };
@@ -68,6 +66,7 @@ pub(super) async fn call(local: &Local, view: &View, id: &str, params: &Value) -
     }
     let call = ToolCall {
         gateway_id: view.id.clone(),
+        request_id: exchange.request_id.clone(),
         target_id: target.id.clone(),
         target: target.name.clone(),
         tool: tool.name.clone(),

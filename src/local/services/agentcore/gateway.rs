@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Lifecycle, Origin, Page, Status, access_denied, conflict, invalid, present, quota_exceeded, refused,
-    target::Target, wrong_state,
+    Lifecycle, Origin, Page, Status, access_denied, check_invocable, conflict, invalid, present, quota_exceeded,
+    refused, target::Target, wrong_state,
 };
 use crate::{
     local::{
@@ -26,7 +26,7 @@ const MOST_GATEWAYS: usize = 1000;
 pub(crate) struct Gateway {
     pub(crate) id: String,
     pub(crate) arn: String,
-    pub(super) region: String,
+    pub(crate) region: String,
     /// The members as they were given, shown again unchanged.
     config: Map<String, Value>,
     pub(super) tags: BTreeMap<String, String>,
@@ -49,6 +49,7 @@ struct Input {
     protocol_configuration: Option<ProtocolConfiguration>,
     authorizer_type: String,
     authorizer_configuration: Option<AuthorizerConfiguration>,
+    interceptor_configurations: Option<Vec<Interceptor>>,
     /// `description`, `kmsKeyArn`, `exceptionLevel`
     #[serde(flatten)]
     others: Map<String, Value>,
@@ -68,6 +69,10 @@ struct McpConfiguration {
     instructions: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     search_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_configuration: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streaming_configuration: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     disable_mcp_list_tools_pagination: Option<bool>,
 }
@@ -121,6 +126,46 @@ enum ClaimValue {
     Some(Vec<String>),
 }
 
+/// A function that sees what goes through a gateway, and may change it (reference §5.8).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Interceptor {
+    interceptor: InterceptorKind,
+    interception_points: Vec<InterceptionPoint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_configuration: Option<InterceptorInput>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum InterceptorKind {
+    Lambda { arn: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum InterceptionPoint {
+    Request,
+    Response,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InterceptorInput {
+    pass_request_headers: bool,
+}
+
+impl Interceptor {
+    pub(crate) fn function_arn(&self) -> &str {
+        let InterceptorKind::Lambda { arn } = &self.interceptor;
+        arn
+    }
+
+    pub(crate) fn passes_headers(&self) -> bool {
+        self.input_configuration.as_ref().is_some_and(|input| input.pass_request_headers)
+    }
+}
+
 impl CustomClaim {
     /// That operator, type and value go together (reference §4.2).
     fn check(&self) -> Result<(), WireError> {
@@ -161,7 +206,7 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
         }
     }
     let input: Input = read(input)?;
-    let config = checked_config(call, &input)?;
+    let config = checked_config(state, call, &input)?;
     if state.agentcore.in_region(call).any(|gateway| gateway.text("name") == Some(input.name.as_str())) {
         return Err(conflict(format!("Gateway with name {} already exists", input.name)));
     }
@@ -186,7 +231,7 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
 pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
     let input: Input = read(input)?;
     state.agentcore.gateway(call, &input.gateway_identifier)?;
-    let config = checked_config(call, &input)?;
+    let config = checked_config(state, call, &input)?;
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     if gateway.text("name") != Some(input.name.as_str()) {
         return Err(invalid("name", "The name of a gateway cannot be changed"));
@@ -200,7 +245,7 @@ pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
 }
 
 /// Checks what the service model does not show, and returns the members that are kept.
-fn checked_config(call: &Call, input: &Input) -> Result<Map<String, Value>, WireError> {
+fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<String, Value>, WireError> {
     let role: RoleArn = input.role_arn.parse().map_err(|error| invalid("roleArn", &format!("{error}")))?;
     if role.account() != call.account {
         return Err(access_denied("Cross-account pass role is not allowed."));
@@ -211,13 +256,14 @@ fn checked_config(call: &Call, input: &Input) -> Result<Map<String, Value>, Wire
     if let Some(protocol) = &input.protocol_configuration {
         check_versions(&protocol.mcp)?;
     }
+    check_interceptors(state, call, input)?;
     match (input.authorizer_type.as_str(), &input.authorizer_configuration) {
         ("CUSTOM_JWT", Some(configuration)) => check_jwt(&configuration.jwt)?,
         ("CUSTOM_JWT", None) => {
             return Err(invalid("authorizerConfiguration", "AuthorizerConfiguration is required for CUSTOM_JWT"));
         }
-        ("NONE", None) => {}
-        ("NONE", Some(_)) => {
+        ("NONE" | "AWS_IAM", None) => {}
+        ("NONE" | "AWS_IAM", Some(_)) => {
             return Err(invalid("authorizerConfiguration", "AuthorizerConfiguration is for CUSTOM_JWT only"));
         }
         (other, _) => {
@@ -231,6 +277,7 @@ fn checked_config(call: &Call, input: &Input) -> Result<Map<String, Value>, Wire
         ("protocolConfiguration", json!(input.protocol_configuration)),
         ("authorizerType", json!(input.authorizer_type)),
         ("authorizerConfiguration", json!(input.authorizer_configuration)),
+        ("interceptorConfigurations", json!(input.interceptor_configurations)),
     ]);
     config.extend(input.others.clone());
     Ok(config)
@@ -241,6 +288,24 @@ fn check_versions(mcp: &McpConfiguration) -> Result<(), WireError> {
     let Some(version) = unknown else { return Ok(()) };
     let message = format!("MCP version {version} is not supported; supported are {}", mcp::VERSIONS.join(", "));
     Err(invalid("protocolConfiguration.mcp.supportedVersions", &message))
+}
+
+/// That there is one interceptor at most for each point, and that the role may invoke it (when the
+/// service looks is [U]; here it is when it looks at targets' functions).
+fn check_interceptors(state: &State, call: &Call, input: &Input) -> Result<(), WireError> {
+    let interceptors = input.interceptor_configurations.as_deref().unwrap_or_default();
+    let points: Vec<_> = interceptors.iter().flat_map(|one| one.interception_points.iter().copied()).collect();
+    for point in [InterceptionPoint::Request, InterceptionPoint::Response] {
+        if points.iter().filter(|one| **one == point).count() > 1 {
+            return Err(invalid(
+                "interceptorConfigurations",
+                "A gateway can have at most one REQUEST and one RESPONSE interceptor",
+            ));
+        }
+    }
+    interceptors
+        .iter()
+        .try_for_each(|interceptor| check_invocable(state, call, &input.role_arn, interceptor.function_arn()))
 }
 
 fn check_jwt(jwt: &JwtAuthorizer) -> Result<(), WireError> {
@@ -322,6 +387,13 @@ impl Gateway {
     pub(crate) fn jwt_authorizer(&self) -> Option<JwtAuthorizer> {
         let configuration = self.config.get("authorizerConfiguration")?;
         serde_json::from_value::<AuthorizerConfiguration>(configuration.clone()).ok().map(|parsed| parsed.jwt)
+    }
+
+    /// The interceptor at this point.
+    pub(crate) fn interceptor(&self, point: InterceptionPoint) -> Option<Interceptor> {
+        let configured = self.config.get("interceptorConfigurations")?;
+        let interceptors: Vec<Interceptor> = serde_json::from_value(configured.clone()).ok()?;
+        interceptors.into_iter().find(|interceptor| interceptor.interception_points.contains(&point))
     }
 
     /// Targets whose tools are listed and called.

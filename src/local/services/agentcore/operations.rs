@@ -24,6 +24,14 @@ const PROTOCOL: Member = optional(
             optional("supportedVersions", list(&TEXT, 0, usize::MAX)),
             optional("instructions", text(1, 2048).sensitive()),
             optional("searchType", Shape::Enum(&["SEMANTIC"])),
+            optional(
+                "sessionConfiguration",
+                Shape::Structure(&[optional("sessionTimeoutInSeconds", integer(900, 28800))]),
+            ),
+            optional(
+                "streamingConfiguration",
+                Shape::Structure(&[optional("enableResponseStreaming", Shape::Boolean)]),
+            ),
             optional("disableMcpListToolsPagination", Shape::Boolean),
         ]),
     )]),
@@ -65,6 +73,16 @@ const CUSTOM_CLAIM: Shape = Shape::Structure(&[
     ),
 ]);
 const CLAIM_VALUE: Shape = text(1, 255).matching("[A-Za-z0-9_.-]+");
+/// `payloadFilter` is for HTTP targets only (developer guide, "Interceptor configuration").
+const INTERCEPTORS: Member = optional("interceptorConfigurations", list(&INTERCEPTOR, 1, 2));
+const INTERCEPTOR: Shape = Shape::Structure(&[
+    required("interceptor", Shape::Union(&[optional("lambda", Shape::Structure(&[required("arn", LAMBDA_ARN)]))])),
+    required("interceptionPoints", list(&Shape::Enum(&["REQUEST", "RESPONSE"]), 1, 2)),
+    optional("inputConfiguration", Shape::Structure(&[required("passRequestHeaders", Shape::Boolean)])),
+]);
+const LAMBDA_ARN: Shape = text(1, 170).matching(
+    r"arn:(aws[a-zA-Z-]*)?:lambda:([a-z]{2}(-gov)?-[a-z]+-\d{1}):(\d{12}):function:([a-zA-Z0-9-_.]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+);
 const KMS_KEY_ARN: Member = optional(
     "kmsKeyArn",
     text(1, 2048).matching("arn:aws(|-cn|-us-gov):kms:[a-zA-Z0-9-]*:[0-9]{12}:key/[a-zA-Z0-9-]{36}"),
@@ -86,12 +104,7 @@ const TARGET_CONFIGURATION: Member = required(
         Shape::Union(&[optional(
             "lambda",
             Shape::Structure(&[
-                required(
-                    "lambdaArn",
-                    text(1, 170).matching(
-                        r"arn:(aws[a-zA-Z-]*)?:lambda:([a-z]{2}(-gov)?-[a-z]+-\d{1}):(\d{12}):function:([a-zA-Z0-9-_.]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
-                    ),
-                ),
+                required("lambdaArn", LAMBDA_ARN),
                 required(
                     "toolSchema",
                     Shape::Union(&[optional("s3", S3), optional("inlinePayload", list(&TOOL, 0, usize::MAX))]),
@@ -131,6 +144,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             PROTOCOL,
             AUTHORIZER_TYPE,
             AUTHORIZER,
+            INTERCEPTORS,
             KMS_KEY_ARN,
             EXCEPTION_LEVEL,
             optional("tags", TAGS),
@@ -155,6 +169,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             PROTOCOL,
             AUTHORIZER_TYPE,
             AUTHORIZER,
+            INTERCEPTORS,
             KMS_KEY_ARN,
             EXCEPTION_LEVEL,
         ],

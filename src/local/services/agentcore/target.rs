@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Gateway, Lifecycle, Origin, Page, Status, conflict, invalid, not_found, present, quota_exceeded, refused,
-    wrong_state,
+    Gateway, Lifecycle, Origin, Page, Status, check_invocable, conflict, invalid, not_found, present, quota_exceeded,
+    refused, wrong_state,
 };
 use crate::{
     local::{
@@ -157,16 +157,7 @@ fn checked_config(
         None => return Err(refused("CredentialProviderConfigurations is required for Lambda targets")),
     }
     // The service dry-runs the invocation (reference §1.9).
-    let arn = &lambda.lambda_arn;
-    let unqualified = matches!(arn.split(':').nth(7), None | Some("$LATEST"));
-    let invocable = state.lambda.by_arn(arn).filter(|_| unqualified).is_some_and(|function| {
-        state.iam.allows(role, "lambda:InvokeFunction", arn, function.resource_policy().as_deref(), call)
-    });
-    if !invocable {
-        return Err(refused(format!(
-            "Gateway execution role lacks permission to invoke Lambda function {arn}. Update the permission and retry"
-        )));
-    }
+    check_invocable(state, call, role, &lambda.lambda_arn)?;
     let config = present([
         ("name", json!(name)),
         ("description", json!(input.description)),

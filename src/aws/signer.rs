@@ -1,0 +1,51 @@
+//! Signs requests that no AWS client sends: those to a gateway that lets in who has an AWS key.
+
+use std::time::SystemTime;
+
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+
+use super::{Aws, Error};
+use crate::http::{
+    Request,
+    sigv4::{self, Scope},
+};
+
+/// What gateways are in a signature's scope (developer guide, "Inbound authorization").
+const SERVICE: &str = "bedrock-agentcore";
+
+/// The caller's AWS key, for the gateways of a region.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    credentials: SharedCredentialsProvider,
+    scope: Scope,
+}
+
+impl Signer {
+    /// Signs a request as it stands, at this moment.
+    ///
+    /// # Errors
+    ///
+    /// If there are no credentials any more, or the request's URL is none.
+    pub async fn sign(&self, request: &mut Request) -> Result<(), Error> {
+        let credentials =
+            self.credentials.provide_credentials().await.map_err(|error| Error::no_credentials(&error))?;
+        sigv4::sign(request, &credentials, &self.scope, SystemTime::now())
+            .map_err(|error| Error::unexpected("AgentCore", "the signature", &error.to_string()))
+    }
+}
+
+impl Aws {
+    /// Signs with the caller's own key.
+    ///
+    /// # Errors
+    ///
+    /// If the caller has none.
+    pub fn signer(&self) -> Result<Signer, Error> {
+        let credentials = self
+            .credentials
+            .clone()
+            .ok_or_else(|| Error::unexpected("AgentCore", "the signature", "this configuration signs nothing"))?;
+        let scope = Scope { region: self.region.to_string(), service: SERVICE.to_owned() };
+        Ok(Signer { credentials, scope })
+    }
+}

@@ -1,0 +1,61 @@
+//! AWS Signature Version 4, for requests that no AWS client sends.
+
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{self, PayloadChecksumKind, SignableBody, SignableRequest, SigningInstructions, SigningSettings},
+    sign::v4::SigningParams,
+};
+use aws_smithy_runtime_api::box_error::BoxError;
+
+use super::Request;
+
+/// What a signature is for.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub region: String,
+    /// The service's signing name, such as `bedrock-agentcore`.
+    pub service: String,
+}
+
+/// Signs a request that is about to be sent.
+///
+/// # Errors
+///
+/// If its URL or a header is none.
+pub fn sign(request: &mut Request, credentials: &Credentials, scope: &Scope, time: SystemTime) -> Result<(), BoxError> {
+    let headers = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let signable =
+        SignableRequest::new(request.method, &request.url, headers, SignableBody::Bytes(request.body.as_bytes()))?;
+    let (instructions, _) = signed(signable, credentials, scope, PayloadChecksumKind::NoHeader, time)?;
+    let (added, _) = instructions.into_parts();
+    request.headers.extend(added.iter().map(|header| (header.name(), header.value().to_owned())));
+    Ok(())
+}
+
+/// What is to be added to a request, and its signature.
+///
+/// # Errors
+///
+/// If the request's URL is none.
+pub(crate) fn signed(
+    request: SignableRequest<'_>,
+    credentials: &Credentials,
+    scope: &Scope,
+    checksum: PayloadChecksumKind,
+    time: SystemTime,
+) -> Result<(SigningInstructions, String), BoxError> {
+    let identity = credentials.clone().into();
+    let mut settings = SigningSettings::default();
+    settings.payload_checksum_kind = checksum;
+    let params = SigningParams::builder()
+        .identity(&identity)
+        .region(&scope.region)
+        .name(&scope.service)
+        .time(time)
+        .settings(settings)
+        .build()?
+        .into();
+    Ok(http_request::sign(request, &params)?.into_parts())
+}

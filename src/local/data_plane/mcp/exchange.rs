@@ -1,0 +1,208 @@
+//! One request of a caller who has been let in, from its message to the answer.
+
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderValue, StatusCode},
+};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use super::{
+    Reply, SESSION_HEADER,
+    protocol::{self, Dialect, METHOD_NOT_FOUND, RpcError},
+    tools,
+    view::View,
+};
+use crate::local::{Local, data_plane::auth::Caller};
+
+/// Messages of a batch; nobody sends more.
+const LARGEST_BATCH: usize = 100;
+
+/// A caller's request, with what it takes to answer it.
+pub(super) struct Exchange {
+    pub(super) local: Local,
+    pub(super) view: View,
+    pub(super) caller: Caller,
+    /// The gateway's own id of the request.
+    pub(super) request_id: String,
+    pub(super) headers: HeaderMap,
+    /// The body as it was written.
+    pub(super) text: Bytes,
+    pub(super) message: Value,
+}
+
+impl Exchange {
+    /// The whole way: the interceptors, and between them the answer.
+    pub(super) async fn run(mut self) -> Reply {
+        match self.intercept_request().await {
+            Some(reply) => self.intercept_response(reply).await,
+            None => {
+                let reply = self.reply().await;
+                self.intercept_response(reply).await
+            }
+        }
+    }
+
+    /// The id of the message, as JSON.
+    pub(super) fn id(&self) -> String {
+        id_of(&self.text, &self.message)
+    }
+
+    async fn reply(&self) -> Reply {
+        let opening = self.message["method"] == "initialize";
+        let dialect = match Dialect::of(&self.headers, &self.view.versions, &self.message) {
+            Ok(dialect) => dialect,
+            // How an `initialize` goes on is not for its header to say.
+            Err(_) if opening => Dialect::Handshake { batches: false },
+            Err(error) => return Reply::error(StatusCode::BAD_REQUEST, &self.id(), error),
+        };
+        let lifetime = self.view.session_lifetime.filter(|_| dialect != Dialect::Stateless);
+        let (sessions, now) = (&self.local.0.sessions, self.local.now());
+        if let Some(lifetime) = lifetime.filter(|_| opening) {
+            let answer = self.answer(dialect, &self.id(), &self.message).await;
+            let opened = matches!(answer, Some(Ok(_)));
+            let mut reply = self.one(dialect, answer);
+            if opened {
+                let session = sessions.open(&self.view.id, &self.caller, now, lifetime);
+                reply.headers.extend(HeaderValue::from_str(&session).ok().map(|session| (SESSION_HEADER, session)));
+            }
+            return reply;
+        }
+        if lifetime.is_some()
+            && let Err(lost) = sessions.check(&self.headers, &self.view.id, &self.caller, now)
+        {
+            return lost.reply(&self.id());
+        }
+        match dialect {
+            Dialect::Handshake { batches: true } if self.message.is_array() => self.batch().await,
+            _ => self.one(dialect, self.answer(dialect, &self.id(), &self.message).await),
+        }
+    }
+
+    fn one(&self, dialect: Dialect, answer: Option<Result<Value, RpcError>>) -> Reply {
+        match answer {
+            None => Reply::accepted(),
+            Some(answer) => {
+                let status = answer.as_ref().map_or_else(|error| dialect.status(error), |_| StatusCode::OK);
+                Reply::new(status, envelope(&self.id(), &answer))
+            }
+        }
+    }
+
+    /// The answers to all requests of a batch, in their order (MCP 2025-03-26).
+    async fn batch(&self) -> Reply {
+        let dialect = Dialect::Handshake { batches: true };
+        let messages: Vec<&RawValue> = serde_json::from_slice(&self.text).unwrap_or_default();
+        if messages.is_empty() || messages.len() > LARGEST_BATCH {
+            let error = RpcError::invalid_request(&format!("A batch has 1 to {LARGEST_BATCH} messages"));
+            return Reply::error(StatusCode::BAD_REQUEST, "null", error);
+        }
+        let mut answers = Vec::new();
+        for raw in messages {
+            let message: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+            let id = id_of(raw.get().as_bytes(), &message);
+            let answer = if message["method"] == "initialize" {
+                Some(Err(RpcError::invalid_request("initialize comes alone")))
+            } else {
+                self.answer(dialect, &id, &message).await
+            };
+            answers.extend(answer.map(|answer| envelope(&id, &answer)));
+        }
+        if answers.is_empty() {
+            return Reply::accepted();
+        }
+        Reply::new(StatusCode::OK, format!("[{}]", answers.join(",")))
+    }
+
+    /// Answers one message; `None` for a notification, and for a response to a request that the
+    /// server never made.
+    async fn answer(&self, dialect: Dialect, id: &str, message: &Value) -> Option<Result<Value, RpcError>> {
+        if message.is_array() {
+            return Some(Err(RpcError::invalid_request("Batches are not supported")));
+        }
+        if message["jsonrpc"] != "2.0" {
+            return Some(Err(RpcError::invalid_request("Invalid request: not a JSON-RPC 2.0 message")));
+        }
+        let Some(method) = message["method"].as_str() else {
+            let is_response = message.get("result").is_some() || message.get("error").is_some();
+            return (!is_response).then(|| Err(RpcError::invalid_request("Invalid request: no method")));
+        };
+        let id_member = message.get("id")?;
+        if !is_id(id_member) {
+            return Some(Err(RpcError::invalid_request("Invalid request: an id is a string or a number")));
+        }
+        if let Err(error) = dialect.check(&self.headers, message) {
+            return Some(Err(error));
+        }
+        // What functions are told is the id as text, a string's without its quotes.
+        let id = id_member.as_str().unwrap_or(id);
+        let result = self.dispatch(dialect, method, id, &message["params"]).await;
+        Some(result.map(|result| dialect.complete(method, &self.view.server_info(), result)))
+    }
+
+    async fn dispatch(&self, dialect: Dialect, method: &str, id: &str, params: &Value) -> Result<Value, RpcError> {
+        match (dialect, method) {
+            (_, "tools/list") => tools::list(&self.view, params),
+            (_, "tools/call") => tools::call(self, id, params).await,
+            (Dialect::Handshake { .. }, "initialize") => initialize(&self.view, params),
+            (Dialect::Handshake { .. }, "ping") => Ok(json!({})),
+            (Dialect::Stateless, "server/discover") => Ok(discover(&self.view)),
+            _ => Err(RpcError::new(METHOD_NOT_FOUND, format!("Method not found: {method}"))),
+        }
+    }
+}
+
+/// A message's id as it was written: a number may be larger than any that is calculated with.
+pub(super) fn id_of(text: &[u8], message: &Value) -> String {
+    #[derive(Deserialize)]
+    struct WithId<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
+    }
+
+    match message.get("id").filter(|id| is_id(id)) {
+        None => "null".to_owned(),
+        Some(id) => serde_json::from_slice::<WithId<'_>>(text)
+            .map_or_else(|_| id.to_string(), |message| message.id.get().to_owned()),
+    }
+}
+
+fn is_id(id: &Value) -> bool {
+    id.is_string() || id.is_number()
+}
+
+/// A JSON-RPC response; `id` is JSON.
+pub(super) fn envelope(id: &str, answer: &Result<Value, RpcError>) -> String {
+    match answer {
+        Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
+        Err(error) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{}}}"#, error.to_json()),
+    }
+}
+
+fn initialize(view: &View, params: &Value) -> Result<Value, RpcError> {
+    let Some(asked) = params["protocolVersion"].as_str() else {
+        return Err(RpcError::invalid_params("protocolVersion is missing"));
+    };
+    let Some(version) = protocol::agreed(asked, &view.versions) else {
+        return Err(RpcError::invalid_params("Every version that this gateway serves does without initialize"));
+    };
+    let mut result = json!({
+        "protocolVersion": version,
+        "capabilities": { "tools": { "listChanged": true } },
+        "serverInfo": view.server_info(),
+    });
+    if let Some(instructions) = &view.instructions {
+        result["instructions"] = instructions.clone();
+    }
+    Ok(result)
+}
+
+/// `server/discover` (MCP 2026-07-28)
+fn discover(view: &View) -> Value {
+    let mut result =
+        json!({ "supportedVersions": protocol::discoverable(&view.versions), "capabilities": { "tools": {} } });
+    if let Some(instructions) = &view.instructions {
+        result["instructions"] = instructions.clone();
+    }
+    result
+}

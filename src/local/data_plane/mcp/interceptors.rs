@@ -1,0 +1,149 @@
+//! Interceptors: functions that see what goes through a gateway, and may change it (reference §5.8,
+//! and the developer guide's "Types of interceptors").
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Reply,
+    exchange::Exchange,
+    protocol::{INTERNAL_ERROR, RpcError},
+    tools::TERSE,
+};
+use crate::local::{
+    ACCOUNT,
+    runtime::{Invocation, Outcome},
+    services::agentcore::Interceptor,
+};
+
+/// The version of what interceptors get and return.
+const VERSION: &str = "1.0";
+
+impl Exchange {
+    /// Shows the request to the REQUEST interceptor, which may change it, or answer it itself.
+    pub(super) async fn intercept_request(&mut self) -> Option<Reply> {
+        let interceptor = self.view.on_request.clone()?;
+        let event = json!({ "rawGatewayRequest": self.raw(), "gatewayRequest": self.shown(&interceptor) });
+        let output = match self.invoke(&interceptor, event).await {
+            Ok(output) => output,
+            Err(problem) => return Some(self.failed(&problem)),
+        };
+        if let Some(response) = output.get("transformedGatewayResponse").filter(|response| !response.is_null()) {
+            let mut reply = Reply::accepted();
+            reply.status = StatusCode::OK;
+            reply.change(response);
+            return Some(reply);
+        }
+        let changed = &output["transformedGatewayRequest"];
+        if let Some(body) = changed.get("body").filter(|body| !body.is_null()) {
+            self.text = Bytes::from(body.to_string());
+            self.message = body.clone();
+        }
+        set_headers(&mut self.headers, &changed["headers"]);
+        None
+    }
+
+    /// Shows the answer to the RESPONSE interceptor, which may change it.
+    pub(super) async fn intercept_response(&self, mut reply: Reply) -> Reply {
+        let Some(interceptor) = &self.view.on_response else { return reply };
+        let body: Value = reply.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
+        let event = json!({
+            "rawGatewayRequest": self.raw(),
+            "gatewayRequest": self.shown(interceptor),
+            "gatewayResponse": {
+                "statusCode": reply.status.as_u16(),
+                "headers": texts(&reply.headers),
+                "body": body,
+                "isStreamingResponse": false,
+            },
+        });
+        match self.invoke(interceptor, event).await {
+            Err(problem) => self.failed(&problem),
+            Ok(output) => {
+                reply.change(&output["transformedGatewayResponse"]);
+                reply
+            }
+        }
+    }
+
+    fn raw(&self) -> Value {
+        json!({ "body": String::from_utf8_lossy(&self.text) })
+    }
+
+    fn shown(&self, interceptor: &Interceptor) -> Value {
+        let mut request = json!({ "path": "/mcp", "httpMethod": "POST", "body": self.message });
+        if interceptor.passes_headers() {
+            request["headers"] = texts(&self.headers);
+        }
+        request
+    }
+
+    /// What an interceptor returns in `mcp`; else why it is of no use.
+    async fn invoke(&self, interceptor: &Interceptor, mcp: Value) -> Result<Map<String, Value>, String> {
+        let arn = interceptor.function_arn();
+        let function = self.local.read(|state| state.lambda.by_arn(arn).cloned());
+        let function = function.ok_or_else(|| format!("Interceptor function {arn} does not exist"))?;
+        let client_context = json!({ "custom": {
+            "GATEWAY_ARN": self.view.arn,
+            "GATEWAY_ACCOUNT_ID": ACCOUNT,
+            "REQUEST_ID": self.request_id,
+            "SOURCE_IP": "127.0.0.1",
+        } });
+        let event = json!({ "interceptorInputVersion": VERSION, "mcp": mcp });
+        let invocation =
+            Invocation { event: event.to_string().into(), client_context: Some(client_context.to_string()) };
+        let payload = match self.local.runtime().invoke(function, invocation).await {
+            Outcome::Returned(payload) => payload,
+            Outcome::Failed(error) => return Err(format!("Interceptor function {arn} failed: {error}")),
+        };
+        let mut output: Value = serde_json::from_slice(&payload).unwrap_or_default();
+        match output["mcp"].take() {
+            Value::Object(mcp) if output["interceptorOutputVersion"] == VERSION => Ok(mcp),
+            _ => Err(format!(
+                "Interceptor function {arn} returned no object with interceptorOutputVersion \"{VERSION}\" and mcp"
+            )),
+        }
+    }
+
+    /// A request whose interceptor failed goes no further; the status is [U].
+    fn failed(&self, problem: &str) -> Reply {
+        tracing::warn!(gateway = self.view.id, "{problem}");
+        let message = if self.view.debug { problem } else { TERSE };
+        Reply::error(StatusCode::INTERNAL_SERVER_ERROR, &self.id(), RpcError::new(INTERNAL_ERROR, message))
+    }
+}
+
+impl Reply {
+    /// Takes what a `transformedGatewayResponse` names.
+    fn change(&mut self, response: &Value) {
+        let status =
+            response["statusCode"].as_u64().and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
+        self.status = status.unwrap_or(self.status);
+        set_headers(&mut self.headers, &response["headers"]);
+        if let Some(body) = response.get("body").filter(|body| !body.is_null()) {
+            self.body = Some(body.to_string());
+        }
+    }
+}
+
+fn texts(headers: &HeaderMap) -> Value {
+    let pairs = headers.iter().filter_map(|(name, value)| Some((name.to_string(), json!(value.to_str().ok()?))));
+    Value::Object(pairs.collect())
+}
+
+/// Sets these headers; what says how a message travels is not an interceptor's to change.
+fn set_headers(headers: &mut HeaderMap, named: &Value) {
+    for (name, value) in named.as_object().into_iter().flatten() {
+        let pair = HeaderName::try_from(name.as_str()).ok().zip(value.as_str());
+        let Some((name, value)) = pair.and_then(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?)))
+        else {
+            continue;
+        };
+        let of_transport =
+            [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::TRANSFER_ENCODING, header::CONNECTION];
+        if !of_transport.contains(&name) {
+            headers.insert(name, value);
+        }
+    }
+}

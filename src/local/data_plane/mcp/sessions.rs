@@ -1,0 +1,87 @@
+//! Sessions of gateways that have them (reference §5.3). They end with the server.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use axum::http::{HeaderMap, StatusCode};
+
+use super::{Reply, SESSION_HEADER, UNAUTHORIZED, protocol::RpcError};
+use crate::local::{data_plane::auth::Caller, random};
+
+/// Sessions that are open at most, of all gateways together; the oldest give way.
+const MOST: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
+
+#[derive(Debug)]
+struct Session {
+    gateway_id: String,
+    owner: Caller,
+    /// Unix milliseconds.
+    ends: i64,
+}
+
+/// Why a request has no session to go on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// It names none.
+    Unnamed,
+    /// Unknown, at its end, or somebody else's: which, nobody is told.
+    Gone,
+}
+
+impl Lost {
+    pub(super) fn reply(self, id: &str) -> Reply {
+        match self {
+            Self::Unnamed => Reply::error(
+                StatusCode::BAD_REQUEST,
+                id,
+                RpcError::invalid_request("The header Mcp-Session-Id is required"),
+            ),
+            // The code that the SDKs' servers send.
+            Self::Gone => Reply::error(StatusCode::NOT_FOUND, id, RpcError::new(UNAUTHORIZED, "Session not found")),
+        }
+    }
+}
+
+impl Sessions {
+    /// Opens a session that lasts `lifetime` seconds, whatever happens in it.
+    pub(super) fn open(&self, gateway_id: &str, owner: &Caller, now: i64, lifetime: i64) -> String {
+        let mut sessions = self.lock();
+        sessions.retain(|_, session| session.ends > now);
+        if sessions.len() >= MOST
+            && let Some(oldest) = sessions.iter().min_by_key(|(_, session)| session.ends).map(|(id, _)| id.clone())
+        {
+            sessions.remove(&oldest);
+        }
+        let id = random::uuid();
+        let session = Session { gateway_id: gateway_id.to_owned(), owner: owner.clone(), ends: now + lifetime * 1000 };
+        sessions.insert(id.clone(), session);
+        id
+    }
+
+    /// That a request names an open session of this gateway and caller.
+    pub(super) fn check(&self, headers: &HeaderMap, gateway_id: &str, caller: &Caller, now: i64) -> Result<(), Lost> {
+        let id = headers.get(SESSION_HEADER).ok_or(Lost::Unnamed)?;
+        let sessions = self.lock();
+        let found = id.to_str().ok().and_then(|id| sessions.get(id));
+        let open =
+            |session: &&Session| session.gateway_id == gateway_id && session.owner == *caller && session.ends > now;
+        found.filter(open).map(|_| ()).ok_or(Lost::Gone)
+    }
+
+    pub(super) fn end(&self, headers: &HeaderMap, gateway_id: &str, caller: &Caller, now: i64) -> Result<(), Lost> {
+        self.check(headers, gateway_id, caller, now)?;
+        if let Some(id) = headers.get(SESSION_HEADER).and_then(|id| id.to_str().ok()) {
+            self.lock().remove(id);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -7,6 +7,7 @@ mod blobs;
 pub mod daemon;
 mod data_plane;
 mod faults;
+mod journal;
 mod package;
 mod random;
 mod runtime;
@@ -44,6 +45,7 @@ use self::{
         oauth,
         providers::Providers,
     },
+    journal::Journal,
     runtime::{Invocation, Outcome, Places, Runtime},
     services::{Call, Operation, Service, State, lambda, not_implemented},
     sigv4::Authorization,
@@ -70,6 +72,11 @@ const REQUEST_LIMIT: usize = 70 * 1024 * 1024;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+fn unix_millis(clock: &Clock) -> i64 {
+    let since = clock().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// Makes the signing key of a new user pool.
 pub type NewKey = Arc<dyn Fn() -> SigningKey + Send + Sync>;
@@ -101,6 +108,7 @@ struct Inner {
     clock: Clock,
     new_key: NewKey,
     blobs: Blobs,
+    journal: Journal,
     runtime: Runtime,
     providers: Providers,
     sessions: Sessions,
@@ -129,7 +137,14 @@ impl Local {
             blobs.sweep(&kept)?;
             blobs::sweep(&config.dir.join("code"), &kept)?;
         }
-        let places = Places { blobs: blobs.clone(), code_dir: config.dir.join("code"), path: config.path };
+        let journal = Journal::new(config.dir.join("logs"), config.clock.clone());
+        journal.keep_only(state.logs.groups())?;
+        let places = Places {
+            blobs: blobs.clone(),
+            journal: journal.clone(),
+            code_dir: config.dir.join("code"),
+            path: config.path,
+        };
         Ok(Self(Arc::new(Inner {
             state: Mutex::new(state),
             store: config.store,
@@ -138,6 +153,7 @@ impl Local {
             clock: config.clock,
             new_key: config.new_key,
             blobs,
+            journal,
             runtime: Runtime::new(places),
             providers: Providers::new(Http::new(None)),
             sessions: Sessions::default(),
@@ -166,8 +182,7 @@ impl Local {
 
     /// Unix time in milliseconds.
     fn now(&self) -> i64 {
-        let since = (self.0.clock)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        unix_millis(&self.0.clock)
     }
 
     fn runtime(&self) -> &Runtime {
@@ -388,6 +403,7 @@ impl Local {
             now: self.now(),
             new_key: self.0.new_key.clone(),
             blobs: self.0.blobs.clone(),
+            journal: self.0.journal.clone(),
             lag: self.0.faults.consistency_lag,
         };
         let mut input = decoded.input.clone();
@@ -473,6 +489,7 @@ async fn own_reset(Shared(local): Shared<Local>, headers: HeaderMap) -> Result<(
     *state = State::default();
     let reset = local.0.store.as_ref().map_or(Ok(()), Store::reset);
     let reset = reset.and_then(|()| local.0.blobs.sweep(&HashSet::new()));
+    let reset = reset.and_then(|()| local.0.journal.keep_only(std::iter::empty()));
     reset.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 

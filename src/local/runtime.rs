@@ -6,13 +6,13 @@ mod api;
 mod environment;
 mod languages;
 
-use std::{collections::HashMap, ffi::OsString, path::PathBuf, sync::Mutex, time::Duration};
+use std::{collections::HashMap, ffi::OsString, path::PathBuf, sync::Mutex};
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use self::{environment::Environment, languages::Languages};
-use super::{blobs::Blobs, services::lambda::Function};
+use super::{blobs::Blobs, journal::Journal, services::lambda::Function};
 
 /// Environments that may run at once, of all functions together: processes are not free.
 const MOST_ENVIRONMENTS: usize = 50;
@@ -54,6 +54,8 @@ impl FunctionError {
 pub(crate) struct Places {
     /// Where packages are kept.
     pub(crate) blobs: Blobs,
+    /// Where what they print is kept.
+    pub(crate) journal: Journal,
     /// Where packages are unpacked, one folder per package.
     pub(crate) code_dir: PathBuf,
     /// The `PATH` that interpreters are looked up on, and that functions get.
@@ -80,7 +82,6 @@ impl Runtime {
     pub(crate) async fn invoke(&self, function: Function, invocation: Invocation) -> Outcome {
         let _permit = self.running.acquire().await;
         let revision = function.revision.clone();
-        let timeout = Duration::from_secs(function.timeout);
         let mut environment = match self.take_idle(&revision) {
             Some(environment) => environment,
             None => match Environment::start(function, &self.places, &self.languages).await {
@@ -89,16 +90,12 @@ impl Runtime {
             },
         };
         // Whatever ends this wait early drops the environment, and with it its process.
-        match tokio::time::timeout(timeout, environment.invoke(invocation, timeout)).await {
-            Ok(Ok(outcome)) => {
+        match environment.invoke(invocation).await {
+            Ok(outcome) => {
                 self.put_idle(revision, environment);
                 outcome
             }
-            Ok(Err(error)) => Outcome::Failed(error),
-            Err(_) => {
-                let message = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
-                Outcome::Failed(FunctionError::new("Sandbox.Timedout", message))
-            }
+            Err(error) => Outcome::Failed(error),
         }
     }
 

@@ -25,6 +25,7 @@ use self::shape::{Member, Refusal};
 use super::{
     NewKey,
     blobs::{BlobId, Blobs},
+    journal::Journal,
     wire::{Protocol, Route, WireError},
 };
 
@@ -61,6 +62,8 @@ pub(crate) struct Call {
     pub(crate) new_key: NewKey,
     /// Where bytes are kept that are too large for the state.
     pub(crate) blobs: Blobs,
+    /// What functions have printed.
+    pub(crate) journal: Journal,
     /// How long lists, roles and policies take to show what was written.
     pub(crate) lag: Duration,
 }

@@ -9,14 +9,15 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 
 const env = process.env;
-const [hostname, port] = env.AWS_LAMBDA_RUNTIME_API.split(":");
+// Host and port; the local AWS adds a path that nobody else knows.
+const api = new URL(`http://${env.AWS_LAMBDA_RUNTIME_API}/`.replace(/\/+$/, "/"));
 const MAJOR = Number(process.versions.node.split(".")[0]);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 function request(method, what, body) {
   return new Promise((resolve, reject) => {
-    const options = { hostname, port, agent, method, path: `/2018-06-01/runtime${what}` };
-    const sent = http.request(options, (response) => {
+    const url = new URL(`2018-06-01/runtime${what}`, api);
+    const sent = http.request(url, { agent, method }, (response) => {
       const chunks = [];
       response.on("data", (chunk) => chunks.push(chunk));
       response.on("end", () => resolve({ response, body: Buffer.concat(chunks) }));

@@ -14,8 +14,9 @@ import time
 import traceback
 from types import SimpleNamespace
 
-API = os.environ["AWS_LAMBDA_RUNTIME_API"]
-BASE = "/2018-06-01/runtime"
+# Host and port; the local AWS adds a path that nobody else knows.
+API, _, PREFIX = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
+BASE = f"/{PREFIX}/2018-06-01/runtime" if PREFIX else "/2018-06-01/runtime"
 
 
 class Context:

@@ -36,6 +36,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use axum::{Router, body::Body};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{sync::Notify, time::Instant};
 use tower::ServiceExt as _;
 
@@ -59,6 +60,8 @@ pub struct World {
     key: AccessKey,
     /// Starts the server anew, from what is on disk.
     restart: Option<Arc<dyn Fn() -> Local + Send + Sync>>,
+    /// Where packages and logs are, if they are to go with the account.
+    _dir: Option<Arc<TempDir>>,
 }
 
 impl World {
@@ -74,8 +77,9 @@ impl World {
 
     pub fn with_faults(faults: Faults) -> Self {
         let key = AccessKey::generate();
-        let local = boot(None, key.clone(), faults, Instant::now());
-        Self { server: Arc::new(Mutex::new(local)), key, restart: None }
+        let dir = Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+        let local = boot(dir.path(), None, key.clone(), faults, Instant::now());
+        Self { server: Arc::new(Mutex::new(local)), key, restart: None, _dir: Some(dir) }
     }
 
     /// An account whose server is another one for each request: all that it knows is on disk.
@@ -83,8 +87,8 @@ impl World {
         let store = Store::open(dir).unwrap();
         let (key, begin) = (store.access_key().unwrap(), Instant::now());
         let its_key = key.clone();
-        let restart = move || boot(Some(store.clone()), its_key.clone(), Faults::default(), begin);
-        Self { server: Arc::new(Mutex::new(restart())), key, restart: Some(Arc::new(restart)) }
+        let restart = move || boot(store.dir(), Some(store.clone()), its_key.clone(), Faults::default(), begin);
+        Self { server: Arc::new(Mutex::new(restart())), key, restart: Some(Arc::new(restart)), _dir: None }
     }
 
     fn local(&self) -> Local {
@@ -209,10 +213,9 @@ impl World {
 }
 
 /// A server whose clock is virtual, where the runtime's is paused.
-fn boot(store: Option<Store>, access_key: AccessKey, faults: Faults, begin: Instant) -> Local {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("worlds");
+fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults, begin: Instant) -> Local {
     Local::new(Config {
-        dir: store.as_ref().map_or(dir, |store| store.dir().to_owned()),
+        dir: dir.to_owned(),
         store,
         access_key,
         faults,

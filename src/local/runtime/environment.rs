@@ -1,13 +1,16 @@
 //! One execution environment: a process, and the listener that it gets its work from.
 
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::{
+    Router,
+    http::{HeaderMap, HeaderValue},
+};
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     net::TcpListener,
@@ -16,12 +19,19 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{FunctionError, Invocation, Outcome, Places, api, languages::Languages};
-use crate::local::{package, random, services::lambda::Function, store};
+use super::{
+    FunctionError, Invocation, Outcome, Places, api,
+    languages::{self, Languages},
+};
+use crate::local::{ACCOUNT, journal::Journal, package, random, services::lambda::Function, store};
+
+/// How often a running function's memory is looked at.
+const MEMORY_LOOKS: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct Environment {
     function: Function,
+    log: Log,
     process: Child,
     queue: mpsc::Sender<api::Pending>,
     server: JoinHandle<()>,
@@ -49,13 +59,25 @@ impl Environment {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(internal)?;
         let address = listener.local_addr().map_err(internal)?;
         let (queue, receiver) = mpsc::channel(1);
+        // Loopback is no boundary: only our bootstraps know the path that their work comes from. Runtimes
+        // of others build on host and port alone, as Lambda has it.
+        let secret =
+            languages::has_bootstrap(&function.runtime).then(|| format!("/{}", random::lower_alphanumeric(32)));
+        let path = secret.unwrap_or_default();
+        let router =
+            if path.is_empty() { api::router(receiver) } else { Router::new().nest(&path, api::router(receiver)) };
         let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, api::router(receiver)).await {
+            if let Err(error) = axum::serve(listener, router).await {
                 tracing::warn!("the runtime API of a function ended: {error}");
             }
         });
         let mut command = languages.command(&function.runtime, &task_root).await?;
-        set_environment(&mut command, &function, &task_root, address);
+        let log = Log::new(&function, places.journal.clone());
+        set_environment(&mut command, &function, &task_root);
+        command
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", log_group(&function))
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", &log.stream)
+            .env("AWS_LAMBDA_RUNTIME_API", format!("{address}{path}"));
         command.env("PATH", &places.path);
         #[cfg(unix)]
         command.process_group(0);
@@ -69,9 +91,9 @@ impl Environment {
             .map_err(|error| {
                 FunctionError::new("Runtime.InvalidEntrypoint", format!("cannot start the function: {error}"))
             })?;
-        log_lines(&function.name, process.stdout.take());
-        log_lines(&function.name, process.stderr.take());
-        Ok(Self { function, process, queue, server })
+        log.lines_of(process.stdout.take());
+        log.lines_of(process.stderr.take());
+        Ok(Self { function, log, process, queue, server })
     }
 
     pub(super) fn function_arn(&self) -> &str {
@@ -82,14 +104,37 @@ impl Environment {
         matches!(self.process.try_wait(), Ok(None))
     }
 
-    /// Hands one invocation to the function and waits for its answer, or its process's end.
-    pub(super) async fn invoke(&mut self, invocation: Invocation, timeout: Duration) -> Result<Outcome, FunctionError> {
-        let id = random::uuid();
+    /// Hands one invocation to the function and waits for its answer, its process's end, or the end
+    /// of its time. Whatever is not an outcome, the environment does not survive.
+    pub(super) async fn invoke(&mut self, invocation: Invocation) -> Result<Outcome, FunctionError> {
+        let (id, timeout) = (random::uuid(), Duration::from_secs(self.function.timeout));
+        self.log.write(&format!("START RequestId: {id} Version: $LATEST"));
+        let begun = Instant::now();
+        let outcome = tokio::time::timeout(timeout, self.answer(&id, invocation, timeout)).await.unwrap_or_else(|_| {
+            let message = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
+            Err(FunctionError::new("Sandbox.Timedout", format!("RequestId: {id} Error: {message}")))
+        });
+        self.log.write(&format!("END RequestId: {id}"));
+        let taken = begun.elapsed().as_secs_f64() * 1000.0;
+        let mut report = format!(
+            "REPORT RequestId: {id}\tDuration: {taken:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {} MB",
+            taken.ceil(),
+            self.function.memory
+        );
+        if let Err(error) = &outcome {
+            report.push_str(&format!("\tStatus: error\tError Type: {}", error.error_type));
+        }
+        self.log.write(&report);
+        outcome
+    }
+
+    async fn answer(&mut self, id: &str, invocation: Invocation, timeout: Duration) -> Result<Outcome, FunctionError> {
         let (reply, answer) = oneshot::channel();
-        let headers = headers(&id, &self.function, &invocation, timeout);
-        let pending = api::Pending { id: id.clone(), headers, event: invocation.event, reply };
+        let headers = headers(id, &self.function, &invocation, timeout);
+        let pending = api::Pending { id: id.to_owned(), headers, event: invocation.event, reply };
         let ended = || FunctionError::new("Runtime.ExitError", format!("RequestId: {id} Error: Runtime exited"));
         self.queue.send(pending).await.map_err(|_| ended())?;
+        let too_large = outgrows(self.process.id(), self.function.memory);
         tokio::select! {
             biased;
             answer = answer => answer.unwrap_or_else(|_| Err(ended())),
@@ -100,6 +145,26 @@ impl Environment {
                 )),
                 Err(_) => Err(ended()),
             },
+            () = too_large => Err(FunctionError::new(
+                "Runtime.OutOfMemory",
+                format!("RequestId: {id} Error: Runtime exited with error: signal: killed"),
+            )),
+        }
+    }
+}
+
+/// Returns when a process takes more memory than `megabytes`. What it starts itself is not counted.
+async fn outgrows(process: Option<u32>, megabytes: u64) {
+    let (Some(process), Ok(mut system)) = (process.map(sysinfo::Pid::from_u32), sysinfo::System::new()) else {
+        return std::future::pending().await;
+    };
+    let mut looks = tokio::time::interval(MEMORY_LOOKS);
+    loop {
+        looks.tick().await;
+        let memory = ProcessRefreshKind::nothing().with_memory().without_tasks();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[process]), false, memory);
+        if system.process(process).is_some_and(|process| process.memory() > megabytes * 1024 * 1024) {
+            return;
         }
     }
 }
@@ -133,7 +198,7 @@ async fn unpacked(function: &Function, places: &Places) -> Result<PathBuf, Funct
 
 /// The environment that Lambda gives a function (Lambda developer guide, "Defined runtime
 /// environment variables") and the user's variables; nothing of the server's own.
-fn set_environment(command: &mut Command, function: &Function, task_root: &Path, api: SocketAddr) {
+fn set_environment(command: &mut Command, function: &Function, task_root: &Path) {
     command
         .env_clear()
         .envs(&function.environment)
@@ -151,10 +216,7 @@ fn set_environment(command: &mut Command, function: &Function, task_root: &Path,
         .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string())
-        .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name))
-        .env("AWS_LAMBDA_LOG_STREAM_NAME", format!("[$LATEST]{}", random::lower_alphanumeric(32)))
-        .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
-        .env("AWS_LAMBDA_RUNTIME_API", api.to_string());
+        .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
 }
 
 fn headers(id: &str, function: &Function, invocation: &Invocation, timeout: Duration) -> HeaderMap {
@@ -174,14 +236,44 @@ fn headers(id: &str, function: &Function, invocation: &Invocation, timeout: Dura
     headers
 }
 
-/// What a function prints goes to the server's log.
-fn log_lines(function: &str, output: Option<impl AsyncRead + Unpin + Send + 'static>) {
-    let Some(output) = output else { return };
-    let function = function.to_owned();
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(output).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            tracing::info!(function, "{line}");
+fn log_group(function: &Function) -> String {
+    format!("/aws/lambda/{}", function.name)
+}
+
+/// Where an environment's lines go: its stream in the function's log group, and the server's log.
+#[derive(Debug, Clone)]
+struct Log {
+    function: String,
+    group_arn: String,
+    stream: String,
+    journal: Journal,
+}
+
+impl Log {
+    fn new(function: &Function, journal: Journal) -> Self {
+        // As Lambda names them: the day, the version, and a name of its own.
+        let day = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
+        Self {
+            function: function.name.clone(),
+            group_arn: format!("arn:aws:logs:{}:{ACCOUNT}:log-group:{}", function.region, log_group(function)),
+            stream: format!("{day}/[$LATEST]{}", random::lower_alphanumeric(32)),
+            journal,
         }
-    });
+    }
+
+    fn write(&self, line: &str) {
+        self.journal.write(&self.group_arn, &self.stream, line);
+    }
+
+    fn lines_of(&self, output: Option<impl AsyncRead + Unpin + Send + 'static>) {
+        let Some(output) = output else { return };
+        let log = self.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(output).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                tracing::info!(function = log.function, "{line}");
+                log.write(&line);
+            }
+        });
+    }
 }

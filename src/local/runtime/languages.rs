@@ -53,6 +53,11 @@ impl Language {
     }
 }
 
+/// Whether a function of this runtime is run by a bootstrap of ours.
+pub(super) fn has_bootstrap(runtime: &str) -> bool {
+    Language::of(runtime).is_some()
+}
+
 /// The interpreters found so far.
 #[derive(Debug)]
 pub(super) struct Languages {

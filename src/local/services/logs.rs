@@ -1,6 +1,7 @@
 //! CloudWatch Logs: log groups, and the deliveries that bring a gateway's logs and traces there.
 
 mod delivery;
+mod events;
 mod operations;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use self::delivery::{Delivery, Destination, Source};
 pub(crate) use self::operations::OPERATIONS;
-use super::{Answer, Call, bad_request, page};
+use super::{Answer, Call, bad_request, internal, page};
 use crate::local::wire::WireError;
 
 /// Days that logs may be kept for (`PutRetentionPolicy`, API reference).
@@ -38,6 +39,13 @@ struct Group {
     created: i64,
 }
 
+impl Logs {
+    /// The ARNs of all groups.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &String> {
+        self.groups.keys()
+    }
+}
+
 fn arn(call: &Call, kind: &str, name: &str) -> String {
     format!("arn:aws:logs:{}:{}:{kind}:{name}", call.region, call.account)
 }
@@ -60,6 +68,7 @@ fn create_group(logs: &mut Logs, call: &Call, input: CreateGroup) -> Answer {
     if logs.groups.contains_key(&key) {
         return Err(bad_request("ResourceAlreadyExistsException", "The specified log group already exists"));
     }
+    call.journal.open(&key).map_err(|error| internal(format!("the local AWS cannot keep logs: {error}")))?;
     let group = Group { name, region: call.region.clone(), retention_days: None, tags: input.tags, created: call.now };
     logs.groups.insert(key, group);
     Ok(Value::Null)
@@ -113,8 +122,10 @@ struct GroupName {
 }
 
 fn delete_group(logs: &mut Logs, call: &Call, input: &GroupName) -> Answer {
-    let removed = logs.groups.remove(&arn(call, "log-group", &input.log_group_name));
-    removed.map(|_| Value::Null).ok_or_else(|| not_found("log group"))
+    let key = arn(call, "log-group", &input.log_group_name);
+    logs.groups.remove(&key).ok_or_else(|| not_found("log group"))?;
+    call.journal.close(&key);
+    Ok(Value::Null)
 }
 
 #[derive(Deserialize)]

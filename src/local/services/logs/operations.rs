@@ -2,7 +2,8 @@
 //! `logs/2014-03-28`).
 
 use super::{
-    create_group, delete_group, delete_retention, delivery, describe_groups, list_tags, put_retention, tag, untag,
+    create_group, delete_group, delete_retention, delivery, describe_groups, events, list_tags, put_retention, tag,
+    untag,
 };
 use crate::local::services::{
     Operation, operation, read,
@@ -11,6 +12,12 @@ use crate::local::services::{
 
 const GROUP: Member = required("logGroupName", GROUP_NAME);
 const GROUP_NAME: Shape = text(1, 512).matching(r"[\.\-_/#A-Za-z0-9]+");
+const GROUP_OR_NONE: Member = optional("logGroupName", GROUP_NAME);
+const GROUP_ID: Member = optional("logGroupIdentifier", text(1, 2048).matching(r"[\w#+=/:,.@-]*"));
+const STREAM_NAME: Shape = text(1, 512).matching("[^:*]*");
+const START_TIME: Member = optional("startTime", integer(0, i64::MAX));
+const END_TIME: Member = optional("endTime", integer(0, i64::MAX));
+const EVENTS_LIMIT: Member = optional("limit", integer(1, 10_000));
 const TOKEN: Member = optional("nextToken", text(1, usize::MAX));
 const LIMIT: Member = optional("limit", integer(1, 50));
 const TAG_KEY: Shape = text(1, 128).matching(r"([\p{L}\p{Z}\p{N}_.:/=+\-@]+)");
@@ -35,6 +42,50 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         |state, call, input| describe_groups(&state.logs, call, &read(input)?),
     ),
     operation("DeleteLogGroup", &[GROUP], |state, call, input| delete_group(&mut state.logs, call, &read(input)?)),
+    operation(
+        "DescribeLogStreams",
+        &[
+            GROUP_OR_NONE,
+            GROUP_ID,
+            optional("logStreamNamePrefix", STREAM_NAME),
+            optional("orderBy", Shape::Enum(&["LogStreamName", "LastEventTime"])),
+            optional("descending", Shape::Boolean),
+            TOKEN,
+            LIMIT,
+        ],
+        |state, call, input| events::describe_streams(&state.logs, call, &read(input)?),
+    ),
+    operation(
+        "FilterLogEvents",
+        &[
+            GROUP_OR_NONE,
+            GROUP_ID,
+            optional("logStreamNames", list(&STREAM_NAME, 1, 100)),
+            optional("logStreamNamePrefix", STREAM_NAME),
+            START_TIME,
+            END_TIME,
+            optional("filterPattern", text(0, 1024)),
+            // Events of several streams always come in the order of their times.
+            optional("interleaved", Shape::Boolean),
+            TOKEN,
+            EVENTS_LIMIT,
+        ],
+        |state, call, input| events::filter(&state.logs, call, &read(input)?),
+    ),
+    operation(
+        "GetLogEvents",
+        &[
+            GROUP_OR_NONE,
+            GROUP_ID,
+            required("logStreamName", STREAM_NAME),
+            START_TIME,
+            END_TIME,
+            optional("startFromHead", Shape::Boolean),
+            TOKEN,
+            EVENTS_LIMIT,
+        ],
+        |state, call, input| events::get(&state.logs, call, &read(input)?),
+    ),
     operation(
         "PutRetentionPolicy",
         &[GROUP, required("retentionInDays", integer(0, i32::MAX as i64))],

@@ -1,0 +1,156 @@
+//! What functions print, kept for `CloudWatch` Logs: one file per log group, a line of JSON per event.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Write as _},
+    path::PathBuf,
+};
+
+use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
+
+use super::{Clock, store, unix_millis};
+
+/// Bytes of a group's events before its oldest half gives way.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// One event of a log stream.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) stream: String,
+    /// Unix milliseconds.
+    pub(crate) time: i64,
+    pub(crate) message: String,
+}
+
+/// The events of all log groups; groups are known by their ARN.
+#[derive(Clone)]
+pub(crate) struct Journal {
+    dir: PathBuf,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Journal {
+    pub(crate) fn new(dir: PathBuf, clock: Clock) -> Self {
+        Self { dir, clock }
+    }
+
+    /// Has a group's events kept from now on.
+    pub(crate) fn open(&self, group: &str) -> io::Result<()> {
+        store::make_private_dir(&self.dir)?;
+        append_to(&self.file(group), true).map(drop)
+    }
+
+    /// Removes a group's events; nothing is kept of it any more.
+    pub(crate) fn close(&self, group: &str) {
+        drop(fs::remove_file(self.file(group)));
+        drop(fs::remove_file(self.older(group)));
+    }
+
+    /// Removes the events of every group but these, which are opened.
+    pub(crate) fn keep_only<'a>(&self, groups: impl Iterator<Item = &'a String>) -> io::Result<()> {
+        let mut kept = HashSet::new();
+        for group in groups {
+            self.open(group)?;
+            kept.extend([self.file(group), self.older(group)]);
+        }
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if !kept.contains(&path) {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds an event, if its group is there: nothing makes one by writing to it.
+    pub(crate) fn write(&self, group: &str, stream: &str, message: &str) {
+        let file = self.file(group);
+        let event = Event { stream: stream.to_owned(), time: unix_millis(&self.clock), message: message.to_owned() };
+        let written = append_to(&file, false).and_then(|mut open| {
+            let line = serde_json::to_string(&event)? + "\n";
+            // One write, so that lines of several processes do not mix.
+            open.write_all(line.as_bytes())?;
+            if open.metadata()?.len() > LIMIT / 2 {
+                fs::rename(&file, self.older(group)).and_then(|()| self.open(group))
+            } else {
+                Ok(())
+            }
+        });
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(group, "an event is lost: {error}");
+        }
+    }
+
+    /// A group's events, in the order in which they were written.
+    pub(crate) fn read(&self, group: &str) -> Vec<Event> {
+        let files = [self.older(group), self.file(group)].into_iter().filter_map(|file| File::open(file).ok());
+        let lines = files.flat_map(|file| BufReader::new(file).lines()).map_while(Result::ok);
+        lines.filter_map(|line| serde_json::from_str(&line).ok()).collect()
+    }
+
+    fn file(&self, group: &str) -> PathBuf {
+        let hash = digest::digest(&digest::SHA256, group.as_bytes());
+        self.dir.join(hash.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+
+    fn older(&self, group: &str) -> PathBuf {
+        self.file(group).with_extension("old")
+    }
+}
+
+fn append_to(file: &PathBuf, create: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(create);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn events_are_kept_for_groups_that_are_there_and_the_oldest_give_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path().join("logs"), Arc::new(|| SystemTime::UNIX_EPOCH));
+        journal.write("g", "s", "before its time");
+        journal.open("g").unwrap();
+        journal.write("g", "s", "one");
+        journal.write("other", "s", "of nobody");
+        let messages =
+            |journal: &Journal| -> Vec<String> { journal.read("g").into_iter().map(|event| event.message).collect() };
+        assert_eq!(messages(&journal), ["one"]);
+
+        let long = "x".repeat(usize::try_from(LIMIT / 4).unwrap());
+        for n in 0..5 {
+            journal.write("g", "s", &format!("{n}{long}"));
+        }
+        let firsts: String = messages(&journal).iter().map(|message| &message[..1]).collect();
+        assert_eq!(firsts, "234", "whole halves go");
+
+        journal.keep_only([&"h".to_owned()].into_iter()).unwrap();
+        assert!(journal.read("g").is_empty());
+        journal.write("h", "s", "two");
+        assert_eq!(journal.read("h").len(), 1);
+        journal.close("h");
+        journal.write("h", "s", "three");
+        assert!(journal.read("h").is_empty());
+    }
+}

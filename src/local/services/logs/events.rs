@@ -1,0 +1,192 @@
+//! The events of log groups, which functions write.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Logs, arn, invalid, not_found};
+use crate::local::{
+    journal::Event,
+    services::{Answer, Call, not_implemented, page},
+    wire::WireError,
+};
+
+/// Events of an answer, unless fewer are asked for (`FilterLogEvents`, API reference).
+const MOST_EVENTS: usize = 10_000;
+
+/// The events of a group, which may be named by its ARN, oldest first.
+fn events_of(logs: &Logs, call: &Call, name: Option<&str>, identifier: Option<&str>) -> Result<Vec<Event>, WireError> {
+    let named = match (name, identifier) {
+        (Some(name), None) => arn(call, "log-group", name),
+        (None, Some(identifier)) if identifier.starts_with("arn:") => identifier.trim_end_matches(":*").to_owned(),
+        (None, Some(name)) => arn(call, "log-group", name),
+        _ => return Err(invalid("Exactly one of logGroupName and logGroupIdentifier is required.")),
+    };
+    if !logs.groups.contains_key(&named) {
+        return Err(not_found("log group"));
+    }
+    let mut events = call.journal.read(&named);
+    events.sort_by_key(|event| event.time);
+    Ok(events)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DescribeStreams {
+    log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
+    log_stream_name_prefix: Option<String>,
+    order_by: Option<String>,
+    descending: Option<bool>,
+    next_token: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(super) fn describe_streams(logs: &Logs, call: &Call, input: &DescribeStreams) -> Answer {
+    let by_time = input.order_by.as_deref() == Some("LastEventTime");
+    if by_time && input.log_stream_name_prefix.is_some() {
+        return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
+    }
+    let group = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
+    let mut streams: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    for event in events_of(logs, call, group.0, group.1)? {
+        if event.stream.starts_with(input.log_stream_name_prefix.as_deref().unwrap_or_default()) {
+            streams.entry(event.stream).or_insert((event.time, event.time)).1 = event.time;
+        }
+    }
+    let mut streams: Vec<_> = streams.into_iter().collect();
+    if by_time {
+        streams.sort_by_key(|(_, (_, last))| *last);
+    }
+    if input.descending == Some(true) {
+        streams.reverse();
+    }
+    let shown = streams.into_iter().enumerate().map(|(place, (name, (first, last)))| {
+        let document = json!({
+            "logStreamName": name,
+            "creationTime": first,
+            "firstEventTimestamp": first,
+            "lastEventTimestamp": last,
+            "lastIngestionTime": last,
+        });
+        // Pages go by place, whatever the order is.
+        (format!("{place:010}"), document)
+    });
+    let (streams, next) = page(shown, input.limit.or(Some(50)), input.next_token.as_deref())
+        .map_err(|_| invalid("The specified nextToken is invalid."))?;
+    Ok(json!({ "logStreams": streams, "nextToken": next }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Filter {
+    log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
+    #[serde(default)]
+    log_stream_names: Vec<String>,
+    log_stream_name_prefix: Option<String>,
+    start_time: Option<i64>,
+    end_time: Option<i64>,
+    filter_pattern: Option<String>,
+    next_token: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(super) fn filter(logs: &Logs, call: &Call, input: &Filter) -> Answer {
+    if !input.log_stream_names.is_empty() && input.log_stream_name_prefix.is_some() {
+        return Err(invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters."));
+    }
+    let terms = terms(input.filter_pattern.as_deref().unwrap_or_default())?;
+    let group = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
+    let events = events_of(logs, call, group.0, group.1)?.into_iter().filter(|event| {
+        (input.log_stream_names.is_empty() || input.log_stream_names.contains(&event.stream))
+            && event.stream.starts_with(input.log_stream_name_prefix.as_deref().unwrap_or_default())
+            && within(event, input.start_time, input.end_time)
+            && terms.iter().all(|term| event.message.contains(term))
+    });
+    let shown = events.enumerate().map(|(place, event)| {
+        let id = format!("{place:020}");
+        let document = json!({
+            "logStreamName": event.stream,
+            "timestamp": event.time,
+            "message": event.message,
+            "ingestionTime": event.time,
+            "eventId": id,
+        });
+        (id, document)
+    });
+    let (events, next) = page(shown, input.limit.or(Some(MOST_EVENTS)), input.next_token.as_deref())
+        .map_err(|_| invalid("The specified nextToken is invalid."))?;
+    Ok(json!({ "events": events, "searchedLogStreams": [], "nextToken": next }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Get {
+    log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
+    log_stream_name: String,
+    start_time: Option<i64>,
+    end_time: Option<i64>,
+    start_from_head: Option<bool>,
+    next_token: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Pages forward (`f/…`) and backward (`b/…`); the end is where a token comes back as it went.
+pub(super) fn get(logs: &Logs, call: &Call, input: &Get) -> Answer {
+    let group = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
+    let events: Vec<Event> = events_of(logs, call, group.0, group.1)?
+        .into_iter()
+        .filter(|event| event.stream == input.log_stream_name && within(event, input.start_time, input.end_time))
+        .collect();
+    if events.is_empty() && input.start_time.is_none() && input.end_time.is_none() {
+        return Err(not_found("log stream"));
+    }
+    let limit = input.limit.unwrap_or(MOST_EVENTS);
+    let place = |text: &str| text.parse::<usize>().ok().filter(|place| *place <= events.len());
+    let bad_token = || invalid("The specified nextToken is invalid.");
+    let (start, end) = match input.next_token.as_deref().map(|token| token.split_once('/')) {
+        None if input.start_from_head == Some(true) => (0, limit.min(events.len())),
+        None => (events.len().saturating_sub(limit), events.len()),
+        Some(Some(("f", start))) => {
+            let start = place(start).ok_or_else(bad_token)?;
+            (start, start.saturating_add(limit).min(events.len()))
+        }
+        Some(Some(("b", end))) => {
+            let end = place(end).ok_or_else(bad_token)?;
+            (end.saturating_sub(limit), end)
+        }
+        Some(_) => return Err(bad_token()),
+    };
+    let show =
+        |event: &Event| json!({ "timestamp": event.time, "message": event.message, "ingestionTime": event.time });
+    Ok(json!({
+        "events": events[start..end].iter().map(show).collect::<Vec<Value>>(),
+        "nextForwardToken": format!("f/{end}"),
+        "nextBackwardToken": format!("b/{start}"),
+    }))
+}
+
+/// From the start, and before the end (API reference).
+fn within(event: &Event, start: Option<i64>, end: Option<i64>) -> bool {
+    start.is_none_or(|start| event.time >= start) && end.is_none_or(|end| event.time < end)
+}
+
+/// The terms of a filter pattern, of which a message has all: words, and phrases in quotes.
+fn terms(pattern: &str) -> Result<Vec<String>, WireError> {
+    if pattern.trim_start().starts_with(['{', '[', '%']) || pattern.contains(['?', '-', '*']) && !pattern.contains('"')
+    {
+        return Err(not_implemented("the local AWS filters log events by words and quoted phrases only"));
+    }
+    let mut terms = Vec::new();
+    for (n, part) in pattern.split('"').enumerate() {
+        if n % 2 == 1 {
+            terms.push(part.to_owned());
+        } else {
+            terms.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    Ok(terms)
+}

@@ -1,8 +1,7 @@
 //! Signs requests that no AWS client sends: those to a gateway that lets in who has an AWS key.
 
-use std::time::SystemTime;
-
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_smithy_async::time::SharedTimeSource;
 
 use super::{Aws, Error};
 use crate::http::{
@@ -17,6 +16,7 @@ const SERVICE: &str = "bedrock-agentcore";
 #[derive(Debug, Clone)]
 pub struct Signer {
     credentials: SharedCredentialsProvider,
+    clock: SharedTimeSource,
     scope: Scope,
 }
 
@@ -29,7 +29,7 @@ impl Signer {
     pub async fn sign(&self, request: &mut Request) -> Result<(), Error> {
         let credentials =
             self.credentials.provide_credentials().await.map_err(|error| Error::no_credentials(&error))?;
-        sigv4::sign(request, &credentials, &self.scope, SystemTime::now())
+        sigv4::sign(request, &credentials, &self.scope, self.clock.now())
             .map_err(|error| Error::unexpected("AgentCore", "the signature", &error.to_string()))
     }
 }
@@ -41,11 +41,11 @@ impl Aws {
     ///
     /// If the caller has none.
     pub fn signer(&self) -> Result<Signer, Error> {
-        let credentials = self
-            .credentials
-            .clone()
-            .ok_or_else(|| Error::unexpected("AgentCore", "the signature", "this configuration signs nothing"))?;
+        let config = self.agentcore.config();
         let scope = Scope { region: self.region.to_string(), service: SERVICE.to_owned() };
-        Ok(Signer { credentials, scope })
+        match self.credentials.clone().zip(config.time_source()) {
+            Some((credentials, clock)) => Ok(Signer { credentials, clock, scope }),
+            None => Err(Error::unexpected("AgentCore", "the signature", "this configuration signs nothing")),
+        }
     }
 }

@@ -44,7 +44,6 @@ impl Journal {
 
     /// Has a group's events kept from now on.
     pub(crate) fn open(&self, group: &str) -> io::Result<()> {
-        store::make_private_dir(&self.dir)?;
         append_to(&self.file(group), true).map(drop)
     }
 
@@ -54,18 +53,15 @@ impl Journal {
         drop(fs::remove_file(self.older(group)));
     }
 
-    /// Removes the events of every group but these, which are opened.
+    /// Removes the events of every group but these, which are opened. Comes before everything else.
     pub(crate) fn keep_only<'a>(&self, groups: impl Iterator<Item = &'a String>) -> io::Result<()> {
+        store::make_private_dir(&self.dir)?;
         let mut kept = HashSet::new();
         for group in groups {
             self.open(group)?;
             kept.extend([self.file(group), self.older(group)]);
         }
-        let entries = match fs::read_dir(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
-        for entry in entries {
+        for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
             if !kept.contains(&path) {
                 fs::remove_file(path)?;
@@ -130,6 +126,7 @@ mod tests {
     fn events_are_kept_for_groups_that_are_there_and_the_oldest_give_way() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::new(dir.path().join("logs"), Arc::new(|| SystemTime::UNIX_EPOCH));
+        journal.keep_only(std::iter::empty()).unwrap();
         journal.write("g", "s", "before its time");
         journal.open("g").unwrap();
         journal.write("g", "s", "one");

@@ -10,6 +10,7 @@ mod crash;
 mod docs;
 mod env;
 mod functions;
+mod inbound;
 mod local_aws;
 mod mcp_clients;
 mod mcp_wire;

@@ -8,6 +8,7 @@ service model declares for it must be provoked here or stand in NOT_HERE with th
 import io
 import json
 import sys
+import time
 import zipfile
 
 import boto3
@@ -181,7 +182,7 @@ def bad(scope, operation, name, params, says="", reason=None, fields=None):
             shape = client.meta.service_model.shape_for(name)
             status = shape.metadata.get("error", {}).get("httpStatusCode", 400)
         else:
-            status = 400
+            status = 501 if name == "NotImplemented" else 400
             if response["Error"]["Code"] != name:
                 fail(scope, operation, f"the code is {response['Error']['Code']}, not {name}: {error}")
         if not isinstance(error, kind):
@@ -522,6 +523,7 @@ def functions():
     bad(c, "CreateFunction", "InvalidParameterValueException", dict(new, FunctionName="g" * 65), "64 characters")
     bad(c, "CreateFunction", "ValidationException", dict(new, FunctionName="g", MemorySize=64, Timeout=901), "2 validation errors detected: Value '901' at 'timeout'")
     bad(c, "CreateFunction", "ValidationException", dict(new, FunctionName="a b"), "'functionName'")
+    bad(c, "CreateFunction", "NotImplemented", dict(new, FunctionName="g", Layers=["arn:aws:lambda:us-west-2:0:layer:l:1"]), "`Layers`")
     for variables in ({"AWS_REGION": "x"}, {"AB": "x" * 5000}, {"AB": "\0"}):
         bad(c, "CreateFunction", "InvalidParameterValueException", dict(new, FunctionName="g", Environment={"Variables": variables}), "environment variables")
     bad(c, "UpdateFunctionCode", "ResourceConflictException", dict(f, ZipFile=package()), "Pending")
@@ -609,6 +611,37 @@ def logs():
     found = pages(c, "DescribeLogGroups", {}, "logGroups", "limit", "nextToken", "nextToken")
     if [g["logGroupName"] for g in found] != ["/g/1", "/g/2"]:
         fail(c, "DescribeLogGroups", f"pages gave {found}")
+    bad(c, "DescribeLogStreams", "ResourceNotFoundException", none)
+    bad(c, "DescribeLogStreams", "InvalidParameterException", dict(group, orderBy="LastEventTime", logStreamNamePrefix="x"))
+    bad(c, "FilterLogEvents", "ResourceNotFoundException", none)
+    bad(c, "FilterLogEvents", "InvalidParameterException", {})
+    bad(c, "FilterLogEvents", "NotImplemented", dict(group, filterPattern="{ $.a = 1 }"))
+    bad(c, "GetLogEvents", "ResourceNotFoundException", dict(group, logStreamName="none"))
+    bad(c, "GetLogEvents", "InvalidParameterException", dict(group, logStreamName="a:b"))
+    functions, invoked = clients["lambda"], {"logGroupName": "/aws/lambda/logged"}
+    clients["logs"].create_log_group(**invoked)
+    source = "def handler(event, context):\n    print('said', event)\n"
+    functions.create_function(FunctionName="logged", Runtime="python3.13", Role=function_role(), Handler="main.handler", Code={"ZipFile": package(source)})
+    functions.get_waiter("function_active_v2").wait(FunctionName="logged")
+    for n in (1, 2):
+        functions.invoke(FunctionName="logged", Payload=str(n))
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and len(clients["logs"].filter_log_events(filterPattern="said", **invoked)["events"]) < 2:
+        time.sleep(0.05)
+    good(c, "FilterLogEvents", dict(invoked, filterPattern="said 2"), lambda a: [e["message"] for e in a["events"]] == ["said 2"])
+    good(c, "FilterLogEvents", dict(invoked, startTime=2**41), lambda a: a["events"] == [])
+    events = pages(c, "FilterLogEvents", invoked, "events", "limit", "nextToken", "nextToken")
+    if sum(event["message"].startswith("REPORT") for event in events) != 2:
+        fail(c, "FilterLogEvents", f"pages gave {events}")
+    streams = good(c, "DescribeLogStreams", dict(invoked, orderBy="LastEventTime", descending=True), lambda a: len(a["logStreams"]) == 1)
+    stream = dict(invoked, logStreamName=streams["logStreams"][0]["logStreamName"])
+    last = good(c, "GetLogEvents", dict(stream, limit=2), lambda a: len(a["events"]) == 2)
+    good(c, "GetLogEvents", dict(stream, nextToken=last["nextForwardToken"]), lambda a: a["events"] == [] and a["nextForwardToken"] == last["nextForwardToken"])
+    good(c, "GetLogEvents", dict(stream, limit=2, nextToken=last["nextBackwardToken"]), lambda a: len(a["events"]) == 2)
+    good(c, "GetLogEvents", dict(stream, limit=1, startFromHead=True), lambda a: a["events"][0]["message"].startswith("START"))
+    functions.delete_function(FunctionName="logged")
+    clients["iam"].delete_role(RoleName="table-function")
+    clients["logs"].delete_log_group(**invoked)
     good(c, "DeleteRetentionPolicy", group)
     bad(c, "DeleteRetentionPolicy", "ResourceNotFoundException", none)
     bad(c, "DeleteRetentionPolicy", "InvalidParameterException", wrong)
@@ -728,6 +761,19 @@ def gateways():
         ({"description": "d"}, ["name", "roleArn", "authorizerType"]),
     ):
         bad(c, "CreateGateway", "ValidationException", params, "validation error", field, fields)
+    def intercepted(*points):
+        return [{"interceptor": {"lambda": {"arn": function}}, "interceptionPoints": [point]} for point in points]
+
+    twice = dict(other, name="x", interceptorConfigurations=intercepted("REQUEST", "REQUEST"))
+    bad(c, "CreateGateway", "ValidationException", twice, "one REQUEST and one RESPONSE", field, ["interceptorConfigurations"])
+    bad(c, "CreateGateway", "ValidationException", dict(other, name="x", interceptorConfigurations=intercepted("RESPONSE")), "lacks permission to invoke Lambda function")
+    for member, named in (
+        ({"policyEngineConfiguration": {"arn": "x", "mode": "ENFORCE"}}, "`policyEngineConfiguration`"),
+        ({"authorizerType": "AUTHENTICATE_ONLY", "authorizerConfiguration": None}, "AUTHENTICATE_ONLY"),
+        ({"protocolType": None}, "protocolType MCP"),
+    ):
+        params = {key: value for key, value in dict(other, name="x", **member).items() if value is not None}
+        bad(c, "CreateGateway", "NotImplemented", params, named)
     target = dict(g, name="t", targetConfiguration={"mcp": {"lambda": {"lambdaArn": function, "toolSchema": {"inlinePayload": [{"name": "a", "description": "d", "inputSchema": {"type": "object"}}]}}}}, credentialProviderConfigurations=[{"credentialProviderType": "GATEWAY_IAM_ROLE"}])
     bad(c, "CreateGatewayTarget", "ValidationException", target, "Cannot perform operation CreateGatewayTarget when gateway is in CREATING status", field)
     bad(c, "UpdateGateway", "ValidationException", dict(g, **{k: v for k, v in other.items() if k != "tags"}), "CREATING status")
@@ -798,6 +844,12 @@ def gateways():
         (dict(target, name="x", credentialProviderConfigurations=[{"credentialProviderType": "MAGIC"}]), ["credentialProviderConfigurations.1.member.credentialProviderType"]),
     ):
         bad(c, "CreateGatewayTarget", "ValidationException", params, "validation error", field, fields)
+    for configuration_of, named in (
+        ({"http": {"agentcoreRuntime": {"arn": "x"}}}, "`targetConfiguration.http`"),
+        ({"inference": {"connector": {"source": {"connectorId": "x"}}}}, "`targetConfiguration.inference`"),
+        ({"mcp": {"connector": {"source": {"connectorId": "x"}}}}, "`targetConfiguration.mcp.connector`"),
+    ):
+        bad(c, "CreateGatewayTarget", "NotImplemented", dict(target, name="x", targetConfiguration=configuration_of), named)
     bad(c, "CreateGatewayTarget", "ValidationException", {k: v for k, v in target.items() if k != "credentialProviderConfigurations"}, "CredentialProviderConfigurations is required for Lambda targets")
     bad(c, "CreateGatewayTarget", "ResourceNotFoundException", dict(target, **none))
     bad(c, "CreateGatewayTarget", "AccessDeniedException", dict(target, **an_arn))

@@ -123,12 +123,15 @@ async fn enter(
     request: &Signed<'_>,
     id: &str,
 ) -> Result<(Caller, View), Box<Response>> {
-    let inbound = local.read(|state| state.agentcore.serving(gateway_id).map(Inbound::of)).ok_or_else(not_found)?;
+    let inbound = local
+        .read(|state| state.agentcore.serving(gateway_id).map(Inbound::of))
+        .ok_or_else(|| Box::new(not_found()))?;
     let caller = auth::check(local, inbound, request, local.now())
         .await
         .map_err(|refusal| Box::new(refuse(refusal, gateway_id, &base_url(request.headers), id)))?;
     // It may have gone while the caller's provider was asked.
-    let view = local.read(|state| state.agentcore.serving(gateway_id).map(View::new)).ok_or_else(not_found)?;
+    let view =
+        local.read(|state| state.agentcore.serving(gateway_id).map(View::new)).ok_or_else(|| Box::new(not_found()))?;
     Ok((caller, view))
 }
 
@@ -211,7 +214,7 @@ pub(crate) async fn protected_resource(
         let own = state.cognito.pool_at(&authorizer.discovery_url).map(|pool| format!("{base}/{}", pool.id));
         Some((authorizer, own))
     });
-    let Some((authorizer, own)) = found else { return *not_found() };
+    let Some((authorizer, own)) = found else { return not_found() };
     let issuer = match own {
         Some(issuer) => Some(issuer),
         None => local.providers().issuer(&authorizer.discovery_url, local.now()).await,
@@ -227,8 +230,8 @@ pub(crate) async fn protected_resource(
     json_response(StatusCode::OK, &document)
 }
 
-fn not_found() -> Box<Response> {
-    Box::new(json_response(StatusCode::NOT_FOUND, &json!({ "message": "No such gateway, or it is not READY" })))
+fn not_found() -> Response {
+    json_response(StatusCode::NOT_FOUND, &json!({ "message": "No such gateway, or it is not READY" }))
 }
 
 fn refuse(refusal: Refusal, gateway_id: &str, base: &str, id: &str) -> Response {

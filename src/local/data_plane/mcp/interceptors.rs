@@ -3,6 +3,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -20,6 +21,14 @@ use crate::local::{
 /// The version of what interceptors get and return.
 const VERSION: &str = "1.0";
 
+/// What an interceptor returns.
+#[derive(Default, Deserialize)]
+struct Output {
+    #[serde(rename = "interceptorOutputVersion", default)]
+    version: String,
+    mcp: Option<Map<String, Value>>,
+}
+
 impl Exchange {
     /// Shows the request to the REQUEST interceptor, which may change it, or answer it itself.
     pub(super) async fn intercept_request(&mut self) -> Option<Reply> {
@@ -29,18 +38,20 @@ impl Exchange {
             Ok(output) => output,
             Err(problem) => return Some(self.failed(&problem)),
         };
-        if let Some(response) = output.get("transformedGatewayResponse").filter(|response| !response.is_null()) {
+        let named = |member: &str| output.get(member).filter(|value| !value.is_null());
+        if let Some(response) = named("transformedGatewayResponse") {
             let mut reply = Reply::accepted();
             reply.status = StatusCode::OK;
             reply.change(response);
             return Some(reply);
         }
-        let changed = &output["transformedGatewayRequest"];
-        if let Some(body) = changed.get("body").filter(|body| !body.is_null()) {
-            self.text = Bytes::from(body.to_string());
-            self.message = body.clone();
+        if let Some(changed) = named("transformedGatewayRequest") {
+            if let Some(body) = changed.get("body").filter(|body| !body.is_null()) {
+                self.text = Bytes::from(body.to_string());
+                self.message = body.clone();
+            }
+            set_headers(&mut self.headers, &changed["headers"]);
         }
-        set_headers(&mut self.headers, &changed["headers"]);
         None
     }
 
@@ -61,7 +72,9 @@ impl Exchange {
         match self.invoke(interceptor, event).await {
             Err(problem) => self.failed(&problem),
             Ok(output) => {
-                reply.change(&output["transformedGatewayResponse"]);
+                if let Some(changed) = output.get("transformedGatewayResponse") {
+                    reply.change(changed);
+                }
                 reply
             }
         }
@@ -97,9 +110,9 @@ impl Exchange {
             Outcome::Returned(payload) => payload,
             Outcome::Failed(error) => return Err(format!("Interceptor function {arn} failed: {error}")),
         };
-        let mut output: Value = serde_json::from_slice(&payload).unwrap_or_default();
-        match output["mcp"].take() {
-            Value::Object(mcp) if output["interceptorOutputVersion"] == VERSION => Ok(mcp),
+        let output: Output = serde_json::from_slice(&payload).unwrap_or_default();
+        match output.mcp {
+            Some(mcp) if output.version == VERSION => Ok(mcp),
             _ => Err(format!(
                 "Interceptor function {arn} returned no object with interceptorOutputVersion \"{VERSION}\" and mcp"
             )),

@@ -130,7 +130,8 @@ enum ClaimValue {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Interceptor {
-    interceptor: InterceptorKind,
+    #[serde(rename = "interceptor")]
+    kind: InterceptorKind,
     interception_points: Vec<InterceptionPoint>,
     #[serde(skip_serializing_if = "Option::is_none")]
     input_configuration: Option<InterceptorInput>,
@@ -157,7 +158,7 @@ struct InterceptorInput {
 
 impl Interceptor {
     pub(crate) fn function_arn(&self) -> &str {
-        let InterceptorKind::Lambda { arn } = &self.interceptor;
+        let InterceptorKind::Lambda { arn } = &self.kind;
         arn
     }
 

@@ -18,9 +18,8 @@ const MOST_EVENTS: usize = 10_000;
 /// The events of a group, which may be named by its ARN, oldest first.
 fn events_of(logs: &Logs, call: &Call, name: Option<&str>, identifier: Option<&str>) -> Result<Vec<Event>, WireError> {
     let named = match (name, identifier) {
-        (Some(name), None) => arn(call, "log-group", name),
         (None, Some(identifier)) if identifier.starts_with("arn:") => identifier.trim_end_matches(":*").to_owned(),
-        (None, Some(name)) => arn(call, "log-group", name),
+        (Some(name), None) | (None, Some(name)) => arn(call, "log-group", name),
         _ => return Err(invalid("Exactly one of logGroupName and logGroupIdentifier is required.")),
     };
     if !logs.groups.contains_key(&named) {
@@ -88,7 +87,8 @@ pub(super) struct Filter {
     log_stream_name_prefix: Option<String>,
     start_time: Option<i64>,
     end_time: Option<i64>,
-    filter_pattern: Option<String>,
+    #[serde(rename = "filterPattern")]
+    pattern: Option<String>,
     next_token: Option<String>,
     limit: Option<usize>,
 }
@@ -97,7 +97,7 @@ pub(super) fn filter(logs: &Logs, call: &Call, input: &Filter) -> Answer {
     if !input.log_stream_names.is_empty() && input.log_stream_name_prefix.is_some() {
         return Err(invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters."));
     }
-    let terms = terms(input.filter_pattern.as_deref().unwrap_or_default())?;
+    let terms = terms(input.pattern.as_deref().unwrap_or_default())?;
     let group = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
     let events = events_of(logs, call, group.0, group.1)?.into_iter().filter(|event| {
         (input.log_stream_names.is_empty() || input.log_stream_names.contains(&event.stream))

@@ -1,0 +1,90 @@
+//! Gateways whose callers have an AWS key, and gateways with interceptors, as their users make them.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::env::{Env, Run, python};
+
+/// Runs a script of `tests/peers` with boto3.
+fn with_boto3(env: &Env, script: &str, args: &[&str]) -> Run {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
+    let mut command = env.aws_tool(&python("boto3", "boto3==1.44.5\n"));
+    let run = Run::of(command.arg(script).args(args).output().unwrap());
+    assert_eq!(run.code, 0, "{args:?}\n{}{}", run.stdout, run.stderr);
+    run
+}
+
+#[test]
+fn callers_with_the_accounts_key_are_let_in_as_botocore_and_our_client_sign() {
+    let env = Env::new();
+    let created = env.ok(&["--local", "create", "signed", "--sample", "--authorizer", "iam", "-o", "json"]).json();
+    let url = created["gateway"]["gatewayUrl"].as_str().unwrap();
+    let answers = with_boto3(&env, "signed_calls.py", &[url]).json();
+    assert_eq!(answers["good"], json!([200, {"jsonrpc": "2.0", "id": 1, "result": {}}]));
+    for (what, answer) in answers.as_object().unwrap().iter().filter(|(what, _)| *what != "good") {
+        assert_eq!((&answer[0], &answer[1]["error"]["code"]), (&json!(403), &json!(-32001)), "{what}");
+    }
+    let called =
+        env.ok(&["--local", "tools", "call", "signed", "weather-tool___get_weather", r#"{"location":"Oslo"}"#]);
+    assert_eq!(called.json()["location"], "Oslo");
+    let said = env.ok(&["--local", "create", "signed", "--sample", "--authorizer", "iam"]).stdout;
+    assert!(said.contains("tools call signed weather-tool___get_weather"), "{said}");
+    env.ok(&["--local", "cleanup", "signed", "--yes"]);
+    assert!(env.is_empty());
+}
+
+/// Sees to it that places are written large, that Atlantis is not asked for, and that nobody learns of
+/// the time.
+const GUARD: &str = r#"
+def handler(event, context):
+    assert event["interceptorInputVersion"] == "1.0"
+    assert set(context.client_context.custom) == {"GATEWAY_ARN", "GATEWAY_ACCOUNT_ID", "REQUEST_ID", "SOURCE_IP"}
+    mcp = event["mcp"]
+    request = mcp["gatewayRequest"]
+    body = request["body"]
+    assert (request["path"], request["httpMethod"]) == ("/mcp", "POST") and "host" in request["headers"]
+    if "gatewayResponse" in mcp:
+        response = mcp["gatewayResponse"]
+        if body.get("method") == "tools/list":
+            tools = response["body"]["result"]["tools"]
+            response["body"]["result"]["tools"] = [one for one in tools if not one["name"].endswith("get_time")]
+        return {"interceptorOutputVersion": "1.0", "mcp": {"transformedGatewayResponse": response}}
+    answer = {"transformedGatewayRequest": {"body": body}}
+    if body.get("method") == "tools/call":
+        arguments = body["params"]["arguments"]
+        if arguments["location"] == "Atlantis":
+            error = {"jsonrpc": "2.0", "id": body["id"], "error": {"code": -32002, "message": "It is under water"}}
+            answer["transformedGatewayResponse"] = {"statusCode": 200, "body": error}
+        if arguments["location"] == "Nowhere":
+            return "not what a gateway expects"
+        assert arguments["location"] in mcp["rawGatewayRequest"]["body"]
+        arguments["location"] = arguments["location"].upper()
+    return {"interceptorOutputVersion": "1.0", "mcp": answer}
+"#;
+
+#[test]
+fn interceptors_see_and_change_what_goes_through_a_gateway() {
+    let env = Env::new();
+    let source = env.home().join("guard.py");
+    fs::write(&source, GUARD).unwrap();
+    let created = env.ok(&["--local", "create", "guarded", "--sample", "--debug-errors", "-o", "json"]).json();
+    let id = created["gateway"]["gatewayId"].as_str().unwrap();
+    with_boto3(&env, "interceptors.py", &[id, "REQUEST,RESPONSE", source.to_str().unwrap()]);
+
+    let names = |listed: Value| -> Vec<String> {
+        let tools = listed["items"].as_array().unwrap().clone();
+        tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let listed = env.ok(&["--local", "tools", "list", "guarded", "-o", "json"]).json();
+    assert_eq!(names(listed), ["x_amz_bedrock_agentcore_search", "weather-tool___get_weather"]);
+    let call = |location: &str| {
+        let arguments = json!({ "location": location }).to_string();
+        env.run(&["--local", "tools", "call", "guarded", "weather-tool___get_weather", &arguments])
+    };
+    assert_eq!(call("Oslo").json()["location"], "OSLO");
+    let refused = call("Atlantis");
+    assert!(refused.code == 1 && refused.stderr.contains("It is under water"), "{refused:?}");
+    let broken = call("Nowhere");
+    assert!(broken.code == 1 && broken.stderr.contains("interceptorOutputVersion"), "{broken:?}");
+}

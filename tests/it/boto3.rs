@@ -1,22 +1,11 @@
 //! boto3, which nobody here wrote, drives the local AWS.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs};
 
 use agentcore_gw::local;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::env::{Env, Run, Server, python};
-
-const REQUIREMENTS: &str = "boto3==1.44.5\n";
-
-/// Runs a script of `tests/peers` against the local AWS of `env`.
-fn script(env: &Env, name: &str, args: &[&str]) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name);
-    let mut command = env.aws_tool(&python("boto3", REQUIREMENTS));
-    let run = Run::of(command.arg(script).args(args).output().unwrap());
-    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-    run.json()
-}
+use crate::env::{Env, Server};
 
 /// A good call of every operation, and each error that AWS's service model declares for it where
 /// it can be provoked.
@@ -27,7 +16,7 @@ fn every_covered_operation_answers_boto3_as_aws_does() {
     let covered: Vec<_> = local::operations().collect();
     let list = env.home().join("operations.json");
     fs::write(&list, json!(covered).to_string()).unwrap();
-    let report = script(&env, "boto3_table.py", &[list.to_str().unwrap()]);
+    let report = env.with_boto3("boto3_table.py", &[list.to_str().unwrap()]).json();
     assert_eq!(report["failures"], json!([]), "{report:#}");
     assert!(report["rows"].as_u64().unwrap() >= 450, "{report:#}");
 }
@@ -46,7 +35,7 @@ fn faults_arrive_as_the_errors_that_boto3_knows() {
     ];
     let args: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", fault]).collect();
     let _server = Server::start(&env, &args);
-    let seen = script(&env, "boto3_faults.py", &[]);
+    let seen = env.with_boto3("boto3_faults.py", &[]).json();
     let expected: BTreeSet<String> = faults.iter().map(|fault| fault.split_once('*').unwrap().0.to_owned()).collect();
     let seen: BTreeSet<String> = serde_json::from_value(seen).unwrap();
     assert_eq!(seen, expected);
@@ -56,7 +45,7 @@ fn faults_arrive_as_the_errors_that_boto3_knows() {
 fn the_quick_starts_boto3_section_runs() {
     let env = Env::new();
     env.ok(&["local", "start"]);
-    let said = script(&env, "quick_start_boto3.py", &[]);
+    let said = env.with_boto3("quick_start_boto3.py", &[]).json();
     let held = |member: &str| said["whole"][member].as_bool().unwrap_or_default();
     let members =
         ["name", "description", "protocolConfiguration", "kmsKeyArn", "exceptionLevel", "authorizerConfiguration"];

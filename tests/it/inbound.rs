@@ -1,26 +1,17 @@
 //! Gateways whose callers have an AWS key, and gateways with interceptors, as their users make them.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::env::{Env, Run, python};
-
-/// Runs a script of `tests/peers` with boto3.
-fn with_boto3(env: &Env, script: &str, args: &[&str]) -> Run {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
-    let mut command = env.aws_tool(&python("boto3", "boto3==1.44.5\n"));
-    let run = Run::of(command.arg(script).args(args).output().unwrap());
-    assert_eq!(run.code, 0, "{args:?}\n{}{}", run.stdout, run.stderr);
-    run
-}
+use crate::env::Env;
 
 #[test]
 fn callers_with_the_accounts_key_are_let_in_as_botocore_and_our_client_sign() {
     let env = Env::new();
     let created = env.ok(&["--local", "create", "signed", "--sample", "--authorizer", "iam", "-o", "json"]).json();
     let url = created["gateway"]["gatewayUrl"].as_str().unwrap();
-    let answers = with_boto3(&env, "signed_calls.py", &[url]).json();
+    let answers = env.with_boto3("signed_calls.py", &[url]).json();
     assert_eq!(answers["good"], json!([200, {"jsonrpc": "2.0", "id": 1, "result": {}}]));
     for (what, answer) in answers.as_object().unwrap().iter().filter(|(what, _)| *what != "good") {
         assert_eq!((&answer[0], &answer[1]["error"]["code"]), (&json!(403), &json!(-32001)), "{what}");
@@ -70,7 +61,7 @@ fn interceptors_see_and_change_what_goes_through_a_gateway() {
     fs::write(&source, GUARD).unwrap();
     let created = env.ok(&["--local", "create", "guarded", "--sample", "--debug-errors", "-o", "json"]).json();
     let id = created["gateway"]["gatewayId"].as_str().unwrap();
-    with_boto3(&env, "interceptors.py", &[id, "REQUEST,RESPONSE", source.to_str().unwrap()]);
+    env.with_boto3("interceptors.py", &[id, "REQUEST,RESPONSE", source.to_str().unwrap()]);
 
     let names = |listed: Value| -> Vec<String> {
         let tools = listed["items"].as_array().unwrap().clone();

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use agentcore_gw::local::SigningKey;
+use agentcore_gw::{config::Env, local::SigningKey};
 use axum::{Router, body::Body, routing::get};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -117,6 +117,23 @@ async fn tokens_of_ones_own_provider_are_checked_by_its_keys_and_the_configured_
     let (status, document) = gateway.send(Request::get(metadata), String::new()).await;
     assert_eq!((status, &document["authorization_servers"]), (StatusCode::OK, &json!([provider.origin])));
     assert_eq!(document["scopes_supported"], json!(["use"]));
+}
+
+#[tokio::test]
+async fn our_client_takes_a_token_of_ones_own_provider_from_the_environment() {
+    let provider = Provider::start().await;
+    let gateway = Gateway::new(&provider.origin, &["--allowed-audience", "tools", "--sample"]).await;
+    let list = ["tools", "list", "g", "-o", "json"];
+    let without = gateway.world.run(&list).await;
+    assert_eq!(without.code, 5, "{without:?}");
+    assert!(without.stdout.contains("AGENTCORE_GATEWAY_TOKEN"), "{without:?}");
+    let token = provider.token(&json!({ "aud": "tools" }));
+    let with = gateway.world.run_in(Env::only([("AGENTCORE_GATEWAY_TOKEN", token.as_str())]), &list).await;
+    assert_eq!(with.expect(0).json()["items"].as_array().unwrap().len(), 3);
+    let token = provider.token(&json!({ "aud": "other" }));
+    let refused = gateway.world.run_in(Env::only([("AGENTCORE_GATEWAY_TOKEN", token.as_str())]), &list).await;
+    assert!(refused.code == 1 && !refused.stdout.contains(&token), "{refused:?}");
+    assert!(refused.stdout.contains("invalid_token"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -110,6 +110,11 @@ impl World {
         self.run_with(args, None).await.unwrap()
     }
 
+    /// Runs the program with these variables in its environment.
+    pub async fn run_in(&self, env: Env, args: &[&str]) -> Outcome {
+        self.run_until(args, env, None, Stop::default()).await.unwrap()
+    }
+
     /// Runs the program, and asks it to stop after a while, as Ctrl-C does.
     pub async fn run_and_stop(&self, args: &[&str], after: Duration) -> Outcome {
         let stop = Stop::default();
@@ -117,16 +122,16 @@ impl World {
             wait::until_moment(Instant::now() + after, &Stop::default()).await.unwrap();
             stop.request();
         };
-        let (outcome, ()) = tokio::join!(self.run_until(args, None, stop.clone()), request);
+        let (outcome, ()) = tokio::join!(self.run_until(args, Env::default(), None, stop.clone()), request);
         outcome.unwrap()
     }
 
     /// Runs the program; `None` if it crashed.
     pub async fn run_with(&self, args: &[&str], mishap: Option<Mishap>) -> Option<Outcome> {
-        self.run_until(args, mishap, Stop::default()).await
+        self.run_until(args, Env::default(), mishap, Stop::default()).await
     }
 
-    async fn run_until(&self, args: &[&str], mishap: Option<Mishap>, stop: Stop) -> Option<Outcome> {
+    async fn run_until(&self, args: &[&str], env: Env, mishap: Option<Mishap>, stop: Stop) -> Option<Outcome> {
         let wire = Arc::new(Wire {
             world: self.clone(),
             mishap,
@@ -138,7 +143,7 @@ impl World {
         let mut all = vec!["agentcore-gw", "--region", "us-west-2", "--endpoint-url", ENDPOINT];
         all.extend(args);
         let platform = Platform {
-            env: Env::default(),
+            env,
             streams: Streams::captured(out.clone(), err.clone()),
             http_client: Some(SharedHttpClient::new(InProcess(wire.clone()))),
             credentials: Some((self.key.access_key_id.clone(), self.key.secret_access_key.clone())),

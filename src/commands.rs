@@ -9,6 +9,7 @@ pub mod status;
 pub mod target;
 pub mod token;
 pub mod tools;
+pub mod validate;
 
 use clap::Subcommand;
 
@@ -39,6 +40,7 @@ pub enum Command {
     Credentials(credentials::Credentials),
     Token(token::Token),
     Tools(tools::Tools),
+    Validate(validate::Validate),
     Cleanup(cleanup::Cleanup),
     Local(local::Local),
 }
@@ -60,6 +62,7 @@ impl Command {
             Self::Credentials(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
             Self::Token(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
             Self::Tools(args) => Box::pin(args.run(ctx)).await,
+            Self::Validate(args) => ctx.ui.finish(args.run(ctx)),
             Self::Cleanup(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
             Self::Local(args) => Box::pin(args.run(ctx)).await,
         }
@@ -81,6 +84,7 @@ impl Command {
             | Self::Status(_)
             | Self::Token(_)
             | Self::Tools(_)
+            | Self::Validate(_)
             | Self::Cleanup(_) => false,
         }
     }

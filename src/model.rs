@@ -3,8 +3,11 @@
 //! Used by the command line's checks and by the local AWS alike. Does no I/O, is not async,
 //! and holds no SDK type.
 
+pub mod document;
+pub mod finding;
 pub mod name;
 pub mod naming;
+pub mod openapi;
 pub mod policy;
 pub mod sample;
 pub mod secret;

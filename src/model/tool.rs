@@ -2,6 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::{
+    document::Document,
+    finding::{self, Finding, Reading, Severity},
+};
+
 /// Between target and tool in a qualified name. A target's name holds no underscore, so the
 /// first occurrence is the separator.
 pub const SEPARATOR: &str = "___";
@@ -70,6 +75,41 @@ pub fn parse_inline(schema: &Value) -> Result<Vec<Tool>, SchemaError> {
         tools.push(tool);
     }
     Ok(tools)
+}
+
+/// The tools of a Lambda target's schema, and what is to be said of it: its first error, or what
+/// models' clients have against its names.
+pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Finding>) {
+    let finding = |severity, pointer: &str, construct, problem, remedy: &str| Finding {
+        severity,
+        pointer: pointer.to_owned(),
+        line: document.line_of(pointer),
+        construct,
+        problem,
+        remedy: remedy.to_owned(),
+    };
+    let tools = match parse_inline(&document.value) {
+        Ok(tools) => tools,
+        Err(SchemaError { pointer, problem }) => {
+            let remedy = "a Lambda tool's schema has type, description, properties, required and items";
+            return (Vec::new(), vec![finding(Severity::Error, &pointer, "tool schema", problem, remedy)]);
+        }
+    };
+    let mut findings = Vec::new();
+    for (index, tool) in tools.iter().enumerate() {
+        for (problem, remedy) in finding::of_tool_name(reading.target, &tool.name) {
+            findings.push(finding(Severity::Warning, &format!("/{index}/name"), "tool name", problem, remedy));
+        }
+        for name in tool.input_schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name) {
+            if !finding::is_plain_property(name) {
+                let problem = format!("`{name}` is a name that some models' clients refuse");
+                let remedy = "use 1 to 64 letters, digits, `_`, `.` and `-`";
+                let pointer = format!("/{index}/inputSchema/properties/{}", super::document::segment(name));
+                findings.push(finding(Severity::Warning, &pointer, "property name", problem, remedy));
+            }
+        }
+    }
+    (tools, findings)
 }
 
 fn parse_tool(item: &Value, pointer: &str) -> Result<Tool, SchemaError> {
@@ -150,11 +190,22 @@ pub fn check_arguments(schema: &Value, arguments: &Value) -> Vec<String> {
 }
 
 fn check_value(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<String>) {
-    let expected = schema["type"].as_str().unwrap_or("object");
-    if !has_type(value, expected) {
-        let at = if pointer.is_empty() { "/" } else { pointer };
+    let at = if pointer.is_empty() { "/" } else { pointer };
+    let expected: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if !expected.is_empty() && !expected.iter().any(|expected| has_type(value, expected)) {
+        let expected = expected.join(", ");
         findings.push(format!("- Field '{at}' has invalid type: {} found, {expected} expected", type_name(value)));
         return;
+    }
+    if let Some(Value::Array(allowed)) = schema.get("enum")
+        && !allowed.contains(value)
+    {
+        let allowed = Value::Array(allowed.clone());
+        findings.push(format!("- Field '{at}' does not have a value in the enumeration {allowed}"));
     }
     if let Value::Object(members) = value {
         let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -168,8 +219,12 @@ fn check_value(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<
             findings.push(format!("- Missing required field(s): {}", missing.join(", ")));
         }
         for (name, member) in members {
-            if let Some(property) = schema["properties"].get(name) {
-                check_value(property, member, &format!("{pointer}/{name}"), findings);
+            match schema["properties"].get(name) {
+                Some(property) => check_value(property, member, &format!("{pointer}/{name}"), findings),
+                None if schema["additionalProperties"] == false => findings.push(format!(
+                    "- additionalProperties validation failed: property '{name}' is not defined in the schema and the schema does not allow additional properties"
+                )),
+                None => {}
             }
         }
     }

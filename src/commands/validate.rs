@@ -1,0 +1,201 @@
+//! `validate`: what the gateway would refuse, before it is asked.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read as _, Write},
+};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    error::{Error, Kind, exit},
+    model::{
+        document::Document,
+        finding::{Finding, Reading, Severity},
+        openapi::{Api, INLINE_LIMIT, S3_LIMIT},
+        tool::{self, Tool},
+    },
+    ui::{report::Report, style},
+};
+
+/// Findings of one kind that people are shown.
+const SHOWN: usize = 5;
+/// Bytes of a file that is read.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// Check a file against the gateway's rules, without asking AWS
+///
+/// Errors are what the gateway refuses, warnings what it takes and a model's client stumbles over.
+/// Exits with 2 if there are errors.
+#[derive(Debug, Args)]
+pub struct Validate {
+    #[command(subcommand)]
+    pub what: What,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum What {
+    Openapi(File),
+    Tools(File),
+}
+
+/// A file to check.
+#[derive(Debug, Args)]
+pub struct File {
+    /// The file, JSON or YAML; `-` is standard input
+    pub file: String,
+
+    /// The target that it is for, whose name becomes part of each tool's
+    #[arg(long, value_name = "NAME", default_value = "target")]
+    pub target: String,
+}
+
+impl Validate {
+    pub fn run(self, ctx: &Context) -> Result<Validated, Error> {
+        match self.what {
+            What::Openapi(file) => {
+                let reading = Reading { target: &file.target, local: ctx.settings.local };
+                openapi(&file.file, &read(&file.file)?, reading).map(|(_, validated)| validated)
+            }
+            What::Tools(file) => {
+                let reading = Reading { target: &file.target, local: ctx.settings.local };
+                let document = parse(&file.file, &read(&file.file)?)?;
+                let (tools, findings) = tool::lint(&document, reading);
+                Ok(Validated::new(&file.file, reading, &tools, findings))
+            }
+        }
+    }
+}
+
+/// A file's text, or standard input's.
+pub fn read(file: &str) -> Result<String, Error> {
+    let invalid = |problem: String| Error::new(Kind::InvalidInput, format!("{file}: {problem}"));
+    let mut bytes = Vec::new();
+    let read = if file == "-" {
+        io::stdin().lock().take(LARGEST).read_to_end(&mut bytes)
+    } else {
+        fs::File::open(file).and_then(|open| open.take(LARGEST).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| invalid(format!("cannot be read: {error}")))?;
+    String::from_utf8(bytes)
+        .map_err(|error| invalid(format!("is no text: the byte {} is not UTF-8", error.utf8_error().valid_up_to())))
+}
+
+fn parse(file: &str, text: &str) -> Result<Document, Error> {
+    Document::parse(text).map_err(|error| {
+        Error::new(Kind::InvalidInput, format!("{file}, {error}")).with_hint("it is to be JSON or YAML")
+    })
+}
+
+/// Reads an OpenAPI document, and says what there is to say of it.
+pub fn openapi(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document, Validated), Error> {
+    let document = parse(file, text)?;
+    let Api { operations, mut findings } = Api::read(&document, reading);
+    let size = document.value.to_string().len();
+    let mut too_large = |severity, limit: usize, remedy: &str| {
+        let problem = format!("as JSON it has {size} bytes, and {limit} are the limit");
+        let (pointer, construct, remedy) = (String::new(), "size", remedy.to_owned());
+        findings.insert(0, Finding { severity, pointer, line: 1, construct, problem, remedy });
+    };
+    if size > S3_LIMIT {
+        too_large(Severity::Error, S3_LIMIT, "take out what no tool needs, or split it, one target each");
+    } else if size > INLINE_LIMIT {
+        too_large(Severity::Warning, INLINE_LIMIT, "put it into S3, and give `target add openapi` its s3:// address");
+    }
+    let tools: Vec<Tool> = operations.iter().map(|operation| operation.tool()).collect();
+    let validated = Validated::new(file, reading, &tools, findings);
+    Ok((document, validated))
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub struct Validated {
+    file: String,
+    valid: bool,
+    tools: Vec<ToolInfo>,
+    findings: Vec<Finding>,
+}
+
+/// A tool that the file would make.
+#[derive(Debug, Serialize)]
+struct ToolInfo {
+    name: String,
+    description: String,
+}
+
+impl Validated {
+    fn new(file: &str, reading: Reading<'_>, tools: &[Tool], findings: Vec<Finding>) -> Self {
+        let info = |tool: &Tool| ToolInfo {
+            name: tool::qualified(reading.target, &tool.name),
+            description: tool.description.lines().next().unwrap_or_default().to_owned(),
+        };
+        let valid = findings.iter().all(|finding| finding.severity != Severity::Error);
+        let file = if file == "-" { "standard input" } else { file };
+        Self { file: file.to_owned(), valid, tools: tools.iter().map(info).collect(), findings }
+    }
+
+    /// The errors as one, for a command that goes no further.
+    pub fn refusal(&self) -> Option<Error> {
+        let mut errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let first = errors.next()?;
+        let more = errors.count();
+        let and_more = if more == 0 { String::new() } else { format!(", and {more} more errors") };
+        let message = format!("{}, line {}: {}{and_more}", self.file, first.line, first.problem);
+        Some(
+            Error::new(Kind::InvalidInput, message)
+                .with_cause(format!("at {}", first.pointer))
+                .with_hint(first.remedy.clone()),
+        )
+    }
+
+    /// The warnings, one sentence each.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let warnings = self.findings.iter().filter(|finding| finding.severity == Severity::Warning);
+        warnings.map(|finding| format!("{}, line {}: {}", self.file, finding.line, finding.problem))
+    }
+}
+
+impl Report for Validated {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let mut shown: BTreeMap<(Severity, &str, &str), usize> = BTreeMap::new();
+        for finding in &self.findings {
+            let count = shown.entry((finding.severity, finding.construct, &finding.remedy)).or_default();
+            *count += 1;
+            if *count <= SHOWN {
+                let (style, word) = match finding.severity {
+                    Severity::Error => (style::ERROR, "error"),
+                    Severity::Warning => (style::WARN, "warning"),
+                };
+                let (begin, end) = (style.render(), style.render_reset());
+                writeln!(w, "{}:{}: {begin}{word}{end}: {}", self.file, finding.line, finding.problem)?;
+                writeln!(w, "    at {}", if finding.pointer.is_empty() { "the whole" } else { &finding.pointer })?;
+                writeln!(w, "    {}", finding.remedy)?;
+            }
+        }
+        for ((_, construct, remedy), count) in shown.iter().filter(|(_, count)| **count > SHOWN) {
+            writeln!(w, "… and {} more like this ({construct}): {remedy}. `-o json` shows all.", *count - SHOWN)?;
+        }
+        let of = |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
+        let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
+        if !self.findings.is_empty() {
+            writeln!(w)?;
+        }
+        if !self.valid {
+            return writeln!(w, "{}: the gateway refuses it: {errors} errors, {warnings} warnings", self.file);
+        }
+        writeln!(w, "{}: {} tools, {warnings} warnings", self.file, self.tools.len())?;
+        let width = self.tools.iter().map(|tool| tool.name.chars().count()).max().unwrap_or(0).min(64);
+        for tool in &self.tools {
+            let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
+            writeln!(w, "  {heading}{:<width$}{reset}  {}", tool.name, tool.description)?;
+        }
+        Ok(())
+    }
+
+    fn exit_code(&self) -> u8 {
+        if self.valid { exit::DONE } else { exit::USAGE }
+    }
+}

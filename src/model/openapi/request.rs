@@ -1,0 +1,164 @@
+//! From a tool's arguments to the HTTP request that its operation is.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
+
+use super::{Body, Location, MediaType, Operation, Server, fill};
+
+/// What stands as it is in a path's part and in a query (RFC 3986 §2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// An HTTP request, but for its credential.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub payload: Option<Payload>,
+}
+
+/// A body, and what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payload {
+    pub content_type: String,
+    pub text: String,
+}
+
+impl Operation {
+    /// The request that these arguments, an object, come to.
+    ///
+    /// # Errors
+    ///
+    /// If they are of a kind that the document's media type has no place for.
+    pub fn request(&self, arguments: &Value) -> Result<Outgoing, String> {
+        let empty = Map::new();
+        let arguments = arguments.as_object().unwrap_or(&empty);
+        let mut path = self.path.clone();
+        let mut query = Vec::new();
+        let mut headers = vec![("accept".to_owned(), "application/json".to_owned())];
+        for parameter in &self.parameters {
+            let Some(value) = arguments.get(&parameter.name).filter(|value| !value.is_null()) else { continue };
+            match parameter.location {
+                Location::Path => {
+                    let part = listed(value, |text| encode(text)).join(",");
+                    // A part that is a dot or two would be another path.
+                    let part = if part.chars().all(|c| c == '.') { part.replace('.', "%2E") } else { part };
+                    path = path.replace(&format!("{{{}}}", parameter.name), &part);
+                }
+                Location::Query if parameter.explode => query.extend(pairs(&parameter.name, value)),
+                Location::Query => {
+                    let text = listed(value, |text| encode(text)).join(",");
+                    query.push(format!("{}={text}", encode(&parameter.name)));
+                }
+                Location::Header => headers.push((parameter.name.clone(), plain(value))),
+            }
+        }
+        let mut url = format!("{}{path}", self.server.address(arguments)?);
+        if !query.is_empty() {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(&query.join("&"));
+        }
+        let payload = match &self.body {
+            Some(body) => body.payload(arguments)?,
+            None => None,
+        };
+        Ok(Outgoing { method: self.method.clone(), url, headers, payload })
+    }
+}
+
+impl Server {
+    /// The server's address with its variables filled in. None of them leads to another host than the
+    /// document names: the credential goes with the request.
+    fn address(&self, arguments: &Map<String, Value>) -> Result<String, String> {
+        let mut values = Vec::new();
+        for (name, variable) in &self.variables {
+            let value = arguments.get(name).map_or_else(|| variable.default.clone(), plain);
+            let named = value == variable.default || variable.allowed.contains(&value);
+            let is_a_label =
+                !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            if !named && (!variable.allowed.is_empty() || !is_a_label) {
+                return Err(format!("the server variable `{name}` cannot be `{value}`"));
+            }
+            values.push((name.as_str(), value));
+        }
+        Ok(fill(&self.url, values.into_iter()))
+    }
+}
+
+impl Body {
+    fn payload(&self, arguments: &Map<String, Value>) -> Result<Option<Payload>, String> {
+        let value = match &self.properties {
+            None => match arguments.get("body") {
+                None => return Ok(None),
+                Some(body) => body.clone(),
+            },
+            Some(properties) => {
+                let own = arguments.iter().filter(|(name, _)| properties.contains(*name));
+                let members: Map<String, Value> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
+                if members.is_empty() && !properties.is_empty() {
+                    return Ok(None);
+                }
+                Value::Object(members)
+            }
+        };
+        let (content_type, text) = match self.media_type {
+            MediaType::Json => ("application/json".to_owned(), value.to_string()),
+            MediaType::Form => {
+                let pairs = value.as_object().into_iter().flatten().flat_map(|(name, value)| pairs(name, value));
+                ("application/x-www-form-urlencoded".to_owned(), pairs.collect::<Vec<_>>().join("&"))
+            }
+            MediaType::Multipart => multipart(&value),
+            MediaType::Xml => match value {
+                Value::String(text) => ("application/xml".to_owned(), text),
+                _ => return Err("an XML body is given as its text, in the argument `body`".to_owned()),
+            },
+        };
+        Ok(Some(Payload { content_type, text }))
+    }
+}
+
+/// `name=value` for each item of a list and each member of an object.
+fn pairs(name: &str, value: &Value) -> Vec<String> {
+    let pair = |name: &str, value: &Value| format!("{}={}", encode(name), encode(&plain(value)));
+    match value {
+        Value::Array(items) => items.iter().map(|item| pair(name, item)).collect(),
+        Value::Object(members) => members.iter().map(|(key, value)| pair(key, value)).collect(),
+        value => vec![pair(name, value)],
+    }
+}
+
+/// The items of a list, or keys and values of an object one after the other.
+fn listed(value: &Value, encode: impl Fn(&str) -> String) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().map(|item| encode(&plain(item))).collect(),
+        Value::Object(members) => {
+            members.iter().flat_map(|(key, value)| [encode(key), encode(&plain(value))]).collect()
+        }
+        value => vec![encode(&plain(value))],
+    }
+}
+
+/// A value as text: a string bare, anything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+/// `multipart/form-data` (RFC 7578) of texts; its boundary stands in none of them.
+fn multipart(value: &Value) -> (String, String) {
+    let parts: Vec<(String, String)> =
+        value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), plain(value))).collect();
+    let mut boundary = "agentcore-gw".to_owned();
+    while parts.iter().any(|(_, text)| text.contains(&boundary)) {
+        boundary.push('-');
+    }
+    let mut body = String::new();
+    for (name, text) in parts {
+        let name = name.replace('"', "%22").replace(['\r', '\n'], " ");
+        body.push_str(&format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n"));
+    }
+    (format!("multipart/form-data; boundary={boundary}"), format!("{body}--{boundary}--\r\n"))
+}

@@ -1,0 +1,297 @@
+use super::*;
+
+const LOCAL: Reading<'static> = Reading { target: "t", local: true };
+const AWS: Reading<'static> = Reading { target: "t", local: false };
+
+/// A document with these paths.
+fn api(paths: Value) -> Value {
+    json!({
+        "openapi": "3.0.3",
+        "info": { "title": "x", "version": "1" },
+        "servers": [{ "url": "https://api.example.com/v1/" }],
+        "paths": paths,
+    })
+}
+
+/// A document with one operation.
+fn one(method: &str, path: &str, mut operation: Value) -> Value {
+    operation["operationId"] = json!("op");
+    operation["summary"] = json!("does it");
+    api(json!({ path: { method: operation } }))
+}
+
+fn read(document: &Value, reading: Reading<'_>) -> Api {
+    Api::read(&Document::parse(&document.to_string()).unwrap(), reading)
+}
+
+/// Severity, construct and pointer of each finding.
+fn findings(document: &Value, reading: Reading<'_>) -> Vec<(Severity, &'static str, String)> {
+    let found = read(document, reading).findings;
+    found.into_iter().map(|finding| (finding.severity, finding.construct, finding.pointer)).collect()
+}
+
+#[track_caller]
+fn finds(document: &Value, severity: Severity, construct: &str, pointer: &str) {
+    let found = findings(document, AWS);
+    let wanted = found.iter().any(|(s, c, p)| (*s, *c, p.as_str()) == (severity, construct, pointer));
+    assert!(wanted, "{construct} at {pointer}: {found:?}");
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+#[test]
+fn a_plain_document_has_nothing_to_find_and_its_operations_are_tools() {
+    let document = one(
+        "post",
+        "/cities/{city}/weather",
+        json!({
+            "parameters": [
+                { "name": "city", "in": "path", "required": true, "schema": text(), "description": "Where" },
+                { "name": "days", "in": "query", "schema": { "type": "array", "items": { "type": "integer" } } },
+                { "name": "X-Trace", "in": "header", "schema": text() },
+            ],
+            "requestBody": { "required": true, "content": { "application/json": { "schema": {
+                "type": "object", "required": ["units"],
+                "properties": { "units": { "type": "string", "enum": ["c", "f"] }, "note": { "type": "string", "nullable": true } },
+            } } } },
+            "responses": { "default": { "description": "ok" } },
+        }),
+    );
+    let api = read(&document, AWS);
+    assert_eq!(api.findings, []);
+    let operation = &api.operations[0];
+    assert_eq!(
+        operation.tool().listed("t"),
+        json!({
+            "name": "t___op",
+            "description": "does it",
+            "inputSchema": {
+                "type": "object",
+                "properties": {
+                    "city": { "type": "string", "description": "Where" },
+                    "days": { "type": "array", "items": { "type": "integer" } },
+                    "X-Trace": { "type": "string" },
+                    "units": { "type": "string", "enum": ["c", "f"] },
+                    "note": { "type": ["string", "null"] },
+                },
+                "required": ["city", "units"],
+            },
+        })
+    );
+    let arguments = json!({ "city": "São/Paulo ?", "days": [1, 2], "X-Trace": "a", "units": "c", "unknown": 1 });
+    let sent = operation.request(&arguments).unwrap();
+    assert_eq!(sent.url, "https://api.example.com/v1/cities/S%C3%A3o%2FPaulo%20%3F/weather?days=1&days=2");
+    assert_eq!((sent.method.as_str(), sent.headers[1].clone()), ("POST", ("X-Trace".to_owned(), "a".to_owned())));
+    assert_eq!(sent.payload.unwrap().text, r#"{"units":"c"}"#);
+}
+
+#[test]
+fn what_the_gateway_refuses_is_an_error_at_its_place() {
+    use Severity::Error;
+    let parameter = |parameter: Value| one("get", "/x", json!({ "parameters": [parameter] }));
+    let body = |schema: Value| {
+        one("post", "/x", json!({ "requestBody": { "content": { "application/json": { "schema": schema } } } }))
+    };
+    let at = |rest: &str| format!("/paths/~1x/get{rest}");
+    let media = "/paths/~1x/post/requestBody/content/application~1json/schema";
+    let mut no_servers = one("get", "/x", json!({}));
+    no_servers.as_object_mut().unwrap().remove("servers");
+    let server = |url: &str| {
+        let mut document = one("get", "/x", json!({}));
+        document["servers"][0]["url"] = json!(url);
+        document
+    };
+    for (document, construct, pointer) in [
+        (json!({ "swagger": "2.0" }), "openapi", "/swagger".to_owned()),
+        (json!({ "openapi": "3.2.0" }), "openapi", "/openapi".to_owned()),
+        (json!({ "openapi": 3.0 }), "openapi", "/openapi".to_owned()),
+        (json!([]), "openapi", String::new()),
+        (api(json!({})), "operationId", "/paths".to_owned()),
+        (api(json!(7)), "paths", "/paths".to_owned()),
+        (no_servers, "server", "/servers".to_owned()),
+        (server("/v1"), "server", "/servers/0/url".to_owned()),
+        (server("http://api.example.com"), "server", "/servers/0/url".to_owned()),
+        (server("https://10.1.2.3"), "server", "/servers/0/url".to_owned()),
+        (server("https://localhost:8080/x"), "server", "/servers/0/url".to_owned()),
+        (server("ftp://api.example.com"), "server", "/servers/0/url".to_owned()),
+        (server("https://{region}.example.com"), "server variable", "/servers/0/url".to_owned()),
+        (parameter(json!({ "name": "c", "in": "cookie", "schema": text() })), "parameter", at("/parameters/0")),
+        (parameter(json!({ "name": "c", "in": "query" })), "parameter", at("/parameters/0")),
+        (parameter(json!({ "in": "query", "schema": text() })), "parameter", at("/parameters/0")),
+        (parameter(json!({ "name": "c", "in": "query", "content": {} })), "parameter", at("/parameters/0")),
+        (
+            parameter(json!({ "name": "c", "in": "query", "style": "deepObject", "schema": { "type": "object" } })),
+            "parameter style",
+            at("/parameters/0/style"),
+        ),
+        (
+            parameter(json!({ "name": "c", "in": "header", "schema": { "type": "array" } })),
+            "parameter style",
+            at("/parameters/0"),
+        ),
+        (
+            parameter(json!({ "name": "c", "in": "path", "required": true, "schema": text() })),
+            "path parameter",
+            at("/parameters/0"),
+        ),
+        (one("get", "/{a}", json!({})), "path parameter", "/paths/~1{a}/get".to_owned()),
+        (parameter(json!({ "$ref": "#/components/parameters/none" })), "$ref", at("/parameters/0/$ref")),
+        (parameter(json!({ "$ref": "other.yaml#/x" })), "$ref", at("/parameters/0/$ref")),
+        (parameter(json!({ "$ref": 7 })), "$ref", at("/parameters/0/$ref")),
+        (body(json!({ "anyOf": [text(), { "type": "integer" }] })), "schema keyword", format!("{media}/anyOf")),
+        (
+            body(json!({ "properties": { "a": { "allOf": [] } } })),
+            "schema keyword",
+            format!("{media}/properties/a/allOf"),
+        ),
+        (body(json!(7)), "schema", media.to_owned()),
+        (
+            one("post", "/x", json!({ "requestBody": { "content": { "image/png": {} } } })),
+            "media type",
+            "/paths/~1x/post/requestBody".to_owned(),
+        ),
+        (
+            api(json!({ "/a": { "get": { "operationId": "same" } }, "/b": { "get": { "operationId": "same" } } })),
+            "operationId",
+            "/paths/~1b/get/operationId".to_owned(),
+        ),
+    ] {
+        finds(&document, Error, construct, &pointer);
+    }
+}
+
+#[test]
+fn what_a_model_stumbles_over_is_a_warning() {
+    use Severity::Warning;
+    let nameless = api(json!({ "/x": { "get": {}, "post": { "operationId": "a/b", "callbacks": {} } } }));
+    finds(&nameless, Warning, "operationId", "/paths/~1x/get");
+    finds(&nameless, Warning, "tool name", "/paths/~1x/post/operationId");
+    finds(&nameless, Warning, "description", "/paths/~1x/post");
+    finds(&nameless, Warning, "ignored member", "/paths/~1x/post/callbacks");
+    let long = api(json!({ "/x": { "get": { "operationId": "o".repeat(62), "summary": "s" } } }));
+    finds(&long, Warning, "tool name", "/paths/~1x/get/operationId");
+    let response = one(
+        "get",
+        "/x",
+        json!({ "responses": { "200": { "content": { "application/json": { "schema": { "oneOf": [] } } } } } }),
+    );
+    let schema = "/paths/~1x/get/responses/200/content/application~1json/schema/oneOf";
+    finds(&response, Warning, "schema keyword", schema);
+    let collides = one(
+        "post",
+        "/x",
+        json!({
+            "parameters": [{ "name": "a", "in": "query", "schema": text() }, { "name": "b c", "in": "query", "schema": text() }],
+            "requestBody": { "content": { "application/json": { "schema": { "properties": { "a": text() } } } } },
+        }),
+    );
+    finds(&collides, Warning, "name collision", "/paths/~1x/post/requestBody/content/application~1json");
+    finds(&collides, Warning, "property name", "/paths/~1x/post");
+    assert!(read(&collides, AWS).errors().next().is_none());
+}
+
+#[test]
+fn addresses_that_only_this_machine_reaches_are_warnings_with_a_local_gateway() {
+    let mut document = one("get", "/x", json!({}));
+    document["servers"][0]["url"] = json!("http://127.0.0.1:9000");
+    assert!(findings(&document, LOCAL).iter().all(|(severity, ..)| *severity == Severity::Warning));
+    assert_eq!(findings(&document, AWS).iter().filter(|(severity, ..)| *severity == Severity::Error).count(), 2);
+}
+
+#[test]
+fn references_go_in_circles_and_everywhere_and_end() {
+    let mut document = one(
+        "post",
+        "/x",
+        json!({
+            "parameters": [{ "$ref": "#/components/parameters/limit" }],
+            "requestBody": { "$ref": "#/components/requestBodies/node" },
+        }),
+    );
+    document["components"] = json!({
+        "parameters": { "limit": { "name": "limit", "in": "query", "schema": { "$ref": "#/components/schemas/count" } } },
+        "requestBodies": { "node": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/node" } } } } },
+        "schemas": {
+            "count": { "type": "integer" },
+            "node": { "type": "object", "properties": { "next": { "$ref": "#/components/schemas/node" }, "value": text() } },
+        },
+    });
+    let api = read(&document, AWS);
+    assert_eq!(api.findings, []);
+    let properties = &api.operations[0].input_schema["properties"];
+    assert_eq!(properties["limit"]["type"], "integer");
+    assert_eq!(properties["next"], json!({ "type": "object" }));
+    let circle = json!({ "$ref": "#/components/schemas/b" });
+    document["components"]["schemas"] =
+        json!({ "count": circle, "b": { "$ref": "#/components/schemas/count" }, "node": {} });
+    let found = findings(&document, AWS);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].1 == "$ref" && found[0].2.starts_with("/components/schemas/"), "{found:?}");
+}
+
+#[test]
+fn every_schema_is_looked_at_once_however_often_it_is_named() {
+    // Each level names the next one twice: written out, 2^60 nodes.
+    let mut schemas = Map::new();
+    for n in 0..60 {
+        let next = json!({ "$ref": format!("#/components/schemas/s{}", n + 1) });
+        schemas.insert(format!("s{n}"), json!({ "type": "object", "properties": { "a": next, "b": next } }));
+    }
+    schemas.insert("s60".to_owned(), json!({ "oneOf": [] }));
+    let mut document = one(
+        "post",
+        "/x",
+        json!({ "requestBody": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/s0" } } } } }),
+    );
+    document["components"] = json!({ "schemas": schemas });
+    let errors: Vec<_> = findings(&document, AWS);
+    assert_eq!(errors, [(Severity::Error, "schema keyword", "/components/schemas/s60/oneOf".to_owned())]);
+}
+
+#[test]
+fn bodies_of_each_kind_are_written_as_the_document_says() {
+    let sent = |media_type: &str, schema: Value, arguments: Value| {
+        let document = one("post", "/x", json!({ "requestBody": { "content": { media_type: { "schema": schema } } } }));
+        read(&document, AWS).operations[0].request(&arguments).unwrap().payload
+    };
+    let object = json!({ "type": "object", "properties": { "a": text(), "b": { "type": "array", "items": text() } } });
+    let arguments = json!({ "a": "1 & 2", "b": ["x", "y"] });
+    let form = sent("application/x-www-form-urlencoded", object.clone(), arguments.clone()).unwrap();
+    assert_eq!(form.text, "a=1%20%26%202&b=x&b=y");
+    let parts = sent("multipart/form-data", object.clone(), json!({ "a": "agentcore-gw" })).unwrap();
+    assert_eq!(parts.content_type, "multipart/form-data; boundary=agentcore-gw-");
+    assert!(parts.text.contains("name=\"a\"\r\n\r\nagentcore-gw\r\n--agentcore-gw---"), "{}", parts.text);
+    let list = sent("application/json", json!({ "type": "array", "items": text() }), json!({ "body": ["x"] })).unwrap();
+    assert_eq!(list.text, r#"["x"]"#);
+    assert_eq!(sent("application/json", object, json!({})), None);
+    let dots = one(
+        "get",
+        "/{a}/x",
+        json!({ "parameters": [{ "name": "a", "in": "path", "required": true, "schema": text() }] }),
+    );
+    let sent = read(&dots, AWS).operations[0].request(&json!({ "a": ".." })).unwrap();
+    assert_eq!(sent.url, "https://api.example.com/v1/%2E%2E/x", "no argument leaves its place in the path");
+}
+
+#[test]
+fn a_server_variable_is_an_argument_with_a_default() {
+    let mut document = one("get", "/x", json!({}));
+    document["servers"][0] =
+        json!({ "url": "https://{region}.example.com", "variables": { "region": { "default": "eu" } } });
+    let api = read(&document, AWS);
+    assert_eq!(api.findings, []);
+    let request = |arguments: Value| api.operations[0].request(&arguments).unwrap().url;
+    assert_eq!(request(json!({})), "https://eu.example.com/x");
+    assert_eq!(request(json!({ "region": "us" })), "https://us.example.com/x");
+    for elsewhere in ["evil.example/", "a.b", "x@y", "a?", "#", ""] {
+        let refused = api.operations[0].request(&json!({ "region": elsewhere })).unwrap_err();
+        assert!(refused.contains("`region`"), "{refused}");
+    }
+    assert_eq!(api.operations[0].input_schema["properties"]["region"]["default"], "eu");
+    document["servers"][0]["variables"]["region"]["enum"] = json!(["eu", "us.west"]);
+    let api = read(&document, AWS);
+    assert!(api.operations[0].request(&json!({ "region": "us.west" })).is_ok());
+    assert!(api.operations[0].request(&json!({ "region": "us" })).is_err());
+}

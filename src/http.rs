@@ -25,9 +25,9 @@ pub struct Http {
 /// A request to be sent by [`Http::send`].
 #[derive(Debug, Clone)]
 pub struct Request {
-    pub method: &'static str,
+    pub method: String,
     pub url: String,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
@@ -52,6 +52,13 @@ impl Response {
 pub struct NoAnswer {
     url: String,
     problem: String,
+}
+
+impl NoAnswer {
+    /// What happened, without the address: that may carry a key.
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
 }
 
 impl Http {
@@ -99,10 +106,10 @@ pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
 
 fn serialize(request: &Request, path: &str) -> Result<HttpRequest, BoxError> {
     let mut sent = HttpRequest::new(SdkBody::from(request.body.as_str()));
-    sent.set_method(request.method)?;
+    sent.set_method(&request.method)?;
     sent.set_uri(path)?;
     for (name, value) in &request.headers {
-        sent.headers_mut().try_insert(*name, value.clone())?;
+        sent.headers_mut().try_append(name.clone(), value.clone())?;
     }
     sent.headers_mut().try_insert("content-length", request.body.len().to_string())?;
     Ok(sent)

@@ -43,6 +43,7 @@ use self::{
     data_plane::{
         mcp::{self, sessions::Sessions},
         oauth,
+        outbound::Tokens,
         providers::Providers,
     },
     journal::Journal,
@@ -65,6 +66,8 @@ pub const ACCOUNT: &str = "000000000000";
 pub const DEFAULT_PORT: u16 = 7755;
 /// The region of `--local`, unless told otherwise.
 pub const DEFAULT_REGION: &str = "us-west-2";
+/// How long the APIs behind gateways may take, unless told otherwise.
+pub const UPSTREAM_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a server that is asked to stop waits for the answers that are under way.
 const GRACE: Duration = Duration::from_secs(2);
 /// Bytes of a control-plane request: a 50 MB package in base64, and what is around it.
@@ -94,6 +97,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// The `PATH` that functions' interpreters are looked up on.
     pub path: OsString,
+    /// How long the APIs behind gateways may take.
+    pub upstream_timeout: Duration,
 }
 
 /// A server's shared state; clones are the same server.
@@ -112,6 +117,10 @@ struct Inner {
     runtime: Runtime,
     providers: Providers,
     sessions: Sessions,
+    tokens: Tokens,
+    /// What calls the APIs behind gateways, and those who give out tokens for them.
+    upstream: Http,
+    upstream_timeout: Duration,
     stop: Notify,
 }
 
@@ -157,6 +166,9 @@ impl Local {
             runtime: Runtime::new(places),
             providers: Providers::new(Http::new(None)),
             sessions: Sessions::default(),
+            tokens: Tokens::default(),
+            upstream: Http::new(None),
+            upstream_timeout: config.upstream_timeout,
             stop: Notify::new(),
         })))
     }
@@ -395,17 +407,8 @@ impl Local {
         if let Some(error) = self.0.faults.strike(&scope.service, &decoded.operation) {
             return Err(error);
         }
-        let call = Call {
-            operation: decoded.operation.clone(),
-            region: scope.region.clone(),
-            account: ACCOUNT.to_owned(),
-            base_url: base_url(&received.headers),
-            now: self.now(),
-            new_key: self.0.new_key.clone(),
-            blobs: self.0.blobs.clone(),
-            journal: self.0.journal.clone(),
-            lag: self.0.faults.consistency_lag,
-        };
+        let call =
+            Call { operation: decoded.operation.clone(), ..self.call_in(&scope.region, &base_url(&received.headers)) };
         let mut input = decoded.input.clone();
         if service == Service::Lambda && decoded.operation == "Invoke" {
             lambda::add_header_members(&mut input, |name| received.headers.get(name)?.to_str().ok());
@@ -414,8 +417,26 @@ impl Local {
         if service == Service::Lambda && operation.name == "Invoke" {
             return self.invoke(&call, received, input, request_id).await;
         }
+        if operation.name.contains("CredentialProvider") {
+            self.0.tokens.clear();
+        }
         let output = self.operate(operation, &call, input)?;
         Ok(service.protocol().encode(decoded, operation.route.as_ref(), &output, request_id))
+    }
+
+    /// The account's own view of a region, at this moment.
+    fn call_in(&self, region: &str, base_url: &str) -> Call {
+        Call {
+            operation: String::new(),
+            region: region.to_owned(),
+            account: ACCOUNT.to_owned(),
+            base_url: base_url.to_owned(),
+            now: self.now(),
+            new_key: self.0.new_key.clone(),
+            blobs: self.0.blobs.clone(),
+            journal: self.0.journal.clone(),
+            lag: self.0.faults.consistency_lag,
+        }
     }
 
     /// Lambda's `Invoke`, which takes as long as the function does and answers its bytes.

@@ -121,6 +121,7 @@ impl Serve {
             new_key: Arc::new(SigningKey::generate),
             dir,
             path: ctx.settings.path.clone(),
+            upstream_timeout: local::UPSTREAM_TIMEOUT,
         })
         .map_err(|error| local_error(&error))?;
         let registration = Registration::new(&store, address.port()).await.map_err(|error| local_error(&error))?;

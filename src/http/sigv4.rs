@@ -25,12 +25,12 @@ pub struct Scope {
 ///
 /// If its URL or a header is none.
 pub fn sign(request: &mut Request, credentials: &Credentials, scope: &Scope, time: SystemTime) -> Result<(), BoxError> {
-    let headers = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let signable =
-        SignableRequest::new(request.method, &request.url, headers, SignableBody::Bytes(request.body.as_bytes()))?;
+        SignableRequest::new(&request.method, &request.url, headers, SignableBody::Bytes(request.body.as_bytes()))?;
     let (instructions, _) = signed(signable, credentials, scope, PayloadChecksumKind::NoHeader, time)?;
     let (added, _) = instructions.into_parts();
-    request.headers.extend(added.iter().map(|header| (header.name(), header.value().to_owned())));
+    request.headers.extend(added.iter().map(|header| (header.name().to_owned(), header.value().to_owned())));
     Ok(())
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod auth;
 pub(crate) mod keys;
 pub(crate) mod mcp;
 pub(crate) mod oauth;
+pub(crate) mod outbound;
 pub(crate) mod providers;
 pub(crate) mod search;
 pub(crate) mod upstream;

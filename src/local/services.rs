@@ -11,6 +11,7 @@ pub(crate) mod iam;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod s3;
+pub(crate) mod secrets;
 pub(crate) mod shape;
 pub(crate) mod sts;
 
@@ -47,6 +48,8 @@ pub(crate) struct State {
     pub(crate) agentcore: agentcore::AgentCore,
     #[serde(default)]
     pub(crate) s3: s3::S3,
+    #[serde(default)]
+    pub(crate) secrets: secrets::Secrets,
 }
 
 /// Who calls, where, and when.
@@ -71,7 +74,7 @@ pub(crate) struct Call {
 impl State {
     /// All bytes kept outside the state that something in it refers to.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &BlobId> {
-        self.lambda.blobs().chain(self.s3.blobs())
+        self.lambda.blobs().chain(self.s3.blobs()).chain(self.agentcore.blobs())
     }
 }
 
@@ -134,11 +137,12 @@ pub(crate) enum Service {
     Logs,
     AgentCore,
     S3,
+    Secrets,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Iam, Self::Sts, Self::Cognito, Self::Lambda, Self::Logs, Self::AgentCore, Self::S3];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Iam, Self::Sts, Self::Cognito, Self::Lambda, Self::Logs, Self::AgentCore, Self::S3, Self::Secrets];
 
     /// The name in the credential scope.
     pub(crate) fn scope(self) -> &'static str {
@@ -150,6 +154,7 @@ impl Service {
             Self::Logs => "logs",
             Self::AgentCore => "bedrock-agentcore",
             Self::S3 => "s3",
+            Self::Secrets => "secretsmanager",
         }
     }
 
@@ -161,7 +166,7 @@ impl Service {
         match self {
             Self::Iam => Protocol::Query { xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
             Self::Sts => Protocol::Query { xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
-            Self::Cognito | Self::Logs => Protocol::Json11,
+            Self::Cognito | Self::Logs | Self::Secrets => Protocol::Json11,
             Self::Lambda | Self::AgentCore => Protocol::RestJson,
             Self::S3 => Protocol::RestXml,
         }
@@ -176,6 +181,7 @@ impl Service {
             Self::Logs => logs::OPERATIONS,
             Self::AgentCore => agentcore::OPERATIONS,
             Self::S3 => s3::OPERATIONS,
+            Self::Secrets => secrets::OPERATIONS,
         }
     }
 
@@ -213,7 +219,7 @@ impl Service {
         match self {
             Self::Iam | Self::Sts => "ValidationError",
             Self::Logs if operation.contains("Deliver") => "ValidationException",
-            Self::Cognito | Self::Logs => "InvalidParameterException",
+            Self::Cognito | Self::Logs | Self::Secrets => "InvalidParameterException",
             Self::Lambda | Self::AgentCore => "ValidationException",
             Self::S3 => "InvalidArgument",
         }
@@ -222,7 +228,7 @@ impl Service {
     fn malformed_code(self) -> &'static str {
         match self {
             Self::Iam | Self::Sts => "MalformedInput",
-            Self::Cognito | Self::Logs | Self::Lambda => "SerializationException",
+            Self::Cognito | Self::Logs | Self::Lambda | Self::Secrets => "SerializationException",
             Self::AgentCore => "ValidationException",
             Self::S3 => "InvalidRequest",
         }

@@ -79,7 +79,7 @@ pub(super) struct Signed<'a> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderName, HeaderValue};
 
     use super::*;
     use crate::http::Request;
@@ -106,16 +106,16 @@ mod tests {
         let scope = Scope { region: "us-west-2".to_owned(), service: "bedrock-agentcore".to_owned() };
         let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
         let mut request = Request {
-            method: "POST",
+            method: "POST".to_owned(),
             url: "http://127.0.0.1:7755/gateways/g-1/mcp".to_owned(),
-            headers: vec![("content-type", "application/json".to_owned())],
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: "{}".to_owned(),
         };
         sigv4::sign(&mut request, &credentials, &scope, now).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("127.0.0.1:7755"));
         for (name, value) in &request.headers {
-            headers.insert(*name, value.parse().unwrap());
+            headers.insert(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
         }
         let holds = |headers: &HeaderMap, body: &[u8], key: &AccessKey, now: SystemTime| {
             let signed = Signed { method: &Method::POST, path_and_query: "/gateways/g-1/mcp", headers, body };

@@ -99,19 +99,20 @@ impl Client {
 
     async fn send(&self, message: &Value) -> Result<Response, Error> {
         let mut headers = vec![
-            ("content-type", "application/json".to_owned()),
-            ("accept", "application/json, text/event-stream".to_owned()),
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("accept".to_owned(), "application/json, text/event-stream".to_owned()),
         ];
         if let SignIn::Token(token) = &self.sign_in {
-            headers.push(("authorization", format!("Bearer {}", token.reveal())));
+            headers.push(("authorization".to_owned(), format!("Bearer {}", token.reveal())));
         }
         if !self.version.is_empty() {
-            headers.push(("mcp-protocol-version", self.version.clone()));
+            headers.push(("mcp-protocol-version".to_owned(), self.version.clone()));
         }
         if let Some(session) = &self.session {
-            headers.push(("mcp-session-id", session.clone()));
+            headers.push(("mcp-session-id".to_owned(), session.clone()));
         }
-        let mut request = Request { method: "POST", url: self.url.clone(), headers, body: message.to_string() };
+        let mut request =
+            Request { method: "POST".to_owned(), url: self.url.clone(), headers, body: message.to_string() };
         if let SignIn::Key(signer) = &self.sign_in {
             signer.sign(&mut request).await?;
         }

@@ -38,12 +38,12 @@ pub async fn fetch(http: &Http, request: &TokenRequest) -> Result<AccessToken, E
     let response = http
         .send(
             Request {
-                method: "POST",
+                method: "POST".to_owned(),
                 url: request.endpoint.clone(),
                 headers: vec![
-                    ("authorization", format!("Basic {basic}")),
-                    ("content-type", "application/x-www-form-urlencoded".to_owned()),
-                    ("accept", "application/json".to_owned()),
+                    ("authorization".to_owned(), format!("Basic {basic}")),
+                    ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+                    ("accept".to_owned(), "application/json".to_owned()),
                 ],
                 body: format!("grant_type=client_credentials&scope={scope}"),
             },

@@ -227,6 +227,7 @@ fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults,
         clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_hours(500_000) + begin.elapsed()),
         new_key: Arc::new(signing_key),
         path: crate::env::path(),
+        upstream_timeout: Duration::from_secs(1),
     })
     .unwrap()
 }

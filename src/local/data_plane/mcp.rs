@@ -109,7 +109,8 @@ pub(crate) async fn delete(
 pub(crate) async fn not_allowed(Shared(local): Shared<Local>, Path(gateway_id): Path<String>) -> Response {
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32000, "message": "Method not allowed" } });
     let mut response = json_response(StatusCode::METHOD_NOT_ALLOWED, &body);
-    let view = local.read(|state| state.agentcore.serving(&gateway_id).map(View::new));
+    let view =
+        local.read(|state| state.agentcore.serving(&gateway_id).map(|gateway| View::new(gateway, &local.0.blobs)));
     let sessions = view.is_some_and(|view| view.session_lifetime.is_some());
     let allowed = HeaderValue::from_static(if sessions { "POST, DELETE" } else { "POST" });
     response.headers_mut().insert(header::ALLOW, allowed);
@@ -130,8 +131,9 @@ async fn enter(
         .await
         .map_err(|refusal| Box::new(refuse(refusal, gateway_id, &base_url(request.headers), id)))?;
     // It may have gone while the caller's provider was asked.
-    let view =
-        local.read(|state| state.agentcore.serving(gateway_id).map(View::new)).ok_or_else(|| Box::new(not_found()))?;
+    let view = local
+        .read(|state| state.agentcore.serving(gateway_id).map(|gateway| View::new(gateway, &local.0.blobs)))
+        .ok_or_else(|| Box::new(not_found()))?;
     Ok((caller, view))
 }
 

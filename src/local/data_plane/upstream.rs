@@ -1,14 +1,23 @@
 //! How each kind of target is called.
 
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::outbound::{self, Presented};
 use crate::{
+    http::{Request, sigv4},
     local::{
         Local,
         runtime::{Invocation, Outcome},
-        services::lambda::Function,
+        services::{agentcore::Credential, lambda::Function},
     },
-    model::tool,
+    model::{
+        openapi::{Operation, Outgoing},
+        tool,
+    },
 };
 
 /// One call of a tool, with what the function is told about it (reference §6.1).
@@ -47,6 +56,73 @@ pub(crate) async fn call_lambda(local: &Local, function: Function, call: &ToolCa
             .ok_or_else(|| Failure(format!("Lambda function {arn} returned a response that is not valid JSON"))),
         Outcome::Failed(error) => Err(Failure(format!("Lambda function {arn} failed: {error}"))),
     }
+}
+
+/// Calls an operation of an API and returns the text that the caller sees. Redirects are not followed:
+/// no credential goes where the document does not name.
+pub(crate) async fn call_api(
+    local: &Local,
+    gateway: &outbound::Gateway,
+    operation: &Operation,
+    credential: Option<&Credential>,
+    arguments: &Value,
+) -> Result<String, Failure> {
+    let outgoing = operation.request(arguments).map_err(Failure)?;
+    let mut anew = false;
+    loop {
+        let presented = outbound::present(local, gateway, credential, anew).await?;
+        let request = with_credential(local, &outgoing, &presented)?;
+        let answer = local.0.upstream.send(request, local.0.upstream_timeout).await;
+        let answer = answer.map_err(|error| Failure(format!("The API did not answer: {}", error.problem())))?;
+        // A token may have been revoked before its time.
+        if answer.status == 401 && !anew && presented.may_be_stale(credential) {
+            anew = true;
+            continue;
+        }
+        let text = || String::from_utf8_lossy(&answer.body).into_owned();
+        return match answer.status {
+            200..=299 => Ok(as_text(&answer.body).unwrap_or_else(text)),
+            300..=399 => {
+                let place = answer.header("location").unwrap_or("nowhere");
+                Err(Failure(format!("The API answered HTTP {} to {place}; redirects are not followed", answer.status)))
+            }
+            status => Err(Failure(format!("The API answered HTTP {status}: {}", text()))),
+        };
+    }
+}
+
+/// The request with its credential.
+fn with_credential(local: &Local, outgoing: &Outgoing, presented: &Presented) -> Result<Request, Failure> {
+    let mut request = Request {
+        method: outgoing.method.clone(),
+        url: outgoing.url.clone(),
+        headers: outgoing.headers.clone(),
+        body: outgoing.payload.as_ref().map(|payload| payload.text.clone()).unwrap_or_default(),
+    };
+    if let Some(payload) = &outgoing.payload {
+        request.headers.push(("content-type".to_owned(), payload.content_type.clone()));
+    }
+    match presented {
+        Presented::Nothing => {}
+        Presented::Header { name, value } => {
+            // No argument takes the credential's place.
+            request.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+            request.headers.push((name.clone(), value.clone()));
+        }
+        Presented::Query { name, value } => {
+            let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            request.url.push(if request.url.contains('?') { '&' } else { '?' });
+            request.url.push_str(&format!("{}={}", encode(name), encode(value)));
+        }
+        Presented::Signature(scope) => {
+            let key = &local.0.access_key;
+            let credentials = Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "local");
+            let time = SystemTime::UNIX_EPOCH + Duration::from_millis(local.now().unsigned_abs());
+            sigv4::sign(&mut request, &credentials, scope, time)
+                .map_err(|error| Failure(format!("The request cannot be signed: {error}")))?;
+        }
+    }
+    Ok(request)
 }
 
 /// A function's answer as text: a string bare (reference §6.3 [U]), anything else as JSON.

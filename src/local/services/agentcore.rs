@@ -5,6 +5,7 @@
 
 mod gateway;
 mod operations;
+mod provider;
 mod target;
 
 use std::collections::BTreeMap;
@@ -16,13 +17,14 @@ use serde_json::{Map, Value, json};
 pub(crate) use self::{
     gateway::{Gateway, InterceptionPoint, Interceptor, JwtAuthorizer},
     operations::OPERATIONS,
-    target::Target,
+    provider::{Discovery, Provider},
+    target::{Credential, CredentialProvider, Served, Target},
 };
 use super::{
     Answer, Call, State, bad_request, iam, iso8601, page,
     shape::{Refusal, Violation},
 };
-use crate::local::wire::WireError;
+use crate::local::{blobs::BlobId, wire::WireError};
 
 /// Milliseconds after which what is under way is done, though nobody looked.
 const UNDER_WAY: i64 = 5000;
@@ -35,6 +37,9 @@ const ROLE_NOT_ASSUMABLE: &str = "Gateway service is not authorized to assume th
 pub(crate) struct AgentCore {
     /// By id.
     gateways: BTreeMap<String, Gateway>,
+    /// Credential providers, by ARN.
+    #[serde(default)]
+    providers: BTreeMap<String, Provider>,
 }
 
 /// What gateways and targets have in common.
@@ -217,15 +222,16 @@ struct Tagging {
 }
 
 impl Tagging {
-    /// The tags of the resource. Of the kinds that are covered, gateways have them.
+    /// The tags of the resource. Of the kinds that are covered, gateways and providers have them.
     fn of<'a>(&self, agentcore: &'a mut AgentCore, call: &Call) -> Result<&'a mut BTreeMap<String, String>, WireError> {
         let arn = &self.resource_arn;
         if arn.split(':').nth(4) != Some(call.account.as_str()) {
             return Err(access_denied(format!("The resource {arn} belongs to another account")));
         }
         let named = |gateway: &&mut Gateway| gateway.arn == *arn && gateway.region == call.region;
-        let found = agentcore.gateways.values_mut().find(named);
-        found.map(|gateway| &mut gateway.tags).ok_or_else(|| not_found(format!("Resource {arn} not found")))
+        let gateway = agentcore.gateways.values_mut().find(named).map(|gateway| &mut gateway.tags);
+        let provider = agentcore.providers.get_mut(arn).map(|provider| &mut provider.tags);
+        gateway.or(provider).ok_or_else(|| not_found(format!("Resource {arn} not found")))
     }
 }
 
@@ -313,6 +319,15 @@ impl AgentCore {
         check_identifier(id)?;
         let found = self.gateways.get_mut(id).filter(|gateway| gateway.region == call.region);
         found.ok_or_else(|| not_found(format!("Gateway {id} not found")))
+    }
+
+    /// The schemas of all targets.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &BlobId> {
+        self.gateways.values().flat_map(|gateway| gateway.targets.values()).map(Target::schema)
+    }
+
+    pub(crate) fn provider(&self, arn: &str) -> Option<&Provider> {
+        self.providers.get(arn)
     }
 
     /// A gateway that serves calls.

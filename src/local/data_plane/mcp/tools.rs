@@ -3,11 +3,18 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{exchange::Exchange, protocol::RpcError, view::View};
+use super::{
+    exchange::Exchange,
+    protocol::RpcError,
+    view::{Callable, View},
+};
 use crate::{
-    local::data_plane::{
-        search,
-        upstream::{self, Failure, ToolCall},
+    local::{
+        base_url,
+        data_plane::{
+            outbound, search,
+            upstream::{self, Failure, ToolCall},
+        },
     },
     model::tool::check_arguments,
 };
@@ -58,10 +65,10 @@ pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Resul
     if view.search && name == search::NAME {
         return Ok(call_search(view, &arguments));
     }
-    let Some((target, tool)) = view.find(name) else {
+    let Some((target, callable)) = view.find(name) else {
         return Err(RpcError::invalid_params(format!("Unknown tool: {name}")));
     };
-    if let Some(invalid) = invalid_arguments(&tool.input_schema, &arguments) {
+    if let Some(invalid) = invalid_arguments(callable.input_schema(), &arguments) {
         return Ok(invalid);
     }
     let call = ToolCall {
@@ -69,14 +76,24 @@ pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Resul
         request_id: exchange.request_id.clone(),
         target_id: target.id.clone(),
         target: target.name.clone(),
-        tool: tool.name.clone(),
+        tool: callable.name().to_owned(),
         message_id: id.to_owned(),
         arguments,
     };
-    let function = local.read(|state| target.lambda_arn.as_deref().and_then(|arn| state.lambda.by_arn(arn)).cloned());
-    let called = match function {
-        Some(function) => upstream::call_lambda(local, function, &call).await,
-        None => Err(Failure(format!("The Lambda function of target {} does not exist", call.target))),
+    let called = match callable {
+        Callable::Function { arn, .. } => match local.read(|state| state.lambda.by_arn(arn).cloned()) {
+            Some(function) => upstream::call_lambda(local, function, &call).await,
+            None => Err(Failure(format!("The Lambda function of target {} does not exist", call.target))),
+        },
+        Callable::Operation(operation) => {
+            let gateway = outbound::Gateway {
+                role: view.role.clone(),
+                id: view.id.clone(),
+                region: view.region.clone(),
+                base_url: base_url(&exchange.headers),
+            };
+            upstream::call_api(local, &gateway, operation, target.credential.as_ref(), &call.arguments).await
+        }
     };
     Ok(called.map_or_else(|failure| failed(view, &failure), |text| text_result(&text, false)))
 }

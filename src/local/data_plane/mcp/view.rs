@@ -1,11 +1,19 @@
 //! What one request needs of a gateway, taken at one moment.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::protocol::VERSIONS;
 use crate::{
-    local::services::agentcore::{Gateway, InterceptionPoint, Interceptor, Target},
-    model::tool::{self, Tool},
+    local::{
+        blobs::Blobs,
+        services::agentcore::{Credential, Gateway, InterceptionPoint, Interceptor, Served, Target},
+    },
+    model::{
+        openapi::Operation,
+        tool::{self, Tool},
+    },
 };
 
 /// Seconds that a session lasts, unless told otherwise (reference §5.3).
@@ -14,6 +22,8 @@ const SESSION_LIFETIME: i64 = 3600;
 pub(super) struct View {
     pub(super) id: String,
     pub(super) arn: String,
+    pub(super) region: String,
+    pub(super) role: String,
     name: String,
     pub(super) instructions: Option<Value>,
     pub(super) versions: Vec<String>,
@@ -33,12 +43,18 @@ pub(super) struct View {
 pub(super) struct ServedTarget {
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) lambda_arn: Option<String>,
-    tools: Vec<Tool>,
+    pub(super) served: Arc<Served>,
+    pub(super) credential: Option<Credential>,
+}
+
+/// A tool that can be called.
+pub(super) enum Callable<'a> {
+    Function { arn: &'a str, tool: &'a Tool },
+    Operation(&'a Operation),
 }
 
 impl View {
-    pub(super) fn new(gateway: &Gateway) -> Self {
+    pub(super) fn new(gateway: &Gateway, blobs: &Blobs) -> Self {
         let configured: Option<Vec<String>> =
             gateway.mcp("supportedVersions").and_then(|versions| serde_json::from_value(versions.clone()).ok());
         // The managed gateway's default is unknown (reference §5.2 [U]); here it is all that is served.
@@ -47,8 +63,8 @@ impl View {
         let target = |target: &Target| ServedTarget {
             id: target.id.clone(),
             name: target.text("name").unwrap_or_default().to_owned(),
-            lambda_arn: target.lambda_arn().map(str::to_owned),
-            tools: target.tools(),
+            served: target.served(blobs),
+            credential: target.credential(),
         };
         let session = gateway.mcp("sessionConfiguration");
         let lifetime = |session: &Value| session["sessionTimeoutInSeconds"].as_i64().unwrap_or(SESSION_LIFETIME);
@@ -56,6 +72,8 @@ impl View {
         Self {
             id: gateway.id.clone(),
             arn: gateway.arn.clone(),
+            region: gateway.region.clone(),
+            role: gateway.text("roleArn").unwrap_or_default().to_owned(),
             name: gateway.text("name").unwrap_or_default().to_owned(),
             instructions: gateway.mcp("instructions").cloned(),
             versions,
@@ -79,13 +97,41 @@ impl View {
     }
 
     pub(super) fn listed_tools(&self) -> Vec<Value> {
-        self.targets.iter().flat_map(|target| target.tools.iter().map(|tool| tool.listed(&target.name))).collect()
+        let of = |target: &ServedTarget| -> Vec<Value> {
+            target.served.tools().iter().map(|tool| tool.listed(&target.name)).collect()
+        };
+        self.targets.iter().flat_map(of).collect()
     }
 
     /// The target and the tool that a qualified name stands for.
-    pub(super) fn find(&self, name: &str) -> Option<(&ServedTarget, &Tool)> {
-        let (target, tool) = name.split_once(tool::SEPARATOR)?;
+    pub(super) fn find(&self, name: &str) -> Option<(&ServedTarget, Callable<'_>)> {
+        let (target, name) = name.split_once(tool::SEPARATOR)?;
         let target = self.targets.iter().find(|candidate| candidate.name == target)?;
-        Some((target, target.tools.iter().find(|candidate| candidate.name == tool)?))
+        let callable = match &*target.served {
+            Served::Lambda { arn, tools } => {
+                Callable::Function { arn, tool: tools.iter().find(|tool| tool.name == name)? }
+            }
+            Served::OpenApi { operations } => {
+                Callable::Operation(operations.iter().find(|operation| operation.id == name)?)
+            }
+            Served::Nothing => return None,
+        };
+        Some((target, callable))
+    }
+}
+
+impl Callable<'_> {
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Function { tool, .. } => &tool.name,
+            Self::Operation(operation) => &operation.id,
+        }
+    }
+
+    pub(super) fn input_schema(&self) -> &Value {
+        match self {
+            Self::Function { tool, .. } => &tool.input_schema,
+            Self::Operation(operation) => &operation.input_schema,
+        }
     }
 }

@@ -1,7 +1,11 @@
 //! The operations of AgentCore that are covered, with what they let in (botocore's model
 //! `bedrock-agentcore-control/2023-06-05`, appendix A of the reference).
 
-use super::{gateway, list_tags, settle, tag, target, untag};
+use super::{
+    gateway, list_tags,
+    provider::{self, Kind},
+    settle, tag, target, untag,
+};
 use crate::local::services::{
     Call, Operation, State, read, rest_operation,
     shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
@@ -43,10 +47,7 @@ const AUTHORIZER: Member = optional(
     Shape::Union(&[optional(
         "customJWTAuthorizer",
         Shape::Structure(&[
-            required(
-                "discoveryUrl",
-                TEXT.matching(r"[^\s?#]+/\.well-known/(openid-configuration|oauth-authorization-server)(/[^\s?#]+)?"),
-            ),
+            required("discoveryUrl", DISCOVERY_URL),
             optional("allowedAudience", list(&TEXT, 1, usize::MAX)),
             optional("allowedClients", list(&TEXT, 1, usize::MAX)),
             optional("allowedScopes", list(&SCOPE, 1, usize::MAX)),
@@ -101,23 +102,175 @@ const TARGET_CONFIGURATION: Member = required(
     "targetConfiguration",
     Shape::Union(&[optional(
         "mcp",
-        Shape::Union(&[optional(
-            "lambda",
-            Shape::Structure(&[
-                required("lambdaArn", LAMBDA_ARN),
-                required(
-                    "toolSchema",
-                    Shape::Union(&[optional("s3", S3), optional("inlinePayload", list(&TOOL, 0, usize::MAX))]),
-                ),
-            ]),
-        )]),
+        Shape::Union(&[
+            optional(
+                "lambda",
+                Shape::Structure(&[
+                    required("lambdaArn", LAMBDA_ARN),
+                    required(
+                        "toolSchema",
+                        Shape::Union(&[optional("s3", S3), optional("inlinePayload", list(&TOOL, 0, usize::MAX))]),
+                    ),
+                ]),
+            ),
+            optional("openApiSchema", Shape::Union(&[optional("s3", S3), optional("inlinePayload", TEXT.sensitive())])),
+        ]),
     )]),
 );
-const CREDENTIAL: Shape = Shape::Structure(&[required(
-    "credentialProviderType",
-    Shape::Enum(&["GATEWAY_IAM_ROLE", "OAUTH", "API_KEY", "CALLER_IAM_CREDENTIALS", "JWT_PASSTHROUGH"]),
-)]);
+const PROVIDER_ARN: Member = required("providerArn", TEXT.matching("arn:([^:]*):([^:]*):([^:]*):([0-9]{12})?:(.+)"));
+const CREDENTIAL: Shape = Shape::Structure(&[
+    required(
+        "credentialProviderType",
+        Shape::Enum(&["GATEWAY_IAM_ROLE", "OAUTH", "API_KEY", "CALLER_IAM_CREDENTIALS", "JWT_PASSTHROUGH"]),
+    ),
+    optional(
+        "credentialProvider",
+        Shape::Union(&[
+            optional(
+                "oauthCredentialProvider",
+                Shape::Structure(&[
+                    PROVIDER_ARN,
+                    required("scopes", list(&text(1, 64), 0, 100)),
+                    optional("customParameters", map(&text(1, 256), &text(1, 2048), 10)),
+                    optional("grantType", Shape::Enum(&["CLIENT_CREDENTIALS", "AUTHORIZATION_CODE", "TOKEN_EXCHANGE"])),
+                ]),
+            ),
+            optional(
+                "apiKeyCredentialProvider",
+                Shape::Structure(&[
+                    PROVIDER_ARN,
+                    optional("credentialParameterName", text(1, 64)),
+                    optional("credentialPrefix", text(1, 64)),
+                    optional("credentialLocation", Shape::Enum(&["HEADER", "QUERY_PARAMETER"])),
+                ]),
+            ),
+            optional(
+                "iamCredentialProvider",
+                Shape::Structure(&[
+                    required("service", text(1, 64).matching("[a-zA-Z0-9._-]+")),
+                    optional("region", text(1, 32).matching("[a-zA-Z0-9-]+")),
+                ]),
+            ),
+        ]),
+    ),
+]);
 const CREDENTIALS: Member = optional("credentialProviderConfigurations", list(&CREDENTIAL, 1, 1));
+const PROVIDER_NAME: Member = required("name", text(1, 128).matching(r"[a-zA-Z0-9\-_]+"));
+const SECRET_REFERENCE: Shape =
+    Shape::Structure(&[required("secretId", text(1, 2048)), required("jsonKey", text(1, 128))]);
+const SECRET_SOURCE: Shape = Shape::Enum(&["MANAGED", "EXTERNAL"]);
+const PROVIDER_KEY: [Member; 3] = [
+    optional("apiKey", text(0, 65_536).sensitive()),
+    optional("apiKeySecretConfig", SECRET_REFERENCE),
+    optional("apiKeySecretSource", SECRET_SOURCE),
+];
+const VENDOR: Member = required(
+    "credentialProviderVendor",
+    Shape::Enum(&[
+        "GoogleOauth2",
+        "GithubOauth2",
+        "SlackOauth2",
+        "SalesforceOauth2",
+        "MicrosoftOauth2",
+        "CustomOauth2",
+        "AtlassianOauth2",
+        "LinkedinOauth2",
+        "XOauth2",
+        "OktaOauth2",
+        "OneLoginOauth2",
+        "PingOneOauth2",
+        "FacebookOauth2",
+        "YandexOauth2",
+        "RedditOauth2",
+        "ZoomOauth2",
+        "TwitchOauth2",
+        "SpotifyOauth2",
+        "DropboxOauth2",
+        "NotionOauth2",
+        "HubspotOauth2",
+        "CyberArkOauth2",
+        "FusionAuthOauth2",
+        "Auth0Oauth2",
+        "CognitoOauth2",
+    ]),
+);
+const CLIENT_ID: Member = optional("clientId", text(0, 256));
+const CLIENT_SECRET: Member = optional("clientSecret", text(0, 2048).sensitive());
+const CLIENT_SECRET_CONFIG: Member = optional("clientSecretConfig", SECRET_REFERENCE);
+const CLIENT_SECRET_SOURCE: Member = optional("clientSecretSource", SECRET_SOURCE);
+const PLAIN_CLIENT: Shape = Shape::Structure(&[CLIENT_ID, CLIENT_SECRET, CLIENT_SECRET_CONFIG, CLIENT_SECRET_SOURCE]);
+const OAUTH_CONFIG: Member = required(
+    "oauth2ProviderConfigInput",
+    Shape::Union(&[
+        optional(
+            "customOauth2ProviderConfig",
+            Shape::Structure(&[
+                required(
+                    "oauthDiscovery",
+                    Shape::Union(&[
+                        optional("discoveryUrl", DISCOVERY_URL),
+                        optional(
+                            "authorizationServerMetadata",
+                            Shape::Structure(&[
+                                required("issuer", TEXT),
+                                required("authorizationEndpoint", TEXT),
+                                required("tokenEndpoint", TEXT),
+                                optional("responseTypes", list(&TEXT, 0, usize::MAX)),
+                                optional(
+                                    "tokenEndpointAuthMethods",
+                                    list(&Shape::Enum(&["client_secret_post", "client_secret_basic"]), 1, 2),
+                                ),
+                            ]),
+                        ),
+                    ]),
+                ),
+                CLIENT_ID,
+                CLIENT_SECRET,
+                CLIENT_SECRET_CONFIG,
+                CLIENT_SECRET_SOURCE,
+                optional(
+                    "clientAuthenticationMethod",
+                    Shape::Enum(&[
+                        "CLIENT_SECRET_BASIC",
+                        "CLIENT_SECRET_POST",
+                        "AWS_IAM_ID_TOKEN_JWT",
+                        "PRIVATE_KEY_JWT",
+                    ]),
+                ),
+            ]),
+        ),
+        optional("googleOauth2ProviderConfig", PLAIN_CLIENT),
+        optional("githubOauth2ProviderConfig", PLAIN_CLIENT),
+        optional("slackOauth2ProviderConfig", PLAIN_CLIENT),
+        optional("salesforceOauth2ProviderConfig", PLAIN_CLIENT),
+        optional("atlassianOauth2ProviderConfig", PLAIN_CLIENT),
+        optional("linkedinOauth2ProviderConfig", PLAIN_CLIENT),
+        optional(
+            "microsoftOauth2ProviderConfig",
+            Shape::Structure(&[
+                CLIENT_ID,
+                CLIENT_SECRET,
+                CLIENT_SECRET_CONFIG,
+                CLIENT_SECRET_SOURCE,
+                optional("tenantId", text(1, 2048)),
+            ]),
+        ),
+        optional(
+            "includedOauth2ProviderConfig",
+            Shape::Structure(&[
+                CLIENT_ID,
+                CLIENT_SECRET,
+                CLIENT_SECRET_CONFIG,
+                CLIENT_SECRET_SOURCE,
+                optional("issuer", TEXT),
+                optional("authorizationEndpoint", TEXT),
+                optional("tokenEndpoint", TEXT),
+            ]),
+        ),
+    ]),
+);
+const DISCOVERY_URL: Shape =
+    TEXT.matching(r"[^\s?#]+/\.well-known/(openid-configuration|oauth-authorization-server)(/[^\s?#]+)?");
 const MAX_RESULTS: Member = optional("maxResults", integer(1, 1000));
 const NEXT_TOKEN: Member = optional("nextToken", text(1, 2048).matching(r"\S*"));
 const RESOURCE_ARN: Member = required(
@@ -207,6 +360,66 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ("PUT", "/gateways/{gatewayIdentifier}/synchronizeTargets", 202),
         &[GATEWAY_ID, required("targetIdList", list(&TARGET_ID_TEXT, 1, 1))],
         |state, call, input| target::synchronize(settled(state, call), call, &read(input)?),
+    ),
+    rest_operation(
+        "CreateApiKeyCredentialProvider",
+        ("POST", "/identities/CreateApiKeyCredentialProvider", 201),
+        &[PROVIDER_NAME, PROVIDER_KEY[0], PROVIDER_KEY[1], PROVIDER_KEY[2], optional("tags", TAGS)],
+        provider::create_api_key,
+    ),
+    rest_operation(
+        "GetApiKeyCredentialProvider",
+        ("POST", "/identities/GetApiKeyCredentialProvider", 200),
+        &[PROVIDER_NAME],
+        |state, call, input| provider::get(state, call, Kind::ApiKey, &read(input)?),
+    ),
+    rest_operation(
+        "UpdateApiKeyCredentialProvider",
+        ("POST", "/identities/UpdateApiKeyCredentialProvider", 200),
+        &[PROVIDER_NAME, PROVIDER_KEY[0], PROVIDER_KEY[1], PROVIDER_KEY[2]],
+        provider::update_api_key,
+    ),
+    rest_operation(
+        "DeleteApiKeyCredentialProvider",
+        ("POST", "/identities/DeleteApiKeyCredentialProvider", 204),
+        &[PROVIDER_NAME],
+        |state, call, input| provider::delete(state, call, Kind::ApiKey, &read(input)?),
+    ),
+    rest_operation(
+        "ListApiKeyCredentialProviders",
+        ("POST", "/identities/ListApiKeyCredentialProviders", 200),
+        &[optional("nextToken", TEXT), optional("maxResults", integer(1, 100))],
+        |state, call, input| provider::list(state, call, Kind::ApiKey, &read(input)?),
+    ),
+    rest_operation(
+        "CreateOauth2CredentialProvider",
+        ("POST", "/identities/CreateOauth2CredentialProvider", 201),
+        &[PROVIDER_NAME, VENDOR, OAUTH_CONFIG, optional("tags", TAGS)],
+        provider::create_oauth2,
+    ),
+    rest_operation(
+        "GetOauth2CredentialProvider",
+        ("POST", "/identities/GetOauth2CredentialProvider", 200),
+        &[PROVIDER_NAME],
+        |state, call, input| provider::get(state, call, Kind::Oauth2, &read(input)?),
+    ),
+    rest_operation(
+        "UpdateOauth2CredentialProvider",
+        ("POST", "/identities/UpdateOauth2CredentialProvider", 200),
+        &[PROVIDER_NAME, VENDOR, OAUTH_CONFIG],
+        provider::update_oauth2,
+    ),
+    rest_operation(
+        "DeleteOauth2CredentialProvider",
+        ("POST", "/identities/DeleteOauth2CredentialProvider", 204),
+        &[PROVIDER_NAME],
+        |state, call, input| provider::delete(state, call, Kind::Oauth2, &read(input)?),
+    ),
+    rest_operation(
+        "ListOauth2CredentialProviders",
+        ("POST", "/identities/ListOauth2CredentialProviders", 200),
+        &[optional("nextToken", TEXT), optional("maxResults", integer(1, 20))],
+        |state, call, input| provider::list(state, call, Kind::Oauth2, &read(input)?),
     ),
     rest_operation("ListTagsForResource", ("GET", TAGS_OF, 200), &[RESOURCE_ARN], |state, call, input| {
         list_tags(&mut settled(state, call).agentcore, call, &read(input)?)

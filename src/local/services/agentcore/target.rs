@@ -1,5 +1,10 @@
 //! Targets of gateways.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -9,11 +14,17 @@ use super::{
 };
 use crate::{
     local::{
+        blobs::{BlobId, Blobs},
         random,
-        services::{Answer, Call, State, read},
+        services::{Answer, Call, State, not_implemented, read},
         wire::WireError,
     },
-    model::tool::{self, Tool},
+    model::{
+        document::Document,
+        finding::Reading,
+        openapi::{Api, Operation},
+        tool::{self, Tool},
+    },
 };
 
 /// Targets that a gateway may have (quota page).
@@ -27,9 +38,26 @@ pub(crate) struct Target {
     pub(crate) id: String,
     /// The members as they were given, shown again unchanged.
     config: Map<String, Value>,
-    /// The tool definitions, read when the target was made or updated.
-    tools: Value,
+    /// The tool definitions or the document, as they were when the target was made or updated.
+    schema: BlobId,
+    /// What they come to, once somebody asked.
+    #[serde(skip)]
+    served: OnceLock<Arc<Served>>,
     pub(super) state: Lifecycle,
+}
+
+/// What a target serves.
+#[derive(Debug)]
+pub(crate) enum Served {
+    Lambda {
+        arn: String,
+        tools: Vec<Tool>,
+    },
+    OpenApi {
+        operations: Vec<Operation>,
+    },
+    /// Its schema cannot be read any more; the state on disk was damaged.
+    Nothing,
 }
 
 /// `CreateGatewayTarget` and `UpdateGatewayTarget`, which replaces a target as a whole.
@@ -42,7 +70,7 @@ pub(super) struct Input {
     name: Option<String>,
     description: Option<String>,
     target_configuration: Configuration,
-    credential_provider_configurations: Option<Vec<CredentialProvider>>,
+    credential_provider_configurations: Option<Vec<Credential>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,8 +79,17 @@ struct Configuration {
 }
 
 #[derive(Serialize, Deserialize)]
-struct McpConfiguration {
-    lambda: LambdaConfiguration,
+#[serde(rename_all = "camelCase")]
+enum McpConfiguration {
+    Lambda(LambdaConfiguration),
+    OpenApiSchema(TextSchema),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum TextSchema {
+    S3(S3Object),
+    InlinePayload(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,10 +115,43 @@ struct S3Object {
     bucket_owner_account_id: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// How a target's calls are signed in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CredentialProvider {
-    credential_provider_type: String,
+pub(crate) struct Credential {
+    #[serde(rename = "credentialProviderType")]
+    pub(crate) kind: String,
+    #[serde(rename = "credentialProvider", skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<CredentialProvider>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum CredentialProvider {
+    #[serde(rename_all = "camelCase")]
+    OauthCredentialProvider {
+        provider_arn: String,
+        scopes: Vec<String>,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        custom_parameters: BTreeMap<String, String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        grant_type: Option<String>,
+    },
+    #[serde(rename_all = "camelCase")]
+    ApiKeyCredentialProvider {
+        provider_arn: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        credential_parameter_name: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        credential_prefix: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        credential_location: Option<String>,
+    },
+    IamCredentialProvider {
+        service: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
+    },
 }
 
 pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer {
@@ -107,9 +177,14 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
         return Err(quota_exceeded(format!("A gateway can have at most {MOST_TARGETS} targets")));
     }
     gateway.check_at_once()?;
-    let (config, tools) = checked_config(state, call, gateway, &name, &input)?;
-    let target =
-        Target { id: random::upper_alphanumeric(10), config, tools, state: Lifecycle::begin(origin, call.now) };
+    let (config, schema) = checked_config(state, call, gateway, &name, &input)?;
+    let target = Target {
+        id: random::upper_alphanumeric(10),
+        config,
+        schema,
+        served: OnceLock::new(),
+        state: Lifecycle::begin(origin, call.now),
+    };
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     let answer = show(gateway, &target);
     gateway.targets.insert(target.id.clone(), target);
@@ -128,43 +203,82 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
         return Err(conflict(format!("Target with name {name} already exists in gateway {}", gateway.id)));
     }
     gateway.check_at_once()?;
-    let (config, tools) = checked_config(state, call, gateway, name, &input)?;
+    let (config, schema) = checked_config(state, call, gateway, name, &input)?;
     let gateway = state.agentcore.gateway_mut(call, &id.gateway_identifier)?;
     let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
     target.config = config;
-    target.tools = tools;
+    target.schema = schema;
+    target.served = OnceLock::new();
     target.state.change(Status::Updating, call.now);
     get(state, call, &id)
 }
 
 /// Checks what the service model does not show, function and permission among it, and returns
-/// the members that are kept, and the tools.
+/// the members that are kept, and the schema.
 fn checked_config(
     state: &State,
     call: &Call,
     gateway: &Gateway,
     name: &str,
     input: &Input,
-) -> Result<(Map<String, Value>, Value), WireError> {
-    let lambda = &input.target_configuration.mcp.lambda;
+) -> Result<(Map<String, Value>, BlobId), WireError> {
     let role = gateway.text("roleArn").unwrap_or_default();
-    let tools = read_tools(state, call, role, &lambda.tool_schema)?;
-    match input.credential_provider_configurations.as_deref() {
-        Some([CredentialProvider { credential_provider_type }]) if credential_provider_type == "GATEWAY_IAM_ROLE" => {}
-        Some(_) => {
-            return Err(invalid("credentialProviderConfigurations", "Lambda targets take GATEWAY_IAM_ROLE only"));
+    let credential = input.credential_provider_configurations.as_deref().and_then(<[_]>::first);
+    let schema = match &input.target_configuration.mcp {
+        McpConfiguration::Lambda(lambda) => {
+            let tools = read_tools(state, call, role, &lambda.tool_schema)?;
+            match credential {
+                Some(Credential { kind, provider: None }) if kind == "GATEWAY_IAM_ROLE" => {}
+                Some(_) => {
+                    return Err(invalid(CREDENTIALS, "Lambda targets take GATEWAY_IAM_ROLE only"));
+                }
+                None => return Err(refused("CredentialProviderConfigurations is required for Lambda targets")),
+            }
+            // The service dry-runs the invocation (reference §1.9).
+            check_invocable(state, call, role, &lambda.lambda_arn)?;
+            tools
         }
-        None => return Err(refused("CredentialProviderConfigurations is required for Lambda targets")),
-    }
-    // The service dry-runs the invocation (reference §1.9).
-    check_invocable(state, call, role, &lambda.lambda_arn)?;
+        McpConfiguration::OpenApiSchema(schema) => {
+            check_outbound(credential)?;
+            read_document(state, call, role, name, schema)?
+        }
+    };
     let config = present([
         ("name", json!(name)),
         ("description", json!(input.description)),
         ("targetConfiguration", json!(input.target_configuration)),
         ("credentialProviderConfigurations", json!(input.credential_provider_configurations)),
     ]);
-    Ok((config, tools))
+    Ok((config, call.keep(&schema)?))
+}
+
+const CREDENTIALS: &str = "credentialProviderConfigurations";
+/// Services that a gateway's role may sign for against an address (reference §1.7).
+const SIGNED_SERVICES: [&str; 3] = ["bedrock-agentcore", "execute-api", "lambda"];
+
+/// That an OpenAPI target can be called with this credential (reference §1.7, the matrix).
+fn check_outbound(credential: Option<&Credential>) -> Result<(), WireError> {
+    let Some(credential) = credential else { return Ok(()) };
+    match (credential.kind.as_str(), &credential.provider) {
+        ("API_KEY", Some(CredentialProvider::ApiKeyCredentialProvider { .. })) => Ok(()),
+        ("OAUTH", Some(CredentialProvider::OauthCredentialProvider { grant_type, .. })) => {
+            match grant_type.as_deref() {
+                None | Some("CLIENT_CREDENTIALS") => Ok(()),
+                Some(other) => Err(not_implemented(format!("the local AWS does not offer grantType {other}"))),
+            }
+        }
+        ("GATEWAY_IAM_ROLE", Some(CredentialProvider::IamCredentialProvider { service, .. })) => {
+            if SIGNED_SERVICES.contains(&service.as_str()) {
+                return Ok(());
+            }
+            let services = SIGNED_SERVICES.join(", ");
+            Err(invalid(CREDENTIALS, &format!("IamCredentialProvider takes one of the services {services}")))
+        }
+        ("GATEWAY_IAM_ROLE", None) => {
+            Err(refused("IamCredentialProvider is required for openApiSchema targets using IAM authentication"))
+        }
+        (kind, _) => Err(invalid(CREDENTIALS, &format!("An openApiSchema target does not take this {kind}"))),
+    }
 }
 
 /// Bytes of a tool schema in S3, and inline (quota page).
@@ -172,7 +286,7 @@ const S3_LIMIT: usize = 10 * 1024 * 1024;
 const INLINE_LIMIT: usize = 1024 * 1024;
 
 /// The tool definitions, from where they are.
-fn read_tools(state: &State, call: &Call, role: &str, schema: &ToolSchema) -> Result<Value, WireError> {
+fn read_tools(state: &State, call: &Call, role: &str, schema: &ToolSchema) -> Result<Vec<u8>, WireError> {
     let schema_field = "targetConfiguration.mcp.lambda.toolSchema";
     let (tools, field) = match schema {
         ToolSchema::InlinePayload(tools) => {
@@ -191,7 +305,40 @@ fn read_tools(state: &State, call: &Call, role: &str, schema: &ToolSchema) -> Re
         }
     };
     tool::parse_inline(&tools).map_err(|error| invalid(&field, &error.to_string()))?;
-    Ok(tools)
+    Ok(tools.to_string().into_bytes())
+}
+
+/// The OpenAPI document, from where it is.
+fn read_document(
+    state: &State,
+    call: &Call,
+    role: &str,
+    target: &str,
+    schema: &TextSchema,
+) -> Result<Vec<u8>, WireError> {
+    let schema_field = "targetConfiguration.mcp.openApiSchema";
+    let (bytes, field) = match schema {
+        TextSchema::InlinePayload(text) => {
+            let field = format!("{schema_field}.inlinePayload");
+            if text.len() > INLINE_LIMIT {
+                return Err(invalid(&field, "An inline schema can have at most 1 MB; put it into S3"));
+            }
+            (text.clone().into_bytes(), field)
+        }
+        TextSchema::S3(object) => {
+            let field = format!("{schema_field}.s3.uri");
+            let bytes = read_object(state, call, role, object).map_err(|problem| invalid(&field, &problem))?;
+            (bytes, field)
+        }
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|_| invalid(&field, "The schema is no text"))?;
+    let document = Document::parse(text).map_err(|error| invalid(&field, &error.to_string()))?;
+    let api = Api::read(&document, Reading { target, local: true });
+    let first = api.errors().next().map(|error| format!("{} (line {}, {})", error.problem, error.line, error.pointer));
+    match first {
+        None => Ok(bytes),
+        Some(problem) => Err(invalid(&field, &format!("Failed to parse OpenAPI schema: {problem}"))),
+    }
 }
 
 /// An object that the gateway's role may read.
@@ -255,7 +402,7 @@ pub(super) fn list(state: &State, call: &Call, input: &List) -> Answer {
             ("targetId", json!(target.id)),
             ("name", json!(target.text("name"))),
             ("description", json!(target.text("description"))),
-            ("targetType", json!("LAMBDA")),
+            ("targetType", json!(target.kind())),
         ]);
         target.state.show(&mut document);
         document.remove("statusReasons");
@@ -316,11 +463,49 @@ impl Target {
         self.config.get(member)?.as_str()
     }
 
-    pub(crate) fn lambda_arn(&self) -> Option<&str> {
+    pub(super) fn schema(&self) -> &BlobId {
+        &self.schema
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.lambda_arn().is_some() { "LAMBDA" } else { "OPEN_API_SCHEMA" }
+    }
+
+    fn lambda_arn(&self) -> Option<&str> {
         self.config["targetConfiguration"]["mcp"]["lambda"]["lambdaArn"].as_str()
     }
 
+    /// How its calls are signed in, if they are.
+    pub(crate) fn credential(&self) -> Option<Credential> {
+        let all = self.config.get(CREDENTIALS)?;
+        let all: Vec<Credential> = serde_json::from_value(all.clone()).ok()?;
+        all.into_iter().next()
+    }
+
+    /// What it serves, read once.
+    pub(crate) fn served(&self, blobs: &Blobs) -> Arc<Served> {
+        self.served.get_or_init(|| Arc::new(self.read_served(blobs).unwrap_or(Served::Nothing))).clone()
+    }
+
+    fn read_served(&self, blobs: &Blobs) -> Option<Served> {
+        let bytes = blobs.get(&self.schema).ok()?;
+        if let Some(arn) = self.lambda_arn() {
+            let tools = tool::parse_inline(&serde_json::from_slice(&bytes).ok()?).ok()?;
+            return Some(Served::Lambda { arn: arn.to_owned(), tools });
+        }
+        let document = Document::parse(std::str::from_utf8(&bytes).ok()?).ok()?;
+        let target = self.text("name").unwrap_or_default();
+        Some(Served::OpenApi { operations: Api::read(&document, Reading { target, local: true }).operations })
+    }
+}
+
+impl Served {
+    /// Its tools, as they are listed.
     pub(crate) fn tools(&self) -> Vec<Tool> {
-        tool::parse_inline(&self.tools).unwrap_or_default()
+        match self {
+            Self::Lambda { tools, .. } => tools.clone(),
+            Self::OpenApi { operations } => operations.iter().map(Operation::tool).collect(),
+            Self::Nothing => Vec::new(),
+        }
     }
 }

@@ -1,0 +1,245 @@
+//! How a gateway signs in to the APIs behind it: keys and tokens of its credential providers.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use super::upstream::Failure;
+use crate::{
+    http::{Http, Request, sigv4::Scope},
+    local::{
+        Local,
+        services::{
+            Call, State,
+            agentcore::{Credential, CredentialProvider, Discovery, Provider},
+        },
+    },
+};
+
+/// How long an authorization server may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Milliseconds before its end at which a token is asked for anew.
+const MARGIN: i64 = 60_000;
+/// Milliseconds that a token is kept whose answer does not say (RFC 6749 §5.1 leaves it open).
+const UNSAID: i64 = 300_000;
+
+/// Who calls: the gateway's role, and its workload identity.
+#[derive(Debug, Clone)]
+pub(crate) struct Gateway {
+    pub(crate) role: String,
+    pub(crate) id: String,
+    pub(crate) region: String,
+    /// What the server's own addresses begin with, as the caller sees them.
+    pub(crate) base_url: String,
+}
+
+/// What goes with a request.
+#[derive(Clone)]
+pub(crate) enum Presented {
+    Nothing,
+    Header { name: String, value: String },
+    Query { name: String, value: String },
+    Signature(Scope),
+}
+
+/// Tokens that are still good, by provider, scopes and parameters.
+#[derive(Debug, Default)]
+pub(crate) struct Tokens(Mutex<HashMap<String, Kept>>);
+
+struct Kept {
+    token: String,
+    /// Unix milliseconds.
+    until: i64,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("until", &self.until).finish_non_exhaustive()
+    }
+}
+
+/// What a target's calls are to carry; `anew` if a kept token was refused.
+pub(crate) async fn present(
+    local: &Local,
+    gateway: &Gateway,
+    credential: Option<&Credential>,
+    anew: bool,
+) -> Result<Presented, Failure> {
+    let Some(provider) = credential.and_then(|credential| credential.provider.as_ref()) else {
+        return Ok(Presented::Nothing);
+    };
+    match provider {
+        CredentialProvider::IamCredentialProvider { service, region } => Ok(Presented::Signature(Scope {
+            region: region.clone().unwrap_or_else(|| gateway.region.clone()),
+            service: service.clone(),
+        })),
+        CredentialProvider::ApiKeyCredentialProvider {
+            provider_arn,
+            credential_parameter_name,
+            credential_prefix,
+            credential_location,
+        } => {
+            let (_, key) = secret_of(local, gateway, provider_arn, "GetResourceApiKey")?;
+            let in_query = credential_location.as_deref() == Some("QUERY_PARAMETER");
+            let default = if in_query { "api_key" } else { "Authorization" };
+            let name = credential_parameter_name.clone().unwrap_or_else(|| default.to_owned());
+            // Prefix and key are put together as they are; without a prefix, a header named by
+            // default has the usual one (reference §1.7, §7.3 [U]).
+            let usual = if in_query || credential_parameter_name.is_some() { "" } else { "Bearer " };
+            let value = format!("{}{key}", credential_prefix.as_deref().unwrap_or(usual));
+            Ok(if in_query { Presented::Query { name, value } } else { Presented::Header { name, value } })
+        }
+        CredentialProvider::OauthCredentialProvider { provider_arn, scopes, custom_parameters, .. } => {
+            let (provider, secret) = secret_of(local, gateway, provider_arn, "GetResourceOauth2Token")?;
+            let kept = format!("{provider_arn}\n{scopes:?}\n{custom_parameters:?}");
+            let token = match local.0.tokens.good(&kept, local.now()).filter(|_| !anew) {
+                Some(token) => token,
+                None => {
+                    let (token, lasts) = fetch(local, gateway, &provider, &secret, scopes, custom_parameters).await?;
+                    local.0.tokens.keep(kept, token.clone(), local.now() + lasts);
+                    token
+                }
+            };
+            Ok(Presented::Header { name: "Authorization".to_owned(), value: format!("Bearer {token}") })
+        }
+    }
+}
+
+impl Presented {
+    /// Whether a kept token may have been the reason of a refusal.
+    pub(crate) fn may_be_stale(&self, credential: Option<&Credential>) -> bool {
+        let provider = credential.and_then(|credential| credential.provider.as_ref());
+        matches!(provider, Some(CredentialProvider::OauthCredentialProvider { .. }))
+    }
+}
+
+impl Tokens {
+    fn good(&self, key: &str, now: i64) -> Option<String> {
+        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.get(key).filter(|kept| kept.until > now).map(|kept| kept.token.clone())
+    }
+
+    fn keep(&self, key: String, token: String, until: i64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Kept { token, until });
+    }
+
+    /// Forgets everything: what a provider holds may have changed.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A provider and its secret, if the gateway's role may have it (reference §3.2).
+fn secret_of(local: &Local, gateway: &Gateway, arn: &str, action: &str) -> Result<(Provider, String), Failure> {
+    let call = local.call_in(&gateway.region, &gateway.base_url);
+    local.read(|state| {
+        let provider = state.agentcore.provider(arn);
+        let provider = provider.ok_or_else(|| Failure(format!("Credential provider {arn} does not exist")))?;
+        allowed(state, &call, gateway, arn, action, &provider.secret.arn)?;
+        let secret = state.secrets.member(&provider.secret.arn, &provider.secret.json_key);
+        let missing = || {
+            let (secret, key) = (&provider.secret.arn, &provider.secret.json_key);
+            Failure(format!("The secret {secret} has no text under the key {key}"))
+        };
+        Ok((provider.clone(), secret.ok_or_else(missing)?))
+    })
+}
+
+fn allowed(
+    state: &State,
+    call: &Call,
+    gateway: &Gateway,
+    provider: &str,
+    action: &str,
+    secret: &str,
+) -> Result<(), Failure> {
+    let directory =
+        format!("arn:aws:bedrock-agentcore:{}:{}:workload-identity-directory/default", call.region, call.account);
+    let identity = format!("{directory}/workload-identity/{}", gateway.id);
+    let action = format!("bedrock-agentcore:{action}");
+    for (action, resource) in [
+        ("bedrock-agentcore:GetWorkloadAccessToken", identity.as_str()),
+        (action.as_str(), provider),
+        ("secretsmanager:GetSecretValue", secret),
+    ] {
+        if !state.iam.allows(&gateway.role, action, resource, None, call) {
+            return Err(Failure(format!(
+                "Access denied: the gateway execution role {} is not authorized to perform {action} on {resource}",
+                gateway.role
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A token by the client credentials grant (RFC 6749 §4.4), and the milliseconds that it is kept.
+async fn fetch(
+    local: &Local,
+    gateway: &Gateway,
+    provider: &Provider,
+    secret: &str,
+    scopes: &[String],
+    parameters: &BTreeMap<String, String>,
+) -> Result<(String, i64), Failure> {
+    let client =
+        provider.oauth.as_ref().ok_or_else(|| Failure("The credential provider is none for OAuth".to_owned()))?;
+    let http = &local.0.upstream;
+    let endpoint = match &client.discovery {
+        Discovery::TokenEndpoint(endpoint) => endpoint.clone(),
+        Discovery::Url(url) => {
+            let own = local.read(|state| state.cognito.pool_at(url).is_some());
+            if own { format!("{}/oauth2/token", gateway.base_url) } else { token_endpoint(http, url).await? }
+        }
+    };
+    let mut form = vec![("grant_type", "client_credentials".to_owned())];
+    if !scopes.is_empty() {
+        form.push(("scope", scopes.join(" ")));
+    }
+    form.extend(parameters.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    let mut headers = vec![
+        ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+        ("accept".to_owned(), "application/json".to_owned()),
+    ];
+    if client.method.as_deref() == Some("CLIENT_SECRET_POST") {
+        form.push(("client_id", client.client_id.clone()));
+        form.push(("client_secret", secret.to_owned()));
+    } else {
+        // Both parts are form-encoded first (RFC 6749 §2.3.1).
+        let pair = format!("{}:{}", encode(&client.client_id), encode(secret));
+        headers.push(("authorization".to_owned(), format!("Basic {}", STANDARD.encode(pair))));
+    }
+    let body = form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    let body = body.collect::<Vec<_>>().join("&");
+    let request = Request { method: "POST".to_owned(), url: endpoint.clone(), headers, body };
+    let answer = http.send(request, PATIENCE).await.map_err(|error| Failure(format!("No token: {error}")))?;
+    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(token) = document["access_token"].as_str() else {
+        let said = document["error_description"].as_str().or(document["error"].as_str()).unwrap_or("no reason given");
+        let status = answer.status;
+        return Err(Failure(format!("No token: {endpoint} answered HTTP {status}: {said}")));
+    };
+    let lasts = document["expires_in"].as_i64().map_or(UNSAID, |seconds| (seconds * 1000 - MARGIN).max(0));
+    Ok((token.to_owned(), lasts))
+}
+
+async fn token_endpoint(http: &Http, discovery_url: &str) -> Result<String, Failure> {
+    let headers = vec![("accept".to_owned(), "application/json".to_owned())];
+    let request = Request { method: "GET".to_owned(), url: discovery_url.to_owned(), headers, body: String::new() };
+    let answer = http.send(request, PATIENCE).await.map_err(|error| Failure(format!("No token: {error}")))?;
+    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let endpoint = document["token_endpoint"].as_str().map(str::to_owned);
+    endpoint.ok_or_else(|| {
+        let status = answer.status;
+        Failure(format!("No token: {discovery_url} answered HTTP {status} without a token_endpoint"))
+    })
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,431 @@
+//! Credential providers: the API keys and OAuth clients that gateways use against the APIs behind them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{conflict, invalid, not_found, present};
+use crate::local::{
+    services::{Answer, Call, State, iso8601, not_implemented, page, read, secrets::Secrets},
+    wire::WireError,
+};
+
+/// The service that a managed secret belongs to.
+const OWNER: &str = "bedrock-agentcore-identity";
+/// Members of a managed secret's JSON.
+const API_KEY: &str = "api_key_value";
+const CLIENT_SECRET: &str = "client_secret";
+
+/// A provider, and what it holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Provider {
+    name: String,
+    region: String,
+    pub(crate) secret: SecretAt,
+    /// For OAuth clients: vendor, client and endpoints.
+    pub(crate) oauth: Option<OauthClient>,
+    pub(super) tags: BTreeMap<String, String>,
+    created: i64,
+    updated: i64,
+}
+
+/// Where a secret is, and in which member of its JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SecretAt {
+    pub(crate) arn: String,
+    pub(crate) json_key: String,
+    managed: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OauthClient {
+    vendor: String,
+    pub(crate) client_id: String,
+    /// The member of the unions in and out, and its other members, shown again.
+    member: String,
+    shown: Value,
+    /// Where tokens come from.
+    pub(crate) discovery: Discovery,
+    /// `CLIENT_SECRET_BASIC` or `CLIENT_SECRET_POST`, if it was said.
+    pub(crate) method: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Discovery {
+    Url(String),
+    TokenEndpoint(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    ApiKey,
+    Oauth2,
+}
+
+impl Kind {
+    fn path(self) -> &'static str {
+        match self {
+            Self::ApiKey => "apikeycredentialprovider",
+            Self::Oauth2 => "oauth2credentialprovider",
+        }
+    }
+
+    fn arn(self, call: &Call, name: &str) -> String {
+        let (region, account) = (&call.region, &call.account);
+        format!("arn:aws:bedrock-agentcore:{region}:{account}:token-vault/default/{}/{name}", self.path())
+    }
+
+    fn of(self, arn: &str) -> bool {
+        arn.split('/').nth(2) == Some(self.path())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ApiKeyInput {
+    name: String,
+    api_key: Option<String>,
+    api_key_secret_source: Option<String>,
+    api_key_secret_config: Option<SecretReference>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SecretReference {
+    secret_id: String,
+    json_key: String,
+}
+
+/// What a provider is to hold: a value of its own, or one of the user's secrets.
+enum Wanted {
+    Value(String),
+    External { arn: String, json_key: String },
+}
+
+impl Wanted {
+    fn read(
+        secrets: &Secrets,
+        call: &Call,
+        member: &str,
+        value: Option<String>,
+        source: Option<&str>,
+        reference: Option<SecretReference>,
+    ) -> Result<Self, WireError> {
+        match (source, value, reference) {
+            (Some("EXTERNAL"), None, Some(reference)) => {
+                let arn = secrets.arn_of(call, &reference.secret_id);
+                let arn = arn.ok_or_else(|| not_found(format!("Secret {} not found", reference.secret_id)))?;
+                Ok(Self::External { arn, json_key: reference.json_key })
+            }
+            (None | Some("MANAGED"), Some(value), None) => Ok(Self::Value(value)),
+            _ => Err(invalid(member, &format!("Give {member}, or an EXTERNAL secret and its key"))),
+        }
+    }
+}
+
+impl Provider {
+    fn arn(&self, call: &Call) -> String {
+        let kind = if self.oauth.is_some() { Kind::Oauth2 } else { Kind::ApiKey };
+        kind.arn(call, &self.name)
+    }
+
+    fn show(&self, call: &Call, with_times: bool) -> Value {
+        let source = if self.secret.managed { "MANAGED" } else { "EXTERNAL" };
+        let secret = json!({ "secretArn": self.secret.arn });
+        let mut shown = present([("name", json!(self.name)), ("credentialProviderArn", json!(self.arn(call)))]);
+        match &self.oauth {
+            None => shown.extend(present([
+                ("apiKeySecretArn", secret),
+                ("apiKeySecretJsonKey", json!(self.secret.json_key)),
+                ("apiKeySecretSource", json!(source)),
+            ])),
+            Some(client) => shown.extend(present([
+                ("clientSecretArn", secret),
+                ("clientSecretJsonKey", json!(self.secret.json_key)),
+                ("clientSecretSource", json!(source)),
+                ("credentialProviderVendor", json!(client.vendor)),
+                ("oauth2ProviderConfigOutput", json!({ &client.member: client.shown })),
+                ("callbackUrl", json!(format!("{}/identities/oauth2/callback/{}", call.base_url, self.name))),
+                ("status", json!("READY")),
+            ])),
+        }
+        if with_times {
+            shown.extend(present([
+                ("createdTime", json!(iso8601(self.created))),
+                ("lastUpdatedTime", json!(iso8601(self.updated))),
+            ]));
+        }
+        Value::Object(shown)
+    }
+
+    fn listed(&self, call: &Call) -> Value {
+        let vendor = self.oauth.as_ref().map(|client| &client.vendor);
+        Value::Object(present([
+            ("name", json!(self.name)),
+            ("credentialProviderVendor", json!(vendor)),
+            ("credentialProviderArn", json!(self.arn(call))),
+            ("createdTime", json!(iso8601(self.created))),
+            ("lastUpdatedTime", json!(iso8601(self.updated))),
+        ]))
+    }
+}
+
+/// What creating and updating have in common.
+fn keep(
+    state: &mut State,
+    call: &Call,
+    kind: Kind,
+    name: &str,
+    wanted: Wanted,
+    oauth: Option<OauthClient>,
+    tags: Option<BTreeMap<String, String>>,
+) -> Answer {
+    let arn = kind.arn(call, name);
+    let existing = state.agentcore.providers.get(&arn).cloned();
+    let is_new = tags.is_some();
+    match (&existing, is_new) {
+        (Some(_), true) => return Err(conflict(format!("Credential provider with name: {name} already exists"))),
+        (None, false) => return Err(missing(name)),
+        _ => {}
+    }
+    let (folder, json_key) = match kind {
+        Kind::ApiKey => ("apikey", API_KEY),
+        Kind::Oauth2 => ("oauth2", CLIENT_SECRET),
+    };
+    let managed = existing.as_ref().map(|provider| &provider.secret).filter(|secret| secret.managed);
+    let secret = match wanted {
+        Wanted::Value(value) => {
+            let document = Some(json!({ json_key: value }).to_string());
+            let secret_arn = match managed {
+                Some(secret) => {
+                    state.secrets.set(&secret.arn, document, call);
+                    secret.arn.clone()
+                }
+                None => {
+                    let name = format!("{OWNER}!default/{folder}/{name}");
+                    state.secrets.insert(call, &name, document, Some(OWNER))
+                }
+            };
+            SecretAt { arn: secret_arn, json_key: json_key.to_owned(), managed: true }
+        }
+        Wanted::External { arn, json_key } => {
+            if let Some(secret) = managed {
+                state.secrets.remove(&secret.arn);
+            }
+            SecretAt { arn, json_key, managed: false }
+        }
+    };
+    let provider = Provider {
+        name: name.to_owned(),
+        region: call.region.clone(),
+        secret,
+        oauth,
+        tags: tags.or(existing.as_ref().map(|provider| provider.tags.clone())).unwrap_or_default(),
+        created: existing.map_or(call.now, |provider| provider.created),
+        updated: call.now,
+    };
+    let answer = provider.show(call, !is_new);
+    state.agentcore.providers.insert(arn, provider);
+    Ok(answer)
+}
+
+fn missing(name: &str) -> WireError {
+    not_found(format!("Credential provider with name: {name} not found"))
+}
+
+pub(super) fn put_api_key(state: &mut State, call: &Call, input: ApiKeyInput, create: bool) -> Answer {
+    let source = input.api_key_secret_source.as_deref();
+    let wanted = Wanted::read(&state.secrets, call, "apiKey", input.api_key, source, input.api_key_secret_config)?;
+    keep(state, call, Kind::ApiKey, &input.name, wanted, None, create.then_some(input.tags))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Oauth2Input {
+    name: String,
+    credential_provider_vendor: String,
+    oauth2_provider_config_input: BTreeMap<String, Oauth2Config>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Oauth2Config {
+    client_id: Option<String>,
+    client_secret: Option<String>,
+    client_secret_source: Option<String>,
+    client_secret_config: Option<SecretReference>,
+    client_authentication_method: Option<String>,
+    oauth_discovery: Option<OauthDiscovery>,
+    tenant_id: Option<String>,
+    issuer: Option<String>,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum OauthDiscovery {
+    DiscoveryUrl(String),
+    AuthorizationServerMetadata(Value),
+}
+
+/// The vendors with a configuration member of their own, and what is known of their endpoints: the
+/// issuer, if it has a discovery document, else authorization and token endpoint. As their own
+/// documentations have them; what AWS shows of them is [U].
+const VENDORS: [(&str, &str, Known); 8] = [
+    ("CustomOauth2", "customOauth2ProviderConfig", Known::Given),
+    ("GoogleOauth2", "googleOauth2ProviderConfig", Known::Issuer("https://accounts.google.com")),
+    (
+        "GithubOauth2",
+        "githubOauth2ProviderConfig",
+        Known::Endpoints("https://github.com/login/oauth/authorize", "https://github.com/login/oauth/access_token"),
+    ),
+    ("SlackOauth2", "slackOauth2ProviderConfig", Known::Issuer("https://slack.com")),
+    ("SalesforceOauth2", "salesforceOauth2ProviderConfig", Known::Issuer("https://login.salesforce.com")),
+    ("MicrosoftOauth2", "microsoftOauth2ProviderConfig", Known::Tenant),
+    (
+        "AtlassianOauth2",
+        "atlassianOauth2ProviderConfig",
+        Known::Endpoints("https://auth.atlassian.com/authorize", "https://auth.atlassian.com/oauth/token"),
+    ),
+    ("LinkedinOauth2", "linkedinOauth2ProviderConfig", Known::Issuer("https://www.linkedin.com/oauth")),
+];
+/// Every other vendor's.
+const INCLUDED: &str = "includedOauth2ProviderConfig";
+
+#[derive(Clone, Copy)]
+enum Known {
+    Given,
+    Tenant,
+    Issuer(&'static str),
+    Endpoints(&'static str, &'static str),
+}
+
+pub(super) fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, create: bool) -> Answer {
+    let (vendor, name) = (input.credential_provider_vendor, input.name);
+    let known = VENDORS.iter().find(|(one, ..)| *one == vendor);
+    let (wanted_member, known) = known.map_or((INCLUDED, Known::Given), |(_, member, known)| (*member, *known));
+    let Some((member, config)) = input.oauth2_provider_config_input.into_iter().next() else {
+        return Err(invalid("oauth2ProviderConfigInput", "Member must not be null"));
+    };
+    if member != wanted_member {
+        let problem = format!("The vendor {vendor} takes {wanted_member}");
+        return Err(invalid("oauth2ProviderConfigInput", &problem));
+    }
+    if let Some(method) =
+        config.client_authentication_method.as_deref().filter(|method| !method.starts_with("CLIENT_SECRET"))
+    {
+        return Err(not_implemented(format!("the local AWS does not offer clientAuthenticationMethod {method}")));
+    }
+    let field = format!("oauth2ProviderConfigInput.{member}");
+    let Some(client_id) = config.client_id.filter(|id| !id.is_empty()) else {
+        return Err(invalid(&format!("{field}.clientId"), "Member must not be null"));
+    };
+    let discovery = match (known, config.oauth_discovery, &config.token_endpoint) {
+        (Known::Given, Some(discovery), _) => discovery,
+        (Known::Given, None, Some(token)) => metadata(
+            config.issuer.as_deref().unwrap_or_default(),
+            config.authorization_endpoint.as_deref().unwrap_or_default(),
+            token,
+        ),
+        (Known::Given, None, None) => match &config.issuer {
+            Some(issuer) => well_known(issuer),
+            None => return Err(invalid(&field, "This vendor needs issuer or tokenEndpoint")),
+        },
+        (Known::Tenant, ..) => {
+            let tenant = config.tenant_id.as_deref().unwrap_or("common");
+            well_known(&format!("https://login.microsoftonline.com/{tenant}/v2.0"))
+        }
+        (Known::Issuer(issuer), ..) => well_known(issuer),
+        (Known::Endpoints(authorize, token), ..) => metadata("", authorize, token),
+    };
+    let wanted = Wanted::read(
+        &state.secrets,
+        call,
+        &format!("{field}.clientSecret"),
+        config.client_secret,
+        config.client_secret_source.as_deref(),
+        config.client_secret_config,
+    )?;
+    let mut shown = present([("oauthDiscovery", json!(discovery)), ("clientId", json!(client_id))]);
+    if member == "customOauth2ProviderConfig" {
+        shown.extend(present([("clientAuthenticationMethod", json!(config.client_authentication_method))]));
+    }
+    let mut method = config.client_authentication_method;
+    let source = match discovery {
+        OauthDiscovery::DiscoveryUrl(url) => Discovery::Url(url),
+        OauthDiscovery::AuthorizationServerMetadata(document) => {
+            let post_only = document["tokenEndpointAuthMethods"] == json!(["client_secret_post"]);
+            method = method.or(post_only.then(|| "CLIENT_SECRET_POST".to_owned()));
+            Discovery::TokenEndpoint(document["tokenEndpoint"].as_str().unwrap_or_default().to_owned())
+        }
+    };
+    let client = OauthClient { vendor, client_id, member, shown: Value::Object(shown), discovery: source, method };
+    keep(state, call, Kind::Oauth2, &name, wanted, Some(client), create.then_some(input.tags))
+}
+
+fn well_known(issuer: &str) -> OauthDiscovery {
+    OauthDiscovery::DiscoveryUrl(format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/')))
+}
+
+fn metadata(issuer: &str, authorize: &str, token: &str) -> OauthDiscovery {
+    OauthDiscovery::AuthorizationServerMetadata(
+        json!({ "issuer": issuer, "authorizationEndpoint": authorize, "tokenEndpoint": token }),
+    )
+}
+
+#[derive(Deserialize)]
+pub(super) struct Name {
+    name: String,
+}
+
+pub(super) fn get(state: &State, call: &Call, kind: Kind, input: &Name) -> Answer {
+    let provider = state.agentcore.providers.get(&kind.arn(call, &input.name));
+    Ok(provider.ok_or_else(|| missing(&input.name))?.show(call, true))
+}
+
+pub(super) fn delete(state: &mut State, call: &Call, kind: Kind, input: &Name) -> Answer {
+    let removed = state.agentcore.providers.remove(&kind.arn(call, &input.name));
+    let removed = removed.ok_or_else(|| missing(&input.name))?;
+    if removed.secret.managed {
+        state.secrets.remove(&removed.secret.arn);
+    }
+    Ok(Value::Null)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct List {
+    next_token: Option<String>,
+    max_results: Option<usize>,
+}
+
+pub(super) fn list(state: &State, call: &Call, kind: Kind, input: &List) -> Answer {
+    let own = state.agentcore.providers.iter().filter(|(arn, provider)| kind.of(arn) && provider.region == call.region);
+    let shown = own.filter(|(_, provider)| call.propagated(provider.created));
+    let shown = shown.map(|(arn, provider)| (arn, provider.listed(call)));
+    let (items, next) = page(shown, input.max_results.or(Some(10)), input.next_token.as_deref())
+        .map_err(|_| invalid("nextToken", "The token is none that this operation gave"))?;
+    Ok(Value::Object(present([("credentialProviders", json!(items)), ("nextToken", json!(next))])))
+}
+
+pub(super) fn create_api_key(state: &mut State, call: &Call, input: Value) -> Answer {
+    put_api_key(state, call, read(input)?, true)
+}
+
+pub(super) fn update_api_key(state: &mut State, call: &Call, input: Value) -> Answer {
+    put_api_key(state, call, read(input)?, false)
+}
+
+pub(super) fn create_oauth2(state: &mut State, call: &Call, input: Value) -> Answer {
+    put_oauth2(state, call, read(input)?, true)
+}
+
+pub(super) fn update_oauth2(state: &mut State, call: &Call, input: Value) -> Answer {
+    put_oauth2(state, call, read(input)?, false)
+}

@@ -11,6 +11,7 @@ pub mod iam;
 pub mod lambda;
 pub mod logs;
 pub mod propagation;
+pub mod providers;
 mod raw;
 pub mod signer;
 pub mod wait;

@@ -33,8 +33,14 @@ pub struct Flags {
 }
 
 /// Environment variables, as they were when the program started.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Env(BTreeMap<OsString, OsString>);
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Env(redacted)")
+    }
+}
 
 impl Env {
     /// The process's own.
@@ -78,6 +84,8 @@ pub struct Settings {
     pub path: OsString,
     /// A token for gateways whose callers come from a provider of the user's own.
     pub gateway_token: Option<Secret>,
+    /// For the variables that flags name.
+    pub env: Env,
 }
 
 /// The variable that such a token is given in.
@@ -104,6 +112,7 @@ impl Settings {
             local_dir: local_dir(env),
             local_port: parsed(env, "AGENTCORE_GW_LOCAL_PORT")?,
             path: env.get("PATH").unwrap_or_default().to_owned(),
+            env: env.clone(),
             gateway_token: env.get(GATEWAY_TOKEN).and_then(OsStr::to_str).map(Secret::new),
         })
     }

@@ -21,7 +21,8 @@ use crate::aws;
 pub enum Kind {
     Role,
     BasePolicy,
-    LambdaPolicy,
+    Grant,
+    Provider,
     UserPool,
     Domain,
     ResourceServer,
@@ -44,7 +45,8 @@ impl Kind {
         match self {
             Self::Role => "execution role",
             Self::BasePolicy => "role policy",
-            Self::LambdaPolicy => "role policy for your functions",
+            Self::Grant => "role policy for what you brought:",
+            Self::Provider => "credential provider",
             Self::UserPool => "user pool",
             Self::Domain => "user pool domain",
             Self::ResourceServer => "resource server",

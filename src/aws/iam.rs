@@ -92,6 +92,11 @@ pub async fn find_policy(aws: &Aws, role: &str, policy: &str) -> Result<Option<V
     Ok(absent(answer)?.map(|answer| document(&answer.policy_document)))
 }
 
+/// The names of a role's inline policies; none if the role is gone.
+pub async fn policy_names(aws: &Aws, role: &str) -> Result<Vec<String>, Error> {
+    Ok(inline_policies(aws, role).await?.unwrap_or_default())
+}
+
 pub async fn put_policy(aws: &Aws, role: &str, policy: &str, document: &Value) -> Result<(), Error> {
     let call = aws.iam.put_role_policy().role_name(role).policy_name(policy).policy_document(document.to_string());
     call.send().await.map(drop).map_err(of(SERVICE, "PutRolePolicy"))

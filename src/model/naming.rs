@@ -19,8 +19,9 @@ pub const MANAGED_BY: &str = "agentcore-gw";
 pub const IAM_PATH_ROOT: &str = "/agentcore-gw/";
 /// Name of the inline policy that covers all that the stack makes itself.
 pub const BASE_POLICY: &str = "base";
-/// Name of the inline policy for functions that the user brought.
-pub const LAMBDA_POLICY: &str = "lambda";
+/// Names of the inline policies for what the user brought: functions, schemas in S3, API keys and
+/// OAuth clients.
+pub const GRANTS: [&str; 4] = ["lambda", "s3", "api-key", "oauth"];
 /// Name of the inline policy of the sample function's role.
 pub const FUNCTION_POLICY: &str = "logs";
 /// The scope that a stack's resource server offers.
@@ -30,6 +31,8 @@ pub const SCOPE_NAME: &str = "invoke";
 const ROLE_LIMIT: usize = 64;
 /// Cognito domain prefixes.
 const DOMAIN_LIMIT: usize = 63;
+/// Credential providers.
+const PROVIDER_LIMIT: usize = 128;
 /// CloudWatch Logs delivery sources and destinations.
 const DELIVERY_LIMIT: usize = 60;
 
@@ -82,6 +85,16 @@ impl StackNames {
     /// Pattern, for IAM, of the credential providers that this stack makes.
     pub fn provider_pattern(&self) -> String {
         format!("agw-*-{}*", self.hash)
+    }
+
+    /// The credential provider of a target.
+    pub fn provider(&self, target: &str) -> String {
+        fit("agw-", target, &format!("-{}", self.hash), PROVIDER_LIMIT)
+    }
+
+    /// Whether a credential provider of this name is one that this stack makes.
+    pub fn owns_provider(&self, name: &str) -> bool {
+        name.starts_with("agw-") && name.ends_with(&format!("-{}", self.hash))
     }
 
     /// The gateway's name as it stands in its id, its ARN and its workload identity.

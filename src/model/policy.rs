@@ -1,6 +1,6 @@
 //! IAM documents, filled from `templates/iam`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -18,15 +18,69 @@ pub fn gateway_base(names: &StackNames, account: &str) -> Value {
     fill(include_str!("../../templates/iam/gateway-base.json"), names, account)
 }
 
-/// What the execution role may do with functions that the user brought: all of them in one
-/// policy, rewritten as a set.
-pub fn invoke_functions(arns: &BTreeSet<String>) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            { "Sid": "InvokeFunctionsOfTargets", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arns }
-        ],
-    })
+/// What the execution role may do with what the user brought, one policy a kind, by its name. Each is
+/// written anew as a whole: `targets` are the documents of all targets.
+pub fn grants<'a>(
+    names: &StackNames,
+    account: &str,
+    targets: impl Iterator<Item = &'a Value>,
+) -> BTreeMap<&'static str, Value> {
+    let [mut functions, mut objects, mut keys, mut clients] = [const { BTreeSet::<String>::new() }; 4];
+    let (partition, region) = (names.region.partition(), &names.region);
+    for target in targets {
+        let mcp = &target["targetConfiguration"]["mcp"];
+        let own = format!(":function:{}", names.function);
+        let function = mcp["lambda"]["lambdaArn"].as_str().filter(|arn| !arn.is_empty() && !arn.ends_with(&own));
+        functions.extend(function.map(str::to_owned));
+        for schema in [&mcp["lambda"]["toolSchema"], &mcp["openApiSchema"]] {
+            let object = schema["s3"]["uri"].as_str().and_then(|uri| uri.strip_prefix("s3://"));
+            objects.extend(object.map(|object| format!("arn:{partition}:s3:::{object}")));
+        }
+        let provider = &target["credentialProviderConfigurations"][0]["credentialProvider"];
+        for (member, into) in [("apiKeyCredentialProvider", &mut keys), ("oauthCredentialProvider", &mut clients)] {
+            let arn = provider[member]["providerArn"].as_str().filter(|arn| !arn.is_empty());
+            let brought = arn.filter(|arn| !arn.rsplit('/').next().is_some_and(|name| names.owns_provider(name)));
+            into.extend(brought.map(str::to_owned));
+        }
+    }
+    let allow = |sid: &str, action: &str, resources: Vec<String>| json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources });
+    let policy = |statements: Vec<Value>| json!({ "Version": "2012-10-17", "Statement": statements });
+    let identity = format!("arn:{partition}:bedrock-agentcore:{region}:{account}");
+    let directory = format!("{identity}:workload-identity-directory/default");
+    let this_gateway = format!("{directory}/workload-identity/{}-??????????", names.lower_gateway());
+    let provider = |action: &str, folder: &str, arns: BTreeSet<String>| {
+        let secrets = arns.iter().filter_map(|arn| arn.rsplit('/').next());
+        let place =
+            format!("arn:{partition}:secretsmanager:{region}:{account}:secret:bedrock-agentcore-identity!default");
+        let secrets = secrets.map(|name| format!("{place}/{folder}/{name}-*")).collect();
+        let mut resources: Vec<String> = arns.into_iter().collect();
+        resources.extend([format!("{identity}:token-vault/default"), directory.clone(), this_gateway.clone()]);
+        policy(vec![
+            allow(
+                "WorkloadIdentity",
+                "bedrock-agentcore:GetWorkloadAccessToken",
+                vec![directory.clone(), this_gateway.clone()],
+            ),
+            allow("CredentialProvidersOfTargets", action, resources),
+            allow("SecretsOfTheseProviders", "secretsmanager:GetSecretValue", secrets),
+        ])
+    };
+    let mut grants = BTreeMap::new();
+    if !functions.is_empty() {
+        let functions = functions.into_iter().collect();
+        grants.insert("lambda", policy(vec![allow("InvokeFunctionsOfTargets", "lambda:InvokeFunction", functions)]));
+    }
+    if !objects.is_empty() {
+        let objects = objects.into_iter().collect();
+        grants.insert("s3", policy(vec![allow("ReadSchemasOfTargets", "s3:GetObject", objects)]));
+    }
+    if !keys.is_empty() {
+        grants.insert("api-key", provider("bedrock-agentcore:GetResourceApiKey", "apikey", keys));
+    }
+    if !clients.is_empty() {
+        grants.insert("oauth", provider("bedrock-agentcore:GetResourceOauth2Token", "oauth2", clients));
+    }
+    grants
 }
 
 /// Who may assume the sample function's role.

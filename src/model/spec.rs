@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    name::{FunctionArn, GatewayName, KmsKeyArn, PolicyArn, Region, RoleArn, TargetName},
+    name::{GatewayName, KmsKeyArn, PolicyArn, Region, RoleArn, TargetName},
     sample,
+    secret::Secret,
 };
 
 /// A gateway, as `create` wants it.
@@ -69,38 +70,145 @@ pub struct TargetSpec {
 pub enum TargetKind {
     /// The sample function that the stack makes.
     Sample,
-    /// A function that the user brought, with its tool definitions.
-    Lambda { arn: FunctionArn, tools: Value },
+    /// A function that the user brought, with its tool definitions: the API's `toolSchema`.
+    Lambda { arn: String, schema: Value },
+    /// An API, by its OpenAPI document: the API's `openApiSchema`.
+    OpenApi { schema: Value, credential: Credential },
 }
 
-impl TargetSpec {
-    /// The function that the user brought, if the target is of that kind.
-    pub fn brought_function(&self) -> Option<&FunctionArn> {
-        match &self.kind {
-            TargetKind::Lambda { arn, .. } => Some(arn),
-            TargetKind::Sample => None,
+/// How a target's calls are signed in.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// The API's `credentialProviderConfigurations`, for which nothing has to be made; none: no
+    /// credential.
+    Given(Option<Value>),
+    /// An API key that the stack keeps.
+    ApiKey { provider: ProviderSpec, name: String, prefix: Option<String>, in_query: bool },
+    /// An OAuth client that the stack keeps, by the client credentials grant.
+    Oauth { provider: ProviderSpec, scopes: Vec<String>, parameters: BTreeMap<String, String> },
+}
+
+/// A credential provider that the stack makes.
+#[derive(Debug, Clone)]
+pub struct ProviderSpec {
+    pub secret: Secret,
+    /// For OAuth: the vendor, the member of `oauth2ProviderConfigInput`, and what is in it but for the
+    /// secret.
+    pub client: Option<(String, &'static str, Value)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProviderKind {
+    ApiKey,
+    Oauth2,
+}
+
+impl ProviderKind {
+    /// The part of an ARN that says so.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::ApiKey => "apikeycredentialprovider",
+            Self::Oauth2 => "oauth2credentialprovider",
+        }
+    }
+}
+
+impl ProviderSpec {
+    pub fn kind(&self) -> ProviderKind {
+        if self.client.is_some() { ProviderKind::Oauth2 } else { ProviderKind::ApiKey }
+    }
+
+    /// The members of the API's create and update, the secret among them.
+    pub fn request(&self, name: &str) -> Value {
+        match &self.client {
+            None => json!({ "name": name, "apiKey": self.secret.reveal() }),
+            Some((vendor, member, config)) => {
+                let mut config = config.clone();
+                config["clientSecret"] = json!(self.secret.reveal());
+                let input = json!({ *member: config });
+                json!({ "name": name, "credentialProviderVendor": vendor, "oauth2ProviderConfigInput": input })
+            }
+        }
+    }
+}
+
+impl Credential {
+    /// The provider that the stack is to make for it.
+    pub fn provider(&self) -> Option<&ProviderSpec> {
+        match self {
+            Self::Given(_) => None,
+            Self::ApiKey { provider, .. } | Self::Oauth { provider, .. } => Some(provider),
         }
     }
 
+    /// The API's `credentialProviderConfigurations`; `arn` is the made provider's.
+    fn request(&self, arn: &str) -> Option<Value> {
+        match self {
+            Self::Given(given) => given.clone(),
+            Self::ApiKey { name, prefix, in_query, .. } => {
+                let location = if *in_query { "QUERY_PARAMETER" } else { "HEADER" };
+                let mut provider = json!({
+                    "providerArn": arn,
+                    "credentialParameterName": name,
+                    "credentialLocation": location,
+                });
+                if let Some(prefix) = prefix {
+                    provider["credentialPrefix"] = json!(prefix);
+                }
+                let provider = json!({ "apiKeyCredentialProvider": provider });
+                Some(json!([{ "credentialProviderType": "API_KEY", "credentialProvider": provider }]))
+            }
+            Self::Oauth { scopes, parameters, .. } => {
+                let mut provider = json!({
+                    "providerArn": arn,
+                    "scopes": scopes,
+                    "grantType": "CLIENT_CREDENTIALS",
+                });
+                if !parameters.is_empty() {
+                    provider["customParameters"] = json!(parameters);
+                }
+                let provider = json!({ "oauthCredentialProvider": provider });
+                Some(json!([{ "credentialProviderType": "OAUTH", "credentialProvider": provider }]))
+            }
+        }
+    }
+}
+
+impl TargetSpec {
     /// The sample with its own name, `weather-tool`.
     pub fn sample() -> Self {
         let name = sample::TARGET.parse().expect("the sample's target name is a valid one");
         Self { name, kind: TargetKind::Sample }
     }
 
-    /// `CreateGatewayTarget`'s members, name included; `function_arn` is the sample function's.
-    pub fn request(&self, function_arn: &str) -> Value {
-        let (arn, tools) = match &self.kind {
-            TargetKind::Sample => (function_arn, sample::tools()),
-            TargetKind::Lambda { arn, tools } => (arn.as_str(), tools.clone()),
+    /// The credential provider that the stack is to make for it.
+    pub fn provider(&self) -> Option<&ProviderSpec> {
+        match &self.kind {
+            TargetKind::OpenApi { credential, .. } => credential.provider(),
+            TargetKind::Sample | TargetKind::Lambda { .. } => None,
+        }
+    }
+
+    /// `CreateGatewayTarget`'s members, name included; `function_arn` is the sample function's,
+    /// `provider_arn` that of the provider that the stack made for the target.
+    pub fn request(&self, function_arn: &str, provider_arn: &str) -> Value {
+        let role = json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }]);
+        let (configuration, credential) = match &self.kind {
+            TargetKind::Sample => {
+                let schema = json!({ "inlinePayload": sample::tools() });
+                (json!({ "lambda": { "lambdaArn": function_arn, "toolSchema": schema } }), Some(role))
+            }
+            TargetKind::Lambda { arn, schema } => {
+                (json!({ "lambda": { "lambdaArn": arn, "toolSchema": schema } }), Some(role))
+            }
+            TargetKind::OpenApi { schema, credential } => {
+                (json!({ "openApiSchema": schema }), credential.request(provider_arn))
+            }
         };
-        let mut request = json!({
-            "name": self.name,
-            "targetConfiguration": {
-                "mcp": { "lambda": { "lambdaArn": arn, "toolSchema": { "inlinePayload": tools } } }
-            },
-            "credentialProviderConfigurations": [{ "credentialProviderType": "GATEWAY_IAM_ROLE" }],
-        });
+        let mut request = json!({ "name": self.name, "targetConfiguration": { "mcp": configuration } });
+        if let Some(credential) = credential {
+            request["credentialProviderConfigurations"] = credential;
+        }
         if matches!(self.kind, TargetKind::Sample) {
             request["description"] = json!("Sample tools of agentcore-gw");
         }

@@ -28,6 +28,8 @@ pub struct Made {
     pub gateway_log_group: bool,
     /// By name.
     pub targets: BTreeMap<String, Document>,
+    /// ARNs of the credential providers that were made, by the target that they are for.
+    pub providers: BTreeMap<String, String>,
     /// A create whose answer was lost: what it made may be there twice.
     pub doubtful: bool,
     pub delivers_logs: bool,
@@ -100,6 +102,10 @@ pub enum Fact {
         log_group: bool,
     },
     Target(Document),
+    Provider {
+        target: String,
+        arn: String,
+    },
     DeliversLogs,
     /// Logs or traces are not delivered, and why.
     Undelivered(&'static str, String),
@@ -127,6 +133,7 @@ impl Made {
                 self.gateway_log_group = log_group;
             }
             Fact::Target(document) => drop(self.targets.insert(document.name().to_owned(), document)),
+            Fact::Provider { target, arn } => drop(self.providers.insert(target, arn)),
             Fact::DeliversLogs => self.delivers_logs = true,
             Fact::Undelivered(what, why) => self.undelivered.entry(why).or_default().push(what),
             Fact::Warning(text) => self.warnings.push(text),

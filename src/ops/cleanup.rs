@@ -19,12 +19,12 @@ use crate::{
         self, Aws,
         agentcore::{self, Document},
         cognito::{self, Pool},
-        iam, lambda, logs,
+        iam, lambda, logs, providers,
         wait::{self, Deadline, Look, Stop},
     },
     model::{
         name::{GatewayName, Region},
-        naming::{IAM_PATH_ROOT, LAMBDA_POLICY, StackNames, TAG_STACK, USER_POOL_PREFIX},
+        naming::{IAM_PATH_ROOT, StackNames, TAG_STACK, USER_POOL_PREFIX},
         policy,
     },
 };
@@ -166,13 +166,20 @@ pub async fn remove_target(
     if calls_sample(target) && !left.into_iter().any(calls_sample) {
         Box::pin(run.delete_sample(stack)).await.into_iter().for_each(|outcome| note(&mut cleaned, outcome));
     }
-    if stack.lambda_policy.is_some() {
-        let arns = gateway.brought_functions(name, sample);
+    let left = || gateway.targets.iter().filter(|other| other.name() != name).map(|other| &other.0);
+    let used: Vec<&str> = left().filter_map(providers::of_target).collect();
+    let own = providers::of_target(&target.0).filter(|arn| !used.contains(arn)).and_then(providers::of_arn);
+    if let Some((kind, provider)) = own.filter(|(_, provider)| stack.names.owns_provider(provider)) {
+        let deletion = providers::delete(aws, kind, provider);
+        run.delete(&mut cleaned, Resource::new(Kind::Provider, provider), deletion).await;
+    }
+    let wanted = policy::grants(&stack.names, &stack.account, left());
+    for (grant, document) in &stack.grants {
         let role = &stack.names.role;
-        if arns.is_empty() {
-            iam::delete_policy(aws, role, LAMBDA_POLICY).await?;
-        } else {
-            iam::put_policy(aws, role, LAMBDA_POLICY, &policy::invoke_functions(&arns)).await?;
+        match wanted.get(grant) {
+            None => drop(iam::delete_policy(aws, role, grant).await?),
+            Some(wanted) if wanted != document => iam::put_policy(aws, role, grant, wanted).await?,
+            Some(_) => {}
         }
     }
     Ok(cleaned)
@@ -208,8 +215,11 @@ impl Run<'_> {
         let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.surplus_pools);
         let pools =
             join_all(pools.map(|id| self.timed(Resource::new(Kind::UserPool, id), cognito::delete_pool(self.aws, id))));
-        let (pools, sample) = join(pools, Box::pin(self.delete_sample(stack))).await;
-        pools.into_iter().chain(sample).for_each(|outcome| note(cleaned, outcome));
+        let own = stack.providers.iter().map(|(kind, name)| {
+            self.timed(Resource::new(Kind::Provider, name), providers::delete(self.aws, *kind, name))
+        });
+        let (pools, sample, own) = join3(pools, Box::pin(self.delete_sample(stack)), join_all(own)).await;
+        pools.into_iter().chain(sample).chain(own).for_each(|outcome| note(cleaned, outcome));
     }
 
     async fn delete_gateway(&self, gateway: &Gateway, cleaned: &mut Cleaned) {

@@ -124,6 +124,7 @@ fn known(stack: &Stack, plan: &Plan) -> Made {
         gateway: gateway.map(|gateway| gateway.document.clone()),
         gateway_log_group: false,
         targets: targets.map(|target| (target.name().to_owned(), target.clone())).collect(),
+        providers: BTreeMap::new(),
         doubtful: false,
         delivers_logs: gateway.is_some_and(|gateway| gateway.delivers_logs),
         changed: false,

@@ -1,8 +1,6 @@
 //! From what should be and what is, the steps between. Pure: `--dry-run` prints the very plan
 //! that would be carried out.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::{
@@ -10,7 +8,7 @@ use super::{
     stack::{Gateway, Stack},
 };
 use crate::{
-    aws::{Aws, agentcore::Document, cognito, propagation},
+    aws::{Aws, agentcore::Document, cognito, propagation, providers},
     model::{
         name::RoleArn,
         naming::StackNames,
@@ -40,8 +38,8 @@ pub struct Step {
     pub needs: Vec<usize>,
     /// The target that a step of kind `Target` makes.
     pub target: Option<TargetSpec>,
-    /// The functions that a step of kind `LambdaPolicy` lets the role invoke.
-    pub functions: BTreeSet<String>,
+    /// The policy that a step of kind `Grant` writes.
+    pub grant: Option<Value>,
 }
 
 /// The way from a stack to a spec.
@@ -61,7 +59,7 @@ impl Plan {
     fn add(&mut self, kind: Kind, name: &str, change: Change, needs: &[Option<usize>]) -> usize {
         let needs = needs.iter().copied().flatten().collect();
         let resource = Resource::new(kind, name);
-        self.steps.push(Step { resource, change, needs, target: None, functions: BTreeSet::new() });
+        self.steps.push(Step { resource, change, needs, target: None, grant: None });
         self.steps.len() - 1
     }
 }
@@ -92,11 +90,22 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         plan.add(Kind::TokenEndpoint, &names.scope, Change::Keep, &[domain, client]);
     }
     let mut last = vec![Some(gateway)];
-    let lambda = lambda_policy_step(&mut plan, spec, stack, role);
+    let grants = grant_steps(&mut plan, spec, stack, role);
     for target in &spec.targets {
         let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
         let change = target_change(names, stack, target, existing)?;
-        let step = plan.add(Kind::Target, target.name.as_str(), change, &[Some(gateway), base, lambda, function]);
+        let mut needs = vec![Some(gateway), base, function];
+        needs.extend(grants.iter().copied().map(Some));
+        if target.provider().is_some() {
+            // What it holds now, nobody is told: it is written each time.
+            let name = names.provider(target.name.as_str());
+            let known = stack.providers.iter().any(|(_, known)| *known == name);
+            let change = if known { Change::Update(vec!["secret"]) } else { Change::Create };
+            let provider = plan.add(Kind::Provider, &name, change, &[role]);
+            plan.steps[provider].target = Some(target.clone());
+            needs.push(Some(provider));
+        }
+        let step = plan.add(Kind::Target, target.name.as_str(), change, &needs);
         plan.steps[step].target = Some(target.clone());
         last.push(Some(step));
     }
@@ -176,22 +185,26 @@ fn role_steps(plan: &mut Plan, stack: &Stack) -> (Option<usize>, Option<usize>) 
     (Some(role), Some(base))
 }
 
-/// What the role needs for functions that the user brought: those of the targets that are there,
-/// and of those to come.
-fn lambda_policy_step(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<usize>) -> Option<usize> {
-    let mut arns: BTreeSet<String> =
-        spec.targets.iter().filter_map(TargetSpec::brought_function).map(ToString::to_string).collect();
-    if arns.is_empty() || role.is_none() {
-        return None;
+/// What the role needs for what the user brought: for the targets that are there, and those to come.
+/// Only the policies that those to come have a part in are looked at.
+fn grant_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<usize>) -> Vec<usize> {
+    if role.is_none() {
+        return Vec::new();
     }
-    if let Some(gateway) = &stack.gateway {
-        arns.extend(gateway.brought_functions("", stack.sample.function.as_ref()));
+    let (names, account) = (&stack.names, stack.account.as_str());
+    let to_come: Vec<Value> = spec.targets.iter().map(|target| target.request("", "")).collect();
+    let needed = policy::grants(names, account, to_come.iter());
+    let named = |name: &str| spec.targets.iter().any(|target| target.name.as_str() == name);
+    let others = stack.gateway.iter().flat_map(|gateway| &gateway.targets).filter(|target| !named(target.name()));
+    let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)));
+    let mut steps = Vec::new();
+    for (name, wanted) in all.into_iter().filter(|(name, _)| needed.contains_key(name)) {
+        let change = document(stack.grants.get(name), &wanted, "what it allows");
+        let step = plan.add(Kind::Grant, name, change, &[role]);
+        plan.steps[step].grant = Some(wanted);
+        steps.push(step);
     }
-    let wanted = policy::invoke_functions(&arns);
-    let change = document(stack.lambda_policy.as_ref(), &wanted, "functions");
-    let step = plan.add(Kind::LambdaPolicy, &stack.names.role, change, &[role]);
-    plan.steps[step].functions = arns;
-    Some(step)
+    steps
 }
 
 /// Pool, domain, resource server and client; domain and client are what others need.
@@ -274,9 +287,18 @@ fn target_change(
         return Ok(change);
     }
     let function = stack.sample.function.as_ref().map(|function| function.arn.clone());
-    let wanted = target.request(&function.unwrap_or_else(|| names.function.clone()));
-    let same = wanted["targetConfiguration"] == existing.0["targetConfiguration"];
-    Ok(if same { Change::Keep } else { Change::Update(vec!["configuration"]) })
+    let provider = providers::of_target(&existing.0)
+        .filter(|arn| providers::of_arn(arn).is_some_and(|(_, name)| name == names.provider(target.name.as_str())));
+    let function = function.unwrap_or_else(|| names.function.clone());
+    let wanted = target.request(&function, provider.unwrap_or_default());
+    let mut differs = Vec::new();
+    for (member, what) in [("targetConfiguration", "configuration"), ("credentialProviderConfigurations", "credential")]
+    {
+        if wanted.get(member) != existing.0.get(member) {
+            differs.push(what);
+        }
+    }
+    Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
 }
 
 /// What to do with a gateway or target that is not READY.

@@ -18,9 +18,12 @@ use crate::{
         cognito::{self, AppClient, Pool},
         iam::{self, Role},
         lambda::{self, Function},
-        logs,
+        logs, providers,
     },
-    model::naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, LAMBDA_POLICY, StackNames},
+    model::{
+        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, GRANTS, StackNames},
+        spec::ProviderKind,
+    },
 };
 
 /// Domains that are tried before giving up: the first choice, then `-2`, `-3` and so on.
@@ -34,8 +37,10 @@ pub struct Stack {
     /// The anchor: first made, last deleted.
     pub role: Option<Role>,
     pub base_policy: Option<Value>,
-    /// The policy for functions that the user brought.
-    pub lambda_policy: Option<Value>,
+    /// The policies for what the user brought, by name.
+    pub grants: BTreeMap<&'static str, Value>,
+    /// Credential providers that the stack made.
+    pub providers: BTreeSet<(ProviderKind, String)>,
     pub gateway: Option<Gateway>,
     pub pool: Option<Pool>,
     pub resource_server: bool,
@@ -72,13 +77,6 @@ impl Gateway {
         DeliveryNames::new(self.id())
     }
 
-    /// The functions of all targets but the one named, save the stack's own sample.
-    pub fn brought_functions(&self, but: &str, sample: Option<&Function>) -> BTreeSet<String> {
-        let others = self.targets.iter().filter(|target| target.name() != but);
-        let arns = others.filter_map(Document::lambda_arn);
-        arns.filter(|arn| sample.is_none_or(|sample| sample.arn != *arn)).map(str::to_owned).collect()
-    }
-
     pub fn target(&self, name: &str) -> Option<&Document> {
         self.targets.iter().find(|target| target.name() == name)
     }
@@ -100,6 +98,7 @@ impl Stack {
             && self.gateway.is_none()
             && self.pool.is_none()
             && self.surplus_pools.is_empty()
+            && self.providers.is_empty()
             && self.sample.role.is_none()
             && self.sample.function.is_none()
             && self.sample.log_group.is_none()
@@ -139,6 +138,7 @@ impl Stack {
         add(self.sample.role.is_some(), Kind::FunctionRole, &names.function_role);
         add(self.sample.log_group.is_some(), Kind::LogGroup, &names.function_log_group);
         add(self.sample.function.is_some(), Kind::Function, &names.function);
+        self.providers.iter().for_each(|(_, name)| add(true, Kind::Provider, name));
         if let Some(gateway) = &self.gateway {
             let delivery = gateway.delivery_names();
             add(gateway.ours, Kind::Gateway, gateway.id());
@@ -183,7 +183,8 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         account,
         role,
         base_policy: None,
-        lambda_policy: None,
+        grants: BTreeMap::new(),
+        providers: BTreeSet::new(),
         gateway: None,
         pool: None,
         resource_server: false,
@@ -200,14 +201,22 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         return Ok(stack);
     }
     let policies = Box::pin(async {
-        let Some(role) = &stack.role else { return Ok((None, None)) };
-        let policy = |name| look.see(iam::find_policy(aws, &role.name, name));
-        try_join(policy(BASE_POLICY), policy(LAMBDA_POLICY)).await
+        let Some(role) = &stack.role else { return Ok((None, BTreeMap::new())) };
+        try_join(look.see(iam::find_policy(aws, &role.name, BASE_POLICY)), look.grants(&role.name)).await
     });
-    let ((base_policy, lambda_policy), gateway, sample, domain_pool) =
-        try_join4(policies, look.gateway(gateway_id), look.sample(), look.pool_of_domain(&stack.account)).await?;
+    let (((base_policy, grants), providers), gateway, sample, domain_pool) = try_join4(
+        try_join(policies, look.providers()),
+        look.gateway(gateway_id),
+        look.sample(),
+        look.pool_of_domain(&stack.account),
+    )
+    .await?;
     stack.base_policy = base_policy;
-    stack.lambda_policy = lambda_policy;
+    stack.grants = grants;
+    stack.providers = providers;
+    let used = gateway.iter().flat_map(|gateway| &gateway.targets).filter_map(|target| providers::of_target(&target.0));
+    let own = used.filter_map(providers::of_arn).filter(|(_, name)| names.owns_provider(name));
+    stack.providers.extend(own.map(|(kind, name)| (kind, name.to_owned())));
     stack.gateway = gateway;
     stack.sample = sample;
     look.authorizer(&mut stack, domain_pool).await?;
@@ -280,6 +289,30 @@ impl Looker<'_> {
         let listed = agentcore::list_targets(self.aws, gateway_id).await?;
         let looks = listed.iter().map(|target| agentcore::find_target(self.aws, gateway_id, &target.id));
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+    }
+
+    /// The policies that the role has for what the user brought. Most have none: one look says so.
+    async fn grants(&self, role: &str) -> Result<BTreeMap<&'static str, Value>, Error> {
+        let listed = self.see(iam::policy_names(self.aws, role)).await?;
+        let known = GRANTS.into_iter().filter(|name| listed.iter().any(|listed| listed == name));
+        let looks = known.map(async |name| {
+            let policy = self.see(iam::find_policy(self.aws, role, name)).await?;
+            Ok::<_, Error>(policy.map(|policy| (name, policy)))
+        });
+        Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+    }
+
+    /// Credential providers that bear this stack's hash; those that targets use are known from them.
+    async fn providers(&self) -> Result<BTreeSet<(ProviderKind, String)>, Error> {
+        if self.depth != Depth::Thorough {
+            return Ok(BTreeSet::new());
+        }
+        let of = async |kind| {
+            let listed = self.see(providers::names(self.aws, kind)).await?;
+            Ok::<_, Error>(listed.into_iter().map(move |name| (kind, name)))
+        };
+        let (keys, clients) = try_join(of(ProviderKind::ApiKey), of(ProviderKind::Oauth2)).await?;
+        Ok(keys.chain(clients).filter(|(_, name)| self.names.owns_provider(name)).collect())
     }
 
     async fn sample(&self) -> Result<Sample, Error> {

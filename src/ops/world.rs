@@ -21,11 +21,7 @@ use crate::{
         Aws, propagation,
         wait::{self, Deadline, Look, Stop},
     },
-    model::{
-        naming::{LAMBDA_POLICY, StackNames},
-        policy,
-        spec::GatewaySpec,
-    },
+    model::{naming::StackNames, spec::GatewaySpec},
 };
 
 /// Why something is tried again that needs a new role.
@@ -56,10 +52,11 @@ impl World for AwsWorld<'_> {
             _ if step.change == plan::Change::Keep => Ok((Change::Unchanged, Fact::Nothing)),
             Kind::Role => self.role(step).await,
             Kind::BasePolicy => self.base_policy(step).await,
-            Kind::LambdaPolicy => {
-                let document = policy::invoke_functions(&step.functions);
-                self.put_policy(step, &self.names().role, LAMBDA_POLICY, &document).await
+            Kind::Grant => {
+                let document = step.grant.as_ref().ok_or(Error::PlanForgot("policy"))?;
+                self.put_policy(step, &self.names().role, &step.resource.name, document).await
             }
+            Kind::Provider => self.provider(step).await,
             Kind::UserPool => self.user_pool().await,
             Kind::Domain => self.domain(&made).await,
             Kind::ResourceServer => self.resource_server(&made).await,
@@ -96,9 +93,9 @@ impl AwsWorld<'_> {
             return false;
         }
         let changed = |step: &Step| {
-            use Kind::{BasePolicy, FunctionPolicy, FunctionRole, LambdaPolicy, Role};
+            use Kind::{BasePolicy, FunctionPolicy, FunctionRole, Grant, Role};
             let kind = step.resource.kind;
-            matches!(kind, Role | BasePolicy | LambdaPolicy | FunctionRole | FunctionPolicy)
+            matches!(kind, Role | BasePolicy | Grant | FunctionRole | FunctionPolicy)
                 && step.change != plan::Change::Keep
         };
         self.plan.interrupted || self.plan.steps.iter().any(changed)

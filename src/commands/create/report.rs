@@ -13,7 +13,7 @@ use crate::{
     aws::{Aws, agentcore::Document},
     commands::{credentials::ClientInfo, tools::callable},
     error::{Error, Kind},
-    model::{name::Region, naming::DeliveryNames, tool},
+    model::{document::Document as Text, finding::Reading, name::Region, naming::DeliveryNames, openapi::Api, tool},
     ops::{
         converge::Converged,
         plan::{Change, Plan},
@@ -206,11 +206,18 @@ impl GatewayInfo {
     }
 }
 
-/// The qualified names of a Lambda target's inline tools.
+/// The qualified names of a target's tools, where its document has them.
 fn tool_names(target: &str, document: &Value) -> Vec<String> {
-    let tools = &document["targetConfiguration"]["mcp"]["lambda"]["toolSchema"]["inlinePayload"];
-    let names = tools.as_array().into_iter().flatten().filter_map(|tool| tool["name"].as_str());
-    names.map(|name| tool::qualified(target, name)).collect()
+    let mcp = &document["targetConfiguration"]["mcp"];
+    let tools = mcp["lambda"]["toolSchema"]["inlinePayload"].as_array().into_iter().flatten();
+    let mut names: Vec<String> = tools.filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect();
+    if let Some(text) = mcp["openApiSchema"]["inlinePayload"].as_str()
+        && let Ok(document) = Text::parse(text)
+    {
+        let api = Api::read(&document, Reading { target, local: true });
+        names.extend(api.operations.into_iter().map(|operation| operation.id));
+    }
+    names.into_iter().map(|name| tool::qualified(target, &name)).collect()
 }
 
 impl Report for Created {

@@ -7,7 +7,7 @@ use super::{AwsWorld, TOO_FRESH};
 use crate::{
     aws::{
         agentcore::{self, Document},
-        cognito, logs, propagation,
+        cognito, logs, propagation, providers,
         wait::{self, Look},
     },
     model::{
@@ -158,10 +158,33 @@ impl AwsWorld<'_> {
             _ => (Change::Created, self.created_target(step, gateway_id, &request).await?),
         };
         if document.is_ready() || !self.wait {
+            self.drop_unused_provider(existing, &request).await?;
             Ok((change, Fact::Target(document)))
         } else {
             Err(failed(step, &document))
         }
+    }
+
+    /// A provider of ours that the target used and does not use any more goes.
+    async fn drop_unused_provider(&self, existing: Option<&Document>, request: &Value) -> Result<(), Error> {
+        let used = existing.and_then(|existing| providers::of_target(&existing.0));
+        let Some((kind, name)) =
+            used.filter(|arn| providers::of_target(request) != Some(arn)).and_then(providers::of_arn)
+        else {
+            return Ok(());
+        };
+        if self.names().owns_provider(name) {
+            providers::delete(self.aws, kind, name).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn provider(&self, step: &Step) -> Result<(Change, Fact), Error> {
+        let target = step.target.as_ref().ok_or(Error::PlanForgot("target"))?;
+        let spec = target.provider().ok_or(Error::PlanForgot("credential provider"))?;
+        let (arn, is_new) = providers::put(self.aws, &step.resource.name, spec, &self.tags()).await?;
+        let change = if is_new { Change::Created } else { Change::Updated };
+        Ok((change, Fact::Provider { target: target.name.to_string(), arn }))
     }
 
     /// As [`Self::created_gateway`].
@@ -213,9 +236,13 @@ impl AwsWorld<'_> {
 fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {
     let sample = match target.kind {
         TargetKind::Sample => made.function_arn()?,
-        TargetKind::Lambda { .. } => "",
+        TargetKind::Lambda { .. } | TargetKind::OpenApi { .. } => "",
     };
-    Ok(target.request(sample))
+    let provider = match target.provider() {
+        None => "",
+        Some(_) => made.providers.get(target.name.as_str()).ok_or(Error::PlanForgot("credential provider"))?,
+    };
+    Ok(target.request(sample, provider))
 }
 
 fn failed(step: &Step, document: &Document) -> Error {

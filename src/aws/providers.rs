@@ -1,0 +1,110 @@
+//! Credential providers: the API keys and OAuth clients that a gateway uses.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    Aws, Error,
+    error::{deleted, of},
+    raw::exchange,
+};
+use crate::model::spec::{ProviderKind, ProviderSpec};
+
+const SERVICE: &str = "AgentCore";
+
+/// Makes a provider, or gives the one of this name what it is to hold; its ARN, and whether it is new.
+pub async fn put(
+    aws: &Aws,
+    name: &str,
+    spec: &ProviderSpec,
+    tags: &BTreeMap<String, String>,
+) -> Result<(String, bool), Error> {
+    let mut body = spec.request(name);
+    body["tags"] = json!(tags);
+    let created = match spec.kind() {
+        ProviderKind::ApiKey => {
+            let call = aws.agentcore.create_api_key_credential_provider();
+            exchange!("CreateApiKeyCredentialProvider", call, Some(&body))
+        }
+        ProviderKind::Oauth2 => {
+            let call = aws.agentcore.create_oauth2_credential_provider();
+            exchange!("CreateOauth2CredentialProvider", call, Some(&body))
+        }
+    };
+    let (answer, is_new) = match created {
+        Err(error) if is_there(&error) => {
+            let body = spec.request(name);
+            let updated = match spec.kind() {
+                ProviderKind::ApiKey => {
+                    let call = aws.agentcore.update_api_key_credential_provider();
+                    exchange!("UpdateApiKeyCredentialProvider", call, Some(&body))
+                }
+                ProviderKind::Oauth2 => {
+                    let call = aws.agentcore.update_oauth2_credential_provider();
+                    exchange!("UpdateOauth2CredentialProvider", call, Some(&body))
+                }
+            };
+            (updated?, false)
+        }
+        created => (created?, true),
+    };
+    let arn = answer["credentialProviderArn"].as_str().map(str::to_owned);
+    let missing = || Error::unexpected(SERVICE, "the credential provider", "the answer has no ARN");
+    Ok((arn.ok_or_else(missing)?, is_new))
+}
+
+/// A taken name is a conflict, and in some regions a validation error that says so [U].
+fn is_there(error: &Error) -> bool {
+    error.exists() || error.refuses_for_now() && error.message.contains("already exists")
+}
+
+/// Deletes a provider; false if it was not there.
+pub async fn delete(aws: &Aws, kind: ProviderKind, name: &str) -> Result<bool, Error> {
+    match kind {
+        ProviderKind::ApiKey => {
+            let call = aws.agentcore.delete_api_key_credential_provider().name(name);
+            deleted(call.send().await.map_err(of(SERVICE, "DeleteApiKeyCredentialProvider")))
+        }
+        ProviderKind::Oauth2 => {
+            let call = aws.agentcore.delete_oauth2_credential_provider().name(name);
+            deleted(call.send().await.map_err(of(SERVICE, "DeleteOauth2CredentialProvider")))
+        }
+    }
+}
+
+/// The names of all providers of a kind in the region.
+pub async fn names(aws: &Aws, kind: ProviderKind) -> Result<Vec<String>, Error> {
+    match kind {
+        ProviderKind::ApiKey => {
+            let pages = aws.agentcore.list_api_key_credential_providers().into_paginator().items().send();
+            let listed = pages.collect::<Result<Vec<_>, _>>().await;
+            let listed = listed.map_err(of(SERVICE, "ListApiKeyCredentialProviders"))?;
+            Ok(listed.into_iter().map(|provider| provider.name).collect())
+        }
+        ProviderKind::Oauth2 => {
+            let pages = aws.agentcore.list_oauth2_credential_providers().into_paginator().items().send();
+            let listed = pages.collect::<Result<Vec<_>, _>>().await;
+            let listed = listed.map_err(of(SERVICE, "ListOauth2CredentialProviders"))?;
+            Ok(listed.into_iter().map(|provider| provider.name).collect())
+        }
+    }
+}
+
+/// Kind and name of the provider that an ARN names.
+pub fn of_arn(arn: &str) -> Option<(ProviderKind, &str)> {
+    let mut parts = arn.split('/').skip(2);
+    let kind = match parts.next()? {
+        "apikeycredentialprovider" => ProviderKind::ApiKey,
+        "oauth2credentialprovider" => ProviderKind::Oauth2,
+        _ => return None,
+    };
+    Some((kind, parts.next()?))
+}
+
+/// The provider that a target's document names.
+pub fn of_target(target: &Value) -> Option<&str> {
+    let provider = &target["credentialProviderConfigurations"][0]["credentialProvider"];
+    let named = ["apiKeyCredentialProvider", "oauthCredentialProvider"];
+    named.into_iter().find_map(|member| provider[member]["providerArn"].as_str())
+}

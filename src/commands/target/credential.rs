@@ -1,0 +1,305 @@
+//! Credential flags, and what they come to. Secrets come from the environment, a file or standard
+//! input: argv is there for all to see.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::{
+    aws::providers,
+    commands::validate,
+    context::Context,
+    error::{Error, Kind},
+    model::{
+        secret::Secret,
+        spec::{Credential, ProviderKind, ProviderSpec},
+    },
+};
+
+/// How the gateway signs in to the API
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Credential (default: none)")]
+pub struct CredentialFlags {
+    /// Environment variable with an API key
+    #[arg(long, value_name = "VARIABLE", group = "secret")]
+    pub api_key_env: Option<String>,
+
+    /// File with an API key; `-` is standard input
+    #[arg(long, value_name = "FILE", group = "secret")]
+    pub api_key_file: Option<String>,
+
+    /// Header that the API key goes into
+    #[arg(long, value_name = "NAME", group = "place")]
+    pub api_key_header: Option<String>,
+
+    /// What stands before the key in the header, a space included: 'Bearer '
+    #[arg(long, value_name = "TEXT", requires = "api_key_header")]
+    pub api_key_prefix: Option<String>,
+
+    /// Query parameter that the API key goes into
+    #[arg(long, value_name = "NAME", group = "place")]
+    pub api_key_query: Option<String>,
+
+    /// Id of an OAuth client, for the client credentials grant
+    #[arg(long, value_name = "ID", requires = "secret")]
+    pub oauth_client_id: Option<String>,
+
+    /// Environment variable with the OAuth client's secret
+    #[arg(long, value_name = "VARIABLE", group = "secret", requires = "oauth_client_id")]
+    pub oauth_client_secret_env: Option<String>,
+
+    /// File with the OAuth client's secret; `-` is standard input
+    #[arg(long, value_name = "FILE", group = "secret", requires = "oauth_client_id")]
+    pub oauth_client_secret_file: Option<String>,
+
+    /// Who gives out tokens: Google, Github, Microsoft, Okta and so on
+    #[arg(long, value_name = "VENDOR", requires = "oauth_client_id", value_parser = vendor)]
+    pub oauth_vendor: Option<String>,
+
+    /// Discovery document of any other provider
+    #[arg(long, value_name = "URL", requires = "oauth_client_id", conflicts_with = "oauth_token_endpoint")]
+    pub oauth_discovery_url: Option<String>,
+
+    /// Token endpoint of a provider without a discovery document
+    #[arg(long, value_name = "URL", requires = "oauth_client_id")]
+    pub oauth_token_endpoint: Option<String>,
+
+    /// Authorization endpoint of such a provider
+    #[arg(long, value_name = "URL", requires = "oauth_token_endpoint")]
+    pub oauth_authorization_endpoint: Option<String>,
+
+    /// Issuer of such a provider
+    #[arg(long, value_name = "URL", requires = "oauth_client_id")]
+    pub oauth_issuer: Option<String>,
+
+    /// Tenant of the vendor Microsoft
+    #[arg(long, value_name = "ID", requires = "oauth_client_id")]
+    pub oauth_tenant: Option<String>,
+
+    /// Scope to ask for (can be repeated)
+    #[arg(long, value_name = "SCOPE")]
+    pub oauth_scope: Vec<String>,
+
+    /// Further parameter of the token request (can be repeated)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub oauth_param: Vec<(String, String)>,
+
+    /// A credential provider that is there already
+    #[arg(long, value_name = "ARN", conflicts_with = "secret")]
+    pub credential_provider: Option<String>,
+
+    /// Sign with the gateway's role for this service: execute-api, lambda or bedrock-agentcore
+    #[arg(
+        long,
+        value_name = "SERVICE",
+        value_parser = ["execute-api", "lambda", "bedrock-agentcore"],
+        conflicts_with_all = ["secret", "place", "credential_provider"]
+    )]
+    pub iam_service: Option<String>,
+
+    /// Region to sign for [default: the gateway's]
+    #[arg(long, value_name = "REGION", requires = "iam_service")]
+    pub iam_region: Option<String>,
+}
+
+/// The vendors that the API knows, and the member of its union that each one's client goes into.
+const VENDORS: [(&str, &str); 25] = [
+    ("CustomOauth2", "customOauth2ProviderConfig"),
+    ("GoogleOauth2", "googleOauth2ProviderConfig"),
+    ("GithubOauth2", "githubOauth2ProviderConfig"),
+    ("SlackOauth2", "slackOauth2ProviderConfig"),
+    ("SalesforceOauth2", "salesforceOauth2ProviderConfig"),
+    ("MicrosoftOauth2", "microsoftOauth2ProviderConfig"),
+    ("AtlassianOauth2", "atlassianOauth2ProviderConfig"),
+    ("LinkedinOauth2", "linkedinOauth2ProviderConfig"),
+    ("XOauth2", INCLUDED),
+    ("OktaOauth2", INCLUDED),
+    ("OneLoginOauth2", INCLUDED),
+    ("PingOneOauth2", INCLUDED),
+    ("FacebookOauth2", INCLUDED),
+    ("YandexOauth2", INCLUDED),
+    ("RedditOauth2", INCLUDED),
+    ("ZoomOauth2", INCLUDED),
+    ("TwitchOauth2", INCLUDED),
+    ("SpotifyOauth2", INCLUDED),
+    ("DropboxOauth2", INCLUDED),
+    ("NotionOauth2", INCLUDED),
+    ("HubspotOauth2", INCLUDED),
+    ("CyberArkOauth2", INCLUDED),
+    ("FusionAuthOauth2", INCLUDED),
+    ("Auth0Oauth2", INCLUDED),
+    ("CognitoOauth2", INCLUDED),
+];
+const INCLUDED: &str = "includedOauth2ProviderConfig";
+
+/// A vendor, with or without the API's `Oauth2` at its end.
+fn vendor(text: &str) -> Result<String, String> {
+    let short = |name: &str| name.trim_end_matches("Oauth2").to_ascii_lowercase();
+    let wanted = text.to_ascii_lowercase();
+    let found = VENDORS.iter().find(|(name, _)| short(name) == wanted || name.to_ascii_lowercase() == wanted);
+    found.map(|(name, _)| (*name).to_owned()).ok_or_else(|| {
+        let known: Vec<&str> = VENDORS.iter().map(|(name, _)| name.trim_end_matches("Oauth2")).collect();
+        format!("the vendors are {}", known.join(", "))
+    })
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl CredentialFlags {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.api_key_env.is_none()
+            && self.api_key_file.is_none()
+            && self.oauth_client_id.is_none()
+            && self.credential_provider.is_none()
+            && self.iam_service.is_none()
+    }
+
+    /// The credential that the flags come to; none at all if nothing was said.
+    pub fn resolve(&self, ctx: &Context) -> Result<Credential, Error> {
+        let usage = |problem: &str, remedy: &str| Err(Error::new(Kind::Usage, problem).with_hint(remedy));
+        if let Some(service) = &self.iam_service {
+            let mut provider = json!({ "service": service });
+            if let Some(region) = &self.iam_region {
+                provider["region"] = json!(region);
+            }
+            let provider = json!({ "iamCredentialProvider": provider });
+            let credential = json!({ "credentialProviderType": "GATEWAY_IAM_ROLE", "credentialProvider": provider });
+            return Ok(Credential::Given(Some(json!([credential]))));
+        }
+        if let Some(arn) = &self.credential_provider {
+            return self.brought(arn);
+        }
+        if let Some(client_id) = &self.oauth_client_id {
+            if self.api_key_header.is_some() || self.api_key_query.is_some() {
+                return usage("an OAuth token has its place: the header Authorization", "leave out `--api-key-…`");
+            }
+            let secret =
+                secret(ctx, self.oauth_client_secret_env.as_deref(), self.oauth_client_secret_file.as_deref())?;
+            let (vendor, member, config) = self.client(client_id)?;
+            let provider = ProviderSpec { secret, client: Some((vendor, member, config)) };
+            let parameters: BTreeMap<String, String> = self.oauth_param.iter().cloned().collect();
+            return Ok(Credential::Oauth { provider, scopes: self.oauth_scope.clone(), parameters });
+        }
+        if self.api_key_env.is_none() && self.api_key_file.is_none() {
+            if self.api_key_header.is_some() || self.api_key_query.is_some() {
+                return usage("there is a place for an API key, and no key", "add `--api-key-env` or `--api-key-file`");
+            }
+            return Ok(Credential::Given(None));
+        }
+        let (name, in_query) = match (&self.api_key_header, &self.api_key_query) {
+            (Some(name), _) => (name.clone(), false),
+            (None, Some(name)) => (name.clone(), true),
+            (None, None) => {
+                return usage("an API key needs a place", "add `--api-key-header NAME` or `--api-key-query NAME`");
+            }
+        };
+        let secret = secret(ctx, self.api_key_env.as_deref(), self.api_key_file.as_deref())?;
+        let provider = ProviderSpec { secret, client: None };
+        Ok(Credential::ApiKey { provider, name, prefix: self.api_key_prefix.clone(), in_query })
+    }
+
+    fn brought(&self, arn: &str) -> Result<Credential, Error> {
+        let (kind, member, provider) = match providers::of_arn(arn).map(|(kind, _)| kind) {
+            Some(ProviderKind::ApiKey) => {
+                let mut provider = json!({ "providerArn": arn });
+                if let Some(name) = self.api_key_header.as_ref().or(self.api_key_query.as_ref()) {
+                    provider["credentialParameterName"] = json!(name);
+                    let location = if self.api_key_query.is_some() { "QUERY_PARAMETER" } else { "HEADER" };
+                    provider["credentialLocation"] = json!(location);
+                }
+                if let Some(prefix) = &self.api_key_prefix {
+                    provider["credentialPrefix"] = json!(prefix);
+                }
+                ("API_KEY", "apiKeyCredentialProvider", provider)
+            }
+            Some(ProviderKind::Oauth2) => {
+                let mut provider = json!({
+                    "providerArn": arn,
+                    "scopes": self.oauth_scope,
+                    "grantType": "CLIENT_CREDENTIALS",
+                });
+                if !self.oauth_param.is_empty() {
+                    provider["customParameters"] = self.oauth_param.iter().cloned().collect();
+                }
+                ("OAUTH", "oauthCredentialProvider", provider)
+            }
+            None => {
+                let message = format!("`{arn}` is no credential provider's ARN");
+                return Err(Error::new(Kind::InvalidInput, message).with_hint(
+                    "it has `token-vault/default/apikeycredentialprovider/…` or `…/oauth2credentialprovider/…`",
+                ));
+            }
+        };
+        let credential = json!({ "credentialProviderType": kind, "credentialProvider": { member: provider } });
+        Ok(Credential::Given(Some(json!([credential]))))
+    }
+
+    /// Vendor, member and configuration of an OAuth client.
+    fn client(&self, client_id: &str) -> Result<(String, &'static str, Value), Error> {
+        let vendor = self.oauth_vendor.clone().unwrap_or_else(|| "CustomOauth2".to_owned());
+        let member = VENDORS.iter().find(|(name, _)| *name == vendor).map_or(INCLUDED, |(_, member)| member);
+        let mut config = json!({ "clientId": client_id });
+        let endpoint = |name: &'static str, value: &Option<String>| value.as_ref().map(|value| (name, json!(value)));
+        if vendor == "CustomOauth2" {
+            config["oauthDiscovery"] = match (&self.oauth_discovery_url, &self.oauth_token_endpoint) {
+                (Some(url), _) => json!({ "discoveryUrl": url }),
+                (None, Some(token)) => json!({ "authorizationServerMetadata": {
+                    // Of these three, the client credentials grant needs the last only.
+                    "issuer": self.oauth_issuer.as_ref().unwrap_or(token),
+                    "authorizationEndpoint": self.oauth_authorization_endpoint.as_ref().unwrap_or(token),
+                    "tokenEndpoint": token,
+                } }),
+                (None, None) => {
+                    let problem = "nobody knows where this client gets its tokens";
+                    let remedy = "add `--oauth-vendor`, `--oauth-discovery-url` or `--oauth-token-endpoint`";
+                    return Err(Error::new(Kind::Usage, problem).with_hint(remedy));
+                }
+            };
+            return Ok((vendor, member, config));
+        }
+        let named = [
+            endpoint("tenantId", &self.oauth_tenant),
+            endpoint("issuer", &self.oauth_issuer),
+            endpoint("authorizationEndpoint", &self.oauth_authorization_endpoint),
+            endpoint("tokenEndpoint", &self.oauth_token_endpoint),
+        ];
+        for (name, value) in named.into_iter().flatten() {
+            let takes = if name == "tenantId" { vendor == "MicrosoftOauth2" } else { member == INCLUDED };
+            if !takes {
+                let problem = format!("the vendor {} has its own {name}", vendor.trim_end_matches("Oauth2"));
+                return Err(Error::new(Kind::Usage, problem).with_hint("leave the flag out"));
+            }
+            config[name] = value;
+        }
+        Ok((vendor, member, config))
+    }
+}
+
+/// A secret, from one of the places that are nobody else's to see.
+fn secret(ctx: &Context, variable: Option<&str>, file: Option<&str>) -> Result<Secret, Error> {
+    let (text, place) = match (variable, file) {
+        (Some(variable), _) => {
+            let value = ctx.settings.env.get(variable).map(|value| value.to_string_lossy().into_owned());
+            let missing = || {
+                Error::new(Kind::InvalidInput, format!("the variable {variable} is not set, or empty"))
+                    .with_hint(format!("set it: `export {variable}=…`"))
+            };
+            (value.ok_or_else(missing)?, variable)
+        }
+        (None, Some(file)) => (validate::read(file)?, file),
+        (None, None) => {
+            return Err(Error::new(Kind::Usage, "the OAuth client has no secret")
+                .with_hint("add `--oauth-client-secret-env` or `--oauth-client-secret-file`"));
+        }
+    };
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        return Err(Error::new(Kind::InvalidInput, format!("{place} holds no secret")));
+    }
+    Ok(Secret::new(text))
+}

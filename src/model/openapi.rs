@@ -15,7 +15,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-pub use self::request::{Outgoing, Payload};
+pub use self::request::{Outgoing, Payload, encode};
 use super::{
     document::{Document, segment},
     finding::{self, Finding, Reading, Severity},

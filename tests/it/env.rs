@@ -100,8 +100,17 @@ pub struct Server(Child);
 impl Server {
     /// Starts it and waits for its word that it is up.
     pub fn start(env: &Env, args: &[&str]) -> Self {
+        Self::start_with(env, args, Stdio::null())
+    }
+
+    /// As [`Self::start`]; its log goes to this file.
+    pub fn start_logging(env: &Env, args: &[&str], log: &Path) -> Self {
+        Self::start_with(env, args, fs::File::create(log).unwrap().into())
+    }
+
+    fn start_with(env: &Env, args: &[&str], log: Stdio) -> Self {
         let mut command = env.command(&["local", "serve", "-o", "json"]);
-        let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.args(args).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said: Value = serde_json::from_str(&line).unwrap();

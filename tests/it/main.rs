@@ -15,6 +15,7 @@ mod local_aws;
 mod mcp_clients;
 mod mcp_wire;
 mod moto;
+mod openapi;
 mod process;
 mod providers;
 mod restart;

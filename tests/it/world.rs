@@ -191,6 +191,31 @@ impl World {
         self.local().snapshot()
     }
 
+    /// Makes a target as the API has it, past the program's own checks.
+    pub async fn create_target(&self, gateway: &str, request: &Value) {
+        let gateways = self.snapshot()["agentcore"]["gateways"].clone();
+        let mut ids = gateways.as_object().unwrap().keys();
+        let id = ids.find(|id| id.starts_with(&format!("{gateway}-"))).unwrap();
+        for (method, path, body) in [
+            ("POST", format!("/gateways/{id}/targets/"), request.to_string()),
+            ("GET", format!("/gateways/{id}/targets/"), String::new()),
+        ] {
+            let authorization = format!(
+                "AWS4-HMAC-SHA256 Credential={}/20261122/us-west-2/bedrock-agentcore/aws4_request, SignedHeaders=host, Signature=0",
+                self.key.access_key_id
+            );
+            let request = http::Request::builder()
+                .method(method)
+                .uri(path)
+                .header("host", "127.0.0.1:7755")
+                .header("authorization", authorization)
+                .body(Body::from(body))
+                .unwrap();
+            let status = self.router().oneshot(request).await.unwrap().status();
+            assert!(status.is_success(), "{status}");
+        }
+    }
+
     /// Changes the members of the only gateway, as an update by somebody else would.
     pub fn edit_gateway(&self, change: impl Fn(&mut Value)) {
         self.local().edit(|state| {

@@ -7,7 +7,6 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::upstream::Failure;
@@ -20,6 +19,7 @@ use crate::{
             agentcore::{Credential, CredentialProvider, Discovery, Provider},
         },
     },
+    model::openapi::encode,
 };
 
 /// How long an authorization server may take.
@@ -238,8 +238,4 @@ async fn token_endpoint(http: &Http, discovery_url: &str) -> Result<String, Fail
         let status = answer.status;
         Failure(format!("No token: {discovery_url} answered HTTP {status} without a token_endpoint"))
     })
-}
-
-fn encode(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

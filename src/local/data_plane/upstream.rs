@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::outbound::{self, Presented};
@@ -15,7 +14,7 @@ use crate::{
         services::{agentcore::Credential, lambda::Function},
     },
     model::{
-        openapi::{Operation, Outgoing},
+        openapi::{Operation, Outgoing, encode},
         tool,
     },
 };
@@ -110,7 +109,6 @@ fn with_credential(local: &Local, outgoing: &Outgoing, presented: &Presented) ->
             request.headers.push((name.clone(), value.clone()));
         }
         Presented::Query { name, value } => {
-            let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
             request.url.push(if request.url.contains('?') { '&' } else { '?' });
             request.url.push_str(&format!("{}={}", encode(name), encode(value)));
         }

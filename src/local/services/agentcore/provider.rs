@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{conflict, invalid, not_found, present};
 use crate::local::{
-    services::{Answer, Call, State, iso8601, not_implemented, page, read, secrets::Secrets},
+    services::{Answer, Call, State, epoch_seconds, not_implemented, page, read, secrets::Secrets},
     wire::WireError,
 };
 
@@ -154,8 +154,8 @@ impl Provider {
         }
         if with_times {
             shown.extend(present([
-                ("createdTime", json!(iso8601(self.created))),
-                ("lastUpdatedTime", json!(iso8601(self.updated))),
+                ("createdTime", epoch_seconds(self.created)),
+                ("lastUpdatedTime", epoch_seconds(self.updated)),
             ]));
         }
         Value::Object(shown)
@@ -167,8 +167,8 @@ impl Provider {
             ("name", json!(self.name)),
             ("credentialProviderVendor", json!(vendor)),
             ("credentialProviderArn", json!(self.arn(call))),
-            ("createdTime", json!(iso8601(self.created))),
-            ("lastUpdatedTime", json!(iso8601(self.updated))),
+            ("createdTime", epoch_seconds(self.created)),
+            ("lastUpdatedTime", epoch_seconds(self.updated)),
         ]))
     }
 }

@@ -1,0 +1,421 @@
+//! APIs as tools: added, listed, called, updated and removed through the program, against a stand-in
+//! on loopback that writes down what it was asked.
+
+use std::{
+    fs,
+    net::TcpListener,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    env::{Env, Run, Server},
+    world::World,
+};
+
+/// A request that the stand-in got.
+#[derive(Debug, Clone)]
+struct Asked {
+    method: String,
+    uri: String,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Asked {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// An API, and the authorization server in front of it.
+struct StandIn {
+    origin: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl StandIn {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let router = Router::new().fallback(answer).with_state((origin.clone(), asked.clone(), Arc::default()));
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();
+            });
+        });
+        Self { origin, asked }
+    }
+
+    /// What was asked since the last time.
+    fn taken(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+
+    /// What was asked of the API itself.
+    #[track_caller]
+    fn taken_one(&self) -> Asked {
+        let mut asked = self.taken();
+        asked.retain(|asked| asked.uri.starts_with("/v1"));
+        assert_eq!(asked.len(), 1, "{asked:?}");
+        asked.remove(0)
+    }
+}
+
+/// Its own address, what it was asked, and how many tokens it gave out.
+type Shared = (String, Arc<Mutex<Vec<Asked>>>, Arc<AtomicUsize>);
+
+async fn answer(State((origin, asked, tokens)): State<Shared>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let seen = Asked {
+        method: parts.method.to_string(),
+        uri: parts.uri.to_string(),
+        headers: parts.headers,
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    };
+    asked.lock().unwrap().push(seen.clone());
+    let json = |status: u16, body: Value| (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response();
+    match parts.uri.path() {
+        "/.well-known/openid-configuration" => json(200, json!({ "token_endpoint": format!("{origin}/token") })),
+        "/token" if seen.header("authorization") == "Basic Y2xpZW50OnJpZ2h0" => json(
+            200,
+            json!({ "access_token": format!("token-{}", tokens.fetch_add(1, Ordering::Relaxed)), "expires_in": 3600 }),
+        ),
+        "/token" => json(401, json!({ "error": "invalid_client", "error_description": "who is that?" })),
+        "/v1/weather" if seen.uri.contains("q=Atlantis") => json(404, json!({ "message": "city not found" })),
+        "/v1/moved" => {
+            let elsewhere = [("location", "http://elsewhere.example/")];
+            (StatusCode::TEMPORARY_REDIRECT, elsewhere, Body::empty()).into_response()
+        }
+        "/v1/hangs" => std::future::pending().await,
+        "/v1/revoked" if seen.header("authorization") == "Bearer token-0" => json(401, json!({})),
+        "/v1/text" => "just text".into_response(),
+        _ => json(200, json!({ "name": "Oslo", "main": { "temp": -3.5 } })),
+    }
+}
+
+/// The quick start's OpenWeatherMap document, and some more operations.
+fn document(origin: &str) -> Value {
+    let query = |name: &str, required: bool| json!({ "name": name, "in": "query", "required": required, "schema": { "type": "string" } });
+    let plain = |id: &str| json!({ "get": { "operationId": id, "summary": "For the test" } });
+    json!({
+        "openapi": "3.0.3",
+        "info": { "title": "OpenWeatherMap", "version": "2.5" },
+        "servers": [{ "url": format!("{origin}/v1") }],
+        "paths": {
+            "/weather": {
+                "get": {
+                    "operationId": "getCurrentWeather",
+                    "summary": "Current weather of a city",
+                    "parameters": [query("q", true), query("units", false)],
+                },
+                "post": {
+                    "operationId": "report",
+                    "description": "Report the weather of a city",
+                    "requestBody": { "required": true, "content": { "application/json": { "schema": {
+                        "type": "object", "required": ["city"],
+                        "properties": { "city": { "type": "string" }, "temp": { "type": "number" } },
+                    } } } },
+                },
+            },
+            "/moved": plain("moved"),
+            "/hangs": plain("hangs"),
+            "/revoked": plain("revoked"),
+            "/text": plain("text"),
+        },
+    })
+}
+
+/// A gateway in a HOME of its own, a document, and the API that it is of.
+struct Setting {
+    env: Env,
+    api: StandIn,
+    spec: String,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let (env, api) = (Env::new(), StandIn::start());
+        let spec = env.home().join("openapi.json");
+        fs::write(&spec, document(&api.origin).to_string()).unwrap();
+        Self { spec: spec.to_str().unwrap().to_owned(), env, api }
+    }
+
+    fn gateway(&self, flags: &[&str]) {
+        let create = ["--local", "create", "g", "--authorizer", "none", "--no-observability"];
+        self.env.ok(&[&create[..], flags].concat());
+    }
+
+    /// Runs `target VERB NAME … --gateway g` with a secret in the variable SECRET.
+    fn target(&self, verb: &[&str], secret: &str, flags: &[&str]) -> Run {
+        let args = [&["--local", "target"], verb, &["--gateway", "g"], flags].concat();
+        Run::of(self.env.command(&args).env("SECRET", secret).output().unwrap())
+    }
+
+    #[track_caller]
+    fn add(&self, secret: &str, flags: &[&str]) {
+        let added = self.target(&["add", "openapi", "weather"], secret, &[&["--spec", &self.spec], flags].concat());
+        assert_eq!(added.code, 0, "{added:?}");
+    }
+
+    fn call(&self, tool: &str, arguments: &Value) -> Run {
+        let tool = format!("weather___{tool}");
+        self.env.run(&["--local", "tools", "call", "g", &tool, &arguments.to_string()])
+    }
+
+    /// Removes the target and the gateway, after which nothing is left.
+    fn end(&self) {
+        self.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
+        let state = self.env.state();
+        assert_eq!(state["agentcore"]["providers"], json!({}), "its provider goes with a target");
+        assert_eq!(state["secrets"]["secrets"], json!({}));
+        self.env.ok(&["--local", "cleanup", "g", "--yes"]);
+        assert!(self.env.is_empty(), "{}", self.env.state());
+    }
+}
+
+const OSLO: fn() -> Value = || json!({ "q": "Oslo & more", "units": "metric" });
+
+#[test]
+fn an_api_without_a_credential_is_called_as_its_document_says() {
+    let setting = Setting::new();
+    setting.gateway(&["--debug-errors"]);
+    setting.add("", &[]);
+    let listed = setting.env.ok(&["--local", "tools", "list", "g", "-o", "json"]).json();
+    let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect();
+    assert_eq!(names[1], "weather___getCurrentWeather");
+    assert_eq!(listed["items"][1]["inputSchema"]["required"], json!(["q"]));
+    assert_eq!(setting.call("getCurrentWeather", &OSLO()).json()["main"]["temp"], -3.5);
+    let asked = setting.api.taken_one();
+    assert_eq!((asked.method.as_str(), asked.uri.as_str()), ("GET", "/v1/weather?q=Oslo%20%26%20more&units=metric"));
+    assert_eq!(asked.header("authorization"), "");
+    assert_eq!(setting.call("report", &json!({ "city": "Oslo", "temp": -3.5 })).code, 0);
+    let asked = setting.api.taken_one();
+    assert_eq!((asked.method.as_str(), asked.header("content-type")), ("POST", "application/json"));
+    assert_eq!(serde_json::from_str::<Value>(&asked.body).unwrap(), json!({ "city": "Oslo", "temp": -3.5 }));
+    assert_eq!(setting.call("text", &json!({})).stdout, "just text\n");
+
+    for (tool, arguments, said) in [
+        ("getCurrentWeather", json!({}), "Missing required field(s): 'q'"),
+        ("getCurrentWeather", json!({ "q": 7 }), "Field '/q' has invalid type: integer found, string expected"),
+        (
+            "getCurrentWeather",
+            json!({ "q": "Atlantis" }),
+            "The API answered HTTP 404: {\"message\":\"city not found\"}",
+        ),
+        ("moved", json!({}), "redirects are not followed"),
+    ] {
+        let failed = setting.call(tool, &arguments);
+        assert!(failed.code == 1 && failed.stdout.contains(said), "{tool}: {failed:?}");
+    }
+    // What changes is changed, and what is not named stays.
+    let mut other = document(&setting.api.origin);
+    other["paths"].as_object_mut().unwrap().retain(|path, _| path == "/text");
+    let smaller = setting.env.home().join("smaller.yaml");
+    fs::write(&smaller, format!("# YAML is sent as JSON\n{other}")).unwrap();
+    let updated = setting.target(&["update", "weather"], "", &["--spec", smaller.to_str().unwrap()]);
+    assert!(updated.code == 0 && updated.stdout.contains("weather___text"), "{updated:?}");
+    assert_eq!(setting.call("text", &json!({})).stdout, "just text\n");
+    setting.end();
+}
+
+#[test]
+fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
+    let setting = Setting::new();
+    let log = setting.env.home().join("log");
+    let _server = Server::start_logging(&setting.env, &["-vvv"], &log);
+    setting.gateway(&[]);
+    let (first, second) = ("key-of-the-first-day", "key of the second day");
+    let add = ["--spec", &setting.spec, "--api-key-env", "SECRET", "--api-key-query", "appid", "-vvv"];
+    let added = setting.target(&["add", "openapi", "weather"], first, &add);
+    assert_eq!(added.code, 0, "{added:?}");
+    let called = setting.call("getCurrentWeather", &OSLO());
+    assert_eq!(called.json()["name"], "Oslo");
+    let asked = setting.api.taken_one();
+    assert_eq!(asked.uri, format!("/v1/weather?q=Oslo%20%26%20more&units=metric&appid={first}"));
+    // A new key for the same target; then another place for it.
+    setting.add(second, &["--api-key-env", "SECRET", "--api-key-query", "appid"]);
+    setting.call("text", &json!({}));
+    assert_eq!(setting.api.taken_one().uri, "/v1/text?appid=key%20of%20the%20second%20day");
+    let header = ["--api-key-env", "SECRET", "--api-key-header", "X-Key", "--api-key-prefix", "Token ", "-vvv"];
+    let updated = setting.target(&["update", "weather"], second, &header);
+    assert_eq!(updated.code, 0, "{updated:?}");
+    setting.call("text", &json!({}));
+    let asked = setting.api.taken_one();
+    assert_eq!((asked.uri.as_str(), asked.header("x-key")), ("/v1/text", "Token key of the second day"));
+    // From a file, and from standard input's like.
+    let file = setting.env.home().join("key");
+    fs::write(&file, "from-a-file\n").unwrap();
+    setting.add("", &["--api-key-file", file.to_str().unwrap(), "--api-key-header", "X-Key"]);
+    setting.call("text", &json!({}));
+    assert_eq!(setting.api.taken_one().header("x-key"), "from-a-file");
+    // An error of the API does not show the address that it came from.
+    let failed = setting.call("getCurrentWeather", &json!({ "q": "Atlantis" }));
+    assert_eq!(failed.stdout, "An internal error occurred. Please retry later.\n");
+
+    let got = setting.env.ok(&["--local", "target", "get", "weather", "--gateway", "g"]).stdout;
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("CreateApiKeyCredentialProvider"), "the log was one: {log}");
+    for (place, text) in [
+        ("add", &added.stderr),
+        ("update", &updated.stderr),
+        ("call", &called.stderr),
+        ("target get", &got),
+        ("the server's log", &log),
+    ] {
+        for secret in [first, second, "from-a-file", "key%20of"] {
+            assert!(!text.contains(secret), "{place} shows {secret}");
+        }
+    }
+    let removed = setting.target(&["update", "weather"], "", &["--no-credential"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    assert_eq!(setting.env.state()["agentcore"]["providers"], json!({}), "nothing uses it any more");
+    setting.end();
+}
+
+#[test]
+fn an_oauth_client_gets_a_token_keeps_it_and_gets_another_when_it_is_refused() {
+    let setting = Setting::new();
+    setting.gateway(&["--debug-errors"]);
+    let discovery = format!("{}/.well-known/openid-configuration", setting.api.origin);
+    let client = ["--oauth-client-id", "client", "--oauth-client-secret-env", "SECRET", "--oauth-scope", "read"];
+    let by_discovery = [&client[..], &["--oauth-discovery-url", &discovery, "--oauth-param", "audience=api"]].concat();
+    setting.add("wrong", &by_discovery);
+    let failed = setting.call("text", &json!({}));
+    assert!(failed.code == 1 && failed.stdout.contains("answered HTTP 401: who is that?"), "{failed:?}");
+    assert!(!failed.stdout.contains("wrong"));
+
+    setting.api.taken();
+    setting.add("right", &by_discovery);
+    for _ in 0..2 {
+        assert_eq!(setting.call("text", &json!({})).stdout, "just text\n");
+    }
+    let asked = setting.api.taken();
+    let uris: Vec<_> = asked.iter().map(|asked| asked.uri.as_str()).collect();
+    assert_eq!(uris, ["/.well-known/openid-configuration", "/token", "/v1/text", "/v1/text"], "the token is kept");
+    assert_eq!(asked[1].body, "grant_type=client_credentials&scope=read&audience=api");
+    assert_eq!(asked[2].header("authorization"), "Bearer token-0");
+    assert_eq!(setting.call("revoked", &json!({})).code, 0, "a refused token is asked for anew, once");
+
+    setting.api.taken();
+    let endpoint = format!("{}/token", setting.api.origin);
+    let by_endpoint = [&client[..], &["--oauth-token-endpoint", &endpoint]].concat();
+    let updated = setting.target(&["update", "weather"], "right", &by_endpoint);
+    assert_eq!(updated.code, 0, "{updated:?}");
+    assert_eq!(setting.call("text", &json!({})).code, 0);
+    assert_eq!(setting.api.taken()[0].uri, "/token");
+    setting.end();
+}
+
+#[test]
+fn the_gateways_role_signs_and_a_provider_that_is_there_is_used_and_left() {
+    let setting = Setting::new();
+    setting.gateway(&["--debug-errors"]);
+    setting.add("", &["--iam-service", "execute-api"]);
+    setting.call("text", &json!({}));
+    let signed = setting.api.taken_one().header("authorization").to_owned();
+    assert!(signed.starts_with("AWS4-HMAC-SHA256 ") && signed.contains("/us-west-2/execute-api/"), "{signed}");
+
+    let made = setting.env.with_boto3("credential_provider.py", &["mine", "brought-key"]).json();
+    let arn = made["arn"].as_str().unwrap();
+    setting.add("", &["--credential-provider", arn, "--api-key-header", "X-Key"]);
+    setting.call("text", &json!({}));
+    assert_eq!(setting.api.taken_one().header("x-key"), "brought-key");
+    setting.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
+    let policies = setting.env.state()["iam"]["roles"].as_object().unwrap().values().next().unwrap()["inline"].clone();
+    let names: Vec<_> = policies.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["base"], "what the role was allowed for it, it is not any more");
+    assert_eq!(setting.env.state()["agentcore"]["providers"].as_object().unwrap().len(), 1, "what is the user's stays");
+    setting.env.ok(&["--local", "cleanup", "g", "--yes"]);
+    assert_eq!(setting.env.state()["agentcore"]["providers"].as_object().unwrap().len(), 1);
+}
+
+#[tokio::test] // in real time: the stand-in is not of this runtime
+async fn a_hung_api_does_not_hang_the_gateway() {
+    let (world, api) = (World::new(Duration::ZERO), StandIn::start());
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("openapi.json");
+    fs::write(&spec, document(&api.origin).to_string()).unwrap();
+    world.run(&["create", "g", "--authorizer", "none", "--no-observability", "--debug-errors"]).await.expect(0);
+    // This endpoint is no `--local`: what only this machine reaches is refused, unless it comes from S3.
+    let add = ["target", "add", "openapi", "weather", "--gateway", "g", "--spec", spec.to_str().unwrap()];
+    let refused = world.run(&add).await.expect(2).stderr;
+    assert!(refused.contains("https only"), "{refused}");
+    let text = json!({ "openApiSchema": { "inlinePayload": document(&api.origin).to_string() } });
+    let request = json!({ "name": "weather", "targetConfiguration": { "mcp": text } });
+    world.create_target("g", &request).await;
+    let begun = Instant::now();
+    let hung = world.run(&["tools", "call", "g", "weather___hangs"]).await.expect(1);
+    assert!(hung.stdout.contains("The API did not answer"), "{hung:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert_eq!(world.run(&["tools", "call", "g", "weather___text"]).await.expect(0).stdout, "just text\n");
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_is_made() {
+    let setting = Setting::new();
+    setting.gateway(&[]);
+    let home = setting.env.home();
+    let bad = home.join("bad.yaml");
+    fs::write(&bad, "openapi: 3.0.3\nservers:\n  - url: https://api.example.com\npaths:\n  /x:\n    post:\n      operationId: x\n      requestBody:\n        content:\n          application/json:\n            schema:\n              oneOf: []\n").unwrap();
+    let large = home.join("large.json");
+    let mut document = document(&setting.api.origin);
+    document["info"]["description"] = json!("x".repeat(1024 * 1024));
+    fs::write(&large, document.to_string()).unwrap();
+    let (bad, large, spec) = (bad.to_str().unwrap(), large.to_str().unwrap(), setting.spec.as_str());
+    for (flags, said) in [
+        (vec!["--spec", bad], "bad.yaml, line 12: `oneOf` in a request is not supported"),
+        (vec!["--spec", large], "s3://BUCKET/KEY"),
+        (vec!["--spec", "/no/such/file"], "cannot be read"),
+        (vec!["--spec", spec, "--api-key-env", "SECRET"], "an API key needs a place"),
+        (vec!["--spec", spec, "--api-key-header", "X"], "no key"),
+        (vec!["--spec", spec, "--api-key-env", "NOT_SET", "--api-key-header", "X"], "NOT_SET is not set"),
+        (
+            vec!["--spec", spec, "--oauth-client-id", "c", "--oauth-client-secret-env", "SECRET"],
+            "where this client gets its tokens",
+        ),
+        (vec!["--spec", spec, "--oauth-client-id", "c"], "required"),
+        (vec!["--spec", spec, "--credential-provider", "arn:aws:s3:::x"], "no credential provider's ARN"),
+        (
+            vec![
+                "--spec",
+                spec,
+                "--oauth-client-id",
+                "c",
+                "--oauth-client-secret-env",
+                "SECRET",
+                "--oauth-vendor",
+                "google",
+                "--oauth-tenant",
+                "t",
+            ],
+            "has its own tenantId",
+        ),
+    ] {
+        let refused = setting.target(&["add", "openapi", "weather"], "s3cr3t", &flags);
+        assert_eq!(refused.code, 2, "{flags:?}: {refused:?}");
+        assert!(refused.stderr.contains(said) && !refused.stderr.contains("s3cr3t"), "{flags:?}: {}", refused.stderr);
+    }
+    let nothing = setting.target(&["update", "weather"], "", &[]);
+    assert!(nothing.code == 2 && nothing.stderr.contains("nothing to change"), "{nothing:?}");
+    let missing = setting.target(&["update", "weather"], "", &["--no-credential"]);
+    assert!(missing.code == 5 && missing.stderr.contains("no target `weather`"), "{missing:?}");
+    assert_eq!(setting.env.state()["agentcore"]["providers"], json!({}));
+}

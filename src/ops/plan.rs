@@ -294,7 +294,8 @@ fn target_change(
     let mut differs = Vec::new();
     for (member, what) in [("targetConfiguration", "configuration"), ("credentialProviderConfigurations", "credential")]
     {
-        if wanted.get(member) != existing.0.get(member) {
+        let has_something = |value: &&Value| **value != json!([]);
+        if wanted.get(member).filter(has_something) != existing.0.get(member).filter(has_something) {
             differs.push(what);
         }
     }

@@ -24,6 +24,7 @@ CLIENTS = {
     "logs": "logs",
     "bedrock-agentcore": "bedrock-agentcore-control",
     "s3": "s3",
+    "secretsmanager": "secretsmanager",
 }
 # Retries would hide a second answer; the server's validation is what is looked at, not boto3's.
 CONFIG = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
@@ -62,6 +63,13 @@ NOT_HERE = {
     ("CreateUserPoolClient", "LimitExceededException"): "the quota of 1,000 clients is not kept",
     ("CreateUserPoolDomain", "LimitExceededException"): "a pool has one domain, and says so otherwise",
     ("CreateLogGroup", "LimitExceededException"): "the quota of 1,000,000 groups is not kept",
+    "DecryptionFailure": "there are no KMS keys",
+    "EncryptionFailure": "there are no KMS keys",
+    "InternalServiceError": "an inner failure",
+    "UnauthorizedException": "the one access key may do everything",
+    "ResourceLimitExceededException": "the quota of 50 providers is not kept",
+    "MalformedPolicyDocumentException": "secrets have no policies",
+    "PreconditionNotMetException": "secrets have one version",
     # S3's own, of features that are not here.
     "BucketAlreadyExists": "there is one account",
     "InvalidObjectState": "nothing is archived",
@@ -92,6 +100,24 @@ NOT_HERE = {
     ("TagResource", "ResourceConflictException"): "requests are handled one after the other",
     ("UntagResource", "ResourceConflictException"): "requests are handled one after the other",
 }
+# Credential providers and secrets: quotas, and what stands against a read.
+for _kind in ("ApiKey", "Oauth2"):
+    for _verb in ("Create", "Get", "Update", "Delete"):
+        NOT_HERE[(f"{_verb}{_kind}CredentialProvider", "AccessDeniedException")] = "the one access key may do everything"
+        NOT_HERE[(f"{_verb}{_kind}CredentialProvider", "ServiceQuotaExceededException")] = "the quota is not kept"
+    NOT_HERE[(f"Update{_kind}CredentialProvider", "ConflictException")] = "requests are handled one after the other"
+    NOT_HERE[(f"Delete{_kind}CredentialProvider", "ConflictException")] = "nothing holds a provider"
+    NOT_HERE[(f"List{_kind}CredentialProviders", "AccessDeniedException")] = "the one access key may do everything"
+    NOT_HERE[(f"List{_kind}CredentialProviders", "ResourceNotFoundException")] = "there is always a vault"
+NOT_HERE.update({
+    ("CreateSecret", "LimitExceededException"): "the quota of 500,000 secrets is not kept",
+    ("CreateSecret", "InvalidRequestException"): "nothing is scheduled for deletion",
+    ("CreateSecret", "ResourceNotFoundException"): "no keys are looked up",
+    ("PutSecretValue", "LimitExceededException"): "secrets have one version",
+    ("PutSecretValue", "ResourceExistsException"): "secrets have one version",
+    ("GetSecretValue", "InvalidRequestException"): "nothing is scheduled for deletion",
+    ("ListSecrets", "InvalidRequestException"): "nothing is scheduled for deletion",
+})
 # The quota of deliveries is not kept, and no read takes any.
 LOGS_QUOTA = "ServiceQuotaExceededException"
 # Of the many that Invoke declares, those that are about plain functions.
@@ -854,6 +880,41 @@ def gateways():
     bad(c, "CreateGatewayTarget", "ResourceNotFoundException", dict(target, **none))
     bad(c, "CreateGatewayTarget", "AccessDeniedException", dict(target, **an_arn))
     bad(c, "CreateGatewayTarget", "ValidationException", with_lambda(lambdaArn=function + ":alias"), "lacks permission")
+    operation = {"get": {"operationId": "x", "summary": "s"}}
+    document = {"openapi": "3.0.3", "servers": [{"url": "https://api.example.com"}], "paths": {"/x": operation}}
+
+    def with_api(credential, **members):
+        payload = {"inlinePayload": json.dumps(dict(document, **members))}
+        params = dict(g, name="api", targetConfiguration={"mcp": {"openApiSchema": payload}})
+        return dict(params, credentialProviderConfigurations=credential) if credential else params
+
+    def credential(kind, **provider):
+        return [dict(credentialProviderType=kind, **({"credentialProvider": provider} if provider else {}))]
+
+    key = {"providerArn": f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:token-vault/default/apikeycredentialprovider/k"}
+    client = {"providerArn": key["providerArn"].replace("apikey", "oauth2"), "scopes": []}
+    api = "targetConfiguration.mcp.openApiSchema"
+    for params, says in (
+        (with_api(None, paths={}), "no operation becomes a tool"),
+        (with_api(None, servers=[]), "there is no server"),
+        (with_api(None, openapi="2.0"), "not supported"),
+        (with_api(credential("JWT_PASSTHROUGH")), "does not take this JWT_PASSTHROUGH"),
+        (with_api(credential("GATEWAY_IAM_ROLE")), "IamCredentialProvider is required"),
+        (with_api(credential("GATEWAY_IAM_ROLE", iamCredentialProvider={"service": "s3"})), "execute-api"),
+        (with_api(credential("API_KEY", oauthCredentialProvider=client)), "does not take this API_KEY"),
+        (dict(with_api(None), targetConfiguration={"mcp": {"openApiSchema": {"inlinePayload": "{"}}}), "not JSON"),
+        (dict(with_api(None), targetConfiguration={"mcp": {"openApiSchema": {"s3": {"uri": "s3://none/x"}}}}), "s3:GetObject"),
+    ):
+        bad(c, "CreateGatewayTarget", "ValidationException", params, says)
+    code = credential("OAUTH", oauthCredentialProvider=dict(client, grantType="AUTHORIZATION_CODE"))
+    bad(c, "CreateGatewayTarget", "NotImplemented", with_api(code), "AUTHORIZATION_CODE")
+    for one in (None, credential("API_KEY", apiKeyCredentialProvider=key), credential("OAUTH", oauthCredentialProvider=client), credential("GATEWAY_IAM_ROLE", iamCredentialProvider={"service": "lambda"})):
+        made_api = good(c, "CreateGatewayTarget", with_api(one), lambda a: a["status"] == "CREATING")
+        api_id = dict(g, targetId=made_api["targetId"])
+        good(c, "GetGatewayTarget", api_id, lambda a: a["status"] == "READY" and a["credentialProviderConfigurations"] == (one or []))
+        good(c, "ListGatewayTargets", g, lambda a: {i["targetType"] for i in a["items"]} == {"OPEN_API_SCHEMA"})
+        good(c, "DeleteGatewayTarget", api_id)
+        bad(c, "GetGatewayTarget", "ResourceNotFoundException", api_id)
     first = good(c, "CreateGatewayTarget", dict(target, clientToken="u" * 40), lambda a: a["status"] == "CREATING" and a["gatewayArn"] == made["gatewayArn"])
     t = dict(g, targetId=first["targetId"])
     good(c, "CreateGatewayTarget", dict(target, clientToken="u" * 40), lambda a: a["targetId"] == first["targetId"])
@@ -978,6 +1039,96 @@ def buckets():
     bad(c, "DeleteBucket", "NoSuchBucket", b)
 
 
+def secrets():
+    c = "secretsmanager"
+    made = good(c, "CreateSecret", dict(Name="a/b", SecretString='{"k": "v"}', Description="d", Tags=[{"Key": "k", "Value": "v"}]), lambda a: a["ARN"].startswith(f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:a/b-"))
+    mine, none, nameless = {"SecretId": "a/b"}, {"SecretId": "none"}, {"SecretId": ""}
+    bad(c, "CreateSecret", "ResourceExistsException", {"Name": "a/b"}, "already exists")
+    bad(c, "CreateSecret", "InvalidParameterException", {"Name": "a b"})
+    bad(c, "CreateSecret", "NotImplemented", {"Name": "x", "KmsKeyId": "k"}, "`KmsKeyId`")
+    good(c, "GetSecretValue", {"SecretId": made["ARN"]}, lambda a: a["SecretString"] == '{"k": "v"}' and a["VersionStages"] == ["AWSCURRENT"])
+    good(c, "PutSecretValue", dict(mine, SecretString="new"))
+    good(c, "GetSecretValue", mine, lambda a: a["SecretString"] == "new" and a["VersionId"] != made["VersionId"])
+    good(c, "DescribeSecret", mine, lambda a: a["Description"] == "d" and a["Tags"] == [{"Key": "k", "Value": "v"}])
+    for operation in ("GetSecretValue", "PutSecretValue", "DescribeSecret", "DeleteSecret"):
+        bad(c, operation, "ResourceNotFoundException", none)
+        bad(c, operation, "InvalidParameterException", nameless)
+    good(c, "CreateSecret", {"Name": "empty"})
+    bad(c, "GetSecretValue", "ResourceNotFoundException", {"SecretId": "empty"}, "staging label")
+    found = pages(c, "ListSecrets", {}, "SecretList", "MaxResults", "NextToken", "NextToken")
+    if sorted(one["Name"] for one in found) != ["a/b", "empty"]:
+        fail(c, "ListSecrets", f"pages gave {found}")
+    good(c, "ListSecrets", {})
+    bad(c, "ListSecrets", "InvalidNextTokenException", {"NextToken": "%"})
+    bad(c, "ListSecrets", "InvalidParameterException", {"MaxResults": 0})
+
+    c, field = "bedrock-agentcore", "FieldValidationFailed"
+    wrong, absent = {"name": "a b"}, {"name": "none"}
+    key = {"name": "table-key"}
+    vault = f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:token-vault/default"
+    made = good(c, "CreateApiKeyCredentialProvider", dict(key, apiKey="k1", tags={"k": "v"}), lambda a: a["credentialProviderArn"] == f"{vault}/apikeycredentialprovider/table-key")
+    secret = {"SecretId": made["apiKeySecretArn"]["secretArn"]}
+    good("secretsmanager", "GetSecretValue", secret, lambda a: json.loads(a["SecretString"]) == {"api_key_value": "k1"})
+    good("secretsmanager", "DescribeSecret", secret, lambda a: a["OwningService"] == "bedrock-agentcore-identity")
+    bad("secretsmanager", "PutSecretValue", "InvalidRequestException", dict(secret, SecretString="x"), "managed by")
+    bad("secretsmanager", "DeleteSecret", "InvalidRequestException", secret, "managed by")
+    good(c, "ListTagsForResource", {"resourceArn": made["credentialProviderArn"]}, lambda a: a["tags"] == {"k": "v"})
+    bad(c, "CreateApiKeyCredentialProvider", "ConflictException", dict(key, apiKey="k"), "already exists")
+    bad(c, "CreateApiKeyCredentialProvider", "ValidationException", dict(wrong, apiKey="k"), reason=field, fields=["name"])
+    bad(c, "CreateApiKeyCredentialProvider", "ValidationException", {"name": "x"}, reason=field, fields=["apiKey"])
+    external = dict(apiKeySecretSource="EXTERNAL", apiKeySecretConfig={"secretId": "none", "jsonKey": "k"})
+    bad(c, "CreateApiKeyCredentialProvider", "ResourceNotFoundException", dict(external, name="x"), "Secret none")
+    good(c, "UpdateApiKeyCredentialProvider", dict(key, apiKey="k2"), lambda a: a["apiKeySecretArn"] == made["apiKeySecretArn"])
+    good("secretsmanager", "GetSecretValue", secret, lambda a: json.loads(a["SecretString"]) == {"api_key_value": "k2"})
+    external["apiKeySecretConfig"]["secretId"] = "a/b"
+    good(c, "UpdateApiKeyCredentialProvider", dict(external, **key), lambda a: a["apiKeySecretSource"] == "EXTERNAL" and a["apiKeySecretJsonKey"] == "k")
+    bad("secretsmanager", "GetSecretValue", "ResourceNotFoundException", secret)
+    good(c, "GetApiKeyCredentialProvider", key, lambda a: a["name"] == "table-key" and "createdTime" in a and "apiKey" not in a)
+    bad(c, "UpdateApiKeyCredentialProvider", "ValidationException", key)
+    bad(c, "UpdateApiKeyCredentialProvider", "ResourceNotFoundException", dict(absent, apiKey="k"))
+
+    discovery = {"oauthDiscovery": {"discoveryUrl": "https://idp.example.com/.well-known/openid-configuration"}}
+    client = dict(clientId="c", clientSecret="s")
+    custom = dict(name="table-client", credentialProviderVendor="CustomOauth2", oauth2ProviderConfigInput={"customOauth2ProviderConfig": dict(client, **discovery)})
+    made = good(c, "CreateOauth2CredentialProvider", custom, lambda a: a["status"] == "READY" and a["oauth2ProviderConfigOutput"] == {"customOauth2ProviderConfig": dict(discovery, clientId="c")})
+    good("secretsmanager", "GetSecretValue", {"SecretId": made["clientSecretArn"]["secretArn"]}, lambda a: json.loads(a["SecretString"]) == {"client_secret": "s"})
+    bad(c, "CreateOauth2CredentialProvider", "ConflictException", custom)
+    for vendor, member, more in (
+        ("GoogleOauth2", "googleOauth2ProviderConfig", {}),
+        ("GithubOauth2", "githubOauth2ProviderConfig", {}),
+        ("SlackOauth2", "slackOauth2ProviderConfig", {}),
+        ("SalesforceOauth2", "salesforceOauth2ProviderConfig", {}),
+        ("MicrosoftOauth2", "microsoftOauth2ProviderConfig", {"tenantId": "t"}),
+        ("AtlassianOauth2", "atlassianOauth2ProviderConfig", {}),
+        ("LinkedinOauth2", "linkedinOauth2ProviderConfig", {}),
+        ("OktaOauth2", "includedOauth2ProviderConfig", {"issuer": "https://x.okta.com"}),
+        ("ZoomOauth2", "includedOauth2ProviderConfig", {"tokenEndpoint": "https://zoom.us/oauth/token"}),
+    ):
+        config = {"name": "x", "credentialProviderVendor": vendor, "oauth2ProviderConfigInput": {member: dict(client, **more)}}
+        good(c, "CreateOauth2CredentialProvider", config, lambda a: a["oauth2ProviderConfigOutput"][member]["clientId"] == "c" and "oauthDiscovery" in a["oauth2ProviderConfigOutput"][member])
+        good(c, "DeleteOauth2CredentialProvider", {"name": "x"})
+    google = dict(custom, name="x", credentialProviderVendor="GoogleOauth2")
+    bad(c, "CreateOauth2CredentialProvider", "ValidationException", google, "googleOauth2ProviderConfig", field)
+    bad(c, "CreateOauth2CredentialProvider", "ValidationException", dict(custom, name="x", credentialProviderVendor="NobodyOauth2"), reason=field, fields=["credentialProviderVendor"])
+    nobody = {"customOauth2ProviderConfig": dict(discovery, clientSecret="s")}
+    bad(c, "CreateOauth2CredentialProvider", "ValidationException", dict(custom, name="x", oauth2ProviderConfigInput=nobody), "clientId")
+    elsewhere = {"customOauth2ProviderConfig": dict(discovery, clientId="c", clientSecretSource="EXTERNAL", clientSecretConfig={"secretId": "none", "jsonKey": "k"})}
+    bad(c, "CreateOauth2CredentialProvider", "ResourceNotFoundException", dict(custom, name="x", oauth2ProviderConfigInput=elsewhere))
+    good(c, "UpdateOauth2CredentialProvider", custom, lambda a: a["clientSecretArn"] == made["clientSecretArn"])
+    bad(c, "UpdateOauth2CredentialProvider", "ResourceNotFoundException", dict(custom, **absent))
+    bad(c, "UpdateOauth2CredentialProvider", "ValidationException", dict(custom, **wrong))
+    good(c, "GetOauth2CredentialProvider", {"name": "table-client"}, lambda a: a["credentialProviderVendor"] == "CustomOauth2")
+    for kind, name in (("ApiKey", "table-key"), ("Oauth2", "table-client")):
+        good(c, f"List{kind}CredentialProviders", {}, lambda a: [one["name"] for one in a["credentialProviders"]] == [name])
+        bad(c, f"List{kind}CredentialProviders", "ValidationException", {"maxResults": 0}, reason=field, fields=["maxResults"])
+        for verb in ("Get", "Delete"):
+            bad(c, f"{verb}{kind}CredentialProvider", "ResourceNotFoundException", absent)
+            bad(c, f"{verb}{kind}CredentialProvider", "ValidationException", wrong)
+        good(c, f"Delete{kind}CredentialProvider", {"name": name})
+    good("secretsmanager", "DeleteSecret", dict(mine, ForceDeleteWithoutRecovery=True))
+    good("secretsmanager", "DeleteSecret", {"SecretId": "empty"})
+
+
 def coverage(covered):
     """What the server covers and this table does not look at."""
     for scope, operation in covered:
@@ -995,7 +1146,7 @@ def coverage(covered):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         covered = [tuple(row) for row in json.load(file)]
-    for part in (sts, iam, cognito, functions, logs, gateways, buckets):
+    for part in (sts, iam, cognito, functions, logs, gateways, buckets, secrets):
         part()
     coverage(covered)
     json.dump({"rows": rows, "failures": failures}, sys.stdout, indent=1)

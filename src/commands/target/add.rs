@@ -176,7 +176,7 @@ impl Update {
                 return Err(usage("the target is an API, and no function", "use `--spec` and credential flags"));
             }
             let (schema, warnings) = schema.unwrap_or_else(|| (mcp["openApiSchema"].clone(), Vec::new()));
-            let kept = || existing.get("credentialProviderConfigurations").cloned();
+            let kept = || existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
             let keeps = self.credential.is_empty() && !self.no_credential;
             let credential = if keeps { Credential::Given(kept()) } else { credential };
             (TargetKind::OpenApi { schema, credential }, warnings)

@@ -377,6 +377,8 @@ fn show(gateway: &Gateway, target: &Target) -> Value {
         present([("gatewayArn", json!(gateway.arn)), ("targetId", json!(target.id)), ("protocolType", json!("MCP"))]);
     target.state.show(&mut document);
     document.extend(target.config.clone());
+    // The model's outputs always have it; what AWS shows where there is no credential is [U].
+    document.entry(CREDENTIALS).or_insert(json!([]));
     Value::Object(document)
 }
 

@@ -86,6 +86,18 @@ pub async fn update_trust(aws: &Aws, name: &str, trust: &Value) -> Result<(), Er
     call.send().await.map(drop).map_err(of(SERVICE, "UpdateAssumeRolePolicy"))
 }
 
+/// Gives a role one more tag.
+pub async fn tag_role(aws: &Aws, role: &str, key: &str, value: &str) -> Result<(), Error> {
+    let tag = Tag::builder().key(key).value(value).build();
+    let tag = tag.map_err(|error| Error::unexpected(SERVICE, "TagRole", &error.to_string()))?;
+    aws.iam.tag_role().role_name(role).tags(tag).send().await.map(drop).map_err(of(SERVICE, "TagRole"))
+}
+
+/// Takes a tag off a role, if both are there.
+pub async fn untag_role(aws: &Aws, role: &str, key: &str) -> Result<bool, Error> {
+    deleted(aws.iam.untag_role().role_name(role).tag_keys(key).send().await.map_err(of(SERVICE, "UntagRole")))
+}
+
 pub async fn find_policy(aws: &Aws, role: &str, policy: &str) -> Result<Option<Value>, Error> {
     let call = aws.iam.get_role_policy().role_name(role).policy_name(policy);
     let answer = call.send().await.map_err(of(SERVICE, "GetRolePolicy"));

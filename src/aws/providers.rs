@@ -94,12 +94,7 @@ pub async fn names(aws: &Aws, kind: ProviderKind) -> Result<Vec<String>, Error> 
 /// Kind and name of the provider that an ARN names.
 pub fn of_arn(arn: &str) -> Option<(ProviderKind, &str)> {
     let mut parts = arn.split('/').skip(2);
-    let kind = match parts.next()? {
-        "apikeycredentialprovider" => ProviderKind::ApiKey,
-        "oauth2credentialprovider" => ProviderKind::Oauth2,
-        _ => return None,
-    };
-    Some((kind, parts.next()?))
+    Some((ProviderKind::of(parts.next()?)?, parts.next()?))
 }
 
 /// The provider that a target's document names.

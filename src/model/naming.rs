@@ -11,6 +11,9 @@ use super::name::{GatewayName, Region};
 pub const TAG_STACK: &str = "agentcore-gw:stack";
 /// Tag that says who manages the resource.
 pub const TAG_MANAGED_BY: &str = "agentcore-gw:managed-by";
+/// What the keys of the anchor's tags begin with that name credential providers: whoever deletes finds
+/// them by it though no list shows them yet.
+pub const TAG_PROVIDER: &str = "agentcore-gw:provider:";
 /// What the names of all stacks' user pools begin with.
 pub const USER_POOL_PREFIX: &str = "agentcore-gw-";
 /// Value of [`TAG_MANAGED_BY`].
@@ -31,8 +34,8 @@ pub const SCOPE_NAME: &str = "invoke";
 const ROLE_LIMIT: usize = 64;
 /// Cognito domain prefixes.
 const DOMAIN_LIMIT: usize = 63;
-/// Credential providers.
-const PROVIDER_LIMIT: usize = 128;
+/// Credential providers, so that their names fit into a tag's key (128).
+const PROVIDER_LIMIT: usize = 100;
 /// CloudWatch Logs delivery sources and destinations.
 const DELIVERY_LIMIT: usize = 60;
 

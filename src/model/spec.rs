@@ -104,6 +104,11 @@ pub enum ProviderKind {
 }
 
 impl ProviderKind {
+    /// The kind that an ARN's part, or a tag's value, names.
+    pub fn of(path: &str) -> Option<Self> {
+        [Self::ApiKey, Self::Oauth2].into_iter().find(|kind| kind.path() == path)
+    }
+
     /// The part of an ARN that says so.
     pub fn path(self) -> &'static str {
         match self {

@@ -24,7 +24,7 @@ use crate::{
     },
     model::{
         name::{GatewayName, Region},
-        naming::{IAM_PATH_ROOT, StackNames, TAG_STACK, USER_POOL_PREFIX},
+        naming::{IAM_PATH_ROOT, StackNames, TAG_PROVIDER, TAG_STACK, USER_POOL_PREFIX},
         policy,
     },
 };
@@ -172,6 +172,9 @@ pub async fn remove_target(
     if let Some((kind, provider)) = own.filter(|(_, provider)| stack.names.owns_provider(provider)) {
         let deletion = providers::delete(aws, kind, provider);
         run.delete(&mut cleaned, Resource::new(Kind::Provider, provider), deletion).await;
+        if stack.role.is_some() && cleaned.is_complete() {
+            iam::untag_role(aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
+        }
     }
     let wanted = policy::grants(&stack.names, &stack.account, left());
     for (grant, document) in &stack.grants {

@@ -21,7 +21,7 @@ use crate::{
         logs, providers,
     },
     model::{
-        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, GRANTS, StackNames},
+        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, GRANTS, StackNames, TAG_PROVIDER},
         spec::ProviderKind,
     },
 };
@@ -205,7 +205,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         try_join(look.see(iam::find_policy(aws, &role.name, BASE_POLICY)), look.grants(&role.name)).await
     });
     let (((base_policy, grants), providers), gateway, sample, domain_pool) = try_join4(
-        try_join(policies, look.providers()),
+        try_join(policies, look.providers(stack.role.as_ref())),
         look.gateway(gateway_id),
         look.sample(),
         look.pool_of_domain(&stack.account),
@@ -302,8 +302,13 @@ impl Looker<'_> {
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
 
-    /// Credential providers that bear this stack's hash; those that targets use are known from them.
-    async fn providers(&self) -> Result<BTreeSet<(ProviderKind, String)>, Error> {
+    /// Credential providers that bear this stack's hash. The anchor knows them; where there is none, a
+    /// list does, to who deletes.
+    async fn providers(&self, anchor: Option<&Role>) -> Result<BTreeSet<(ProviderKind, String)>, Error> {
+        if let Some(role) = anchor {
+            let tagged = role.tags.iter().filter_map(|(key, kind)| Some((key.strip_prefix(TAG_PROVIDER)?, kind)));
+            return Ok(tagged.filter_map(|(name, kind)| Some((ProviderKind::of(kind)?, name.to_owned()))).collect());
+        }
         if self.depth != Depth::Thorough {
             return Ok(BTreeSet::new());
         }

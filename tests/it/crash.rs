@@ -23,6 +23,8 @@ fn one_of_everything() -> BTreeMap<&'static str, usize> {
         ("deliveries", 2),
         ("gateways", 1),
         ("targets", 1),
+        ("providers", 0),
+        ("secrets", 0),
     ])
 }
 
@@ -212,4 +214,70 @@ async fn what_cleanup_cannot_look_at_makes_it_incomplete() {
     assert_eq!(report["complete"], false);
     assert!(report["remaining"].to_string().contains("ListUserPools"), "{report:#}");
     assert_eq!(world.census()["roles"], 1, "the anchor stays");
+}
+
+/// An API with a key, added to a gateway; every mishap at every request of it.
+async fn after_a_mishap_in_adding_an_api(lag: Duration) {
+    let folder = tempfile::tempdir().unwrap();
+    let (spec, key) = (folder.path().join("api.yaml"), folder.path().join("key"));
+    std::fs::write(
+        &spec,
+        "openapi: 3.0.3\nservers: [{url: https://api.example.com}]\npaths: {/x: {get: {operationId: x}}}",
+    )
+    .unwrap();
+    std::fs::write(&key, "secret").unwrap();
+    let (spec, key) = (spec.to_str().unwrap(), key.to_str().unwrap());
+    let create = ["create", "g", "--authorizer", "none", "--no-observability"];
+    let add = [
+        "target",
+        "add",
+        "openapi",
+        "api",
+        "--gateway",
+        "g",
+        "--spec",
+        spec,
+        "--api-key-file",
+        key,
+        "--api-key-query",
+        "k",
+    ];
+    let begin = async || {
+        let world = World::new(lag);
+        world.run(&create).await.expect(0);
+        lists_catch_up().await;
+        world
+    };
+    let calls = requests(&begin().await, &add).await;
+    for mishap in mishaps(&calls) {
+        let world = begin().await;
+        world.run_with(&add, Some(mishap)).await;
+        lists_catch_up().await;
+        let again = world.run(&add).await;
+        assert_eq!(again.code, 0, "add after {mishap:?}: {}", again.stderr);
+        let census = world.census();
+        let made = ["gateways", "targets", "providers", "secrets"].map(|kind| census[kind]);
+        assert_eq!(made, [1; 4], "add after {mishap:?}");
+        lists_catch_up().await;
+        let removed = world.run(&["target", "remove", "api", "--gateway", "g"]).await;
+        assert_eq!(removed.code, 0, "remove after {mishap:?}: {}", removed.stderr);
+        let census = world.census();
+        assert_eq!(["targets", "providers", "secrets"].map(|kind| census[kind]), [0; 3], "remove after {mishap:?}");
+
+        let world = begin().await;
+        world.run_with(&add, Some(mishap)).await;
+        let cleaned = world.run(&["cleanup", "g", "--yes"]).await;
+        assert_eq!(cleaned.code, 0, "cleanup at once after {mishap:?}: {}{}", cleaned.stdout, cleaned.stderr);
+        assert!(world.is_empty(), "cleanup at once after {mishap:?}: {:?}\n{}", world.census(), cleaned.stderr);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_any_mishap_an_api_is_added_once_and_removed_whole() {
+    after_a_mishap_in_adding_an_api(Duration::ZERO).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_too_while_lists_lag() {
+    after_a_mishap_in_adding_an_api(LAG).await;
 }

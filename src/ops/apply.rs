@@ -261,7 +261,7 @@ mod tests {
             change: plan::Change::Create,
             needs: needs.to_vec(),
             target: None,
-            functions: std::collections::BTreeSet::new(),
+            grant: None,
         };
         Plan {
             steps: needs.iter().enumerate().map(step).collect(),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::tool;
 
 const LOCAL: Reading<'static> = Reading { target: "t", local: true };
 const AWS: Reading<'static> = Reading { target: "t", local: false };
@@ -294,4 +295,127 @@ fn a_server_variable_is_an_argument_with_a_default() {
     let api = read(&document, AWS);
     assert!(api.operations[0].request(&json!({ "region": "us.west" })).is_ok());
     assert!(api.operations[0].request(&json!({ "region": "us" })).is_err());
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any JSON, with the keys that the reader looks for among its keys.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            any::<i16>().prop_map(|eighths| json!(f64::from(eighths) / 8.0)),
+            "[a-z{}/#$~%. ]{0,12}".prop_map(Value::from),
+            Just(json!("#/components/schemas/a")),
+            Just(json!("#/paths/~1x")),
+            Just(json!("string")),
+        ];
+        let key = prop_oneof![
+            Just("$ref".to_owned()),
+            Just("properties".to_owned()),
+            Just("type".to_owned()),
+            Just("schema".to_owned()),
+            Just("content".to_owned()),
+            Just("parameters".to_owned()),
+            Just("requestBody".to_owned()),
+            Just("operationId".to_owned()),
+            Just("in".to_owned()),
+            Just("name".to_owned()),
+            Just("url".to_owned()),
+            Just("get".to_owned()),
+            Just("required".to_owned()),
+            "[a-z/{}]{0,6}",
+        ];
+        leaf.prop_recursive(5, 48, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::vec((key.clone(), inner), 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// A whole document, of which one part is something else.
+    fn broken_document() -> impl Strategy<Value = Value> {
+        (any_json(), any::<prop::sample::Index>()).prop_map(|(part, place)| {
+            let mut document = one(
+                "post",
+                "/x/{id}",
+                json!({
+                    "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }],
+                    "requestBody": { "content": { "application/json": { "schema": { "$ref": "#/components/schemas/a" } } } },
+                    "responses": { "200": { "content": { "application/json": { "schema": { "type": "array" } } } } },
+                }),
+            );
+            document["servers"][0]["variables"] = json!({ "v": { "default": "d" } });
+            document["components"] = json!({ "schemas": { "a": { "type": "object", "properties": { "b": {} } } } });
+            let mut places = Vec::new();
+            pointers(&document, String::new(), &mut places);
+            let place = place.get(&places).clone();
+            if let Some(value) = document.pointer_mut(&place) {
+                *value = part;
+            }
+            document
+        })
+    }
+
+    fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (key, member) in members {
+                    pointers(member, format!("{at}/{}", segment(key)), found);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    pointers(item, format!("{at}/{index}"), found);
+                }
+            }
+            _ => {}
+        }
+        found.push(at);
+    }
+
+    proptest! {
+        // A failure is told in the test's own words; no file is left in the tree.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_is_broken_is_found_and_nothing_panics(document in broken_document(), arguments in any_json()) {
+            let text = document.to_string();
+            let read = Document::parse(&text).unwrap();
+            let api = Api::read(&read, AWS);
+            for finding in &api.findings {
+                prop_assert!(finding.line == 1 && !finding.remedy.is_empty());
+            }
+            for operation in &api.operations {
+                prop_assert_eq!(&operation.input_schema["type"], "object");
+                let refused = tool::check_arguments(&operation.input_schema, &arguments);
+                if let Ok(sent) = operation.request(&arguments) && api.errors().next().is_none() && refused.is_empty() {
+                    prop_assert!(sent.url.starts_with("https://api.example.com/v1/"), "{}", sent.url);
+                    prop_assert!(sent.url.parse::<http::Uri>().is_ok(), "{}", sent.url);
+                }
+            }
+        }
+
+        #[test]
+        fn json_is_read_alike_as_json_and_as_yaml(value in any_json()) {
+            let json = Document::parse(&value.to_string()).unwrap();
+            prop_assert_eq!(&json.value, &value);
+            let yaml = Document::parse(&format!("# not JSON\n{value}")).unwrap();
+            prop_assert_eq!(&yaml.value, &value);
+        }
+
+        #[test]
+        fn no_text_panics(text in "(\\PC|\n|[{}:,\\[\\]&*#|>'\"-]){0,200}") {
+            if let Ok(document) = Document::parse(&text) {
+                Api::read(&document, AWS);
+                tool::lint(&document, AWS);
+            }
+        }
+    }
 }

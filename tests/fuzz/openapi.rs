@@ -1,0 +1,22 @@
+//! Any text at all, read as an OpenAPI document, and each of its operations called.
+
+#![no_main]
+
+use agentcore_gw::model::{document::Document, finding::Reading, openapi::Api, tool};
+use libfuzzer_sys::fuzz_target;
+use serde_json::json;
+
+fuzz_target!(|text: &str| {
+    let Ok(document) = Document::parse(text) else { return };
+    let reading = Reading { target: "t", local: false };
+    tool::lint(&document, reading);
+    let api = Api::read(&document, reading);
+    for finding in &api.findings {
+        assert!(finding.line >= 1);
+    }
+    for operation in &api.operations {
+        let arguments = json!({ "id": "..", "body": document.value });
+        tool::check_arguments(&operation.input_schema, &arguments);
+        drop(operation.request(&arguments));
+    }
+});

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::env::{Env, Run, python};
 
@@ -18,11 +18,17 @@ fn the_starter_toolkit_makes_a_gateway_that_answers_an_mcp_client_and_cleans_up(
     let seen = run.json();
     assert_eq!(seen["observability"], "success", "{}", run.stderr);
     assert!(seen["log_group"].as_str().unwrap().starts_with("/aws/vendedlogs/bedrock-agentcore/gateway/"), "{seen}");
-    assert_eq!(seen["listed"], json!([seen["target"]]));
-    assert_eq!(
-        seen["tools"],
-        json!(["x_amz_bedrock_agentcore_search", "weather-tool___get_weather", "weather-tool___get_time"])
-    );
+    let listed = seen["listed"].as_array().unwrap();
+    assert!(listed.len() == 3 && listed.contains(&seen["target"]), "{seen}");
+    let tools = seen["tools"].as_array().unwrap();
+    let mut tools: Vec<_> = tools.iter().map(|tool| tool.as_str().unwrap()).collect();
+    assert_eq!(tools.remove(0), "x_amz_bedrock_agentcore_search");
+    tools.sort_unstable();
+    let all = ["by-key___getWeather", "by-token___getWeather", "weather-tool___get_time", "weather-tool___get_weather"];
+    assert_eq!(tools, all);
+    let asked = |name: &str| serde_json::from_str::<Value>(seen["apis"][name].as_str().unwrap()).unwrap_or_default();
+    assert_eq!(asked("by-key"), json!({"path": "/weather?q=Oslo&appid=toolkit-key", "bearer": ""}), "{seen}");
+    assert_eq!(asked("by-token"), json!({"path": "/weather?q=Oslo", "bearer": "Bearer eyJ"}), "{seen}");
     assert_eq!(seen["failed"], false, "{seen}");
     assert!(seen["text"].as_str().unwrap().contains("Seattle"), "{seen}");
     assert_eq!((&seen["gateways"], &seen["pools"]), (&json!(0), &json!(0)), "{}", run.stderr);

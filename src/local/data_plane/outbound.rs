@@ -29,11 +29,10 @@ const MARGIN: i64 = 60_000;
 /// Milliseconds that a token is kept whose answer does not say (RFC 6749 §5.1 leaves it open).
 const UNSAID: i64 = 300_000;
 
-/// Who calls: the gateway's role, and its workload identity.
+/// Who calls: the gateway's role.
 #[derive(Debug, Clone)]
 pub(crate) struct Gateway {
     pub(crate) role: String,
-    pub(crate) id: String,
     pub(crate) region: String,
     /// What the server's own addresses begin with, as the caller sees them.
     pub(crate) base_url: String,
@@ -159,15 +158,10 @@ fn allowed(
     action: &str,
     secret: &str,
 ) -> Result<(), Failure> {
-    let directory =
-        format!("arn:aws:bedrock-agentcore:{}:{}:workload-identity-directory/default", call.region, call.account);
-    let identity = format!("{directory}/workload-identity/{}", gateway.id);
+    // Whether GetWorkloadAccessToken on the gateway's identity is needed as well is [U]: the reference has
+    // it, the starter toolkit's own policy does not. Roles of ours allow it.
     let action = format!("bedrock-agentcore:{action}");
-    for (action, resource) in [
-        ("bedrock-agentcore:GetWorkloadAccessToken", identity.as_str()),
-        (action.as_str(), provider),
-        ("secretsmanager:GetSecretValue", secret),
-    ] {
+    for (action, resource) in [(action.as_str(), provider), ("secretsmanager:GetSecretValue", secret)] {
         if !state.iam.allows(&gateway.role, action, resource, None, call) {
             return Err(Failure(format!(
                 "Access denied: the gateway execution role {} is not authorized to perform {action} on {resource}",

@@ -88,7 +88,6 @@ pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Resul
         Callable::Operation(operation) => {
             let gateway = outbound::Gateway {
                 role: view.role.clone(),
-                id: view.id.clone(),
                 region: view.region.clone(),
                 base_url: base_url(&exchange.headers),
             };

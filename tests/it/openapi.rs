@@ -4,6 +4,8 @@
 use std::{
     fs,
     net::TcpListener,
+    path::Path,
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -22,7 +24,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    env::{Env, Run, Server},
+    env::{Env, Run, Server, path, python},
     world::World,
 };
 
@@ -288,6 +290,62 @@ fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
     assert_eq!(removed.code, 0, "{removed:?}");
     assert_eq!(setting.env.state()["agentcore"]["providers"], json!({}), "nothing uses it any more");
     setting.end();
+}
+
+#[test]
+fn the_quick_starts_weather_api_answers_a_real_mcp_client() {
+    let setting = Setting::new();
+    let create = ["--local", "create", "g", "--no-observability", "-o", "json"];
+    let created = setting.env.ok(&create).json();
+    setting.add("the-key", &["--api-key-env", "SECRET", "--api-key-query", "appid"]);
+    let token = setting.env.home().join("token");
+    fs::write(&token, setting.env.ok(&["--local", "token", "g"]).stdout).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/call_tool.py");
+    let mut client = Command::new(python("mcp-2.3.0", "mcp==2.3.0\nrequests==2.32.5\n"));
+    client.arg(script).arg(created["gateway"]["gatewayUrl"].as_str().unwrap()).arg(&token);
+    client.args(["weather___getCurrentWeather", r#"{"q": "Oslo"}"#]).env_clear().env("PATH", path());
+    let run = Run::of(client.output().unwrap());
+    assert_eq!(run.json()["name"], "Oslo", "{run:?}");
+    assert_eq!(setting.api.taken_one().uri, "/v1/weather?q=Oslo&appid=the-key");
+    setting.end();
+}
+
+#[test]
+fn documents_and_tools_come_from_s3_and_the_role_may_read_them_while_they_are_needed() {
+    let setting = Setting::new();
+    setting.gateway(&["--sample"]);
+    setting.env.with_boto3("put_object.py", &["schemas", "api.json", &setting.spec]);
+    let tools = setting.env.home().join("tools.json");
+    let schema = json!({ "type": "object", "properties": { "location": { "type": "string" } } });
+    fs::write(&tools, json!([{ "name": "get_weather", "description": "d", "inputSchema": schema }]).to_string())
+        .unwrap();
+    setting.env.with_boto3("put_object.py", &["tools", "x/tools.json", tools.to_str().unwrap()]);
+    let allowed = || {
+        let roles = setting.env.state()["iam"]["roles"].clone();
+        let role = roles.as_object().unwrap().values().find(|role| role["inline"]["base"].is_object()).unwrap().clone();
+        let policy = role["inline"]["s3"]["document"].as_str().map(str::to_owned);
+        policy.map(|policy| serde_json::from_str::<Value>(&policy).unwrap()["Statement"][0]["Resource"].clone())
+    };
+    let added = setting.target(&["add", "openapi", "weather"], "", &["--spec", "s3://schemas/api.json"]);
+    assert_eq!(added.code, 0, "{added:?}");
+    assert_eq!(setting.call("text", &json!({})).stdout, "just text\n");
+    assert_eq!(allowed(), Some(json!(["arn:aws:s3:::schemas/api.json"])));
+
+    let functions = setting.env.state()["lambda"]["functions"].clone();
+    let arn = functions.as_object().unwrap().keys().next().unwrap().clone();
+    let lambda = ["--lambda-arn", &arn, "--tools", "s3://tools/x/tools.json"];
+    let added = setting.target(&["add", "lambda", "mine"], "", &lambda);
+    assert_eq!(added.code, 0, "{added:?}");
+    let call = ["--local", "tools", "call", "g", "mine___get_weather", r#"{"location":"Oslo"}"#];
+    assert_eq!(setting.env.ok(&call).json()["location"], "Oslo");
+    assert_eq!(allowed().unwrap().as_array().unwrap().len(), 2);
+    setting.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
+    assert_eq!(allowed(), Some(json!(["arn:aws:s3:::tools/x/tools.json"])));
+    setting.env.ok(&["--local", "target", "remove", "mine", "--gateway", "g"]);
+    assert_eq!(allowed(), None);
+    let missing =
+        setting.target(&["add", "openapi", "none"], "", &["--spec", "s3://schemas/none.json", "--timeout", "5"]);
+    assert!(missing.code != 0 && missing.stderr.contains("there is no object s3://schemas/none.json"), "{missing:?}");
 }
 
 #[test]

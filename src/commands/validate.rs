@@ -15,7 +15,7 @@ use crate::{
     model::{
         document::Document,
         finding::{Finding, Reading, Severity},
-        openapi::{Api, INLINE_LIMIT, S3_LIMIT},
+        openapi::{Api, INLINE_LIMIT, Operation, S3_LIMIT},
         tool::{self, Tool},
     },
     ui::{report::Report, style},
@@ -105,7 +105,7 @@ pub fn openapi(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document
     } else if size > INLINE_LIMIT {
         too_large(Severity::Warning, INLINE_LIMIT, "put it into S3, and give `target add openapi` its s3:// address");
     }
-    let tools: Vec<Tool> = operations.iter().map(|operation| operation.tool()).collect();
+    let tools: Vec<Tool> = operations.iter().map(Operation::tool).collect();
     let validated = Validated::new(file, reading, &tools, findings);
     Ok((document, validated))
 }
@@ -142,7 +142,7 @@ impl Validated {
         let mut errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
         let first = errors.next()?;
         let more = errors.count();
-        let and_more = if more == 0 { String::new() } else { format!(", and {more} more errors") };
+        let and_more = if more == 0 { String::new() } else { format!(", and {} more", some(more, "error")) };
         let message = format!("{}, line {}: {}{and_more}", self.file, first.line, first.problem);
         Some(
             Error::new(Kind::InvalidInput, message)
@@ -156,6 +156,11 @@ impl Validated {
         let warnings = self.findings.iter().filter(|finding| finding.severity == Severity::Warning);
         warnings.map(|finding| format!("{}, line {}: {}", self.file, finding.line, finding.problem))
     }
+}
+
+/// `1 error`, `2 errors`.
+fn some(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 impl Report for Validated {
@@ -184,9 +189,15 @@ impl Report for Validated {
             writeln!(w)?;
         }
         if !self.valid {
-            return writeln!(w, "{}: the gateway refuses it: {errors} errors, {warnings} warnings", self.file);
+            return writeln!(
+                w,
+                "{}: the gateway refuses it: {}, {}",
+                self.file,
+                some(errors, "error"),
+                some(warnings, "warning")
+            );
         }
-        writeln!(w, "{}: {} tools, {warnings} warnings", self.file, self.tools.len())?;
+        writeln!(w, "{}: {}, {}", self.file, some(self.tools.len(), "tool"), some(warnings, "warning"))?;
         let width = self.tools.iter().map(|tool| tool.name.chars().count()).max().unwrap_or(0).min(64);
         for tool in &self.tools {
             let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());

@@ -90,14 +90,23 @@ impl StackNames {
         format!("agw-*-{}*", self.hash)
     }
 
-    /// The credential provider of a target.
-    pub fn provider(&self, target: &str) -> String {
-        fit("agw-", target, &format!("-{}", self.hash), PROVIDER_LIMIT)
+    /// The credential provider of a target; `attempt` 0 is the first choice, 1 is `…-2`, for a name that
+    /// is held back after a deletion.
+    pub fn provider(&self, target: &str, attempt: u32) -> String {
+        let suffix = if attempt == 0 { self.hash.clone() } else { format!("{}-{}", self.hash, attempt + 1) };
+        fit("agw-", target, &format!("-{suffix}"), PROVIDER_LIMIT)
     }
 
     /// Whether a credential provider of this name is one that this stack makes.
     pub fn owns_provider(&self, name: &str) -> bool {
-        name.starts_with("agw-") && name.ends_with(&format!("-{}", self.hash))
+        let unnumbered = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
+        let hash = format!("-{}", self.hash);
+        name.starts_with("agw-") && (name.ends_with(&hash) || unnumbered.ends_with(&hash))
+    }
+
+    /// Whether a credential provider of this name is one that this stack made for the target.
+    pub fn owns_provider_of(&self, target: &str, name: &str) -> bool {
+        self.owns_provider(name) && name.starts_with(&self.provider(target, 0))
     }
 
     /// The gateway's name as it stands in its id, its ARN and its workload identity.
@@ -199,6 +208,17 @@ mod tests {
         assert!(domain.len() <= DOMAIN_LIMIT && domain.ends_with("-2"), "{domain}");
         let delivery = DeliveryNames::new(&format!("{long}-abcdefghij"));
         assert!(delivery.traces.len() <= DELIVERY_LIMIT && delivery.traces.contains("abcdefghij"));
+    }
+
+    #[test]
+    fn providers_of_a_stack_are_known_by_their_names() {
+        let names = names("us-west-2", "g");
+        let [first, second] = [names.provider("api", 0), names.provider("api", 1)];
+        assert!(names.owns_provider_of("api", &first) && names.owns_provider_of("api", &second), "{second}");
+        assert!(!names.owns_provider_of("api-2", &first) && names.owns_provider(&names.provider(&"x".repeat(100), 0)));
+        let other = StackNames::new(&"us-west-2".parse().unwrap(), &"h".parse().unwrap());
+        assert!(!other.owns_provider(&first) && !other.owns_provider(&second));
+        assert!(!names.owns_provider("mine") && !names.owns_provider("agw-mine"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod request;
 mod schema;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet, btree_map::Entry},
     net::IpAddr,
 };
 
@@ -345,10 +345,10 @@ impl<'a> Reader<'a> {
             }
         }
         for name in templates(url) {
-            if !server.variables.contains_key(&name) {
-                let problem = format!("the server variable `{name}` is not described");
+            if let Entry::Vacant(unknown) = server.variables.entry(name) {
+                let problem = format!("the server variable `{}` is not described", unknown.key());
                 self.error(&place, "server variable", problem, "describe it below `variables`, with a default");
-                server.variables.insert(name, Variable::default());
+                unknown.insert(Variable::default());
             }
         }
         let defaults = server.variables.iter().map(|(name, variable)| (name.as_str(), variable.default.clone()));
@@ -370,7 +370,7 @@ impl<'a> Reader<'a> {
         match scheme {
             "https" => {}
             "http" => {
-                let problem = "the gateway calls https only".to_owned();
+                let problem = "a gateway in AWS calls https only".to_owned();
                 self.note(severity, place, "server", problem, "use the API's https address");
             }
             other => self.error(place, "server", format!("the gateway does not speak {other}"), remedy),

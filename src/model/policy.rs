@@ -145,6 +145,33 @@ mod tests {
     }
 
     #[test]
+    fn what_the_user_brought_is_granted_by_kind_and_what_is_ours_is_not() {
+        let names = StackNames::new(&"us-west-2".parse().unwrap(), &"My-Gateway".parse().unwrap());
+        let vault = "arn:aws:bedrock-agentcore:us-west-2:1:token-vault/default";
+        let api = |provider: &str| {
+            let provider = json!({ "apiKeyCredentialProvider": { "providerArn": format!("{vault}/apikeycredentialprovider/{provider}") } });
+            json!({
+                "targetConfiguration": { "mcp": { "openApiSchema": { "s3": { "uri": "s3://b/k.json" } } } },
+                "credentialProviderConfigurations": [{ "credentialProvider": provider }],
+            })
+        };
+        let lambda = json!({ "targetConfiguration": { "mcp": { "lambda": { "lambdaArn": "arn:f" } } } });
+        let [mine, ours] = [api("mine"), api(&names.provider("api", 0))];
+        let grants = grants(&names, "1", [&mine, &ours, &lambda].into_iter());
+        let resources = |policy: &str, statement: usize| grants[policy]["Statement"][statement]["Resource"].clone();
+        assert_eq!(grants.keys().copied().collect::<Vec<_>>(), ["api-key", "lambda", "s3"]);
+        assert_eq!(resources("s3", 0), json!(["arn:aws:s3:::b/k.json"]));
+        assert_eq!(resources("lambda", 0), json!(["arn:f"]));
+        let directory = "arn:aws:bedrock-agentcore:us-west-2:1:workload-identity-directory/default";
+        let identity = format!("{directory}/workload-identity/my-gateway-??????????");
+        assert_eq!(resources("api-key", 0), json!([directory, identity]));
+        let provider = format!("{vault}/apikeycredentialprovider/mine");
+        assert_eq!(resources("api-key", 1), json!([provider, vault, directory, identity]));
+        let secret = "arn:aws:secretsmanager:us-west-2:1:secret:bedrock-agentcore-identity!default/apikey/mine-*";
+        assert_eq!(resources("api-key", 2), json!([secret]));
+    }
+
+    #[test]
     fn the_base_policy_leaves_room_on_the_role() {
         let names = StackNames::new(&"ap-southeast-7".parse().unwrap(), &"x-".repeat(48).parse().unwrap());
         let size = gateway_base(&names, "123456789012").to_string().len();

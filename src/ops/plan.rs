@@ -98,9 +98,12 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         needs.extend(grants.iter().copied().map(Some));
         if target.provider().is_some() {
             // What it holds now, nobody is told: it is written each time.
-            let name = names.provider(target.name.as_str());
-            let known = stack.providers.iter().any(|(_, known)| *known == name);
-            let change = if known { Change::Update(vec!["secret"]) } else { Change::Create };
+            let used = existing.and_then(|existing| providers::of_target(&existing.0)).and_then(providers::of_arn);
+            let known =
+                used.map(|(_, name)| name).into_iter().chain(stack.providers.iter().map(|(_, name)| name.as_str()));
+            let known = known.into_iter().find(|name| names.owns_provider_of(target.name.as_str(), name));
+            let name = known.map_or_else(|| names.provider(target.name.as_str(), 0), str::to_owned);
+            let change = if known.is_some() { Change::Update(vec!["secret"]) } else { Change::Create };
             let provider = plan.add(Kind::Provider, &name, change, &[role]);
             plan.steps[provider].target = Some(target.clone());
             needs.push(Some(provider));
@@ -194,8 +197,8 @@ fn grant_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<
     let (names, account) = (&stack.names, stack.account.as_str());
     let to_come: Vec<Value> = spec.targets.iter().map(|target| target.request("", "")).collect();
     let needed = policy::grants(names, account, to_come.iter());
-    let named = |name: &str| spec.targets.iter().any(|target| target.name.as_str() == name);
-    let others = stack.gateway.iter().flat_map(|gateway| &gateway.targets).filter(|target| !named(target.name()));
+    let is_to_come = |name: &str| spec.targets.iter().any(|target| target.name.as_str() == name);
+    let others = stack.gateway.iter().flat_map(|gateway| &gateway.targets).filter(|target| !is_to_come(target.name()));
     let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)));
     let mut steps = Vec::new();
     for (name, wanted) in all.into_iter().filter(|(name, _)| needed.contains_key(name)) {
@@ -287,8 +290,9 @@ fn target_change(
         return Ok(change);
     }
     let function = stack.sample.function.as_ref().map(|function| function.arn.clone());
-    let provider = providers::of_target(&existing.0)
-        .filter(|arn| providers::of_arn(arn).is_some_and(|(_, name)| name == names.provider(target.name.as_str())));
+    let provider = providers::of_target(&existing.0).filter(|arn| {
+        providers::of_arn(arn).is_some_and(|(_, name)| names.owns_provider_of(target.name.as_str(), name))
+    });
     let function = function.unwrap_or_else(|| names.function.clone());
     let wanted = target.request(&function, provider.unwrap_or_default());
     let mut differs = Vec::new();

@@ -427,3 +427,40 @@ async fn what_is_shown_as_next_works() {
     }
     assert!(world.is_empty(), "{}", world.snapshot());
 }
+
+#[test]
+fn validate_shows_line_pointer_and_remedy_and_the_tools() {
+    let env = Env::new();
+    let document = "openapi: 3.0.3
+servers:
+  - url: http://10.0.0.1/v1
+paths:
+  /pets/{id}:
+    get:
+      operationId: pets/get
+      parameters:
+        - {name: id, in: path, required: true, schema: {type: string}}
+";
+    std::fs::write(env.home().join("pets.yaml"), document).unwrap();
+    let at_home = |args: &[&str]| shown(&env, args);
+    assert_snapshot!("validate", at_home(&["validate", "openapi", "pets.yaml"]));
+    assert_snapshot!("validate_local", at_home(&["--local", "validate", "openapi", "pets.yaml", "--target", "shop"]));
+    let json = env.run(&["validate", "openapi", "pets.yaml", "-o", "json"]);
+    let report = json.json();
+    assert_eq!((json.code, &report["valid"]), (2, &serde_json::json!(false)));
+    assert_eq!(report["findings"][0]["line"], 3);
+    assert_eq!(report["tools"][0]["name"], "target___pets/get");
+
+    std::fs::write(
+        env.home().join("tools.json"),
+        r#"[{"name": "a", "description": "d", "inputSchema": {"type": "text"}}]"#,
+    )
+    .unwrap();
+    assert_snapshot!("validate_tools", at_home(&["validate", "tools", "tools.json"]));
+    for (file, content) in [("empty", &b""[..]), ("binary", b"\xff\xfe\x00"), ("broken", b"{\n\"a\": ")] {
+        std::fs::write(env.home().join(file), content).unwrap();
+        let run = env.run(&["validate", "openapi", file]);
+        assert_eq!(run.code, 2, "{run:?}");
+    }
+    assert_eq!(env.run(&["validate", "openapi", "."]).code, 2);
+}

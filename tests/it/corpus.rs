@@ -26,7 +26,7 @@ fn documents(folder: &Path) -> Vec<(String, PathBuf)> {
             let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
             if path.is_dir() {
                 waiting.push(path);
-            } else if name.ends_with(".json") || name.ends_with(".yaml") || name.ends_with(".yml") {
+            } else if path.extension().is_some_and(|kind| kind == "json" || kind == "yaml" || kind == "yml") {
                 found.push((name, path));
             }
         }

@@ -205,7 +205,8 @@ pub fn vendor_documents() -> Vec<(String, PathBuf)> {
         download(&["--no-binary", "openapi-spec-validator", SOURCE]);
         for entry in fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            let kind = if name.ends_with(".whl") { "zipfile" } else { "tarfile" };
+            let is_wheel = Path::new(&name).extension().is_some_and(|kind| kind == "whl");
+            let kind = if is_wheel { "zipfile" } else { "tarfile" };
             install(Command::new(&python).args(["-m", kind, "-e", &name, "."]).current_dir(folder));
         }
     });

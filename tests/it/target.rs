@@ -106,7 +106,7 @@ async fn what_cannot_work_is_refused_before_the_call() {
     fs::write(scene.tools(), TOOLS.replace("\"string\"", "\"string\", \"enum\": []")).unwrap();
     let refused = scene.add("mine", &scene.function).await.expect(2).json();
     let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains("tools.json: /0/inputSchema/properties/text/enum"), "{message}");
+    assert!(message.contains("tools.json: line 2, /0/inputSchema/properties/text/enum"), "{message}");
     fs::write(scene.tools(), "[").unwrap();
     assert_eq!(scene.add("mine", &scene.function).await.expect(2).calls, Vec::<String>::new());
 
@@ -127,4 +127,29 @@ async fn gateways_are_listed_and_shown_as_aws_has_them_by_name_id_and_arn() {
         let given = by_name[member].as_str().unwrap();
         assert_eq!(scene.world.run(&["get", given, "-o", "json"]).await.expect(0).json(), by_name);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_providers_name_that_is_held_back_has_a_second_choice() {
+    let world = World::with_rules(&["bedrock-agentcore:CreateApiKeyCredentialProvider=ConflictException*1"]);
+    world.run(&["create", "g", "--authorizer", "none", "--no-observability"]).await.expect(0);
+    let folder = tempfile::tempdir().unwrap();
+    let (spec, key) = (folder.path().join("api.yaml"), folder.path().join("key"));
+    let text = "openapi: 3.0.3\nservers: [{url: https://api.example.com}]\npaths: {/x: {get: {operationId: x}}}";
+    fs::write(&spec, text).unwrap();
+    fs::write(&key, "secret").unwrap();
+    let (spec, key) = (spec.to_str().unwrap(), key.to_str().unwrap());
+    let add = ["target", "add", "openapi", "api", "--gateway", "g", "--spec", spec, "--api-key-file", key];
+    let add = [&add[..], &["--api-key-query", "k"]].concat();
+    world.run(&add).await.expect(0);
+    let named = |world: &World| -> Vec<String> {
+        let providers = world.snapshot()["agentcore"]["providers"].clone();
+        providers.as_object().unwrap().keys().map(|arn| arn.rsplit('/').next().unwrap().to_owned()).collect()
+    };
+    let first = named(&world);
+    assert!(first.len() == 1 && first[0].ends_with("-2"), "{first:?}");
+    world.run(&add).await.expect(0);
+    assert_eq!(named(&world).len(), 1, "a second run makes no second one");
+    world.run(&["cleanup", "g", "--yes"]).await.expect(0);
+    assert!(world.is_empty(), "{:?}", world.census());
 }

@@ -132,12 +132,13 @@ impl AddLambda {
             _ => TargetKind::Sample,
         };
         let aws = ctx.aws().await?;
+        check_region(&aws, self.lambda_arn.as_ref())?;
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
         if let Some(arn) = &self.lambda_arn {
             check_function(&aws, &stack, arn).await?;
         }
-        let again = "target add lambda";
-        converged(ctx, &aws, (stack, gateway), self.common, kind, Vec::new(), again).await
+        let wanted = Wanted { common: self.common, kind, warnings: Vec::new(), again: "target add lambda" };
+        wanted.converge(ctx, &aws, stack, gateway).await
     }
 }
 
@@ -146,9 +147,10 @@ impl AddOpenapi {
         let (schema, warnings) = api_schema(ctx, &self.common.name, &self.spec)?;
         let credential = self.credential.resolve(ctx)?;
         let aws = ctx.aws().await?;
-        let found = with_gateway(ctx, &aws, &self.common.gateway).await?;
+        let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
         let kind = TargetKind::OpenApi { schema, credential };
-        converged(ctx, &aws, found, self.common, kind, warnings, "target add openapi").await
+        let wanted = Wanted { common: self.common, kind, warnings, again: "target add openapi" };
+        wanted.converge(ctx, &aws, stack, gateway).await
     }
 }
 
@@ -163,6 +165,7 @@ impl Update {
         let tools = self.tools.as_ref().map(|tools| tool_schema(tools)).transpose()?;
         let credential = self.credential.resolve(ctx)?;
         let aws = ctx.aws().await?;
+        check_region(&aws, self.lambda_arn.as_ref())?;
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
         let existing = gateway.target(self.common.name.as_str()).map(|target| target.0.clone());
         let existing = existing.ok_or_else(|| {
@@ -196,66 +199,76 @@ impl Update {
             let message = format!("`target update` does not know the kind of `{}`", self.common.name);
             return Err(Error::new(Kind::InvalidInput, message));
         };
-        converged(ctx, &aws, (stack, gateway), self.common, kind, warnings, "target update").await
+        let wanted = Wanted { common: self.common, kind, warnings, again: "target update" };
+        wanted.converge(ctx, &aws, stack, gateway).await
     }
 }
 
-/// Has the target as it should be.
-async fn converged(
-    ctx: &Context,
-    aws: &Aws,
-    (stack, gateway): (Stack, Gateway),
+/// A target as it should be.
+struct Wanted {
     common: Common,
     kind: TargetKind,
     warnings: Vec<String>,
-    again: &str,
-) -> Result<Added, Error> {
-    let spec = GatewaySpec {
-        name: stack.names.gateway.clone(),
-        region: aws.region.clone(),
-        authorizer: None,
-        role: RoleSpec::Managed { permissions_boundary: None },
-        description: None,
-        instructions: None,
-        mcp_versions: Vec::new(),
-        semantic_search: true,
-        debug_errors: false,
-        kms_key_arn: None,
-        tags: std::collections::BTreeMap::new(),
-        observability: false,
-        prove_tokens: false,
-        targets: vec![TargetSpec { name: common.name.clone(), kind }],
-        // Targets are added to anybody's gateway, by name.
-        adopt: !gateway.ours,
-    };
-    let patience = Patience { timeout: ctx.settings.timeout, wait: !common.no_wait };
-    let progress = ctx.ui.progress();
-    let converged = converge::create(aws, &spec, patience, &progress, &ctx.stop).await;
-    drop(progress);
-    let document = gateway.document;
-    let (program, name, gateway) = (program(ctx), &common.name, &spec.name);
-    let converged = converged.map_err(|failure| {
-        let next = format!("{program} {again} {name} --gateway {gateway}");
-        Error::of_change(failure, &next, &format!("{program} target remove {name} --gateway {gateway}"))
-    })?;
-    let target = converged.made.targets.get(name.as_str());
-    let target = target.ok_or_else(|| ops::Error::NotFound(name.to_string()))?;
-    let next = if callable(&document, stack.client.as_ref()) {
-        format!("{program} tools list {gateway}")
-    } else {
-        format!("{program} target get {name} --gateway {gateway}")
-    };
-    Ok(Added { target: TargetInfo::new(target), gateway: gateway.to_string(), warnings, next })
+    /// The command that goes on with this one.
+    again: &'static str,
 }
 
-/// That a function is in the gateway's region, and there. A function that is not there would be told
-/// from a permission that has not spread by nobody. Who may not look at it is taken at their word.
-async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) -> Result<(), Error> {
-    if arn.region() != aws.region.as_str() {
-        let message = format!("the function is in {}, and the gateway in {}", arn.region(), aws.region);
-        let error = Error::new(Kind::InvalidInput, message);
-        return Err(error.with_hint("a gateway calls functions of its own region only"));
+impl Wanted {
+    async fn converge(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Added, Error> {
+        let Self { common, kind, warnings, again } = self;
+        let spec = GatewaySpec {
+            name: stack.names.gateway.clone(),
+            region: aws.region.clone(),
+            authorizer: None,
+            role: RoleSpec::Managed { permissions_boundary: None },
+            description: None,
+            instructions: None,
+            mcp_versions: Vec::new(),
+            semantic_search: true,
+            debug_errors: false,
+            kms_key_arn: None,
+            tags: std::collections::BTreeMap::new(),
+            observability: false,
+            prove_tokens: false,
+            targets: vec![TargetSpec { name: common.name.clone(), kind }],
+            // Targets are added to anybody's gateway, by name.
+            adopt: !gateway.ours,
+        };
+        let patience = Patience { timeout: ctx.settings.timeout, wait: !common.no_wait };
+        let progress = ctx.ui.progress();
+        let converged = converge::create(aws, &spec, patience, &progress, &ctx.stop).await;
+        drop(progress);
+        let document = gateway.document;
+        let (program, name, gateway) = (program(ctx), &common.name, &spec.name);
+        let converged = converged.map_err(|failure| {
+            let next = format!("{program} {again} {name} --gateway {gateway}");
+            Error::of_change(failure, &next, &format!("{program} target remove {name} --gateway {gateway}"))
+        })?;
+        let target = converged.made.targets.get(name.as_str());
+        let target = target.ok_or_else(|| ops::Error::NotFound(name.to_string()))?;
+        let next = if callable(&document, stack.client.as_ref()) {
+            format!("{program} tools list {gateway}")
+        } else {
+            format!("{program} target get {name} --gateway {gateway}")
+        };
+        Ok(Added { target: TargetInfo::new(target), gateway: gateway.to_string(), warnings, next })
     }
+}
+
+fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), Error> {
+    match arn.filter(|arn| arn.region() != aws.region.as_str()) {
+        None => Ok(()),
+        Some(arn) => {
+            let message = format!("the function is in {}, and the gateway in {}", arn.region(), aws.region);
+            let error = Error::new(Kind::InvalidInput, message);
+            Err(error.with_hint("a gateway calls functions of its own region only"))
+        }
+    }
+}
+
+/// A function that is not there would be told from a permission that has not spread by nobody. Who may
+/// not look at it is taken at their word.
+async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) -> Result<(), Error> {
     if arn.account() != stack.account {
         return Ok(());
     }

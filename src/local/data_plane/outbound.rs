@@ -74,11 +74,11 @@ pub(crate) async fn present(
         return Ok(Presented::Nothing);
     };
     match provider {
-        CredentialProvider::IamCredentialProvider { service, region } => Ok(Presented::Signature(Scope {
+        CredentialProvider::Iam { service, region } => Ok(Presented::Signature(Scope {
             region: region.clone().unwrap_or_else(|| gateway.region.clone()),
             service: service.clone(),
         })),
-        CredentialProvider::ApiKeyCredentialProvider {
+        CredentialProvider::ApiKey {
             provider_arn,
             credential_parameter_name,
             credential_prefix,
@@ -94,7 +94,7 @@ pub(crate) async fn present(
             let value = format!("{}{key}", credential_prefix.as_deref().unwrap_or(usual));
             Ok(if in_query { Presented::Query { name, value } } else { Presented::Header { name, value } })
         }
-        CredentialProvider::OauthCredentialProvider { provider_arn, scopes, custom_parameters, .. } => {
+        CredentialProvider::Oauth { provider_arn, scopes, custom_parameters, .. } => {
             let (provider, secret) = secret_of(local, gateway, provider_arn, "GetResourceOauth2Token")?;
             let kept = format!("{provider_arn}\n{scopes:?}\n{custom_parameters:?}");
             let token = match local.0.tokens.good(&kept, local.now()).filter(|_| !anew) {
@@ -110,12 +110,10 @@ pub(crate) async fn present(
     }
 }
 
-impl Presented {
-    /// Whether a kept token may have been the reason of a refusal.
-    pub(crate) fn may_be_stale(&self, credential: Option<&Credential>) -> bool {
-        let provider = credential.and_then(|credential| credential.provider.as_ref());
-        matches!(provider, Some(CredentialProvider::OauthCredentialProvider { .. }))
-    }
+/// Whether a kept token may be the reason of a refusal.
+pub(crate) fn may_be_stale(credential: Option<&Credential>) -> bool {
+    let provider = credential.and_then(|credential| credential.provider.as_ref());
+    matches!(provider, Some(CredentialProvider::Oauth { .. }))
 }
 
 impl Tokens {

@@ -74,7 +74,7 @@ pub(crate) async fn call_api(
         let answer = local.0.upstream.send(request, local.0.upstream_timeout).await;
         let answer = answer.map_err(|error| Failure(format!("The API did not answer: {}", error.problem())))?;
         // A token may have been revoked before its time.
-        if answer.status == 401 && !anew && presented.may_be_stale(credential) {
+        if answer.status == 401 && !anew && outbound::may_be_stale(credential) {
             anew = true;
             continue;
         }

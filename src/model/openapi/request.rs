@@ -40,14 +40,14 @@ impl Operation {
             let Some(value) = arguments.get(&parameter.name).filter(|value| !value.is_null()) else { continue };
             match parameter.location {
                 Location::Path => {
-                    let part = listed(value, |text| encode(text)).join(",");
+                    let part = listed(value, encode).join(",");
                     // A part that is a dot or two would be another path.
                     let part = if part.chars().all(|c| c == '.') { part.replace('.', "%2E") } else { part };
                     path = path.replace(&format!("{{{}}}", parameter.name), &part);
                 }
                 Location::Query if parameter.explode => query.extend(pairs(&parameter.name, value)),
                 Location::Query => {
-                    let text = listed(value, |text| encode(text)).join(",");
+                    let text = listed(value, encode).join(",");
                     query.push(format!("{}={text}", encode(&parameter.name)));
                 }
                 Location::Header => headers.push((parameter.name.clone(), plain(value))),

@@ -12,7 +12,7 @@ use crate::{
     },
     model::{
         naming::{DeliveryNames, TAG_PROVIDER},
-        spec::{AuthorizerSpec, TargetKind, TargetSpec},
+        spec::{AuthorizerSpec, ProviderSpec, TargetKind, TargetSpec},
     },
     ops::{
         Error, Resource,
@@ -21,6 +21,9 @@ use crate::{
         plan::{self, Step},
     },
 };
+
+/// Names that are tried for a credential provider: the first choice, then `-2` and `-3`.
+const PROVIDER_ATTEMPTS: u32 = 3;
 
 impl AwsWorld<'_> {
     pub(super) async fn gateway(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
@@ -185,18 +188,27 @@ impl AwsWorld<'_> {
     pub(super) async fn provider(&self, step: &Step) -> Result<(Change, Fact), Error> {
         let target = step.target.as_ref().ok_or(Error::PlanForgot("target"))?;
         let spec = target.provider().ok_or(Error::PlanForgot("credential provider"))?;
-        let key = format!("{TAG_PROVIDER}{}", step.resource.name);
-        // First, so that nothing is there that nobody knows of.
-        if let Some(role) = &self.stack.role
-            && !role.tags.contains_key(&key)
-        {
-            iam::tag_role(self.aws, &role.name, &key, spec.kind().path()).await?;
+        let mut name = step.resource.name.clone();
+        for attempt in 1..PROVIDER_ATTEMPTS {
+            self.note_provider(&name, spec).await?;
+            match providers::put(self.aws, &name, spec, &self.tags()).await {
+                // It is taken, and it is not there: the name of one that was deleted is held back.
+                Err(error) if error.is_not_found() => name = self.names().provider(target.name.as_str(), attempt),
+                put => return provider_fact(target, put?),
+            }
         }
-        let (arn, is_new) = providers::put(self.aws, &step.resource.name, spec, &self.tags()).await?;
-        let change = if is_new { Change::Created } else { Change::Updated };
-        Ok((change, Fact::Provider { target: target.name.to_string(), arn }))
+        self.note_provider(&name, spec).await?;
+        provider_fact(target, providers::put(self.aws, &name, spec, &self.tags()).await?)
     }
 
+    /// Lets the anchor know of a provider before it is made, so that nothing is there that nobody knows of.
+    async fn note_provider(&self, name: &str, spec: &ProviderSpec) -> Result<(), Error> {
+        let key = format!("{TAG_PROVIDER}{name}");
+        if let Some(role) = self.stack.role.as_ref().filter(|role| !role.tags.contains_key(&key)) {
+            iam::tag_role(self.aws, &role.name, &key, spec.kind().path()).await?;
+        }
+        Ok(())
+    }
     /// As [`Self::created_gateway`].
     async fn created_target(&self, step: &Step, gateway_id: &str, request: &Value) -> Result<Document, Error> {
         let fresh = self.role_may_be_fresh(step);
@@ -241,6 +253,11 @@ impl AwsWorld<'_> {
         })
         .await
     }
+}
+
+fn provider_fact(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result<(Change, Fact), Error> {
+    let change = if is_new { Change::Created } else { Change::Updated };
+    Ok((change, Fact::Provider { target: target.name.to_string(), arn }))
 }
 
 fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {

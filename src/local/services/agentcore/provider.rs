@@ -173,16 +173,18 @@ impl Provider {
     }
 }
 
-/// What creating and updating have in common.
-fn keep(
-    state: &mut State,
-    call: &Call,
-    kind: Kind,
-    name: &str,
+/// A provider as it is to be; `tags` come with a creation only.
+struct Put {
+    name: String,
     wanted: Wanted,
     oauth: Option<OauthClient>,
     tags: Option<BTreeMap<String, String>>,
-) -> Answer {
+}
+
+/// What creating and updating have in common.
+fn keep(state: &mut State, call: &Call, put: Put) -> Answer {
+    let Put { name, wanted, oauth, tags } = put;
+    let (name, kind) = (name.as_str(), if oauth.is_some() { Kind::Oauth2 } else { Kind::ApiKey });
     let arn = kind.arn(call, name);
     let existing = state.agentcore.providers.get(&arn).cloned();
     let is_new = tags.is_some();
@@ -239,7 +241,7 @@ fn missing(name: &str) -> WireError {
 pub(super) fn put_api_key(state: &mut State, call: &Call, input: ApiKeyInput, create: bool) -> Answer {
     let source = input.api_key_secret_source.as_deref();
     let wanted = Wanted::read(&state.secrets, call, "apiKey", input.api_key, source, input.api_key_secret_config)?;
-    keep(state, call, Kind::ApiKey, &input.name, wanted, None, create.then_some(input.tags))
+    keep(state, call, Put { name: input.name, wanted, oauth: None, tags: create.then_some(input.tags) })
 }
 
 #[derive(Deserialize)]
@@ -366,7 +368,7 @@ pub(super) fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, cre
         }
     };
     let client = OauthClient { vendor, client_id, member, shown: Value::Object(shown), discovery: source, method };
-    keep(state, call, Kind::Oauth2, &name, wanted, Some(client), create.then_some(input.tags))
+    keep(state, call, Put { name, wanted, oauth: Some(client), tags: create.then_some(input.tags) })
 }
 
 fn well_known(issuer: &str) -> OauthDiscovery {

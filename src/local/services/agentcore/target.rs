@@ -126,10 +126,9 @@ pub(crate) struct Credential {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) enum CredentialProvider {
-    #[serde(rename_all = "camelCase")]
-    OauthCredentialProvider {
+    #[serde(rename = "oauthCredentialProvider", rename_all = "camelCase")]
+    Oauth {
         provider_arn: String,
         scopes: Vec<String>,
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -137,8 +136,8 @@ pub(crate) enum CredentialProvider {
         #[serde(skip_serializing_if = "Option::is_none")]
         grant_type: Option<String>,
     },
-    #[serde(rename_all = "camelCase")]
-    ApiKeyCredentialProvider {
+    #[serde(rename = "apiKeyCredentialProvider", rename_all = "camelCase")]
+    ApiKey {
         provider_arn: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         credential_parameter_name: Option<String>,
@@ -147,7 +146,8 @@ pub(crate) enum CredentialProvider {
         #[serde(skip_serializing_if = "Option::is_none")]
         credential_location: Option<String>,
     },
-    IamCredentialProvider {
+    #[serde(rename = "iamCredentialProvider")]
+    Iam {
         service: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         region: Option<String>,
@@ -260,14 +260,12 @@ const SIGNED_SERVICES: [&str; 3] = ["bedrock-agentcore", "execute-api", "lambda"
 fn check_outbound(credential: Option<&Credential>) -> Result<(), WireError> {
     let Some(credential) = credential else { return Ok(()) };
     match (credential.kind.as_str(), &credential.provider) {
-        ("API_KEY", Some(CredentialProvider::ApiKeyCredentialProvider { .. })) => Ok(()),
-        ("OAUTH", Some(CredentialProvider::OauthCredentialProvider { grant_type, .. })) => {
-            match grant_type.as_deref() {
-                None | Some("CLIENT_CREDENTIALS") => Ok(()),
-                Some(other) => Err(not_implemented(format!("the local AWS does not offer grantType {other}"))),
-            }
-        }
-        ("GATEWAY_IAM_ROLE", Some(CredentialProvider::IamCredentialProvider { service, .. })) => {
+        ("API_KEY", Some(CredentialProvider::ApiKey { .. })) => Ok(()),
+        ("OAUTH", Some(CredentialProvider::Oauth { grant_type, .. })) => match grant_type.as_deref() {
+            None | Some("CLIENT_CREDENTIALS") => Ok(()),
+            Some(other) => Err(not_implemented(format!("the local AWS does not offer grantType {other}"))),
+        },
+        ("GATEWAY_IAM_ROLE", Some(CredentialProvider::Iam { service, .. })) => {
             if SIGNED_SERVICES.contains(&service.as_str()) {
                 return Ok(());
             }

@@ -22,6 +22,8 @@ fn run_on_node(version: &str, functions: &Value) -> BTreeMap<String, Value> {
     let outer = path();
     let paths = once(node.parent().unwrap().to_owned()).chain(std::env::split_paths(&outer));
     let env = Env::new();
+    // What the home says of its own modules is not for functions.
+    fs::write(env.home().join("package.json"), r#"{"type": "module"}"#).unwrap();
     let started = env.command(&["local", "start"]).env("PATH", join_paths(paths).unwrap()).output().unwrap();
     assert!(started.status.success(), "{started:?}");
     run(&env, functions)

@@ -172,17 +172,20 @@ async fn outgrows(process: Option<u32>, megabytes: u64) {
 /// The package's folder, unpacked on first use.
 async fn unpacked(function: &Function, places: &Places) -> Result<PathBuf, FunctionError> {
     let folder = places.code_dir.join(function.code.to_string());
-    if folder.is_dir() {
+    let fence = places.code_dir.join("package.json");
+    if folder.is_dir() && fence.is_file() {
         return Ok(folder);
     }
     let (code, blobs) = (function.code.clone(), places.blobs.clone());
     let (target, code_dir) = (folder.clone(), places.code_dir.clone());
     let unpack = move || -> Result<(), package::PackageError> {
         store::make_private_dir(&code_dir)?;
+        // Node.js looks for the package that a file belongs to upwards, and a home may well be one.
+        store::write_whole(&code_dir, "package.json", b"{}")?;
         let temporary = code_dir.join(random::lower_alphanumeric(12));
         store::make_private_dir(&temporary)?;
         package::unpack(&blobs.get(&code)?, &temporary)?;
-        // Another invocation may have been first; its folder is as good.
+        // It may be there, or another invocation may have been first; that folder is as good.
         if std::fs::rename(&temporary, &target).is_err() {
             std::fs::remove_dir_all(&temporary)?;
         }

@@ -11,10 +11,16 @@ use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
         http::SharedHttpClient,
+        interceptors::{Intercept, context::BeforeDeserializationInterceptorContextMut, dyn_dispatch_hint},
         orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
+        runtime_components::RuntimeComponents,
     },
 };
-use aws_smithy_types::{body::SdkBody, error::display::DisplayErrorContext};
+use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag, error::display::DisplayErrorContext};
+use http_body_util::Limited;
+
+/// Bytes of an answer; nothing that is asked for here is longer.
+const LARGEST: usize = 16 * 1024 * 1024;
 
 /// An HTTP client.
 #[derive(Debug, Clone)]
@@ -84,6 +90,7 @@ impl Http {
             .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
             .sleep_impl(TokioSleep::new())
             .time_source(SystemTimeSource::new())
+            .interceptor(Bounded)
             .serializer(move |request: Request| serialize(&request, &path))
             .deserializer(|response: &HttpResponse| Ok::<_, OrchestratorError<Infallible>>(read(response)));
         if let Some(client) = &self.client {
@@ -91,6 +98,28 @@ impl Http {
         }
         let answered = operation.build().invoke(request).await;
         answered.map_err(|error| NoAnswer { url, problem: innermost(&error) })
+    }
+}
+
+/// Ends answers that are longer than [`LARGEST`].
+#[derive(Debug)]
+struct Bounded;
+
+#[dyn_dispatch_hint]
+impl Intercept for Bounded {
+    fn name(&self) -> &'static str {
+        "bounded answers"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        *body = SdkBody::from_body_1_x(Limited::new(std::mem::replace(body, SdkBody::taken()), LARGEST));
+        Ok(())
     }
 }
 

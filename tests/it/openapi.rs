@@ -109,6 +109,10 @@ async fn answer(State((origin, asked, tokens)): State<Shared>, request: Request)
         "/v1/hangs" => std::future::pending().await,
         "/v1/revoked" if seen.header("authorization") == "Bearer token-0" => json(401, json!({})),
         "/v1/text" => "just text".into_response(),
+        "/v1/endless" => {
+            let chunk = Ok::<_, std::convert::Infallible>(vec![b'x'; 1024 * 1024]);
+            Body::from_stream(futures_util::stream::repeat(chunk)).into_response()
+        }
         _ => json(200, json!({ "name": "Oslo", "main": { "temp": -3.5 } })),
     }
 }
@@ -141,6 +145,7 @@ fn document(origin: &str) -> Value {
             "/hangs": plain("hangs"),
             "/revoked": plain("revoked"),
             "/text": plain("text"),
+            "/endless": plain("endless"),
         },
     })
 }
@@ -223,6 +228,7 @@ fn an_api_without_a_credential_is_called_as_its_document_says() {
             "The API answered HTTP 404: {\"message\":\"city not found\"}",
         ),
         ("moved", json!({}), "redirects are not followed"),
+        ("endless", json!({}), "The API did not answer: length limit exceeded"),
     ] {
         let failed = setting.call(tool, &arguments);
         assert!(failed.code == 1 && failed.stdout.contains(said), "{tool}: {failed:?}");

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::{
         http::SharedHttpClient,
         interceptors::{Intercept, context::BeforeDeserializationInterceptorContextMut, dyn_dispatch_hint},
         orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
+        result::SdkError,
         runtime_components::RuntimeComponents,
     },
 };
@@ -97,7 +98,13 @@ impl Http {
             operation = operation.http_client(client.clone());
         }
         let answered = operation.build().invoke(request).await;
-        answered.map_err(|error| NoAnswer { url, problem: innermost(&error) })
+        answered.map_err(|error| {
+            let problem = match &error {
+                SdkError::TimeoutError(_) => format!("no answer within {} s", timeout.as_secs()),
+                error => innermost(error),
+            };
+            NoAnswer { url, problem }
+        })
     }
 }
 

@@ -19,7 +19,10 @@ use crate::{
         stack::Stack,
         token,
     },
-    ui::{report::Report, style},
+    ui::{
+        report::{Report, visible},
+        style,
+    },
 };
 
 /// List and call a gateway's tools, as an MCP client
@@ -134,7 +137,7 @@ impl Report for Listed {
         if self.items.is_empty() {
             return writeln!(w, "The gateway has no tools.");
         }
-        let text = |tool: &Value, member: &str| tool[member].as_str().unwrap_or_default().to_owned();
+        let text = |tool: &Value, member: &str| visible(tool[member].as_str().unwrap_or_default());
         let width = self.items.iter().map(|tool| text(tool, "name").chars().count()).max().unwrap_or(0);
         for tool in &self.items {
             let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());

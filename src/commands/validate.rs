@@ -15,16 +15,20 @@ use crate::{
     model::{
         document::Document,
         finding::{Finding, Reading, Severity},
+        name::TargetName,
         openapi::{Api, INLINE_LIMIT, Operation, S3_LIMIT},
         tool::{self, Tool},
     },
-    ui::{report::Report, style},
+    ui::{
+        report::{Report, visible},
+        style,
+    },
 };
 
 /// Findings of one kind that people are shown.
 const SHOWN: usize = 5;
 /// Bytes of a file that is read.
-const LARGEST: u64 = 256 * 1024 * 1024;
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Check a file against the gateway's rules, without asking AWS
 ///
@@ -38,7 +42,9 @@ pub struct Validate {
 
 #[derive(Debug, Subcommand)]
 pub enum What {
+    /// Check an OpenAPI document
     Openapi(File),
+    /// Check the tool definitions of a Lambda function
     Tools(File),
 }
 
@@ -50,18 +56,18 @@ pub struct File {
 
     /// The target that it is for, whose name becomes part of each tool's
     #[arg(long, value_name = "NAME", default_value = "target")]
-    pub target: String,
+    pub target: TargetName,
 }
 
 impl Validate {
     pub fn run(self, ctx: &Context) -> Result<Validated, Error> {
         match self.what {
             What::Openapi(file) => {
-                let reading = Reading { target: &file.target, local: ctx.settings.local };
+                let reading = Reading { target: file.target.as_str(), local: ctx.settings.local };
                 openapi(&file.file, &read(&file.file)?, reading).map(|(_, validated)| validated)
             }
             What::Tools(file) => {
-                let reading = Reading { target: &file.target, local: ctx.settings.local };
+                let reading = Reading { target: file.target.as_str(), local: ctx.settings.local };
                 let document = parse(&file.file, &read(&file.file)?)?;
                 let (tools, findings) = tool::lint(&document, reading);
                 Ok(Validated::new(&file.file, reading, &tools, findings))
@@ -75,16 +81,20 @@ pub fn read(file: &str) -> Result<String, Error> {
     let invalid = |problem: String| Error::new(Kind::InvalidInput, format!("{file}: {problem}"));
     let mut bytes = Vec::new();
     let read = if file == "-" {
-        io::stdin().lock().take(LARGEST).read_to_end(&mut bytes)
+        io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)
     } else {
-        fs::File::open(file).and_then(|open| open.take(LARGEST).read_to_end(&mut bytes))
+        fs::File::open(file).and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| invalid(format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(invalid(format!("has more than {} MB", LARGEST / 1024 / 1024)));
+    }
     String::from_utf8(bytes)
         .map_err(|error| invalid(format!("is no text: the byte {} is not UTF-8", error.utf8_error().valid_up_to())))
 }
 
-fn parse(file: &str, text: &str) -> Result<Document, Error> {
+/// A file's text as a document.
+pub fn parse(file: &str, text: &str) -> Result<Document, Error> {
     Document::parse(text).map_err(|error| {
         Error::new(Kind::InvalidInput, format!("{file}, {error}")).with_hint("it is to be JSON or YAML")
     })
@@ -175,8 +185,10 @@ impl Report for Validated {
                     Severity::Warning => (style::WARN, "warning"),
                 };
                 let (begin, end) = (style.render(), style.render_reset());
-                writeln!(w, "{}:{}: {begin}{word}{end}: {}", self.file, finding.line, finding.problem)?;
-                writeln!(w, "    at {}", if finding.pointer.is_empty() { "the whole" } else { &finding.pointer })?;
+                let (file, problem) = (visible(&self.file), visible(&finding.problem));
+                writeln!(w, "{file}:{}: {begin}{word}{end}: {problem}", finding.line)?;
+                let pointer = if finding.pointer.is_empty() { "the whole" } else { &finding.pointer };
+                writeln!(w, "    at {}", visible(pointer))?;
                 writeln!(w, "    {}", finding.remedy)?;
             }
         }
@@ -201,7 +213,7 @@ impl Report for Validated {
         let width = self.tools.iter().map(|tool| tool.name.chars().count()).max().unwrap_or(0).min(64);
         for tool in &self.tools {
             let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
-            writeln!(w, "  {heading}{:<width$}{reset}  {}", tool.name, tool.description)?;
+            writeln!(w, "  {heading}{:<width$}{reset}  {}", visible(&tool.name), visible(&tool.description))?;
         }
         Ok(())
     }

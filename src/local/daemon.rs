@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 
 use super::{
     DEFAULT_PORT, random,
-    store::{AccessKey, Store, private_file},
+    store::{AccessKey, Store, log_file, private_file},
 };
 
 pub(super) const STATUS_PATH: &str = "/_agentcore-gw/status";
@@ -38,6 +38,8 @@ const SERVER: &str = "server.json";
 const SERVER_LOCK: &str = "server.lock";
 const LOCK: &str = "start.lock";
 const LOG: &str = "server.log";
+/// Bytes of it at which the next server begins anew.
+const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 /// How long a server may take to come up, or to go away.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -203,7 +205,7 @@ impl Drop for Registration {
 }
 
 fn spawn(launch: &Launch) -> io::Result<()> {
-    let log = private_file(&launch.store.dir().join(LOG))?;
+    let log = log_file(&launch.store.dir().join(LOG), LOG_LIMIT)?;
     // Another user of this machine may have the default port; any other one is as good.
     let taken = std::net::TcpListener::bind(("127.0.0.1", DEFAULT_PORT)).is_err();
     let port = launch.port.unwrap_or(if taken { 0 } else { DEFAULT_PORT });

@@ -184,6 +184,19 @@ pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// Makes a file that only its owner can read, or empties the one there.
+/// A file of ours alone, written at its end; one that is longer than `most` bytes begins anew.
+pub(crate) fn log_file(path: &Path, most: u64) -> io::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    if file.metadata()?.len() > most {
+        file.set_len(0)?;
+    }
+    Ok(file)
+}
+
 pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

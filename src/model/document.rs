@@ -1,6 +1,9 @@
 //! Documents that users write, in JSON or YAML, with the line of everything in them.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, PoisonError},
+};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Number, Value};
@@ -17,7 +20,12 @@ pub struct Document {
     lines: Lines,
     /// Keys that stand twice in one object: the object's JSON pointer, the key, and the second's line.
     pub duplicates: Vec<(String, String, usize)>,
+    /// Where the keys of large objects stand, by the object's address: they are asked for often.
+    places: Mutex<HashMap<usize, HashMap<String, usize>>>,
 }
+
+/// Keys of an object that are looked through one after the other.
+const FEW: usize = 64;
 
 /// Why a text is no document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +56,11 @@ impl Document {
     /// If it is neither.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if text.trim_start().starts_with(['{', '[']) { Self::json(text) } else { Self::yaml(text) }
+        let begin = text.trim_start();
+        let first = begin.chars().find(|c| !c.is_whitespace() && !matches!(c, '{' | '['));
+        // YAML has braces too, and other keys than those in double quotes.
+        let is_json = begin.starts_with(['{', '[']) && !first.is_some_and(|c| c == '\'' || c.is_alphabetic());
+        if is_json { Self::json(text) } else { Self::yaml(text) }
     }
 
     fn json(text: &str) -> Result<Self, SyntaxError> {
@@ -56,7 +68,7 @@ impl Document {
             .map_err(|error| SyntaxError { line: error.line(), problem: format!("not JSON: {error}") })?;
         let mut scanner = JsonLines { bytes: text.as_bytes(), at: 0, line: 1, duplicates: Vec::new() };
         let lines = scanner.node(&mut String::new());
-        Ok(Self { value, lines, duplicates: scanner.duplicates })
+        Ok(Self { value, lines, duplicates: scanner.duplicates, places: Mutex::default() })
     }
 
     fn yaml(text: &str) -> Result<Self, SyntaxError> {
@@ -69,7 +81,7 @@ impl Document {
             builder.take(event, span.start.line())?;
         }
         let (value, lines) = builder.root.unwrap_or((Value::Null, Lines::leaf(1)));
-        Ok(Self { value, lines, duplicates: builder.duplicates })
+        Ok(Self { value, lines, duplicates: builder.duplicates, places: Mutex::default() })
     }
 
     /// The line of what a JSON pointer names, or of the nearest thing around it; from 1.
@@ -78,7 +90,9 @@ impl Document {
         for segment in pointer.split('/').skip(1) {
             let segment = segment.replace("~1", "/").replace("~0", "~");
             let found = match value {
-                Value::Object(members) => members.iter().enumerate().find(|(_, (key, _))| **key == segment),
+                Value::Object(members) => {
+                    self.place(members, &segment).and_then(|at| Some((at, members.get(&segment)?)))
+                }
                 Value::Array(items) => {
                     let index = segment.parse::<usize>().ok().filter(|index| *index < items.len());
                     match index.and_then(|index| lines.children.get(index).map(|child| (index, child))) {
@@ -91,13 +105,26 @@ impl Document {
                 }
                 _ => None,
             };
-            let Some(((_, member), child)) = found.and_then(|(at, member)| Some((member, lines.children.get(at)?)))
-            else {
+            let Some((member, child)) = found.and_then(|(at, member)| Some((member, lines.children.get(at)?))) else {
                 break;
             };
             (value, lines) = (member, child);
         }
         lines.line.max(1) as usize
+    }
+}
+
+impl Document {
+    /// Where a key stands among its object's.
+    fn place(&self, members: &Map<String, Value>, key: &str) -> Option<usize> {
+        if members.len() <= FEW {
+            return members.keys().position(|other| other == key);
+        }
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_this = places
+            .entry(std::ptr::from_ref(members).addr())
+            .or_insert_with(|| members.keys().enumerate().map(|(at, key)| (key.clone(), at)).collect());
+        of_this.get(key).copied()
     }
 }
 
@@ -220,6 +247,8 @@ struct Open {
     anchor: usize,
     /// In a mapping: the key that waits for its value, and its line.
     key: Option<(String, usize)>,
+    /// In a mapping: the keys that came by a merge, which its own go before.
+    merged: HashSet<String>,
     /// Levels of the deepest child.
     height: usize,
 }
@@ -270,7 +299,14 @@ impl Yaml {
         if self.open.len() >= DEEPEST {
             return fail(line, &format!("nested more than {DEEPEST} levels deep"));
         }
-        self.open.push(Open { node: (value, Lines::leaf(line)), before: self.nodes, anchor, key: None, height: 0 });
+        self.open.push(Open {
+            node: (value, Lines::leaf(line)),
+            before: self.nodes,
+            anchor,
+            key: None,
+            merged: HashSet::new(),
+            height: 0,
+        });
         Ok(())
     }
 
@@ -306,14 +342,16 @@ impl Yaml {
             },
             (Value::Object(members), Some((key, key_line))) => {
                 if key == "<<" {
-                    merge(members, &mut open.node.1, node.0, key_line);
+                    open.merged.extend(merge(members, &mut open.node.1, node.0, key_line));
                     return Ok(());
                 }
                 let lines = Lines { line: Lines::leaf(key_line).line, children: node.1.children };
                 if members.contains_key(&key) {
                     let place = members.keys().position(|known| *known == key).unwrap_or_default();
                     open.node.1.children[place] = lines;
-                    self.duplicates.push((String::new(), key.clone(), key_line));
+                    if !open.merged.remove(&key) {
+                        self.duplicates.push((String::new(), key.clone(), key_line));
+                    }
                 } else {
                     open.node.1.children.push(lines);
                 }
@@ -326,17 +364,20 @@ impl Yaml {
 }
 
 /// YAML's merge key: the members of others that are not there yet.
-fn merge(members: &mut Map<String, Value>, lines: &mut Lines, from: Value, line: usize) {
+fn merge(members: &mut Map<String, Value>, lines: &mut Lines, from: Value, line: usize) -> Vec<String> {
+    let mut merged = Vec::new();
     let sources = if let Value::Array(items) = from { items } else { vec![from] };
     for source in sources {
         let Value::Object(source) = source else { continue };
         for (key, value) in source {
             if !members.contains_key(&key) {
-                members.insert(key, value);
+                members.insert(key.clone(), value);
                 lines.children.push(Lines::leaf(line));
+                merged.push(key);
             }
         }
     }
+    merged
 }
 
 fn fail<T>(line: usize, problem: &str) -> Result<T, SyntaxError> {
@@ -398,13 +439,24 @@ mod tests {
 
     #[test]
     fn yaml_is_read_by_its_core_schema() {
-        let text = "a: 3.0\nb: '3.0'\nc: no\nd: 200\n200: e\nf: ~\ng: &x {h: 0x1F}\ni: *x\nj:\n  <<: *x\n  k: -1.5e3\nl: !!str 7\nm: 3.0.1\nn: .5";
-        let value = Document::parse(text).unwrap().value;
+        let text = "a: 3.0\nb: '3.0'\nc: no\nd: 200\n200: e\nf: ~\ng: &x {h: 0x1F}\ni: *x\nj:\n  <<: *x\n  h: 31\n  k: -1.5e3\nl: !!str 7\nm: 3.0.1\nn: .5";
+        let document = Document::parse(text).unwrap();
+        assert_eq!(document.duplicates, []);
+        let value = document.value;
         let expected = json!({
             "a": 3.0, "b": "3.0", "c": "no", "d": 200, "200": "e", "f": null, "g": {"h": 31}, "i": {"h": 31},
             "j": {"h": 31, "k": -1500.0}, "l": "7", "m": "3.0.1", "n": 0.5,
         });
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn yaml_has_braces_too_and_large_objects_know_their_lines() {
+        assert_eq!(Document::parse("{a: 'x', b: [1]}").unwrap().value, json!({"a": "x", "b": [1]}));
+        assert!(Document::parse("{\"a\": 1,}x").unwrap_err().problem.starts_with("not JSON"));
+        let lines: String = (0..500).map(|n| format!("k{n}: {n}\n")).collect();
+        let document = Document::parse(&lines).unwrap();
+        assert_eq!((document.line_of("/k0"), document.line_of("/k499"), document.line_of("/none")), (1, 500, 1));
     }
 
     #[test]

@@ -86,6 +86,8 @@ struct Parameter {
 #[derive(Debug, Clone, PartialEq)]
 struct Body {
     media_type: MediaType,
+    /// Whether it is sent though it is empty.
+    required: bool,
     /// The properties that are arguments; none if the body is one argument, `body`.
     properties: Option<BTreeSet<String>>,
 }
@@ -361,6 +363,15 @@ impl<'a> Reader<'a> {
             self.error(place, "server", format!("`{url}` is no URL"), remedy);
             return;
         };
+        // A query would come before the path, a fragment would swallow it, and user and password are sent
+        // to nobody; a port is a number.
+        let authority = address.authority().map_or("", http::uri::Authority::as_str);
+        let bad_port =
+            authority.rsplit(']').next().is_some_and(|end| end.contains(':')) && address.port_u16().is_none();
+        if url.contains(['?', '#', '@', '{', '}']) || url.contains(char::is_whitespace) || bad_port {
+            self.error(place, "server", format!("`{url}` has more than scheme, host, port and path"), remedy);
+            return;
+        }
         let (Some(scheme), Some(host)) = (address.scheme_str(), address.host()) else {
             self.error(place, "server", format!("`{url}` is no absolute URL"), remedy);
             return;
@@ -388,6 +399,16 @@ impl<'a> Reader<'a> {
         if !path.starts_with('/') {
             let problem = format!("the path `{path}` does not begin with a slash");
             self.error(&item.pointer, "path", problem, "begin it with `/`");
+        }
+        let braces = |brace: char| path.matches(brace).count();
+        let odd = |c: char| matches!(c, '#' | '\\') || c.is_whitespace() || c.is_control();
+        if path.contains('?') {
+            let problem = format!("the path `{path}` has a query");
+            self.warn(&item.pointer, "path", problem, "describe what is in it as parameters");
+        }
+        if path.contains(odd) || braces('{') != braces('}') || path.split('/').any(|part| part == ".." || part == ".") {
+            let problem = format!("the path `{path}` is none that can be called");
+            self.error(&item.pointer, "path", problem, "write it without `#`, spaces, dots alone and open braces");
         }
         for (method, operation) in item.members() {
             if METHODS.contains(&method) {
@@ -521,6 +542,11 @@ impl<'a> Reader<'a> {
                 self.error(&at.pointer, "parameter", problem, "take it out, or let the API take it in a header");
                 return None;
             }
+            Some("body" | "formData") => {
+                let problem = format!("the parameter `{name}` is of Swagger 2.0");
+                self.error(&at.pointer, "parameter", problem, "describe it below `requestBody`");
+                return None;
+            }
             _ => {
                 let problem = format!("the parameter `{name}` does not say where it stands");
                 self.error(&at.pointer, "parameter", problem, "`in` is path, query or header");
@@ -532,10 +558,12 @@ impl<'a> Reader<'a> {
             let problem = format!("the path parameter `{name}` is not required");
             self.error(&at.pointer, "path parameter", problem, "add `required: true`: a path needs all its parts");
         }
-        // What OpenAPI has a header parameter for, and yet leaves to others (§4.8.12.2).
-        if location == Location::Header
-            && ["accept", "content-type", "authorization"].contains(&name.to_ascii_lowercase().as_str())
-        {
+        if location == Location::Header && http::HeaderName::try_from(name).is_err() {
+            let problem = format!("`{name}` is no name of a header");
+            self.error(&at.pointer, "parameter", problem, "use letters, digits and hyphens");
+            return None;
+        }
+        if location == Location::Header && is_reserved_header(name) {
             let problem = format!("the header `{name}` cannot be a parameter: it is ignored");
             self.warn(&at.pointer, "parameter", problem, "take it out; the credential comes from the target");
             return None;
@@ -615,7 +643,7 @@ impl<'a> Reader<'a> {
         let media = media.clone();
         let Some(schema) = media.member("schema") else {
             inputs.add("body", json!({}), required);
-            return Some(Body { media_type, properties: None });
+            return Some(Body { media_type, required, properties: None });
         };
         self.check_schema(schema.clone(), Side::Request);
         let written = self.write_out(&schema);
@@ -626,7 +654,7 @@ impl<'a> Reader<'a> {
                 let problem = "a parameter is named `body`, as the body that is no object: it fills both";
                 self.warn(&media.pointer, "name collision", problem, "rename the parameter");
             }
-            return Some(Body { media_type, properties: None });
+            return Some(Body { media_type, required, properties: None });
         }
         let needed: Vec<&str> =
             written["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -639,7 +667,7 @@ impl<'a> Reader<'a> {
                 self.warn(&media.pointer, "name collision", problem, "rename one of them");
             }
         }
-        Some(Body { media_type, properties: Some(properties) })
+        Some(Body { media_type, required, properties: Some(properties) })
     }
 
     fn responses(&mut self, operation: &At<'a>) {
@@ -713,20 +741,50 @@ fn fill<'a>(template: &str, values: impl Iterator<Item = (&'a str, String)>) -> 
     values.fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value))
 }
 
+/// Whether a header says how a message travels or who sends it, and so is no caller's to set.
+pub fn is_reserved_header(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    // Accept, Content-Type and Authorization, OpenAPI itself leaves to others (§4.8.12.2).
+    let named = [
+        "accept",
+        "authorization",
+        "connection",
+        "cookie",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    named.contains(&name.as_str())
+        || ["content-", "proxy-", "x-amz-", "x-amzn-"].iter().any(|begin| name.starts_with(begin))
+}
+
 /// Whether a host may be one that all the world reaches.
 fn is_public(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
+    let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+    match bare.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(IpAddr::V4(v4)) => {
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast())
+            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
+            let inner = v4.is_private() || v4.is_loopback() || v4.is_link_local() || shared;
+            !(inner || v4.is_unspecified() || v4.is_broadcast())
         }
         Ok(IpAddr::V6(v6)) => {
-            !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local())
+            let translated = v6.segments()[..2] == [0x64, 0xff9b];
+            !(v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_unique_local()
+                || v6.is_unicast_link_local()
+                || translated)
         }
         Err(_) => {
             let lower = bare.to_ascii_lowercase();
             let inner = [".localhost", ".local", ".internal"].iter().any(|end| lower.ends_with(end));
-            lower != "localhost" && !inner && lower.contains('.')
+            // A number is an address, whatever it is written in.
+            let number = lower.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
+            lower != "localhost" && !inner && !number && lower.contains('.')
         }
     }
 }

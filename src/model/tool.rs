@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    document::Document,
+    document::{Document, segment},
     finding::{self, Finding, Reading, Severity},
 };
 
@@ -104,7 +104,7 @@ pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Findin
             if !finding::is_plain_property(name) {
                 let problem = format!("`{name}` is a name that some models' clients refuse");
                 let remedy = "use 1 to 64 letters, digits, `_`, `.` and `-`";
-                let pointer = format!("/{index}/inputSchema/properties/{}", super::document::segment(name));
+                let pointer = format!("/{index}/inputSchema/properties/{}", segment(name));
                 findings.push(finding(Severity::Warning, &pointer, "property name", problem, remedy));
             }
         }
@@ -147,7 +147,7 @@ fn check_schema(schema: &Value, pointer: &str, depth: usize) -> Result<(), Schem
     }
     if let Some(properties) = members.get("properties") {
         for (name, property) in object(properties, &format!("{pointer}/properties"))? {
-            check_schema(property, &format!("{pointer}/properties/{name}"), depth + 1)?;
+            check_schema(property, &format!("{pointer}/properties/{}", segment(name)), depth + 1)?;
         }
     }
     if let Some(items) = members.get("items") {

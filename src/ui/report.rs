@@ -28,6 +28,12 @@ pub trait Report: Serialize {
     }
 }
 
+/// A text of somebody else's on one line, with what would move a terminal's cursor written out.
+pub fn visible(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
 /// Lines of label and value, aligned; no value, no line.
 pub fn fields(w: &mut dyn Write, fields: &[(&str, &str)]) -> io::Result<()> {
     let width = fields.iter().map(|(label, _)| label.len()).max().unwrap_or(0);

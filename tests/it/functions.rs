@@ -173,17 +173,32 @@ def handler(event, context):
     let mut fits = python("fits", takes);
     fits["memory"] = json!(512);
     fits["events"] = json!([{"n": 0}, {"n": 0}]);
+    let prints = "import sys
+def handler(event, context):
+    sys.stdout.buffer.write(bytes([255, 254]) + b' no text\\n')
+    sys.stdout.write('x' * (3 * 1024 * 1024) + '\\n')
+    print('after all')
+    sys.stdout.flush()
+    return 'printed'
+";
+    let mut prints = python("prints", prints);
+    prints["events"] = json!([{}, {}]);
+    prints["logged"] = json!(true);
     let mut submodule = python("submodule", "");
     submodule["handler"] = json!("package/deep/main.handler");
     submodule["files"] = json!({
         "package/deep/main.py": "import sibling\ndef handler(event, context):\n    return sibling.answer",
         "sibling.py": "answer = 42",
     });
-    let said = run(&env, &json!([counts, grows, fits, submodule]));
+    let said = run(&env, &json!([counts, grows, fits, submodule, prints]));
     let answers: Vec<_> = said["counts"].as_array().unwrap().iter().map(|one| one["payload"].clone()).collect();
     assert_eq!(answers, [json!(["old", 1]), json!(["old", 2]), json!(["new", 1]), json!(["new", 2])]);
     assert_eq!(error(&said["grows"]), "Runtime.OutOfMemory");
     assert_eq!(said["fits"], json!([{"error": null, "payload": 0}, {"error": null, "payload": 0}]));
+    assert_eq!(said["prints"], json!([{"error": null, "payload": "printed"}, {"error": null, "payload": "printed"}]));
+    let printed: Vec<_> = said["prints.log"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    let longest = printed.iter().map(|line| line.len()).max().unwrap();
+    assert!(longest <= 256 * 1024 && printed.iter().any(|line| line.ends_with(" no text")), "{longest}");
     assert_eq!(said["submodule"], json!([{"error": null, "payload": 42}]));
     let log: Vec<_> = said["counts.log"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
     let begin = |start: &str| log.iter().filter(|line| line.starts_with(start)).count();

@@ -49,6 +49,10 @@ def handler(event, context):
             answer["transformedGatewayResponse"] = {"statusCode": 200, "body": error}
         if arguments["location"] == "Nowhere":
             return "not what a gateway expects"
+        wrong = {"Here": {"transformedGatewayRequest": "x"}, "There": {"transformedGatewayResponse": []},
+                 "Anywhere": {"transformedGatewayResponse": {"statusCode": 101}}}
+        if arguments["location"] in wrong:
+            return {"interceptorOutputVersion": "1.0", "mcp": wrong[arguments["location"]]}
         assert arguments["location"] in mcp["rawGatewayRequest"]["body"]
         arguments["location"] = arguments["location"].upper()
     return {"interceptorOutputVersion": "1.0", "mcp": answer}
@@ -76,6 +80,13 @@ fn interceptors_see_and_change_what_goes_through_a_gateway() {
     assert_eq!(call("Oslo").json()["location"], "OSLO");
     let refused = call("Atlantis");
     assert!(refused.code == 1 && refused.stderr.contains("It is under water"), "{refused:?}");
-    let broken = call("Nowhere");
-    assert!(broken.code == 1 && broken.stderr.contains("interceptorOutputVersion"), "{broken:?}");
+    for (place, said) in [
+        ("Nowhere", "interceptorOutputVersion"),
+        ("Here", "transformedGatewayRequest is no object"),
+        ("There", "transformedGatewayResponse is no object"),
+        ("Anywhere", "statusCode 101"),
+    ] {
+        let broken = call(place);
+        assert!(broken.code == 1 && broken.stderr.contains(said), "{place}: {broken:?}");
+    }
 }

@@ -101,7 +101,10 @@ async fn answer(State((origin, asked, tokens)): State<Shared>, request: Request)
             json!({ "access_token": format!("token-{}", tokens.fetch_add(1, Ordering::Relaxed)), "expires_in": 3600 }),
         ),
         "/token" => json(401, json!({ "error": "invalid_client", "error_description": "who is that?" })),
-        "/v1/weather" if seen.uri.contains("q=Atlantis") => json(404, json!({ "message": "city not found" })),
+        "/v1/weather" if seen.uri.contains("q=Atlantis") => {
+            json(404, json!({ "message": "city not found", "asked": seen.uri }))
+        }
+        "/v1/precise" => r#"{"n":12345678901234567890123}"#.into_response(),
         "/v1/moved" => {
             let elsewhere = [("location", "http://elsewhere.example/")];
             (StatusCode::TEMPORARY_REDIRECT, elsewhere, Body::empty()).into_response()
@@ -145,6 +148,8 @@ fn document(origin: &str) -> Value {
             "/hangs": plain("hangs"),
             "/revoked": plain("revoked"),
             "/text": plain("text"),
+            "/precise": plain("precise"),
+            "/key": { "get": { "operationId": "key", "summary": "s", "parameters": [query("appid", false)] } },
             "/endless": plain("endless"),
         },
     })
@@ -218,15 +223,12 @@ fn an_api_without_a_credential_is_called_as_its_document_says() {
     assert_eq!((asked.method.as_str(), asked.header("content-type")), ("POST", "application/json"));
     assert_eq!(serde_json::from_str::<Value>(&asked.body).unwrap(), json!({ "city": "Oslo", "temp": -3.5 }));
     assert_eq!(setting.call("text", &json!({})).stdout, "just text\n");
+    assert_eq!(setting.call("precise", &json!({})).stdout, "{\"n\":12345678901234567890123}\n");
 
     for (tool, arguments, said) in [
         ("getCurrentWeather", json!({}), "Missing required field(s): 'q'"),
         ("getCurrentWeather", json!({ "q": 7 }), "Field '/q' has invalid type: integer found, string expected"),
-        (
-            "getCurrentWeather",
-            json!({ "q": "Atlantis" }),
-            "The API answered HTTP 404: {\"message\":\"city not found\"}",
-        ),
+        ("getCurrentWeather", json!({ "q": "Atlantis" }), "The API answered HTTP 404: {\"message\":\"city not found\""),
         ("moved", json!({}), "redirects are not followed"),
         ("endless", json!({}), "The API did not answer: length limit exceeded"),
     ] {
@@ -249,7 +251,7 @@ fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
     let setting = Setting::new();
     let log = setting.env.home().join("log");
     let _server = Server::start_logging(&setting.env, &["-vvv"], &log);
-    setting.gateway(&[]);
+    setting.gateway(&["--debug-errors"]);
     let (first, second) = ("key-of-the-first-day", "key of the second day");
     let add = ["--spec", &setting.spec, "--api-key-env", "SECRET", "--api-key-query", "appid", "-vvv"];
     let added = setting.target(&["add", "openapi", "weather"], first, &add);
@@ -258,6 +260,12 @@ fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
     assert_eq!(called.json()["name"], "Oslo");
     let asked = setting.api.taken_one();
     assert_eq!(asked.uri, format!("/v1/weather?q=Oslo%20%26%20more&units=metric&appid={first}"));
+    assert_eq!(setting.call("key", &json!({ "appid": "mine" })).code, 0);
+    assert_eq!(setting.api.taken_one().uri, format!("/v1/key?appid={first}"), "no argument takes the key's place");
+    // An API repeats what it was asked; we do not.
+    let failed = setting.call("getCurrentWeather", &json!({ "q": "Atlantis" }));
+    assert!(failed.stdout.contains("/v1/weather?q=Atlantis&appid=(credential)"), "{failed:?}");
+    setting.api.taken();
     // A new key for the same target; then another place for it.
     setting.add(second, &["--api-key-env", "SECRET", "--api-key-query", "appid"]);
     setting.call("text", &json!({}));
@@ -274,9 +282,6 @@ fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
     setting.add("", &["--api-key-file", file.to_str().unwrap(), "--api-key-header", "X-Key"]);
     setting.call("text", &json!({}));
     assert_eq!(setting.api.taken_one().header("x-key"), "from-a-file");
-    // An error of the API does not show the address that it came from.
-    let failed = setting.call("getCurrentWeather", &json!({ "q": "Atlantis" }));
-    assert_eq!(failed.stdout, "An internal error occurred. Please retry later.\n");
 
     let got = setting.env.ok(&["--local", "target", "get", "weather", "--gateway", "g"]).stdout;
     let log = fs::read_to_string(log).unwrap();
@@ -456,6 +461,27 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
             "where this client gets its tokens",
         ),
         (vec!["--spec", spec, "--oauth-client-id", "c"], "required"),
+        (vec!["--spec", spec, "--oauth-scope", "a"], "no OAuth client"),
+        (vec!["--spec", "-", "--api-key-file", "-", "--api-key-query", "k"], "standard input"),
+        (vec!["--spec", spec, "--api-key-env", "SECRET", "--api-key-header", "Content-Length"], "travels"),
+        (vec!["--spec", spec, "--api-key-env", "SECRET", "--api-key-header", "X Y"], "letters, digits"),
+        (
+            vec!["--spec", spec, "--api-key-env", "SECRET", "--api-key-header", "X", "--api-key-prefix", "a\r\nb: "],
+            "one line",
+        ),
+        (
+            vec![
+                "--spec",
+                spec,
+                "--oauth-client-id",
+                "c",
+                "--oauth-client-secret-env",
+                "SECRET",
+                "--oauth-token-endpoint",
+                "nowhere",
+            ],
+            "https://",
+        ),
         (vec!["--spec", spec, "--credential-provider", "arn:aws:s3:::x"], "no credential provider's ARN"),
         (
             vec![

@@ -13,7 +13,6 @@ use crate::{
     context::Context,
     error::{Error, Kind},
     model::{
-        document::Document,
         finding::Reading,
         name::{FunctionArn, TargetName},
         openapi::INLINE_LIMIT,
@@ -144,6 +143,7 @@ impl AddLambda {
 
 impl AddOpenapi {
     async fn run(self, ctx: &Context) -> Result<Added, Error> {
+        check_stdin(Some(&self.spec), &self.credential)?;
         let (schema, warnings) = api_schema(ctx, &self.common.name, &self.spec)?;
         let credential = self.credential.resolve(ctx)?;
         let aws = ctx.aws().await?;
@@ -158,9 +158,10 @@ impl Update {
     pub async fn run(self, ctx: &Context) -> Result<Added, Error> {
         let usage = |problem: &str, remedy: &str| Error::new(Kind::Usage, problem).with_hint(remedy);
         let nothing = self.spec.is_none() && self.tools.is_none() && self.lambda_arn.is_none();
-        if nothing && !self.no_credential && self.credential.is_empty() {
+        if nothing && !self.no_credential && !self.credential.says_something() {
             return Err(usage("there is nothing to change", "add `--spec`, `--tools`, `--lambda-arn` or a credential"));
         }
+        check_stdin(self.spec.as_deref().or(self.tools.as_deref()), &self.credential)?;
         let schema = self.spec.as_ref().map(|spec| api_schema(ctx, &self.common.name, spec)).transpose()?;
         let tools = self.tools.as_ref().map(|tools| tool_schema(tools)).transpose()?;
         let credential = self.credential.resolve(ctx)?;
@@ -255,6 +256,15 @@ impl Wanted {
     }
 }
 
+/// Standard input can be read once.
+fn check_stdin(file: Option<&str>, credential: &CredentialFlags) -> Result<(), Error> {
+    if file == Some("-") && credential.reads_stdin() {
+        let error = Error::new(Kind::Usage, "standard input cannot be two files at once");
+        return Err(error.with_hint("give the secret in a variable, or one of the two in a file"));
+    }
+    Ok(())
+}
+
 fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), Error> {
     match arn.filter(|arn| arn.region() != aws.region.as_str()) {
         None => Ok(()),
@@ -285,15 +295,14 @@ fn tool_schema(place: &str) -> Result<Value, Error> {
     if place.starts_with("s3://") {
         return Ok(json!({ "s3": { "uri": place } }));
     }
-    let invalid = |problem: String| Error::new(Kind::InvalidInput, format!("{place}: {problem}"));
-    let text = validate::read(place)?;
-    let tools: Value = serde_json::from_str(&text).map_err(|error| invalid(format!("not JSON: {error}")))?;
-    tool::parse_inline(&tools).map_err(|error| {
-        let line = Document::parse(&text).map_or(1, |document| document.line_of(&error.pointer));
-        invalid(format!("line {line}, {error}"))
-            .with_hint("a Lambda tool's schema has type, description, properties, required and items")
-    })?;
-    Ok(json!({ "inlinePayload": tools }))
+    let document = validate::parse(place, &validate::read(place)?)?;
+    let problem = tool::parse_inline(&document.value).err();
+    if let Some(error) = problem {
+        let message = format!("{place}: line {}, {error}", document.line_of(&error.pointer));
+        return Err(Error::new(Kind::InvalidInput, message)
+            .with_hint("a Lambda tool's schema has type, description, properties, required and items"));
+    }
+    Ok(json!({ "inlinePayload": document.value }))
 }
 
 /// The API's `openApiSchema`, from a file, standard input or S3, and what is to be said of it. The

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     context::Context,
     error::{Error, Kind},
     model::{
+        openapi::is_reserved_header,
         secret::Secret,
         spec::{Credential, ProviderKind, ProviderSpec},
     },
@@ -30,7 +32,7 @@ pub struct CredentialFlags {
     pub api_key_file: Option<String>,
 
     /// Header that the API key goes into
-    #[arg(long, value_name = "NAME", group = "place")]
+    #[arg(long, value_name = "NAME", group = "place", value_parser = header_name)]
     pub api_key_header: Option<String>,
 
     /// What stands before the key in the header, a space included: 'Bearer '
@@ -58,11 +60,11 @@ pub struct CredentialFlags {
     pub oauth_vendor: Option<String>,
 
     /// Discovery document of any other provider
-    #[arg(long, value_name = "URL", requires = "oauth_client_id", conflicts_with = "oauth_token_endpoint")]
+    #[arg(long, value_name = "URL", requires = "oauth_client_id", conflicts_with = "oauth_token_endpoint", value_parser = url)]
     pub oauth_discovery_url: Option<String>,
 
     /// Token endpoint of a provider without a discovery document
-    #[arg(long, value_name = "URL", requires = "oauth_client_id")]
+    #[arg(long, value_name = "URL", requires = "oauth_client_id", value_parser = url)]
     pub oauth_token_endpoint: Option<String>,
 
     /// Authorization endpoint of such a provider
@@ -144,13 +146,42 @@ fn vendor(text: &str) -> Result<String, String> {
     })
 }
 
+/// A header that a key can go into.
+fn header_name(text: &str) -> Result<String, String> {
+    let free = ["authorization", "cookie"].contains(&text.to_ascii_lowercase().as_str()) || !is_reserved_header(text);
+    match HeaderName::try_from(text) {
+        Ok(_) if free => Ok(text.to_owned()),
+        Ok(_) => Err("this header says how the request travels, or who signed it".to_owned()),
+        Err(_) => Err("a header's name has letters, digits and hyphens".to_owned()),
+    }
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let parsed: Option<http::Uri> = text.parse().ok();
+    let is_absolute =
+        parsed.is_some_and(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some());
+    if is_absolute { Ok(text.to_owned()) } else { Err("expected an https:// address".to_owned()) }
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
 impl CredentialFlags {
-    /// Whether nothing was said.
+    /// Whether anything was said at all.
+    pub fn says_something(&self) -> bool {
+        let places = [&self.api_key_header, &self.api_key_prefix, &self.api_key_query];
+        let named = places.into_iter().any(Option::is_some) || !self.oauth_scope.is_empty();
+        !self.is_empty() || named || !self.oauth_param.is_empty()
+    }
+
+    /// Whether one of the secrets comes from standard input.
+    pub fn reads_stdin(&self) -> bool {
+        [&self.api_key_file, &self.oauth_client_secret_file].into_iter().any(|file| file.as_deref() == Some("-"))
+    }
+
+    /// Whether no credential was named.
     pub fn is_empty(&self) -> bool {
         self.api_key_env.is_none()
             && self.api_key_file.is_none()
@@ -162,6 +193,17 @@ impl CredentialFlags {
     /// The credential that the flags come to; none at all if nothing was said.
     pub fn resolve(&self, ctx: &Context) -> Result<Credential, Error> {
         let usage = |problem: &str, remedy: &str| Err(Error::new(Kind::Usage, problem).with_hint(remedy));
+        let for_oauth = self.oauth_client_id.is_some() || self.credential_provider.is_some();
+        if !for_oauth && (!self.oauth_scope.is_empty() || !self.oauth_param.is_empty()) {
+            return usage("there is no OAuth client that scopes and parameters are for", "add `--oauth-client-id`");
+        }
+        let reserved = ["grant_type", "scope", "client_id", "client_secret"];
+        if let Some((name, _)) = self.oauth_param.iter().find(|(name, _)| reserved.contains(&name.as_str())) {
+            return usage(
+                &format!("the parameter {name} is not yours to set"),
+                "leave it out; `--oauth-scope` sets scopes",
+            );
+        }
         if let Some(service) = &self.iam_service {
             let mut provider = json!({ "service": service });
             if let Some(region) = &self.iam_region {
@@ -199,6 +241,11 @@ impl CredentialFlags {
             }
         };
         let secret = secret(ctx, self.api_key_env.as_deref(), self.api_key_file.as_deref())?;
+        // The key itself is not shown.
+        let header = format!("{}{}", self.api_key_prefix.as_deref().unwrap_or_default(), secret.reveal());
+        if !in_query && HeaderValue::from_str(&header).is_err() {
+            return usage("prefix and key cannot stand in a header", "they are one line of visible characters");
+        }
         let provider = ProviderSpec { secret, client: None };
         Ok(Credential::ApiKey { provider, name, prefix: self.api_key_prefix.clone(), in_query })
     }

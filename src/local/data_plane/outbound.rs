@@ -26,6 +26,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Milliseconds before its end at which a token is asked for anew.
 const MARGIN: i64 = 60_000;
+/// Milliseconds that any token is kept: a day.
+const LONGEST: i64 = 86_400_000;
 /// Milliseconds that a token is kept whose answer does not say (RFC 6749 §5.1 leaves it open).
 const UNSAID: i64 = 300_000;
 
@@ -106,6 +108,18 @@ pub(crate) async fn present(
                 }
             };
             Ok(Presented::Header { name: "Authorization".to_owned(), value: format!("Bearer {token}") })
+        }
+    }
+}
+
+impl Presented {
+    /// A text without the credential.
+    pub(crate) fn without_secret(&self, text: &str) -> String {
+        match self {
+            Self::Nothing | Self::Signature(_) => text.to_owned(),
+            Self::Header { value, .. } | Self::Query { value, .. } => {
+                text.replace(value, "(credential)").replace(&encode(value), "(credential)")
+            }
         }
     }
 }
@@ -216,7 +230,9 @@ async fn fetch(
         let status = answer.status;
         return Err(Failure(format!("No token: {endpoint} answered HTTP {status}: {said}")));
     };
-    let lasts = document["expires_in"].as_i64().map_or(UNSAID, |seconds| (seconds * 1000 - MARGIN).max(0));
+    let lasts = document["expires_in"]
+        .as_i64()
+        .map_or(UNSAID, |seconds| seconds.saturating_mul(1000).saturating_sub(MARGIN).clamp(0, LONGEST));
     Ok((token.to_owned(), lasts))
 }
 

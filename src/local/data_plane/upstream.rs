@@ -80,12 +80,14 @@ pub(crate) async fn call_api(
         }
         let text = || String::from_utf8_lossy(&answer.body).into_owned();
         return match answer.status {
-            200..=299 => Ok(as_text(&answer.body).unwrap_or_else(text)),
-            300..=399 => {
-                let place = answer.header("location").unwrap_or("nowhere");
-                Err(Failure(format!("The API answered HTTP {} to {place}; redirects are not followed", answer.status)))
-            }
-            status => Err(Failure(format!("The API answered HTTP {status}: {}", text()))),
+            // JSON as it was written: a number may be larger than any that is calculated with.
+            200..=299 => Ok(match serde_json::from_slice(&answer.body) {
+                Ok(Value::String(text)) => text,
+                _ => text(),
+            }),
+            300..=399 => Err(Failure(format!("The API answered HTTP {}; redirects are not followed", answer.status))),
+            // An API may well repeat what it was sent.
+            status => Err(Failure(presented.without_secret(&format!("The API answered HTTP {status}: {}", text())))),
         };
     }
 }
@@ -109,8 +111,12 @@ fn with_credential(local: &Local, outgoing: &Outgoing, presented: &Presented) ->
             request.headers.push((name.clone(), value.clone()));
         }
         Presented::Query { name, value } => {
-            request.url.push(if request.url.contains('?') { '&' } else { '?' });
-            request.url.push_str(&format!("{}={}", encode(name), encode(value)));
+            // No argument takes the credential's place.
+            let (address, query) = request.url.split_once('?').unwrap_or((request.url.as_str(), ""));
+            let name = encode(name);
+            let others = query.split('&').filter(|pair| !pair.is_empty() && pair.split('=').next() != Some(&name));
+            let pairs: Vec<String> = others.map(str::to_owned).chain([format!("{name}={}", encode(value))]).collect();
+            request.url = format!("{address}?{}", pairs.join("&"));
         }
         Presented::Signature(scope) => {
             let key = &local.0.access_key;

@@ -12,7 +12,7 @@ use axum::{
 };
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, BufReader},
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader},
     net::TcpListener,
     process::{Child, Command},
     sync::{mpsc, oneshot},
@@ -25,6 +25,10 @@ use super::{
 };
 use crate::local::{ACCOUNT, journal::Journal, package, random, services::lambda::Function, store};
 
+/// Bytes of a log event (CloudWatch Logs quota page); a longer line becomes several.
+const LONGEST_LINE: u64 = 256 * 1024;
+/// Characters of a line that the server's own log shows.
+const LOGGED: usize = 2000;
 /// How often a running function's memory is looked at.
 const MEMORY_LOOKS: Duration = Duration::from_millis(50);
 
@@ -272,10 +276,15 @@ impl Log {
         let Some(output) = output else { return };
         let log = self.clone();
         tokio::spawn(async move {
-            let mut lines = BufReader::new(output).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                tracing::info!(function = log.function, "{line}");
-                log.write(&line);
+            let mut output = BufReader::new(output);
+            let mut line = Vec::new();
+            // Whatever it prints, text or not, with or without an end, the pipe is kept empty.
+            while let Ok(1..) = (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
+                let text = String::from_utf8_lossy(&line);
+                let text = text.trim_end_matches(['\r', '\n']);
+                tracing::info!(function = log.function, "{}", text.chars().take(LOGGED).collect::<String>());
+                log.write(text);
+                line.clear();
             }
         });
     }

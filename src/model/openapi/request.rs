@@ -41,8 +41,10 @@ impl Operation {
             match parameter.location {
                 Location::Path => {
                     let part = listed(value, encode).join(",");
-                    // A part that is a dot or two would be another path.
-                    let part = if part.chars().all(|c| c == '.') { part.replace('.', "%2E") } else { part };
+                    // Nothing, or a dot or two, would be another path, however it is written.
+                    if part.is_empty() || part == "." || part == ".." {
+                        return Err(format!("the path parameter `{}` cannot be `{part}`", parameter.name));
+                    }
                     path = path.replace(&format!("{{{}}}", parameter.name), &part);
                 }
                 Location::Query if parameter.explode => query.extend(pairs(&parameter.name, value)),
@@ -76,12 +78,24 @@ impl Server {
             let named = value == variable.default || variable.allowed.contains(&value);
             let is_a_label =
                 !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            if !named && (!variable.allowed.is_empty() || !is_a_label) {
+            if !named && (!variable.allowed.is_empty() || !is_a_label || !self.is_within_a_domain(name)) {
                 return Err(format!("the server variable `{name}` cannot be `{value}`"));
             }
             values.push((name.as_str(), value));
         }
         Ok(fill(&self.url, values.into_iter()))
+    }
+}
+
+impl Server {
+    /// Whether a variable stands before a domain that the document names, such as `.example.com`, or in the
+    /// path: then no value of it leads elsewhere.
+    fn is_within_a_domain(&self, name: &str) -> bool {
+        let after_scheme = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let authority = after_scheme.split('/').next().unwrap_or_default();
+        let Some((_, rest)) = authority.split_once(&format!("{{{name}}}")) else { return true };
+        let domain = rest.split(':').next().unwrap_or_default();
+        domain.starts_with('.') && domain[1..].contains('.') && !domain.contains('{')
     }
 }
 
@@ -95,7 +109,7 @@ impl Body {
             Some(properties) => {
                 let own = arguments.iter().filter(|(name, _)| properties.contains(*name));
                 let members: Map<String, Value> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
-                if members.is_empty() && !properties.is_empty() {
+                if members.is_empty() && !self.required && !properties.is_empty() {
                     return Ok(None);
                 }
                 Value::Object(members)

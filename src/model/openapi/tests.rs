@@ -99,11 +99,6 @@ fn what_the_gateway_refuses_is_an_error_at_its_place() {
     let media = "/paths/~1x/post/requestBody/content/application~1json/schema";
     let mut no_servers = one("get", "/x", json!({}));
     no_servers.as_object_mut().unwrap().remove("servers");
-    let server = |url: &str| {
-        let mut document = one("get", "/x", json!({}));
-        document["servers"][0]["url"] = json!(url);
-        document
-    };
     for (document, construct, pointer) in [
         (json!({ "swagger": "2.0" }), "openapi", "/swagger".to_owned()),
         (json!({ "openapi": "3.2.0" }), "openapi", "/openapi".to_owned()),
@@ -112,12 +107,11 @@ fn what_the_gateway_refuses_is_an_error_at_its_place() {
         (api(json!({})), "operationId", "/paths".to_owned()),
         (api(json!(7)), "paths", "/paths".to_owned()),
         (no_servers, "server", "/servers".to_owned()),
-        (server("/v1"), "server", "/servers/0/url".to_owned()),
-        (server("http://api.example.com"), "server", "/servers/0/url".to_owned()),
-        (server("https://10.1.2.3"), "server", "/servers/0/url".to_owned()),
-        (server("https://localhost:8080/x"), "server", "/servers/0/url".to_owned()),
-        (server("ftp://api.example.com"), "server", "/servers/0/url".to_owned()),
-        (server("https://{region}.example.com"), "server variable", "/servers/0/url".to_owned()),
+        (one("get", "/x#y", json!({})), "path", "/paths/~1x#y".to_owned()),
+        (one("get", "/a/{id", json!({})), "path", "/paths/~1a~1{id".to_owned()),
+        (one("get", "/../x", json!({})), "path", "/paths/~1..~1x".to_owned()),
+        (parameter(json!({ "name": "X Y", "in": "header", "schema": text() })), "parameter", at("/parameters/0")),
+        (parameter(json!({ "name": "b", "in": "body", "schema": text() })), "parameter", at("/parameters/0")),
         (parameter(json!({ "name": "c", "in": "cookie", "schema": text() })), "parameter", at("/parameters/0")),
         (parameter(json!({ "name": "c", "in": "query" })), "parameter", at("/parameters/0")),
         (parameter(json!({ "in": "query", "schema": text() })), "parameter", at("/parameters/0")),
@@ -164,6 +158,38 @@ fn what_the_gateway_refuses_is_an_error_at_its_place() {
 }
 
 #[test]
+fn a_server_is_one_that_the_gateway_reaches() {
+    let server = |url: &str| {
+        let mut document = one("get", "/x", json!({}));
+        document["servers"][0]["url"] = json!(url);
+        document
+    };
+    for url in [
+        "/v1",
+        "http://api.example.com",
+        "https://10.1.2.3",
+        "https://localhost:8080/x",
+        "ftp://api.example.com",
+        "https://api.example.com/#x",
+        "https://api.example.com/v1?key=1",
+        "https://user:pw@api.example.com",
+        "https://api.example.com:99999",
+        "https://[::ffff:127.0.0.1]",
+        "https://100.64.0.1",
+        "https://0x7f.1",
+        "https://a.internal.",
+    ] {
+        finds(&server(url), Severity::Error, "server", "/servers/0/url");
+    }
+    finds(&server("https://{region}.example.com"), Severity::Error, "server variable", "/servers/0/url");
+    for url in
+        ["https://api.example.com", "https://api.example.com:8443/a/b/", "https://8.8.8.8", "https://xn--mnchen-3ya.de"]
+    {
+        assert_eq!(findings(&server(url), AWS), [], "{url}");
+    }
+}
+
+#[test]
 fn what_a_model_stumbles_over_is_a_warning() {
     use Severity::Warning;
     let nameless = api(json!({ "/x": { "get": {}, "post": { "operationId": "a/b", "callbacks": {} } } }));
@@ -191,6 +217,12 @@ fn what_a_model_stumbles_over_is_a_warning() {
     finds(&collides, Warning, "name collision", "/paths/~1x/post/requestBody/content/application~1json");
     finds(&collides, Warning, "property name", "/paths/~1x/post");
     assert!(read(&collides, AWS).errors().next().is_none());
+    for reserved in ["Host", "Connection", "X-Amz-Date", "Content-Length", "Proxy-Authorization", "authorization"] {
+        let document =
+            one("get", "/x", json!({ "parameters": [{ "name": reserved, "in": "header", "schema": text() }] }));
+        finds(&document, Warning, "parameter", "/paths/~1x/get/parameters/0");
+        assert_eq!(read(&document, AWS).operations[0].input_schema["properties"], json!({}), "{reserved}");
+    }
 }
 
 #[test]
@@ -272,8 +304,12 @@ fn bodies_of_each_kind_are_written_as_the_document_says() {
         "/{a}/x",
         json!({ "parameters": [{ "name": "a", "in": "path", "required": true, "schema": text() }] }),
     );
-    let sent = read(&dots, AWS).operations[0].request(&json!({ "a": ".." })).unwrap();
-    assert_eq!(sent.url, "https://api.example.com/v1/%2E%2E/x", "no argument leaves its place in the path");
+    for elsewhere in ["", ".", ".."] {
+        let refused = read(&dots, AWS).operations[0].request(&json!({ "a": elsewhere })).unwrap_err();
+        assert!(refused.contains("`a`"), "no argument leaves its place in the path: {refused}");
+    }
+    let sent = read(&dots, AWS).operations[0].request(&json!({ "a": "..." })).unwrap();
+    assert_eq!(sent.url, "https://api.example.com/v1/.../x");
 }
 
 #[test]
@@ -291,6 +327,10 @@ fn a_server_variable_is_an_argument_with_a_default() {
         assert!(refused.contains("`region`"), "{refused}");
     }
     assert_eq!(api.operations[0].input_schema["properties"]["region"]["default"], "eu");
+    let mut whole = document.clone();
+    whole["servers"][0]["url"] = json!("https://{region}:8443/{region}");
+    let api = read(&whole, LOCAL);
+    assert!(api.operations[0].request(&json!({ "region": "metadata" })).is_err(), "a variable is no host of its own");
     document["servers"][0]["variables"]["region"]["enum"] = json!(["eu", "us.west"]);
     let api = read(&document, AWS);
     assert!(api.operations[0].request(&json!({ "region": "us.west" })).is_ok());

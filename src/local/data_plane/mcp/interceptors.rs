@@ -42,10 +42,16 @@ impl Exchange {
         if let Some(response) = named("transformedGatewayResponse") {
             let mut reply = Reply::accepted();
             reply.status = StatusCode::OK;
-            reply.change(response);
+            if let Err(problem) = reply.change(response) {
+                return Some(self.failed(&problem));
+            }
             return Some(reply);
         }
         if let Some(changed) = named("transformedGatewayRequest") {
+            // A guard that is not understood lets nobody through.
+            if !changed.is_object() {
+                return Some(self.failed("An interceptor's transformedGatewayRequest is no object"));
+            }
             if let Some(body) = changed.get("body").filter(|body| !body.is_null()) {
                 self.text = Bytes::from(body.to_string());
                 self.message = body.clone();
@@ -72,10 +78,11 @@ impl Exchange {
         match self.invoke(interceptor, event).await {
             Err(problem) => self.failed(&problem),
             Ok(output) => {
-                if let Some(changed) = output.get("transformedGatewayResponse") {
-                    reply.change(changed);
+                let changed = output.get("transformedGatewayResponse").filter(|changed| !changed.is_null());
+                match changed.map_or(Ok(()), |changed| reply.change(changed)) {
+                    Ok(()) => reply,
+                    Err(problem) => self.failed(&problem),
                 }
-                reply
             }
         }
     }
@@ -129,14 +136,27 @@ impl Exchange {
 
 impl Reply {
     /// Takes what a `transformedGatewayResponse` names.
-    fn change(&mut self, response: &Value) {
-        let status =
-            response["statusCode"].as_u64().and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
-        self.status = status.unwrap_or(self.status);
+    ///
+    /// # Errors
+    ///
+    /// If it is nothing that an answer can be.
+    fn change(&mut self, response: &Value) -> Result<(), String> {
+        if !response.is_object() {
+            return Err("An interceptor's transformedGatewayResponse is no object".to_owned());
+        }
+        if let Some(status) = response.get("statusCode").filter(|status| !status.is_null()) {
+            let code = status.as_u64().filter(|status| (200..600).contains(status));
+            let code = code.and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
+            self.status = code.ok_or_else(|| format!("An interceptor's statusCode {status} is none of 200 to 599"))?;
+        }
         set_headers(&mut self.headers, &response["headers"]);
         if let Some(body) = response.get("body").filter(|body| !body.is_null()) {
             self.body = Some(body.to_string());
         }
+        if matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            self.body = None;
+        }
+        Ok(())
     }
 }
 
@@ -153,8 +173,16 @@ fn set_headers(headers: &mut HeaderMap, named: &Value) {
         else {
             continue;
         };
-        let of_transport =
-            [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::TRANSFER_ENCODING, header::CONNECTION];
+        let of_transport = [
+            header::CONNECTION,
+            header::CONTENT_ENCODING,
+            header::CONTENT_LENGTH,
+            header::CONTENT_TYPE,
+            header::TE,
+            header::TRAILER,
+            header::TRANSFER_ENCODING,
+            header::UPGRADE,
+        ];
         if !of_transport.contains(&name) {
             headers.insert(name, value);
         }

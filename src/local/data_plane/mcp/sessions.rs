@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use super::{Reply, SESSION_HEADER, UNAUTHORIZED, protocol::RpcError};
 use crate::local::{data_plane::auth::Caller, random};
 
-/// Sessions that are open at most, of all gateways together; the oldest give way.
+/// Sessions that a gateway has open at most; the oldest give way.
 const MOST: usize = 10_000;
 
 #[derive(Debug, Default)]
@@ -52,9 +52,9 @@ impl Sessions {
     pub(super) fn open(&self, gateway_id: &str, owner: &Caller, now: i64, lifetime: i64) -> String {
         let mut sessions = self.lock();
         sessions.retain(|_, session| session.ends > now);
-        if sessions.len() >= MOST
-            && let Some(oldest) = sessions.iter().min_by_key(|(_, session)| session.ends).map(|(id, _)| id.clone())
-        {
+        let own = || sessions.iter().filter(|(_, session)| session.gateway_id == gateway_id);
+        let oldest = own().min_by_key(|(_, session)| session.ends).map(|(id, _)| id.clone());
+        if let Some(oldest) = oldest.filter(|_| own().count() >= MOST) {
             sessions.remove(&oldest);
         }
         let id = random::uuid();

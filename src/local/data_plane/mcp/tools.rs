@@ -115,7 +115,8 @@ fn invalid_arguments(schema: &Value, arguments: &Value) -> Option<Value> {
 }
 
 fn failed(view: &View, failure: &Failure) -> Value {
-    tracing::warn!(gateway = view.id, "{}", failure.0);
+    // On one line, and not all that somebody else wrote.
+    tracing::warn!(gateway = view.id, "{:?}", failure.0.chars().take(1000).collect::<String>());
     if !view.debug {
         return text_result(TERSE, true);
     }

@@ -154,7 +154,7 @@ impl JsonLines<'_> {
         0
     }
 
-    /// The text of a string, its escapes as they are.
+    /// The text of a string.
     fn string(&mut self) -> String {
         let begin = self.at + 1;
         self.at = begin;
@@ -167,7 +167,9 @@ impl JsonLines<'_> {
         }
         let end = self.at.min(self.bytes.len());
         self.at = end + 1;
-        String::from_utf8_lossy(&self.bytes[begin.min(end)..end]).into_owned()
+        let raw = String::from_utf8_lossy(&self.bytes[begin.min(end)..end]);
+        let unescaped = raw.contains('\\').then(|| serde_json::from_str(&format!("\"{raw}\"")).ok()).flatten();
+        unescaped.unwrap_or_else(|| raw.into_owned())
     }
 
     fn node(&mut self, pointer: &mut String) -> Lines {
@@ -291,6 +293,17 @@ impl Yaml {
         }
     }
 
+    /// The pointer of the innermost node that is open.
+    fn pointer(&self) -> String {
+        let around = &self.open[..self.open.len().saturating_sub(1)];
+        let part = |open: &Open| match (&open.node.0, &open.key) {
+            (Value::Array(items), _) => format!("/{}", items.len()),
+            (_, Some((key, _))) => format!("/{}", segment(key)),
+            _ => String::new(),
+        };
+        around.iter().map(part).collect()
+    }
+
     fn begin(&mut self, value: Value, anchor: usize, line: usize) -> Result<(), SyntaxError> {
         let waits_for_key = self.open.last().is_some_and(|open| open.node.0.is_object() && open.key.is_none());
         if waits_for_key {
@@ -331,6 +344,7 @@ impl Yaml {
             return Ok(());
         };
         open.height = open.height.max(height);
+        let mut twice = None;
         match (&mut open.node.0, open.key.take()) {
             (Value::Array(items), _) => {
                 items.push(node.0);
@@ -350,12 +364,16 @@ impl Yaml {
                     let place = members.keys().position(|known| *known == key).unwrap_or_default();
                     open.node.1.children[place] = lines;
                     if !open.merged.remove(&key) {
-                        self.duplicates.push((String::new(), key.clone(), key_line));
+                        twice = Some(key.clone());
                     }
                 } else {
                     open.node.1.children.push(lines);
                 }
                 members.insert(key, node.0);
+                if let Some(key) = twice {
+                    let pointer = self.pointer();
+                    self.duplicates.push((pointer, key, key_line));
+                }
             }
             _ => {}
         }
@@ -475,6 +493,8 @@ mod tests {
         assert!(Document::parse("a: &x [*x]").is_err());
         assert!(Document::parse("--- a\n--- b").is_err());
         assert_eq!(Document::parse("").unwrap().value, Value::Null);
-        assert_eq!(Document::parse("{\"a\":1,\n\"a\":2}").unwrap().duplicates, [(String::new(), "a".to_owned(), 2)]);
+        let twice = |text: &str| Document::parse(text).unwrap().duplicates;
+        assert_eq!(twice("{\"a\":1,\n\"\\u0061\":2}"), [(String::new(), "a".to_owned(), 2)]);
+        assert_eq!(twice("x:\n  - y/z:\n      a: 1\n      a: 2"), [("/x/0/y~1z".to_owned(), "a".to_owned(), 4)]);
     }
 }

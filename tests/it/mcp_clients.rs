@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// Runs the seed's agent with this version of the MCP Python SDK.
-fn weather_agent(env: &Env, sdk: &str) -> Value {
+fn weather_agent(env: &Env, sdk: &str, gateway: &str) -> Value {
     let python = python(&format!("mcp-{sdk}"), &format!("mcp=={sdk}\nrequests==2.32.5\n"));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/weather_agent.py");
-    let credentials = env.ok(&["--local", "credentials", "weather-gateway", "-o", "env"]).stdout;
+    let credentials = env.ok(&["--local", "credentials", gateway, "-o", "env"]).stdout;
     let output = Command::new("sh")
         .args(["-c", &format!("{credentials}\nexec \"$0\" \"$1\"")])
         .args([&python, &script])
@@ -41,7 +41,7 @@ fn the_mcp_python_sdk_gets_a_token_lists_the_tools_and_calls_them() {
     let env = Env::new();
     env.ok(&["--local", "create", "weather-gateway", "--sample"]);
     for sdk in ["1.30.0", "2.3.0"] {
-        let seen = weather_agent(&env, sdk);
+        let seen = weather_agent(&env, sdk, "weather-gateway");
         assert_eq!(seen["sdk"], sdk);
         let tools: Vec<_> = seen["tools"].as_array().unwrap().iter().map(|tool| tool.as_str().unwrap()).collect();
         assert_eq!(
@@ -115,6 +115,18 @@ impl Gateway {
         });
         agreed.collect()
     }
+}
+
+#[test]
+fn the_python_sdk_1_agrees_on_every_version_that_it_speaks() {
+    let env = Env::new();
+    for version in WITH_A_HANDSHAKE {
+        Gateway::only(&env, version);
+        let seen = weather_agent(&env, "1.30.0", &format!("only-{version}"));
+        assert_eq!((&seen["protocol"], &seen["weather"]["location"]), (&json!(version), &json!("Seattle")));
+    }
+    Gateway::with_sessions(&env);
+    assert_eq!(weather_agent(&env, "1.30.0", "sessions")["protocol"], "2025-11-25");
 }
 
 /// The versions that begin with `initialize`.

@@ -185,6 +185,11 @@ impl Setting {
     fn add(&self, secret: &str, flags: &[&str]) {
         let added = self.target(&["add", "openapi", "weather"], secret, &[&["--spec", &self.spec], flags].concat());
         assert_eq!(added.code, 0, "{added:?}");
+        let listed = self.env.ok(&["--local", "target", "list", "--gateway", "g", "-o", "json"]).json();
+        let weather = listed["items"].as_array().unwrap().iter().find(|target| target["name"] == "weather").unwrap();
+        assert_eq!((&weather["status"], &weather["targetType"]), (&json!("READY"), &json!("OPEN_API_SCHEMA")));
+        let tools = self.env.ok(&["--local", "tools", "list", "g", "-o", "json"]).json();
+        assert!(tools["items"].as_array().unwrap().iter().any(|tool| tool["name"] == "weather___text"), "{tools}");
     }
 
     fn call(&self, tool: &str, arguments: &Value) -> Run {
@@ -318,6 +323,8 @@ fn the_quick_starts_weather_api_answers_a_real_mcp_client() {
     let run = Run::of(client.output().unwrap());
     assert_eq!(run.json()["name"], "Oslo", "{run:?}");
     assert_eq!(setting.api.taken_one().uri, "/v1/weather?q=Oslo&appid=the-key");
+    let terse = setting.call("getCurrentWeather", &json!({ "q": "Atlantis" }));
+    assert_eq!(terse.stdout, "An internal error occurred. Please retry later.\n");
     setting.end();
 }
 
@@ -402,11 +409,21 @@ fn the_gateways_role_signs_and_a_provider_that_is_there_is_used_and_left() {
     let signed = setting.api.taken_one().header("authorization").to_owned();
     assert!(signed.starts_with("AWS4-HMAC-SHA256 ") && signed.contains("/us-west-2/execute-api/"), "{signed}");
 
+    let updated = setting.target(&["update", "weather"], "", &["--iam-service", "lambda", "--iam-region", "eu-west-1"]);
+    assert_eq!(updated.code, 0, "{updated:?}");
+    setting.call("text", &json!({}));
+    let signed = setting.api.taken_one().header("authorization").to_owned();
+    assert!(signed.contains("/eu-west-1/lambda/"), "{signed}");
+
     let made = setting.env.with_boto3("credential_provider.py", &["mine", "brought-key"]).json();
     let arn = made["arn"].as_str().unwrap();
     setting.add("", &["--credential-provider", arn, "--api-key-header", "X-Key"]);
     setting.call("text", &json!({}));
     assert_eq!(setting.api.taken_one().header("x-key"), "brought-key");
+    let updated = setting.target(&["update", "weather"], "", &["--credential-provider", arn, "--api-key-query", "k"]);
+    assert_eq!(updated.code, 0, "{updated:?}");
+    setting.call("text", &json!({}));
+    assert_eq!(setting.api.taken_one().uri, "/v1/text?k=brought-key");
     setting.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
     let policies = setting.env.state()["iam"]["roles"].as_object().unwrap().values().next().unwrap()["inline"].clone();
     let names: Vec<_> = policies.as_object().unwrap().keys().collect();

@@ -313,6 +313,20 @@ fn bodies_of_each_kind_are_written_as_the_document_says() {
 }
 
 #[test]
+fn what_a_path_says_holds_for_its_operations_unless_they_say_otherwise() {
+    let parameter = |name: &str, kind: &str| json!({ "name": name, "in": "query", "schema": { "type": kind } });
+    let mut document = one("get", "/x", json!({ "parameters": [parameter("limit", "integer")] }));
+    let path = &mut document["paths"]["/x"];
+    path["parameters"] = json!([parameter("limit", "string"), parameter("page", "string")]);
+    path["servers"] = json!([{ "url": "https://other.example.com" }]);
+    let api = read(&document, AWS);
+    assert_eq!(api.findings, []);
+    let properties = &api.operations[0].input_schema["properties"];
+    assert_eq!((&properties["limit"]["type"], &properties["page"]["type"]), (&json!("integer"), &json!("string")));
+    assert_eq!(api.operations[0].request(&json!({ "page": "2" })).unwrap().url, "https://other.example.com/x?page=2");
+}
+
+#[test]
 fn a_server_variable_is_an_argument_with_a_default() {
     let mut document = one("get", "/x", json!({}));
     document["servers"][0] =

@@ -13,6 +13,7 @@ pub mod logs;
 pub mod propagation;
 pub mod providers;
 mod raw;
+pub mod s3;
 pub mod signer;
 pub mod wait;
 
@@ -21,7 +22,7 @@ use std::{marker::PhantomData, time::Duration};
 use aws_config::{
     BehaviorVersion,
     meta::region::ProvideRegion as _,
-    profile::ProfileFileRegionProvider,
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
     retry::RetryConfig,
     timeout::{TimeoutConfig, TimeoutConfigBuilder},
 };
@@ -72,6 +73,8 @@ pub struct Aws {
     lambda: aws_sdk_lambda::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     sts: aws_sdk_sts::Client,
+    /// Where S3 is, if that is not Amazon's usual address.
+    s3_endpoint: Option<String>,
     /// Where Cognito is, if that is not Amazon's usual address.
     cognito_endpoint: Option<String>,
     /// Whether requests go to something that is not Amazon's.
@@ -102,6 +105,7 @@ impl Aws {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             region: connection.region,
+            s3_endpoint: endpoint("S3"),
             cognito_endpoint,
             foreign,
         })
@@ -133,6 +137,11 @@ pub async fn profile_region(profile: Option<&str>) -> Option<String> {
         provider = provider.profile_name(profile);
     }
     provider.build().region().await.map(|region| region.to_string())
+}
+
+/// The credentials of a profile, whenever they are asked for.
+pub fn profile_credentials(profile: &str) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(ProfileFileCredentialsProvider::builder().profile_name(profile).build())
 }
 
 async fn load(connection: &Connection) -> Result<SdkConfig, Error> {

@@ -5,6 +5,7 @@ pub mod create;
 pub mod credentials;
 pub mod list;
 pub mod local;
+pub mod plan;
 pub mod status;
 pub mod target;
 pub mod token;

@@ -58,6 +58,14 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// All variables whose names begin so, if they are text.
+    fn beginning_with(&self, prefix: &str) -> BTreeMap<String, String> {
+        let text =
+            |(name, value): (&OsString, &OsString)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()));
+        let all = self.0.iter().filter_map(text);
+        all.filter(|(name, value)| name.starts_with(prefix) && !value.is_empty()).collect()
+    }
+
     /// Whether nobody wants colour: `NO_COLOR` (no-color.org), or a terminal that has none.
     pub fn is_plain(&self) -> bool {
         self.get("NO_COLOR").is_some() || self.get("TERM").is_some_and(|term| term == "dumb")
@@ -84,9 +92,14 @@ pub struct Settings {
     pub path: OsString,
     /// A token for gateways whose callers come from a provider of the user's own.
     pub gateway_token: Option<Secret>,
+    /// Where single AWS services are, by the variable that says so.
+    pub service_endpoints: BTreeMap<String, String>,
     /// For the variables that flags name.
     pub env: Env,
 }
+
+/// What the variables begin with that name a single service's endpoint, as every AWS tool has them.
+pub const SERVICE_ENDPOINT: &str = "AWS_ENDPOINT_URL_";
 
 /// The variable that such a token is given in.
 pub const GATEWAY_TOKEN: &str = "AGENTCORE_GATEWAY_TOKEN";
@@ -112,6 +125,7 @@ impl Settings {
             local_dir: local_dir(env),
             local_port: parsed(env, "AGENTCORE_GW_LOCAL_PORT")?,
             path: env.get("PATH").unwrap_or_default().to_owned(),
+            service_endpoints: env.beginning_with(SERVICE_ENDPOINT),
             env: env.clone(),
             gateway_token: env.get(GATEWAY_TOKEN).and_then(OsStr::to_str).map(Secret::new),
         })

@@ -119,6 +119,7 @@ impl Context {
             executable: executable()?,
             port: self.settings.local_port,
             path: self.settings.path.clone(),
+            endpoints: self.settings.service_endpoints.clone(),
         };
         let (running, started) = daemon::ensure(&launch).await.map_err(|error| local_error(&error))?;
         if started == Started::Now {

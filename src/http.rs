@@ -35,7 +35,7 @@ pub struct Request {
     pub method: String,
     pub url: String,
     pub headers: Vec<(String, String)>,
-    pub body: String,
+    pub body: Vec<u8>,
 }
 
 /// An answer, read whole.
@@ -141,7 +141,7 @@ pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn serialize(request: &Request, path: &str) -> Result<HttpRequest, BoxError> {
-    let mut sent = HttpRequest::new(SdkBody::from(request.body.as_str()));
+    let mut sent = HttpRequest::new(SdkBody::from(request.body.clone()));
     sent.set_method(&request.method)?;
     sent.set_uri(path)?;
     for (name, value) in &request.headers {

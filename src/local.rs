@@ -45,7 +45,10 @@ use self::{
 use crate::http::{Http, sigv4::Scope};
 
 pub use self::{
-    data_plane::keys::{DamagedKey, SigningKey},
+    data_plane::{
+        aws_service::Endpoints,
+        keys::{DamagedKey, SigningKey},
+    },
     faults::{Faults, Rule as FaultRule},
     front::{router, serve},
 };
@@ -89,6 +92,8 @@ pub struct Config {
     pub path: OsString,
     /// How long the APIs behind gateways may take.
     pub upstream_timeout: Duration,
+    /// Where the services behind Smithy targets are.
+    pub endpoints: Endpoints,
 }
 
 /// A server's shared state; clones are the same server.
@@ -111,6 +116,7 @@ struct Inner {
     /// What calls the APIs behind gateways, and those who give out tokens for them.
     upstream: Http,
     upstream_timeout: Duration,
+    endpoints: Endpoints,
     stop: Notify,
 }
 
@@ -159,6 +165,7 @@ impl Local {
             tokens: Tokens::default(),
             upstream: Http::new(None),
             upstream_timeout: config.upstream_timeout,
+            endpoints: config.endpoints,
             stop: Notify::new(),
         })))
     }

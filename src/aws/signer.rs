@@ -1,4 +1,4 @@
-//! Signs requests that no AWS client sends: those to a gateway that lets in who has an AWS key.
+//! Signs requests that no AWS client sends: those to a gateway that lets in who has an AWS key, and S3's.
 
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
@@ -10,9 +10,9 @@ use crate::http::{
 };
 
 /// What gateways are in a signature's scope (developer guide, "Inbound authorization").
-const SERVICE: &str = "bedrock-agentcore";
+pub const GATEWAYS: &str = "bedrock-agentcore";
 
-/// The caller's AWS key, for the gateways of a region.
+/// The caller's AWS key, for one service of a region.
 #[derive(Debug, Clone)]
 pub struct Signer {
     credentials: SharedCredentialsProvider,
@@ -35,14 +35,14 @@ impl Signer {
 }
 
 impl Aws {
-    /// Signs with the caller's own key.
+    /// Signs for a service with the caller's own key.
     ///
     /// # Errors
     ///
     /// If the caller has none.
-    pub fn signer(&self) -> Result<Signer, Error> {
+    pub fn signer(&self, service: &str) -> Result<Signer, Error> {
         let config = self.agentcore.config();
-        let scope = Scope { region: self.region.to_string(), service: SERVICE.to_owned() };
+        let scope = Scope { region: self.region.to_string(), service: service.to_owned() };
         match self.credentials.clone().zip(config.time_source()) {
             Some((credentials, clock)) => Ok(Signer { credentials, clock, scope }),
             None => Err(Error::unexpected("AgentCore", "the signature", "this configuration signs nothing")),

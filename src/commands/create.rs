@@ -14,9 +14,9 @@ use serde_json::Value;
 pub use self::report::{GatewayInfo, TargetInfo};
 use self::{
     flags::{AuthorizerFlags, GatewayFlags, distinct},
-    report::{Created, PlanReport},
+    report::Created,
 };
-use super::program;
+use super::{plan::PlanReport, program};
 use crate::{
     context::Context,
     error::{Error, Kind},
@@ -72,7 +72,7 @@ impl Create {
         let aws = ctx.aws().await?;
         let spec = self.resolve(&aws.region)?;
         let (stack, plan) = converge::plan(&aws, &spec).await?;
-        Ok(PlanReport::new(&stack, &plan))
+        Ok(PlanReport::new(&stack, &plan, Vec::new()))
     }
 
     async fn create(self, ctx: &Context) -> Result<Created, Error> {

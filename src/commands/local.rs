@@ -13,10 +13,11 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use crate::{
+    config::SERVICE_ENDPOINT,
     context::{Context, local_error},
     error::{Error, Kind},
     local::{
-        self, Config, DEFAULT_PORT, FaultRule, Faults, SigningKey,
+        self, Config, DEFAULT_PORT, Endpoints, FaultRule, Faults, SigningKey,
         daemon::{self, Registration},
         store::{AccessKey, Store},
     },
@@ -73,6 +74,12 @@ pub struct Serve {
     /// Fail a call, for example iam:CreateRole=ThrottlingException*2 (can be repeated)
     #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES]")]
     pub faults: Vec<FaultRule>,
+
+    /// Let Smithy targets call the real AWS, as this profile
+    ///
+    /// Without it they call this local AWS, or what AWS_ENDPOINT_URL_<SERVICE> names.
+    #[arg(long, value_name = "PROFILE")]
+    pub real_aws: Option<String>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -113,6 +120,7 @@ impl Serve {
         let address = listener.local_addr().map_err(|error| local_error(&error))?;
         let dir = store.dir().to_owned();
         let ephemeral_dir = self.ephemeral.then(|| RemovedAtEnd(dir.clone()));
+        let endpoints = self.endpoints(ctx);
         let server = local::Local::new(Config {
             access_key: store.access_key().map_err(|error| local_error(&error))?,
             store: (!self.ephemeral).then(|| store.clone()),
@@ -122,6 +130,7 @@ impl Serve {
             dir,
             path: ctx.settings.path.clone(),
             upstream_timeout: local::UPSTREAM_TIMEOUT,
+            endpoints,
         })
         .map_err(|error| local_error(&error))?;
         let registration = Registration::new(&store, address.port()).await.map_err(|error| local_error(&error))?;
@@ -140,6 +149,19 @@ impl Serve {
         drop(registration);
         drop(ephemeral_dir);
         Ok(Served)
+    }
+
+    /// Where the services behind Smithy targets are.
+    fn endpoints(&self, ctx: &Context) -> Endpoints {
+        let named = ctx.settings.service_endpoints.iter();
+        let by_service = named.map(|(variable, url)| {
+            let service = variable.strip_prefix(SERVICE_ENDPOINT).unwrap_or(variable);
+            (service.to_owned(), url.clone())
+        });
+        Endpoints {
+            by_service: by_service.collect(),
+            real_aws: self.real_aws.as_deref().map(crate::aws::profile_credentials),
+        }
     }
 
     fn store(&self, ctx: &Context) -> Result<Store, Error> {

@@ -1,14 +1,17 @@
 //! `target`: what a gateway's tools come from.
 
 mod add;
+mod change;
 mod credential;
+mod source;
+mod update;
 
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-pub use self::add::{Add, Update};
+pub use self::{add::Add, update::Update};
 use super::{
     list::{Listed, Shown},
     stack_with_gateway,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{credentials::token_request, stack_with_gateway};
 use crate::{
-    aws::{Aws, agentcore::Document, cognito::AppClient},
+    aws::{Aws, agentcore::Document, cognito::AppClient, signer::GATEWAYS},
     config::GATEWAY_TOKEN,
     context::Context,
     error::{Error, Kind, exit},
@@ -85,7 +85,7 @@ async fn connect(ctx: &Context, name: &str) -> Result<Client, Error> {
     let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(name.to_owned()))?;
     let sign_in = match gateway.document.0["authorizerType"].as_str() {
         Some("CUSTOM_JWT") => SignIn::Token(token_for(ctx, &aws, &stack).await?),
-        Some("AWS_IAM") => SignIn::Key(aws.signer()?),
+        Some("AWS_IAM") => SignIn::Key(aws.signer(GATEWAYS)?),
         Some("NONE") => SignIn::Anonymous,
         other => {
             let kind = other.unwrap_or("unknown");

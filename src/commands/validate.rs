@@ -17,6 +17,7 @@ use crate::{
         finding::{Finding, Reading, Severity},
         name::TargetName,
         openapi::{Api, INLINE_LIMIT, Operation, S3_LIMIT},
+        smithy::{self, Model},
         tool::{self, Tool},
     },
     ui::{
@@ -44,6 +45,8 @@ pub struct Validate {
 pub enum What {
     /// Check an OpenAPI document
     Openapi(File),
+    /// Check a Smithy model of an AWS service, as JSON AST
+    Smithy(File),
     /// Check the tool definitions of a Lambda function
     Tools(File),
 }
@@ -65,6 +68,10 @@ impl Validate {
             What::Openapi(file) => {
                 let reading = Reading { target: file.target.as_str(), local: ctx.settings.local };
                 openapi(&file.file, &read(&file.file)?, reading).map(|(_, validated)| validated)
+            }
+            What::Smithy(file) => {
+                let reading = Reading { target: file.target.as_str(), local: ctx.settings.local };
+                smithy(&file.file, &read(&file.file)?, reading).map(|(_, _, validated)| validated)
             }
             What::Tools(file) => {
                 let reading = Reading { target: file.target.as_str(), local: ctx.settings.local };
@@ -104,20 +111,44 @@ pub fn parse(file: &str, text: &str) -> Result<Document, Error> {
 pub fn openapi(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document, Validated), Error> {
     let document = parse(file, text)?;
     let Api { operations, mut findings } = Api::read(&document, reading);
-    let size = document.value.to_string().len();
-    let mut too_large = |severity, limit: usize, remedy: &str| {
-        let problem = format!("as JSON it has {size} bytes, and {limit} are the limit");
-        let (pointer, construct, remedy) = (String::new(), "size", remedy.to_owned());
-        findings.insert(0, Finding { severity, pointer, line: 1, construct, problem, remedy });
-    };
-    if size > S3_LIMIT {
-        too_large(Severity::Error, S3_LIMIT, "take out what no tool needs, or split it, one target each");
-    } else if size > INLINE_LIMIT {
-        too_large(Severity::Warning, INLINE_LIMIT, "put it into S3, and give `target add openapi` its s3:// address");
-    }
+    check_size(&document, &mut findings);
     let tools: Vec<Tool> = operations.iter().map(Operation::tool).collect();
     let validated = Validated::new(file, reading, &tools, findings);
     Ok((document, validated))
+}
+
+/// Reads a Smithy model, and says what there is to say of it.
+pub fn smithy(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document, Model, Validated), Error> {
+    // Smithy's own language is neither JSON nor YAML.
+    let is_idl = text.lines().any(|line| line.starts_with("$version") || line.starts_with("namespace "));
+    let document = match parse(file, text) {
+        Err(_) if is_idl => {
+            let error = Error::new(Kind::InvalidInput, format!("{file}: this is Smithy's own language"));
+            return Err(error.with_hint("the gateway takes JSON AST: `smithy ast FILE` writes it"));
+        }
+        parsed => parsed?,
+    };
+    let mut model = Model::read(&document, reading);
+    let mut findings = std::mem::take(&mut model.findings);
+    check_size(&document, &mut findings);
+    let tools: Vec<Tool> = model.operations.iter().map(smithy::Operation::tool).collect();
+    let validated = Validated::new(file, reading, &tools, findings);
+    Ok((document, model, validated))
+}
+
+/// That a document can be sent, or at least kept in S3.
+fn check_size(document: &Document, findings: &mut Vec<Finding>) {
+    let size = document.value.to_string().len();
+    let (severity, limit, remedy) = match size {
+        0..=INLINE_LIMIT => return,
+        size if size > S3_LIMIT => {
+            (Severity::Error, S3_LIMIT, "take out what no tool needs, or split it, one target each")
+        }
+        _ => (Severity::Warning, INLINE_LIMIT, "put it into S3, and give `target add` its s3:// address"),
+    };
+    let problem = format!("as JSON it has {size} bytes, and {limit} are the limit");
+    let (pointer, construct, remedy) = (String::new(), "size", remedy.to_owned());
+    findings.insert(0, Finding { severity, pointer, line: 1, construct, problem, remedy });
 }
 
 /// What was found.

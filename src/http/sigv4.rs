@@ -4,7 +4,10 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use aws_sigv4::{
-    http_request::{self, PayloadChecksumKind, SignableBody, SignableRequest, SigningInstructions, SigningSettings},
+    http_request::{
+        self, PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningInstructions,
+        SigningSettings, UriPathNormalizationMode,
+    },
     sign::v4::SigningParams,
 };
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -26,12 +29,17 @@ pub struct Scope {
 /// If its URL or a header is none.
 pub fn sign(request: &mut Request, credentials: &Credentials, scope: &Scope, time: SystemTime) -> Result<(), BoxError> {
     let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let signable =
-        SignableRequest::new(&request.method, &request.url, headers, SignableBody::Bytes(request.body.as_bytes()))?;
-    let (instructions, _) = signed(signable, credentials, scope, PayloadChecksumKind::NoHeader, time)?;
+    let signable = SignableRequest::new(&request.method, &request.url, headers, SignableBody::Bytes(&request.body))?;
+    // S3 wants the body's hash in a header.
+    let checksum = if is_s3(&scope.service) { PayloadChecksumKind::XAmzSha256 } else { PayloadChecksumKind::NoHeader };
+    let (instructions, _) = signed(signable, credentials, scope, checksum, time)?;
     let (added, _) = instructions.into_parts();
     request.headers.extend(added.iter().map(|header| (header.name().to_owned(), header.value().to_owned())));
     Ok(())
+}
+
+fn is_s3(service: &str) -> bool {
+    service == "s3" || service.starts_with("s3-") || service == "s3express"
 }
 
 /// What is to be added to a request, and its signature.
@@ -49,6 +57,11 @@ pub(crate) fn signed(
     let identity = credentials.clone().into();
     let mut settings = SigningSettings::default();
     settings.payload_checksum_kind = checksum;
+    if is_s3(&scope.service) {
+        // Its keys are paths as they are written.
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
     let params = SigningParams::builder()
         .identity(&identity)
         .region(&scope.region)

@@ -1,6 +1,7 @@
 //! The server in the background: started once, found again by its state folder, stopped on request.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs::File,
     io,
@@ -72,8 +73,10 @@ pub struct Launch {
     pub executable: PathBuf,
     /// `None` for the default port, or any free one if that is taken.
     pub port: Option<u16>,
-    /// The only variable that the server inherits.
+    /// Of the environment, the server inherits this and nothing but it and `endpoints`.
     pub path: OsString,
+    /// Variables that say where single AWS services are.
+    pub endpoints: BTreeMap<String, String>,
 }
 
 /// The server of this state folder, if it runs and answers to this folder's key.
@@ -215,6 +218,7 @@ fn spawn(launch: &Launch) -> io::Result<()> {
         .arg(launch.store.dir())
         .env_clear()
         .env("PATH", &launch.path)
+        .envs(&launch.endpoints)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);

@@ -1,6 +1,7 @@
 //! What agents and MCP clients talk to: the token endpoint and the gateways themselves.
 
 pub(crate) mod auth;
+pub(crate) mod aws_service;
 pub(crate) mod keys;
 pub(crate) mod mcp;
 pub(crate) mod oauth;

@@ -109,7 +109,7 @@ mod tests {
             method: "POST".to_owned(),
             url: "http://127.0.0.1:7755/gateways/g-1/mcp".to_owned(),
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: "{}".to_owned(),
+            body: b"{}".to_vec(),
         };
         sigv4::sign(&mut request, &credentials, &scope, now).unwrap();
         let mut headers = HeaderMap::new();

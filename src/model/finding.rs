@@ -1,7 +1,10 @@
 //! What a reader finds in a document of the user's: what the gateway refuses, and what a model's client
 //! would stumble over.
 
-use super::tool;
+use super::{
+    document::{Document, segment},
+    tool,
+};
 
 /// Characters of a name that models' clients take (tool use in the Bedrock and Anthropic APIs).
 const NAME_LIMIT: usize = 64;
@@ -36,6 +39,63 @@ pub struct Reading<'a> {
     pub target: &'a str,
     /// Whether the gateway runs on this machine, and reaches what is not public.
     pub local: bool,
+}
+
+/// Findings while they are being made.
+#[derive(Debug)]
+pub struct Notes<'a> {
+    document: &'a Document,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Notes<'a> {
+    pub fn new(document: &'a Document) -> Self {
+        Self { document, findings: Vec::new() }
+    }
+
+    pub fn add(
+        &mut self,
+        severity: Severity,
+        at: &str,
+        construct: &'static str,
+        problem: impl Into<String>,
+        remedy: &str,
+    ) {
+        let (line, pointer) = (self.document.line_of(at), at.to_owned());
+        let problem = problem.into();
+        self.findings.push(Finding { severity, pointer, line, construct, problem, remedy: remedy.to_owned() });
+    }
+
+    /// Something for which the gateway refuses the document; `at` is a JSON pointer.
+    pub fn error(&mut self, at: &str, construct: &'static str, problem: impl Into<String>, remedy: &str) {
+        self.add(Severity::Error, at, construct, problem, remedy);
+    }
+
+    pub fn warn(&mut self, at: &str, construct: &'static str, problem: impl Into<String>, remedy: &str) {
+        self.add(Severity::Warning, at, construct, problem, remedy);
+    }
+
+    /// Keys that stand twice in one object, of which readers take either.
+    pub fn duplicate_keys(&mut self) {
+        for (object, key, line) in &self.document.duplicates {
+            self.findings.push(Finding {
+                severity: Severity::Error,
+                pointer: format!("{object}/{}", segment(key)),
+                line: *line,
+                construct: "duplicate key",
+                problem: format!("`{key}` stands here a second time"),
+                remedy: "keep one of the two".to_owned(),
+            });
+        }
+    }
+
+    /// All of them, in the order of the document. What is referred to twice is found twice, and told once.
+    pub fn finish(self) -> Vec<Finding> {
+        let mut findings = self.findings;
+        findings.sort_by(|a, b| (a.line, a.severity, &a.pointer).cmp(&(b.line, b.severity, &b.pointer)));
+        findings.dedup();
+        findings
+    }
 }
 
 /// What models' clients have against a tool's name: problem and remedy of each.

@@ -22,9 +22,9 @@ pub const MANAGED_BY: &str = "agentcore-gw";
 pub const IAM_PATH_ROOT: &str = "/agentcore-gw/";
 /// Name of the inline policy that covers all that the stack makes itself.
 pub const BASE_POLICY: &str = "base";
-/// Names of the inline policies for what the user brought: functions, schemas in S3, API keys and
-/// OAuth clients.
-pub const GRANTS: [&str; 4] = ["lambda", "s3", "api-key", "oauth"];
+/// Names of the inline policies for what the user brought: functions, schemas in S3, API keys, OAuth
+/// clients, AWS services, REST APIs and MCP servers.
+pub const GRANTS: [&str; 7] = ["lambda", "s3", "api-key", "oauth", "smithy", "api-gateway", "mcp-server"];
 /// Name of the inline policy of the sample function's role.
 pub const FUNCTION_POLICY: &str = "logs";
 /// The scope that a stack's resource server offers.
@@ -107,6 +107,11 @@ impl StackNames {
     /// Whether a credential provider of this name is one that this stack made for the target.
     pub fn owns_provider_of(&self, target: &str, name: &str) -> bool {
         self.owns_provider(name) && name.starts_with(&self.provider(target, 0))
+    }
+
+    /// The `Sid` of what the role may do for one target alone.
+    pub fn statement_of(&self, target: &str) -> String {
+        format!("Target{}", short_hash(&[target]))
     }
 
     /// The gateway's name as it stands in its id, its ARN and its workload identity.

@@ -15,10 +15,9 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-pub use self::request::{Outgoing, Payload, encode};
 use super::{
     document::{Document, segment},
-    finding::{self, Finding, Reading, Severity},
+    finding::{self, Finding, Notes, Reading, Severity},
     tool::{MOST_TOOLS, Tool},
 };
 
@@ -130,17 +129,13 @@ impl Api {
         let mut reader = Reader {
             document,
             reading,
-            findings: Vec::new(),
+            notes: Notes::new(document),
             operations: Vec::new(),
             seen: HashSet::new(),
             ids: BTreeMap::new(),
         };
         reader.read();
-        let Reader { mut findings, operations, .. } = reader;
-        findings.sort_by(|a, b| (a.line, a.severity, &a.pointer).cmp(&(b.line, b.severity, &b.pointer)));
-        // What is referred to twice is found twice.
-        findings.dedup();
-        Self { operations, findings }
+        Self { operations: reader.operations, findings: reader.notes.finish() }
     }
 
     /// Findings for which the gateway refuses the document.
@@ -159,7 +154,7 @@ enum Side {
 struct Reader<'a> {
     document: &'a Document,
     reading: Reading<'a>,
-    findings: Vec<Finding>,
+    notes: Notes<'a>,
     operations: Vec<Operation>,
     /// Schemas that were looked at, by the address of what was read.
     seen: HashSet<(usize, Side)>,
@@ -198,37 +193,12 @@ impl<'a> At<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn note(&mut self, severity: Severity, pointer: &str, construct: &'static str, problem: String, remedy: &str) {
-        let line = self.document.line_of(pointer);
-        let pointer = pointer.to_owned();
-        self.findings.push(Finding { severity, pointer, line, construct, problem, remedy: remedy.to_owned() });
-    }
-
-    fn error(&mut self, at: &str, construct: &'static str, problem: impl Into<String>, remedy: &str) {
-        self.note(Severity::Error, at, construct, problem.into(), remedy);
-    }
-
-    fn warn(&mut self, at: &str, construct: &'static str, problem: impl Into<String>, remedy: &str) {
-        self.note(Severity::Warning, at, construct, problem.into(), remedy);
-    }
-
     fn read(&mut self) {
         let root = At { value: &self.document.value, pointer: String::new() };
         if !self.is_openapi(&root) {
             return;
         }
-        for (object, key, line) in self.document.duplicates.clone() {
-            let (problem, remedy) = (format!("`{key}` stands here a second time"), "keep one of the two");
-            let finding = Finding {
-                severity: Severity::Error,
-                pointer: format!("{object}/{}", segment(&key)),
-                line,
-                construct: "duplicate key",
-                problem,
-                remedy: remedy.to_owned(),
-            };
-            self.findings.push(finding);
-        }
+        self.notes.duplicate_keys();
         for (member, at) in root.members().filter(|(member, _)| ["webhooks", "security"].contains(member)) {
             if at.value.as_array().is_none_or(|items| !items.is_empty()) {
                 self.ignored(&at.pointer, member);
@@ -239,7 +209,7 @@ impl<'a> Reader<'a> {
         }
         let server = self.server(&root, true);
         let Some(paths) = root.member("paths").filter(|paths| paths.value.is_object()) else {
-            self.error("/paths", "paths", "there are no paths", "describe at least one operation below `paths`");
+            self.notes.error("/paths", "paths", "there are no paths", "describe at least one operation below `paths`");
             return;
         };
         for (path, item) in paths.members() {
@@ -249,22 +219,27 @@ impl<'a> Reader<'a> {
         }
         if self.operations.is_empty() && self.ids.is_empty() {
             let remedy = "give an operationId to each operation that is to become a tool";
-            self.error("/paths", "operationId", "no operation becomes a tool", remedy);
+            self.notes.error("/paths", "operationId", "no operation becomes a tool", remedy);
         }
         if self.operations.len() > MOST_TOOLS {
             let problem = format!("{} tools are too many: at most {MOST_TOOLS} per target", self.operations.len());
-            self.error("/paths", "paths", problem, "split the document, one target each");
+            self.notes.error("/paths", "paths", problem, "split the document, one target each");
         }
     }
 
     fn is_openapi(&mut self, root: &At<'a>) -> bool {
         if !root.value.is_object() {
-            self.error("", "openapi", "this is no OpenAPI document", "it begins with `openapi: 3.0.3` or `3.1.0`");
+            self.notes.error(
+                "",
+                "openapi",
+                "this is no OpenAPI document",
+                "it begins with `openapi: 3.0.3` or `3.1.0`",
+            );
             return false;
         }
         if root.value.get("swagger").is_some() {
             let remedy = "convert it to OpenAPI 3, for example with `npx swagger2openapi`";
-            self.error("/swagger", "openapi", "Swagger 2.0 is not supported", remedy);
+            self.notes.error("/swagger", "openapi", "Swagger 2.0 is not supported", remedy);
             return false;
         }
         let version = root.text("openapi").unwrap_or_default();
@@ -275,7 +250,7 @@ impl<'a> Reader<'a> {
             None => "the member `openapi` is missing".to_owned(),
             Some(version) => format!("version {version} is not supported"),
         };
-        self.error("/openapi", "openapi", problem, "the gateway reads OpenAPI 3.0 and 3.1, such as \"3.0.3\"");
+        self.notes.error("/openapi", "openapi", problem, "the gateway reads OpenAPI 3.0 and 3.1, such as \"3.0.3\"");
         false
     }
 
@@ -287,7 +262,7 @@ impl<'a> Reader<'a> {
             ),
             _ => (format!("`{member}` are ignored"), "nothing of them reaches the tools; leave them or take them out"),
         };
-        self.warn(pointer, "ignored member", problem, remedy);
+        self.notes.warn(pointer, "ignored member", problem, remedy);
     }
 
     /// Follows references within the document.
@@ -297,22 +272,32 @@ impl<'a> Reader<'a> {
             let Some(reference) = at.value.get("$ref") else { return Some(at) };
             let place = format!("{}/$ref", at.pointer);
             let Some(reference) = reference.as_str() else {
-                self.error(&place, "$ref", "a reference is a text", "write it as \"#/components/…\"");
+                self.notes.error(&place, "$ref", "a reference is a text", "write it as \"#/components/…\"");
                 return None;
             };
             let Some(target) = reference.strip_prefix('#') else {
                 let remedy = "bundle the document into one file first, for example with `npx @redocly/cli bundle`";
-                self.error(&place, "$ref", format!("`{reference}` leads out of the document"), remedy);
+                self.notes.error(&place, "$ref", format!("`{reference}` leads out of the document"), remedy);
                 return None;
             };
             let target = percent_encoding::percent_decode_str(target).decode_utf8_lossy().into_owned();
             let Some(value) = self.document.value.pointer(&target) else {
-                self.error(&place, "$ref", format!("`{reference}` leads nowhere"), "define it, or mend the reference");
+                self.notes.error(
+                    &place,
+                    "$ref",
+                    format!("`{reference}` leads nowhere"),
+                    "define it, or mend the reference",
+                );
                 return None;
             };
             at = At { value, pointer: target };
         }
-        self.error(&at.pointer, "$ref", "these references lead in a circle", "let one of them end in a definition");
+        self.notes.error(
+            &at.pointer,
+            "$ref",
+            "these references lead in a circle",
+            "let one of them end in a definition",
+        );
         None
     }
 
@@ -323,7 +308,7 @@ impl<'a> Reader<'a> {
         let Some(first) = first else {
             if is_root {
                 let problem = "there is no server: the gateway would not know whom to call";
-                self.error("/servers", "server", problem, remedy);
+                self.notes.error("/servers", "server", problem, remedy);
             }
             return None;
         };
@@ -341,7 +326,7 @@ impl<'a> Reader<'a> {
                     }
                     None => {
                         let problem = format!("the server variable `{name}` has no default");
-                        self.error(&variable.pointer, "server variable", problem, "give it a default, a text");
+                        self.notes.error(&variable.pointer, "server variable", problem, "give it a default, a text");
                     }
                 }
             }
@@ -349,7 +334,7 @@ impl<'a> Reader<'a> {
         for name in templates(url) {
             if let Entry::Vacant(unknown) = server.variables.entry(name) {
                 let problem = format!("the server variable `{}` is not described", unknown.key());
-                self.error(&place, "server variable", problem, "describe it below `variables`, with a default");
+                self.notes.error(&place, "server variable", problem, "describe it below `variables`, with a default");
                 unknown.insert(Variable::default());
             }
         }
@@ -360,7 +345,7 @@ impl<'a> Reader<'a> {
 
     fn check_address(&mut self, place: &str, url: &str, remedy: &str) {
         let Ok(address) = url.parse::<http::Uri>() else {
-            self.error(place, "server", format!("`{url}` is no URL"), remedy);
+            self.notes.error(place, "server", format!("`{url}` is no URL"), remedy);
             return;
         };
         // A query would come before the path, a fragment would swallow it, and user and password are sent
@@ -369,11 +354,11 @@ impl<'a> Reader<'a> {
         let bad_port =
             authority.rsplit(']').next().is_some_and(|end| end.contains(':')) && address.port_u16().is_none();
         if url.contains(['?', '#', '@', '{', '}']) || url.contains(char::is_whitespace) || bad_port {
-            self.error(place, "server", format!("`{url}` has more than scheme, host, port and path"), remedy);
+            self.notes.error(place, "server", format!("`{url}` has more than scheme, host, port and path"), remedy);
             return;
         }
         let (Some(scheme), Some(host)) = (address.scheme_str(), address.host()) else {
-            self.error(place, "server", format!("`{url}` is no absolute URL"), remedy);
+            self.notes.error(place, "server", format!("`{url}` is no absolute URL"), remedy);
             return;
         };
         // On this machine a gateway reaches what it likes; in AWS it does not.
@@ -382,13 +367,13 @@ impl<'a> Reader<'a> {
             "https" => {}
             "http" => {
                 let problem = "a gateway in AWS calls https only".to_owned();
-                self.note(severity, place, "server", problem, "use the API's https address");
+                self.notes.add(severity, place, "server", problem, "use the API's https address");
             }
-            other => self.error(place, "server", format!("the gateway does not speak {other}"), remedy),
+            other => self.notes.error(place, "server", format!("the gateway does not speak {other}"), remedy),
         }
         if !is_public(host) {
             let problem = format!("{host} cannot be reached from AWS");
-            self.note(severity, place, "server", problem, "use an address that is public");
+            self.notes.add(severity, place, "server", problem, "use an address that is public");
         }
     }
 
@@ -398,36 +383,41 @@ impl<'a> Reader<'a> {
         let server = own.as_ref().or(inherited);
         if !path.starts_with('/') {
             let problem = format!("the path `{path}` does not begin with a slash");
-            self.error(&item.pointer, "path", problem, "begin it with `/`");
+            self.notes.error(&item.pointer, "path", problem, "begin it with `/`");
         }
         let braces = |brace: char| path.matches(brace).count();
         let odd = |c: char| matches!(c, '#' | '\\') || c.is_whitespace() || c.is_control();
         if path.contains('?') {
             let problem = format!("the path `{path}` has a query");
-            self.warn(&item.pointer, "path", problem, "describe what is in it as parameters");
+            self.notes.warn(&item.pointer, "path", problem, "describe what is in it as parameters");
         }
         if path.contains(odd) || braces('{') != braces('}') || path.split('/').any(|part| part == ".." || part == ".") {
             let problem = format!("the path `{path}` is none that can be called");
-            self.error(&item.pointer, "path", problem, "write it without `#`, spaces, dots alone and open braces");
+            self.notes.error(
+                &item.pointer,
+                "path",
+                problem,
+                "write it without `#`, spaces, dots alone and open braces",
+            );
         }
         for (method, operation) in item.members() {
             if METHODS.contains(&method) {
                 self.operation(path, method, &item, &operation, server);
             } else if method == "trace" {
                 let remedy = "the gateway exposes GET, POST, PUT, DELETE, PATCH, HEAD and OPTIONS";
-                self.warn(&operation.pointer, "method", "TRACE operations become no tools", remedy);
+                self.notes.warn(&operation.pointer, "method", "TRACE operations become no tools", remedy);
             }
         }
     }
 
     fn operation(&mut self, path: &str, method: &str, item: &At<'a>, at: &At<'a>, inherited: Option<&Server>) {
         if !at.value.is_object() {
-            self.error(&at.pointer, "operation", "an operation is an object", "describe it, or take it out");
+            self.notes.error(&at.pointer, "operation", "an operation is an object", "describe it, or take it out");
             return;
         }
         let Some(id) = at.text("operationId").filter(|id| !id.is_empty()) else {
             let problem = format!("{} {path} becomes no tool: it has no operationId", method.to_uppercase());
-            self.warn(&at.pointer, "operationId", problem, "give it one; it becomes the tool's name");
+            self.notes.warn(&at.pointer, "operationId", problem, "give it one; it becomes the tool's name");
             return;
         };
         self.check_id(id, at);
@@ -458,18 +448,20 @@ impl<'a> Reader<'a> {
             let Declared { parameter, schema, required, pointer } = read;
             if parameter.location == Location::Path && !in_path.remove(&parameter.name) {
                 let problem = format!("the path {path} has no `{{{}}}`", parameter.name);
-                self.error(&pointer, "path parameter", problem, "put it into the path, or take the parameter out");
+                let remedy = "put it into the path, or take the parameter out";
+                self.notes.error(&pointer, "path parameter", problem, remedy);
                 continue;
             }
             if !inputs.add(&parameter.name, schema, required) {
                 let problem = format!("there are two inputs named `{}`: one argument fills both", parameter.name);
-                self.warn(&pointer, "name collision", problem, "rename one of them, if they mean different things");
+                let remedy = "rename one of them, if they mean different things";
+                self.notes.warn(&pointer, "name collision", problem, remedy);
             }
             parameters.push(parameter);
         }
         for name in in_path {
             let problem = format!("the parameter `{name}` of the path {path} is not described");
-            self.error(&at.pointer, "path parameter", problem, "describe it below `parameters`, with `in: path`");
+            self.notes.error(&at.pointer, "path parameter", problem, "describe it below `parameters`, with `in: path`");
         }
         let body = self.body(method, at, &mut inputs);
         self.responses(at);
@@ -479,7 +471,12 @@ impl<'a> Reader<'a> {
         let description = text("description").or(text("summary"));
         if description.is_none() {
             let problem = format!("`{id}` has neither description nor summary: a model chooses tools by them");
-            self.warn(&at.pointer, "description", problem, "say in a sentence what it does and when it is of use");
+            self.notes.warn(
+                &at.pointer,
+                "description",
+                problem,
+                "say in a sentence what it does and when it is of use",
+            );
         }
         self.operations.push(Operation {
             id: id.to_owned(),
@@ -497,12 +494,12 @@ impl<'a> Reader<'a> {
         let place = format!("{}/operationId", at.pointer);
         if let Some(first) = self.ids.get(id) {
             let problem = format!("the operationId `{id}` was used before, at {first}");
-            self.error(&place, "operationId", problem, "each operation has an operationId of its own");
+            self.notes.error(&place, "operationId", problem, "each operation has an operationId of its own");
         } else {
             self.ids.insert(id.to_owned(), at.pointer.clone());
         }
         for (problem, remedy) in finding::of_tool_name(self.reading.target, id) {
-            self.warn(&place, "tool name", problem, remedy);
+            self.notes.warn(&place, "tool name", problem, remedy);
         }
     }
 
@@ -530,7 +527,7 @@ impl<'a> Reader<'a> {
 
     fn parameter(&mut self, at: &At<'a>, operation: &At<'a>) -> Option<Declared> {
         let Some(name) = at.text("name").filter(|name| !name.is_empty()) else {
-            self.error(&at.pointer, "parameter", "a parameter has no name", "give it one");
+            self.notes.error(&at.pointer, "parameter", "a parameter has no name", "give it one");
             return None;
         };
         let location = match at.text("in") {
@@ -539,43 +536,48 @@ impl<'a> Reader<'a> {
             Some("header") => Location::Header,
             Some("cookie") => {
                 let problem = format!("the cookie parameter `{name}` is not supported");
-                self.error(&at.pointer, "parameter", problem, "take it out, or let the API take it in a header");
+                self.notes.error(&at.pointer, "parameter", problem, "take it out, or let the API take it in a header");
                 return None;
             }
             Some("body" | "formData") => {
                 let problem = format!("the parameter `{name}` is of Swagger 2.0");
-                self.error(&at.pointer, "parameter", problem, "describe it below `requestBody`");
+                self.notes.error(&at.pointer, "parameter", problem, "describe it below `requestBody`");
                 return None;
             }
             _ => {
                 let problem = format!("the parameter `{name}` does not say where it stands");
-                self.error(&at.pointer, "parameter", problem, "`in` is path, query or header");
+                self.notes.error(&at.pointer, "parameter", problem, "`in` is path, query or header");
                 return None;
             }
         };
         let required = at.value.get("required") == Some(&Value::Bool(true));
         if location == Location::Path && !required {
             let problem = format!("the path parameter `{name}` is not required");
-            self.error(&at.pointer, "path parameter", problem, "add `required: true`: a path needs all its parts");
+            self.notes.error(
+                &at.pointer,
+                "path parameter",
+                problem,
+                "add `required: true`: a path needs all its parts",
+            );
         }
         if location == Location::Header && http::HeaderName::try_from(name).is_err() {
             let problem = format!("`{name}` is no name of a header");
-            self.error(&at.pointer, "parameter", problem, "use letters, digits and hyphens");
+            self.notes.error(&at.pointer, "parameter", problem, "use letters, digits and hyphens");
             return None;
         }
         if location == Location::Header && is_reserved_header(name) {
             let problem = format!("the header `{name}` cannot be a parameter: it is ignored");
-            self.warn(&at.pointer, "parameter", problem, "take it out; the credential comes from the target");
+            self.notes.warn(&at.pointer, "parameter", problem, "take it out; the credential comes from the target");
             return None;
         }
         if at.value.get("content").is_some() {
             let problem = format!("the parameter `{name}` has `content`: a serialization that is not supported");
-            self.error(&at.pointer, "parameter", problem, "give it a `schema`");
+            self.notes.error(&at.pointer, "parameter", problem, "give it a `schema`");
             return None;
         }
         let Some(schema) = at.member("schema") else {
             let problem = format!("the parameter `{name}` has no schema");
-            self.error(&at.pointer, "parameter", problem, "give it one, such as `{type: string}`");
+            self.notes.error(&at.pointer, "parameter", problem, "give it one, such as `{type: string}`");
             return None;
         };
         let explode = self.check_style(at, name, location, &schema);
@@ -599,7 +601,7 @@ impl<'a> Reader<'a> {
         let place = format!("{}/style", at.pointer);
         if style != usual {
             let problem = format!("the style `{style}` of `{name}` is not supported");
-            self.error(&place, "parameter style", problem, &format!("use `{usual}`, which is the default"));
+            self.notes.error(&place, "parameter style", problem, &format!("use `{usual}`, which is the default"));
         }
         let resolved = self.resolve(schema.clone());
         let is = |kind: &str| resolved.as_ref().is_some_and(|at| schema::has_type(at.value, kind));
@@ -607,11 +609,11 @@ impl<'a> Reader<'a> {
         let explode = at.value.get("explode").and_then(Value::as_bool).unwrap_or(usual == "form");
         if location == Location::Path && explode && composite {
             let problem = format!("`{name}` writes a list or an object into the path part by part");
-            self.error(&at.pointer, "parameter style", problem, "leave out `explode`, or take a text");
+            self.notes.error(&at.pointer, "parameter style", problem, "leave out `explode`, or take a text");
         }
         if location == Location::Header && composite {
             let problem = format!("the header `{name}` is a list or an object");
-            self.error(&at.pointer, "parameter style", problem, "let it be a text, a number or a boolean");
+            self.notes.error(&at.pointer, "parameter style", problem, "let it be a text, a number or a boolean");
         }
         explode
     }
@@ -620,7 +622,7 @@ impl<'a> Reader<'a> {
         let at = self.resolve(operation.member("requestBody")?)?;
         if ["get", "head", "delete"].contains(&method) {
             let problem = format!("{} requests have a body here, which many servers ignore", method.to_uppercase());
-            self.warn(&at.pointer, "request body", problem, "use parameters, or POST");
+            self.notes.warn(&at.pointer, "request body", problem, "use parameters, or POST");
         }
         let required = at.value.get("required") == Some(&Value::Bool(true));
         let content: Vec<(&str, At<'a>)> = at.member("content").iter().flat_map(At::members).collect();
@@ -637,7 +639,7 @@ impl<'a> Reader<'a> {
                 [] => "the request's body has no content".to_owned(),
                 names => format!("a body of {} is not supported", names.join(" or ")),
             };
-            self.error(&at.pointer, "media type", problem, "offer `application/json`");
+            self.notes.error(&at.pointer, "media type", problem, "offer `application/json`");
             return None;
         };
         let media = media.clone();
@@ -652,7 +654,7 @@ impl<'a> Reader<'a> {
         if !is_object {
             if !inputs.add("body", written, required) {
                 let problem = "a parameter is named `body`, as the body that is no object: it fills both";
-                self.warn(&media.pointer, "name collision", problem, "rename the parameter");
+                self.notes.warn(&media.pointer, "name collision", problem, "rename the parameter");
             }
             return Some(Body { media_type, required, properties: None });
         }
@@ -664,7 +666,7 @@ impl<'a> Reader<'a> {
                 properties.insert(name.clone());
             } else {
                 let problem = format!("`{name}` is a parameter and a property of the body: the parameter gets it");
-                self.warn(&media.pointer, "name collision", problem, "rename one of them");
+                self.notes.warn(&media.pointer, "name collision", problem, "rename one of them");
             }
         }
         Some(Body { media_type, required, properties: Some(properties) })
@@ -689,7 +691,7 @@ impl<'a> Reader<'a> {
         if !names.is_empty() {
             let problem = format!("{}: names that some models' clients refuse", names.join(", "));
             let remedy = "use 1 to 64 letters, digits, `_`, `.` and `-`";
-            self.warn(&operation.pointer, "property name", problem, remedy);
+            self.notes.warn(&operation.pointer, "property name", problem, remedy);
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::naming::StackNames;
+use super::{document::Document, finding::Reading, naming::StackNames, smithy::Model};
 
 /// Who may assume the execution role: the AgentCore service, for this one gateway. Gateway ids
 /// are the lower-cased name and ten characters, hence the ten question marks.
@@ -19,31 +20,53 @@ pub fn gateway_base(names: &StackNames, account: &str) -> Value {
 }
 
 /// What the execution role may do with what the user brought, one policy a kind, by its name. Each is
-/// written anew as a whole: `targets` are the documents of all targets.
+/// written anew as a whole: `targets` are the documents of all targets, `actions` what one of a Smithy
+/// model needs where that is known.
 pub fn grants<'a>(
     names: &StackNames,
     account: &str,
     targets: impl Iterator<Item = &'a Value>,
+    actions: impl Fn(&str) -> Option<Vec<String>>,
 ) -> BTreeMap<&'static str, Value> {
     let [mut functions, mut objects, mut keys, mut clients] = [const { BTreeSet::<String>::new() }; 4];
+    let [mut services, mut rest_apis, mut servers] = [const { Vec::<Value>::new() }; 3];
+    let allow = |sid: &str, action: &str, resources: Vec<String>| json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources });
     let (partition, region) = (names.region.partition(), &names.region);
     for target in targets {
         let mcp = &target["targetConfiguration"]["mcp"];
         let own = format!(":function:{}", names.function);
         let function = mcp["lambda"]["lambdaArn"].as_str().filter(|arn| !arn.is_empty() && !arn.ends_with(&own));
         functions.extend(function.map(str::to_owned));
-        for schema in [&mcp["lambda"]["toolSchema"], &mcp["openApiSchema"]] {
+        for schema in [&mcp["lambda"]["toolSchema"], &mcp["openApiSchema"], &mcp["smithyModel"]] {
             let object = schema["s3"]["uri"].as_str().and_then(|uri| uri.strip_prefix("s3://"));
             objects.extend(object.map(|object| format!("arn:{partition}:s3:::{object}")));
         }
-        let provider = &target["credentialProviderConfigurations"][0]["credentialProvider"];
+        let credential = &target["credentialProviderConfigurations"][0];
+        if credential["credentialProviderType"] == "GATEWAY_IAM_ROLE" {
+            let name = target["name"].as_str().unwrap_or_default();
+            let sid = names.statement_of(name);
+            if mcp["smithyModel"].is_object() {
+                let actions = actions(name).unwrap_or_else(|| inline_actions(name, &mcp["smithyModel"]));
+                let statement = json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*" });
+                services.extend((!actions.is_empty()).then_some(statement));
+            }
+            if let (Some(api), Some(stage)) =
+                (mcp["apiGateway"]["restApiId"].as_str(), mcp["apiGateway"]["stage"].as_str())
+            {
+                let methods = format!("arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/*/*");
+                rest_apis.push(allow(&sid, "execute-api:Invoke", vec![methods]));
+            }
+            let endpoint = mcp["mcpServer"]["endpoint"].as_str().unwrap_or_default();
+            let invoked = agentcore_resource(endpoint, partition, region.as_str(), account);
+            servers.extend(invoked.map(|(action, resources)| allow(&sid, action, resources)));
+        }
+        let provider = &credential["credentialProvider"];
         for (member, into) in [("apiKeyCredentialProvider", &mut keys), ("oauthCredentialProvider", &mut clients)] {
             let arn = provider[member]["providerArn"].as_str().filter(|arn| !arn.is_empty());
             let brought = arn.filter(|arn| !arn.rsplit('/').next().is_some_and(|name| names.owns_provider(name)));
             into.extend(brought.map(str::to_owned));
         }
     }
-    let allow = |sid: &str, action: &str, resources: Vec<String>| json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources });
     let policy = |statements: Vec<Value>| json!({ "Version": "2012-10-17", "Statement": statements });
     let identity = format!("arn:{partition}:bedrock-agentcore:{region}:{account}");
     let directory = format!("{identity}:workload-identity-directory/default");
@@ -80,7 +103,47 @@ pub fn grants<'a>(
     if !clients.is_empty() {
         grants.insert("oauth", provider("bedrock-agentcore:GetResourceOauth2Token", "oauth2", clients));
     }
+    for (name, statements) in [("smithy", services), ("api-gateway", rest_apis), ("mcp-server", servers)] {
+        if !statements.is_empty() {
+            grants.insert(name, policy(statements));
+        }
+    }
     grants
+}
+
+/// The actions that a policy of kind `smithy` allows for a target.
+pub fn granted_actions(names: &StackNames, policy: Option<&Value>, target: &str) -> Option<Vec<String>> {
+    let sid = names.statement_of(target);
+    let statement = policy?["Statement"].as_array()?.iter().find(|statement| statement["Sid"] == sid.as_str())?;
+    Some(statement["Action"].as_array()?.iter().filter_map(|action| action.as_str().map(str::to_owned)).collect())
+}
+
+/// The actions that a model needs which is part of its target.
+fn inline_actions(target: &str, model: &Value) -> Vec<String> {
+    let document = model["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
+    let actions = document.map(|document| Model::read(&document, Reading { target, local: true }).actions());
+    actions.into_iter().flatten().collect()
+}
+
+/// What calling an MCP server takes that AgentCore itself runs, a runtime's or another gateway's: the
+/// action and the resources (reference §3.2, §9.1).
+fn agentcore_resource(
+    endpoint: &str,
+    partition: &str,
+    region: &str,
+    account: &str,
+) -> Option<(&'static str, Vec<String>)> {
+    let (host, path) = endpoint.strip_prefix("https://")?.split_once('/')?;
+    if let Some(rest) = path.strip_prefix("runtimes/").filter(|_| host.starts_with("bedrock-agentcore.")) {
+        let runtime = percent_decode_str(rest.split('/').next()?).decode_utf8().ok()?;
+        let endpoints = format!("{runtime}/runtime-endpoint/*");
+        return Some(("bedrock-agentcore:InvokeAgentRuntime", vec![runtime.into_owned(), endpoints]));
+    }
+    let (gateway, rest) = host.split_once('.')?;
+    rest.starts_with("gateway.bedrock-agentcore.").then(|| {
+        let arn = format!("arn:{partition}:bedrock-agentcore:{region}:{account}:gateway/{gateway}");
+        ("bedrock-agentcore:InvokeGateway", vec![arn])
+    })
 }
 
 /// Who may assume the sample function's role.
@@ -157,7 +220,7 @@ mod tests {
         };
         let lambda = json!({ "targetConfiguration": { "mcp": { "lambda": { "lambdaArn": "arn:f" } } } });
         let [mine, ours] = [api("mine"), api(&names.provider("api", 0))];
-        let grants = grants(&names, "1", [&mine, &ours, &lambda].into_iter());
+        let grants = grants(&names, "1", [&mine, &ours, &lambda].into_iter(), |_| None);
         let resources = |policy: &str, statement: usize| grants[policy]["Statement"][statement]["Resource"].clone();
         assert_eq!(grants.keys().copied().collect::<Vec<_>>(), ["api-key", "lambda", "s3"]);
         assert_eq!(resources("s3", 0), json!(["arn:aws:s3:::b/k.json"]));

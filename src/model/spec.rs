@@ -72,8 +72,19 @@ pub enum TargetKind {
     Sample,
     /// A function that the user brought, with its tool definitions: the API's `toolSchema`.
     Lambda { arn: String, schema: Value },
-    /// An API, by its OpenAPI document: the API's `openApiSchema`.
-    OpenApi { schema: Value, credential: Credential },
+    /// Anything else.
+    Other(Box<Configured>),
+}
+
+/// A target by its configuration.
+#[derive(Debug, Clone)]
+pub struct Configured {
+    /// The member of the API's `targetConfiguration.mcp`, and what is in it.
+    pub member: &'static str,
+    pub configuration: Value,
+    pub credential: Credential,
+    /// The IAM actions that the gateway's role needs for it, as `service:Action`, on any resource.
+    pub actions: Vec<String>,
 }
 
 /// How a target's calls are signed in.
@@ -138,6 +149,11 @@ impl ProviderSpec {
 }
 
 impl Credential {
+    /// The gateway's own role.
+    pub fn role() -> Self {
+        Self::Given(Some(json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }])))
+    }
+
     /// The provider that the stack is to make for it.
     pub fn provider(&self) -> Option<&ProviderSpec> {
         match self {
@@ -189,8 +205,16 @@ impl TargetSpec {
     /// The credential provider that the stack is to make for it.
     pub fn provider(&self) -> Option<&ProviderSpec> {
         match &self.kind {
-            TargetKind::OpenApi { credential, .. } => credential.provider(),
+            TargetKind::Other(target) => target.credential.provider(),
             TargetKind::Sample | TargetKind::Lambda { .. } => None,
+        }
+    }
+
+    /// The IAM actions that the gateway's role needs for it, on any resource.
+    pub fn actions(&self) -> &[String] {
+        match &self.kind {
+            TargetKind::Other(target) => &target.actions,
+            TargetKind::Sample | TargetKind::Lambda { .. } => &[],
         }
     }
 
@@ -206,8 +230,8 @@ impl TargetSpec {
             TargetKind::Lambda { arn, schema } => {
                 (json!({ "lambda": { "lambdaArn": arn, "toolSchema": schema } }), Some(role))
             }
-            TargetKind::OpenApi { schema, credential } => {
-                (json!({ "openApiSchema": schema }), credential.request(provider_arn))
+            TargetKind::Other(target) => {
+                (json!({ target.member: target.configuration }), target.credential.request(provider_arn))
             }
         };
         let mut request = json!({ "name": self.name, "targetConfiguration": { "mcp": configuration } });

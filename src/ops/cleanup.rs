@@ -176,7 +176,9 @@ pub async fn remove_target(
             iam::untag_role(aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
         }
     }
-    let wanted = policy::grants(&stack.names, &stack.account, left());
+    let wanted = policy::grants(&stack.names, &stack.account, left(), |target| {
+        policy::granted_actions(&stack.names, stack.grants.get("smithy"), target)
+    });
     for (grant, document) in &stack.grants {
         let role = &stack.names.role;
         match wanted.get(grant) {

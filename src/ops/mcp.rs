@@ -111,8 +111,12 @@ impl Client {
         if let Some(session) = &self.session {
             headers.push(("mcp-session-id".to_owned(), session.clone()));
         }
-        let mut request =
-            Request { method: "POST".to_owned(), url: self.url.clone(), headers, body: message.to_string() };
+        let mut request = Request {
+            method: "POST".to_owned(),
+            url: self.url.clone(),
+            headers,
+            body: message.to_string().into_bytes(),
+        };
         if let SignIn::Key(signer) = &self.sign_in {
             signer.sign(&mut request).await?;
         }

@@ -196,10 +196,15 @@ fn grant_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<
     }
     let (names, account) = (&stack.names, stack.account.as_str());
     let to_come: Vec<Value> = spec.targets.iter().map(|target| target.request("", "")).collect();
-    let needed = policy::grants(names, account, to_come.iter());
-    let is_to_come = |name: &str| spec.targets.iter().any(|target| target.name.as_str() == name);
+    let find = |name: &str| spec.targets.iter().find(|target| target.name.as_str() == name);
+    let actions = |name: &str| match find(name) {
+        Some(target) => Some(target.actions().to_vec()).filter(|actions| !actions.is_empty()),
+        None => policy::granted_actions(names, stack.grants.get("smithy"), name),
+    };
+    let needed = policy::grants(names, account, to_come.iter(), actions);
+    let is_to_come = |name: &str| find(name).is_some();
     let others = stack.gateway.iter().flat_map(|gateway| &gateway.targets).filter(|target| !is_to_come(target.name()));
-    let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)));
+    let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)), actions);
     let mut steps = Vec::new();
     for (name, wanted) in all.into_iter().filter(|(name, _)| needed.contains_key(name)) {
         let change = document(stack.grants.get(name), &wanted, "what it allows");
@@ -294,7 +299,9 @@ fn target_change(
         providers::of_arn(arn).is_some_and(|(_, name)| names.owns_provider_of(target.name.as_str(), name))
     });
     let function = function.unwrap_or_else(|| names.function.clone());
-    let wanted = target.request(&function, provider.unwrap_or_default());
+    let mut wanted = target.request(&function, provider.unwrap_or_default());
+    let configuration = wanted["targetConfiguration"].take();
+    wanted["targetConfiguration"] = with_defaults(configuration, &existing.0["targetConfiguration"]);
     let mut differs = Vec::new();
     for (member, what) in [("targetConfiguration", "configuration"), ("credentialProviderConfigurations", "credential")]
     {
@@ -304,6 +311,19 @@ fn target_change(
         }
     }
     Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
+}
+
+/// A configuration with what AWS chose for the MCP server where nothing was wanted.
+fn with_defaults(mut wanted: Value, existing: &Value) -> Value {
+    let chosen = existing["mcp"]["mcpServer"].as_object().into_iter().flatten();
+    if let Some(Value::Object(server)) = wanted.pointer_mut("/mcp/mcpServer") {
+        for (member, value) in
+            chosen.filter(|(member, _)| ["listingMode", "resourcePriority"].contains(&member.as_str()))
+        {
+            server.entry(member.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    wanted
 }
 
 /// What to do with a gateway or target that is not READY.

@@ -45,7 +45,7 @@ pub async fn fetch(http: &Http, request: &TokenRequest) -> Result<AccessToken, E
                     ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
                     ("accept".to_owned(), "application/json".to_owned()),
                 ],
-                body: format!("grant_type=client_credentials&scope={scope}"),
+                body: format!("grant_type=client_credentials&scope={scope}").into_bytes(),
             },
             TIMEOUT,
         )

@@ -255,6 +255,7 @@ fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults,
         new_key: Arc::new(signing_key),
         path: crate::env::path(),
         upstream_timeout: Duration::from_secs(1),
+        endpoints: local::Endpoints::default(),
     })
     .unwrap()
 }

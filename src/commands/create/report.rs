@@ -13,63 +13,16 @@ use crate::{
     aws::{Aws, agentcore::Document},
     commands::{credentials::ClientInfo, tools::callable},
     error::{Error, Kind},
-    model::{document::Document as Text, finding::Reading, name::Region, naming::DeliveryNames, openapi::Api, tool},
-    ops::{
-        converge::Converged,
-        plan::{Change, Plan},
-        stack::Stack,
+    model::{
+        document::Document as Text, finding::Reading, name::Region, naming::DeliveryNames, openapi::Api, smithy::Model,
+        tool,
     },
+    ops::converge::Converged,
     ui::{
         report::{Report, fields},
         style,
     },
 };
-
-/// What `create --dry-run` found out.
-#[derive(Debug, Serialize)]
-pub(super) struct PlanReport {
-    gateway: String,
-    changes: Vec<PlannedChange>,
-}
-
-#[derive(Debug, Serialize)]
-struct PlannedChange {
-    action: &'static str,
-    kind: &'static str,
-    name: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    differs: Vec<&'static str>,
-}
-
-impl PlanReport {
-    pub(super) fn new(stack: &Stack, plan: &Plan) -> Self {
-        let change = |step: &crate::ops::plan::Step| {
-            let (action, differs) = match &step.change {
-                Change::Keep => return None,
-                Change::Create => ("create", Vec::new()),
-                Change::Replace => ("replace", Vec::new()),
-                Change::Update(differs) => ("update", differs.clone()),
-            };
-            Some(PlannedChange { action, kind: step.resource.kind.label(), name: step.resource.name.clone(), differs })
-        };
-        Self { gateway: stack.names.gateway.to_string(), changes: plan.steps.iter().filter_map(change).collect() }
-    }
-}
-
-impl Report for PlanReport {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        if self.changes.is_empty() {
-            return writeln!(w, "Nothing to do: {} is as it should be.", self.gateway);
-        }
-        writeln!(w, "Would do for {}:", self.gateway)?;
-        for change in &self.changes {
-            let differs =
-                if change.differs.is_empty() { String::new() } else { format!(" ({})", change.differs.join(", ")) };
-            writeln!(w, "  {} {} `{}`{differs}", change.action, change.kind, change.name)?;
-        }
-        Ok(())
-    }
-}
 
 /// What `create` made, or found.
 #[derive(Debug, Serialize)]
@@ -211,11 +164,13 @@ fn tool_names(target: &str, document: &Value) -> Vec<String> {
     let mcp = &document["targetConfiguration"]["mcp"];
     let tools = mcp["lambda"]["toolSchema"]["inlinePayload"].as_array().into_iter().flatten();
     let mut names: Vec<String> = tools.filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect();
-    if let Some(text) = mcp["openApiSchema"]["inlinePayload"].as_str()
-        && let Ok(document) = Text::parse(text)
-    {
-        let api = Api::read(&document, Reading { target, local: true });
-        names.extend(api.operations.into_iter().map(|operation| operation.id));
+    let inline = |member: &str| Text::parse(mcp[member]["inlinePayload"].as_str()?).ok();
+    let reading = Reading { target, local: true };
+    if let Some(document) = inline("openApiSchema") {
+        names.extend(Api::read(&document, reading).operations.into_iter().map(|operation| operation.id));
+    }
+    if let Some(document) = inline("smithyModel") {
+        names.extend(Model::read(&document, reading).operations.into_iter().map(|operation| operation.name));
     }
     names.into_iter().map(|name| tool::qualified(target, &name)).collect()
 }

@@ -1,30 +1,22 @@
-//! `target add` and `target update`.
-
-use std::io::{self, Write};
+//! `target add`, a kind each.
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{credential::CredentialFlags, with_gateway};
+use super::{
+    change::{Common, Outcome, Wanted},
+    credential::{CredentialFlags, Takes},
+    source, with_gateway,
+};
 use crate::{
     aws::{Aws, Class, lambda},
-    commands::{create::TargetInfo, program, tools::callable, validate},
     context::Context,
     error::{Error, Kind},
     model::{
-        finding::Reading,
-        name::{FunctionArn, TargetName},
-        openapi::INLINE_LIMIT,
-        spec::{Credential, GatewaySpec, RoleSpec, TargetKind, TargetSpec},
-        tool,
+        name::FunctionArn,
+        spec::{Configured, Credential, TargetKind},
     },
-    ops::{
-        self,
-        converge::{self, Patience},
-        stack::{Gateway, Stack},
-    },
-    ui::report::Report,
+    ops::stack::Stack,
 };
 
 /// Add a target, or repair the one of this name
@@ -38,21 +30,9 @@ pub struct Add {
 pub enum AddKind {
     Lambda(AddLambda),
     Openapi(Box<AddOpenapi>),
-}
-
-/// What every target has.
-#[derive(Debug, Args)]
-pub struct Common {
-    /// Name of the target: letters, digits and single hyphens
-    pub name: TargetName,
-
-    /// Name, id or ARN of the gateway
-    #[arg(long, value_name = "GATEWAY")]
-    pub gateway: String,
-
-    /// Do not wait until the target is READY
-    #[arg(long)]
-    pub no_wait: bool,
+    Smithy(Box<AddSmithy>),
+    McpServer(Box<AddMcpServer>),
+    ApiGateway(Box<AddApiGateway>),
 }
 
 /// Add a Lambda function
@@ -89,45 +69,150 @@ pub struct AddOpenapi {
     pub credential: CredentialFlags,
 }
 
-/// Change a target: what is not named stays as it is
+/// Add an AWS service by its Smithy model
+///
+/// Every operation becomes a tool. The gateway's role is allowed what the operations need; `--dry-run`
+/// shows it, `--allow-action` narrows it. Without a model, that of DynamoDB is used which AWS offers in
+/// us-east-1, us-west-2, eu-central-1 and ap-southeast-2.
 #[derive(Debug, Args)]
-pub struct Update {
+pub struct AddSmithy {
     #[command(flatten)]
     pub common: Common,
 
-    /// Another OpenAPI document: a file, `-`, or s3://BUCKET/KEY
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tools", "lambda_arn"])]
-    pub spec: Option<String>,
-
-    /// Other tool definitions of a Lambda function: a file, `-`, or s3://BUCKET/KEY
+    /// The model, JSON AST: a file, `-`, or s3://BUCKET/KEY
     #[arg(long, value_name = "FILE")]
-    pub tools: Option<String>,
+    pub model: Option<String>,
 
-    /// Another Lambda function
-    #[arg(long, value_name = "ARN")]
-    pub lambda_arn: Option<FunctionArn>,
-
-    /// Call the API without a credential from now on
-    #[arg(long, conflicts_with_all = ["secret", "credential_provider", "iam_service"])]
-    pub no_credential: bool,
+    /// Allow the gateway's role this and nothing else, such as dynamodb:GetItem (can be repeated)
+    #[arg(long, value_name = "ACTION", value_parser = action)]
+    pub allow_action: Vec<String>,
 
     #[command(flatten)]
     pub credential: CredentialFlags,
 }
 
+/// Add the tools, prompts and resources of an MCP server
+///
+/// The gateway connects and lists them; what it found then is what it shows until `target sync`.
+#[derive(Debug, Args)]
+pub struct AddMcpServer {
+    #[command(flatten)]
+    pub common: Common,
+
+    /// The server's address, streamable HTTP
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    pub endpoint: String,
+
+    /// Ask the server for its list whenever a client asks, instead of keeping one
+    #[arg(long)]
+    pub dynamic_listing: bool,
+
+    /// Whose resource it is where two servers have one of the same URI: the lowest wins, 0 to 1000
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub resource_priority: Option<u16>,
+
+    #[command(flatten)]
+    pub credential: CredentialFlags,
+}
+
+/// Add a stage of a REST API in Amazon API Gateway
+///
+/// The API is of this account and region, and has a deployed stage. The gateway exports it by itself.
+#[derive(Debug, Args)]
+pub struct AddApiGateway {
+    #[command(flatten)]
+    pub common: Common,
+
+    /// Id of the REST API
+    #[arg(long, value_name = "ID")]
+    pub rest_api_id: String,
+
+    /// Its stage
+    #[arg(long, value_name = "STAGE")]
+    pub stage: String,
+
+    /// Methods that become tools: '/pets/*=GET,POST' (can be repeated)
+    #[arg(long, value_name = "PATH=METHODS", value_parser = filter, required = true)]
+    pub filter: Vec<Value>,
+
+    /// Name and description of one of them: 'GET /pets/{id}=get_pet: Get a pet' (can be repeated)
+    #[arg(long = "override", value_name = "METHOD PATH=NAME[: TEXT]", value_parser = tool_override)]
+    pub overrides: Vec<Value>,
+
+    #[command(flatten)]
+    pub credential: CredentialFlags,
+}
+
+const METHODS: [&str; 7] = ["GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "POST"];
+
+fn method(text: &str) -> Result<String, String> {
+    let method = text.trim().to_ascii_uppercase();
+    let known = METHODS.contains(&method.as_str());
+    if known { Ok(method) } else { Err(format!("`{text}` is none of {}", METHODS.join(", "))) }
+}
+
+fn path(text: &str) -> Result<&str, String> {
+    let text = text.trim();
+    if text.starts_with('/') { Ok(text) } else { Err(format!("the path `{text}` does not begin with a slash")) }
+}
+
+fn filter(text: &str) -> Result<Value, String> {
+    let (place, methods) = text.rsplit_once('=').ok_or("expected PATH=METHODS, such as '/pets/*=GET,POST'")?;
+    let methods = methods.split(',').map(method).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({ "filterPath": path(place)?, "methods": methods }))
+}
+
+fn tool_override(text: &str) -> Result<Value, String> {
+    let form = "expected METHOD PATH=NAME[: TEXT], such as 'GET /pets=list_pets: List all pets'";
+    let (which, named) = text.split_once('=').ok_or(form)?;
+    let (verb, place) = which.trim().split_once(' ').ok_or(form)?;
+    let (name, description) = named.split_once(':').map_or((named, None), |(name, text)| (name, Some(text)));
+    if name.trim().is_empty() {
+        return Err(form.to_owned());
+    }
+    let mut written = json!({ "name": name.trim(), "path": path(place)?, "method": method(verb)? });
+    if let Some(description) = description {
+        written["description"] = json!(description.trim());
+    }
+    Ok(written)
+}
+
+fn action(text: &str) -> Result<String, String> {
+    let plain = |part: &str, more: &[u8]| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+    };
+    let good = text.split_once(':').is_some_and(|(service, name)| plain(service, b"-") && plain(name, b"*?"));
+    if good { Ok(text.to_owned()) } else { Err("an IAM action is written service:Action".to_owned()) }
+}
+
+fn endpoint(text: &str) -> Result<String, String> {
+    let parsed: Option<http::Uri> = text.parse().ok();
+    let good = parsed.is_some_and(|url| {
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && url.host().is_some()
+            && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+    });
+    if good { Ok(text.to_owned()) } else { Err("expected an https:// address, without a user".to_owned()) }
+}
+
 impl Add {
-    pub async fn run(self, ctx: &Context) -> Result<Added, Error> {
+    pub async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
         match self.kind {
             AddKind::Lambda(args) => args.run(ctx).await,
             AddKind::Openapi(args) => args.run(ctx).await,
+            AddKind::Smithy(args) => Box::pin(args.run(ctx)).await,
+            AddKind::McpServer(args) => args.run(ctx).await,
+            AddKind::ApiGateway(args) => args.run(ctx).await,
         }
     }
 }
 
 impl AddLambda {
-    async fn run(self, ctx: &Context) -> Result<Added, Error> {
+    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
         let kind = match (&self.lambda_arn, &self.tools) {
-            (Some(arn), Some(tools)) => TargetKind::Lambda { arn: arn.to_string(), schema: tool_schema(tools)? },
+            (Some(arn), Some(tools)) => {
+                TargetKind::Lambda { arn: arn.to_string(), schema: source::tool_schema(tools)? }
+            }
             _ => TargetKind::Sample,
         };
         let aws = ctx.aws().await?;
@@ -137,127 +222,121 @@ impl AddLambda {
             check_function(&aws, &stack, arn).await?;
         }
         let wanted = Wanted { common: self.common, kind, warnings: Vec::new(), again: "target add lambda" };
-        wanted.converge(ctx, &aws, stack, gateway).await
+        wanted.settle(ctx, &aws, stack, gateway).await
     }
 }
 
 impl AddOpenapi {
-    async fn run(self, ctx: &Context) -> Result<Added, Error> {
+    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
         check_stdin(Some(&self.spec), &self.credential)?;
-        let (schema, warnings) = api_schema(ctx, &self.common.name, &self.spec)?;
-        let credential = self.credential.resolve(ctx)?;
-        let aws = ctx.aws().await?;
-        let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
-        let kind = TargetKind::OpenApi { schema, credential };
-        let wanted = Wanted { common: self.common, kind, warnings, again: "target add openapi" };
-        wanted.converge(ctx, &aws, stack, gateway).await
+        let source = source::api(ctx, &self.common.name, &self.spec)?;
+        let credential = self.credential.resolve(ctx, Takes::API)?;
+        let kind = TargetKind::Other(Box::new(Configured {
+            member: "openApiSchema",
+            configuration: source.configuration,
+            credential,
+            actions: Vec::new(),
+        }));
+        settle(ctx, self.common, kind, source.warnings, "target add openapi").await
     }
 }
 
-impl Update {
-    pub async fn run(self, ctx: &Context) -> Result<Added, Error> {
-        let usage = |problem: &str, remedy: &str| Error::new(Kind::Usage, problem).with_hint(remedy);
-        let nothing = self.spec.is_none() && self.tools.is_none() && self.lambda_arn.is_none();
-        if nothing && !self.no_credential && !self.credential.says_something() {
-            return Err(usage("there is nothing to change", "add `--spec`, `--tools`, `--lambda-arn` or a credential"));
-        }
-        check_stdin(self.spec.as_deref().or(self.tools.as_deref()), &self.credential)?;
-        let schema = self.spec.as_ref().map(|spec| api_schema(ctx, &self.common.name, spec)).transpose()?;
-        let tools = self.tools.as_ref().map(|tools| tool_schema(tools)).transpose()?;
-        let credential = self.credential.resolve(ctx)?;
+impl AddSmithy {
+    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+        check_stdin(self.model.as_deref(), &self.credential)?;
+        let credential = self.credential.resolve(ctx, Takes::AWS_SERVICE)?;
         let aws = ctx.aws().await?;
-        check_region(&aws, self.lambda_arn.as_ref())?;
-        let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
-        let existing = gateway.target(self.common.name.as_str()).map(|target| target.0.clone());
-        let existing = existing.ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("the gateway has no target `{}`", self.common.name))
-                .with_hint("`target list` shows those that there are")
-        })?;
-        let mcp = &existing["targetConfiguration"]["mcp"];
-        let is_api = mcp["openApiSchema"].is_object();
-        let (kind, warnings) = if is_api {
-            if self.tools.is_some() || self.lambda_arn.is_some() {
-                return Err(usage("the target is an API, and no function", "use `--spec` and credential flags"));
-            }
-            let (schema, warnings) = schema.unwrap_or_else(|| (mcp["openApiSchema"].clone(), Vec::new()));
-            let kept = || existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
-            let keeps = self.credential.is_empty() && !self.no_credential;
-            let credential = if keeps { Credential::Given(kept()) } else { credential };
-            (TargetKind::OpenApi { schema, credential }, warnings)
-        } else if mcp["lambda"].is_object() {
-            if schema.is_some() || !self.credential.is_empty() || self.no_credential {
-                let remedy = "use `--tools` and `--lambda-arn`: the gateway's role calls it";
-                return Err(usage("the target is a function, and no API", remedy));
-            }
-            if let Some(arn) = &self.lambda_arn {
-                check_function(&aws, &stack, arn).await?;
-            }
-            let arn = self.lambda_arn.as_ref().map(ToString::to_string);
-            let arn = arn.or_else(|| mcp["lambda"]["lambdaArn"].as_str().map(str::to_owned)).unwrap_or_default();
-            let schema = tools.unwrap_or_else(|| mcp["lambda"]["toolSchema"].clone());
-            (TargetKind::Lambda { arn, schema }, Vec::new())
-        } else {
-            let message = format!("`target update` does not know the kind of `{}`", self.common.name);
-            return Err(Error::new(Kind::InvalidInput, message));
+        let mut source = source::smithy(ctx, &self.common.name, self.model.as_deref(), &aws.region)?;
+        let actions = match (&credential, self.allow_action) {
+            // Who has a token of the service's own needs no permission of the role's.
+            (Credential::Oauth { .. }, _) => Vec::new(),
+            (_, named) if named.is_empty() => source.needed_actions(&aws, &self.common.name).await?,
+            (_, named) => named,
         };
-        let wanted = Wanted { common: self.common, kind, warnings, again: "target update" };
-        wanted.converge(ctx, &aws, stack, gateway).await
+        let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
+        let source = source.source;
+        let kind = TargetKind::Other(Box::new(Configured {
+            member: "smithyModel",
+            configuration: source.configuration,
+            credential,
+            actions,
+        }));
+        let wanted = Wanted { common: self.common, kind, warnings: source.warnings, again: "target add smithy" };
+        wanted.settle(ctx, &aws, stack, gateway).await
     }
 }
 
-/// A target as it should be.
-struct Wanted {
+impl AddMcpServer {
+    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+        let credential = self.credential.resolve(ctx, Takes::API)?;
+        let warnings = check_endpoint(ctx, &self.endpoint)?;
+        let mut configuration = json!({ "endpoint": self.endpoint });
+        if self.dynamic_listing {
+            configuration["listingMode"] = json!("DYNAMIC");
+        }
+        if let Some(priority) = self.resource_priority {
+            configuration["resourcePriority"] = json!(priority);
+        }
+        let kind = TargetKind::Other(Box::new(Configured {
+            member: "mcpServer",
+            configuration,
+            credential,
+            actions: Vec::new(),
+        }));
+        settle(ctx, self.common, kind, warnings, "target add mcp-server").await
+    }
+}
+
+impl AddApiGateway {
+    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+        let credential = self.credential.resolve(ctx, Takes::REST_API)?;
+        let mut tools = json!({ "toolFilters": self.filter });
+        if !self.overrides.is_empty() {
+            tools["toolOverrides"] = json!(self.overrides);
+        }
+        let configuration =
+            json!({ "restApiId": self.rest_api_id, "stage": self.stage, "apiGatewayToolConfiguration": tools });
+        let mut warnings = Vec::new();
+        if ctx.settings.local {
+            warnings
+                .push("the local AWS keeps API Gateway targets and does not serve them: they have no tools".to_owned());
+        }
+        let kind = TargetKind::Other(Box::new(Configured {
+            member: "apiGateway",
+            configuration,
+            credential,
+            actions: Vec::new(),
+        }));
+        settle(ctx, self.common, kind, warnings, "target add api-gateway").await
+    }
+}
+
+async fn settle(
+    ctx: &Context,
     common: Common,
     kind: TargetKind,
     warnings: Vec<String>,
-    /// The command that goes on with this one.
     again: &'static str,
+) -> Result<Outcome, Error> {
+    let aws = ctx.aws().await?;
+    let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
+    Wanted { common, kind, warnings, again }.settle(ctx, &aws, stack, gateway).await
 }
 
-impl Wanted {
-    async fn converge(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Added, Error> {
-        let Self { common, kind, warnings, again } = self;
-        let spec = GatewaySpec {
-            name: stack.names.gateway.clone(),
-            region: aws.region.clone(),
-            authorizer: None,
-            role: RoleSpec::Managed { permissions_boundary: None },
-            description: None,
-            instructions: None,
-            mcp_versions: Vec::new(),
-            semantic_search: true,
-            debug_errors: false,
-            kms_key_arn: None,
-            tags: std::collections::BTreeMap::new(),
-            observability: false,
-            prove_tokens: false,
-            targets: vec![TargetSpec { name: common.name.clone(), kind }],
-            // Targets are added to anybody's gateway, by name.
-            adopt: !gateway.ours,
-        };
-        let patience = Patience { timeout: ctx.settings.timeout, wait: !common.no_wait };
-        let progress = ctx.ui.progress();
-        let converged = converge::create(aws, &spec, patience, &progress, &ctx.stop).await;
-        drop(progress);
-        let document = gateway.document;
-        let (program, name, gateway) = (program(ctx), &common.name, &spec.name);
-        let converged = converged.map_err(|failure| {
-            let next = format!("{program} {again} {name} --gateway {gateway}");
-            Error::of_change(failure, &next, &format!("{program} target remove {name} --gateway {gateway}"))
-        })?;
-        let target = converged.made.targets.get(name.as_str());
-        let target = target.ok_or_else(|| ops::Error::NotFound(name.to_string()))?;
-        let next = if callable(&document, stack.client.as_ref()) {
-            format!("{program} tools list {gateway}")
-        } else {
-            format!("{program} target get {name} --gateway {gateway}")
-        };
-        Ok(Added { target: TargetInfo::new(target), gateway: gateway.to_string(), warnings, next })
+/// A gateway in AWS calls https only; one on this machine calls what runs beside it.
+pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String>, Error> {
+    if endpoint.starts_with("https://") {
+        return Ok(Vec::new());
     }
+    if ctx.settings.local {
+        return Ok(vec![format!("{endpoint}: a gateway in AWS calls https only")]);
+    }
+    let error = Error::new(Kind::InvalidInput, format!("{endpoint}: a gateway calls https only"));
+    Err(error.with_hint("use the server's https address; with `--local`, http://127.0.0.1 will do"))
 }
 
 /// Standard input can be read once.
-fn check_stdin(file: Option<&str>, credential: &CredentialFlags) -> Result<(), Error> {
+pub(super) fn check_stdin(file: Option<&str>, credential: &CredentialFlags) -> Result<(), Error> {
     if file == Some("-") && credential.reads_stdin() {
         let error = Error::new(Kind::Usage, "standard input cannot be two files at once");
         return Err(error.with_hint("give the secret in a variable, or one of the two in a file"));
@@ -265,7 +344,7 @@ fn check_stdin(file: Option<&str>, credential: &CredentialFlags) -> Result<(), E
     Ok(())
 }
 
-fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), Error> {
+pub(super) fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), Error> {
     match arn.filter(|arn| arn.region() != aws.region.as_str()) {
         None => Ok(()),
         Some(arn) => {
@@ -278,7 +357,7 @@ fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), Error> {
 
 /// A function that is not there would be told from a permission that has not spread by nobody. Who may
 /// not look at it is taken at their word.
-async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) -> Result<(), Error> {
+pub(super) async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) -> Result<(), Error> {
     if arn.account() != stack.account {
         return Ok(());
     }
@@ -290,65 +369,19 @@ async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) -> Result<(
     }
 }
 
-/// The API's `toolSchema`, from a file, standard input or S3.
-fn tool_schema(place: &str) -> Result<Value, Error> {
-    if place.starts_with("s3://") {
-        return Ok(json!({ "s3": { "uri": place } }));
-    }
-    let document = validate::parse(place, &validate::read(place)?)?;
-    let problem = tool::parse_inline(&document.value).err();
-    if let Some(error) = problem {
-        let message = format!("{place}: line {}, {error}", document.line_of(&error.pointer));
-        return Err(Error::new(Kind::InvalidInput, message)
-            .with_hint("a Lambda tool's schema has type, description, properties, required and items"));
-    }
-    Ok(json!({ "inlinePayload": document.value }))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The API's `openApiSchema`, from a file, standard input or S3, and what is to be said of it. The
-/// gateway takes JSON.
-fn api_schema(ctx: &Context, target: &TargetName, place: &str) -> Result<(Value, Vec<String>), Error> {
-    if place.starts_with("s3://") {
-        return Ok((json!({ "s3": { "uri": place } }), Vec::new()));
-    }
-    let reading = Reading { target: target.as_str(), local: ctx.settings.local };
-    let (document, validated) = validate::openapi(place, &validate::read(place)?, reading)?;
-    if let Some(error) = validated.refusal() {
-        return Err(error);
-    }
-    let text = document.value.to_string();
-    if text.len() > INLINE_LIMIT {
-        let message = format!("{place}: as JSON it has {} bytes, and {INLINE_LIMIT} can be sent", text.len());
-        return Err(Error::new(Kind::InvalidInput, message)
-            .with_hint("put it into S3, and give `--spec` its s3://BUCKET/KEY (up to 10 MB)"));
-    }
-    let warnings = validated.warnings().collect();
-    Ok((json!({ "inlinePayload": text }), warnings))
-}
-
-/// A target that is as it should be.
-#[derive(Debug, Serialize)]
-pub struct Added {
-    target: TargetInfo,
-    gateway: String,
-    warnings: Vec<String>,
-    /// A command that shows that it works.
-    #[serde(skip)]
-    next: String,
-}
-
-/// Warnings and tools that people are shown.
-const SHOWN: usize = 20;
-
-impl Report for Added {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        writeln!(w, "Target {} of {} is {}.", self.target.name, self.gateway, self.target.status)?;
-        let few = |w: &mut dyn Write, all: &[String], lead: &str| -> io::Result<()> {
-            all.iter().take(SHOWN).try_for_each(|one| writeln!(w, "  {lead}{one}"))?;
-            if all.len() > SHOWN { writeln!(w, "  … and {} more", all.len() - SHOWN) } else { Ok(()) }
-        };
-        few(w, &self.target.tools, "")?;
-        few(w, &self.warnings, "Warning: ")?;
-        writeln!(w, "\nNext\n  {}", self.next)
+    #[test]
+    fn filters_and_overrides_are_read_and_refused() {
+        assert_eq!(filter("/pets/*=get,POST").unwrap(), json!({ "filterPath": "/pets/*", "methods": ["GET", "POST"] }));
+        assert!(filter("pets=GET").is_err() && filter("/pets").is_err() && filter("/pets=FETCH").is_err());
+        let read = json!({ "name": "get_pet", "path": "/pets/{id}", "method": "GET", "description": "A: pet" });
+        assert_eq!(tool_override("GET /pets/{id}=get_pet: A: pet").unwrap(), read);
+        assert!(tool_override("GET /pets").is_err() && tool_override("/pets=x").is_err());
+        assert!(action("dynamodb:Get*").is_ok() && action("dynamodb").is_err() && action("*:*").is_err());
+        assert!(endpoint("https://x.example/mcp").is_ok() && endpoint("https://u:p@x/").is_err());
+        assert!(endpoint("ftp://x").is_err() && endpoint("x").is_err());
     }
 }

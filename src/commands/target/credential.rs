@@ -105,6 +105,49 @@ pub struct CredentialFlags {
     pub iam_region: Option<String>,
 }
 
+/// How the calls of a kind of target can be signed in (developer guide, "Outbound authorization").
+#[derive(Debug, Clone, Copy)]
+pub struct Takes {
+    what: &'static str,
+    remedy: &'static str,
+    key: bool,
+    oauth: bool,
+    role_for_service: bool,
+    /// The gateway's role, without saying what for.
+    role_alone: bool,
+    role_by_default: bool,
+}
+
+impl Takes {
+    pub const API: Self = Self {
+        what: "such targets",
+        remedy: "",
+        key: true,
+        oauth: true,
+        role_for_service: true,
+        role_alone: false,
+        role_by_default: false,
+    };
+    pub const AWS_SERVICE: Self = Self {
+        what: "Smithy targets",
+        remedy: "the gateway's role signs their calls; only an OAuth client can take its place",
+        key: false,
+        oauth: true,
+        role_for_service: false,
+        role_alone: false,
+        role_by_default: true,
+    };
+    pub const REST_API: Self = Self {
+        what: "API Gateway targets",
+        remedy: "give an API key, or `--iam-service execute-api` for the gateway's role, or nothing",
+        key: true,
+        oauth: false,
+        role_for_service: false,
+        role_alone: true,
+        role_by_default: false,
+    };
+}
+
 /// The vendors that the API knows, and the member of its union that each one's client goes into.
 const VENDORS: [(&str, &str); 25] = [
     ("CustomOauth2", "customOauth2ProviderConfig"),
@@ -190,8 +233,35 @@ impl CredentialFlags {
             && self.iam_service.is_none()
     }
 
+    /// The credential that the flags come to, for a kind of target.
+    pub fn resolve(&self, ctx: &Context, takes: Takes) -> Result<Credential, Error> {
+        let refuse = |what: &str| {
+            let error = Error::new(Kind::Usage, format!("{} take no {what}", takes.what));
+            Err(error.with_hint(takes.remedy))
+        };
+        match self.named(ctx)? {
+            Credential::Given(None) if takes.role_by_default => Ok(Credential::role()),
+            Credential::ApiKey { .. } if !takes.key => refuse("API key"),
+            Credential::Oauth { .. } if !takes.oauth => refuse("OAuth client"),
+            Credential::Given(Some(given)) => match given[0]["credentialProviderType"].as_str() {
+                Some("API_KEY") if !takes.key => refuse("API key"),
+                Some("OAUTH") if !takes.oauth => refuse("OAuth client"),
+                // The role signs for API Gateway without being told.
+                Some("GATEWAY_IAM_ROLE") if takes.role_alone && self.iam_region.is_none() => {
+                    match self.iam_service.as_deref() {
+                        Some("execute-api") => Ok(Credential::role()),
+                        _ => refuse("other service than execute-api"),
+                    }
+                }
+                Some("GATEWAY_IAM_ROLE") if !takes.role_for_service => refuse("service to sign for"),
+                _ => Ok(Credential::Given(Some(given))),
+            },
+            credential => Ok(credential),
+        }
+    }
+
     /// The credential that the flags come to; none at all if nothing was said.
-    pub fn resolve(&self, ctx: &Context) -> Result<Credential, Error> {
+    fn named(&self, ctx: &Context) -> Result<Credential, Error> {
         let usage = |problem: &str, remedy: &str| Err(Error::new(Kind::Usage, problem).with_hint(remedy));
         let for_oauth = self.oauth_client_id.is_some() || self.credential_provider.is_some();
         if !for_oauth && (!self.oauth_scope.is_empty() || !self.oauth_param.is_empty()) {

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use aws_credential_types::Credentials;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ use crate::{
             agentcore::{Credential, CredentialProvider, Discovery, Provider},
         },
     },
-    model::openapi::encode,
+    model::outgoing::encode,
 };
 
 /// How long an authorization server may take.
@@ -46,7 +47,7 @@ pub(crate) enum Presented {
     Nothing,
     Header { name: String, value: String },
     Query { name: String, value: String },
-    Signature(Scope),
+    Signature { scope: Scope, credentials: Credentials },
 }
 
 /// Tokens that are still good, by provider, scopes and parameters.
@@ -76,10 +77,10 @@ pub(crate) async fn present(
         return Ok(Presented::Nothing);
     };
     match provider {
-        CredentialProvider::Iam { service, region } => Ok(Presented::Signature(Scope {
-            region: region.clone().unwrap_or_else(|| gateway.region.clone()),
-            service: service.clone(),
-        })),
+        CredentialProvider::Iam { service, region } => Ok(Presented::Signature {
+            scope: Scope { region: region.clone().unwrap_or_else(|| gateway.region.clone()), service: service.clone() },
+            credentials: local.credentials(),
+        }),
         CredentialProvider::ApiKey {
             provider_arn,
             credential_parameter_name,
@@ -116,7 +117,7 @@ impl Presented {
     /// A text without the credential.
     pub(crate) fn without_secret(&self, text: &str) -> String {
         match self {
-            Self::Nothing | Self::Signature(_) => text.to_owned(),
+            Self::Nothing | Self::Signature { .. } => text.to_owned(),
             Self::Header { value, .. } | Self::Query { value, .. } => {
                 text.replace(value, "(credential)").replace(&encode(value), "(credential)")
             }
@@ -174,7 +175,7 @@ fn allowed(
     // it, the starter toolkit's own policy does not. Roles of ours allow it.
     let action = format!("bedrock-agentcore:{action}");
     for (action, resource) in [(action.as_str(), provider), ("secretsmanager:GetSecretValue", secret)] {
-        if !state.iam.allows(&gateway.role, action, resource, None, call) {
+        if !state.iam.allows(&gateway.role, action, Some(resource), None, call) {
             return Err(Failure(format!(
                 "Access denied: the gateway execution role {} is not authorized to perform {action} on {resource}",
                 gateway.role
@@ -222,7 +223,7 @@ async fn fetch(
     }
     let body = form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     let body = body.collect::<Vec<_>>().join("&");
-    let request = Request { method: "POST".to_owned(), url: endpoint.clone(), headers, body };
+    let request = Request { method: "POST".to_owned(), url: endpoint.clone(), headers, body: body.into_bytes() };
     let answer = http.send(request, PATIENCE).await.map_err(|error| Failure(format!("No token: {error}")))?;
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let Some(token) = document["access_token"].as_str() else {
@@ -238,7 +239,7 @@ async fn fetch(
 
 async fn token_endpoint(http: &Http, discovery_url: &str) -> Result<String, Failure> {
     let headers = vec![("accept".to_owned(), "application/json".to_owned())];
-    let request = Request { method: "GET".to_owned(), url: discovery_url.to_owned(), headers, body: String::new() };
+    let request = Request { method: "GET".to_owned(), url: discovery_url.to_owned(), headers, body: Vec::new() };
     let answer = http.send(request, PATIENCE).await.map_err(|error| Failure(format!("No token: {error}")))?;
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let endpoint = document["token_endpoint"].as_str().map(str::to_owned);

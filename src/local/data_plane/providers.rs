@@ -112,7 +112,7 @@ impl Providers {
 
     async fn get(&self, url: &str) -> Result<Value, Unusable> {
         let headers = vec![("accept".to_owned(), "application/json".to_owned())];
-        let request = Request { method: "GET".to_owned(), url: url.to_owned(), headers, body: String::new() };
+        let request = Request { method: "GET".to_owned(), url: url.to_owned(), headers, body: Vec::new() };
         let response = self.http.send(request, PATIENCE).await?;
         if response.status != 200 {
             return Err(Unusable::Refused { url: url.to_owned(), status: response.status });

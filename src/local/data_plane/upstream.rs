@@ -2,20 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
 use serde_json::{Value, json};
 
 use super::outbound::{self, Presented};
 use crate::{
-    http::{Request, sigv4},
+    http::{Request, Response, sigv4},
     local::{
         Local,
         runtime::{Invocation, Outcome},
         services::{agentcore::Credential, lambda::Function},
     },
     model::{
-        openapi::{Operation, Outgoing, encode},
-        tool,
+        openapi::Operation,
+        outgoing::{Outgoing, encode},
     },
 };
 
@@ -26,7 +25,7 @@ pub(crate) struct ToolCall {
     /// The gateway's own id of the request.
     pub(crate) request_id: String,
     pub(crate) target_id: String,
-    pub(crate) target: String,
+    /// `{target}___{tool}`
     pub(crate) tool: String,
     /// The JSON-RPC request's id, as text.
     pub(crate) message_id: String,
@@ -45,7 +44,7 @@ pub(crate) async fn call_lambda(local: &Local, function: Function, call: &ToolCa
         "bedrockAgentCoreMcpMessageId": call.message_id,
         "bedrockAgentCoreGatewayId": call.gateway_id,
         "bedrockAgentCoreTargetId": call.target_id,
-        "bedrockAgentCoreToolName": tool::qualified(&call.target, &call.tool),
+        "bedrockAgentCoreToolName": call.tool,
     } });
     let arn = function.arn.clone();
     let invocation =
@@ -57,8 +56,7 @@ pub(crate) async fn call_lambda(local: &Local, function: Function, call: &ToolCa
     }
 }
 
-/// Calls an operation of an API and returns the text that the caller sees. Redirects are not followed:
-/// no credential goes where the document does not name.
+/// Calls an operation of an API and returns the text that the caller sees.
 pub(crate) async fn call_api(
     local: &Local,
     gateway: &outbound::Gateway,
@@ -67,29 +65,46 @@ pub(crate) async fn call_api(
     arguments: &Value,
 ) -> Result<String, Failure> {
     let outgoing = operation.request(arguments).map_err(Failure)?;
+    let (answer, presented) = exchange(local, gateway, &outgoing, credential).await?;
+    let text = || String::from_utf8_lossy(&answer.body).into_owned();
+    match answer.status {
+        // JSON as it was written: a number may be larger than any that is calculated with.
+        200..=299 => Ok(match serde_json::from_slice(&answer.body) {
+            Ok(Value::String(text)) => text,
+            _ => text(),
+        }),
+        300..=399 => Err(Failure(format!("The API answered HTTP {}; redirects are not followed", answer.status))),
+        // An API may well repeat what it was sent.
+        status => Err(Failure(presented.without_secret(&format!("The API answered HTTP {status}: {}", text())))),
+    }
+}
+
+/// Sends a request with its target's credential, and says what that was. Redirects are not followed: no
+/// credential goes where the target does not name.
+pub(crate) async fn exchange(
+    local: &Local,
+    gateway: &outbound::Gateway,
+    outgoing: &Outgoing,
+    credential: Option<&Credential>,
+) -> Result<(Response, Presented), Failure> {
     let mut anew = false;
     loop {
         let presented = outbound::present(local, gateway, credential, anew).await?;
-        let request = with_credential(local, &outgoing, &presented)?;
-        let answer = local.0.upstream.send(request, local.0.upstream_timeout).await;
-        let answer = answer.map_err(|error| Failure(format!("The API did not answer: {}", error.problem())))?;
+        let answer = send(local, outgoing, &presented).await?;
         // A token may have been revoked before its time.
         if answer.status == 401 && !anew && outbound::may_be_stale(credential) {
             anew = true;
             continue;
         }
-        let text = || String::from_utf8_lossy(&answer.body).into_owned();
-        return match answer.status {
-            // JSON as it was written: a number may be larger than any that is calculated with.
-            200..=299 => Ok(match serde_json::from_slice(&answer.body) {
-                Ok(Value::String(text)) => text,
-                _ => text(),
-            }),
-            300..=399 => Err(Failure(format!("The API answered HTTP {}; redirects are not followed", answer.status))),
-            // An API may well repeat what it was sent.
-            status => Err(Failure(presented.without_secret(&format!("The API answered HTTP {status}: {}", text())))),
-        };
+        return Ok((answer, presented));
     }
+}
+
+/// Sends a request with this credential.
+pub(crate) async fn send(local: &Local, outgoing: &Outgoing, presented: &Presented) -> Result<Response, Failure> {
+    let request = with_credential(local, outgoing, presented)?;
+    let answer = local.0.upstream.send(request, local.0.upstream_timeout).await;
+    answer.map_err(|error| Failure(format!("The API did not answer: {}", error.problem())))
 }
 
 /// The request with its credential.
@@ -98,7 +113,7 @@ fn with_credential(local: &Local, outgoing: &Outgoing, presented: &Presented) ->
         method: outgoing.method.clone(),
         url: outgoing.url.clone(),
         headers: outgoing.headers.clone(),
-        body: outgoing.payload.as_ref().map(|payload| payload.text.clone()).unwrap_or_default(),
+        body: outgoing.payload.as_ref().map(|payload| payload.bytes.clone()).unwrap_or_default(),
     };
     if let Some(payload) = &outgoing.payload {
         request.headers.push(("content-type".to_owned(), payload.content_type.clone()));
@@ -118,11 +133,9 @@ fn with_credential(local: &Local, outgoing: &Outgoing, presented: &Presented) ->
             let pairs: Vec<String> = others.map(str::to_owned).chain([format!("{name}={}", encode(value))]).collect();
             request.url = format!("{address}?{}", pairs.join("&"));
         }
-        Presented::Signature(scope) => {
-            let key = &local.0.access_key;
-            let credentials = Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "local");
+        Presented::Signature { scope, credentials } => {
             let time = SystemTime::UNIX_EPOCH + Duration::from_millis(local.now().unsigned_abs());
-            sigv4::sign(&mut request, &credentials, scope, time)
+            sigv4::sign(&mut request, credentials, scope, time)
                 .map_err(|error| Failure(format!("The request cannot be signed: {error}")))?;
         }
     }

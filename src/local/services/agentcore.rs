@@ -181,7 +181,7 @@ fn check_invocable(state: &State, call: &Call, role: &str, arn: &str) -> Result<
     let unqualified = matches!(arn.split(':').nth(7), None | Some("$LATEST"));
     let function = state.lambda.by_arn(arn).filter(|_| unqualified);
     let allowed =
-        |policy: Option<String>| state.iam.allows(role, "lambda:InvokeFunction", arn, policy.as_deref(), call);
+        |policy: Option<String>| state.iam.allows(role, "lambda:InvokeFunction", Some(arn), policy.as_deref(), call);
     if function.is_some_and(|function| allowed(function.resource_policy())) {
         return Ok(());
     }

@@ -436,20 +436,20 @@ impl Iam {
         let context = [("aws:sourceaccount", by.source_account), ("aws:sourcearn", by.source_arn)];
         let request = access::Request {
             action: "sts:AssumeRole",
-            resource: "",
+            resource: Some(""),
             principal: Some(("Service", by.service)),
             context: &context,
         };
         call.propagated(role.trusted_since) && evaluate([role.trust.as_str()], &request) == Verdict::Allowed
     }
 
-    /// Whether the role's policies let it do `action` on `resource`. The resource's own policy, if
+    /// Whether the role's policies let it do `action` on `resource`, or on some resource where it is none. The resource's own policy, if
     /// it has one, does as well as the role's, in one account.
     pub(crate) fn allows(
         &self,
         role_arn: &str,
         action: &str,
-        resource: &str,
+        resource: Option<&str>,
         resource_policy: Option<&str>,
         call: &Call,
     ) -> bool {

@@ -1,6 +1,6 @@
 //! S3, as far as a tool schema in a bucket needs it: buckets and whole objects.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -12,9 +12,12 @@ use super::{
     Answer, Call, Operation, State, bad_request, iso8601, not_implemented, page, read,
     shape::{Member, Shape, TEXT, integer, map, optional, required, text},
 };
-use crate::local::{
-    blobs::BlobId,
-    wire::{Route, WireError},
+use crate::{
+    local::{
+        blobs::BlobId,
+        wire::{Route, WireError},
+    },
+    model::smithy::{self, SAMPLE_BUCKETS},
 };
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -22,14 +25,14 @@ pub(crate) struct S3 {
     buckets: BTreeMap<String, Bucket>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Bucket {
     region: String,
     created: i64,
     objects: BTreeMap<String, Object>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Object {
     content: BlobId,
     size: usize,
@@ -148,19 +151,48 @@ impl S3 {
     }
 
     /// The content of the object at `s3://bucket/key`, if there is one.
-    pub(crate) fn at(&self, uri: &str) -> Option<&BlobId> {
-        let (bucket, key) = uri.strip_prefix("s3://")?.split_once('/')?;
-        Some(&self.buckets.get(bucket)?.objects.get(key)?.content)
+    pub(crate) fn content(&self, call: &Call, uri: &str) -> Result<Option<Vec<u8>>, WireError> {
+        let Some((name, key)) = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) else {
+            return Ok(None);
+        };
+        let bucket = self.named(call, name)?;
+        let object = bucket.as_ref().and_then(|bucket| bucket.objects.get(key));
+        object.map(|object| call.kept(&object.content)).transpose()
     }
 
-    fn bucket(&self, call: &Call, input: &InBucket) -> Result<&Bucket, WireError> {
+    /// A bucket of the account's, or of AWS's own.
+    fn named(&self, call: &Call, name: &str) -> Result<Option<Cow<'_, Bucket>>, WireError> {
+        let own = self.buckets.get(name).map(Cow::Borrowed);
+        if own.is_some() {
+            return Ok(own);
+        }
+        let sample = SAMPLE_BUCKETS.iter().find(|(_, bucket)| *bucket == name);
+        sample.map(|(region, _)| Bucket::sample(call, region).map(Cow::Owned)).transpose()
+    }
+
+    fn bucket(&self, call: &Call, input: &InBucket) -> Result<Cow<'_, Bucket>, WireError> {
         input.check_owner(call)?;
-        self.buckets.get(&input.bucket).ok_or_else(no_bucket)
+        self.named(call, &input.bucket)?.ok_or_else(no_bucket)
     }
 
     fn bucket_mut(&mut self, call: &Call, input: &InBucket) -> Result<&mut Bucket, WireError> {
         input.check_owner(call)?;
         self.buckets.get_mut(&input.bucket).ok_or_else(no_bucket)
+    }
+}
+
+impl Bucket {
+    /// AWS's bucket with a model of DynamoDB, which here is one of our own.
+    fn sample(call: &Call, region: &str) -> Result<Self, WireError> {
+        let object = Object {
+            content: call.keep(smithy::DYNAMODB.as_bytes())?,
+            size: smithy::DYNAMODB.len(),
+            content_type: "application/json".to_owned(),
+            metadata: BTreeMap::new(),
+            modified: 0,
+        };
+        let objects = BTreeMap::from([(smithy::SAMPLE_KEY.to_owned(), object)]);
+        Ok(Self { region: region.to_owned(), created: 0, objects })
     }
 }
 
@@ -233,7 +265,8 @@ fn head_bucket(s3: &S3, call: &Call, input: &InBucket) -> Answer {
 
 fn location(s3: &S3, call: &Call, input: &InBucket) -> Answer {
     // The oldest region has no name here.
-    let region = s3.bucket(call, input)?.region.as_str();
+    let bucket = s3.bucket(call, input)?;
+    let region = bucket.region.as_str();
     Ok(json!({ "LocationConstraint": if region == "us-east-1" { "" } else { region } }))
 }
 
@@ -371,14 +404,16 @@ fn put_object(s3: &mut S3, call: &Call, input: Put) -> Answer {
 }
 
 fn get_object(s3: &S3, call: &Call, input: &InBucket) -> Answer {
-    let object = input.object(s3.bucket(call, input)?)?;
+    let bucket = s3.bucket(call, input)?;
+    let object = input.object(&bucket)?;
     let mut answer = object.head();
     answer["Body"] = json!(BASE64.encode(call.kept(&object.content)?));
     Ok(answer)
 }
 
 fn head_object(s3: &S3, call: &Call, input: &InBucket) -> Answer {
-    Ok(input.object(s3.bucket(call, input)?)?.head())
+    let bucket = s3.bucket(call, input)?;
+    Ok(input.object(&bucket)?.head())
 }
 
 /// An object that is not there is as good as deleted.

@@ -1,28 +1,9 @@
 //! From a tool's arguments to the HTTP request that its operation is.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::{Body, Location, MediaType, Operation, Server, fill};
-
-/// What stands as it is in a path's part and in a query (RFC 3986 §2.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// An HTTP request, but for its credential.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outgoing {
-    pub method: String,
-    pub url: String,
-    pub headers: Vec<(String, String)>,
-    pub payload: Option<Payload>,
-}
-
-/// A body, and what it is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Payload {
-    pub content_type: String,
-    pub text: String,
-}
+use crate::model::outgoing::{Outgoing, Payload, encode};
 
 impl Operation {
     /// The request that these arguments, an object, come to.
@@ -127,7 +108,7 @@ impl Body {
                 _ => return Err("an XML body is given as its text, in the argument `body`".to_owned()),
             },
         };
-        Ok(Some(Payload { content_type, text }))
+        Ok(Some(Payload { content_type, bytes: text.into_bytes() }))
     }
 }
 
@@ -155,11 +136,6 @@ fn listed(value: &Value, encode: impl Fn(&str) -> String) -> Vec<String> {
 /// A value as text: a string bare, anything else as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Percent-encodes all but unreserved characters.
-pub fn encode(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 /// `multipart/form-data` (RFC 7578) of texts; its boundary stands in none of them.

@@ -39,7 +39,7 @@ impl<'a> Reader<'a> {
             }
             if !at.value.is_object() {
                 if !at.value.is_boolean() {
-                    self.error(&at.pointer, "schema", "a schema is an object", "write it as `{type: …}`");
+                    self.notes.error(&at.pointer, "schema", "a schema is an object", "write it as `{type: …}`");
                 }
                 continue;
             }
@@ -68,11 +68,16 @@ impl<'a> Reader<'a> {
         match side {
             Side::Request => {
                 let problem = format!("`{keyword}` in a request is not supported");
-                self.error(&at.pointer, "schema keyword", problem, remedy);
+                self.notes.error(&at.pointer, "schema keyword", problem, remedy);
             }
             Side::Response => {
                 let problem = format!("`{keyword}` in a response is not supported by the gateway's documentation");
-                self.warn(&at.pointer, "schema keyword", problem, "nothing of a response's schema reaches the tool");
+                self.notes.warn(
+                    &at.pointer,
+                    "schema keyword",
+                    problem,
+                    "nothing of a response's schema reaches the tool",
+                );
             }
         }
     }

@@ -85,7 +85,7 @@ fn a_plain_document_has_nothing_to_find_and_its_operations_are_tools() {
     let sent = operation.request(&arguments).unwrap();
     assert_eq!(sent.url, "https://api.example.com/v1/cities/S%C3%A3o%2FPaulo%20%3F/weather?days=1&days=2");
     assert_eq!((sent.method.as_str(), sent.headers[1].clone()), ("POST", ("X-Trace".to_owned(), "a".to_owned())));
-    assert_eq!(sent.payload.unwrap().text, r#"{"units":"c"}"#);
+    assert_eq!(sent.payload.unwrap().bytes, br#"{"units":"c"}"#);
 }
 
 #[test]
@@ -292,12 +292,13 @@ fn bodies_of_each_kind_are_written_as_the_document_says() {
     let object = json!({ "type": "object", "properties": { "a": text(), "b": { "type": "array", "items": text() } } });
     let arguments = json!({ "a": "1 & 2", "b": ["x", "y"] });
     let form = sent("application/x-www-form-urlencoded", object.clone(), arguments.clone()).unwrap();
-    assert_eq!(form.text, "a=1%20%26%202&b=x&b=y");
+    assert_eq!(form.bytes, b"a=1%20%26%202&b=x&b=y");
     let parts = sent("multipart/form-data", object.clone(), json!({ "a": "agentcore-gw" })).unwrap();
     assert_eq!(parts.content_type, "multipart/form-data; boundary=agentcore-gw-");
-    assert!(parts.text.contains("name=\"a\"\r\n\r\nagentcore-gw\r\n--agentcore-gw---"), "{}", parts.text);
+    let parts = String::from_utf8(parts.bytes).unwrap();
+    assert!(parts.contains("name=\"a\"\r\n\r\nagentcore-gw\r\n--agentcore-gw---"), "{parts}");
     let list = sent("application/json", json!({ "type": "array", "items": text() }), json!({ "body": ["x"] })).unwrap();
-    assert_eq!(list.text, r#"["x"]"#);
+    assert_eq!(list.bytes, br#"["x"]"#);
     assert_eq!(sent("application/json", object, json!({})), None);
     let dots = one(
         "get",

@@ -263,7 +263,7 @@ fn provider_fact(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result<(
 fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {
     let sample = match target.kind {
         TargetKind::Sample => made.function_arn()?,
-        TargetKind::Lambda { .. } | TargetKind::OpenApi { .. } => "",
+        TargetKind::Lambda { .. } | TargetKind::Other(_) => "",
     };
     let provider = match target.provider() {
         None => "",

@@ -12,11 +12,11 @@ use crate::{
     local::{
         base_url,
         data_plane::{
-            outbound, search,
+            aws_service, outbound, search,
             upstream::{self, Failure, ToolCall},
         },
     },
-    model::tool::check_arguments,
+    model::tool::{self, check_arguments},
 };
 
 /// Tools on a page; how many the managed gateway shows is not documented (reference §5.4).
@@ -71,28 +71,35 @@ pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Resul
     if let Some(invalid) = invalid_arguments(callable.input_schema(), &arguments) {
         return Ok(invalid);
     }
-    let call = ToolCall {
-        gateway_id: view.id.clone(),
-        request_id: exchange.request_id.clone(),
-        target_id: target.id.clone(),
-        target: target.name.clone(),
-        tool: callable.name().to_owned(),
-        message_id: id.to_owned(),
-        arguments,
+    let gateway = outbound::Gateway {
+        role: view.role.clone(),
+        region: view.region.clone(),
+        base_url: base_url(&exchange.headers),
     };
+    let credential = target.credential.as_ref();
     let called = match callable {
-        Callable::Function { arn, .. } => match local.read(|state| state.lambda.by_arn(arn).cloned()) {
-            Some(function) => upstream::call_lambda(local, function, &call).await,
-            None => Err(Failure(format!("The Lambda function of target {} does not exist", call.target))),
-        },
-        Callable::Operation(operation) => {
-            let gateway = outbound::Gateway {
-                role: view.role.clone(),
-                region: view.region.clone(),
-                base_url: base_url(&exchange.headers),
+        Callable::Function { arn, tool } => {
+            let call = ToolCall {
+                gateway_id: view.id.clone(),
+                request_id: exchange.request_id.clone(),
+                target_id: target.id.clone(),
+                tool: tool::qualified(&target.name, &tool.name),
+                message_id: id.to_owned(),
+                arguments,
             };
-            upstream::call_api(local, &gateway, operation, target.credential.as_ref(), &call.arguments).await
+            match local.read(|state| state.lambda.by_arn(arn).cloned()) {
+                Some(function) => upstream::call_lambda(local, function, &call).await,
+                None => Err(Failure(format!("The Lambda function of target {} does not exist", target.name))),
+            }
         }
+        Callable::Operation(operation) => upstream::call_api(local, &gateway, operation, credential, &arguments).await,
+        Callable::Service { model, operation } => {
+            aws_service::call(local, &gateway, (model, operation), credential, &arguments).await
+        }
+        Callable::NotServed => Err(Failure(format!(
+            "The local AWS does not serve API Gateway targets: {} is there in its control plane only",
+            target.name
+        ))),
     };
     Ok(called.map_or_else(|failure| failed(view, &failure), |text| text_result(&text, false)))
 }

@@ -12,6 +12,7 @@ use crate::{
     },
     model::{
         openapi::Operation,
+        smithy::{self, Model},
         tool::{self, Tool},
     },
 };
@@ -49,8 +50,17 @@ pub(super) struct ServedTarget {
 
 /// A tool that can be called.
 pub(super) enum Callable<'a> {
-    Function { arn: &'a str, tool: &'a Tool },
+    Function {
+        arn: &'a str,
+        tool: &'a Tool,
+    },
     Operation(&'a Operation),
+    Service {
+        model: &'a Model,
+        operation: &'a smithy::Operation,
+    },
+    /// Of a target that is there in the control plane only.
+    NotServed,
 }
 
 impl View {
@@ -114,6 +124,11 @@ impl View {
             Served::OpenApi { operations } => {
                 Callable::Operation(operations.iter().find(|operation| operation.id == name)?)
             }
+            Served::Smithy(model) => {
+                let operation = model.operations.iter().find(|operation| operation.name == name)?;
+                Callable::Service { model, operation }
+            }
+            Served::ApiGateway => Callable::NotServed,
             Served::Nothing => return None,
         };
         Some((target, callable))
@@ -121,17 +136,12 @@ impl View {
 }
 
 impl Callable<'_> {
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Self::Function { tool, .. } => &tool.name,
-            Self::Operation(operation) => &operation.id,
-        }
-    }
-
     pub(super) fn input_schema(&self) -> &Value {
         match self {
             Self::Function { tool, .. } => &tool.input_schema,
             Self::Operation(operation) => &operation.input_schema,
+            Self::Service { operation, .. } => &operation.input_schema,
+            Self::NotServed => &Value::Null,
         }
     }
 }

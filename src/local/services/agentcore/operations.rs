@@ -113,10 +113,44 @@ const TARGET_CONFIGURATION: Member = required(
                     ),
                 ]),
             ),
-            optional("openApiSchema", Shape::Union(&[optional("s3", S3), optional("inlinePayload", TEXT.sensitive())])),
+            optional("openApiSchema", DOCUMENT),
+            optional("smithyModel", DOCUMENT),
+            // `mcpToolSchema` goes with a grant that asks a person (reference §9.1 [U]).
+            optional(
+                "mcpServer",
+                Shape::Structure(&[
+                    required("endpoint", MCP_ENDPOINT),
+                    optional("listingMode", Shape::Enum(&["DEFAULT", "DYNAMIC"])),
+                    optional("resourcePriority", integer(0, 1000)),
+                ]),
+            ),
+            optional(
+                "apiGateway",
+                Shape::Structure(&[
+                    required("restApiId", TEXT),
+                    required("stage", TEXT),
+                    required("apiGatewayToolConfiguration", REST_TOOLS),
+                ]),
+            ),
         ]),
     )]),
 );
+const DOCUMENT: Shape = Shape::Union(&[optional("s3", S3), optional("inlinePayload", TEXT.sensitive())]);
+/// AWS takes https only; servers on this machine have no certificates.
+const MCP_ENDPOINT: Shape = TEXT.matching(r"https://.*|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?");
+const METHOD: Shape = Shape::Enum(&["GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "POST"]);
+const REST_TOOLS: Shape = Shape::Structure(&[
+    required("toolFilters", list(&REST_FILTER, 1, usize::MAX)),
+    optional("toolOverrides", list(&REST_OVERRIDE, 0, usize::MAX)),
+]);
+const REST_FILTER: Shape =
+    Shape::Structure(&[required("filterPath", TEXT), required("methods", list(&METHOD, 1, usize::MAX))]);
+const REST_OVERRIDE: Shape = Shape::Structure(&[
+    required("name", TEXT),
+    optional("description", TEXT),
+    required("path", TEXT),
+    required("method", METHOD),
+]);
 const PROVIDER_ARN: Member = required("providerArn", TEXT.matching("arn:([^:]*):([^:]*):([^:]*):([0-9]{12})?:(.+)"));
 const CREDENTIAL: Shape = Shape::Structure(&[
     required(

@@ -21,8 +21,9 @@ use crate::{
     },
     model::{
         document::Document,
-        finding::Reading,
+        finding::{Finding, Reading, Severity},
         openapi::{Api, Operation},
+        smithy::{self, Model},
         tool::{self, Tool},
     },
 };
@@ -56,6 +57,9 @@ pub(crate) enum Served {
     OpenApi {
         operations: Vec<Operation>,
     },
+    Smithy(Box<Model>),
+    /// What is there of it is in the control plane only.
+    ApiGateway,
     /// Its schema cannot be read any more; the state on disk was damaged.
     Nothing,
 }
@@ -83,6 +87,86 @@ struct Configuration {
 enum McpConfiguration {
     Lambda(LambdaConfiguration),
     OpenApiSchema(TextSchema),
+    SmithyModel(TextSchema),
+    McpServer(McpServer),
+    ApiGateway(Value),
+}
+
+impl McpConfiguration {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Lambda(_) => Kind::Lambda,
+            Self::OpenApiSchema(_) => Kind::OpenApi,
+            Self::SmithyModel(_) => Kind::Smithy,
+            Self::McpServer(_) => Kind::McpServer,
+            Self::ApiGateway(_) => Kind::ApiGateway,
+        }
+    }
+}
+
+/// What a target's tools come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Lambda,
+    OpenApi,
+    Smithy,
+    McpServer,
+    ApiGateway,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Lambda, Self::OpenApi, Self::Smithy, Self::McpServer, Self::ApiGateway];
+
+    /// The member of `targetConfiguration.mcp`.
+    fn member(self) -> &'static str {
+        match self {
+            Self::Lambda => "lambda",
+            Self::OpenApi => "openApiSchema",
+            Self::Smithy => "smithyModel",
+            Self::McpServer => "mcpServer",
+            Self::ApiGateway => "apiGateway",
+        }
+    }
+
+    /// The `targetType` of a list.
+    fn listed(self) -> &'static str {
+        match self {
+            Self::Lambda => "LAMBDA",
+            Self::OpenApi => "OPEN_API_SCHEMA",
+            Self::Smithy => "SMITHY_MODEL",
+            Self::McpServer => "MCP_SERVER",
+            Self::ApiGateway => "API_GATEWAY",
+        }
+    }
+
+    /// How calls of such a target can be signed in (reference §1.7, the matrix).
+    fn takes(self) -> Takes {
+        let [none, role, role_for_service, key, oauth] = match self {
+            Self::Lambda => [false, true, false, false, false],
+            Self::OpenApi | Self::McpServer => [true, false, true, true, true],
+            Self::Smithy => [false, true, false, false, true],
+            Self::ApiGateway => [true, true, false, true, false],
+        };
+        Takes { none, role, role_for_service, key, oauth }
+    }
+}
+
+struct Takes {
+    none: bool,
+    role: bool,
+    role_for_service: bool,
+    key: bool,
+    oauth: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct McpServer {
+    endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listing_mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_priority: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -224,24 +308,19 @@ fn checked_config(
 ) -> Result<(Map<String, Value>, BlobId), WireError> {
     let role = gateway.text("roleArn").unwrap_or_default();
     let credential = input.credential_provider_configurations.as_deref().and_then(<[_]>::first);
+    let kind = input.target_configuration.mcp.kind();
+    check_outbound(kind, credential)?;
     let schema = match &input.target_configuration.mcp {
         McpConfiguration::Lambda(lambda) => {
             let tools = read_tools(state, call, role, &lambda.tool_schema)?;
-            match credential {
-                Some(Credential { kind, provider: None }) if kind == "GATEWAY_IAM_ROLE" => {}
-                Some(_) => {
-                    return Err(invalid(CREDENTIALS, "Lambda targets take GATEWAY_IAM_ROLE only"));
-                }
-                None => return Err(refused("CredentialProviderConfigurations is required for Lambda targets")),
-            }
             // The service dry-runs the invocation (reference §1.9).
             check_invocable(state, call, role, &lambda.lambda_arn)?;
             tools
         }
-        McpConfiguration::OpenApiSchema(schema) => {
-            check_outbound(credential)?;
-            read_document(state, call, role, name, schema)?
+        McpConfiguration::OpenApiSchema(schema) | McpConfiguration::SmithyModel(schema) => {
+            read_document(state, call, role, (kind, name), schema)?
         }
+        McpConfiguration::McpServer(_) | McpConfiguration::ApiGateway(_) => Vec::new(),
     };
     let config = present([
         ("name", json!(name)),
@@ -256,27 +335,49 @@ const CREDENTIALS: &str = "credentialProviderConfigurations";
 /// Services that a gateway's role may sign for against an address (reference §1.7).
 const SIGNED_SERVICES: [&str; 3] = ["bedrock-agentcore", "execute-api", "lambda"];
 
-/// That an OpenAPI target can be called with this credential (reference §1.7, the matrix).
-fn check_outbound(credential: Option<&Credential>) -> Result<(), WireError> {
-    let Some(credential) = credential else { return Ok(()) };
-    match (credential.kind.as_str(), &credential.provider) {
-        ("API_KEY", Some(CredentialProvider::ApiKey { .. })) => Ok(()),
-        ("OAUTH", Some(CredentialProvider::Oauth { grant_type, .. })) => match grant_type.as_deref() {
-            None | Some("CLIENT_CREDENTIALS") => Ok(()),
-            Some(other) => Err(not_implemented(format!("the local AWS does not offer grantType {other}"))),
-        },
-        ("GATEWAY_IAM_ROLE", Some(CredentialProvider::Iam { service, .. })) => {
-            if SIGNED_SERVICES.contains(&service.as_str()) {
-                return Ok(());
+/// That a target of this kind can be called with this credential.
+fn check_outbound(kind: Kind, credential: Option<&Credential>) -> Result<(), WireError> {
+    let (takes, what) = (kind.takes(), kind.member());
+    let what = if kind == Kind::Lambda { "Lambda" } else { what };
+    let Some(credential) = credential else {
+        if takes.none {
+            return Ok(());
+        }
+        return Err(refused(format!("CredentialProviderConfigurations is required for {what} targets")));
+    };
+    let fits = match (credential.kind.as_str(), &credential.provider) {
+        ("API_KEY", Some(CredentialProvider::ApiKey { .. })) => takes.key,
+        ("OAUTH", Some(CredentialProvider::Oauth { grant_type, .. })) => {
+            let grant = grant_type.as_deref().filter(|grant| *grant != "CLIENT_CREDENTIALS" && takes.oauth);
+            if let Some(other) = grant {
+                return Err(not_implemented(format!("the local AWS does not offer grantType {other}")));
             }
-            let services = SIGNED_SERVICES.join(", ");
-            Err(invalid(CREDENTIALS, &format!("IamCredentialProvider takes one of the services {services}")))
+            takes.oauth
         }
-        ("GATEWAY_IAM_ROLE", None) => {
-            Err(refused("IamCredentialProvider is required for openApiSchema targets using IAM authentication"))
+        ("GATEWAY_IAM_ROLE", Some(CredentialProvider::Iam { service, .. })) => {
+            if takes.role_for_service && !SIGNED_SERVICES.contains(&service.as_str()) {
+                let services = SIGNED_SERVICES.join(", ");
+                return Err(invalid(
+                    CREDENTIALS,
+                    &format!("IamCredentialProvider takes one of the services {services}"),
+                ));
+            }
+            takes.role_for_service
         }
-        (kind, _) => Err(invalid(CREDENTIALS, &format!("An openApiSchema target does not take this {kind}"))),
+        ("GATEWAY_IAM_ROLE", None) if takes.role_for_service => {
+            let message = format!("IamCredentialProvider is required for {what} targets using IAM authentication");
+            return Err(refused(message));
+        }
+        ("GATEWAY_IAM_ROLE", None) => takes.role,
+        _ => false,
+    };
+    if fits {
+        return Ok(());
     }
+    if kind == Kind::Lambda {
+        return Err(invalid(CREDENTIALS, "Lambda targets take GATEWAY_IAM_ROLE only"));
+    }
+    Err(invalid(CREDENTIALS, &format!("The target type {what} does not take this {}", credential.kind)))
 }
 
 /// Bytes of a tool schema in S3, and inline (quota page).
@@ -306,15 +407,15 @@ fn read_tools(state: &State, call: &Call, role: &str, schema: &ToolSchema) -> Re
     Ok(tools.to_string().into_bytes())
 }
 
-/// The OpenAPI document, from where it is.
+/// An OpenAPI document or a Smithy model, from where it is.
 fn read_document(
     state: &State,
     call: &Call,
     role: &str,
-    target: &str,
+    (kind, target): (Kind, &str),
     schema: &TextSchema,
 ) -> Result<Vec<u8>, WireError> {
-    let schema_field = "targetConfiguration.mcp.openApiSchema";
+    let schema_field = format!("targetConfiguration.mcp.{}", kind.member());
     let (bytes, field) = match schema {
         TextSchema::InlinePayload(text) => {
             let field = format!("{schema_field}.inlinePayload");
@@ -331,11 +432,16 @@ fn read_document(
     };
     let text = std::str::from_utf8(&bytes).map_err(|_| invalid(&field, "The schema is no text"))?;
     let document = Document::parse(text).map_err(|error| invalid(&field, &error.to_string()))?;
-    let api = Api::read(&document, Reading { target, local: true });
-    let first = api.errors().next().map(|error| format!("{} (line {}, {})", error.problem, error.line, error.pointer));
-    match first {
+    let reading = Reading { target, local: true };
+    let (what, findings) = match kind {
+        Kind::Smithy => ("Smithy model", Model::read(&document, reading).findings),
+        _ => ("OpenAPI schema", Api::read(&document, reading).findings),
+    };
+    match findings.into_iter().find(|finding| finding.severity == Severity::Error) {
         None => Ok(bytes),
-        Some(problem) => Err(invalid(&field, &format!("Failed to parse OpenAPI schema: {problem}"))),
+        Some(Finding { problem, line, pointer, .. }) => {
+            Err(invalid(&field, &format!("Failed to parse {what}: {problem} (line {line}, {pointer})")))
+        }
     }
 }
 
@@ -346,11 +452,11 @@ fn read_object(state: &State, call: &Call, role: &str, object: &S3Object) -> Res
         return Err(format!("{uri} does not belong to the account that bucketOwnerAccountId names"));
     }
     let arn = format!("arn:aws:s3:::{}", uri.trim_start_matches("s3://"));
-    if !state.iam.allows(role, "s3:GetObject", &arn, None, call) {
+    if !state.iam.allows(role, "s3:GetObject", Some(&arn), None, call) {
         return Err(format!("Gateway execution role lacks permission to read {uri} (s3:GetObject)"));
     }
-    let blob = state.s3.at(uri).ok_or_else(|| format!("there is no object {uri}"))?;
-    let bytes = call.kept(blob).map_err(|error| error.message)?;
+    let bytes = state.s3.content(call, uri).map_err(|error| error.message)?;
+    let bytes = bytes.ok_or_else(|| format!("there is no object {uri}"))?;
     if bytes.len() > S3_LIMIT {
         return Err("A schema in S3 can have at most 10 MB".to_owned());
     }
@@ -402,7 +508,7 @@ pub(super) fn list(state: &State, call: &Call, input: &List) -> Answer {
             ("targetId", json!(target.id)),
             ("name", json!(target.text("name"))),
             ("description", json!(target.text("description"))),
-            ("targetType", json!(target.kind())),
+            ("targetType", json!(target.kind().map(Kind::listed))),
         ]);
         target.state.show(&mut document);
         document.remove("statusReasons");
@@ -467,12 +573,13 @@ impl Target {
         &self.schema
     }
 
-    fn kind(&self) -> &'static str {
-        if self.lambda_arn().is_some() { "LAMBDA" } else { "OPEN_API_SCHEMA" }
+    fn kind(&self) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| self.mcp(*kind).is_some())
     }
 
-    fn lambda_arn(&self) -> Option<&str> {
-        self.config["targetConfiguration"]["mcp"]["lambda"]["lambdaArn"].as_str()
+    /// Its configuration, if it is of this kind.
+    fn mcp(&self, kind: Kind) -> Option<&Value> {
+        self.config.get("targetConfiguration")?["mcp"].get(kind.member())
     }
 
     /// How its calls are signed in, if they are.
@@ -488,14 +595,19 @@ impl Target {
     }
 
     fn read_served(&self, blobs: &Blobs) -> Option<Served> {
+        let kind = self.kind()?;
         let bytes = blobs.get(&self.schema).ok()?;
-        if let Some(arn) = self.lambda_arn() {
-            let tools = tool::parse_inline(&serde_json::from_slice(&bytes).ok()?).ok()?;
-            return Some(Served::Lambda { arn: arn.to_owned(), tools });
-        }
-        let document = Document::parse(std::str::from_utf8(&bytes).ok()?).ok()?;
-        let target = self.text("name").unwrap_or_default();
-        Some(Served::OpenApi { operations: Api::read(&document, Reading { target, local: true }).operations })
+        let reading = Reading { target: self.text("name").unwrap_or_default(), local: true };
+        let document = || Document::parse(std::str::from_utf8(&bytes).ok()?).ok();
+        Some(match kind {
+            Kind::Lambda => Served::Lambda {
+                arn: self.mcp(kind)?["lambdaArn"].as_str()?.to_owned(),
+                tools: tool::parse_inline(&serde_json::from_slice(&bytes).ok()?).ok()?,
+            },
+            Kind::OpenApi => Served::OpenApi { operations: Api::read(&document()?, reading).operations },
+            Kind::Smithy => Served::Smithy(Box::new(Model::read(&document()?, reading))),
+            Kind::ApiGateway | Kind::McpServer => Served::ApiGateway,
+        })
     }
 }
 
@@ -505,7 +617,8 @@ impl Served {
         match self {
             Self::Lambda { tools, .. } => tools.clone(),
             Self::OpenApi { operations } => operations.iter().map(Operation::tool).collect(),
-            Self::Nothing => Vec::new(),
+            Self::Smithy(model) => model.operations.iter().map(smithy::Operation::tool).collect(),
+            Self::ApiGateway | Self::Nothing => Vec::new(),
         }
     }
 }

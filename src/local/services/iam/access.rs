@@ -6,8 +6,8 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) action: &'a str,
-    /// Empty for a trust policy, which has no resource.
-    pub(crate) resource: &'a str,
+    /// Empty for a trust policy, which has no resource; none where nobody knows which one it will be.
+    pub(crate) resource: Option<&'a str>,
     /// Who wishes, where a policy names principals: the kind (`Service`, `AWS`) and who it is.
     pub(crate) principal: Option<(&'a str, &'a str)>,
     /// Condition keys in lower case, with their values.
@@ -49,7 +49,11 @@ fn statements(document: &str) -> Vec<Value> {
 fn concerns(statement: &Value, request: &Request<'_>) -> bool {
     let action = request.action.to_lowercase();
     let is_action = |pattern: &str| glob(&pattern.to_lowercase(), &action);
-    let is_resource = |pattern: &str| glob(&filled(pattern, request), request.resource);
+    let is_resource = |pattern: &str| match request.resource {
+        Some(resource) => glob(&filled(pattern, request), resource),
+        // Some resource may be the one that is allowed; only what denies all is sure to deny it.
+        None => statement["Effect"] == "Allow" || pattern == "*",
+    };
     let action = match &statement["NotAction"] {
         Value::Null => listed(&statement["Action"], is_action),
         not => !listed(not, is_action),
@@ -226,8 +230,12 @@ mod tests {
         let invoke = |statement: Value| {
             let document = json!({ "Statement": statement }).to_string();
             let context = [("aws:principalaccount", "1"), ("aws:resourceaccount", "1")];
-            let request =
-                Request { action: "lambda:InvokeFunction", resource: "arn:f", principal: None, context: &context };
+            let request = Request {
+                action: "lambda:InvokeFunction",
+                resource: Some("arn:f"),
+                principal: None,
+                context: &context,
+            };
             evaluate([document.as_str()], &request)
         };
         let allow = |more: Value| {
@@ -272,7 +280,7 @@ mod tests {
         let assume = |service: &str, arn: &str| {
             let context = [("aws:sourceaccount", "1"), ("aws:sourcearn", arn)];
             let principal = Some(("Service", service));
-            let request = Request { action: "sts:AssumeRole", resource: "", principal, context: &context };
+            let request = Request { action: "sts:AssumeRole", resource: Some(""), principal, context: &context };
             evaluate([trust.as_str()], &request) == Verdict::Allowed
         };
         assert!(assume("a.amazonaws.com", "arn:x1"));

@@ -1,0 +1,38 @@
+//! Objects in S3, read with the caller's own key: what a gateway will read with its role's.
+
+use std::time::Duration;
+
+use super::Aws;
+use crate::{http::Request, model::outgoing::encode};
+
+/// How long S3 may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The content of the object at `s3://bucket/key`.
+///
+/// # Errors
+///
+/// Why it cannot be read, in words for the user.
+pub async fn read_object(aws: &Aws, uri: &str) -> Result<Vec<u8>, String> {
+    let place = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    let Some((bucket, key)) = place.filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()) else {
+        return Err(format!("{uri} is no s3://BUCKET/KEY"));
+    };
+    let suffix = if aws.region.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let usual = || format!("https://s3.{}.{suffix}", aws.region);
+    let endpoint = aws.s3_endpoint.clone().unwrap_or_else(usual);
+    let key: Vec<String> = key.split('/').map(encode).collect();
+    let mut request = Request {
+        method: "GET".to_owned(),
+        url: format!("{endpoint}/{}/{}", encode(bucket), key.join("/")),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    aws.signer("s3").map_err(|error| error.to_string())?.sign(&mut request).await.map_err(|error| error.to_string())?;
+    let answer = aws.http.send(request, PATIENCE).await.map_err(|error| format!("{uri}: {}", error.problem()))?;
+    match answer.status {
+        200 => Ok(answer.body),
+        404 => Err(format!("there is no object {uri}")),
+        status => Err(format!("{uri} cannot be read: HTTP {status}")),
+    }
+}

@@ -1,0 +1,70 @@
+//! What `--dry-run` shows: the steps that a command would take.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    ops::{
+        plan::{Change, Plan, Step},
+        stack::Stack,
+    },
+    ui::report::Report,
+};
+
+/// What a dry run found out.
+#[derive(Debug, Serialize)]
+pub struct PlanReport {
+    gateway: String,
+    changes: Vec<PlannedChange>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedChange {
+    action: &'static str,
+    kind: &'static str,
+    name: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differs: Vec<&'static str>,
+    /// What the gateway's role will be allowed, where the step says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Value>,
+}
+
+impl PlanReport {
+    pub fn new(stack: &Stack, plan: &Plan, warnings: Vec<String>) -> Self {
+        let change = |step: &Step| {
+            let (action, differs) = match &step.change {
+                Change::Keep => return None,
+                Change::Create => ("create", Vec::new()),
+                Change::Replace => ("replace", Vec::new()),
+                Change::Update(differs) => ("update", differs.clone()),
+            };
+            let (kind, name) = (step.resource.kind.label(), step.resource.name.clone());
+            Some(PlannedChange { action, kind, name, differs, policy: step.grant.clone() })
+        };
+        let changes = plan.steps.iter().filter_map(change).collect();
+        Self { gateway: stack.names.gateway.to_string(), changes, warnings }
+    }
+}
+
+impl Report for PlanReport {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        if self.changes.is_empty() {
+            return writeln!(w, "Nothing to do: {} is as it should be.", self.gateway);
+        }
+        writeln!(w, "Would do for {}:", self.gateway)?;
+        for change in &self.changes {
+            let differs =
+                if change.differs.is_empty() { String::new() } else { format!(" ({})", change.differs.join(", ")) };
+            writeln!(w, "  {} {} `{}`{differs}", change.action, change.kind, change.name)?;
+            if let Some(policy) = &change.policy {
+                format!("{policy:#}").lines().try_for_each(|line| writeln!(w, "      {line}"))?;
+            }
+        }
+        self.warnings.iter().try_for_each(|warning| writeln!(w, "Warning: {warning}"))
+    }
+}

@@ -1,0 +1,151 @@
+//! What `target add` and `target update` have in common: from a target as it should be to one that is.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    aws::Aws,
+    commands::{create::TargetInfo, plan::PlanReport, program, tools::callable},
+    context::Context,
+    error::Error,
+    model::{
+        name::TargetName,
+        spec::{GatewaySpec, RoleSpec, TargetKind, TargetSpec},
+    },
+    ops::{
+        self,
+        converge::{self, Patience},
+        stack::{Gateway, Stack},
+    },
+    ui::report::Report,
+};
+
+/// What every target has.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Name of the target: letters, digits and single hyphens
+    pub name: TargetName,
+
+    /// Name, id or ARN of the gateway
+    #[arg(long, value_name = "GATEWAY")]
+    pub gateway: String,
+
+    /// Do not wait until the target is READY
+    #[arg(long)]
+    pub no_wait: bool,
+
+    /// Show what would be done, and the permissions that the gateway's role would get
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A target as it should be.
+pub(super) struct Wanted {
+    pub common: Common,
+    pub kind: TargetKind,
+    pub warnings: Vec<String>,
+    /// The command that goes on with this one.
+    pub again: &'static str,
+}
+
+impl Wanted {
+    pub(super) async fn settle(
+        self,
+        ctx: &Context,
+        aws: &Aws,
+        stack: Stack,
+        gateway: Gateway,
+    ) -> Result<Outcome, Error> {
+        if self.common.dry_run {
+            let spec = self.spec(aws, &stack, &gateway);
+            let (stack, plan) = converge::plan(aws, &spec).await?;
+            return Ok(Outcome::Planned(PlanReport::new(&stack, &plan, self.warnings)));
+        }
+        self.converge(ctx, aws, stack, gateway).await.map(Outcome::Settled)
+    }
+
+    fn spec(&self, aws: &Aws, stack: &Stack, gateway: &Gateway) -> GatewaySpec {
+        GatewaySpec {
+            name: stack.names.gateway.clone(),
+            region: aws.region.clone(),
+            authorizer: None,
+            role: RoleSpec::Managed { permissions_boundary: None },
+            description: None,
+            instructions: None,
+            mcp_versions: Vec::new(),
+            semantic_search: true,
+            debug_errors: false,
+            kms_key_arn: None,
+            tags: std::collections::BTreeMap::new(),
+            observability: false,
+            prove_tokens: false,
+            targets: vec![TargetSpec { name: self.common.name.clone(), kind: self.kind.clone() }],
+            // Targets are added to anybody's gateway, by name.
+            adopt: !gateway.ours,
+        }
+    }
+
+    async fn converge(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Settled, Error> {
+        let spec = self.spec(aws, &stack, &gateway);
+        let Self { common, warnings, again, .. } = self;
+        let patience = Patience { timeout: ctx.settings.timeout, wait: !common.no_wait };
+        let progress = ctx.ui.progress();
+        let converged = converge::create(aws, &spec, patience, &progress, &ctx.stop).await;
+        drop(progress);
+        let document = gateway.document;
+        let (program, name, gateway) = (program(ctx), &common.name, &spec.name);
+        let converged = converged.map_err(|failure| {
+            let next = format!("{program} {again} {name} --gateway {gateway}");
+            Error::of_change(failure, &next, &format!("{program} target remove {name} --gateway {gateway}"))
+        })?;
+        let target = converged.made.targets.get(name.as_str());
+        let target = target.ok_or_else(|| ops::Error::NotFound(name.to_string()))?;
+        let next = if callable(&document, stack.client.as_ref()) {
+            format!("{program} tools list {gateway}")
+        } else {
+            format!("{program} target get {name} --gateway {gateway}")
+        };
+        Ok(Settled { target: TargetInfo::new(target), gateway: gateway.to_string(), warnings, next })
+    }
+}
+
+/// What became of it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    Settled(Settled),
+    Planned(PlanReport),
+}
+
+/// A target that is as it should be.
+#[derive(Debug, Serialize)]
+pub struct Settled {
+    target: TargetInfo,
+    gateway: String,
+    warnings: Vec<String>,
+    /// A command that shows that it works.
+    #[serde(skip)]
+    next: String,
+}
+
+/// Warnings and tools that people are shown.
+const SHOWN: usize = 20;
+
+impl Report for Outcome {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let settled = match self {
+            Self::Planned(plan) => return plan.human(w),
+            Self::Settled(settled) => settled,
+        };
+        writeln!(w, "Target {} of {} is {}.", settled.target.name, settled.gateway, settled.target.status)?;
+        let few = |w: &mut dyn Write, all: &[String], lead: &str| -> io::Result<()> {
+            all.iter().take(SHOWN).try_for_each(|one| writeln!(w, "  {lead}{one}"))?;
+            if all.len() > SHOWN { writeln!(w, "  … and {} more", all.len() - SHOWN) } else { Ok(()) }
+        };
+        few(w, &settled.target.tools, "")?;
+        few(w, &settled.warnings, "Warning: ")?;
+        writeln!(w, "\nNext\n  {}", settled.next)
+    }
+}

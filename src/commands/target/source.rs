@@ -1,0 +1,140 @@
+//! What targets are described by, read from a file, standard input or S3, and checked before anything
+//! is made.
+
+use serde_json::{Value, json};
+
+use crate::{
+    aws::{Aws, s3},
+    commands::validate::{self, Validated},
+    context::Context,
+    error::{Error, Kind},
+    model::{
+        document::Document,
+        finding::Reading,
+        name::{Region, TargetName},
+        openapi::INLINE_LIMIT,
+        smithy::{self, Model},
+        tool,
+    },
+};
+
+/// What the API takes, and what is to be said of it.
+pub(super) struct Source {
+    pub configuration: Value,
+    pub warnings: Vec<String>,
+}
+
+fn in_s3(uri: &str) -> Value {
+    json!({ "s3": { "uri": uri } })
+}
+
+/// A Lambda target's `toolSchema`.
+pub(super) fn tool_schema(place: &str) -> Result<Value, Error> {
+    if place.starts_with("s3://") {
+        return Ok(in_s3(place));
+    }
+    let document = validate::parse(place, &validate::read(place)?)?;
+    if let Err(error) = tool::parse_inline(&document.value) {
+        let message = format!("{place}: line {}, {error}", document.line_of(&error.pointer));
+        return Err(Error::new(Kind::InvalidInput, message)
+            .with_hint("a Lambda tool's schema has type, description, properties, required and items"));
+    }
+    Ok(json!({ "inlinePayload": document.value }))
+}
+
+/// An OpenAPI target's `openApiSchema`.
+pub(super) fn api(ctx: &Context, target: &TargetName, place: &str) -> Result<Source, Error> {
+    if place.starts_with("s3://") {
+        return Ok(Source { configuration: in_s3(place), warnings: Vec::new() });
+    }
+    let reading = Reading { target: target.as_str(), local: ctx.settings.local };
+    let (document, validated) = validate::openapi(place, &validate::read(place)?, reading)?;
+    inline(place, "--spec", &document, &validated)
+}
+
+/// A Smithy target's `smithyModel`.
+pub(super) struct SmithySource {
+    pub source: Source,
+    /// The IAM actions that it takes; none if that is for S3 to say.
+    pub actions: Option<Vec<String>>,
+    /// Where it is in S3.
+    uri: Option<String>,
+}
+
+/// A Smithy target's model; without a place, that of DynamoDB which AWS has in some regions.
+pub(super) fn smithy(
+    ctx: &Context,
+    target: &TargetName,
+    place: Option<&str>,
+    region: &Region,
+) -> Result<SmithySource, Error> {
+    let uri = match place {
+        Some(place) if !place.starts_with("s3://") => {
+            let reading = Reading { target: target.as_str(), local: ctx.settings.local };
+            let (document, model, validated) = validate::smithy(place, &validate::read(place)?, reading)?;
+            let source = inline(place, "--model", &document, &validated)?;
+            return Ok(SmithySource { source, actions: Some(model.actions().into_iter().collect()), uri: None });
+        }
+        Some(uri) => uri.to_owned(),
+        None => {
+            let sample = smithy::SAMPLE_BUCKETS.iter().find(|(known, _)| *known == region.as_str());
+            let (_, bucket) = sample.ok_or_else(|| {
+                let known: Vec<&str> = smithy::SAMPLE_BUCKETS.iter().map(|(region, _)| *region).collect();
+                let message = format!("AWS has no sample model in {region}: only in {}", known.join(", "));
+                Error::new(Kind::InvalidInput, message).with_hint(format!(
+                    "name a model with `--model`; those of all AWS services are at {}",
+                    smithy::AWS_MODELS
+                ))
+            })?;
+            format!("s3://{bucket}/{}", smithy::SAMPLE_KEY)
+        }
+    };
+    let source = Source { configuration: in_s3(&uri), warnings: Vec::new() };
+    Ok(SmithySource { source, actions: None, uri: Some(uri) })
+}
+
+impl SmithySource {
+    /// The IAM actions that the model's operations take, read from S3 where it is there.
+    pub(super) async fn needed_actions(&mut self, aws: &Aws, target: &TargetName) -> Result<Vec<String>, Error> {
+        let uri = match (&self.actions, &self.uri) {
+            (Some(actions), _) => return Ok(actions.clone()),
+            (None, Some(uri)) => uri,
+            (None, None) => return Ok(Vec::new()),
+        };
+        let reading = Reading { target: target.as_str(), local: true };
+        let actions = |model: Model| model.actions().into_iter().collect();
+        match s3::read_object(aws, uri).await {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes);
+                let (_, model, validated) = validate::smithy(uri, &text, reading)?;
+                validated.refusal().map_or_else(|| Ok(actions(model)), Err)
+            }
+            // AWS's sample is for gateways to read, and its operations are known.
+            Err(problem) if smithy::SAMPLE_BUCKETS.iter().any(|(_, bucket)| uri.contains(bucket)) => {
+                let warning = format!("{problem}: the role is allowed the usual operations of DynamoDB");
+                self.source.warnings.push(warning);
+                let document = validate::parse("the model of DynamoDB", smithy::DYNAMODB)?;
+                Ok(actions(Model::read(&document, reading)))
+            }
+            Err(problem) => {
+                let message = format!("which permissions the model needs cannot be told: {problem}");
+                Err(Error::new(Kind::InvalidInput, message)
+                    .with_hint("name them with `--allow-action service:Action` (can be repeated)"))
+            }
+        }
+    }
+}
+
+/// A document that was looked at, as the API takes it: JSON, up to a size.
+fn inline(place: &str, flag: &str, document: &Document, validated: &Validated) -> Result<Source, Error> {
+    if let Some(error) = validated.refusal() {
+        return Err(error);
+    }
+    let text = document.value.to_string();
+    if text.len() > INLINE_LIMIT {
+        let message = format!("{place}: as JSON it has {} bytes, and {INLINE_LIMIT} can be sent", text.len());
+        return Err(Error::new(Kind::InvalidInput, message)
+            .with_hint(format!("put it into S3, and give `{flag}` its s3://BUCKET/KEY (up to 10 MB)")));
+    }
+    Ok(Source { configuration: json!({ "inlinePayload": text }), warnings: validated.warnings().collect() })
+}

@@ -1,0 +1,177 @@
+//! `target update`: what is named changes, what is not stays as it is.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{
+    add::{check_endpoint, check_function, check_region, check_stdin},
+    change::{Common, Outcome, Wanted},
+    credential::{CredentialFlags, Takes},
+    source, with_gateway,
+};
+use crate::{
+    aws::Aws,
+    context::Context,
+    error::{Error, Kind},
+    model::{
+        name::FunctionArn,
+        policy,
+        spec::{Configured, Credential, TargetKind},
+    },
+    ops::stack::Stack,
+};
+
+/// Change a target: what is not named stays as it is
+#[derive(Debug, Args)]
+pub struct Update {
+    #[command(flatten)]
+    pub common: Common,
+
+    /// Another OpenAPI document: a file, `-`, or s3://BUCKET/KEY
+    #[arg(long, value_name = "FILE", group = "described")]
+    pub spec: Option<String>,
+
+    /// Another Smithy model: a file, `-`, or s3://BUCKET/KEY
+    #[arg(long, value_name = "FILE", group = "described")]
+    pub model: Option<String>,
+
+    /// Another address of an MCP server
+    #[arg(long, value_name = "URL", group = "described")]
+    pub endpoint: Option<String>,
+
+    /// Other tool definitions of a Lambda function: a file, `-`, or s3://BUCKET/KEY
+    #[arg(long, value_name = "FILE", group = "described")]
+    pub tools: Option<String>,
+
+    /// Another Lambda function
+    #[arg(long, value_name = "ARN", conflicts_with_all = ["spec", "model", "endpoint"])]
+    pub lambda_arn: Option<FunctionArn>,
+
+    /// Of a Smithy target: allow the gateway's role this and nothing else (can be repeated)
+    #[arg(long, value_name = "ACTION", conflicts_with_all = ["spec", "endpoint", "tools", "lambda_arn"])]
+    pub allow_action: Vec<String>,
+
+    /// Call the target without a credential from now on
+    #[arg(long, conflicts_with_all = ["secret", "credential_provider", "iam_service"])]
+    pub no_credential: bool,
+
+    #[command(flatten)]
+    pub credential: CredentialFlags,
+}
+
+fn usage(problem: &str, remedy: &str) -> Error {
+    Error::new(Kind::Usage, problem).with_hint(remedy)
+}
+
+/// The kinds of targets, and the flags that each one takes.
+const KINDS: [(&str, &str, &str); 5] = [
+    ("lambda", "a function", "`--tools` and `--lambda-arn`: the gateway's role calls it"),
+    ("openApiSchema", "an API", "`--spec` and credential flags"),
+    ("smithyModel", "an AWS service", "`--model`, `--allow-action` and credential flags"),
+    ("mcpServer", "an MCP server", "`--endpoint` and credential flags"),
+    ("apiGateway", "a stage of API Gateway", "credential flags"),
+];
+
+impl Update {
+    pub async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+        if !self.says_something() {
+            let remedy = "add `--spec`, `--model`, `--endpoint`, `--tools`, `--lambda-arn` or a credential";
+            return Err(usage("there is nothing to change", remedy));
+        }
+        let described = self.spec.as_ref().or(self.model.as_ref()).or(self.tools.as_ref());
+        check_stdin(described.map(String::as_str), &self.credential)?;
+        let aws = ctx.aws().await?;
+        check_region(&aws, self.lambda_arn.as_ref())?;
+        let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
+        let existing = gateway.target(self.common.name.as_str()).map(|target| target.0.clone());
+        let existing = existing.ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("the gateway has no target `{}`", self.common.name))
+                .with_hint("`target list` shows those that there are")
+        })?;
+        let mcp = &existing["targetConfiguration"]["mcp"];
+        let Some((member, what, takes)) = KINDS.into_iter().find(|(member, ..)| mcp[*member].is_object()) else {
+            let message = format!("`target update` does not know the kind of `{}`", self.common.name);
+            return Err(Error::new(Kind::InvalidInput, message));
+        };
+        if !self.fits(member) {
+            return Err(usage(&format!("the target is {what}"), &format!("use {takes}")));
+        }
+        let (kind, warnings) = match member {
+            "lambda" => (self.function(&aws, &stack, &mcp["lambda"]).await?, Vec::new()),
+            member => self.other(ctx, &aws, &stack, (member, &existing)).await?,
+        };
+        let wanted = Wanted { common: self.common, kind, warnings, again: "target update" };
+        wanted.settle(ctx, &aws, stack, gateway).await
+    }
+
+    fn says_something(&self) -> bool {
+        let files = [&self.spec, &self.model, &self.endpoint, &self.tools];
+        files.into_iter().any(Option::is_some)
+            || self.lambda_arn.is_some()
+            || !self.allow_action.is_empty()
+            || self.no_credential
+            || self.credential.says_something()
+    }
+
+    /// Whether a target of this kind takes what was named.
+    fn fits(&self, member: &str) -> bool {
+        let credential = self.no_credential || self.credential.says_something();
+        let only = |named: bool, of: &str| !named || member == of;
+        only(self.tools.is_some() || self.lambda_arn.is_some(), "lambda")
+            && only(self.spec.is_some(), "openApiSchema")
+            && only(self.model.is_some() || !self.allow_action.is_empty(), "smithyModel")
+            && only(self.endpoint.is_some(), "mcpServer")
+            && !(credential && member == "lambda")
+    }
+
+    async fn function(&self, aws: &Aws, stack: &Stack, existing: &Value) -> Result<TargetKind, Error> {
+        let tools = self.tools.as_ref().map(|tools| source::tool_schema(tools)).transpose()?;
+        if let Some(arn) = &self.lambda_arn {
+            check_function(aws, stack, arn).await?;
+        }
+        let arn = self.lambda_arn.as_ref().map(ToString::to_string);
+        let arn = arn.or_else(|| existing["lambdaArn"].as_str().map(str::to_owned)).unwrap_or_default();
+        Ok(TargetKind::Lambda { arn, schema: tools.unwrap_or_else(|| existing["toolSchema"].clone()) })
+    }
+
+    async fn other(
+        &self,
+        ctx: &Context,
+        aws: &Aws,
+        stack: &Stack,
+        (member, existing): (&'static str, &Value),
+    ) -> Result<(TargetKind, Vec<String>), Error> {
+        let takes = match member {
+            "smithyModel" => Takes::AWS_SERVICE,
+            "apiGateway" => Takes::REST_API,
+            _ => Takes::API,
+        };
+        let kept = || existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
+        let named = self.credential.resolve(ctx, takes)?;
+        let keeps = self.credential.is_empty() && !self.no_credential;
+        let credential = if keeps { Credential::Given(kept()) } else { named };
+        let name = &self.common.name;
+        let mut configuration = existing["targetConfiguration"]["mcp"][member].clone();
+        let mut warnings = Vec::new();
+        let mut actions = self.allow_action.clone();
+        if let Some(spec) = &self.spec {
+            let source = source::api(ctx, name, spec)?;
+            (configuration, warnings) = (source.configuration, source.warnings);
+        }
+        if let Some(endpoint) = &self.endpoint {
+            warnings = check_endpoint(ctx, endpoint)?;
+            configuration["endpoint"] = json!(endpoint);
+        }
+        if let Some(model) = &self.model {
+            let mut source = source::smithy(ctx, name, Some(model), &aws.region)?;
+            if actions.is_empty() {
+                actions = source.needed_actions(aws, name).await?;
+            }
+            (configuration, warnings) = (source.source.configuration, source.source.warnings);
+        } else if actions.is_empty() {
+            actions =
+                policy::granted_actions(&stack.names, stack.grants.get("smithy"), name.as_str()).unwrap_or_default();
+        }
+        Ok((TargetKind::Other(Box::new(Configured { member, configuration, credential, actions })), warnings))
+    }
+}

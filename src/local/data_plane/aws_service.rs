@@ -1,0 +1,100 @@
+//! How the services behind Smithy targets are called: at the local AWS itself, at an endpoint of the
+//! user's, or in the real AWS if the user says so.
+
+use std::collections::BTreeMap;
+
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials as _, SharedCredentialsProvider},
+};
+use serde_json::Value;
+
+use super::{
+    outbound::{self, Presented},
+    upstream::{self, Failure},
+};
+use crate::{
+    http::sigv4::Scope,
+    local::{Local, random, services::agentcore::Credential},
+    model::smithy::{Circumstances, Incoming, Model, Operation, service_error},
+};
+
+/// Where services are that the local AWS is not.
+#[derive(Debug, Clone, Default)]
+pub struct Endpoints {
+    /// Addresses by the service's name in `AWS_ENDPOINT_URL_…`.
+    pub by_service: BTreeMap<String, String>,
+    /// Whose key calls the real AWS for, where no address is named.
+    pub real_aws: Option<SharedCredentialsProvider>,
+}
+
+/// Calls an operation and returns its output, as JSON.
+pub(crate) async fn call(
+    local: &Local,
+    gateway: &outbound::Gateway,
+    (model, operation): (&Model, &Operation),
+    credential: Option<&Credential>,
+    arguments: &Value,
+) -> Result<String, Failure> {
+    let service = &model.service;
+    let Endpoints { by_service, real_aws } = &local.0.endpoints;
+    let named = by_service.get(&service.variable);
+    let is_real = named.is_none() && real_aws.is_some();
+    let endpoint = named.unwrap_or(&gateway.base_url);
+    let token = random::uuid();
+    let circumstances =
+        Circumstances { region: &gateway.region, endpoint: (!is_real).then_some(endpoint.as_str()), token: &token };
+    let request = model.request(operation, arguments, circumstances).map_err(Failure)?;
+    let by_role = credential.is_none_or(|credential| credential.provider.is_none());
+    let (answer, presented) = if by_role {
+        check_role(local, gateway, operation)?;
+        let credentials = match real_aws.as_ref().filter(|_| is_real) {
+            None => local.credentials(),
+            Some(provider) => provider
+                .provide_credentials()
+                .await
+                .map_err(|error| Failure(format!("No credentials for the real AWS: {error}")))?,
+        };
+        let scope = Scope { region: request.signing_region, service: request.signing_name };
+        let presented = Presented::Signature { scope, credentials };
+        (upstream::send(local, &request.outgoing, &presented).await?, presented)
+    } else {
+        upstream::exchange(local, gateway, &request.outgoing, credential).await?
+    };
+    let incoming = Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
+    match answer.status {
+        200..=299 => model.output(operation, incoming).map(|output| output.to_string()).map_err(Failure),
+        501 if named.is_none() && !is_real => Err(Failure(format!(
+            "{}. Start `agentcore-gw local serve` with AWS_ENDPOINT_URL_{} in its environment, or with --real-aws",
+            service_error(incoming),
+            service.variable
+        ))),
+        status => {
+            let message = format!("The service answered HTTP {status}: {}", service_error(incoming));
+            Err(Failure(presented.without_secret(&message)))
+        }
+    }
+}
+
+/// That the gateway's role may do what an operation takes; on what, only the service could tell.
+fn check_role(local: &Local, gateway: &outbound::Gateway, operation: &Operation) -> Result<(), Failure> {
+    let call = local.call_in(&gateway.region, &gateway.base_url);
+    let denied = local.read(|state| {
+        let allows = |action: &&String| state.iam.allows(&gateway.role, action, None, None, &call);
+        operation.actions.iter().find(|action| !allows(action)).cloned()
+    });
+    denied.map_or(Ok(()), |action| {
+        Err(Failure(format!(
+            "Access denied: the gateway execution role {} is not authorized to perform {action}",
+            gateway.role
+        )))
+    })
+}
+
+impl Local {
+    /// The local AWS's own key, for calls that stay on this machine.
+    pub(crate) fn credentials(&self) -> Credentials {
+        let key = &self.0.access_key;
+        Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "local")
+    }
+}

@@ -1,0 +1,27 @@
+//! HTTP requests that a target's tools come to.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stands as it is in a path's part and in a query (RFC 3986 §2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// An HTTP request, but for its credential.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub payload: Option<Payload>,
+}
+
+/// A body, and what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payload {
+    pub content_type: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Percent-encodes all but unreserved characters.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}

@@ -1,0 +1,451 @@
+//! From a tool's arguments to the HTTP request of its operation (Smithy 2.0, "HTTP bindings" and the
+//! AWS protocols).
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Model, Operation, Protocol, endpoint,
+    shape::{Kind, Member, Shape, Shapes},
+    time::Format,
+    xml,
+};
+use crate::model::{
+    openapi::is_reserved_header,
+    outgoing::{Outgoing, Payload, encode},
+};
+
+/// What a request depends on beside its arguments.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    pub region: &'a str,
+    /// The address that is called instead of that of the model's endpoint rule set.
+    pub endpoint: Option<&'a str>,
+    /// For members that want an idempotency token and got none.
+    pub token: &'a str,
+}
+
+/// A request, and what its signature is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outbound {
+    pub outgoing: Outgoing,
+    pub signing_name: String,
+    pub signing_region: String,
+}
+
+/// A request while it is being put together.
+#[derive(Default)]
+struct Parts {
+    method: String,
+    path: String,
+    query: Vec<String>,
+    headers: Vec<(String, String)>,
+    payload: Option<Payload>,
+}
+
+impl Model {
+    /// The request that these arguments, an object, come to.
+    ///
+    /// # Errors
+    ///
+    /// If an argument cannot be written where the model has it, or the rule set has no endpoint.
+    pub fn request(
+        &self,
+        operation: &Operation,
+        arguments: &Value,
+        circumstances: Circumstances<'_>,
+    ) -> Result<Outbound, String> {
+        let input = self.structure(operation, "input");
+        let members: Vec<Member<'_>> = input.into_iter().flat_map(|input| self.shapes.members(input)).collect();
+        let mut arguments = arguments.as_object().cloned().unwrap_or_default();
+        arguments.retain(|_, value| !value.is_null());
+        for member in members.iter().filter(|member| member.traits.has("idempotencyToken")) {
+            arguments.entry(member.name).or_insert_with(|| json!(circumstances.token));
+        }
+        let endpoint = match circumstances.endpoint {
+            Some(url) => endpoint::Endpoint { url: url.to_owned(), signing_name: None, signing_region: None },
+            None => self.endpoint(operation, &members, &arguments, circumstances.region)?,
+        };
+        let bucket_in_host = circumstances.endpoint.is_none() && self.service.places_buckets;
+        let parts = match self.service.protocol {
+            Protocol::RestJson1 | Protocol::RestXml => {
+                self.bound(operation, input, &members, &arguments, bucket_in_host)?
+            }
+            Protocol::AwsJson1_0 | Protocol::AwsJson1_1 => self.json_body(operation, input, &arguments)?,
+            Protocol::AwsQuery => self.form(operation, &members, &arguments)?,
+        };
+        let mut url = format!("{}{}", self.host(operation, &endpoint.url, circumstances)?, parts.path);
+        if !parts.query.is_empty() {
+            url = format!("{url}?{}", parts.query.join("&"));
+        }
+        Ok(Outbound {
+            outgoing: Outgoing { method: parts.method, url, headers: parts.headers, payload: parts.payload },
+            signing_name: endpoint.signing_name.unwrap_or_else(|| self.service.signing_name.clone()),
+            signing_region: endpoint.signing_region.unwrap_or_else(|| circumstances.region.to_owned()),
+        })
+    }
+
+    /// What the rule set says, for the parameters that the operation and its arguments set.
+    fn endpoint(
+        &self,
+        operation: &Operation,
+        members: &[Member<'_>],
+        arguments: &Map<String, Value>,
+        region: &str,
+    ) -> Result<endpoint::Endpoint, String> {
+        let mut parameters = BTreeMap::from([("Region".to_owned(), json!(region))]);
+        let fixed = self.traits(operation).get("smithy.rules#staticContextParams").and_then(Value::as_object);
+        for (name, parameter) in fixed.into_iter().flatten() {
+            parameters.insert(name.clone(), parameter["value"].clone());
+        }
+        for member in members {
+            let name = member.traits.get("smithy.rules#contextParam").and_then(|parameter| parameter["name"].as_str());
+            if let Some((name, value)) = name.zip(arguments.get(member.name)) {
+                parameters.insert(name.to_owned(), value.clone());
+            }
+        }
+        endpoint::resolve(&self.service.rules, &parameters)
+    }
+
+    /// The address, with the prefix that an operation's `endpoint` trait puts before its host.
+    fn host(&self, operation: &Operation, url: &str, circumstances: Circumstances<'_>) -> Result<String, String> {
+        let url = url.trim_end_matches('/');
+        let prefix = self.traits(operation).get("endpoint").and_then(|endpoint| endpoint["hostPrefix"].as_str());
+        match (prefix, url.split_once("://")) {
+            (Some(prefix), _) if prefix.contains('{') => {
+                Err(format!("the host of {} depends on its arguments, which is not supported", operation.name))
+            }
+            (Some(prefix), Some((scheme, host))) if circumstances.endpoint.is_none() => {
+                Ok(format!("{scheme}://{prefix}{host}"))
+            }
+            _ => Ok(url.to_owned()),
+        }
+    }
+
+    /// awsJson: all members in one object, the operation in a header.
+    fn json_body(
+        &self,
+        operation: &Operation,
+        input: Option<Shape<'_>>,
+        arguments: &Map<String, Value>,
+    ) -> Result<Parts, String> {
+        let body = match input {
+            Some(input) => self.json().structure(input, arguments)?,
+            None => json!({}),
+        };
+        let version = if self.service.protocol == Protocol::AwsJson1_0 { "1.0" } else { "1.1" };
+        let payload =
+            Payload { content_type: format!("application/x-amz-json-{version}"), bytes: body.to_string().into_bytes() };
+        let target = format!("{}.{}", self.service.name, operation.name);
+        Ok(Parts {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            headers: vec![("x-amz-target".to_owned(), target)],
+            payload: Some(payload),
+            ..Parts::default()
+        })
+    }
+
+    /// awsQuery: a form.
+    fn form(
+        &self,
+        operation: &Operation,
+        members: &[Member<'_>],
+        arguments: &Map<String, Value>,
+    ) -> Result<Parts, String> {
+        let mut pairs =
+            vec![("Action".to_owned(), operation.name.clone()), ("Version".to_owned(), self.service.version.clone())];
+        for member in members {
+            if let Some(value) = arguments.get(member.name) {
+                form_pairs(&self.shapes, xml::name_of(*member), *member, value, &mut pairs)?;
+            }
+        }
+        let form: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let payload = Payload {
+            content_type: "application/x-www-form-urlencoded".to_owned(),
+            bytes: form.join("&").into_bytes(),
+        };
+        Ok(Parts { method: "POST".to_owned(), path: "/".to_owned(), payload: Some(payload), ..Parts::default() })
+    }
+
+    /// The REST protocols: each member where its trait binds it, the rest in the body.
+    fn bound(
+        &self,
+        operation: &Operation,
+        input: Option<Shape<'_>>,
+        members: &[Member<'_>],
+        arguments: &Map<String, Value>,
+        bucket_in_host: bool,
+    ) -> Result<Parts, String> {
+        let http = self.traits(operation).get("http").unwrap_or(&Value::Null);
+        let uri = http["uri"].as_str().unwrap_or("/");
+        let (path, fixed) = uri.split_once('?').unwrap_or((uri, ""));
+        let path = if bucket_in_host { path.strip_prefix("/{Bucket}").unwrap_or(path) } else { path };
+        let mut parts = Parts {
+            method: http["method"].as_str().unwrap_or("POST").to_owned(),
+            path: if path.starts_with('/') { path.to_owned() } else { format!("/{path}") },
+            query: fixed.split('&').filter(|pair| !pair.is_empty()).map(str::to_owned).collect(),
+            ..Parts::default()
+        };
+        let mut body = Map::new();
+        let mut has_body = false;
+        for member in members {
+            let value = arguments.get(member.name);
+            if let Some(name) = member.traits.text("httpQuery") {
+                for text in
+                    value.map_or(Ok(Vec::new()), |value| texts(&self.shapes, *member, value, Format::DateTime))?
+                {
+                    parts.query.push(format!("{}={}", encode(name), encode(&text)));
+                }
+            } else if member.traits.has("httpQueryParams") {
+                parts.query.extend(value.into_iter().flat_map(query_parameters));
+            } else if let Some(name) = member.traits.text("httpHeader") {
+                parts.headers.extend(value.map(|value| self.header(name, *member, value)).transpose()?);
+            } else if let Some(prefix) = member.traits.text("httpPrefixHeaders") {
+                parts.headers.extend(prefixed_headers(prefix, value)?);
+            } else if member.traits.has("httpLabel") {
+                fill_label(&self.shapes, &mut parts.path, *member, value)?;
+            } else if member.traits.has("httpPayload") {
+                parts.payload = value.map(|value| self.payload(*member, value)).transpose()?;
+            } else {
+                has_body = true;
+                body.extend(value.map(|value| (member.name.to_owned(), value.clone())));
+            }
+        }
+        if let Some(input) = input.filter(|_| has_body) {
+            parts.payload = Some(self.structured(input, input.name(), &Value::Object(body))?);
+        }
+        self.settle_headers(operation, &mut parts);
+        Ok(parts)
+    }
+
+    /// A structure as a body of the service's protocol.
+    fn structured(&self, shape: Shape<'_>, root: &str, value: &Value) -> Result<Payload, String> {
+        if self.service.protocol == Protocol::RestXml {
+            let document = xml::write(&self.shapes, shape, root, self.service.xml_namespace.as_deref(), value)?;
+            return Ok(Payload { content_type: "application/xml".to_owned(), bytes: document.into_bytes() });
+        }
+        let empty = Map::new();
+        let json = self.json().structure(shape, value.as_object().unwrap_or(&empty))?;
+        Ok(Payload { content_type: "application/json".to_owned(), bytes: json.to_string().into_bytes() })
+    }
+
+    /// The one member that is the body.
+    fn payload(&self, member: Member<'_>, value: &Value) -> Result<Payload, String> {
+        let media_type = |usual: &str| {
+            let named = member.shape.traits().text("mediaType");
+            named.unwrap_or(usual).to_owned()
+        };
+        match member.shape.kind {
+            Kind::Blob => Ok(Payload {
+                content_type: media_type("application/octet-stream"),
+                bytes: decoded(member.name, value)?,
+            }),
+            Kind::Text | Kind::Enum => {
+                Ok(Payload { content_type: media_type("text/plain"), bytes: plain(value).into_bytes() })
+            }
+            Kind::Structure | Kind::Union => {
+                let root = member.trait_here_or_there("xmlName").and_then(Value::as_str);
+                self.structured(member.shape, root.unwrap_or(member.shape.name()), value)
+            }
+            _ => {
+                let json = self.json().value(member, value)?;
+                Ok(Payload { content_type: "application/json".to_owned(), bytes: json.to_string().into_bytes() })
+            }
+        }
+    }
+
+    fn header(&self, name: &str, member: Member<'_>, value: &Value) -> Result<(String, String), String> {
+        let texts = texts(&self.shapes, member, value, Format::HttpDate)?;
+        // Text of a media type travels as base64, so that it is one line.
+        let is_media = member.shape.traits().has("mediaType") && member.shape.kind == Kind::Text;
+        let text = texts.join(", ");
+        Ok((name.to_ascii_lowercase(), if is_media { BASE64.encode(text) } else { text }))
+    }
+
+    /// The body's media type where the model has it as a header, and its checksum where one is wanted.
+    fn settle_headers(&self, operation: &Operation, parts: &mut Parts) {
+        let named = parts.headers.iter().position(|(name, _)| name == "content-type");
+        if let Some((_, named)) = named.map(|at| parts.headers.remove(at))
+            && let Some(payload) = &mut parts.payload
+        {
+            payload.content_type = named;
+        }
+        let checksum = self.traits(operation).get("aws.protocols#httpChecksum");
+        let required = checksum.is_some_and(|checksum| checksum["requestChecksumRequired"] == true);
+        if let Some(payload) = parts.payload.as_ref().filter(|_| required) {
+            let crc32 = BASE64.encode(crc32fast::hash(&payload.bytes).to_be_bytes());
+            parts.headers.push(("x-amz-checksum-crc32".to_owned(), crc32));
+            parts.headers.push(("x-amz-sdk-checksum-algorithm".to_owned(), "CRC32".to_owned()));
+        }
+    }
+
+    fn json(&self) -> Json<'_> {
+        Json { shapes: &self.shapes, renames: self.service.protocol == Protocol::RestJson1 }
+    }
+}
+
+/// The names in the braces of a uri.
+pub(super) fn labels(uri: &str) -> impl Iterator<Item = &str> {
+    let path = uri.split('?').next().unwrap_or_default();
+    path.split('{').skip(1).filter_map(|part| part.split('}').next()).map(|label| label.trim_end_matches('+'))
+}
+
+/// Writes arguments as JSON.
+struct Json<'a> {
+    shapes: &'a Shapes,
+    /// Whether `jsonName` counts.
+    renames: bool,
+}
+
+impl Json<'_> {
+    fn structure(&self, shape: Shape<'_>, given: &Map<String, Value>) -> Result<Value, String> {
+        let mut written = Map::new();
+        for member in self.shapes.members(shape) {
+            if let Some(value) = given.get(member.name).filter(|value| !value.is_null()) {
+                let name = member.traits.text("jsonName").filter(|_| self.renames).unwrap_or(member.name);
+                written.insert(name.to_owned(), self.value(member, value)?);
+            }
+        }
+        Ok(Value::Object(written))
+    }
+
+    fn value(&self, member: Member<'_>, value: &Value) -> Result<Value, String> {
+        let shape = member.shape;
+        match (shape.kind, value) {
+            (Kind::Timestamp, value) => {
+                Format::of(member.trait_here_or_there("timestampFormat"), Format::EpochSeconds).write(value)
+            }
+            (Kind::Structure | Kind::Union, Value::Object(given)) => self.structure(shape, given),
+            (Kind::List, Value::Array(items)) => match self.shapes.inner(shape, "member") {
+                Some(inner) => items.iter().map(|item| self.value(inner, item)).collect(),
+                None => Ok(value.clone()),
+            },
+            (Kind::Map, Value::Object(entries)) => match self.shapes.inner(shape, "value") {
+                Some(inner) => {
+                    let written = entries.iter().map(|(key, value)| Ok((key.clone(), self.value(inner, value)?)));
+                    written.collect::<Result<Map<_, _>, String>>().map(Value::Object)
+                }
+                None => Ok(value.clone()),
+            },
+            _ => Ok(value.clone()),
+        }
+    }
+}
+
+/// A scalar, or the items of a list, as text.
+fn texts(shapes: &Shapes, member: Member<'_>, value: &Value, time: Format) -> Result<Vec<String>, String> {
+    match (member.shape.kind, value) {
+        (Kind::List, Value::Array(items)) => {
+            let Some(inner) = shapes.inner(member.shape, "member") else { return Ok(Vec::new()) };
+            let items = items.iter().map(|item| scalar(inner, item, time));
+            items.collect()
+        }
+        _ => scalar(member, value, time).map(|text| vec![text]),
+    }
+}
+
+/// A scalar as text.
+fn scalar(member: Member<'_>, value: &Value, time: Format) -> Result<String, String> {
+    if member.shape.kind == Kind::Timestamp {
+        let written = Format::of(member.trait_here_or_there("timestampFormat"), time).write(value)?;
+        return Ok(plain(&written));
+    }
+    Ok(plain(value))
+}
+
+/// A value as text: a string bare, anything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn decoded(name: &str, value: &Value) -> Result<Vec<u8>, String> {
+    let text = value.as_str().unwrap_or_default();
+    BASE64.decode(text).map_err(|error| format!("`{name}` is to be base64: {error}"))
+}
+
+fn query_parameters(value: &Value) -> Vec<String> {
+    let pairs = value.as_object().into_iter().flatten();
+    let of = |(name, value): (&String, &Value)| -> Vec<String> {
+        let values = value.as_array().map_or_else(|| vec![value.clone()], Clone::clone);
+        values.iter().map(|value| format!("{}={}", encode(name), encode(&plain(value)))).collect()
+    };
+    pairs.flat_map(of).collect()
+}
+
+/// Headers that an argument names, none of which says how the message travels or who sends it.
+fn prefixed_headers(prefix: &str, value: Option<&Value>) -> Result<Vec<(String, String)>, String> {
+    let entries = value.and_then(Value::as_object).into_iter().flatten();
+    let header = |(name, value): (&String, &Value)| {
+        let name = format!("{prefix}{name}").to_ascii_lowercase();
+        if http::HeaderName::try_from(&name).is_err() || (prefix.is_empty() && is_reserved_header(&name)) {
+            return Err(format!("`{name}` is no header that can be set"));
+        }
+        Ok((name, plain(value)))
+    };
+    entries.map(header).collect()
+}
+
+/// Puts an argument into the path; a greedy label keeps its slashes.
+fn fill_label(shapes: &Shapes, path: &mut String, member: Member<'_>, value: Option<&Value>) -> Result<(), String> {
+    let (once, greedy) = (format!("{{{}}}", member.name), format!("{{{}+}}", member.name));
+    if !path.contains(&once) && !path.contains(&greedy) {
+        return Ok(());
+    }
+    let texts = value.map_or(Ok(Vec::new()), |value| texts(shapes, member, value, Format::DateTime))?;
+    let text = texts.join(",");
+    // Nothing, or a dot or two, would be another path, however it is written.
+    if text.is_empty() || text.split('/').any(|part| part == "." || part == "..") {
+        return Err(format!("`{}` cannot be `{text}`: it is part of the path", member.name));
+    }
+    let kept: Vec<String> = text.split('/').map(encode).collect();
+    *path = path.replace(&once, &encode(&text)).replace(&greedy, &kept.join("/"));
+    Ok(())
+}
+
+/// The pairs of a form that an argument comes to.
+fn form_pairs(
+    shapes: &Shapes,
+    name: &str,
+    member: Member<'_>,
+    value: &Value,
+    pairs: &mut Vec<(String, String)>,
+) -> Result<(), String> {
+    let flattened = member.traits.has("xmlFlattened");
+    match (member.shape.kind, value) {
+        (Kind::Structure | Kind::Union, Value::Object(given)) => {
+            for inner in shapes.members(member.shape) {
+                if let Some(value) = given.get(inner.name).filter(|value| !value.is_null()) {
+                    form_pairs(shapes, &format!("{name}.{}", xml::name_of(inner)), inner, value, pairs)?;
+                }
+            }
+        }
+        (Kind::List, Value::Array(items)) => {
+            let Some(inner) = shapes.inner(member.shape, "member") else { return Ok(()) };
+            let base = if flattened { name.to_owned() } else { format!("{name}.{}", xml::name_of(inner)) };
+            if items.is_empty() {
+                pairs.push((name.to_owned(), String::new()));
+            }
+            for (index, item) in items.iter().enumerate() {
+                form_pairs(shapes, &format!("{base}.{}", index + 1), inner, item, pairs)?;
+            }
+        }
+        (Kind::Map, Value::Object(entries)) => {
+            let (Some(key), Some(inner)) = (shapes.inner(member.shape, "key"), shapes.inner(member.shape, "value"))
+            else {
+                return Ok(());
+            };
+            let base = if flattened { name.to_owned() } else { format!("{name}.entry") };
+            for (index, (entry, value)) in entries.iter().enumerate() {
+                let base = format!("{base}.{}", index + 1);
+                pairs.push((format!("{base}.{}", xml::name_of(key)), entry.clone()));
+                form_pairs(shapes, &format!("{base}.{}", xml::name_of(inner)), inner, value, pairs)?;
+            }
+        }
+        _ => pairs.push((name.to_owned(), scalar(member, value, Format::DateTime)?)),
+    }
+    Ok(())
+}

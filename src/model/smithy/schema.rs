@@ -1,0 +1,169 @@
+//! A structure of a Smithy model as the JSON schema of a tool's arguments.
+
+use serde_json::{Map, Value, json};
+
+use super::shape::{Kind, Member, Shape, Shapes};
+
+/// Nodes of one tool's schema, and levels; beyond them it is left open.
+const MOST_NODES: usize = 4000;
+const DEEPEST: usize = 24;
+/// Characters of a member's documentation, and of a tool's: models read all of them on every turn.
+const MEMBER_TEXT: usize = 300;
+pub(super) const TOOL_TEXT: usize = 1000;
+
+/// The schema of what an operation takes.
+pub(super) fn of_input(shapes: &Shapes, input: Option<Shape<'_>>) -> Value {
+    let mut writer = Writer { shapes, open: Vec::new(), nodes: 0 };
+    match input {
+        Some(shape) => writer.structure(shape),
+        None => json!({ "type": "object", "properties": {} }),
+    }
+}
+
+struct Writer<'a> {
+    shapes: &'a Shapes,
+    /// Shapes that are being written: one inside of itself is left open.
+    open: Vec<&'a str>,
+    nodes: usize,
+}
+
+impl<'a> Writer<'a> {
+    fn structure(&mut self, shape: Shape<'a>) -> Value {
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        for member in self.shapes.members(shape) {
+            properties.insert(member.name.to_owned(), self.member(member));
+            // A token that nobody gives is made for them.
+            if member.traits.has("required") && !member.traits.has("idempotencyToken") {
+                required.push(member.name);
+            }
+        }
+        let mut schema = json!({ "type": "object", "properties": properties });
+        if !required.is_empty() {
+            schema["required"] = json!(required);
+        }
+        schema
+    }
+
+    fn member(&mut self, member: Member<'a>) -> Value {
+        let mut schema = self.shape(member.shape);
+        let Value::Object(keywords) = &mut schema else { return schema };
+        for (of, name, keyword) in LIMITS {
+            if of.contains(&member.shape.kind) {
+                let (limit, bound) = name.split_once('.').unwrap_or((name, ""));
+                let value = member.trait_here_or_there(limit).and_then(|limit| limit.get(bound));
+                keywords.extend(value.map(|value| (keyword.to_owned(), value.clone())));
+            }
+        }
+        if let Some(default) = member.traits.get("default").filter(|default| !default.is_null()) {
+            keywords.insert("default".to_owned(), default.clone());
+        }
+        if let Some(text) = member.trait_here_or_there("documentation").and_then(Value::as_str) {
+            let said = keywords.get("description").and_then(Value::as_str).map(|said| format!(" ({said})"));
+            let text = format!("{}{}", plain(text, MEMBER_TEXT), said.unwrap_or_default());
+            keywords.insert("description".to_owned(), json!(text));
+        }
+        schema
+    }
+
+    fn shape(&mut self, shape: Shape<'a>) -> Value {
+        self.nodes += 1;
+        if self.nodes > MOST_NODES || self.open.len() > DEEPEST {
+            return json!({});
+        }
+        match shape.kind {
+            Kind::Blob => json!({ "type": "string", "contentEncoding": "base64", "description": "base64" }),
+            Kind::Boolean => json!({ "type": "boolean" }),
+            Kind::Text => json!({ "type": "string" }),
+            Kind::Enum => json!({ "type": "string", "enum": shape.enumeration() }),
+            Kind::IntEnum => json!({ "type": "integer", "enum": shape.enumeration() }),
+            Kind::Integer => json!({ "type": "integer" }),
+            Kind::Float => json!({ "type": "number" }),
+            Kind::Timestamp => json!({ "type": "string", "format": "date-time" }),
+            Kind::Document => json!({}),
+            Kind::List | Kind::Map | Kind::Structure | Kind::Union => self.composite(shape),
+        }
+    }
+
+    fn composite(&mut self, shape: Shape<'a>) -> Value {
+        if self.open.contains(&shape.id) {
+            let kind = if shape.kind == Kind::List { "array" } else { "object" };
+            return json!({ "type": kind, "description": format!("{} again, as around it", shape.name()) });
+        }
+        self.open.push(shape.id);
+        let schema = match shape.kind {
+            Kind::List => {
+                let items = self.shapes.inner(shape, "member").map_or_else(|| json!({}), |member| self.member(member));
+                json!({ "type": "array", "items": items })
+            }
+            Kind::Map => {
+                let values = self.shapes.inner(shape, "value").map_or_else(|| json!({}), |member| self.member(member));
+                json!({ "type": "object", "additionalProperties": values })
+            }
+            Kind::Union => {
+                let mut schema = self.structure(shape);
+                schema["minProperties"] = json!(1);
+                schema["maxProperties"] = json!(1);
+                schema
+            }
+            _ => self.structure(shape),
+        };
+        self.open.pop();
+        schema
+    }
+}
+
+const TEXTS: &[Kind] = &[Kind::Text];
+const LISTS: &[Kind] = &[Kind::List];
+const NUMBERS: &[Kind] = &[Kind::Integer, Kind::Float];
+/// Of which kinds, trait and member, and the keyword that says the same.
+const LIMITS: [(&[Kind], &str, &str); 6] = [
+    (TEXTS, "length.min", "minLength"),
+    (TEXTS, "length.max", "maxLength"),
+    (LISTS, "length.min", "minItems"),
+    (LISTS, "length.max", "maxItems"),
+    (NUMBERS, "range.min", "minimum"),
+    (NUMBERS, "range.max", "maximum"),
+];
+
+/// Documentation, which is HTML, as plain text of at most so many characters, cut after a sentence.
+pub(super) fn plain(html: &str, most: usize) -> String {
+    let mut text = String::new();
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let Some(end) = rest.find('>') else { break };
+        let tag = rest[1..end].trim_start_matches('/');
+        if ["p", "li", "ul", "br", "note", "dl", "dt", "dd"].iter().any(|block| tag.eq_ignore_ascii_case(block)) {
+            text.push(' ');
+        }
+        rest = &rest[end + 1..];
+    }
+    text.push_str(rest);
+    for (entity, character) in
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")]
+    {
+        text = text.replace(entity, character);
+    }
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Some((cut, _)) = text.char_indices().nth(most) else { return text };
+    match text[..cut].rfind(". ") {
+        Some(end) => text[..=end].to_owned(),
+        None => format!("{}…", &text[..cut]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn documentation_is_plain_and_ends_with_a_sentence() {
+        assert_eq!(plain("<p>Gets <code>a</code> &lt;b&gt;.</p><p>More</p>", 100), "Gets a <b>. More");
+        assert_eq!(plain("One two. Three four five.", 15), "One two.");
+        assert_eq!(plain("aaaaaaaaaa", 4), "aaaa…");
+        assert_eq!(plain("a < b", 9), "a < b");
+        assert_eq!(plain("", 9), "");
+    }
+}

@@ -1,0 +1,219 @@
+//! The shapes of a Smithy model, as its JSON AST has them (Smithy 2.0, "JSON AST").
+
+use serde_json::{Map, Value, json};
+
+/// Mixins of mixins that are followed.
+const DEEPEST_MIXIN: usize = 16;
+
+/// What a shape is, as far as requests and schemas care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Blob,
+    Boolean,
+    Text,
+    Enum,
+    IntEnum,
+    Integer,
+    Float,
+    Timestamp,
+    Document,
+    List,
+    Map,
+    Structure,
+    Union,
+}
+
+impl Kind {
+    /// The kind of an AST's `type`; none for services, operations and what does not exist.
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "blob" => Self::Blob,
+            "boolean" => Self::Boolean,
+            "string" => Self::Text,
+            "enum" => Self::Enum,
+            "intEnum" => Self::IntEnum,
+            "byte" | "short" | "integer" | "long" | "bigInteger" => Self::Integer,
+            "float" | "double" | "bigDecimal" => Self::Float,
+            "timestamp" => Self::Timestamp,
+            "document" => Self::Document,
+            "list" | "set" => Self::List,
+            "map" => Self::Map,
+            "structure" => Self::Structure,
+            "union" => Self::Union,
+            _ => return None,
+        })
+    }
+
+    /// The kind of a shape of Smithy's prelude.
+    fn of_prelude(name: &str) -> Option<Self> {
+        Some(match name.strip_prefix("Primitive").unwrap_or(name) {
+            "Blob" => Self::Blob,
+            "Boolean" => Self::Boolean,
+            "String" => Self::Text,
+            "Byte" | "Short" | "Integer" | "Long" | "BigInteger" => Self::Integer,
+            "Float" | "Double" | "BigDecimal" => Self::Float,
+            "Timestamp" => Self::Timestamp,
+            "Document" => Self::Document,
+            "Unit" => Self::Structure,
+            _ => return None,
+        })
+    }
+}
+
+/// The traits of a shape or of a member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Traits<'a>(&'a Value);
+
+impl<'a> Traits<'a> {
+    /// A trait's value; those of Smithy itself go without their namespace.
+    pub(super) fn get(self, name: &str) -> Option<&'a Value> {
+        if name.contains('#') { self.0.get(name) } else { self.0.get(format!("smithy.api#{name}")) }
+    }
+
+    pub(super) fn has(self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    pub(super) fn text(self, name: &str) -> Option<&'a str> {
+        self.get(name)?.as_str()
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape<'a> {
+    pub(super) id: &'a str,
+    pub(super) kind: Kind,
+    value: &'a Value,
+}
+
+impl<'a> Shape<'a> {
+    pub(super) fn traits(self) -> Traits<'a> {
+        Traits(&self.value["traits"])
+    }
+
+    /// Its id without the namespace.
+    pub(super) fn name(self) -> &'a str {
+        local_name(self.id)
+    }
+
+    /// The values of an enum.
+    pub(super) fn enumeration(self) -> Vec<Value> {
+        if let Some(Value::Array(named)) = self.traits().get("enum") {
+            return named.iter().map(|one| one["value"].clone()).collect();
+        }
+        let members = self.value["members"].as_object().into_iter().flatten();
+        let value = |(name, member): (&String, &Value)| {
+            Traits(&member["traits"]).get("enumValue").cloned().unwrap_or_else(|| json!(name))
+        };
+        members.map(value).collect()
+    }
+}
+
+/// A member of a structure or a union; or that of a list, the key or the value of a map.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member<'a> {
+    pub(super) name: &'a str,
+    pub(super) shape: Shape<'a>,
+    /// Its own, beside those of its shape.
+    pub(super) traits: Traits<'a>,
+}
+
+impl<'a> Member<'a> {
+    /// A trait of the member, else of its shape.
+    pub(super) fn trait_here_or_there(self, name: &str) -> Option<&'a Value> {
+        self.traits.get(name).or_else(|| self.shape.traits().get(name))
+    }
+}
+
+/// All shapes, by id.
+#[derive(Debug, Default)]
+pub(super) struct Shapes(Map<String, Value>);
+
+impl Shapes {
+    /// The shapes of an AST, with traits applied and mixins mixed in.
+    pub(super) fn new(shapes: &Map<String, Value>) -> Self {
+        let mut all = Self(shapes.clone());
+        let mixed = shapes.iter().filter(|(_, shape)| shape.get("mixins").is_some());
+        for (id, _) in mixed {
+            let members = members_with_mixins(shapes, id, 0);
+            if let Some(shape) = all.0.get_mut(id).and_then(Value::as_object_mut) {
+                shape.insert("members".to_owned(), Value::Object(members));
+            }
+        }
+        for (id, traits) in shapes.iter().filter(|(_, shape)| shape["type"] == "apply") {
+            all.apply(id, &traits["traits"]);
+        }
+        all
+    }
+
+    /// Adds traits to a shape, or to a member: `namespace#Shape$member`.
+    fn apply(&mut self, id: &str, traits: &Value) {
+        let (shape, member) = id.split_once('$').map_or((id, None), |(shape, member)| (shape, Some(member)));
+        let Some(shape) = self.0.get_mut(shape) else { return };
+        let place = match member {
+            None => Some(shape),
+            Some(member @ ("member" | "key" | "value")) if shape.get(member).is_some() => shape.get_mut(member),
+            Some(member) => shape.get_mut("members").and_then(|members| members.get_mut(member)),
+        };
+        let (Some(Value::Object(place)), Some(traits)) = (place, traits.as_object()) else { return };
+        if let Value::Object(known) = place.entry("traits").or_insert_with(|| json!({})) {
+            known.extend(traits.clone());
+        }
+    }
+
+    /// A shape as the AST has it, whatever it is.
+    pub(super) fn raw(&self, id: &str) -> Option<&Value> {
+        self.0.get(id)
+    }
+
+    /// The traits of a shape, whatever it is.
+    pub(super) fn traits_of(&self, id: &str) -> Traits<'_> {
+        Traits(self.0.get(id).map_or(&Value::Null, |shape| &shape["traits"]))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0.iter()
+    }
+
+    /// A shape that data has.
+    pub(super) fn get<'a>(&'a self, id: &'a str) -> Option<Shape<'a>> {
+        if let Some(value) = self.0.get(id) {
+            let kind = Kind::of(value["type"].as_str()?)?;
+            // As Smithy 1.0 had enums.
+            let is_enum = kind == Kind::Text && value["traits"].get("smithy.api#enum").is_some();
+            return Some(Shape { id, kind: if is_enum { Kind::Enum } else { kind }, value });
+        }
+        let kind = Kind::of_prelude(id.strip_prefix("smithy.api#")?)?;
+        Some(Shape { id, kind, value: &Value::Null })
+    }
+
+    /// The members of a structure or a union whose targets are there.
+    pub(super) fn members<'a>(&'a self, shape: Shape<'a>) -> impl Iterator<Item = Member<'a>> {
+        let members = shape.value["members"].as_object().into_iter().flatten();
+        members.filter_map(|(name, member)| self.member_of(name, member))
+    }
+
+    /// `member` of a list, `key` and `value` of a map.
+    pub(super) fn inner<'a>(&'a self, shape: Shape<'a>, part: &'static str) -> Option<Member<'a>> {
+        self.member_of(part, shape.value.get(part)?)
+    }
+
+    fn member_of<'a>(&'a self, name: &'a str, member: &'a Value) -> Option<Member<'a>> {
+        let shape = self.get(member["target"].as_str()?)?;
+        Some(Member { name, shape, traits: Traits(&member["traits"]) })
+    }
+}
+
+fn members_with_mixins(shapes: &Map<String, Value>, id: &str, depth: usize) -> Map<String, Value> {
+    let Some(shape) = shapes.get(id).filter(|_| depth < DEEPEST_MIXIN) else { return Map::new() };
+    let mixins = shape["mixins"].as_array().into_iter().flatten().filter_map(|mixin| mixin["target"].as_str());
+    let mut members: Map<String, Value> =
+        mixins.flat_map(|mixin| members_with_mixins(shapes, mixin, depth + 1)).collect();
+    members.extend(shape["members"].as_object().cloned().unwrap_or_default());
+    members
+}
+
+/// An id without its namespace.
+pub(super) fn local_name(id: &str) -> &str {
+    id.rsplit_once('#').map_or(id, |(_, name)| name)
+}

@@ -1,0 +1,30 @@
+//! Any text at all, read as a Smithy model, and each of its operations called and answered.
+
+#![no_main]
+
+use agentcore_gw::model::{
+    document::Document,
+    finding::Reading,
+    smithy::{Circumstances, Incoming, Model},
+    tool,
+};
+use libfuzzer_sys::fuzz_target;
+use serde_json::json;
+
+fuzz_target!(|text: &str| {
+    let Ok(document) = Document::parse(text) else { return };
+    let model = Model::read(&document, Reading { target: "t", local: false });
+    for finding in &model.findings {
+        assert!(finding.line >= 1);
+    }
+    let arguments = json!({ "id": "..", "list": [1, "2"], "map": { "a": 0.5 }, "all": document.value });
+    let incoming = Incoming { status: 200, headers: &[], body: text.as_bytes() };
+    for operation in &model.operations {
+        tool::check_arguments(&operation.input_schema, &arguments);
+        for endpoint in [None, Some("http://127.0.0.1:1")] {
+            let circumstances = Circumstances { region: "us-east-1", endpoint, token: "token" };
+            drop(model.request(operation, &arguments, circumstances));
+        }
+        drop(model.output(operation, incoming));
+    }
+});

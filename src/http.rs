@@ -1,24 +1,32 @@
 //! Plain HTTP calls (token endpoints, MCP, OpenID providers), through the same client as the AWS calls.
 
+pub mod mcp;
 pub mod sigv4;
 
 use std::{convert::Infallible, error::Error as StdError, time::Duration};
 
 use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::orchestrator::operation::{Operation, OperationBuilder};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
         http::SharedHttpClient,
-        interceptors::{Intercept, context::BeforeDeserializationInterceptorContextMut, dyn_dispatch_hint},
+        interceptors::{
+            Intercept,
+            context::{BeforeDeserializationInterceptorContextMut, Error, Output},
+            dyn_dispatch_hint,
+        },
         orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
         result::SdkError,
         runtime_components::RuntimeComponents,
+        ser_de::DeserializeResponse,
     },
 };
 use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag, error::display::DisplayErrorContext};
+use bytes::Bytes;
 use http_body_util::Limited;
+use tokio::time::timeout;
 
 /// Bytes of an answer; nothing that is asked for here is longer.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -75,8 +83,23 @@ impl Http {
     }
 
     /// Sends a request once, whatever the answer's status; redirects are not followed.
-    pub async fn send(&self, request: Request, timeout: Duration) -> Result<Response, NoAnswer> {
+    pub async fn send(&self, request: Request, patience: Duration) -> Result<Response, NoAnswer> {
         let url = request.url.clone();
+        let read = |response: &HttpResponse| Ok::<_, OrchestratorError<Infallible>>(read(response));
+        let answered = self.operation(&request, patience).deserializer(read).build().invoke(request).await;
+        answered.map_err(|error| no_answer(url, &error, patience))
+    }
+
+    /// Sends a request once, and returns when the answer begins: its body is read by [`Opened::next`].
+    pub async fn open(&self, request: Request, patience: Duration) -> Result<Opened, NoAnswer> {
+        let url = request.url.clone();
+        let operation = self.operation(&request, patience).deserializer_impl::<Opened, Infallible>(AtItsHead);
+        let opened = operation.build().invoke(request).await;
+        opened.map_err(|error| no_answer(url.clone(), &error, patience)).map(|opened| Opened { url, ..opened })
+    }
+
+    fn operation(&self, request: &Request, patience: Duration) -> OperationBuilder<Request, (), ()> {
+        let url = &request.url;
         let after_scheme = url.find("://").map_or(0, |at| at + 3);
         let path_at = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
         let (origin, path) = url.split_at(path_at);
@@ -88,23 +111,87 @@ impl Http {
             .endpoint_url(origin)
             .no_auth()
             .no_retry()
-            .timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(patience).build())
             .sleep_impl(TokioSleep::new())
             .time_source(SystemTimeSource::new())
             .interceptor(Bounded)
-            .serializer(move |request: Request| serialize(&request, &path))
-            .deserializer(|response: &HttpResponse| Ok::<_, OrchestratorError<Infallible>>(read(response)));
+            .serializer(move |request: Request| serialize(&request, &path));
         if let Some(client) = &self.client {
             operation = operation.http_client(client.clone());
         }
-        let answered = operation.build().invoke(request).await;
-        answered.map_err(|error| {
-            let problem = match &error {
-                SdkError::TimeoutError(_) => format!("no answer within {} s", timeout.as_secs()),
-                error => innermost(error),
-            };
-            NoAnswer { url, problem }
-        })
+        operation
+    }
+}
+
+fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, patience: Duration) -> NoAnswer {
+    let problem = match error {
+        SdkError::TimeoutError(_) => too_late(patience),
+        error => innermost(error),
+    };
+    NoAnswer { url, problem }
+}
+
+fn too_late(patience: Duration) -> String {
+    format!("no answer within {} s", patience.as_secs())
+}
+
+/// An answer whose body is still on its way.
+#[derive(Debug)]
+pub struct Opened {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    url: String,
+    body: SdkBody,
+}
+
+impl Opened {
+    /// A header's value; names have no case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The next bytes of the body; none at its end.
+    pub async fn next(&mut self, patience: Duration) -> Result<Option<Bytes>, NoAnswer> {
+        use http_body_util::BodyExt as _;
+
+        loop {
+            let frame = timeout(patience, self.body.frame()).await;
+            let problem = |problem: String| NoAnswer { url: self.url.clone(), problem };
+            let frame = frame.map_err(|_| problem(too_late(patience)))?;
+            match frame.transpose().map_err(|error| problem(error.to_string()))? {
+                None => return Ok(None),
+                Some(frame) => match frame.into_data() {
+                    Ok(bytes) => return Ok(Some(bytes)),
+                    // Trailers say nothing here.
+                    Err(_) => continue,
+                },
+            }
+        }
+    }
+}
+
+/// Hands an answer over before its body is there.
+#[derive(Debug)]
+struct AtItsHead;
+
+impl DeserializeResponse for AtItsHead {
+    fn deserialize_streaming_with_config(
+        &self,
+        response: &mut HttpResponse,
+        _: &ConfigBag,
+    ) -> Option<Result<Output, OrchestratorError<Error>>> {
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+        let Response { status, headers, .. } = read(response);
+        Some(Ok(Output::erase(Opened { status, headers, url: String::new(), body })))
+    }
+
+    fn deserialize_nonstreaming_with_config(
+        &self,
+        response: &HttpResponse,
+        _: &ConfigBag,
+    ) -> Result<Output, OrchestratorError<Error>> {
+        let Response { status, headers, body } = read(response);
+        Ok(Output::erase(Opened { status, headers, url: String::new(), body: SdkBody::from(body) }))
     }
 }
 

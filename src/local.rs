@@ -18,6 +18,7 @@ pub mod store;
 mod wire;
 
 use std::{
+    collections::HashSet,
     ffi::OsString,
     fmt, io,
     path::PathBuf,
@@ -38,7 +39,7 @@ use self::{
     front::{base_url, is_loopback, json_response},
     journal::Journal,
     runtime::{Invocation, Outcome, Places, Runtime},
-    services::{Call, Operation, Service, State, lambda},
+    services::{Call, Service, State, agentcore::Awaiting, lambda},
     store::{AccessKey, Store},
     wire::{Decoded, Received, WireError},
 };
@@ -117,6 +118,8 @@ struct Inner {
     upstream: Http,
     upstream_timeout: Duration,
     endpoints: Endpoints,
+    /// MCP servers that are being listed.
+    listing: Mutex<HashSet<Awaiting>>,
     stop: Notify,
 }
 
@@ -166,6 +169,7 @@ impl Local {
             upstream: Http::new(None),
             upstream_timeout: config.upstream_timeout,
             endpoints: config.endpoints,
+            listing: Mutex::default(),
             stop: Notify::new(),
         })))
     }
@@ -210,10 +214,14 @@ impl Local {
         look(&self.lock())
     }
 
-    /// Runs one operation, and has its effect on disk before anybody hears of it.
-    fn operate(&self, operation: &Operation, call: &Call, input: Value) -> Result<Value, WireError> {
+    fn listing_under_way(&self) -> MutexGuard<'_, HashSet<Awaiting>> {
+        self.0.listing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is there, and has it on disk before anybody hears of it.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> Result<T, WireError> {
         let mut state = self.lock();
-        let answer = (operation.run)(&mut state, call, input);
+        let answer = change(&mut state);
         if let Some(store) = &self.0.store
             && let Err(error) = store.save_state(&state)
         {
@@ -221,7 +229,7 @@ impl Local {
             let message = format!("the local AWS cannot write its state: {error}");
             return Err(WireError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message));
         }
-        answer
+        Ok(answer)
     }
 }
 
@@ -260,7 +268,11 @@ impl Local {
         if operation.name.contains("CredentialProvider") {
             self.0.tokens.clear();
         }
-        let output = self.operate(operation, &call, input)?;
+        let output = self.change(|state| (operation.run)(state, &call, input))?;
+        if service == Service::AgentCore {
+            self.list_servers(&call.base_url);
+        }
+        let output = output?;
         Ok(service.protocol().encode(decoded, operation.route.as_ref(), &output, request_id))
     }
 

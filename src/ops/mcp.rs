@@ -8,16 +8,12 @@ use serde_json::{Value, json};
 use super::Error;
 use crate::{
     aws::signer::Signer,
-    http::{Http, Request, Response},
+    http::{
+        Http, Response,
+        mcp::{self, MOST_PAGES, Messages},
+    },
     model::secret::Secret,
 };
-
-/// The newest version that this client speaks.
-const VERSION: &str = "2025-11-25";
-/// Older ones that it can follow.
-const OLDER: &[&str] = &["2025-06-18", "2025-03-26"];
-/// Pages of `tools/list` that are read before a server is taken to be circling.
-const MOST_PAGES: usize = 1000;
 
 /// How a client shows who it is.
 #[derive(Debug)]
@@ -44,14 +40,9 @@ impl Client {
     /// Connects: `initialize` and its notification.
     pub async fn connect(http: Http, url: String, sign_in: SignIn, timeout: Duration) -> Result<Self, Error> {
         let mut client = Self { http, url, sign_in, timeout, version: String::new(), session: None, next_id: 0 };
-        let hello = json!({
-            "protocolVersion": VERSION,
-            "capabilities": {},
-            "clientInfo": { "name": "agentcore-gw", "version": env!("CARGO_PKG_VERSION") },
-        });
-        let welcome = client.request("initialize", &hello).await?;
+        let welcome = client.request("initialize", &mcp::hello(&json!({}))).await?;
         let version = welcome["protocolVersion"].as_str().unwrap_or_default();
-        if version != VERSION && !OLDER.contains(&version) {
+        if !mcp::speaks(version) {
             return Err(client.problem(format!("it speaks MCP version `{version}`, which this client does not")));
         }
         version.clone_into(&mut client.version);
@@ -83,7 +74,7 @@ impl Client {
         self.next_id += 1;
         let id = self.next_id;
         let response = self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await?;
-        if let Some(session) = response.header("mcp-session-id") {
+        if let Some(session) = response.header(mcp::SESSION_HEADER) {
             self.session = Some(session.to_owned());
         }
         let message = messages(&response).into_iter().find(|message| message["id"] == json!(id));
@@ -98,25 +89,10 @@ impl Client {
     }
 
     async fn send(&self, message: &Value) -> Result<Response, Error> {
-        let mut headers = vec![
-            ("content-type".to_owned(), "application/json".to_owned()),
-            ("accept".to_owned(), "application/json, text/event-stream".to_owned()),
-        ];
+        let mut request = mcp::post(&self.url, &self.version, self.session.as_deref(), message);
         if let SignIn::Token(token) = &self.sign_in {
-            headers.push(("authorization".to_owned(), format!("Bearer {}", token.reveal())));
+            request.headers.push(("authorization".to_owned(), format!("Bearer {}", token.reveal())));
         }
-        if !self.version.is_empty() {
-            headers.push(("mcp-protocol-version".to_owned(), self.version.clone()));
-        }
-        if let Some(session) = &self.session {
-            headers.push(("mcp-session-id".to_owned(), session.clone()));
-        }
-        let mut request = Request {
-            method: "POST".to_owned(),
-            url: self.url.clone(),
-            headers,
-            body: message.to_string().into_bytes(),
-        };
         if let SignIn::Key(signer) = &self.sign_in {
             signer.sign(&mut request).await?;
         }
@@ -137,33 +113,10 @@ impl Client {
     }
 }
 
-/// The JSON-RPC messages of an answer: one document, or the `data:` of an event stream.
+/// The JSON-RPC messages of an answer.
 fn messages(response: &Response) -> Vec<Value> {
-    let body = String::from_utf8_lossy(&response.body);
-    if !response.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")) {
-        return serde_json::from_str(&body).into_iter().collect();
-    }
-    let events = body.replace("\r\n", "\n");
-    let data = |event: &str| -> String {
-        event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect::<Vec<_>>().join("\n")
-    };
-    events.split("\n\n").filter_map(|event| serde_json::from_str(&data(event)).ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_read_as_json_and_as_events() {
-        let response = |kind: &str, body: &str| Response {
-            status: 200,
-            headers: vec![("Content-Type".to_owned(), kind.to_owned())],
-            body: body.as_bytes().to_vec(),
-        };
-        assert_eq!(messages(&response("application/json", r#"{"id":1}"#)), [json!({ "id": 1 })]);
-        let events = "event: message\r\ndata: {\"id\":1}\r\n\r\n: ping\n\ndata: {\"id\":\ndata: 2}\n\n";
-        assert_eq!(messages(&response("text/event-stream", events)), [json!({ "id": 1 }), json!({ "id": 2 })]);
-        assert!(messages(&response("text/html", "<html>")).is_empty());
-    }
+    let mut messages = Messages::of(response.header("content-type"));
+    let mut all = messages.push(&response.body);
+    all.extend(messages.finish());
+    all
 }

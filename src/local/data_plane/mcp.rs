@@ -4,6 +4,7 @@
 mod exchange;
 mod interceptors;
 mod protocol;
+mod servers;
 pub(crate) mod sessions;
 mod tools;
 mod view;
@@ -16,8 +17,9 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use futures_util::{FutureExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 pub(crate) use self::protocol::VERSIONS;
 use self::{
@@ -64,7 +66,19 @@ pub(crate) async fn post(
     };
     let streams = view.streaming && takes_events(&headers);
     let intercepted = view.is_intercepted();
-    let exchange = Exchange { local, view, caller, request_id: request_id.clone(), headers, text, message };
+    let (events, said) = mpsc::unbounded_channel();
+    let exchange = Exchange {
+        local,
+        view,
+        caller,
+        request_id: request_id.clone(),
+        headers,
+        text,
+        message,
+        // An interceptor has the answer before the caller has any of it.
+        events: (streams && !intercepted).then(|| events.clone()),
+        talk: None,
+    };
     if !streams {
         return exchange.run().await.into_response(&request_id);
     }
@@ -72,12 +86,15 @@ pub(crate) async fn post(
     // What has its answer at once may still say so in its status; an interceptor may always. What
     // waits for a target begins its stream.
     let at_once = if intercepted { Some(reply.as_mut().await) } else { reply.as_mut().now_or_never() };
-    match at_once {
-        Some(reply) => reply.into_events(&request_id),
-        None => {
-            event_stream(StatusCode::OK, Body::from_stream(stream::once(reply.map(Reply::into_event))), &request_id)
-        }
+    if let Some(reply) = at_once {
+        return reply.into_events(&request_id);
     }
+    // The answer takes the same way as what is said before it, so that it comes last.
+    let answered = async move { drop(events.send(reply.await.into_message())) };
+    let said = stream::unfold(said, async |mut said| said.recv().await.map(|message| (message, said)));
+    let all = stream::select(said.map(Some), stream::once(answered).map(|()| None));
+    let all = all.filter_map(async |message| message.map(|message| Ok::<_, Infallible>(event(&message))));
+    event_stream(StatusCode::OK, Body::from_stream(all), &request_id)
 }
 
 /// `DELETE /gateways/{gatewayId}/mcp`: the end of a session, where the gateway has them.
@@ -179,16 +196,20 @@ impl Reply {
             return self.into_response(request_id);
         }
         let headers = self.headers.clone();
-        let Ok(event) = self.into_event();
-        let mut response = event_stream(StatusCode::OK, Body::from(event), request_id);
+        let mut response = event_stream(StatusCode::OK, Body::from(event(&self.into_message())), request_id);
         response.headers_mut().extend(headers);
         response
     }
 
-    /// The one event that an answer is (reference §5.3).
-    fn into_event(self) -> Result<String, Infallible> {
-        Ok(self.body.map_or_else(String::new, |body| format!("event: message\ndata: {body}\n\n")))
+    /// The one message that an answer is; empty where nothing is answered.
+    fn into_message(self) -> String {
+        self.body.unwrap_or_default()
     }
+}
+
+/// The event that a message is (reference §5.3).
+fn event(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!("event: message\ndata: {message}\n\n") }
 }
 
 fn event_stream(status: StatusCode, body: Body, request_id: &str) -> Response {

@@ -17,7 +17,7 @@ use crate::{
         Local,
         services::{
             Call, State,
-            agentcore::{Credential, CredentialProvider, Discovery, Provider},
+            agentcore::{self, Credential, CredentialProvider, Discovery, Provider},
         },
     },
     model::outgoing::encode,
@@ -39,6 +39,14 @@ pub(crate) struct Gateway {
     pub(crate) region: String,
     /// What the server's own addresses begin with, as the caller sees them.
     pub(crate) base_url: String,
+}
+
+impl Gateway {
+    /// As the server's own addresses begin with `base_url`.
+    pub(crate) fn of(gateway: &agentcore::Gateway, base_url: &str) -> Self {
+        let role = gateway.text("roleArn").unwrap_or_default().to_owned();
+        Self { role, region: gateway.region.clone(), base_url: base_url.to_owned() }
+    }
 }
 
 /// What goes with a request.
@@ -125,10 +133,10 @@ impl Presented {
     }
 }
 
-/// Whether a kept token may be the reason of a refusal.
-pub(crate) fn may_be_stale(credential: Option<&Credential>) -> bool {
+/// Whether a kept token may be the reason of this status: it may have been revoked before its time.
+pub(crate) fn may_be_stale(status: u16, credential: Option<&Credential>) -> bool {
     let provider = credential.and_then(|credential| credential.provider.as_ref());
-    matches!(provider, Some(CredentialProvider::Oauth { .. }))
+    status == 401 && matches!(provider, Some(CredentialProvider::Oauth { .. }))
 }
 
 impl Tokens {

@@ -91,8 +91,7 @@ pub(crate) async fn exchange(
     loop {
         let presented = outbound::present(local, gateway, credential, anew).await?;
         let answer = send(local, outgoing, &presented).await?;
-        // A token may have been revoked before its time.
-        if answer.status == 401 && !anew && outbound::may_be_stale(credential) {
+        if !anew && outbound::may_be_stale(answer.status, credential) {
             anew = true;
             continue;
         }
@@ -102,13 +101,6 @@ pub(crate) async fn exchange(
 
 /// Sends a request with this credential.
 pub(crate) async fn send(local: &Local, outgoing: &Outgoing, presented: &Presented) -> Result<Response, Failure> {
-    let request = with_credential(local, outgoing, presented)?;
-    let answer = local.0.upstream.send(request, local.0.upstream_timeout).await;
-    answer.map_err(|error| Failure(format!("The API did not answer: {}", error.problem())))
-}
-
-/// The request with its credential.
-fn with_credential(local: &Local, outgoing: &Outgoing, presented: &Presented) -> Result<Request, Failure> {
     let mut request = Request {
         method: outgoing.method.clone(),
         url: outgoing.url.clone(),
@@ -118,6 +110,13 @@ fn with_credential(local: &Local, outgoing: &Outgoing, presented: &Presented) ->
     if let Some(payload) = &outgoing.payload {
         request.headers.push(("content-type".to_owned(), payload.content_type.clone()));
     }
+    present(local, &mut request, presented)?;
+    let answer = local.0.upstream.send(request, local.0.upstream_timeout).await;
+    answer.map_err(|error| Failure(format!("The API did not answer: {}", error.problem())))
+}
+
+/// Gives a request its credential.
+pub(crate) fn present(local: &Local, request: &mut Request, presented: &Presented) -> Result<(), Failure> {
     match presented {
         Presented::Nothing => {}
         Presented::Header { name, value } => {
@@ -135,11 +134,11 @@ fn with_credential(local: &Local, outgoing: &Outgoing, presented: &Presented) ->
         }
         Presented::Signature { scope, credentials } => {
             let time = SystemTime::UNIX_EPOCH + Duration::from_millis(local.now().unsigned_abs());
-            sigv4::sign(&mut request, credentials, scope, time)
+            sigv4::sign(request, credentials, scope, time)
                 .map_err(|error| Failure(format!("The request cannot be signed: {error}")))?;
         }
     }
-    Ok(request)
+    Ok(())
 }
 
 /// A function's answer as text: a string bare (reference §6.3 [U]), anything else as JSON.

@@ -1,9 +1,10 @@
 //! Bedrock AgentCore's control plane: gateways and their targets.
 //!
 //! What takes AWS a while takes until the next Get or List here, or [`UNDER_WAY`]: CREATING,
-//! UPDATING and DELETING are settled then.
+//! UPDATING and DELETING are settled then; but for targets that wait for what an MCP server says.
 
 mod gateway;
+mod listing;
 mod operations;
 mod provider;
 mod target;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use self::{
     gateway::{Gateway, InterceptionPoint, Interceptor, JwtAuthorizer},
+    listing::{Awaiting, Listing, listed},
     operations::OPERATIONS,
     provider::{Discovery, Provider},
     target::{Credential, CredentialProvider, Served, Target},
@@ -70,6 +72,8 @@ enum Status {
     UpdateUnsuccessful,
     Failed,
     Deleting,
+    Synchronizing,
+    SynchronizeUnsuccessful,
 }
 
 impl Status {
@@ -84,12 +88,12 @@ impl Lifecycle {
     }
 
     fn under_way(&self) -> bool {
-        matches!(self.status, Status::Creating | Status::Updating | Status::Deleting)
+        matches!(self.status, Status::Creating | Status::Updating | Status::Deleting | Status::Synchronizing)
     }
 
-    /// Whether it serves calls: an update leaves what there was in force until it is done.
+    /// Whether it serves calls: a change leaves what there was in force until it is done.
     fn serves(&self) -> bool {
-        matches!(self.status, Status::Ready | Status::Updating | Status::UpdateUnsuccessful)
+        !matches!(self.status, Status::Creating | Status::Failed | Status::Deleting)
     }
 
     fn change(&mut self, status: Status, now: i64) {
@@ -98,15 +102,16 @@ impl Lifecycle {
         self.reasons.clear();
     }
 
-    /// Ends a creation or an update; `problem` is why it failed, if it did.
-    fn finish(&mut self, problem: Option<&str>) {
-        self.status = match (self.status, problem) {
-            (Status::Creating | Status::Updating, None) => Status::Ready,
-            (Status::Creating, Some(_)) => Status::Failed,
-            (Status::Updating, Some(_)) => Status::UpdateUnsuccessful,
-            (done, _) => return self.status = done,
+    /// Ends what was under way; `problems` are why it failed, if it did.
+    fn finish(&mut self, problems: &[&str]) {
+        self.status = match self.status {
+            Status::Creating | Status::Updating | Status::Synchronizing if problems.is_empty() => Status::Ready,
+            Status::Creating => Status::Failed,
+            Status::Updating => Status::UpdateUnsuccessful,
+            Status::Synchronizing => Status::SynchronizeUnsuccessful,
+            done => return self.status = done,
         };
-        self.reasons = problem.into_iter().map(str::to_owned).collect();
+        self.reasons = problems.iter().copied().map(str::to_owned).collect();
     }
 
     fn show(&self, document: &mut Map<String, Value>) {
@@ -153,27 +158,30 @@ fn settle(state: &mut State, call: &Call) {
     agentcore.gateways.retain(|_, gateway| !gone(&gateway.state));
     for gateway in agentcore.gateways.values_mut() {
         gateway.targets.retain(|_, target| !gone(&target.state));
-        let pending = due(&gateway.state) || gateway.targets.values().any(|target| due(&target.state));
+        let is_due = |target: &Target| due(&target.state) && !target.awaits_listing();
+        let pending = due(&gateway.state) || gateway.targets.values().any(is_due);
         if !pending {
             continue;
         }
-        let problem = (!role_can_be_assumed(iam, gateway, call)).then_some(ROLE_NOT_ASSUMABLE);
-        for target in gateway.targets.values_mut().filter(|target| due(&target.state)) {
-            target.state.finish(problem);
+        let problem = role_problem(iam, gateway, call);
+        for target in gateway.targets.values_mut().filter(|target| is_due(target)) {
+            target.state.finish(problem.as_slice());
         }
         if due(&gateway.state) {
-            gateway.state.finish(problem);
+            gateway.state.finish(problem.as_slice());
         }
     }
 }
 
-fn role_can_be_assumed(iam: &iam::Iam, gateway: &Gateway, call: &Call) -> bool {
+/// Why a gateway's role is of no use, if it is.
+fn role_problem(iam: &iam::Iam, gateway: &Gateway, call: &Call) -> Option<&'static str> {
     let by = iam::Principal {
         service: "bedrock-agentcore.amazonaws.com",
         source_account: &call.account,
         source_arn: &gateway.arn,
     };
-    iam.can_be_assumed(gateway.text("roleArn").unwrap_or_default(), &by, call)
+    let assumable = iam.can_be_assumed(gateway.text("roleArn").unwrap_or_default(), &by, call);
+    (!assumable).then_some(ROLE_NOT_ASSUMABLE)
 }
 
 /// That a function exists, and that a gateway's role may invoke it.

@@ -1,19 +1,27 @@
 //! One request of a caller who has been let in, from its message to the answer.
 
+use std::sync::Arc;
+
 use axum::{
     body::Bytes,
     http::{HeaderMap, HeaderValue, StatusCode},
 };
 use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     Reply, SESSION_HEADER,
     protocol::{self, Dialect, METHOD_NOT_FOUND, RpcError},
+    servers,
+    sessions::Talk,
     tools,
     view::View,
 };
-use crate::local::{Local, data_plane::auth::Caller};
+use crate::local::{
+    Local, base_url,
+    data_plane::{auth::Caller, outbound, upstream::Failure},
+};
 
 /// Messages of a batch; nobody sends more.
 const LARGEST_BATCH: usize = 100;
@@ -29,6 +37,10 @@ pub(super) struct Exchange {
     /// The body as it was written.
     pub(super) text: Bytes,
     pub(super) message: Value,
+    /// Where the caller hears what servers say while they work, if it does.
+    pub(super) events: Option<UnboundedSender<String>>,
+    /// The session's, once there is one.
+    pub(super) talk: Option<Arc<Talk>>,
 }
 
 impl Exchange {
@@ -48,7 +60,13 @@ impl Exchange {
         id_of(&self.text, &self.message)
     }
 
-    async fn reply(&self) -> Reply {
+    /// Who calls targets.
+    pub(super) fn gateway(&self) -> outbound::Gateway {
+        let View { role, region, .. } = &self.view;
+        outbound::Gateway { role: role.clone(), region: region.clone(), base_url: base_url(&self.headers) }
+    }
+
+    async fn reply(&mut self) -> Reply {
         let opening = self.message["method"] == "initialize";
         let dialect = match Dialect::of(&self.headers, &self.view.versions, &self.message) {
             Ok(dialect) => dialect,
@@ -63,20 +81,30 @@ impl Exchange {
             let opened = matches!(answer, Some(Ok(_)));
             let mut reply = self.one(dialect, answer);
             if opened {
-                let session = sessions.open(&self.view.id, &self.caller, now, lifetime);
+                let talk = Talk::new(self.usable_capabilities());
+                let session = sessions.open(&self.view.id, &self.caller, (now, now + lifetime * 1000), talk);
                 reply.headers.extend(HeaderValue::from_str(&session).ok().map(|session| (SESSION_HEADER, session)));
             }
             return reply;
         }
-        if lifetime.is_some()
-            && let Err(lost) = sessions.check(&self.headers, &self.view.id, &self.caller, now)
-        {
-            return lost.reply(&self.id());
+        if lifetime.is_some() {
+            match sessions.find(&self.headers, &self.view.id, &self.caller, now) {
+                Ok(talk) => self.talk = Some(talk),
+                Err(lost) => return lost.reply(&self.id()),
+            }
         }
         match dialect {
             Dialect::Handshake { batches: true } if self.message.is_array() => self.batch().await,
             _ => self.one(dialect, self.answer(dialect, &self.id(), &self.message).await),
         }
+    }
+
+    /// What servers may ask a caller for who opens a session: only an event stream could carry it.
+    fn usable_capabilities(&self) -> Value {
+        let named = &self.message["params"]["capabilities"];
+        let usable = ["elicitation", "sampling"].into_iter().filter(|_| self.view.streaming);
+        let usable = usable.filter_map(|name| Some((name.to_owned(), named.get(name)?.clone())));
+        Value::Object(usable.collect::<Map<_, _>>())
     }
 
     fn one(&self, dialect: Dialect, answer: Option<Result<Value, RpcError>>) -> Reply {
@@ -114,8 +142,7 @@ impl Exchange {
         Reply::new(StatusCode::OK, format!("[{}]", answers.join(",")))
     }
 
-    /// Answers one message; `None` for a notification, and for a response to a request that the
-    /// server never made.
+    /// Answers one message; `None` for a notification, and for a response.
     async fn answer(&self, dialect: Dialect, id: &str, message: &Value) -> Option<Result<Value, RpcError>> {
         if message.is_array() {
             return Some(Err(RpcError::invalid_request("Batches are not supported")));
@@ -125,7 +152,11 @@ impl Exchange {
         }
         let Some(method) = message["method"].as_str() else {
             let is_response = message.get("result").is_some() || message.get("error").is_some();
-            return (!is_response).then(|| Err(RpcError::invalid_request("Invalid request: no method")));
+            if is_response {
+                self.pass_response(message).await;
+                return None;
+            }
+            return Some(Err(RpcError::invalid_request("Invalid request: no method")));
         };
         let id_member = message.get("id")?;
         if !is_id(id_member) {
@@ -140,10 +171,30 @@ impl Exchange {
         Some(result.map(|result| dialect.complete(method, &self.view.server_info(), result)))
     }
 
+    /// Passes a caller's response on to the server that had asked.
+    async fn pass_response(&self, message: &Value) {
+        let question = self.talk.as_ref().and_then(|talk| talk.answered(message));
+        if let Some(question) = question
+            && let Err(Failure(problem)) = question.answer(message.clone()).await
+        {
+            tracing::warn!(gateway = self.view.id, "{problem:?}");
+        }
+    }
+
     async fn dispatch(&self, dialect: Dialect, method: &str, id: &str, params: &Value) -> Result<Value, RpcError> {
+        let lists = ["tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"];
+        if lists.contains(&method) {
+            servers::list_dynamic(self).await;
+        }
+        let offered = |capability: &str| self.view.capabilities(Value::Null).get(capability).is_some();
         match (dialect, method) {
             (_, "tools/list") => tools::list(&self.view, params),
             (_, "tools/call") => tools::call(self, id, params).await,
+            (_, "prompts/list") if offered("prompts") => servers::list_prompts(self, params),
+            (_, "prompts/get") if offered("prompts") => servers::get_prompt(self, params).await,
+            (_, "resources/list") if offered("resources") => servers::list_resources(self, params),
+            (_, "resources/templates/list") if offered("resources") => servers::list_templates(self, params),
+            (_, "resources/read") if offered("resources") => servers::read_resource(self, params).await,
             (Dialect::Handshake { .. }, "initialize") => initialize(&self.view, params),
             (Dialect::Handshake { .. }, "ping") => Ok(json!({})),
             (Dialect::Stateless, "server/discover") => Ok(discover(&self.view)),
@@ -188,7 +239,7 @@ fn initialize(view: &View, params: &Value) -> Result<Value, RpcError> {
     };
     let mut result = json!({
         "protocolVersion": version,
-        "capabilities": { "tools": { "listChanged": true } },
+        "capabilities": view.capabilities(json!({ "listChanged": true })),
         "serverInfo": view.server_info(),
     });
     if let Some(instructions) = &view.instructions {
@@ -199,8 +250,7 @@ fn initialize(view: &View, params: &Value) -> Result<Value, RpcError> {
 
 /// `server/discover` (MCP 2026-07-28)
 fn discover(view: &View) -> Value {
-    let mut result =
-        json!({ "supportedVersions": protocol::discoverable(&view.versions), "capabilities": { "tools": {} } });
+    let mut result = json!({ "supportedVersions": protocol::discoverable(&view.versions), "capabilities": view.capabilities(json!({})) });
     if let Some(instructions) = &view.instructions {
         result["instructions"] = instructions.clone();
     }

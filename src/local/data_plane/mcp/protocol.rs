@@ -17,6 +17,8 @@ pub(super) const INVALID_REQUEST: i32 = -32600;
 pub(super) const METHOD_NOT_FOUND: i32 = -32601;
 pub(super) const INVALID_PARAMS: i32 = -32602;
 pub(super) const INTERNAL_ERROR: i32 = -32603;
+/// MCP, "Resources", error handling.
+pub(super) const RESOURCE_NOT_FOUND: i32 = -32002;
 /// Codes of MCP 2026-07-28, as its SDKs have them (the managed gateway's own are [U], reference §5.2).
 const HEADER_MISMATCH: i32 = -32020;
 const UNSUPPORTED_VERSION: i32 = -32022;
@@ -36,6 +38,13 @@ pub(super) struct RpcError {
 impl RpcError {
     pub(super) fn new(code: i32, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
+    }
+
+    /// A server's own, passed on.
+    pub(super) fn of(error: &Value) -> Self {
+        let code = error["code"].as_i64().and_then(|code| i32::try_from(code).ok()).unwrap_or(INTERNAL_ERROR);
+        let message = error["message"].as_str().unwrap_or_default().to_owned();
+        Self { code, message, data: error.get("data").cloned() }
     }
 
     pub(super) fn invalid_request(message: &str) -> Self {
@@ -116,8 +125,12 @@ impl Dialect {
         if message["method"].as_str() != header("mcp-method") {
             return mismatch("Mcp-Method");
         }
-        // Of the methods that are served, `tools/call` has a name.
-        let name = message["params"]["name"].as_str().filter(|_| message["method"] == "tools/call");
+        let params = &message["params"];
+        let name = match message["method"].as_str() {
+            Some("tools/call" | "prompts/get") => params["name"].as_str(),
+            Some("resources/read") => params["uri"].as_str(),
+            _ => None,
+        };
         if name.is_some() && name != header("mcp-name") {
             return mismatch("Mcp-Name");
         }
@@ -139,7 +152,7 @@ impl Dialect {
         if self == Self::Stateless {
             result["resultType"] = json!("complete");
             result["_meta"][SERVER_META] = server.clone();
-            if method != "tools/call" {
+            if !["tools/call", "prompts/get"].contains(&method) {
                 // Whatever is listed may change with the next call of the control plane.
                 result["ttlMs"] = json!(0);
                 result["cacheScope"] = json!("private");

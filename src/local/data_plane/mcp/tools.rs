@@ -6,41 +6,46 @@ use serde_json::{Value, json};
 use super::{
     exchange::Exchange,
     protocol::RpcError,
+    servers,
     view::{Callable, View},
 };
 use crate::{
-    local::{
-        base_url,
-        data_plane::{
-            aws_service, outbound, search,
-            upstream::{self, Failure, ToolCall},
-        },
+    local::data_plane::{
+        aws_service,
+        mcp_server::NoResult,
+        search,
+        upstream::{self, Failure, ToolCall},
     },
     model::tool::{self, check_arguments},
 };
 
-/// Tools on a page; how many the managed gateway shows is not documented (reference §5.4).
+/// Items on a page; how many the managed gateway shows is not documented (reference §5.4).
 const PAGE: usize = 100;
 /// All that a caller learns of a target's failure without DEBUG (reference §5.6).
 pub(super) const TERSE: &str = "An internal error occurred. Please retry later.";
 
-/// One page of the tools, the search tool first; all of them where paging is switched off.
+/// One page of the tools, the search tool first.
 pub(super) fn list(view: &View, params: &Value) -> Result<Value, RpcError> {
     let mut tools = view.listed_tools();
     if view.search {
         tools.insert(0, search::definition());
     }
+    page(view, "tools", &tools, params)
+}
+
+/// One page of a list, as its member; all of it where paging is switched off.
+pub(super) fn page(view: &View, member: &str, items: &[Value], params: &Value) -> Result<Value, RpcError> {
     let start = match &params["cursor"] {
         Value::Null => 0,
         cursor => cursor
             .as_str()
             .and_then(position)
-            .filter(|start| view.paged && *start < tools.len())
+            .filter(|start| view.paged && *start < items.len())
             .ok_or_else(|| RpcError::invalid_params("Invalid cursor"))?,
     };
-    let end = if view.paged { tools.len().min(start + PAGE) } else { tools.len() };
-    let mut result = json!({ "tools": tools[start..end] });
-    if end < tools.len() {
+    let end = if view.paged { items.len().min(start + PAGE) } else { items.len() };
+    let mut result = json!({ member: items[start..end] });
+    if end < items.len() {
         result["nextCursor"] = json!(URL_SAFE_NO_PAD.encode(end.to_string()));
     }
     Ok(result)
@@ -71,11 +76,7 @@ pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Resul
     if let Some(invalid) = invalid_arguments(callable.input_schema(), &arguments) {
         return Ok(invalid);
     }
-    let gateway = outbound::Gateway {
-        role: view.role.clone(),
-        region: view.region.clone(),
-        base_url: base_url(&exchange.headers),
-    };
+    let gateway = exchange.gateway();
     let credential = target.credential.as_ref();
     let called = match callable {
         Callable::Function { arn, tool } => {
@@ -95,6 +96,15 @@ pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Resul
         Callable::Operation(operation) => upstream::call_api(local, &gateway, operation, credential, &arguments).await,
         Callable::Service { model, operation } => {
             aws_service::call(local, &gateway, (model, operation), credential, &arguments).await
+        }
+        Callable::Server { name, .. } => {
+            let mut params = params.clone();
+            params["name"] = json!(name);
+            return match servers::ask(exchange, target, "tools/call", &params).await {
+                Ok(result) => Ok(result),
+                Err(NoResult::Refused(error)) => Err(RpcError::of(&error)),
+                Err(problem) => Ok(failed(view, &problem.into_failure())),
+            };
         }
         Callable::NotServed => Err(Failure(format!(
             "The local AWS does not serve API Gateway targets: {} is there in its control plane only",

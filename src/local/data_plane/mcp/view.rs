@@ -1,6 +1,9 @@
 //! What one request needs of a gateway, taken at one moment.
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::{Value, json};
 
@@ -8,7 +11,8 @@ use super::protocol::VERSIONS;
 use crate::{
     local::{
         blobs::Blobs,
-        services::agentcore::{Credential, Gateway, InterceptionPoint, Interceptor, Served, Target},
+        data_plane::{mcp_server::Server, outbound},
+        services::agentcore::{Credential, Gateway, InterceptionPoint, Interceptor, Listing, Served, Target},
     },
     model::{
         openapi::Operation,
@@ -17,6 +21,8 @@ use crate::{
     },
 };
 
+/// Where a target stands whose resources have no priority: last ([U]).
+const NO_PRIORITY: i64 = i64::MAX;
 /// Seconds that a session lasts, unless told otherwise (reference §5.3).
 const SESSION_LIFETIME: i64 = 3600;
 
@@ -46,6 +52,36 @@ pub(super) struct ServedTarget {
     pub(super) name: String,
     pub(super) served: Arc<Served>,
     pub(super) credential: Option<Credential>,
+    /// What an MCP server offers that is listed anew each time, once it was.
+    pub(super) listed_now: OnceLock<Listing>,
+}
+
+impl ServedTarget {
+    /// What an MCP server offers, as far as it is known.
+    pub(super) fn listing(&self) -> Option<&Listing> {
+        match &*self.served {
+            Served::McpServer { listing: Some(listing), .. } => Some(listing),
+            _ => self.listed_now.get(),
+        }
+    }
+
+    /// The MCP server that it is, if it is one.
+    pub(super) fn server(&self, gateway: outbound::Gateway) -> Option<Server> {
+        let Served::McpServer { server, .. } = &*self.served else { return None };
+        Some(Server { endpoint: server.endpoint.clone(), credential: self.credential.clone(), gateway })
+    }
+
+    /// Whether it is to be listed for each request.
+    pub(super) fn is_dynamic(&self) -> bool {
+        matches!(&*self.served, Served::McpServer { listing: None, .. })
+    }
+
+    fn priority(&self) -> i64 {
+        match &*self.served {
+            Served::McpServer { server, .. } => server.resource_priority.unwrap_or(NO_PRIORITY),
+            _ => NO_PRIORITY,
+        }
+    }
 }
 
 /// A tool that can be called.
@@ -58,6 +94,11 @@ pub(super) enum Callable<'a> {
     Service {
         model: &'a Model,
         operation: &'a smithy::Operation,
+    },
+    /// A tool of an MCP server, by the name that it has there; its schema if it is known.
+    Server {
+        name: &'a str,
+        schema: &'a Value,
     },
     /// Of a target that is there in the control plane only.
     NotServed,
@@ -75,6 +116,7 @@ impl View {
             name: target.text("name").unwrap_or_default().to_owned(),
             served: target.served(blobs),
             credential: target.credential(),
+            listed_now: OnceLock::new(),
         };
         let session = gateway.mcp("sessionConfiguration");
         let lifetime = |session: &Value| session["sessionTimeoutInSeconds"].as_i64().unwrap_or(SESSION_LIFETIME);
@@ -107,16 +149,68 @@ impl View {
     }
 
     pub(super) fn listed_tools(&self) -> Vec<Value> {
-        let of = |target: &ServedTarget| -> Vec<Value> {
-            target.served.tools().iter().map(|tool| tool.listed(&target.name)).collect()
+        let of = |target: &ServedTarget| match target.listing() {
+            Some(listing) => Listing::qualified(&listing.tools, &target.name),
+            None => target.served.listed_tools(&target.name),
         };
         self.targets.iter().flat_map(of).collect()
     }
 
-    /// The target and the tool that a qualified name stands for.
-    pub(super) fn find(&self, name: &str) -> Option<(&ServedTarget, Callable<'_>)> {
+    pub(super) fn listed_prompts(&self) -> Vec<Value> {
+        let of = |target: &ServedTarget| -> Vec<Value> {
+            target.listing().map(|listing| Listing::qualified(&listing.prompts, &target.name)).unwrap_or_default()
+        };
+        self.targets.iter().flat_map(of).collect()
+    }
+
+    /// Resources, or their templates; of several with the same address in `key`, the first by priority.
+    pub(super) fn listed_resources(&self, items: fn(&Listing) -> &[Value], key: &str) -> Vec<Value> {
+        let mut seen = HashSet::new();
+        let listed = self.by_priority().into_iter().filter_map(ServedTarget::listing).flat_map(items);
+        listed.filter(|item| item[key].as_str().is_some_and(|address| seen.insert(address))).cloned().collect()
+    }
+
+    /// The target that a resource is read from.
+    pub(super) fn owner_of(&self, uri: &str) -> Option<&ServedTarget> {
+        let owns = |target: &&ServedTarget| target.listing().is_some_and(|listing| listing.has_resource(uri));
+        self.by_priority().into_iter().find(owns)
+    }
+
+    fn by_priority(&self) -> Vec<&ServedTarget> {
+        let mut targets: Vec<&ServedTarget> = self.targets.iter().collect();
+        targets.sort_by_key(|target| target.priority());
+        targets
+    }
+
+    /// The targets that are to be listed for each request.
+    pub(super) fn dynamic(&self) -> impl Iterator<Item = &ServedTarget> {
+        self.targets.iter().filter(|target| target.is_dynamic())
+    }
+
+    /// The target of this name, and what follows it, of a qualified name.
+    pub(super) fn target_of<'a>(&self, name: &'a str) -> Option<(&ServedTarget, &'a str)> {
         let (target, name) = name.split_once(tool::SEPARATOR)?;
-        let target = self.targets.iter().find(|candidate| candidate.name == target)?;
+        Some((self.targets.iter().find(|candidate| candidate.name == target)?, name))
+    }
+
+    /// What the gateway offers, as `initialize` and `server/discover` say it.
+    pub(super) fn capabilities(&self, tools: Value) -> Value {
+        let mut capabilities = json!({ "tools": tools });
+        let offers = |has: fn(&Listing) -> bool| {
+            self.targets.iter().any(|target| target.is_dynamic() || target.listing().is_some_and(has))
+        };
+        if offers(|listing| !listing.prompts.is_empty()) {
+            capabilities["prompts"] = json!({});
+        }
+        if offers(|listing| !listing.resources.is_empty() || !listing.resource_templates.is_empty()) {
+            capabilities["resources"] = json!({});
+        }
+        capabilities
+    }
+
+    /// The target and the tool that a qualified name stands for.
+    pub(super) fn find<'a>(&'a self, name: &'a str) -> Option<(&'a ServedTarget, Callable<'a>)> {
+        let (target, name) = self.target_of(name)?;
         let callable = match &*target.served {
             Served::Lambda { arn, tools } => {
                 Callable::Function { arn, tool: tools.iter().find(|tool| tool.name == name)? }
@@ -127,6 +221,13 @@ impl View {
             Served::Smithy(model) => {
                 let operation = model.operations.iter().find(|operation| operation.name == name)?;
                 Callable::Service { model, operation }
+            }
+            Served::McpServer { listing, .. } => {
+                let schema = match listing {
+                    Some(listing) => &listing.tool(name)?["inputSchema"],
+                    None => &Value::Null,
+                };
+                Callable::Server { name, schema }
             }
             Served::ApiGateway => Callable::NotServed,
             Served::Nothing => return None,
@@ -141,6 +242,7 @@ impl Callable<'_> {
             Self::Function { tool, .. } => &tool.input_schema,
             Self::Operation(operation) => &operation.input_schema,
             Self::Service { operation, .. } => &operation.input_schema,
+            Self::Server { schema, .. } => schema,
             Self::NotServed => &Value::Null,
         }
     }

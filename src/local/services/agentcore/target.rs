@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Gateway, Lifecycle, Origin, Page, Status, check_invocable, conflict, invalid, not_found, present, quota_exceeded,
-    refused, wrong_state,
+    Gateway, Lifecycle, Listing, Origin, Page, Status, check_invocable, conflict, invalid, not_found, present,
+    quota_exceeded, refused, wrong_state,
 };
 use crate::{
     local::{
         blobs::{BlobId, Blobs},
         random,
-        services::{Answer, Call, State, not_implemented, read},
+        services::{Answer, Call, State, iso8601, not_implemented, read},
         wire::WireError,
     },
     model::{
@@ -39,8 +39,12 @@ pub(crate) struct Target {
     pub(crate) id: String,
     /// The members as they were given, shown again unchanged.
     config: Map<String, Value>,
-    /// The tool definitions or the document, as they were when the target was made or updated.
+    /// The tool definitions or the document, as they were when the target was made or updated; of an MCP
+    /// server what it had to offer when it was listed.
     schema: BlobId,
+    /// When an MCP server was listed, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    synchronized: Option<i64>,
     /// What they come to, once somebody asked.
     #[serde(skip)]
     served: OnceLock<Arc<Served>>,
@@ -58,6 +62,11 @@ pub(crate) enum Served {
         operations: Vec<Operation>,
     },
     Smithy(Box<Model>),
+    McpServer {
+        server: McpServer,
+        /// None if it is listed anew each time.
+        listing: Option<Listing>,
+    },
     /// What is there of it is in the control plane only.
     ApiGateway,
     /// Its schema cannot be read any more; the state on disk was damaged.
@@ -159,14 +168,22 @@ struct Takes {
     oauth: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct McpServer {
-    endpoint: String,
+pub(crate) struct McpServer {
+    pub(crate) endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     listing_mode: Option<String>,
+    /// Of targets with the same resource, the one with the lowest answers for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource_priority: Option<i64>,
+    pub(crate) resource_priority: Option<i64>,
+}
+
+impl McpServer {
+    /// Whether it is listed anew each time.
+    pub(super) fn is_dynamic(&self) -> bool {
+        self.listing_mode.as_deref() == Some("DYNAMIC")
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -266,6 +283,7 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
         id: random::upper_alphanumeric(10),
         config,
         schema,
+        synchronized: None,
         served: OnceLock::new(),
         state: Lifecycle::begin(origin, call.now),
     };
@@ -279,7 +297,8 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
     let id = TargetId { gateway_identifier: input.gateway_identifier.clone(), target_id: input.target_id.clone() };
     let gateway = state.agentcore.gateway(call, &id.gateway_identifier)?;
     let target = gateway.targets.get(&id.target_id).ok_or_else(|| id.missing())?;
-    if !matches!(target.state.status, Status::Ready | Status::UpdateUnsuccessful) {
+    let settled = [Status::Ready, Status::UpdateUnsuccessful, Status::SynchronizeUnsuccessful];
+    if !settled.contains(&target.state.status) {
         return Err(wrong_state(call, "target", target.state.status));
     }
     let name = input.name.as_deref().or(target.text("name")).unwrap_or_default();
@@ -290,8 +309,11 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
     let (config, schema) = checked_config(state, call, gateway, name, &input)?;
     let gateway = state.agentcore.gateway_mut(call, &id.gateway_identifier)?;
     let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
+    // A server's old listing holds until there is a new one.
+    if [target.kind(), Some(input.target_configuration.mcp.kind())] != [Some(Kind::McpServer); 2] {
+        target.schema = schema;
+    }
     target.config = config;
-    target.schema = schema;
     target.served = OnceLock::new();
     target.state.change(Status::Updating, call.now);
     get(state, call, &id)
@@ -480,6 +502,7 @@ fn show(gateway: &Gateway, target: &Target) -> Value {
     let mut document =
         present([("gatewayArn", json!(gateway.arn)), ("targetId", json!(target.id)), ("protocolType", json!("MCP"))]);
     target.state.show(&mut document);
+    document.extend(present([("lastSynchronizedAt", json!(target.synchronized.map(iso8601)))]));
     document.extend(target.config.clone());
     // The model's outputs always have it; what AWS shows where there is no credential is [U].
     document.entry(CREDENTIALS).or_insert(json!([]));
@@ -509,6 +532,9 @@ pub(super) fn list(state: &State, call: &Call, input: &List) -> Answer {
             ("name", json!(target.text("name"))),
             ("description", json!(target.text("description"))),
             ("targetType", json!(target.kind().map(Kind::listed))),
+            ("lastSynchronizedAt", json!(target.synchronized.map(iso8601))),
+            ("listingMode", target.mcp_server_member("listingMode")),
+            ("resourcePriority", target.mcp_server_member("resourcePriority")),
         ]);
         target.state.show(&mut document);
         document.remove("statusReasons");
@@ -536,14 +562,31 @@ pub(super) struct Synchronize {
     target_id_list: Vec<String>,
 }
 
-/// Only targets whose tools come from elsewhere can be synchronized; Lambda targets are none.
-pub(super) fn synchronize(state: &State, call: &Call, input: &Synchronize) -> Answer {
-    let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
+/// Begins to list an MCP server anew; other targets cannot be synchronized.
+pub(super) fn synchronize(state: &mut State, call: &Call, input: &Synchronize) -> Answer {
+    let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
+    let mut ids = Vec::new();
     for target_id in &input.target_id_list {
         let id = TargetId { gateway_identifier: gateway.id.clone(), target_id: target_id.clone() };
-        gateway.targets.get(target_id).ok_or_else(|| id.missing())?;
+        let target = gateway.targets.get(target_id).ok_or_else(|| id.missing())?;
+        let server = target.mcp_server();
+        let server = server.ok_or_else(|| refused("Only MCP server targets can be synchronized"))?;
+        if server.is_dynamic() {
+            return Err(refused("Targets with listingMode DYNAMIC are listed with every request"));
+        }
+        if target.state.under_way() || target.state.status == Status::Failed {
+            let status = target.state.status.name();
+            return Err(conflict(format!("Target {target_id} is in {status} status")));
+        }
+        gateway.check_at_once()?;
+        ids.push(id);
     }
-    Err(refused("Only MCP server targets can be synchronized"))
+    for id in &ids {
+        let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
+        target.state.synchronize(call.now);
+    }
+    let shown = ids.iter().filter_map(|id| gateway.targets.get(&id.target_id)).map(|target| show(gateway, target));
+    Ok(json!({ "targets": shown.collect::<Vec<Value>>() }))
 }
 
 impl Gateway {
@@ -577,6 +620,23 @@ impl Target {
         Kind::ALL.into_iter().find(|kind| self.mcp(*kind).is_some())
     }
 
+    /// The MCP server that it is, if it is one.
+    pub(crate) fn mcp_server(&self) -> Option<McpServer> {
+        serde_json::from_value(self.mcp(Kind::McpServer)?.clone()).ok()
+    }
+
+    fn mcp_server_member(&self, member: &str) -> Value {
+        self.mcp(Kind::McpServer).map(|server| server[member].clone()).unwrap_or_default()
+    }
+
+    /// Takes what its server has to offer, which ends what waited for it.
+    pub(super) fn take_listing(&mut self, listing: BlobId, now: i64) {
+        self.schema = listing;
+        self.served = OnceLock::new();
+        self.synchronized = Some(now);
+        self.state.finish(&[]);
+    }
+
     /// Its configuration, if it is of this kind.
     fn mcp(&self, kind: Kind) -> Option<&Value> {
         self.config.get("targetConfiguration")?["mcp"].get(kind.member())
@@ -606,19 +666,25 @@ impl Target {
             },
             Kind::OpenApi => Served::OpenApi { operations: Api::read(&document()?, reading).operations },
             Kind::Smithy => Served::Smithy(Box::new(Model::read(&document()?, reading))),
-            Kind::ApiGateway | Kind::McpServer => Served::ApiGateway,
+            Kind::McpServer => {
+                let server = self.mcp_server()?;
+                let listing = || serde_json::from_slice(&bytes).unwrap_or_default();
+                Served::McpServer { listing: (!server.is_dynamic()).then(listing), server }
+            }
+            Kind::ApiGateway => Served::ApiGateway,
         })
     }
 }
 
 impl Served {
-    /// Its tools, as they are listed.
-    pub(crate) fn tools(&self) -> Vec<Tool> {
-        match self {
+    /// Its tools, as they are listed under the name of their target.
+    pub(crate) fn listed_tools(&self, target: &str) -> Vec<Value> {
+        let tools: Vec<Tool> = match self {
             Self::Lambda { tools, .. } => tools.clone(),
             Self::OpenApi { operations } => operations.iter().map(Operation::tool).collect(),
             Self::Smithy(model) => model.operations.iter().map(smithy::Operation::tool).collect(),
-            Self::ApiGateway | Self::Nothing => Vec::new(),
-        }
+            Self::McpServer { .. } | Self::ApiGateway | Self::Nothing => Vec::new(),
+        };
+        tools.iter().map(|tool| tool.listed(target)).collect()
     }
 }

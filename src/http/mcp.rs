@@ -1,0 +1,129 @@
+//! What every client of an MCP server over streamable HTTP needs, whoever it is: which versions there are,
+//! what requests look like, and how answers are read.
+
+use serde_json::{Value, json};
+
+use super::Request;
+
+/// The newest version that is spoken, and what `initialize` asks for.
+pub const VERSION: &str = "2025-11-25";
+/// Older ones that can be followed.
+pub const OLDER: &[&str] = &["2025-06-18", "2025-03-26"];
+/// The header that names a session.
+pub const SESSION_HEADER: &str = "mcp-session-id";
+/// Pages of a list that are read before a server is taken to be circling.
+pub const MOST_PAGES: usize = 1000;
+
+/// What `initialize` has to say.
+pub fn hello(capabilities: &Value) -> Value {
+    json!({
+        "protocolVersion": VERSION,
+        "capabilities": capabilities,
+        "clientInfo": { "name": "agentcore-gw", "version": env!("CARGO_PKG_VERSION") },
+    })
+}
+
+/// Whether a server's version is one of those that are spoken.
+pub fn speaks(version: &str) -> bool {
+    version == VERSION || OLDER.contains(&version)
+}
+
+/// A message on its way to a server; `version` is empty before `initialize` was answered.
+pub fn post(url: &str, version: &str, session: Option<&str>, message: &Value) -> Request {
+    let mut headers = vec![
+        ("content-type".to_owned(), "application/json".to_owned()),
+        ("accept".to_owned(), "application/json, text/event-stream".to_owned()),
+    ];
+    headers.extend(of_session(version, session));
+    Request { method: "POST".to_owned(), url: url.to_owned(), headers, body: message.to_string().into_bytes() }
+}
+
+/// The end of a session.
+pub fn delete(url: &str, version: &str, session: &str) -> Request {
+    let headers = of_session(version, Some(session)).collect();
+    Request { method: "DELETE".to_owned(), url: url.to_owned(), headers, body: Vec::new() }
+}
+
+fn of_session(version: &str, session: Option<&str>) -> impl Iterator<Item = (String, String)> {
+    let version = Some(version).filter(|version| !version.is_empty());
+    let version = version.map(|version| ("mcp-protocol-version".to_owned(), version.to_owned()));
+    version.into_iter().chain(session.map(|session| (SESSION_HEADER.to_owned(), session.to_owned())))
+}
+
+/// The messages of an answer while it arrives: one JSON document, or the `data:` of an event stream.
+#[derive(Debug)]
+pub struct Messages {
+    is_stream: bool,
+    waiting: Vec<u8>,
+    /// How much of it was looked through for the end of an event.
+    seen: usize,
+}
+
+impl Messages {
+    /// Of an answer with this media type.
+    pub fn of(content_type: Option<&str>) -> Self {
+        let is_stream = content_type.is_some_and(|kind| kind.starts_with("text/event-stream"));
+        Self { is_stream, waiting: Vec::new(), seen: 0 }
+    }
+
+    /// The messages that these bytes complete.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<Value> {
+        self.waiting.extend_from_slice(bytes);
+        if !self.is_stream {
+            return Vec::new();
+        }
+        let mut messages = Vec::new();
+        while let Some((event, rest)) = first_event(&self.waiting, self.seen) {
+            messages.extend(data_of(&self.waiting[..event]));
+            self.waiting.drain(..rest);
+            self.seen = 0;
+        }
+        // The end of an event may itself be cut.
+        self.seen = self.waiting.len().saturating_sub(3);
+        messages
+    }
+
+    /// The messages that the end of the answer completes.
+    pub fn finish(self) -> Vec<Value> {
+        let message = if self.is_stream { data_of(&self.waiting) } else { serde_json::from_slice(&self.waiting).ok() };
+        message.into_iter().collect()
+    }
+}
+
+/// Where the first event ends, and where what follows its blank line begins; it does not end before `from`.
+fn first_event(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let ends = [b"\n\n".as_slice(), b"\r\n\r\n", b"\n\r\n"];
+    let found = ends.iter().filter_map(|end| {
+        let at = from + bytes[from..].windows(end.len()).position(|window| window == *end)?;
+        Some((at, at + end.len()))
+    });
+    found.min()
+}
+
+fn data_of(event: &[u8]) -> Option<Value> {
+    let event = String::from_utf8_lossy(event);
+    let data: Vec<&str> = event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
+    serde_json::from_str(&data.join("\n")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_as_json_and_as_events_however_they_are_cut() {
+        let read = |kind: &str, body: &str, cut: usize| {
+            let mut messages = Messages::of(Some(kind));
+            let mut all: Vec<Value> = body.as_bytes().chunks(cut).flat_map(|bytes| messages.push(bytes)).collect();
+            all.extend(messages.finish());
+            all
+        };
+        let events = "event: message\r\ndata: {\"id\":1}\r\n\r\n: ping\n\ndata: {\"id\":\ndata: 2}\n\ndata: {\"id\":3}";
+        for cut in [1, 2, 7, 1000] {
+            assert_eq!(read("application/json", r#"{"id":1}"#, cut), [json!({ "id": 1 })]);
+            let expected = [json!({ "id": 1 }), json!({ "id": 2 }), json!({ "id": 3 })];
+            assert_eq!(read("text/event-stream; charset=utf-8", events, cut), expected);
+            assert!(read("text/html", "<html>", cut).is_empty());
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What MCP servers behind a gateway are asked: prompts, resources, and tools; and what they say in between.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::{
+    exchange::Exchange,
+    protocol::{INTERNAL_ERROR, RESOURCE_NOT_FOUND, RpcError},
+    tools::{TERSE, page},
+    view::ServedTarget,
+};
+use crate::local::{
+    data_plane::mcp_server::{self, Connection, NoResult, Relay},
+    services::agentcore::Listing,
+};
+
+/// Lists those servers that are listed anew for each request; who does not answer offers nothing.
+pub(super) async fn list_dynamic(exchange: &Exchange) {
+    let all = exchange.view.dynamic().map(async |target| {
+        let Some(server) = target.server(exchange.gateway()) else { return };
+        match mcp_server::list(&exchange.local, server).await {
+            Ok(listing) => drop(target.listed_now.set(listing)),
+            Err(failure) => tracing::warn!(target = target.name, "{:?}", failure.0),
+        }
+    });
+    join_all(all).await;
+}
+
+/// `prompts/list`
+pub(super) fn list_prompts(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
+    page(&exchange.view, "prompts", &exchange.view.listed_prompts(), params)
+}
+
+/// `resources/list`
+pub(super) fn list_resources(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
+    let items = exchange.view.listed_resources(|listing: &Listing| &listing.resources, "uri");
+    page(&exchange.view, "resources", &items, params)
+}
+
+/// `resources/templates/list`
+pub(super) fn list_templates(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
+    let items = exchange.view.listed_resources(|listing: &Listing| &listing.resource_templates, "uriTemplate");
+    page(&exchange.view, "resourceTemplates", &items, params)
+}
+
+/// `prompts/get`
+pub(super) async fn get_prompt(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
+    let Some(name) = params["name"].as_str() else {
+        return Err(RpcError::invalid_params("params.name is missing"));
+    };
+    let unknown = || RpcError::invalid_params(format!("Unknown prompt: {name}"));
+    let (target, own_name) = exchange.view.target_of(name).ok_or_else(unknown)?;
+    let known = |listing: &Listing| listing.prompts.iter().any(|prompt| prompt["name"] == own_name);
+    if !(target.is_dynamic() || target.listing().is_some_and(known)) {
+        return Err(unknown());
+    }
+    let mut params = params.clone();
+    params["name"] = json!(own_name);
+    forward(exchange, target, "prompts/get", &params).await
+}
+
+/// `resources/read`
+pub(super) async fn read_resource(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
+    let Some(uri) = params["uri"].as_str() else {
+        return Err(RpcError::invalid_params("params.uri is missing"));
+    };
+    match exchange.view.owner_of(uri) {
+        Some(target) => forward(exchange, target, "resources/read", params).await,
+        None => Err(RpcError::new(RESOURCE_NOT_FOUND, format!("Resource not found: {uri}"))),
+    }
+}
+
+async fn forward(exchange: &Exchange, target: &ServedTarget, method: &str, params: &Value) -> Result<Value, RpcError> {
+    ask(exchange, target, method, params).await.map_err(|problem| match problem {
+        NoResult::Refused(error) => RpcError::of(&error),
+        problem => {
+            let failure = problem.into_failure();
+            tracing::warn!(target = target.name, "{:?}", failure.0);
+            RpcError::new(INTERNAL_ERROR, if exchange.view.debug { failure.0.as_str() } else { TERSE })
+        }
+    })
+}
+
+/// Asks a target's server, in the session's connection to it if there is a session, else in one of its own.
+pub(super) async fn ask(
+    exchange: &Exchange,
+    target: &ServedTarget,
+    method: &str,
+    params: &Value,
+) -> Result<Value, NoResult> {
+    let Some(server) = target.server(exchange.gateway()) else {
+        return Err(NoResult::SessionLost);
+    };
+    let params = passed_on(params, exchange.events.is_some());
+    let nobody = |_: &str, _| None;
+    let asks = |method: &str, question| exchange.talk.as_ref()?.ask(method, question);
+    let relay = exchange
+        .events
+        .as_ref()
+        .map(|events| Relay { events: events.clone(), ask: if exchange.talk.is_some() { &asks } else { &nobody } });
+    let Some(talk) = &exchange.talk else {
+        let connection = Connection::open(&exchange.local, server, &json!({})).await?;
+        let answer = connection.request(method, &params, relay.as_ref()).await;
+        connection.close().await;
+        return answer;
+    };
+    // Another address or another credential makes another connection.
+    let key = json!([target.id, server.endpoint, server.credential]).to_string();
+    let connection = || async {
+        let mut servers = talk.servers.lock().await;
+        if let Some(connection) = servers.get(&key) {
+            return Ok(connection.clone());
+        }
+        let connection = Connection::open(&exchange.local, server.clone(), &talk.capabilities).await?;
+        servers.insert(key.clone(), connection.clone());
+        Ok::<_, NoResult>(connection)
+    };
+    match connection().await?.request(method, &params, relay.as_ref()).await {
+        Err(NoResult::SessionLost) => {
+            talk.servers.lock().await.remove(&key);
+            connection().await?.request(method, &params, relay.as_ref()).await
+        }
+        answer => answer,
+    }
+}
+
+/// What a server is to see of a request: nothing of the envelope that was between caller and gateway, and
+/// no token for progress that nobody would hear of.
+fn passed_on(params: &Value, heard: bool) -> Value {
+    let mut params = params.clone();
+    if let Some(Value::Object(meta)) = params.get_mut("_meta") {
+        meta.retain(|key, _| !key.starts_with("io.modelcontextprotocol/") && (heard || key != "progressToken"));
+    }
+    params
+}

@@ -116,8 +116,8 @@ impl Error {
         let mut hint = match error.hint.take() {
             // Nothing was begun: what stands in the way is all there is to say.
             Some(hint) if left.is_empty() => hint,
-            Some(hint) => format!("{hint}; then run `{next}` again to go on"),
-            None => format!("run `{next}` again to go on"),
+            Some(hint) => format!("{hint}; then run {next} again to go on"),
+            None => format!("run {next} again to go on"),
         };
         if !left.is_empty() {
             let _ = write!(hint, ", or `{undo}` to remove what exists");

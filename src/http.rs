@@ -160,11 +160,12 @@ impl Opened {
             let frame = frame.map_err(|_| problem(too_late(patience)))?;
             match frame.transpose().map_err(|error| problem(error.to_string()))? {
                 None => return Ok(None),
-                Some(frame) => match frame.into_data() {
-                    Ok(bytes) => return Ok(Some(bytes)),
-                    // Trailers say nothing here.
-                    Err(_) => continue,
-                },
+                // Trailers say nothing here.
+                Some(frame) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
             }
         }
     }

@@ -9,12 +9,13 @@ pub mod event;
 pub mod mcp;
 pub mod plan;
 pub mod stack;
+pub mod sync;
 pub mod token;
 pub mod world;
 
 use std::fmt;
 
-use crate::aws;
+use crate::aws::{self, agentcore::Document};
 
 /// What a stack consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +82,18 @@ impl Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} `{}`", self.kind.label(), self.name)
+    }
+}
+
+impl Error {
+    /// AWS gave up, in its own words.
+    pub(crate) fn of_state(kind: Kind, document: &Document) -> Self {
+        let reasons: Vec<&str> = document.status_reasons().collect();
+        Self::Failed {
+            resource: Resource::new(kind, document.name()),
+            status: document.status().to_owned(),
+            reasons: if reasons.is_empty() { "AWS gives no reason".to_owned() } else { reasons.join("; ") },
+        }
     }
 }
 

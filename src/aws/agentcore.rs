@@ -206,6 +206,13 @@ pub async fn delete_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Resu
     unless_on_its_way(answer, async || find_target(aws, gateway_id, target_id).await).await
 }
 
+/// Begins to list the MCP server of a target anew.
+pub async fn synchronize_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<Document, Error> {
+    let call = aws.agentcore.synchronize_gateway_targets().gateway_identifier(gateway_id).target_id_list(target_id);
+    let mut answer = exchange!("SynchronizeGatewayTargets", call, None)?;
+    Ok(Document(answer["targets"][0].take()))
+}
+
 fn with_token(request: &Value) -> Value {
     let mut body = request.clone();
     body["clientToken"] = json!(idempotency_token());

@@ -89,7 +89,7 @@ impl Create {
         let program = program(ctx);
         let required_policy = required_policy(&spec);
         let converged = converged.map_err(|failure| {
-            let next = self.again(&program);
+            let next = format!("`{}`", self.again(&program));
             let undo = format!("{program} cleanup {}", spec.name);
             let error = Error::of_change(failure, &next, &undo);
             match &required_policy {

@@ -4,6 +4,7 @@ mod add;
 mod change;
 mod credential;
 mod source;
+mod sync;
 mod update;
 
 use std::io::{self, Write};
@@ -11,7 +12,7 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-pub use self::{add::Add, update::Update};
+pub use self::{add::Add, sync::Sync, update::Update};
 use super::{
     list::{Listed, Shown},
     stack_with_gateway,
@@ -45,6 +46,7 @@ pub enum Verb {
     Get(OneTarget),
     /// Remove a target, and what was made for it alone
     Remove(OneTarget),
+    Sync(Sync),
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +74,7 @@ impl Target {
             Verb::List(args) => ctx.ui.finish(Box::pin(args.list(ctx)).await),
             Verb::Get(args) => ctx.ui.finish(Box::pin(args.get(ctx)).await),
             Verb::Remove(args) => ctx.ui.finish(Box::pin(args.remove(ctx)).await),
+            Verb::Sync(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
         }
     }
 }
@@ -83,6 +86,12 @@ async fn with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<(Stack, G
         Some(gateway) => Ok((stack, gateway)),
         None => Err(ops::Error::NotFound(given.to_owned()).into()),
     }
+}
+
+/// A target that must be there.
+fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcore::Document, Error> {
+    let missing = || Error::new(Kind::NotFound, format!("the gateway has no target `{name}`"));
+    gateway.target(name.as_str()).ok_or_else(missing)
 }
 
 impl OfGateway {
@@ -97,9 +106,7 @@ impl OneTarget {
     async fn get(self, ctx: &Context) -> Result<Shown, Error> {
         let aws = ctx.aws().await?;
         let (_, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
-        let target = gateway.target(self.name.as_str());
-        let missing = || Error::new(Kind::NotFound, format!("the gateway has no target `{}`", self.name));
-        Ok(Shown(target.ok_or_else(missing)?.0.clone()))
+        Ok(Shown(target_of(&gateway, &self.name)?.0.clone()))
     }
 
     async fn remove(self, ctx: &Context) -> Result<Removed, Error> {

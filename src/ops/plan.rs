@@ -310,6 +310,10 @@ fn target_change(
             differs.push(what);
         }
     }
+    // What AWS failed to do before it is to try again.
+    if differs.is_empty() && existing.status().ends_with("_UNSUCCESSFUL") {
+        differs.push("configuration");
+    }
     Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
 }
 
@@ -330,13 +334,9 @@ fn with_defaults(mut wanted: Value, existing: &Value) -> Value {
 fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Change>, Error> {
     match document.status() {
         "FAILED" if ours && propagation::is_pending_status(document.status_reasons()) => Ok(Some(Change::Replace)),
-        "FAILED" => Err(Error::Failed {
-            resource: Resource::new(kind, document.name()),
-            status: document.status().to_owned(),
-            reasons: document.status_reasons().collect::<Vec<_>>().join("; "),
-        }),
+        "FAILED" => Err(Error::of_state(kind, document)),
         "DELETING" => Ok(Some(Change::Create)),
-        "CREATING" | "UPDATING" => Ok(Some(Change::Update(vec!["state"]))),
+        "CREATING" | "UPDATING" | "SYNCHRONIZING" => Ok(Some(Change::Update(vec!["state"]))),
         _ => Ok(None),
     }
 }

@@ -221,7 +221,7 @@ impl AddLambda {
         if let Some(arn) = &self.lambda_arn {
             check_function(&aws, &stack, arn).await?;
         }
-        let wanted = Wanted { common: self.common, kind, warnings: Vec::new(), again: "target add lambda" };
+        let wanted = Wanted { common: self.common, kind, warnings: Vec::new() };
         wanted.settle(ctx, &aws, stack, gateway).await
     }
 }
@@ -237,7 +237,7 @@ impl AddOpenapi {
             credential,
             actions: Vec::new(),
         }));
-        settle(ctx, self.common, kind, source.warnings, "target add openapi").await
+        settle(ctx, self.common, kind, source.warnings).await
     }
 }
 
@@ -261,7 +261,7 @@ impl AddSmithy {
             credential,
             actions,
         }));
-        let wanted = Wanted { common: self.common, kind, warnings: source.warnings, again: "target add smithy" };
+        let wanted = Wanted { common: self.common, kind, warnings: source.warnings };
         wanted.settle(ctx, &aws, stack, gateway).await
     }
 }
@@ -283,7 +283,7 @@ impl AddMcpServer {
             credential,
             actions: Vec::new(),
         }));
-        settle(ctx, self.common, kind, warnings, "target add mcp-server").await
+        settle(ctx, self.common, kind, warnings).await
     }
 }
 
@@ -307,20 +307,14 @@ impl AddApiGateway {
             credential,
             actions: Vec::new(),
         }));
-        settle(ctx, self.common, kind, warnings, "target add api-gateway").await
+        settle(ctx, self.common, kind, warnings).await
     }
 }
 
-async fn settle(
-    ctx: &Context,
-    common: Common,
-    kind: TargetKind,
-    warnings: Vec<String>,
-    again: &'static str,
-) -> Result<Outcome, Error> {
+async fn settle(ctx: &Context, common: Common, kind: TargetKind, warnings: Vec<String>) -> Result<Outcome, Error> {
     let aws = ctx.aws().await?;
     let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
-    Wanted { common, kind, warnings, again }.settle(ctx, &aws, stack, gateway).await
+    Wanted { common, kind, warnings }.settle(ctx, &aws, stack, gateway).await
 }
 
 /// A gateway in AWS calls https only; one on this machine calls what runs beside it.

@@ -46,8 +46,6 @@ pub(super) struct Wanted {
     pub common: Common,
     pub kind: TargetKind,
     pub warnings: Vec<String>,
-    /// The command that goes on with this one.
-    pub again: &'static str,
 }
 
 impl Wanted {
@@ -89,7 +87,7 @@ impl Wanted {
 
     async fn converge(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Settled, Error> {
         let spec = self.spec(aws, &stack, &gateway);
-        let Self { common, warnings, again, .. } = self;
+        let Self { common, warnings, .. } = self;
         let patience = Patience { timeout: ctx.settings.timeout, wait: !common.no_wait };
         let progress = ctx.ui.progress();
         let converged = converge::create(aws, &spec, patience, &progress, &ctx.stop).await;
@@ -97,8 +95,8 @@ impl Wanted {
         let document = gateway.document;
         let (program, name, gateway) = (program(ctx), &common.name, &spec.name);
         let converged = converged.map_err(|failure| {
-            let next = format!("{program} {again} {name} --gateway {gateway}");
-            Error::of_change(failure, &next, &format!("{program} target remove {name} --gateway {gateway}"))
+            let undo = format!("{program} target remove {name} --gateway {gateway}");
+            Error::of_change(failure, "the same command", &undo)
         })?;
         let target = converged.made.targets.get(name.as_str());
         let target = target.ok_or_else(|| ops::Error::NotFound(name.to_string()))?;

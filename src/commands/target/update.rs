@@ -100,7 +100,7 @@ impl Update {
             "lambda" => (self.function(&aws, &stack, &mcp["lambda"]).await?, Vec::new()),
             member => self.other(ctx, &aws, &stack, (member, &existing)).await?,
         };
-        let wanted = Wanted { common: self.common, kind, warnings, again: "target update" };
+        let wanted = Wanted { common: self.common, kind, warnings };
         wanted.settle(ctx, &aws, stack, gateway).await
     }
 

@@ -206,9 +206,8 @@ impl Connection {
                 match (&message["method"], message.get("id")) {
                     (Value::String(method), None) => tell(method, &message, relay),
                     (Value::String(method), Some(question)) => {
-                        if self.ask(method, question, &message, relay).await? {
-                            patience = A_PERSON;
-                        }
+                        let asked = self.ask(method, question, &message, relay).await?;
+                        patience = if asked { A_PERSON } else { patience };
                     }
                     _ if message.get("result").is_some() && message["id"] == id => {
                         return Ok(message["result"].clone());

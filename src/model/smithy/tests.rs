@@ -534,14 +534,15 @@ fn answers_have_headers_a_status_and_a_body() {
 
 #[test]
 fn errors_of_every_protocol_are_read() {
-    let cases: [(&[(&str, &str)], &str, &str); 7] = [
-        (&[], r#"{ "__type": "a.b#Missing", "message": "not here" }"#, "Missing: not here"),
+    const NONE: &[(&str, &str)] = &[];
+    let cases = [
+        (NONE, r#"{ "__type": "a.b#Missing", "message": "not here" }"#, "Missing: not here"),
         (&[("X-Amzn-ErrorType", "Missing:http://x/")], r#"{ "Message": "not here" }"#, "Missing: not here"),
-        (&[], "<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>", "NoSuchKey: gone"),
-        (&[], "<ErrorResponse xmlns=\"u\"><Error><Code>A</Code><Message>b</Message></Error></ErrorResponse>", "A: b"),
-        (&[], "<html>", "<html>"),
+        (NONE, "<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>", "NoSuchKey: gone"),
+        (NONE, "<ErrorResponse xmlns=\"u\"><Error><Code>A</Code><Message>b</Message></Error></ErrorResponse>", "A: b"),
+        (NONE, "<html>", "<html>"),
         (&[("x-amzn-errortype", "OnlyACode")], "", "OnlyACode"),
-        (&[], "", ""),
+        (NONE, "", ""),
     ];
     for (headers, body, expected) in cases {
         let headers: Vec<(String, String)> =
@@ -551,105 +552,121 @@ fn errors_of_every_protocol_are_read() {
     }
 }
 
+type Spoil = fn(&mut Value);
+
+/// What is done to a good model, and what is found then: how bad, of what kind, and where.
+const SPOILT: &[(Spoil, Severity, &str, &str)] = &[
+    (|m| m["smithy"] = json!("1.0"), Severity::Error, "smithy", "/smithy"),
+    (|m| drop(m.as_object_mut().unwrap().remove("smithy")), Severity::Error, "smithy", ""),
+    (|m| m["shapes"] = json!([]), Severity::Error, "smithy", "/shapes"),
+    (|m| m["shapes"] = json!({}), Severity::Error, "service", "/shapes"),
+    (|m| m["shapes"]["z#Svc"] = m["shapes"]["a#Svc"].clone(), Severity::Error, "service", "/shapes/z#Svc"),
+    (|m| m["shapes"]["a#Svc"]["operations"] = json!([]), Severity::Error, "service", "/shapes/a#Svc"),
+    (
+        |m| m["shapes"]["a#Svc"]["operations"][0]["target"] = json!("a#No"),
+        Severity::Error,
+        "target",
+        "/shapes/a#Svc/operations/0",
+    ),
+    (
+        |m| m["shapes"]["a#Svc"]["resources"] = json!([{ "target": "a#No" }]),
+        Severity::Error,
+        "target",
+        "/shapes/a#Svc/resources/0",
+    ),
+    (|m| trait_of(m, "aws.protocols#restJson1", None), Severity::Error, "protocol", "/shapes/a#Svc"),
+    (
+        |m| {
+            trait_of(m, "aws.protocols#restJson1", None);
+            trait_of(m, "smithy.protocols#rpcv2Cbor", Some(json!({})));
+        },
+        Severity::Error,
+        "protocol",
+        "/shapes/a#Svc",
+    ),
+    (
+        |m| {
+            trait_of(m, "aws.protocols#restJson1", None);
+            trait_of(m, "aws.protocols#awsJson1_0", Some(json!({})));
+        },
+        Severity::Warning,
+        "protocol",
+        "/shapes/a#Svc",
+    ),
+    (|m| trait_of(m, RULES, None), Severity::Error, "endpoint", "/shapes/a#Svc"),
+    (|m| trait_of(m, "aws.auth#sigv4", None), Severity::Warning, "signature", "/shapes/a#Svc"),
+    (
+        |m| m["shapes"]["a#In"]["members"]["node"]["target"] = json!("a#No"),
+        Severity::Error,
+        "target",
+        "/shapes/a#In/members/node/target",
+    ),
+    (
+        |m| m["shapes"]["a#Node"]["members"]["next"]["target"] = json!("a#Op"),
+        Severity::Error,
+        "target",
+        "/shapes/a#Node/members/next/target",
+    ),
+    (
+        |m| drop(m["shapes"]["a#In"]["members"]["node"].as_object_mut().unwrap().remove("target")),
+        Severity::Error,
+        "target",
+        "/shapes/a#In/members/node",
+    ),
+    (
+        |m| m["shapes"]["a#Op"]["output"]["target"] = json!("a#No"),
+        Severity::Error,
+        "target",
+        "/shapes/a#Op/output/target",
+    ),
+    (
+        |m| drop(m["shapes"]["a#Op"]["traits"].as_object_mut().unwrap().remove("smithy.api#http")),
+        Severity::Error,
+        "http",
+        "/shapes/a#Op",
+    ),
+    (
+        |m| m["shapes"]["a#Op"]["traits"]["smithy.api#http"]["uri"] = json!("id"),
+        Severity::Error,
+        "http",
+        "/shapes/a#Op",
+    ),
+    (
+        |m| m["shapes"]["a#Op"]["traits"]["smithy.api#http"]["uri"] = json!("/{x}"),
+        Severity::Error,
+        "http",
+        "/shapes/a#Op",
+    ),
+    (
+        |m| m["shapes"]["a#Op"]["traits"]["smithy.api#documentation"] = json!(""),
+        Severity::Warning,
+        "documentation",
+        "/shapes/a#Op",
+    ),
+    (
+        |m| m["shapes"]["a#In"]["members"]["a b"] = json!({ "target": TEXT }),
+        Severity::Warning,
+        "property name",
+        "/shapes/a#Op",
+    ),
+    (
+        |m| m["shapes"]["a#Either"]["traits"] = json!({ "smithy.api#streaming": {} }),
+        Severity::Warning,
+        "streaming",
+        "/shapes/a#Op",
+    ),
+];
+
 /// What the gateway refuses, and what one wants to know: where, and of what kind.
 #[test]
 fn what_is_wrong_with_a_model_is_found_where_it_is() {
-    use Severity::{Error, Warning};
-
     let good = || {
         let input = json!({ "id": with(TEXT, json!({ "smithy.api#httpLabel": {} })), "node": "a#Node" });
         let http = json!({ "smithy.api#http": { "method": "POST", "uri": "/{id}" } });
         model("aws.protocols#restJson1", http, input, json!({ "either": "a#Either" }), shapes())
     };
     assert_eq!(read(&good()).findings, []);
-    type Break = fn(&mut Value);
-    let cases: &[(Break, Severity, &str, &str)] = &[
-        (|m| m["smithy"] = json!("1.0"), Error, "smithy", "/smithy"),
-        (|m| drop(m.as_object_mut().unwrap().remove("smithy")), Error, "smithy", ""),
-        (|m| m["shapes"] = json!([]), Error, "smithy", "/shapes"),
-        (|m| m["shapes"] = json!({}), Error, "service", "/shapes"),
-        (|m| m["shapes"]["z#Svc"] = m["shapes"]["a#Svc"].clone(), Error, "service", "/shapes/z#Svc"),
-        (|m| m["shapes"]["a#Svc"]["operations"] = json!([]), Error, "service", "/shapes/a#Svc"),
-        (
-            |m| m["shapes"]["a#Svc"]["operations"][0]["target"] = json!("a#No"),
-            Error,
-            "target",
-            "/shapes/a#Svc/operations/0",
-        ),
-        (
-            |m| m["shapes"]["a#Svc"]["resources"] = json!([{ "target": "a#No" }]),
-            Error,
-            "target",
-            "/shapes/a#Svc/resources/0",
-        ),
-        (|m| trait_of(m, "aws.protocols#restJson1", None), Error, "protocol", "/shapes/a#Svc"),
-        (
-            |m| {
-                trait_of(m, "aws.protocols#restJson1", None);
-                trait_of(m, "smithy.protocols#rpcv2Cbor", Some(json!({})));
-            },
-            Error,
-            "protocol",
-            "/shapes/a#Svc",
-        ),
-        (
-            |m| {
-                trait_of(m, "aws.protocols#restJson1", None);
-                trait_of(m, "aws.protocols#awsJson1_0", Some(json!({})));
-            },
-            Warning,
-            "protocol",
-            "/shapes/a#Svc",
-        ),
-        (|m| trait_of(m, RULES, None), Error, "endpoint", "/shapes/a#Svc"),
-        (|m| trait_of(m, "aws.auth#sigv4", None), Warning, "signature", "/shapes/a#Svc"),
-        (
-            |m| m["shapes"]["a#In"]["members"]["node"]["target"] = json!("a#No"),
-            Error,
-            "target",
-            "/shapes/a#In/members/node/target",
-        ),
-        (
-            |m| m["shapes"]["a#Node"]["members"]["next"]["target"] = json!("a#Op"),
-            Error,
-            "target",
-            "/shapes/a#Node/members/next/target",
-        ),
-        (
-            |m| drop(m["shapes"]["a#In"]["members"]["node"].as_object_mut().unwrap().remove("target")),
-            Error,
-            "target",
-            "/shapes/a#In/members/node",
-        ),
-        (|m| m["shapes"]["a#Op"]["output"]["target"] = json!("a#No"), Error, "target", "/shapes/a#Op/output/target"),
-        (
-            |m| drop(m["shapes"]["a#Op"]["traits"].as_object_mut().unwrap().remove("smithy.api#http")),
-            Error,
-            "http",
-            "/shapes/a#Op",
-        ),
-        (|m| m["shapes"]["a#Op"]["traits"]["smithy.api#http"]["uri"] = json!("id"), Error, "http", "/shapes/a#Op"),
-        (|m| m["shapes"]["a#Op"]["traits"]["smithy.api#http"]["uri"] = json!("/{x}"), Error, "http", "/shapes/a#Op"),
-        (
-            |m| m["shapes"]["a#Op"]["traits"]["smithy.api#documentation"] = json!(""),
-            Warning,
-            "documentation",
-            "/shapes/a#Op",
-        ),
-        (
-            |m| m["shapes"]["a#In"]["members"]["a b"] = json!({ "target": TEXT }),
-            Warning,
-            "property name",
-            "/shapes/a#Op",
-        ),
-        (
-            |m| m["shapes"]["a#Either"]["traits"] = json!({ "smithy.api#streaming": {} }),
-            Warning,
-            "streaming",
-            "/shapes/a#Op",
-        ),
-    ];
-    for (spoil, severity, construct, pointer) in cases {
+    for (spoil, severity, construct, pointer) in SPOILT {
         let mut model = good();
         spoil(&mut model);
         let found = read(&model).findings;

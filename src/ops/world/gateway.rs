@@ -15,7 +15,7 @@ use crate::{
         spec::{AuthorizerSpec, ProviderSpec, TargetKind, TargetSpec},
     },
     ops::{
-        Error, Resource,
+        Error,
         apply::{Fact, Made},
         event::Change,
         plan::{self, Step},
@@ -96,7 +96,7 @@ impl AwsWorld<'_> {
             if fresh && propagation::is_pending_status(document.status_reasons()) {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
-            Err(failed(step, &document))
+            Err(Error::of_state(step.resource.kind, &document))
         };
         wait::until(&self.deadline, self.told(step), attempt).await
     }
@@ -115,7 +115,7 @@ impl AwsWorld<'_> {
             agentcore::update_gateway(self.aws, id, &request).await?;
         }
         let document = self.settled_gateway(step, id).await?;
-        if document.is_ready() { Ok(document) } else { Err(failed(step, &document)) }
+        if document.is_ready() { Ok(document) } else { Err(Error::of_state(step.resource.kind, &document)) }
     }
 
     /// The gateway when AWS is no longer at work on it.
@@ -164,7 +164,7 @@ impl AwsWorld<'_> {
             self.drop_unused_provider(existing, &request).await?;
             Ok((change, Fact::Target(document)))
         } else {
-            Err(failed(step, &document))
+            Err(Error::of_state(step.resource.kind, &document))
         }
     }
 
@@ -229,7 +229,7 @@ impl AwsWorld<'_> {
             if fresh && propagation::is_pending_status(document.status_reasons()) {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
-            Err(failed(step, &document))
+            Err(Error::of_state(step.resource.kind, &document))
         };
         wait::until(&self.deadline, self.told(step), attempt).await
     }
@@ -270,13 +270,4 @@ fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {
         Some(_) => made.providers.get(target.name.as_str()).ok_or(Error::PlanForgot("credential provider"))?,
     };
     Ok(target.request(sample, provider))
-}
-
-fn failed(step: &Step, document: &Document) -> Error {
-    let reasons: Vec<&str> = document.status_reasons().collect();
-    Error::Failed {
-        resource: Resource::new(step.resource.kind, document.name()),
-        status: document.status().to_owned(),
-        reasons: if reasons.is_empty() { "AWS gives no reason".to_owned() } else { reasons.join("; ") },
-    }
 }

@@ -1,0 +1,82 @@
+//! `target sync`
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{target_of, with_gateway};
+use crate::{
+    commands::program,
+    context::Context,
+    error::{Error, Kind},
+    model::name::TargetName,
+    ops::{self, converge::Patience, sync},
+    ui::report::Report,
+};
+
+/// List an MCP server anew: what it offers is kept until then
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Name of the target
+    pub name: TargetName,
+
+    /// Name, id or ARN of the gateway
+    #[arg(long, value_name = "GATEWAY")]
+    pub gateway: String,
+
+    /// Do not wait until it is done
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+impl Sync {
+    pub async fn run(self, ctx: &Context) -> Result<Synchronized, Error> {
+        let aws = ctx.aws().await?;
+        let (stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
+        let target = target_of(&gateway, &self.name)?;
+        if target.0["targetConfiguration"]["mcp"].get("mcpServer").is_none() {
+            let (program, name, gateway) = (program(ctx), &self.name, &stack.names.gateway);
+            return Err(Error::new(Kind::InvalidInput, format!("the target `{name}` is no MCP server"))
+                .with_hint(format!("`{program} target update {name} --gateway {gateway}` takes another document")));
+        }
+        let patience = Patience { timeout: ctx.settings.timeout, wait: !self.no_wait };
+        let progress = ctx.ui.progress();
+        let done = sync::synchronize(&aws, gateway.id(), target, patience, &progress, &ctx.stop).await;
+        drop(progress);
+        let document = done.map_err(|error| match error {
+            failed @ ops::Error::Failed { .. } => Error::from(failed)
+                .with_hint("what was listed before is still served; see to the server, and try again"),
+            other => other.into(),
+        })?;
+        let member = |member: &str| document.0[member].as_str().map(str::to_owned);
+        Ok(Synchronized {
+            target: self.name.to_string(),
+            gateway: stack.names.gateway.to_string(),
+            status: document.status().to_owned(),
+            last_synchronized_at: member("lastSynchronizedAt"),
+            next: format!("{} tools list {}", program(ctx), stack.names.gateway),
+        })
+    }
+}
+
+/// A target that is up to date, or on its way there.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Synchronized {
+    target: String,
+    gateway: String,
+    status: String,
+    last_synchronized_at: Option<String>,
+    /// A command that shows what came of it.
+    #[serde(skip)]
+    next: String,
+}
+
+impl Report for Synchronized {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let at = self.last_synchronized_at.as_ref().map(|at| format!(", as its server was at {at}"));
+        writeln!(w, "Target {} of {} is {}{}.", self.target, self.gateway, self.status, at.unwrap_or_default())?;
+        writeln!(w, "\nNext\n  {}", self.next)
+    }
+}

@@ -14,6 +14,7 @@ mod functions;
 mod inbound;
 mod local_aws;
 mod mcp_clients;
+mod mcp_server;
 mod mcp_wire;
 mod moto;
 mod openapi;

@@ -22,7 +22,7 @@ use crate::{
     },
     local::{
         Local,
-        services::agentcore::{Awaiting, Credential, Listing, listed},
+        services::agentcore::{Awaiting, Credential, Gateway, Listing, listed},
     },
     model::tool::MOST_TOOLS,
 };
@@ -302,9 +302,20 @@ fn tell(method: &str, message: &Value, relay: Option<&Relay<'_>>) {
     }
 }
 
+/// What servers that are listed for a gateway are told of its callers, where its sessions can carry questions:
+/// some offer tools to those only whom they could ask.
+fn of_callers(gateway: &Gateway) -> Value {
+    let streaming = gateway.mcp("streamingConfiguration").is_some_and(|it| it["enableResponseStreaming"] == true);
+    if streaming && gateway.mcp("sessionConfiguration").is_some() {
+        json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {} })
+    } else {
+        json!({})
+    }
+}
+
 /// Connects to a server, lists all, and takes its leave.
-pub(crate) async fn list(local: &Local, server: Server) -> Result<Listing, Failure> {
-    let connection = Connection::open(local, server, &json!({})).await?;
+pub(crate) async fn list(local: &Local, server: Server, capabilities: &Value) -> Result<Listing, Failure> {
+    let connection = Connection::open(local, server, capabilities).await?;
     let listing = connection.list().await;
     connection.close().await;
     listing
@@ -324,15 +335,16 @@ impl Local {
     async fn list_server(&self, awaiting: Awaiting, base_url: String) {
         let found = self.read(|state| {
             let (gateway, target) = state.agentcore.awaits(&awaiting)?;
-            let gateway = outbound::Gateway::of(gateway, &base_url);
-            Some(Server { endpoint: target.mcp_server()?.endpoint, credential: target.credential(), gateway })
+            let endpoint = target.mcp_server()?.endpoint;
+            let by = outbound::Gateway::of(gateway, &base_url);
+            Some((Server { endpoint, credential: target.credential(), gateway: by }, of_callers(gateway)))
         });
-        let Some(server) = found else {
+        let Some((server, capabilities)) = found else {
             self.listing_under_way().remove(&awaiting);
             return;
         };
         let call = self.call_in(&server.gateway.region, &base_url);
-        let outcome = list(self, server).await.map_err(|Failure(problem)| problem);
+        let outcome = list(self, server, &capabilities).await.map_err(|Failure(problem)| problem);
         let outcome = outcome.and_then(|listing| {
             let bytes = serde_json::to_vec(&listing).map_err(|error| error.to_string())?;
             call.keep(&bytes).map_err(|error| error.message)

@@ -18,7 +18,8 @@ use crate::local::{
 pub(super) async fn list_dynamic(exchange: &Exchange) {
     let all = exchange.view.dynamic().map(async |target| {
         let Some(server) = target.server(exchange.gateway()) else { return };
-        match mcp_server::list(&exchange.local, server).await {
+        let capabilities = exchange.talk.as_ref().map_or_else(|| json!({}), |talk| talk.capabilities.clone());
+        match mcp_server::list(&exchange.local, server, &capabilities).await {
             Ok(listing) => drop(target.listed_now.set(listing)),
             Err(failure) => tracing::warn!(target = target.name, "{:?}", failure.0),
         }

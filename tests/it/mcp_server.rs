@@ -1,0 +1,592 @@
+//! MCP servers as targets: the reference server of MCP behind a gateway, and a stand-in on loopback that
+//! does as it is told and writes down what it was asked.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard},
+    thread,
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+
+use crate::env::{Env, Run, Server, node_peers, path};
+
+/// The reference server, which ends with this value.
+struct Everything(Child, u16);
+
+impl Everything {
+    fn start() -> Self {
+        let (node, packages) = node_peers();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let program = packages.join("node_modules/@modelcontextprotocol/server-everything/dist/index.js");
+        let mut process = Command::new(node)
+            .arg(program)
+            .arg("streamableHttp")
+            .env_clear()
+            .env("PATH", path())
+            .env("PORT", port.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        lines.find(|line| line.as_ref().unwrap().contains("listening")).expect("the server starts").unwrap();
+        thread::spawn(move || lines.for_each(drop));
+        Self(process, port)
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}/mcp", self.1)
+    }
+}
+
+impl Drop for Everything {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// What the TypeScript SDK sees of the target `every` of a gateway.
+fn seen(env: &Env, gateway: &str) -> Value {
+    let (node, packages) = node_peers();
+    let script = packages.join("everything.mjs");
+    // Modules are looked for beside the script.
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/node/everything.mjs");
+    fs::copy(source, &script).unwrap();
+    let token = env.home().join("token");
+    fs::write(&token, env.ok(&["--local", "token", gateway]).stdout).unwrap();
+    let url = env.ok(&["--local", "get", gateway]).json()["gatewayUrl"].as_str().unwrap().to_owned();
+    let mut client = Command::new(node);
+    client.arg(script).arg(url).arg(&token).arg("every").env_clear().env("PATH", path()).env("HOME", env.home());
+    let run = Run::of(client.output().unwrap());
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    run.json()
+}
+
+fn names<'a>(items: &'a Value, member: &str) -> BTreeSet<&'a str> {
+    items.as_array().unwrap().iter().map(|item| item[member].as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_reference_server_is_proxied_and_synchronized() {
+    let (env, server) = (Env::new(), Everything::start());
+    env.ok(&["--local", "create", "g", "--no-observability"]);
+    env.ok(&["--local", "target", "add", "mcp-server", "every", "--gateway", "g", "--endpoint", &server.endpoint()]);
+
+    let plain = seen(&env, "g");
+    assert_eq!((&plain["session"], &plain["capabilities"]["prompts"]), (&json!(false), &json!({})));
+    let tools = names(&plain["tools"], "name");
+    assert!(tools.contains("x_amz_bedrock_agentcore_search") && tools.contains("every___get-sum"), "{tools:?}");
+    let of_server: Vec<_> =
+        plain["tools"].as_array().unwrap().iter().filter(|it| it["outputSchema"].is_object()).collect();
+    assert_eq!(of_server[0]["name"], "every___get-structured-content");
+    assert_eq!(of_server[0]["annotations"]["readOnlyHint"], true, "what a server says of its tools is kept");
+    assert_eq!(plain["echo"]["content"][0]["text"], "Echo: through the gateway");
+    assert_eq!(plain["structured"]["structuredContent"]["humidity"], 82);
+    assert_eq!(plain["image"]["content"][1]["mimeType"], "image/png");
+    assert!(plain["sum"]["content"][0]["text"].as_str().unwrap().contains("Field '/b' has invalid type"));
+    assert!(plain["long"]["content"][0]["text"].as_str().unwrap().starts_with("Long running operation completed"));
+    // Without a session and a stream nobody can be told or asked anything.
+    assert_eq!((&plain["progress"], &plain["asked"]), (&json!([]), &json!([])));
+    assert_eq!(plain["elicited"]["code"], -32602);
+    assert!(names(&plain["prompts"]["prompts"], "name").contains("every___args-prompt"));
+    assert_eq!(plain["prompt"]["messages"][0]["content"]["text"], "What's weather in Rome?");
+    assert_eq!(plain["noPrompt"]["code"], -32602);
+    let resource = "demo://resource/static/document/architecture.md";
+    assert!(names(&plain["resources"]["resources"], "uri").contains(resource));
+    assert_eq!(plain["resource"]["contents"][0]["uri"], resource);
+    let templates = names(&plain["templates"]["resourceTemplates"], "uriTemplate");
+    assert!(templates.contains("demo://resource/dynamic/text/{resourceId}"), "{templates:?}");
+    assert!(plain["dynamic"]["contents"][0]["text"].as_str().unwrap().starts_with("Resource 3"));
+    assert_eq!(plain["noResource"]["code"], -32002);
+
+    // With both, progress, questions and answers pass; and a server tells who can be asked of more tools.
+    let id = env.ok(&["--local", "get", "g"]).json()["gatewayId"].as_str().unwrap().to_owned();
+    let members = json!({
+        "sessionConfiguration": {"sessionTimeoutInSeconds": 900},
+        "streamingConfiguration": {"enableResponseStreaming": true},
+    });
+    env.with_boto3("configure_mcp.py", &[&id, &members.to_string()]);
+    assert_eq!(seen(&env, "g")["elicited"]["code"], -32602, "what was listed is kept until it is synchronized");
+    let synced = env.ok(&["--local", "target", "sync", "every", "--gateway", "g", "-o", "json"]).json();
+    assert_eq!(synced["status"], "READY");
+    let full = seen(&env, "g");
+    assert_eq!((&full["session"], &full["progress"]), (&json!(true), &json!([[1, 3], [2, 3], [3, 3]])));
+    let (elicited, sampled) = (full["elicited"]["content"].to_string(), full["sampled"]["content"].to_string());
+    assert!(elicited.contains("Name: Ada"), "{}", full["elicited"]);
+    assert!(sampled.contains("an answer"), "{}", full["sampled"]);
+    let asked: Vec<_> = full["asked"].as_array().unwrap().iter().map(|one| one[0].clone()).collect();
+    assert_eq!(asked, ["elicitation", "sampling"]);
+    env.ok(&["--local", "cleanup", "g", "--yes"]);
+    assert!(env.is_empty(), "{}", env.state());
+}
+
+/// A message or a request that the stand-in got.
+#[derive(Debug, Clone)]
+struct Asked {
+    method: String,
+    headers: HeaderMap,
+    message: Value,
+}
+
+impl Asked {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// What the stand-in says and does, and what it was asked.
+#[derive(Debug)]
+struct Desk {
+    asked: Vec<Asked>,
+    version: &'static str,
+    capabilities: Value,
+    tools: Vec<&'static str>,
+    resources: Vec<&'static str>,
+    /// A header that it wants, and the value.
+    wants: Option<(&'static str, &'static str)>,
+    /// Whether it has sessions, and those that are open.
+    sessions: Option<BTreeSet<String>>,
+    opened: usize,
+    hangs: bool,
+}
+
+/// An MCP server that does as it is told.
+struct StandIn {
+    origin: String,
+    desk: Arc<Mutex<Desk>>,
+}
+
+impl StandIn {
+    fn start(tools: &[&'static str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let desk = Desk { tools: tools.to_vec(), ..fresh() };
+        let desk = Arc::new(Mutex::new(desk));
+        let router = Router::new().fallback(answer).with_state((origin.clone(), desk.clone()));
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();
+            });
+        });
+        Self { origin, desk }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap()
+    }
+
+    fn endpoint(&self) -> String {
+        format!("{}/mcp", self.origin)
+    }
+
+    /// What was asked since the last time, as `METHOD` or the message's own method.
+    fn taken(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.desk().asked)
+    }
+
+    fn methods(&self) -> Vec<String> {
+        self.taken().into_iter().map(|asked| asked.method).collect()
+    }
+}
+
+async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    if parts.uri.path() == "/token" {
+        return json!({ "access_token": "a-token", "expires_in": 3600 }).to_string().into_response();
+    }
+    let message: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let method = message["method"].as_str().map_or_else(|| parts.method.to_string(), str::to_owned);
+    let asked = Asked { method: method.clone(), headers: parts.headers.clone(), message: message.clone() };
+    let hangs = {
+        let mut desk = desk.lock().unwrap();
+        desk.asked.push(asked.clone());
+        desk.hangs
+    };
+    if hangs {
+        return std::future::pending().await;
+    }
+    let mut desk = desk.lock().unwrap();
+    if let Some((name, value)) = desk.wants
+        && asked.header(name) != value
+    {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let session = asked.header("mcp-session-id").to_owned();
+    if parts.method == "DELETE" {
+        let ended = desk.sessions.as_mut().is_some_and(|open| open.remove(&session));
+        return if ended { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }.into_response();
+    }
+    if method != "initialize" && desk.sessions.as_ref().is_some_and(|open| !open.contains(&session)) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let id = &message["id"];
+    let params = &message["params"];
+    let result = match method.as_str() {
+        "initialize" => {
+            let welcome = json!({
+                "protocolVersion": desk.version,
+                "capabilities": desk.capabilities,
+                "serverInfo": { "name": "stand-in", "version": "1" },
+            });
+            desk.opened += 1;
+            let session = format!("s-{}", desk.opened);
+            let answer = json!({ "jsonrpc": "2.0", "id": id, "result": welcome }).to_string();
+            if let Some(open) = &mut desk.sessions {
+                open.insert(session.clone());
+                return ([("mcp-session-id", session)], answer).into_response();
+            }
+            return answer.into_response();
+        }
+        "tools/list" => {
+            // One on a page.
+            let at: usize = params["cursor"].as_str().map_or(0, |cursor| cursor.parse().unwrap());
+            let tools: Vec<Value> = desk.tools[at..].iter().take(1).map(|name| tool(name)).collect();
+            let mut page = json!({ "tools": tools });
+            if at + 1 < desk.tools.len() {
+                page["nextCursor"] = json!((at + 1).to_string());
+            }
+            page
+        }
+        "resources/list" => {
+            let of = |uri: &&str| json!({ "uri": uri, "name": origin });
+            json!({ "resources": desk.resources.iter().map(of).collect::<Vec<_>>() })
+        }
+        "resources/read" => json!({ "contents": [{ "uri": params["uri"], "text": origin }] }),
+        "tools/call" if params["name"] == "refuse" => {
+            let error = json!({ "code": -32099, "message": "no", "data": { "why": "so" } });
+            return json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string().into_response();
+        }
+        "tools/call" if params["name"] == "break" => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        "tools/call" => {
+            let text = format!("{} {}", params["name"].as_str().unwrap(), params["arguments"]);
+            json!({ "content": [{ "type": "text", "text": text }] })
+        }
+        _ if id.is_null() => return StatusCode::ACCEPTED.into_response(),
+        _ => {
+            let error = json!({ "code": -32601, "message": "Method not found" });
+            return json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string().into_response();
+        }
+    };
+    json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string().into_response()
+}
+
+fn tool(name: &str) -> Value {
+    json!({ "name": name, "description": format!("Does {name}"), "inputSchema": { "type": "object" } })
+}
+
+/// A gateway in a HOME of its own, which checks nobody.
+struct Setting {
+    env: Env,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let env = Env::new();
+        env.ok(&["--local", "create", "g", "--authorizer", "none", "--no-observability", "--debug-errors"]);
+        Self { env }
+    }
+
+    /// Runs `target VERB NAME … --gateway g` with a secret in the variable SECRET.
+    fn target(&self, verb: &[&str], flags: &[&str]) -> Run {
+        let args = [&["--local", "target"], verb, &["--gateway", "g"], flags].concat();
+        Run::of(self.env.command(&args).env("SECRET", "the-secret").output().unwrap())
+    }
+
+    #[track_caller]
+    fn add(&self, name: &str, server: &StandIn, flags: &[&str]) {
+        let endpoint = server.endpoint();
+        let added = self.target(&["add", "mcp-server", name], &[&["--endpoint", &endpoint], flags].concat());
+        assert_eq!(added.code, 0, "{added:?}");
+        assert_eq!(self.shown(name)["status"], "READY");
+    }
+
+    fn shown(&self, name: &str) -> Value {
+        self.env.ok(&["--local", "target", "get", name, "--gateway", "g"]).json()
+    }
+
+    fn tools(&self) -> Vec<String> {
+        let listed = self.env.ok(&["--local", "tools", "list", "g", "-o", "json"]).json();
+        let names = listed["items"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned());
+        names.filter(|name| name.contains("___")).collect()
+    }
+
+    fn call(&self, tool: &str, arguments: &Value) -> Run {
+        self.env.run(&["--local", "tools", "call", "g", tool, &arguments.to_string()])
+    }
+
+    fn url(&self) -> String {
+        self.env.ok(&["--local", "get", "g"]).json()["gatewayUrl"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends one message to the gateway itself: the answer's head and message.
+    fn post(&self, url: &str, headers: &[(&str, &str)], method: &str, message: &str) -> (String, Value) {
+        let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = message.len();
+        let head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}");
+        write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{message}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), serde_json::from_str(body).unwrap_or_default())
+    }
+
+    fn ask(&self, method: &str, params: &Value) -> Value {
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        self.post(&self.url(), &[], "POST", &message.to_string()).1
+    }
+
+    /// Removes the gateway, after which nothing is left.
+    fn end(&self) {
+        self.env.ok(&["--local", "cleanup", "g", "--yes"]);
+        assert!(self.env.is_empty(), "{}", self.env.state());
+    }
+}
+
+#[test]
+fn what_was_listed_is_kept_until_it_is_synchronized() {
+    let (setting, server) = (Setting::new(), StandIn::start(&["one", "two", "three"]));
+    server.desk().sessions = Some(BTreeSet::new());
+    setting.add("s", &server, &[]);
+    assert_eq!(setting.tools(), ["s___one", "s___two", "s___three"], "every page is read");
+    assert_eq!(server.desk().sessions, Some(BTreeSet::new()), "a session ends when its work is done");
+    let first = setting.shown("s")["lastSynchronizedAt"].clone();
+
+    server.desk().tools = vec!["four"];
+    server.taken();
+    assert_eq!(setting.tools(), ["s___one", "s___two", "s___three"]);
+    assert_eq!(setting.call("s___four", &json!({})).code, 1, "nobody knows of it");
+    assert!(server.taken().is_empty());
+    assert_eq!(setting.call("s___one", &json!({ "a": 1 })).stdout, "one {\"a\":1}\n");
+    assert_eq!(server.methods(), ["initialize", "notifications/initialized", "tools/call", "DELETE"]);
+
+    let synced = setting.target(&["sync", "s"], &[]);
+    assert!(synced.code == 0 && synced.stdout.contains("Target s of g is READY, as its server was at"), "{synced:?}");
+    assert_eq!(setting.tools(), ["s___four"]);
+    assert_ne!(setting.shown("s")["lastSynchronizedAt"], first);
+    let listed = setting.env.ok(&["--local", "target", "list", "--gateway", "g", "-o", "json"]).json();
+    assert_eq!(listed["items"][0]["targetType"], "MCP_SERVER");
+    assert_eq!(listed["items"][0]["lastSynchronizedAt"], setting.shown("s")["lastSynchronizedAt"]);
+    // Nothing to change, and nothing asked.
+    server.taken();
+    setting.add("s", &server, &[]);
+    assert!(server.taken().is_empty());
+    setting.end();
+}
+
+const NOT_LISTED: &str = "Failed to connect and fetch tools from the provided MCP target server";
+
+#[test]
+fn a_server_that_cannot_be_listed_fails_its_target_in_the_services_words() {
+    let (setting, server) = (Setting::new(), StandIn::start(&["one"]));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = format!("http://{nobody}/mcp");
+    let endpoint = server.endpoint();
+    type Spoil = fn(&mut Desk);
+    let cases: [(&str, Spoil, &str); 5] = [
+        (&nobody, |_| (), "did not answer"),
+        (&endpoint, |desk| desk.wants = Some(("authorization", "Bearer x")), "HTTP 401"),
+        (&endpoint, |desk| desk.capabilities = json!({}), "does not offer tools"),
+        (&endpoint, |desk| desk.version = "2024-11-05", "speaks version `2024-11-05`"),
+        (&endpoint, |desk| desk.tools = vec![""; 1001], "list has no end"),
+    ];
+    for (endpoint, spoil, why) in cases {
+        *server.desk() = fresh();
+        spoil(&mut server.desk());
+        let failed = setting.target(&["add", "mcp-server", "s"], &["--endpoint", endpoint]);
+        assert!(failed.code == 1 && failed.stderr.contains(NOT_LISTED), "{why}: {failed:?}");
+        assert!(failed.stderr.contains(why), "{why}: {failed:?}");
+        let left = setting.env.ok(&["--local", "target", "list", "--gateway", "g", "-o", "json"]).json();
+        assert_eq!(left["items"], json!([]), "{why}: nothing is left of it");
+    }
+
+    *server.desk() = fresh();
+    setting.add("s", &server, &[]);
+    server.desk().wants = Some(("authorization", "Bearer x"));
+    let failed = setting.target(&["sync", "s"], &[]);
+    assert!(failed.code == 1 && failed.stderr.contains("SYNCHRONIZE_UNSUCCESSFUL"), "{failed:?}");
+    assert_eq!(setting.tools(), ["s___one"], "what was listed before is still served");
+    // The same command mends it, once the server can be listed.
+    *server.desk() = fresh();
+    setting.add("s", &server, &[]);
+    setting.end();
+}
+
+/// A server's desk as it is at first.
+fn fresh() -> Desk {
+    Desk {
+        asked: Vec::new(),
+        version: "2025-06-18",
+        capabilities: json!({ "tools": {}, "resources": {} }),
+        tools: vec!["one"],
+        resources: vec!["mem://shared"],
+        wants: None,
+        sessions: None,
+        opened: 0,
+        hangs: false,
+    }
+}
+
+#[test]
+fn a_server_is_shown_the_credential_that_it_wants() {
+    let (setting, server) = (Setting::new(), StandIn::start(&["one"]));
+    let token_endpoint = format!("{}/token", server.origin);
+    let oauth = ["--oauth-client-id", "client", "--oauth-client-secret-env", "SECRET", "--oauth-scope", "read"];
+    let oauth = [&oauth[..], &["--oauth-token-endpoint", &token_endpoint]].concat();
+    let cases: [(&[&str], (&str, &str)); 2] = [
+        (&["--api-key-env", "SECRET", "--api-key-header", "X-Key"], ("x-key", "the-secret")),
+        (&oauth, ("authorization", "Bearer a-token")),
+    ];
+    for (flags, (header, value)) in cases {
+        server.desk().wants = Some((header, value));
+        setting.add("s", &server, flags);
+        assert_eq!(setting.call("s___one", &json!({})).stdout, "one {}\n");
+        assert!(server.taken().iter().all(|asked| asked.header(header) == value), "with every message");
+        server.desk().wants = None;
+        assert_eq!(setting.target(&["remove", "s"], &[]).code, 0);
+        assert_eq!(setting.env.state()["agentcore"]["providers"], json!({}), "its provider goes with it");
+    }
+    setting.add("s", &server, &["--iam-service", "bedrock-agentcore"]);
+    setting.call("s___one", &json!({}));
+    for asked in server.taken() {
+        let signed = asked.header("authorization");
+        assert!(signed.contains("/us-west-2/bedrock-agentcore/aws4_request"), "{signed}");
+    }
+    // Another address, and no credential, from now on.
+    let other = StandIn::start(&["two"]);
+    let updated = setting.target(&["update", "s"], &["--endpoint", &other.endpoint(), "--no-credential"]);
+    assert_eq!(updated.code, 0, "{updated:?}");
+    assert_eq!(setting.tools(), ["s___two"], "an update lists the server anew");
+    assert!(other.taken().iter().all(|asked| asked.header("authorization").is_empty()));
+    assert!(server.taken().is_empty());
+    setting.end();
+}
+
+#[test]
+fn a_dynamic_target_is_listed_with_every_request() {
+    let (setting, server) = (Setting::new(), StandIn::start(&["one"]));
+    server.desk().hangs = true;
+    setting.add("s", &server, &["--dynamic-listing"]);
+    server.desk().hangs = false;
+    assert_eq!(setting.tools(), ["s___one"]);
+    server.desk().tools = vec!["two"];
+    assert_eq!(setting.tools(), ["s___two"]);
+    assert_eq!(setting.call("s___two", &json!({})).stdout, "two {}\n");
+    assert_eq!(
+        setting.ask("resources/read", &json!({ "uri": "mem://shared" }))["result"]["contents"][0]["text"],
+        server.origin
+    );
+    let found = setting.call("x_amz_bedrock_agentcore_search", &json!({ "query": "two" }));
+    assert!(found.code == 0 && !found.stdout.contains("s___two"), "it is not searched: {found:?}");
+    let synced = setting.target(&["sync", "s"], &[]);
+    assert!(synced.code == 1 && synced.stderr.contains("DYNAMIC"), "{synced:?}");
+    server.desk().wants = Some(("authorization", "x"));
+    assert_eq!(setting.tools(), Vec::<String>::new(), "who does not answer offers nothing");
+    setting.end();
+}
+
+#[test]
+fn of_two_servers_with_one_resource_the_one_with_the_lower_priority_answers() {
+    let setting = Setting::new();
+    let (late, early) = (StandIn::start(&["one"]), StandIn::start(&["one"]));
+    late.desk().resources = vec!["mem://shared", "mem://own"];
+    setting.add("a", &late, &["--resource-priority", "20"]);
+    setting.add("b", &early, &["--resource-priority", "10"]);
+    assert_eq!(BTreeSet::from_iter(setting.tools()), BTreeSet::from(["a___one".to_owned(), "b___one".to_owned()]));
+    let listed = setting.ask("resources/list", &json!({}));
+    let owners: Vec<_> =
+        listed["result"]["resources"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+    assert_eq!(owners, [json!(early.origin), json!(late.origin)]);
+    let read =
+        |uri: &str| setting.ask("resources/read", &json!({ "uri": uri }))["result"]["contents"][0]["text"].clone();
+    assert_eq!((read("mem://shared"), read("mem://own")), (json!(early.origin), json!(late.origin)));
+    assert_eq!(setting.ask("prompts/list", &json!({}))["error"]["code"], -32601, "no server has any");
+    setting.end();
+}
+
+#[test]
+fn a_servers_errors_are_passed_on_and_its_breakdowns_are_told_of() {
+    let (setting, server) = (Setting::new(), StandIn::start(&["refuse", "break"]));
+    setting.add("s", &server, &[]);
+    let call = |name: &str| setting.ask("tools/call", &json!({ "name": format!("s___{name}"), "arguments": {} }));
+    assert_eq!(call("refuse")["error"], json!({ "code": -32099, "message": "no", "data": { "why": "so" } }));
+    let broken = call("break");
+    assert_eq!(broken["result"]["isError"], true);
+    assert_eq!(broken["result"]["content"][0]["text"], "The MCP server answered HTTP 500 without a result");
+    setting.end();
+}
+
+#[test]
+fn a_session_has_one_connection_to_a_server_which_ends_with_it() {
+    let (setting, server) = (Setting::new(), StandIn::start(&["one"]));
+    server.desk().sessions = Some(BTreeSet::new());
+    setting.add("s", &server, &[]);
+    let url = setting.url();
+    let id = url.split('/').nth(4).unwrap();
+    setting.env.with_boto3("configure_mcp.py", &[id, r#"{"sessionConfiguration": {"sessionTimeoutInSeconds": 900}}"#]);
+    server.taken();
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": { "sampling": {} }, "clientInfo": { "name": "t", "version": "1" },
+    } });
+    let (head, _) = setting.post(&url, &[], "POST", &hello.to_string());
+    let session = head.lines().find_map(|line| line.strip_prefix("mcp-session-id: ")).unwrap().to_owned();
+    let headers = [("Mcp-Session-Id", session.as_str()), ("MCP-Protocol-Version", "2025-11-25")];
+    let call = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+        "name": "s___one", "arguments": {}, "_meta": { "progressToken": 1, "mine": true },
+    } });
+    let call = || setting.post(&url, &headers, "POST", &call.to_string()).1["result"]["content"][0]["text"].clone();
+    assert_eq!((call(), call()), (json!("one {}"), json!("one {}")));
+    let asked = server.taken();
+    let methods: Vec<_> = asked.iter().map(|asked| asked.method.as_str()).collect();
+    assert_eq!(methods, ["initialize", "notifications/initialized", "tools/call", "tools/call"]);
+    assert_eq!(asked[0].message["params"]["capabilities"], json!({}), "nobody can be asked without a stream");
+    assert_eq!(asked[2].message["params"]["_meta"], json!({ "mine": true }), "nobody would hear of progress");
+    // A server that has forgotten the session is connected to anew.
+    server.desk().sessions = Some(BTreeSet::new());
+    assert_eq!(call(), json!("one {}"));
+    assert_eq!(server.methods(), ["tools/call", "initialize", "notifications/initialized", "tools/call"]);
+    let (head, _) = setting.post(&url, &headers, "DELETE", "");
+    assert!(head.starts_with("HTTP/1.1 204"), "{head}");
+    // Taking leave is nothing that anybody waits for, but it comes.
+    while server.desk().sessions != Some(BTreeSet::new()) {
+        thread::yield_now();
+    }
+    setting.end();
+}
+
+#[test]
+fn a_listing_that_a_killed_server_had_begun_is_made_when_it_is_back() {
+    let (env, server) = (Env::new(), StandIn::start(&["one"]));
+    let local = Server::start(&env, &[]);
+    env.ok(&["--local", "create", "g", "--authorizer", "none", "--no-observability"]);
+    server.desk().hangs = true;
+    let endpoint = server.endpoint();
+    let add = ["--local", "target", "add", "mcp-server", "s", "--gateway", "g", "--endpoint", &endpoint];
+    let added = env.ok(&[&add[..], &["--no-wait", "-o", "json"]].concat()).json();
+    assert_eq!(added["target"]["status"], "CREATING");
+    local.kill();
+    server.desk().hangs = false;
+    let _local = Server::start(&env, &[]);
+    let added = env.ok(&[&add[..], &["-o", "json"]].concat()).json();
+    assert_eq!(added["target"]["status"], "READY");
+    env.ok(&["--local", "cleanup", "g", "--yes"]);
+    assert!(env.is_empty(), "{}", env.state());
+}

@@ -335,23 +335,9 @@ impl Setting {
         self.env.ok(&["--local", "get", "g"]).json()["gatewayUrl"].as_str().unwrap().to_owned()
     }
 
-    /// Sends one message to the gateway itself: the answer's head and message.
-    fn post(&self, url: &str, headers: &[(&str, &str)], method: &str, message: &str) -> (String, Value) {
-        let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
-        let mut stream = TcpStream::connect(host).unwrap();
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let length = message.len();
-        let head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}");
-        write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{message}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_owned(), serde_json::from_str(body).unwrap_or_default())
-    }
-
     fn ask(&self, method: &str, params: &Value) -> Value {
         let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        self.post(&self.url(), &[], "POST", &message.to_string()).1
+        send(&self.url(), &[], "POST", &message.to_string()).1
     }
 
     /// Removes the gateway, after which nothing is left.
@@ -359,6 +345,20 @@ impl Setting {
         self.env.ok(&["--local", "cleanup", "g", "--yes"]);
         assert!(self.env.is_empty(), "{}", self.env.state());
     }
+}
+
+/// Sends one message to a gateway: the answer's head and message.
+fn send(url: &str, headers: &[(&str, &str)], method: &str, message: &str) -> (String, Value) {
+    let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = message.len();
+    let head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}");
+    write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{message}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap_or_default())
 }
 
 #[test]
@@ -392,6 +392,8 @@ fn what_was_listed_is_kept_until_it_is_synchronized() {
     setting.end();
 }
 
+type Spoil = fn(&mut Desk);
+
 const NOT_LISTED: &str = "Failed to connect and fetch tools from the provided MCP target server";
 
 #[test]
@@ -400,7 +402,6 @@ fn a_server_that_cannot_be_listed_fails_its_target_in_the_services_words() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{nobody}/mcp");
     let endpoint = server.endpoint();
-    type Spoil = fn(&mut Desk);
     let cases: [(&str, Spoil, &str); 5] = [
         (&nobody, |_| (), "did not answer"),
         (&endpoint, |desk| desk.wants = Some(("authorization", "Bearer x")), "HTTP 401"),
@@ -546,13 +547,13 @@ fn a_session_has_one_connection_to_a_server_which_ends_with_it() {
     let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": { "sampling": {} }, "clientInfo": { "name": "t", "version": "1" },
     } });
-    let (head, _) = setting.post(&url, &[], "POST", &hello.to_string());
+    let (head, _) = send(&url, &[], "POST", &hello.to_string());
     let session = head.lines().find_map(|line| line.strip_prefix("mcp-session-id: ")).unwrap().to_owned();
     let headers = [("Mcp-Session-Id", session.as_str()), ("MCP-Protocol-Version", "2025-11-25")];
     let call = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
         "name": "s___one", "arguments": {}, "_meta": { "progressToken": 1, "mine": true },
     } });
-    let call = || setting.post(&url, &headers, "POST", &call.to_string()).1["result"]["content"][0]["text"].clone();
+    let call = || send(&url, &headers, "POST", &call.to_string()).1["result"]["content"][0]["text"].clone();
     assert_eq!((call(), call()), (json!("one {}"), json!("one {}")));
     let asked = server.taken();
     let methods: Vec<_> = asked.iter().map(|asked| asked.method.as_str()).collect();
@@ -563,7 +564,7 @@ fn a_session_has_one_connection_to_a_server_which_ends_with_it() {
     server.desk().sessions = Some(BTreeSet::new());
     assert_eq!(call(), json!("one {}"));
     assert_eq!(server.methods(), ["tools/call", "initialize", "notifications/initialized", "tools/call"]);
-    let (head, _) = setting.post(&url, &headers, "DELETE", "");
+    let (head, _) = send(&url, &headers, "DELETE", "");
     assert!(head.starts_with("HTTP/1.1 204"), "{head}");
     // Taking leave is nothing that anybody waits for, but it comes.
     while server.desk().sessions != Some(BTreeSet::new()) {

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use self::protocol::VERSIONS;
 use self::{
-    exchange::{Exchange, envelope, id_of},
+    exchange::{Exchange, envelope, has_request, id_of},
     protocol::{PARSE_ERROR, RpcError},
     view::View,
 };
@@ -64,7 +64,7 @@ pub(crate) async fn post(
         let error = RpcError::new(PARSE_ERROR, "Parse error");
         return Reply::error(StatusCode::BAD_REQUEST, "null", error).into_response(&request_id);
     };
-    let streams = view.streaming && takes_events(&headers);
+    let streams = view.streaming && takes_events(&headers) && has_request(&message);
     let intercepted = view.is_intercepted();
     let (events, said) = mpsc::unbounded_channel();
     let exchange = Exchange {

@@ -153,7 +153,7 @@ impl Exchange {
         let Some(method) = message["method"].as_str() else {
             let is_response = message.get("result").is_some() || message.get("error").is_some();
             if is_response {
-                self.pass_response(message).await;
+                self.pass_response(message);
                 return None;
             }
             return Some(Err(RpcError::invalid_request("Invalid request: no method")));
@@ -171,14 +171,15 @@ impl Exchange {
         Some(result.map(|result| dialect.complete(method, &self.view.server_info(), result)))
     }
 
-    /// Passes a caller's response on to the server that had asked.
-    async fn pass_response(&self, message: &Value) {
-        let question = self.talk.as_ref().and_then(|talk| talk.answered(message));
-        if let Some(question) = question
-            && let Err(Failure(problem)) = question.answer(message.clone()).await
-        {
-            tracing::warn!(gateway = self.view.id, "{problem:?}");
-        }
+    /// Passes a caller's response on to the server that had asked, whether or not the caller waits for that.
+    fn pass_response(&self, message: &Value) {
+        let Some(question) = self.talk.as_ref().and_then(|talk| talk.answered(message)) else { return };
+        let message = message.clone();
+        tokio::spawn(async move {
+            if let Err(Failure(problem)) = question.answer(message).await {
+                tracing::warn!("{problem:?}");
+            }
+        });
     }
 
     async fn dispatch(&self, dialect: Dialect, method: &str, id: &str, params: &Value) -> Result<Value, RpcError> {
@@ -216,6 +217,12 @@ pub(super) fn id_of(text: &[u8], message: &Value) -> String {
         Some(id) => serde_json::from_slice::<WithId<'_>>(text)
             .map_or_else(|_| id.to_string(), |message| message.id.get().to_owned()),
     }
+}
+
+/// Whether there is a request in it, whose answer may be a stream.
+pub(super) fn has_request(message: &Value) -> bool {
+    let is_request = |message: &Value| message.get("method").is_some() && message.get("id").is_some();
+    message.as_array().map_or_else(|| is_request(message), |batch| batch.iter().any(is_request))
 }
 
 fn is_id(id: &Value) -> bool {

@@ -23,6 +23,7 @@ use aws_config::{
     BehaviorVersion,
     meta::region::ProvideRegion as _,
     profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    provider_config::ProviderConfig,
     retry::RetryConfig,
     timeout::{TimeoutConfig, TimeoutConfigBuilder},
 };
@@ -139,9 +140,16 @@ pub async fn profile_region(profile: Option<&str>) -> Option<String> {
     provider.build().region().await.map(|region| region.to_string())
 }
 
-/// The credentials of a profile, whenever they are asked for.
-pub fn profile_credentials(profile: &str) -> SharedCredentialsProvider {
-    SharedCredentialsProvider::new(ProfileFileCredentialsProvider::builder().profile_name(profile).build())
+/// The credentials of a profile, whenever they are asked for; it has some now.
+pub async fn profile_credentials(profile: &str, region: &Region) -> Result<SharedCredentialsProvider, Error> {
+    let region = aws_config::Region::new(region.to_string());
+    let config = ProviderConfig::default().with_region(Some(region));
+    let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
+    let provider = SharedCredentialsProvider::new(provider);
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(provider),
+        Err(error) => Err(Error::no_credentials_of(profile, &error)),
+    }
 }
 
 async fn load(connection: &Connection) -> Result<SdkConfig, Error> {

@@ -106,8 +106,15 @@ impl Error {
     }
 
     pub(super) fn no_credentials(error: &(dyn StdError + 'static)) -> Self {
-        let message = format!("there are none that work: {}", innermost(error));
-        Self { class: Class::Credentials, doubtful: false, ..Self::unexpected("AWS", "credentials", &message) }
+        Self::credentials(&format!("there are none that work: {}", innermost(error)))
+    }
+
+    pub(super) fn no_credentials_of(profile: &str, error: &(dyn StdError + 'static)) -> Self {
+        Self::credentials(&format!("the profile `{profile}` gives none that work: {}", innermost(error)))
+    }
+
+    fn credentials(message: &str) -> Self {
+        Self { class: Class::Credentials, doubtful: false, ..Self::unexpected("AWS", "credentials", message) }
     }
 
     /// An answer that lacks what the service promises.

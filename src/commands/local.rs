@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use crate::{
+    aws,
     config::SERVICE_ENDPOINT,
     context::{Context, local_error},
     error::{Error, Kind},
@@ -120,7 +121,7 @@ impl Serve {
         let address = listener.local_addr().map_err(|error| local_error(&error))?;
         let dir = store.dir().to_owned();
         let ephemeral_dir = self.ephemeral.then(|| RemovedAtEnd(dir.clone()));
-        let endpoints = self.endpoints(ctx);
+        let endpoints = self.endpoints(ctx).await?;
         let server = local::Local::new(Config {
             access_key: store.access_key().map_err(|error| local_error(&error))?,
             store: (!self.ephemeral).then(|| store.clone()),
@@ -152,16 +153,23 @@ impl Serve {
     }
 
     /// Where the services behind Smithy targets are.
-    fn endpoints(&self, ctx: &Context) -> Endpoints {
+    async fn endpoints(&self, ctx: &Context) -> Result<Endpoints, Error> {
         let named = ctx.settings.service_endpoints.iter();
         let by_service = named.map(|(variable, url)| {
             let service = variable.strip_prefix(SERVICE_ENDPOINT).unwrap_or(variable);
             (service.to_owned(), url.clone())
         });
-        Endpoints {
-            by_service: by_service.collect(),
-            real_aws: self.real_aws.as_deref().map(crate::aws::profile_credentials),
-        }
+        let real_aws = match self.real_aws.as_deref() {
+            None => None,
+            Some(profile) => {
+                let provider = aws::profile_credentials(profile, &ctx.local_region()?).await;
+                Some(provider.map_err(|error| {
+                    let hint = format!("configure the profile `{profile}`, or name another one with `--real-aws`");
+                    Error::from(error).with_hint(hint)
+                })?)
+            }
+        };
+        Ok(Endpoints { by_service: by_service.collect(), real_aws })
     }
 
     fn store(&self, ctx: &Context) -> Result<Store, Error> {

@@ -21,6 +21,7 @@ mod openapi;
 mod process;
 mod providers;
 mod restart;
+mod smithy;
 mod target;
 mod toolkit;
 mod world;

@@ -13,13 +13,13 @@ use crate::env::{Env, Run, path, python};
 const REQUIREMENTS: &str = "moto[server]==5.2.5\nboto3==1.44.5\n";
 
 /// A moto server of its own, which ends with this value.
-struct Moto {
+pub struct Moto {
     process: Child,
-    endpoint: String,
+    pub endpoint: String,
 }
 
 impl Moto {
-    fn start(env: &Env) -> Self {
+    pub fn start(env: &Env) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut process = Command::new(python("moto", REQUIREMENTS).with_file_name("moto_server"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])

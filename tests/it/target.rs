@@ -2,8 +2,10 @@
 
 use std::{fs, time::Duration};
 
+use axum::body::Body;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tower::ServiceExt as _;
 
 use crate::world::World;
 
@@ -152,4 +154,62 @@ async fn a_providers_name_that_is_held_back_has_a_second_choice() {
     assert_eq!(named(&world).len(), 1, "a second run makes no second one");
     world.run(&["cleanup", "g", "--yes"]).await.expect(0);
     assert!(world.is_empty(), "{:?}", world.census());
+}
+
+/// A stage of API Gateway is configured as it is on AWS; what calls it is not here, and says so.
+#[tokio::test]
+async fn a_stage_of_api_gateway_is_there_in_the_control_plane_only() {
+    let world = World::new(Duration::ZERO);
+    let create = ["create", "g", "--authorizer", "none", "--no-observability", "--debug-errors", "-o", "json"];
+    let created = world.run(&create).await.expect(0).json();
+    let add = ["target", "add", "api-gateway", "pets", "--gateway", "g", "--rest-api-id", "abc123", "--stage", "prod"];
+    let filters = [
+        "--filter",
+        "/pets/*=GET,POST",
+        "--override",
+        "GET /pets/{id}=get_pet: Get a pet",
+        "--iam-service",
+        "execute-api",
+    ];
+    let added = world.run(&[&add[..], &filters].concat()).await.expect(0);
+    assert!(added.stdout.contains("Target pets of g is READY."), "{added:?}");
+    let shown = world.run(&["target", "get", "pets", "--gateway", "g"]).await.expect(0).json();
+    let expected = json!({
+        "restApiId": "abc123",
+        "stage": "prod",
+        "apiGatewayToolConfiguration": {
+            "toolFilters": [{ "filterPath": "/pets/*", "methods": ["GET", "POST"] }],
+            "toolOverrides": [{ "name": "get_pet", "description": "Get a pet", "path": "/pets/{id}", "method": "GET" }],
+        },
+    });
+    assert_eq!(shown["targetConfiguration"]["mcp"]["apiGateway"], expected);
+    assert_eq!(shown["credentialProviderConfigurations"], json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }]));
+    let policy = world.snapshot()["iam"]["roles"].to_string();
+    assert!(policy.contains("execute-api:Invoke") && policy.contains("abc123/prod/"), "{policy}");
+
+    // Nothing is listed; a call, which none of the tools is there for, says why.
+    let url: http::Uri = created["gateway"]["gatewayUrl"].as_str().unwrap().parse().unwrap();
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "pets___get_pet" } });
+    let request = http::Request::post(url.path()).header("host", "127.0.0.1:7755");
+    let answer = world.router().oneshot(request.body(Body::from(message.to_string())).unwrap()).await.unwrap();
+    let answer = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    let answer = String::from_utf8(answer.to_vec()).unwrap();
+    assert!(answer.contains("does not serve API Gateway targets"), "{answer}");
+
+    for (flag, wrong) in [
+        ("--filter", "pets"),
+        ("--filter", "/pets=FETCH"),
+        ("--filter", "/pets="),
+        ("--override", "/pets=name"),
+        ("--override", "GET /pets"),
+    ] {
+        let args =
+            [&["target", "add", "api-gateway", "x"][..], &add[4..], &["--filter", "/=GET", flag, wrong]].concat();
+        let refused = world.run(&args).await.expect(2);
+        assert!(refused.stderr.contains(flag), "{wrong}: {refused:?}");
+    }
+    world.run(&["target", "remove", "pets", "--gateway", "g"]).await.expect(0);
+    assert!(!world.snapshot()["iam"]["roles"].to_string().contains("execute-api"), "its permission goes with it");
+    world.run(&["cleanup", "g", "--yes"]).await.expect(0);
+    assert!(world.is_empty());
 }

@@ -4,14 +4,19 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::env::{Env, Run, python};
+use crate::{
+    env::{Env, Run, python},
+    moto::Moto,
+};
 
 const REQUIREMENTS: &str = "bedrock-agentcore-starter-toolkit==0.3.14\nboto3==1.44.5\nmcp==1.30.0\n";
 
 #[test]
 fn the_starter_toolkit_makes_a_gateway_that_answers_an_mcp_client_and_cleans_up() {
     let env = Env::new();
-    env.ok(&["local", "start"]);
+    let moto = Moto::start(&env);
+    let started = env.command(&["local", "start"]).env("AWS_ENDPOINT_URL_DYNAMODB", &moto.endpoint).output().unwrap();
+    assert!(started.status.success(), "{started:?}");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/toolkit.py");
     let run = Run::of(env.aws_tool(&python("toolkit", REQUIREMENTS)).arg(script).output().unwrap());
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
@@ -19,10 +24,13 @@ fn the_starter_toolkit_makes_a_gateway_that_answers_an_mcp_client_and_cleans_up(
     assert_eq!(seen["observability"], "success", "{}", run.stderr);
     assert!(seen["log_group"].as_str().unwrap().starts_with("/aws/vendedlogs/bedrock-agentcore/gateway/"), "{seen}");
     let listed = seen["listed"].as_array().unwrap();
-    assert!(listed.len() == 3 && listed.contains(&seen["target"]), "{seen}");
+    assert!(listed.len() == 4 && listed.contains(&seen["target"]), "{seen}");
     let tools = seen["tools"].as_array().unwrap();
     let mut tools: Vec<_> = tools.iter().map(|tool| tool.as_str().unwrap()).collect();
     assert_eq!(tools.remove(0), "x_amz_bedrock_agentcore_search");
+    let (dynamodb, mut tools): (Vec<_>, Vec<_>) = tools.into_iter().partition(|name| name.starts_with("dynamo___"));
+    assert!(dynamodb.len() == 12 && dynamodb.contains(&"dynamo___PutItem"), "{dynamodb:?}");
+    assert_eq!(seen["tables"], "{\"TableNames\":[\"cities\"]}", "at moto");
     tools.sort_unstable();
     let all = ["by-key___getWeather", "by-token___getWeather", "weather-tool___get_time", "weather-tool___get_weather"];
     assert_eq!(tools, all);

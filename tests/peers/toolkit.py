@@ -78,6 +78,25 @@ def add_apis(client, gateway, cognito):
         )
 
 
+TABLE = {
+    "TableName": "cities",
+    "AttributeDefinitions": [{"AttributeName": "name", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "name", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def add_dynamodb(client, gateway):
+    """Its Smithy target, which is DynamoDB unless told otherwise; it leaves the role's permission to its users."""
+    client.create_mcp_gateway_target(gateway=gateway, name="dynamo", target_type="smithyModel")
+    statement = {"Effect": "Allow", "Action": ["dynamodb:CreateTable", "dynamodb:ListTables"], "Resource": "*"}
+    boto3.client("iam").put_role_policy(
+        RoleName=gateway["roleArn"].split("/")[-1],
+        PolicyName="dynamodb",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
 async def use(url, bearer):
     async with streamablehttp_client(url, headers={"Authorization": f"Bearer {bearer}"}) as (read, write, _):
         async with ClientSession(read, write) as session:
@@ -88,7 +107,9 @@ async def use(url, bearer):
             for name in ("by-key", "by-token"):
                 called = await session.call_tool(f"{name}___getWeather", {"q": "Oslo"})
                 apis[name] = called.content[0].text
-            return tools, answer.isError, answer.content[0].text, apis
+            await session.call_tool("dynamo___CreateTable", TABLE)
+            listed = await session.call_tool("dynamo___ListTables", {})
+            return tools, answer.isError, answer.content[0].text, apis, listed.content[0].text
 
 
 def main():
@@ -98,7 +119,8 @@ def main():
     client.fix_iam_permissions(gateway)
     target = client.create_mcp_gateway_target(gateway=gateway, name="weather-tool", target_type="lambda")
     add_apis(client, gateway, cognito)
-    tools, failed, text, apis = asyncio.run(use(gateway["gatewayUrl"], token(cognito["client_info"])))
+    add_dynamodb(client, gateway)
+    tools, failed, text, apis, tables = asyncio.run(use(gateway["gatewayUrl"], token(cognito["client_info"])))
     listed = client.list_gateway_targets(name="weather-gateway")
     client.cleanup_gateway(gateway["gatewayId"], cognito["client_info"])
     print(
@@ -112,6 +134,7 @@ def main():
                 "failed": failed,
                 "text": text,
                 "apis": apis,
+                "tables": tables,
                 "gateways": client.list_gateways()["count"],
                 "pools": len(boto3.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]),
             }

@@ -78,7 +78,7 @@ pub struct Serve {
 
     /// Let Smithy targets call the real AWS, as this profile
     ///
-    /// Without it they call this local AWS, or what AWS_ENDPOINT_URL_<SERVICE> names.
+    /// Without it they call this local AWS, or what `AWS_ENDPOINT_URL_<SERVICE>` names.
     #[arg(long, value_name = "PROFILE")]
     pub real_aws: Option<String>,
 }

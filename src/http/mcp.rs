@@ -9,18 +9,42 @@ use super::Request;
 pub const VERSION: &str = "2025-11-25";
 /// Older ones that can be followed.
 pub const OLDER: &[&str] = &["2025-06-18", "2025-03-26"];
+/// The first version without `initialize`: each request says for itself what it is.
+pub const STATELESS: &str = "2026-07-28";
 /// The header that names a session.
 pub const SESSION_HEADER: &str = "mcp-session-id";
 /// Pages of a list that are read before a server is taken to be circling.
 pub const MOST_PAGES: usize = 1000;
 
+fn client_info() -> Value {
+    json!({ "name": "agentcore-gw", "version": env!("CARGO_PKG_VERSION") })
+}
+
 /// What `initialize` has to say.
 pub fn hello(capabilities: &Value) -> Value {
-    json!({
-        "protocolVersion": VERSION,
-        "capabilities": capabilities,
-        "clientInfo": { "name": "agentcore-gw", "version": env!("CARGO_PKG_VERSION") },
-    })
+    json!({ "protocolVersion": VERSION, "capabilities": capabilities, "clientInfo": client_info() })
+}
+
+/// A request of [`STATELESS`], whose parameters are an object, as it is sent.
+pub fn stateless(url: &str, mut message: Value, capabilities: &Value) -> Request {
+    let params = &mut message["params"];
+    for (key, value) in [
+        ("protocolVersion", json!(STATELESS)),
+        ("clientCapabilities", capabilities.clone()),
+        ("clientInfo", client_info()),
+    ] {
+        params["_meta"][format!("io.modelcontextprotocol/{key}")] = value;
+    }
+    let mut request = post(url, STATELESS, None, &message);
+    let method = message["method"].as_str().unwrap_or_default();
+    let name = match method {
+        "tools/call" | "prompts/get" => message["params"]["name"].as_str(),
+        "resources/read" => message["params"]["uri"].as_str(),
+        _ => None,
+    };
+    request.headers.push(("mcp-method".to_owned(), method.to_owned()));
+    request.headers.extend(name.map(|name| ("mcp-name".to_owned(), name.to_owned())));
+    request
 }
 
 /// Whether a server's version is one of those that are spoken.

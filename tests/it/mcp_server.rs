@@ -148,6 +148,8 @@ impl Asked {
     }
 }
 
+const STATELESS: &str = "2026-07-28";
+
 /// What the stand-in says and does, and what it was asked.
 #[derive(Debug)]
 struct Desk {
@@ -155,6 +157,8 @@ struct Desk {
     version: &'static str,
     capabilities: Value,
     tools: Vec<&'static str>,
+    /// What it lists beside them.
+    oddities: Vec<Value>,
     resources: Vec<&'static str>,
     /// A header that it wants, and the value.
     wants: Option<(&'static str, &'static str)>,
@@ -239,6 +243,14 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
     let id = &message["id"];
     let params = &message["params"];
     let result = match method.as_str() {
+        "initialize" | "notifications/initialized" if desk.version == STATELESS => {
+            let error = json!({ "code": -32601, "message": "Method not found" });
+            return (StatusCode::NOT_FOUND, json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string())
+                .into_response();
+        }
+        "server/discover" if desk.version == STATELESS => {
+            json!({ "supportedVersions": [STATELESS], "capabilities": desk.capabilities, "resultType": "complete" })
+        }
         "initialize" => {
             let welcome = json!({
                 "protocolVersion": desk.version,
@@ -261,6 +273,8 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
             let mut page = json!({ "tools": tools });
             if at + 1 < desk.tools.len() {
                 page["nextCursor"] = json!((at + 1).to_string());
+            } else {
+                page["tools"].as_array_mut().unwrap().extend(desk.oddities.clone());
             }
             page
         }
@@ -272,6 +286,21 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
         "tools/call" if params["name"] == "refuse" => {
             let error = json!({ "code": -32099, "message": "no", "data": { "why": "so" } });
             return json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string().into_response();
+        }
+        "tools/call" if params["name"] == "tell" => {
+            let message = format!("you are {}", asked.header("x-key"));
+            let error = json!({ "code": -32000, "message": message });
+            return json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string().into_response();
+        }
+        "tools/call" if params["name"] == "text" => json!("no object"),
+        "tools/call" if params["name"] == "meta" => json!({ "content": [], "_meta": "no object" }),
+        "tools/call" if params["name"] == "more" => json!({ "resultType": "input_required" }),
+        "tools/call" if params["name"] == "ask" => {
+            let question = json!({ "jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage", "params": {} });
+            let result = json!({ "content": [{ "type": "text", "text": "asked" }] });
+            let answer = json!({ "jsonrpc": "2.0", "id": id, "result": result });
+            let events = format!(": hello\n\ndata: {question}\n\nevent: message\r\ndata: {answer}\r\n\r\n");
+            return ([("content-type", "text/event-stream")], events).into_response();
         }
         "tools/call" if params["name"] == "break" => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         "tools/call" => {
@@ -438,6 +467,7 @@ fn fresh() -> Desk {
         version: "2025-06-18",
         capabilities: json!({ "tools": {}, "resources": {} }),
         tools: vec!["one"],
+        oddities: Vec::new(),
         resources: vec!["mem://shared"],
         wants: None,
         sessions: None,
@@ -525,13 +555,53 @@ fn of_two_servers_with_one_resource_the_one_with_the_lower_priority_answers() {
 
 #[test]
 fn a_servers_errors_are_passed_on_and_its_breakdowns_are_told_of() {
-    let (setting, server) = (Setting::new(), StandIn::start(&["refuse", "break"]));
-    setting.add("s", &server, &[]);
+    let (setting, server) = (Setting::new(), StandIn::start(&["refuse", "break", "tell", "text", "meta", "ask"]));
+    let odd = [json!({ "name": "no-schema" }), json!({ "inputSchema": {} }), json!(7), tool("break")];
+    server.desk().oddities = odd.to_vec();
+    setting.add("s", &server, &["--api-key-env", "SECRET", "--api-key-header", "X-Key"]);
+    assert_eq!(setting.tools().len(), 6, "what no client would take is left out");
     let call = |name: &str| setting.ask("tools/call", &json!({ "name": format!("s___{name}"), "arguments": {} }));
+    assert_eq!(call("tell")["error"]["message"], "you are (credential)");
+    assert_eq!(call("text")["result"]["content"][0]["text"], "The MCP server answered HTTP 200 without a result");
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "s___meta",
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": STATELESS,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    } });
+    let headers = [("MCP-Protocol-Version", STATELESS), ("Mcp-Method", "tools/call"), ("Mcp-Name", "s___meta")];
+    let (_, answer) = send(&setting.url(), &headers, "POST", &message.to_string());
+    assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
+    // A question that nobody takes is answered, and the work goes on.
+    server.taken();
+    assert_eq!(call("ask")["result"]["content"][0]["text"], "asked");
+    let refused = server.taken().into_iter().find(|asked| asked.message["id"] == "q").unwrap();
+    assert_eq!(refused.message["error"]["code"], -32601);
     assert_eq!(call("refuse")["error"], json!({ "code": -32099, "message": "no", "data": { "why": "so" } }));
+    server.desk().wants = None;
     let broken = call("break");
     assert_eq!(broken["result"]["isError"], true);
     assert_eq!(broken["result"]["content"][0]["text"], "The MCP server answered HTTP 500 without a result");
+    setting.end();
+}
+
+#[test]
+fn a_server_without_a_handshake_is_spoken_to_without_one() {
+    let (setting, server) = (Setting::new(), StandIn::start(&["one", "more"]));
+    server.desk().version = STATELESS;
+    setting.add("s", &server, &[]);
+    assert_eq!(setting.tools(), ["s___one", "s___more"]);
+    server.taken();
+    assert_eq!(setting.call("s___one", &json!({})).stdout, "one {}\n");
+    let call = server.taken().pop().unwrap();
+    let headers = ["mcp-protocol-version", "mcp-method", "mcp-name"].map(|name| call.header(name).to_owned());
+    assert_eq!(headers, [STATELESS, "tools/call", "one"]);
+    let meta = &call.message["params"]["_meta"];
+    assert_eq!(meta["io.modelcontextprotocol/protocolVersion"], STATELESS);
+    assert_eq!(meta["io.modelcontextprotocol/clientCapabilities"], json!({}));
+    let more = setting.call("s___more", &json!({}));
+    assert!(more.code == 1 && more.stdout.contains("asks for more input"), "{more:?}");
     setting.end();
 }
 

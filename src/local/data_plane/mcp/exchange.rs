@@ -13,14 +13,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     Reply, SESSION_HEADER,
     protocol::{self, Dialect, METHOD_NOT_FOUND, RpcError},
-    servers,
-    sessions::Talk,
-    tools,
+    servers, tools,
     view::View,
 };
 use crate::local::{
     Local, base_url,
-    data_plane::{auth::Caller, outbound, upstream::Failure},
+    data_plane::{auth::Caller, mcp_server::Talk, outbound, upstream::Failure},
 };
 
 /// Messages of a batch; nobody sends more.

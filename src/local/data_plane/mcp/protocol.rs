@@ -151,6 +151,9 @@ impl Dialect {
     pub(super) fn complete(self, method: &str, server: &Value, mut result: Value) -> Value {
         if self == Self::Stateless {
             result["resultType"] = json!("complete");
+            if !result["_meta"].is_object() {
+                result["_meta"] = json!({});
+            }
             result["_meta"][SERVER_META] = server.clone();
             if !["tools/call", "prompts/get"].contains(&method) {
                 // Whatever is listed may change with the next call of the control plane.

@@ -1,5 +1,7 @@
 //! What MCP servers behind a gateway are asked: prompts, resources, and tools; and what they say in between.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -10,16 +12,23 @@ use super::{
     view::ServedTarget,
 };
 use crate::local::{
-    data_plane::mcp_server::{self, Connection, NoResult, Relay},
+    data_plane::{
+        mcp_server::{Connection, NoResult, Relay},
+        upstream::Failure,
+    },
     services::agentcore::Listing,
 };
 
 /// Lists those servers that are listed anew for each request; who does not answer offers nothing.
 pub(super) async fn list_dynamic(exchange: &Exchange) {
     let all = exchange.view.dynamic().map(async |target| {
-        let Some(server) = target.server(exchange.gateway()) else { return };
-        let capabilities = exchange.talk.as_ref().map_or_else(|| json!({}), |talk| talk.capabilities.clone());
-        match mcp_server::list(&exchange.local, server, &capabilities).await {
+        let listed = async {
+            let connection = connect(exchange, target).await?;
+            let listing = connection.list().await;
+            leave(exchange, &connection).await;
+            listing
+        };
+        match listed.await {
             Ok(listing) => drop(target.listed_now.set(listing)),
             Err(failure) => tracing::warn!(target = target.name, "{:?}", failure.0),
         }
@@ -82,46 +91,56 @@ async fn forward(exchange: &Exchange, target: &ServedTarget, method: &str, param
     })
 }
 
-/// Asks a target's server, in the session's connection to it if there is a session, else in one of its own.
+/// Asks a target's server.
 pub(super) async fn ask(
     exchange: &Exchange,
     target: &ServedTarget,
     method: &str,
     params: &Value,
 ) -> Result<Value, NoResult> {
-    let Some(server) = target.server(exchange.gateway()) else {
-        return Err(NoResult::SessionLost);
-    };
     let params = passed_on(params, exchange.events.is_some());
-    let nobody = |_: &str, _| None;
-    let asks = |method: &str, question| exchange.talk.as_ref()?.ask(method, question);
-    let relay = exchange
-        .events
-        .as_ref()
-        .map(|events| Relay { events: events.clone(), ask: if exchange.talk.is_some() { &asks } else { &nobody } });
+    let mut relay = exchange.events.as_ref().map(|events| Relay::new(events, exchange.talk.as_deref()));
+    let connection = connect(exchange, target).await?;
+    let answer = match connection.request(method, &params, &mut relay).await {
+        Err(NoResult::SessionLost) => {
+            forget(exchange, &connection).await;
+            connect(exchange, target).await?.request(method, &params, &mut relay).await
+        }
+        answer => answer,
+    };
+    leave(exchange, &connection).await;
+    answer
+}
+
+/// The session's connection to a target's server, or one for this request alone where there is no session.
+async fn connect(exchange: &Exchange, target: &ServedTarget) -> Result<Arc<Connection>, Failure> {
+    let server = target.server(exchange.gateway());
+    let server = server.ok_or_else(|| Failure(format!("The target {} is no MCP server", target.name)))?;
     let Some(talk) = &exchange.talk else {
-        let connection = Connection::open(&exchange.local, server, &json!({})).await?;
-        let answer = connection.request(method, &params, relay.as_ref()).await;
-        connection.close().await;
-        return answer;
+        return Connection::open(&exchange.local, server, &json!({})).await;
     };
     // Another address or another credential makes another connection.
     let key = json!([target.id, server.endpoint, server.credential]).to_string();
-    let connection = || async {
-        let mut servers = talk.servers.lock().await;
-        if let Some(connection) = servers.get(&key) {
-            return Ok(connection.clone());
-        }
-        let connection = Connection::open(&exchange.local, server.clone(), &talk.capabilities).await?;
-        servers.insert(key.clone(), connection.clone());
-        Ok::<_, NoResult>(connection)
-    };
-    match connection().await?.request(method, &params, relay.as_ref()).await {
-        Err(NoResult::SessionLost) => {
-            talk.servers.lock().await.remove(&key);
-            connection().await?.request(method, &params, relay.as_ref()).await
-        }
-        answer => answer,
+    let mut servers = talk.servers.lock().await;
+    if let Some(connection) = servers.get(&key) {
+        return Ok(connection.clone());
+    }
+    let connection = Connection::open(&exchange.local, server, &talk.capabilities).await?;
+    servers.insert(key, connection.clone());
+    Ok(connection)
+}
+
+/// Takes leave of a server, unless the session will ask it again.
+async fn leave(exchange: &Exchange, connection: &Connection) {
+    if exchange.talk.is_none() {
+        connection.close().await;
+    }
+}
+
+/// Forgets a connection that is none any more.
+async fn forget(exchange: &Exchange, connection: &Arc<Connection>) {
+    if let Some(talk) = &exchange.talk {
+        talk.servers.lock().await.retain(|_, kept| !Arc::ptr_eq(kept, connection));
     }
 }
 

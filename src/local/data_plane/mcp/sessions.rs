@@ -6,14 +6,10 @@ use std::{
 };
 
 use axum::http::{HeaderMap, StatusCode};
-use serde_json::Value;
 
 use super::{Reply, SESSION_HEADER, UNAUTHORIZED, protocol::RpcError};
 use crate::local::{
-    data_plane::{
-        auth::Caller,
-        mcp_server::{Connection, Question},
-    },
+    data_plane::{auth::Caller, mcp_server::Talk},
     random,
 };
 
@@ -30,60 +26,6 @@ struct Session {
     /// Unix milliseconds.
     ends: i64,
     talk: Arc<Talk>,
-}
-
-/// What a caller and the MCP servers behind a gateway have with each other in a session.
-#[derive(Debug, Default)]
-pub(super) struct Talk {
-    /// Of those that the caller's `initialize` named, what servers may make use of.
-    pub(super) capabilities: Value,
-    /// Connections that are open, by what they are to.
-    pub(super) servers: tokio::sync::Mutex<HashMap<String, Arc<Connection>>>,
-    /// Questions of servers that the caller has not answered, by the id that it knows them by.
-    questions: Mutex<HashMap<String, Question>>,
-}
-
-/// Questions that a caller leaves open at most.
-const MOST_QUESTIONS: usize = 100;
-
-impl Talk {
-    /// With a caller who can be asked for these.
-    pub(super) fn new(capabilities: Value) -> Self {
-        Self { capabilities, ..Self::default() }
-    }
-
-    /// Keeps a question, and gives it an id; none if the caller takes no such questions.
-    pub(super) fn ask(&self, method: &str, question: Question) -> Option<String> {
-        let capability = match method {
-            "elicitation/create" => "elicitation",
-            "sampling/createMessage" => "sampling",
-            _ => return None,
-        };
-        self.capabilities.get(capability)?;
-        let mut questions = self.questions();
-        if questions.len() >= MOST_QUESTIONS {
-            return None;
-        }
-        let id = random::uuid();
-        questions.insert(id.clone(), question);
-        Some(id)
-    }
-
-    /// The question that a caller's response is to.
-    pub(super) fn answered(&self, response: &Value) -> Option<Question> {
-        self.questions().remove(response["id"].as_str()?)
-    }
-
-    fn questions(&self) -> MutexGuard<'_, HashMap<String, Question>> {
-        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes leave of all servers.
-    async fn close(self: Arc<Self>) {
-        for connection in std::mem::take(&mut *self.servers.lock().await).into_values() {
-            connection.close().await;
-        }
-    }
 }
 
 /// Why a request has no session to go on with.

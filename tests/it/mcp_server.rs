@@ -252,11 +252,7 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
             json!({ "supportedVersions": [STATELESS], "capabilities": desk.capabilities, "resultType": "complete" })
         }
         "initialize" => {
-            let welcome = json!({
-                "protocolVersion": desk.version,
-                "capabilities": desk.capabilities,
-                "serverInfo": { "name": "stand-in", "version": "1" },
-            });
+            let welcome = json!({ "protocolVersion": desk.version, "capabilities": desk.capabilities });
             desk.opened += 1;
             let session = format!("s-{}", desk.opened);
             let answer = json!({ "jsonrpc": "2.0", "id": id, "result": welcome }).to_string();
@@ -283,30 +279,7 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
             json!({ "resources": desk.resources.iter().map(of).collect::<Vec<_>>() })
         }
         "resources/read" => json!({ "contents": [{ "uri": params["uri"], "text": origin }] }),
-        "tools/call" if params["name"] == "refuse" => {
-            let error = json!({ "code": -32099, "message": "no", "data": { "why": "so" } });
-            return json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string().into_response();
-        }
-        "tools/call" if params["name"] == "tell" => {
-            let message = format!("you are {}", asked.header("x-key"));
-            let error = json!({ "code": -32000, "message": message });
-            return json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string().into_response();
-        }
-        "tools/call" if params["name"] == "text" => json!("no object"),
-        "tools/call" if params["name"] == "meta" => json!({ "content": [], "_meta": "no object" }),
-        "tools/call" if params["name"] == "more" => json!({ "resultType": "input_required" }),
-        "tools/call" if params["name"] == "ask" => {
-            let question = json!({ "jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage", "params": {} });
-            let result = json!({ "content": [{ "type": "text", "text": "asked" }] });
-            let answer = json!({ "jsonrpc": "2.0", "id": id, "result": result });
-            let events = format!(": hello\n\ndata: {question}\n\nevent: message\r\ndata: {answer}\r\n\r\n");
-            return ([("content-type", "text/event-stream")], events).into_response();
-        }
-        "tools/call" if params["name"] == "break" => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        "tools/call" => {
-            let text = format!("{} {}", params["name"].as_str().unwrap(), params["arguments"]);
-            json!({ "content": [{ "type": "text", "text": text }] })
-        }
+        "tools/call" => return called(&asked),
         _ if id.is_null() => return StatusCode::ACCEPTED.into_response(),
         _ => {
             let error = json!({ "code": -32601, "message": "Method not found" });
@@ -314,6 +287,30 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
         }
     };
     json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string().into_response()
+}
+
+/// What a tool of the stand-in answers, by its name.
+fn called(asked: &Asked) -> Response {
+    let (id, params) = (&asked.message["id"], &asked.message["params"]);
+    let name = params["name"].as_str().unwrap();
+    let message = |member: &str, value: Value| json!({ "jsonrpc": "2.0", "id": id, member: value });
+    let text = |text: &str| json!({ "content": [{ "type": "text", "text": text }] });
+    let answer = match name {
+        "refuse" => message("error", json!({ "code": -32099, "message": "no", "data": { "why": "so" } })),
+        "tell" => message("error", json!({ "code": -32000, "message": format!("you are {}", asked.header("x-key")) })),
+        "text" => message("result", json!("no object")),
+        "meta" => message("result", json!({ "content": [], "_meta": "no object" })),
+        "more" => message("result", json!({ "resultType": "input_required" })),
+        "ask" => {
+            let question = json!({ "jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage", "params": {} });
+            let answer = message("result", text("asked"));
+            let events = format!(": hello\n\ndata: {question}\n\nevent: message\r\ndata: {answer}\r\n\r\n");
+            return ([("content-type", "text/event-stream")], events).into_response();
+        }
+        "break" => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        _ => message("result", text(&format!("{name} {}", params["arguments"]))),
+    };
+    answer.to_string().into_response()
 }
 
 fn tool(name: &str) -> Value {

@@ -1,17 +1,20 @@
 //! The MCP servers behind targets: connected to, listed and asked (reference §9.1).
 
+mod listing;
+mod talk;
+
 use std::{
-    collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use serde_json::{Value, json};
-use tokio::{sync::mpsc::UnboundedSender, time::timeout};
 
+use self::talk::Question;
+pub(crate) use self::talk::{Relay, Talk};
 use super::{
     outbound::{self, Presented},
     upstream::{self, Failure},
@@ -19,23 +22,13 @@ use super::{
 use crate::{
     http::{
         Opened, Request,
-        mcp::{self, MOST_PAGES, Messages},
+        mcp::{self, Messages},
     },
-    local::{
-        Local, random,
-        services::agentcore::{Awaiting, Credential, Gateway, Listing, listed},
-    },
-    model::tool::MOST_TOOLS,
+    local::{Local, services::agentcore::Credential},
 };
 
-/// Items of each kind that a server may list beside tools.
-const MOST_ITEMS: usize = 10_000;
-/// How long listing a server may take.
-const LONGEST_LISTING: Duration = Duration::from_mins(5);
 /// How long a server may take once somebody was asked a question: people think.
 const A_PERSON: Duration = Duration::from_hours(1);
-/// What a server may say while it works that its caller is told (reference §5.1).
-const TOLD: [&str; 2] = ["notifications/progress", "notifications/message"];
 
 /// A server, and how its calls are signed in.
 #[derive(Debug, Clone)]
@@ -84,108 +77,6 @@ impl NoResult {
             }
             Self::SessionLost => Failure("The MCP server does not know its own session".to_owned()),
             Self::Failed(failure) => failure,
-        }
-    }
-}
-
-/// What a caller and the servers behind a gateway have with each other in a session.
-#[derive(Debug, Default)]
-pub(crate) struct Talk {
-    /// Of what the caller's `initialize` named, what servers may make use of.
-    pub(crate) capabilities: Value,
-    /// Connections that are open, by what they are to.
-    pub(crate) servers: tokio::sync::Mutex<HashMap<String, Arc<Connection>>>,
-    /// Questions of servers that the caller has not answered, by the id that it knows them by.
-    questions: Mutex<HashMap<String, Question>>,
-}
-
-/// A request of a server's, whose answer is to go back to it.
-#[derive(Debug)]
-pub(crate) struct Question {
-    connection: Arc<Connection>,
-    id: Value,
-}
-
-impl Question {
-    /// Passes the caller's response on.
-    pub(crate) async fn answer(self, mut response: Value) -> Result<(), Failure> {
-        response["id"] = self.id;
-        self.connection.post(&response).await.map(drop)
-    }
-}
-
-impl Talk {
-    /// With a caller who can be asked for these.
-    pub(crate) fn new(capabilities: Value) -> Self {
-        Self { capabilities, ..Self::default() }
-    }
-
-    /// Whether the caller takes questions of this method.
-    fn takes(&self, method: &str) -> bool {
-        let capability = match method {
-            "elicitation/create" => "elicitation",
-            "sampling/createMessage" => "sampling",
-            _ => return false,
-        };
-        self.capabilities.get(capability).is_some()
-    }
-
-    /// The question that a caller's response is to.
-    pub(crate) fn answered(&self, response: &Value) -> Option<Question> {
-        self.questions().remove(response["id"].as_str()?)
-    }
-
-    fn questions(&self) -> MutexGuard<'_, HashMap<String, Question>> {
-        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes leave of all servers.
-    pub(crate) async fn close(self: Arc<Self>) {
-        for connection in std::mem::take(&mut *self.servers.lock().await).into_values() {
-            connection.close().await;
-        }
-    }
-}
-
-/// Who hears what a server says before its answer.
-#[derive(Debug)]
-pub(crate) struct Relay<'a> {
-    /// The caller's event stream.
-    events: &'a UnboundedSender<String>,
-    talk: Option<&'a Talk>,
-    /// The ids of questions that were passed on; those that are open at the end stay unanswered.
-    asked: Vec<String>,
-}
-
-impl<'a> Relay<'a> {
-    pub(crate) fn new(events: &'a UnboundedSender<String>, talk: Option<&'a Talk>) -> Self {
-        Self { events, talk, asked: Vec::new() }
-    }
-
-    /// Passes on what a server says while it works; a caller who is gone needs no news.
-    fn tell(&self, method: &str, message: &Value) {
-        if TOLD.contains(&method) {
-            drop(self.events.send(message.to_string()));
-        }
-    }
-
-    /// Passes a question on, if the caller takes such.
-    fn ask(&mut self, method: &str, question: Question, message: &Value) -> bool {
-        let Some(talk) = self.talk.filter(|talk| talk.takes(method)) else { return false };
-        let (id, mut message) = (random::uuid(), message.clone());
-        message["id"] = json!(id);
-        talk.questions().insert(id.clone(), question);
-        self.asked.push(id);
-        drop(self.events.send(message.to_string()));
-        true
-    }
-}
-
-impl Drop for Relay<'_> {
-    fn drop(&mut self) {
-        if let Some(talk) = self.talk {
-            let mut questions = talk.questions();
-            self.asked.iter().for_each(|id| drop(questions.remove(id)));
         }
     }
 }
@@ -335,7 +226,7 @@ impl Connection {
                 return Err(Failure(problem).into());
             }
             if let Some(members) = result.as_object_mut() {
-                ["resultType", "ttlMs", "cacheScope"].iter().for_each(|member| drop(members.shift_remove(*member)));
+                members.retain(|member, _| !["resultType", "ttlMs", "cacheScope"].contains(&member.as_str()));
             }
         }
         Ok(result)
@@ -362,117 +253,8 @@ impl Connection {
         self.post(&answer).await?;
         Ok(false)
     }
-
-    /// All that the server has to offer.
-    pub(crate) async fn list(self: &Arc<Self>) -> Result<Listing, Failure> {
-        if self.capabilities.get("tools").is_none() {
-            return Err(Failure("The MCP server does not offer tools".to_owned()));
-        }
-        let tools = self.all("tools/list", ("tools", "name"), MOST_TOOLS).await?;
-        // Clients refuse a whole list for one tool without a schema.
-        let tools = tools.into_iter().filter(|tool| tool["inputSchema"].is_object()).collect();
-        let mut listing = Listing { tools, ..Listing::default() };
-        if self.capabilities.get("prompts").is_some() {
-            listing.prompts = self.all("prompts/list", ("prompts", "name"), MOST_ITEMS).await?;
-        }
-        if self.capabilities.get("resources").is_some() {
-            listing.resources = self.all("resources/list", ("resources", "uri"), MOST_ITEMS).await?;
-            // Servers with resources need not have templates.
-            let templates = ("resourceTemplates", "uriTemplate");
-            let templates = self.all("resources/templates/list", templates, MOST_ITEMS).await;
-            listing.resource_templates = templates.unwrap_or_default();
-        }
-        Ok(listing)
-    }
-
-    /// A list, page by page, of the items that have a text in `key`, the first of each.
-    async fn all(
-        self: &Arc<Self>,
-        method: &str,
-        (member, key): (&str, &str),
-        most: usize,
-    ) -> Result<Vec<Value>, Failure> {
-        let mut seen = HashSet::new();
-        let mut items = Vec::new();
-        let mut params = json!({});
-        for _ in 0..MOST_PAGES {
-            let page = self.request(method, &params, &mut None).await;
-            let page = page.map_err(|problem| Failure(format!("{method}: {}", problem.into_failure().0)))?;
-            let Value::Array(found) = &page[member] else {
-                return Err(Failure(format!("{method}: the MCP server's result has no `{member}`")));
-            };
-            let is_new = |item: &&Value| item[key].as_str().is_some_and(|text| seen.insert(text.to_owned()));
-            items.extend(found.iter().filter(is_new).cloned());
-            if items.len() > most {
-                return Err(Failure(format!("{method}: the MCP server lists more than {most}")));
-            }
-            match &page["nextCursor"] {
-                Value::String(cursor) => params = json!({ "cursor": cursor }),
-                _ => return Ok(items),
-            }
-        }
-        Err(Failure(format!("{method}: the MCP server's list has no end")))
-    }
 }
 
 fn not_there(presented: &Presented, problem: &str) -> Failure {
     Failure(presented.without_secret(&format!("The MCP server did not answer: {problem}")))
-}
-
-/// What servers that are listed for a gateway are told of its callers, where its sessions can carry questions:
-/// some offer tools to those only whom they could ask.
-fn of_callers(gateway: &Gateway) -> Value {
-    let streaming = gateway.mcp("streamingConfiguration").is_some_and(|it| it["enableResponseStreaming"] == true);
-    if streaming && gateway.mcp("sessionConfiguration").is_some() {
-        json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {} })
-    } else {
-        json!({})
-    }
-}
-
-/// Connects to a server, lists all, and takes its leave.
-async fn list(local: &Local, server: Server, offered: &Value) -> Result<Listing, Failure> {
-    let connection = Connection::open(local, server, offered).await?;
-    let listing = connection.list().await;
-    connection.close().await;
-    listing
-}
-
-impl Local {
-    /// Begins to list the servers whose targets wait for it, but for those where that is under way.
-    pub(crate) fn list_servers(&self, base_url: &str) {
-        for awaiting in self.read(|state| state.agentcore.awaiting_listing()) {
-            if self.listing_under_way().insert(awaiting.clone()) {
-                let (local, base_url) = (self.clone(), base_url.to_owned());
-                tokio::spawn(async move { local.list_server(awaiting, base_url).await });
-            }
-        }
-    }
-
-    async fn list_server(&self, awaiting: Awaiting, base_url: String) {
-        let found = self.read(|state| {
-            let (gateway, target) = state.agentcore.awaits(&awaiting)?;
-            let endpoint = target.mcp_server()?.endpoint;
-            let by = outbound::Gateway::of(gateway, &base_url);
-            Some((Server { endpoint, credential: target.credential(), gateway: by }, of_callers(gateway)))
-        });
-        let Some((server, offered)) = found else {
-            self.listing_under_way().remove(&awaiting);
-            return;
-        };
-        let call = self.call_in(&server.gateway.region, &base_url);
-        let outcome = timeout(LONGEST_LISTING, list(self, server, &offered)).await;
-        let outcome =
-            outcome.unwrap_or_else(|_| Err(Failure("The MCP server's lists do not come to an end".to_owned())));
-        let outcome = outcome.map_err(|Failure(problem)| problem);
-        let outcome = outcome.and_then(|listing| {
-            let bytes = serde_json::to_vec(&listing).map_err(|error| error.to_string())?;
-            call.keep(&bytes).map_err(|error| error.message)
-        });
-        // Before the target is at rest: it may be synchronized again at once.
-        self.listing_under_way().remove(&awaiting);
-        if let Err(error) = self.change(|state| listed(state, &call, &awaiting, outcome)) {
-            tracing::error!("{}", error.message);
-        }
-    }
 }

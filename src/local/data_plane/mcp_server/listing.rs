@@ -1,0 +1,133 @@
+//! Listing MCP servers: what they offer, and when the targets that stand for them are listed.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{Connection, Server};
+use crate::{
+    http::mcp::MOST_PAGES,
+    local::{
+        Local,
+        data_plane::{outbound, upstream::Failure},
+        services::agentcore::{Awaiting, Gateway, Listing, listed},
+    },
+    model::tool::MOST_TOOLS,
+};
+
+/// Items of each kind that a server may list beside tools.
+const MOST_ITEMS: usize = 10_000;
+/// How long listing a server may take.
+const LONGEST_LISTING: Duration = Duration::from_mins(5);
+
+impl Connection {
+    /// All that the server has to offer.
+    pub(crate) async fn list(self: &Arc<Self>) -> Result<Listing, Failure> {
+        if self.capabilities.get("tools").is_none() {
+            return Err(Failure("The MCP server does not offer tools".to_owned()));
+        }
+        let tools = self.all("tools/list", ("tools", "name"), MOST_TOOLS).await?;
+        // Clients refuse a whole list for one tool without a schema.
+        let tools = tools.into_iter().filter(|tool| tool["inputSchema"].is_object()).collect();
+        let mut listing = Listing { tools, ..Listing::default() };
+        if self.capabilities.get("prompts").is_some() {
+            listing.prompts = self.all("prompts/list", ("prompts", "name"), MOST_ITEMS).await?;
+        }
+        if self.capabilities.get("resources").is_some() {
+            listing.resources = self.all("resources/list", ("resources", "uri"), MOST_ITEMS).await?;
+            // Servers with resources need not have templates.
+            let templates = ("resourceTemplates", "uriTemplate");
+            let templates = self.all("resources/templates/list", templates, MOST_ITEMS).await;
+            listing.resource_templates = templates.unwrap_or_default();
+        }
+        Ok(listing)
+    }
+
+    /// A list, page by page, of the items that have a text in `key`, the first of each.
+    async fn all(
+        self: &Arc<Self>,
+        method: &str,
+        (member, key): (&str, &str),
+        most: usize,
+    ) -> Result<Vec<Value>, Failure> {
+        let mut seen = HashSet::new();
+        let mut items = Vec::new();
+        let mut params = json!({});
+        for _ in 0..MOST_PAGES {
+            let page = self.request(method, &params, &mut None).await;
+            let page = page.map_err(|problem| Failure(format!("{method}: {}", problem.into_failure().0)))?;
+            let Value::Array(found) = &page[member] else {
+                return Err(Failure(format!("{method}: the MCP server's result has no `{member}`")));
+            };
+            let is_new = |item: &&Value| item[key].as_str().is_some_and(|text| seen.insert(text.to_owned()));
+            items.extend(found.iter().filter(is_new).cloned());
+            if items.len() > most {
+                return Err(Failure(format!("{method}: the MCP server lists more than {most}")));
+            }
+            match &page["nextCursor"] {
+                Value::String(cursor) => params = json!({ "cursor": cursor }),
+                _ => return Ok(items),
+            }
+        }
+        Err(Failure(format!("{method}: the MCP server's list has no end")))
+    }
+}
+
+/// What servers that are listed for a gateway are told of its callers, where its sessions can carry questions:
+/// some offer tools to those only whom they could ask.
+fn of_callers(gateway: &Gateway) -> Value {
+    let streaming = gateway.mcp("streamingConfiguration").is_some_and(|it| it["enableResponseStreaming"] == true);
+    if streaming && gateway.mcp("sessionConfiguration").is_some() {
+        json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {} })
+    } else {
+        json!({})
+    }
+}
+
+/// Connects to a server, lists all, and takes its leave.
+async fn list(local: &Local, server: Server, offered: &Value) -> Result<Listing, Failure> {
+    let connection = Connection::open(local, server, offered).await?;
+    let listing = connection.list().await;
+    connection.close().await;
+    listing
+}
+
+impl Local {
+    /// Begins to list the servers whose targets wait for it, but for those where that is under way.
+    pub(crate) fn list_servers(&self, base_url: &str) {
+        for awaiting in self.read(|state| state.agentcore.awaiting_listing()) {
+            if self.listing_under_way().insert(awaiting.clone()) {
+                let (local, base_url) = (self.clone(), base_url.to_owned());
+                tokio::spawn(async move { local.list_server(awaiting, base_url).await });
+            }
+        }
+    }
+
+    async fn list_server(&self, awaiting: Awaiting, base_url: String) {
+        let found = self.read(|state| {
+            let (gateway, target) = state.agentcore.awaits(&awaiting)?;
+            let endpoint = target.mcp_server()?.endpoint;
+            let by = outbound::Gateway::of(gateway, &base_url);
+            Some((Server { endpoint, credential: target.credential(), gateway: by }, of_callers(gateway)))
+        });
+        let Some((server, offered)) = found else {
+            self.listing_under_way().remove(&awaiting);
+            return;
+        };
+        let call = self.call_in(&server.gateway.region, &base_url);
+        let outcome = timeout(LONGEST_LISTING, list(self, server, &offered)).await;
+        let outcome =
+            outcome.unwrap_or_else(|_| Err(Failure("The MCP server's lists do not come to an end".to_owned())));
+        let outcome = outcome.map_err(|Failure(problem)| problem);
+        let outcome = outcome.and_then(|listing| {
+            let bytes = serde_json::to_vec(&listing).map_err(|error| error.to_string())?;
+            call.keep(&bytes).map_err(|error| error.message)
+        });
+        // Before the target is at rest: it may be synchronized again at once.
+        self.listing_under_way().remove(&awaiting);
+        if let Err(error) = self.change(|state| listed(state, &call, &awaiting, outcome)) {
+            tracing::error!("{}", error.message);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What passes between a caller and the MCP servers behind a gateway beside requests and results.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Connection;
+use crate::local::{data_plane::upstream::Failure, random};
+
+/// What a server may say while it works that its caller is told (reference §5.1).
+const TOLD: [&str; 2] = ["notifications/progress", "notifications/message"];
+
+/// What a caller and the servers behind a gateway have with each other in a session.
+#[derive(Debug, Default)]
+pub(crate) struct Talk {
+    /// Of what the caller's `initialize` named, what servers may make use of.
+    pub(crate) capabilities: Value,
+    /// Connections that are open, by what they are to.
+    pub(crate) servers: tokio::sync::Mutex<HashMap<String, Arc<Connection>>>,
+    /// Questions of servers that the caller has not answered, by the id that it knows them by.
+    questions: Mutex<HashMap<String, Question>>,
+}
+
+/// A request of a server's, whose answer is to go back to it.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(super) connection: Arc<Connection>,
+    pub(super) id: Value,
+}
+
+impl Question {
+    /// Passes the caller's response on.
+    pub(crate) async fn answer(self, mut response: Value) -> Result<(), Failure> {
+        response["id"] = self.id;
+        self.connection.post(&response).await.map(drop)
+    }
+}
+
+impl Talk {
+    /// With a caller who can be asked for these.
+    pub(crate) fn new(capabilities: Value) -> Self {
+        Self { capabilities, ..Self::default() }
+    }
+
+    /// Whether the caller takes questions of this method.
+    fn takes(&self, method: &str) -> bool {
+        let capability = match method {
+            "elicitation/create" => "elicitation",
+            "sampling/createMessage" => "sampling",
+            _ => return false,
+        };
+        self.capabilities.get(capability).is_some()
+    }
+
+    /// The question that a caller's response is to.
+    pub(crate) fn answered(&self, response: &Value) -> Option<Question> {
+        self.questions().remove(response["id"].as_str()?)
+    }
+
+    fn questions(&self) -> MutexGuard<'_, HashMap<String, Question>> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes leave of all servers.
+    pub(crate) async fn close(self: Arc<Self>) {
+        for connection in std::mem::take(&mut *self.servers.lock().await).into_values() {
+            connection.close().await;
+        }
+    }
+}
+
+/// Who hears what a server says before its answer.
+#[derive(Debug)]
+pub(crate) struct Relay<'a> {
+    /// The caller's event stream.
+    events: &'a UnboundedSender<String>,
+    talk: Option<&'a Talk>,
+    /// The ids of questions that were passed on; those that are open at the end stay unanswered.
+    asked: Vec<String>,
+}
+
+impl<'a> Relay<'a> {
+    pub(crate) fn new(events: &'a UnboundedSender<String>, talk: Option<&'a Talk>) -> Self {
+        Self { events, talk, asked: Vec::new() }
+    }
+
+    /// Passes on what a server says while it works; a caller who is gone needs no news.
+    pub(super) fn tell(&self, method: &str, message: &Value) {
+        if TOLD.contains(&method) {
+            drop(self.events.send(message.to_string()));
+        }
+    }
+
+    /// Passes a question on, if the caller takes such.
+    pub(super) fn ask(&mut self, method: &str, question: Question, message: &Value) -> bool {
+        let Some(talk) = self.talk.filter(|talk| talk.takes(method)) else { return false };
+        let (id, mut message) = (random::uuid(), message.clone());
+        message["id"] = json!(id);
+        talk.questions().insert(id.clone(), question);
+        self.asked.push(id);
+        drop(self.events.send(message.to_string()));
+        true
+    }
+}
+
+impl Drop for Relay<'_> {
+    fn drop(&mut self) {
+        if let Some(talk) = self.talk {
+            let mut questions = talk.questions();
+            self.asked.iter().for_each(|id| drop(questions.remove(id)));
+        }
+    }
+}

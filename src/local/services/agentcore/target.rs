@@ -1,29 +1,30 @@
 //! Targets of gateways.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-};
+mod configuration;
+
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use self::configuration::{CREDENTIALS, Configuration, Kind};
+pub(crate) use self::configuration::{Credential, CredentialProvider, McpServer};
 use super::{
-    Gateway, Lifecycle, Listing, Origin, Page, Status, check_invocable, conflict, invalid, not_found, present,
-    quota_exceeded, refused, wrong_state,
+    Gateway, Lifecycle, Listing, Origin, Page, Status, conflict, invalid, not_found, present, quota_exceeded, refused,
+    wrong_state,
 };
 use crate::{
     local::{
         blobs::{BlobId, Blobs},
         random,
-        services::{Answer, Call, State, iso8601, not_implemented, read},
+        services::{Answer, Call, State, iso8601, read},
         wire::WireError,
     },
     model::{
         document::Document,
-        finding::{Finding, Reading, Severity},
+        finding::Reading,
         openapi::{Api, Operation},
-        smithy::{self, Model, SAMPLE_KEY},
+        smithy::{self, Model},
         tool::{self, Tool},
     },
 };
@@ -86,175 +87,6 @@ pub(super) struct Input {
     credential_provider_configurations: Option<Vec<Credential>>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Configuration {
-    mcp: McpConfiguration,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum McpConfiguration {
-    Lambda(LambdaConfiguration),
-    OpenApiSchema(TextSchema),
-    SmithyModel(TextSchema),
-    McpServer(McpServer),
-    ApiGateway(Value),
-}
-
-impl McpConfiguration {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Lambda(_) => Kind::Lambda,
-            Self::OpenApiSchema(_) => Kind::OpenApi,
-            Self::SmithyModel(_) => Kind::Smithy,
-            Self::McpServer(_) => Kind::McpServer,
-            Self::ApiGateway(_) => Kind::ApiGateway,
-        }
-    }
-}
-
-/// What a target's tools come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Lambda,
-    OpenApi,
-    Smithy,
-    McpServer,
-    ApiGateway,
-}
-
-impl Kind {
-    const ALL: [Self; 5] = [Self::Lambda, Self::OpenApi, Self::Smithy, Self::McpServer, Self::ApiGateway];
-
-    /// The member of `targetConfiguration.mcp`.
-    fn member(self) -> &'static str {
-        match self {
-            Self::Lambda => "lambda",
-            Self::OpenApi => "openApiSchema",
-            Self::Smithy => "smithyModel",
-            Self::McpServer => "mcpServer",
-            Self::ApiGateway => "apiGateway",
-        }
-    }
-
-    /// The `targetType` of a list.
-    fn listed(self) -> &'static str {
-        match self {
-            Self::Lambda => "LAMBDA",
-            Self::OpenApi => "OPEN_API_SCHEMA",
-            Self::Smithy => "SMITHY_MODEL",
-            Self::McpServer => "MCP_SERVER",
-            Self::ApiGateway => "API_GATEWAY",
-        }
-    }
-
-    /// How calls of such a target can be signed in (reference §1.7, the matrix).
-    fn takes(self) -> Takes {
-        let [none, role, role_for_service, key, oauth] = match self {
-            Self::Lambda => [false, true, false, false, false],
-            Self::OpenApi | Self::McpServer => [true, false, true, true, true],
-            Self::Smithy => [false, true, false, false, true],
-            Self::ApiGateway => [true, true, false, true, false],
-        };
-        Takes { none, role, role_for_service, key, oauth }
-    }
-}
-
-struct Takes {
-    none: bool,
-    role: bool,
-    role_for_service: bool,
-    key: bool,
-    oauth: bool,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct McpServer {
-    pub(crate) endpoint: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    listing_mode: Option<String>,
-    /// Of targets with the same resource, the one with the lowest answers for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) resource_priority: Option<i64>,
-}
-
-impl McpServer {
-    /// Whether it is listed anew each time.
-    pub(super) fn is_dynamic(&self) -> bool {
-        self.listing_mode.as_deref() == Some("DYNAMIC")
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum TextSchema {
-    S3(S3Object),
-    InlinePayload(String),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LambdaConfiguration {
-    lambda_arn: String,
-    tool_schema: ToolSchema,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum ToolSchema {
-    S3(S3Object),
-    InlinePayload(Value),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct S3Object {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uri: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bucket_owner_account_id: Option<String>,
-}
-
-/// How a target's calls are signed in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Credential {
-    #[serde(rename = "credentialProviderType")]
-    pub(crate) kind: String,
-    #[serde(rename = "credentialProvider", skip_serializing_if = "Option::is_none")]
-    pub(crate) provider: Option<CredentialProvider>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum CredentialProvider {
-    #[serde(rename = "oauthCredentialProvider", rename_all = "camelCase")]
-    Oauth {
-        provider_arn: String,
-        scopes: Vec<String>,
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        custom_parameters: BTreeMap<String, String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        grant_type: Option<String>,
-    },
-    #[serde(rename = "apiKeyCredentialProvider", rename_all = "camelCase")]
-    ApiKey {
-        provider_arn: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        credential_parameter_name: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        credential_prefix: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        credential_location: Option<String>,
-    },
-    #[serde(rename = "iamCredentialProvider")]
-    Iam {
-        service: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        region: Option<String>,
-    },
-}
-
 pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer {
     let origin = Origin::take(&mut input);
     let input: Input = read(input)?;
@@ -278,7 +110,7 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
         return Err(quota_exceeded(format!("A gateway can have at most {MOST_TARGETS} targets")));
     }
     gateway.check_at_once()?;
-    let (config, schema) = checked_config(state, call, gateway, &name, &input)?;
+    let (config, schema) = checked(state, call, gateway, &name, &input)?;
     let target = Target {
         id: random::upper_alphanumeric(10),
         config,
@@ -306,11 +138,11 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
         return Err(conflict(format!("Target with name {name} already exists in gateway {}", gateway.id)));
     }
     gateway.check_at_once()?;
-    let (config, schema) = checked_config(state, call, gateway, name, &input)?;
+    let (config, schema) = checked(state, call, gateway, name, &input)?;
     let gateway = state.agentcore.gateway_mut(call, &id.gateway_identifier)?;
     let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
     // A server's old listing holds until there is a new one.
-    if [target.kind(), Some(input.target_configuration.mcp.kind())] != [Some(Kind::McpServer); 2] {
+    if [target.kind(), Some(input.target_configuration.kind())] != [Some(Kind::McpServer); 2] {
         target.schema = schema;
     }
     target.config = config;
@@ -319,9 +151,8 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
     get(state, call, &id)
 }
 
-/// Checks what the service model does not show, function and permission among it, and returns
-/// the members that are kept, and the schema.
-fn checked_config(
+/// The members that are kept, and the schema, both of which were let in.
+fn checked(
     state: &State,
     call: &Call,
     gateway: &Gateway,
@@ -330,162 +161,14 @@ fn checked_config(
 ) -> Result<(Map<String, Value>, BlobId), WireError> {
     let role = gateway.text("roleArn").unwrap_or_default();
     let credential = input.credential_provider_configurations.as_deref().and_then(<[_]>::first);
-    let kind = input.target_configuration.mcp.kind();
-    check_outbound(kind, credential)?;
-    let schema = match &input.target_configuration.mcp {
-        McpConfiguration::Lambda(lambda) => {
-            let tools = read_tools(state, call, role, &lambda.tool_schema)?;
-            // The service dry-runs the invocation (reference §1.9).
-            check_invocable(state, call, role, &lambda.lambda_arn)?;
-            tools
-        }
-        McpConfiguration::OpenApiSchema(schema) | McpConfiguration::SmithyModel(schema) => {
-            read_document(state, call, role, (kind, name), schema)?
-        }
-        McpConfiguration::McpServer(_) | McpConfiguration::ApiGateway(_) => Vec::new(),
-    };
+    let schema = input.target_configuration.checked_schema(state, call, role, name, credential)?;
     let config = present([
         ("name", json!(name)),
         ("description", json!(input.description)),
         ("targetConfiguration", json!(input.target_configuration)),
-        ("credentialProviderConfigurations", json!(input.credential_provider_configurations)),
+        (CREDENTIALS, json!(input.credential_provider_configurations)),
     ]);
     Ok((config, call.keep(&schema)?))
-}
-
-const CREDENTIALS: &str = "credentialProviderConfigurations";
-/// Services that a gateway's role may sign for against an address (reference §1.7).
-const SIGNED_SERVICES: [&str; 3] = ["bedrock-agentcore", "execute-api", "lambda"];
-
-/// That a target of this kind can be called with this credential.
-fn check_outbound(kind: Kind, credential: Option<&Credential>) -> Result<(), WireError> {
-    let (takes, what) = (kind.takes(), kind.member());
-    let what = if kind == Kind::Lambda { "Lambda" } else { what };
-    let Some(credential) = credential else {
-        if takes.none {
-            return Ok(());
-        }
-        return Err(refused(format!("CredentialProviderConfigurations is required for {what} targets")));
-    };
-    let fits = match (credential.kind.as_str(), &credential.provider) {
-        ("API_KEY", Some(CredentialProvider::ApiKey { .. })) => takes.key,
-        ("OAUTH", Some(CredentialProvider::Oauth { grant_type, .. })) => {
-            let grant = grant_type.as_deref().filter(|grant| *grant != "CLIENT_CREDENTIALS" && takes.oauth);
-            if let Some(other) = grant {
-                return Err(not_implemented(format!("the local AWS does not offer grantType {other}")));
-            }
-            takes.oauth
-        }
-        ("GATEWAY_IAM_ROLE", Some(CredentialProvider::Iam { service, .. })) => {
-            if takes.role_for_service && !SIGNED_SERVICES.contains(&service.as_str()) {
-                let services = SIGNED_SERVICES.join(", ");
-                return Err(invalid(
-                    CREDENTIALS,
-                    &format!("IamCredentialProvider takes one of the services {services}"),
-                ));
-            }
-            takes.role_for_service
-        }
-        ("GATEWAY_IAM_ROLE", None) if takes.role_for_service => {
-            let message = format!("IamCredentialProvider is required for {what} targets using IAM authentication");
-            return Err(refused(message));
-        }
-        ("GATEWAY_IAM_ROLE", None) => takes.role,
-        _ => false,
-    };
-    if fits {
-        return Ok(());
-    }
-    if kind == Kind::Lambda {
-        return Err(invalid(CREDENTIALS, "Lambda targets take GATEWAY_IAM_ROLE only"));
-    }
-    Err(invalid(CREDENTIALS, &format!("The target type {what} does not take this {}", credential.kind)))
-}
-
-/// Bytes of a tool schema in S3, and inline (quota page).
-const S3_LIMIT: usize = 10 * 1024 * 1024;
-const INLINE_LIMIT: usize = 1024 * 1024;
-
-/// The tool definitions, from where they are.
-fn read_tools(state: &State, call: &Call, role: &str, schema: &ToolSchema) -> Result<Vec<u8>, WireError> {
-    let schema_field = "targetConfiguration.mcp.lambda.toolSchema";
-    let (tools, field) = match schema {
-        ToolSchema::InlinePayload(tools) => {
-            let field = format!("{schema_field}.inlinePayload");
-            if tools.to_string().len() > INLINE_LIMIT {
-                return Err(invalid(&field, "An inline schema can have at most 1 MB; put it into S3"));
-            }
-            (tools.clone(), field)
-        }
-        ToolSchema::S3(object) => {
-            let field = format!("{schema_field}.s3.uri");
-            let bytes = read_object(state, call, role, object).map_err(|problem| invalid(&field, &problem))?;
-            let tools =
-                serde_json::from_slice(&bytes).map_err(|error| invalid(&field, &format!("not JSON: {error}")))?;
-            (tools, field)
-        }
-    };
-    tool::parse_inline(&tools).map_err(|error| invalid(&field, &error.to_string()))?;
-    Ok(tools.to_string().into_bytes())
-}
-
-/// An OpenAPI document or a Smithy model, from where it is.
-fn read_document(
-    state: &State,
-    call: &Call,
-    role: &str,
-    (kind, target): (Kind, &str),
-    schema: &TextSchema,
-) -> Result<Vec<u8>, WireError> {
-    let schema_field = format!("targetConfiguration.mcp.{}", kind.member());
-    let (bytes, field) = match schema {
-        TextSchema::InlinePayload(text) => {
-            let field = format!("{schema_field}.inlinePayload");
-            if text.len() > INLINE_LIMIT {
-                return Err(invalid(&field, "An inline schema can have at most 1 MB; put it into S3"));
-            }
-            (text.clone().into_bytes(), field)
-        }
-        TextSchema::S3(object) => {
-            let field = format!("{schema_field}.s3.uri");
-            let bytes = read_object(state, call, role, object).map_err(|problem| invalid(&field, &problem))?;
-            (bytes, field)
-        }
-    };
-    let text = std::str::from_utf8(&bytes).map_err(|_| invalid(&field, "The schema is no text"))?;
-    let document = Document::parse(text).map_err(|error| invalid(&field, &error.to_string()))?;
-    let reading = Reading { target, local: true };
-    let (what, findings) = match kind {
-        Kind::Smithy => ("Smithy model", Model::read(&document, reading).findings),
-        _ => ("OpenAPI schema", Api::read(&document, reading).findings),
-    };
-    match findings.into_iter().find(|finding| finding.severity == Severity::Error) {
-        None => Ok(bytes),
-        Some(Finding { problem, line, pointer, .. }) => {
-            Err(invalid(&field, &format!("Failed to parse {what}: {problem} (line {line}, {pointer})")))
-        }
-    }
-}
-
-/// An object that the gateway's role may read.
-fn read_object(state: &State, call: &Call, role: &str, object: &S3Object) -> Result<Vec<u8>, String> {
-    let uri = object.uri.as_deref().ok_or("Member must not be null")?;
-    if object.bucket_owner_account_id.as_ref().is_some_and(|owner| *owner != call.account) {
-        return Err(format!("{uri} does not belong to the account that bucketOwnerAccountId names"));
-    }
-    let arn = format!("arn:aws:s3:::{}", uri.trim_start_matches("s3://"));
-    // AWS's sample models are there for every gateway: the starter toolkit's roles have no permission for them.
-    let is_sample =
-        smithy::SAMPLE_BUCKETS.iter().any(|(_, bucket)| arn == format!("arn:aws:s3:::{bucket}/{SAMPLE_KEY}"));
-    if !is_sample && !state.iam.allows(role, "s3:GetObject", Some(&arn), None, call) {
-        return Err(format!("Gateway execution role lacks permission to read {uri} (s3:GetObject)"));
-    }
-    let bytes = state.s3.content(call, uri).map_err(|error| error.message)?;
-    let bytes = bytes.ok_or_else(|| format!("there is no object {uri}"))?;
-    if bytes.len() > S3_LIMIT {
-        return Err("A schema in S3 can have at most 10 MB".to_owned());
-    }
-    Ok(bytes)
 }
 
 #[derive(Deserialize)]

@@ -19,10 +19,7 @@ use crate::{
         stack::Stack,
         token,
     },
-    ui::{
-        report::{Report, visible},
-        style,
-    },
+    ui::report::{self, Report},
 };
 
 /// List and call a gateway's tools, as an MCP client
@@ -126,6 +123,10 @@ impl Call {
     }
 }
 
+fn text<'a>(tool: &'a Value, member: &str) -> &'a str {
+    tool[member].as_str().unwrap_or_default()
+}
+
 /// Tools as MCP shows them.
 #[derive(Debug, Serialize)]
 pub struct Listed {
@@ -137,13 +138,7 @@ impl Report for Listed {
         if self.items.is_empty() {
             return writeln!(w, "The gateway has no tools.");
         }
-        let text = |tool: &Value, member: &str| visible(tool[member].as_str().unwrap_or_default());
-        let width = self.items.iter().map(|tool| text(tool, "name").chars().count()).max().unwrap_or(0);
-        for tool in &self.items {
-            let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
-            writeln!(w, "{heading}{:<width$}{reset}  {}", text(tool, "name"), text(tool, "description"))?;
-        }
-        Ok(())
+        report::tools(w, "", self.items.iter().map(|tool| (text(tool, "name"), text(tool, "description"))))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         tool::{self, Tool},
     },
     ui::{
-        report::{Report, visible},
+        report::{self, Report, visible},
         style,
     },
 };
@@ -241,12 +241,8 @@ impl Report for Validated {
             );
         }
         writeln!(w, "{}: {}, {}", self.file, some(self.tools.len(), "tool"), some(warnings, "warning"))?;
-        let width = self.tools.iter().map(|tool| tool.name.chars().count()).max().unwrap_or(0).min(64);
-        for tool in &self.tools {
-            let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
-            writeln!(w, "  {heading}{:<width$}{reset}  {}", visible(&tool.name), visible(&tool.description))?;
-        }
-        Ok(())
+        let tools = self.tools.iter().map(|tool| (tool.name.as_str(), tool.description.as_str()));
+        report::tools(w, "  ", tools)
     }
 
     fn exit_code(&self) -> u8 {

@@ -34,6 +34,33 @@ pub fn visible(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// Characters of a tool's description that people are shown.
+const BRIEF: usize = 100;
+
+/// Lines of tools: names, aligned, and what each one's description begins with.
+pub fn tools<'a>(w: &mut dyn Write, lead: &str, tools: impl Iterator<Item = (&'a str, &'a str)>) -> io::Result<()> {
+    let tools: Vec<(String, String)> = tools.map(|(name, text)| (visible(name), visible(&brief(text)))).collect();
+    let width = tools.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(64);
+    let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
+    for (name, text) in tools {
+        writeln!(w, "{lead}{heading}{name:<width$}{reset}  {text}")?;
+    }
+    Ok(())
+}
+
+/// The first sentence of a text, or as much of it as fits a line.
+fn brief(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or_default();
+    let sentence = line.find(". ").map_or(line, |end| &line[..=end]);
+    match sentence.char_indices().nth(BRIEF) {
+        None => sentence.to_owned(),
+        Some((end, _)) => {
+            let cut = sentence[..end].rsplit_once(' ').map_or(&sentence[..end], |(whole_words, _)| whole_words);
+            format!("{cut} …")
+        }
+    }
+}
+
 /// Lines of label and value, aligned; no value, no line.
 pub fn fields(w: &mut dyn Write, fields: &[(&str, &str)]) -> io::Result<()> {
     let width = fields.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
@@ -42,4 +69,18 @@ pub fn fields(w: &mut dyn Write, fields: &[(&str, &str)]) -> io::Result<()> {
         writeln!(w, "  {dim}{label:<width$}{reset}  {value}")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_shown_by_its_first_sentence() {
+        assert_eq!(brief("Gets it. Needs e.g. a key.\nMore"), "Gets it.");
+        assert_eq!(brief("Gets version 2.0 of it"), "Gets version 2.0 of it");
+        assert_eq!(brief(&"word ".repeat(30)), format!("{} …", "word ".repeat(19) + "word"));
+        assert_eq!(brief(&"x".repeat(101)), format!("{} …", "x".repeat(100)));
+        assert_eq!(brief(""), "");
+    }
 }

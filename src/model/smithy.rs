@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
-use self::shape::{Kind, Shape, Shapes, local_name};
+use self::shape::{Kind, Shape, Shapes, Unmixed, local_name};
 pub use self::{
     endpoint::Endpoint,
     request::{Circumstances, Outbound},
@@ -126,7 +126,7 @@ impl Model {
     /// Reads a model's JSON AST.
     pub fn read(document: &Document, reading: Reading<'_>) -> Self {
         let nothing = Map::new();
-        let shapes = Shapes::new(document.value["shapes"].as_object().unwrap_or(&nothing));
+        let (shapes, unmixed) = Shapes::new(document.value["shapes"].as_object().unwrap_or(&nothing));
         let mut reader = Reader {
             shapes: &shapes,
             reading,
@@ -134,8 +134,12 @@ impl Model {
             operations: Vec::new(),
             seen: HashSet::new(),
             names: BTreeMap::new(),
+            schemas: schema::Budget::default(),
         };
         reader.notes.duplicate_keys();
+        for Unmixed { id, why } in unmixed {
+            reader.notes.error(&format!("{}/mixins", place(&id)), "mixin", why, "write its members out");
+        }
         let service = reader.read(&document.value).unwrap_or_else(Service::unknown);
         let Reader { operations, notes, .. } = reader;
         Self { service, operations, findings: notes.finish(), shapes }
@@ -185,6 +189,7 @@ struct Reader<'a> {
     seen: HashSet<&'a str>,
     /// Where each operation's name stands first.
     names: BTreeMap<&'a str, String>,
+    schemas: schema::Budget,
 }
 
 /// The pointer to a shape.
@@ -382,10 +387,15 @@ impl<'a> Reader<'a> {
             let remedy = "say in the trait smithy.api#documentation what it does and when it is of use";
             self.notes.warn(&at, "documentation", problem, remedy);
         }
+        let input_schema = schema::of_input(self.shapes, input, &mut self.schemas);
+        if self.schemas.is_overdrawn() {
+            let problem = format!("the arguments of `{name}` are left open in part: they are too many");
+            self.notes.warn(&at, "schema", problem, "leave out what no agent needs");
+        }
         self.operations.push(Operation {
             name: name.to_owned(),
             description: documentation.unwrap_or_else(|| name.to_owned()),
-            input_schema: schema::of_input(self.shapes, input),
+            input_schema,
             actions: action::of_operation(&service.iam_prefix, name, traits),
             id: id.to_owned(),
         });

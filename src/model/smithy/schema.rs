@@ -7,24 +7,52 @@ use super::shape::{Kind, Member, Shape, Shapes};
 /// Nodes of one tool's schema, and levels; beyond them it is left open.
 const MOST_NODES: usize = 4000;
 const DEEPEST: usize = 24;
+/// Nodes of the schemas of all tools; AWS's own largest services have a tenth.
+const MOST_OF_ALL: usize = 50_000;
 /// Characters of a member's documentation, and of a tool's: models read all of them on every turn.
 const MEMBER_TEXT: usize = 300;
 pub(super) const TOOL_TEXT: usize = 1000;
 
+/// What the schemas of a model may still have.
+#[derive(Debug)]
+pub(super) struct Budget {
+    nodes: usize,
+    overdrawn: bool,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { nodes: MOST_OF_ALL, overdrawn: false }
+    }
+}
+
+impl Budget {
+    /// Whether the last schema is not whole.
+    pub(super) fn is_overdrawn(&self) -> bool {
+        self.overdrawn
+    }
+}
+
 /// The schema of what an operation takes.
-pub(super) fn of_input(shapes: &Shapes, input: Option<Shape<'_>>) -> Value {
-    let mut writer = Writer { shapes, open: Vec::new(), nodes: 0 };
-    match input {
+pub(super) fn of_input(shapes: &Shapes, input: Option<Shape<'_>>, budget: &mut Budget) -> Value {
+    let nodes = budget.nodes.min(MOST_NODES);
+    let mut writer = Writer { shapes, open: Vec::new(), nodes, overdrawn: false };
+    let schema = match input {
         Some(shape) => writer.structure(shape),
         None => json!({ "type": "object", "properties": {} }),
-    }
+    };
+    budget.nodes -= nodes - writer.nodes;
+    budget.overdrawn = writer.overdrawn;
+    schema
 }
 
 struct Writer<'a> {
     shapes: &'a Shapes,
     /// Shapes that are being written: one inside of itself is left open.
     open: Vec<&'a str>,
+    /// Those that may still be written.
     nodes: usize,
+    overdrawn: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -47,6 +75,9 @@ impl<'a> Writer<'a> {
 
     fn member(&mut self, member: Member<'a>) -> Value {
         let mut schema = self.shape(member.shape);
+        if self.nodes == 0 {
+            return schema;
+        }
         let Value::Object(keywords) = &mut schema else { return schema };
         for (of, name, keyword) in LIMITS {
             if of.contains(&member.shape.kind) {
@@ -67,10 +98,11 @@ impl<'a> Writer<'a> {
     }
 
     fn shape(&mut self, shape: Shape<'a>) -> Value {
-        self.nodes += 1;
-        if self.nodes > MOST_NODES || self.open.len() > DEEPEST {
+        if self.nodes == 0 || self.open.len() > DEEPEST {
+            self.overdrawn = true;
             return json!({});
         }
+        self.nodes -= 1;
         match shape.kind {
             Kind::Blob => json!({ "type": "string", "contentEncoding": "base64", "description": "base64" }),
             Kind::Boolean => json!({ "type": "boolean" }),

@@ -1,9 +1,13 @@
 //! The shapes of a Smithy model, as its JSON AST has them (Smithy 2.0, "JSON AST").
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 /// Mixins of mixins that are followed.
-const DEEPEST_MIXIN: usize = 16;
+const DEEPEST_MIXIN: usize = 32;
+/// Members that mixins may add to all shapes together.
+const MOST_MIXED: usize = 100_000;
 
 /// What a shape is, as far as requests and schemas care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,12 +134,19 @@ impl<'a> Member<'a> {
 pub(super) struct Shapes(Map<String, Value>);
 
 impl Shapes {
-    /// The shapes of an AST, with traits applied and mixins mixed in.
-    pub(super) fn new(shapes: &Map<String, Value>) -> Self {
+    /// The shapes of an AST, with traits applied and mixins mixed in; and those whose mixins cannot be.
+    pub(super) fn new(shapes: &Map<String, Value>) -> (Self, Vec<Unmixed>) {
         let mut all = Self(shapes.clone());
-        let mixed = shapes.iter().filter(|(_, shape)| shape.get("mixins").is_some());
-        for (id, _) in mixed {
-            let members = members_with_mixins(shapes, id, 0);
+        let mut mixer = Mixer { shapes, known: HashMap::new(), open: Vec::new(), added: 0 };
+        let mut unmixed = Vec::new();
+        for (id, _) in shapes.iter().filter(|(_, shape)| shape.get("mixins").is_some()) {
+            let members = match mixer.members(id) {
+                Ok(members) => members,
+                Err(why) => {
+                    unmixed.push(Unmixed { id: id.clone(), why });
+                    continue;
+                }
+            };
             if let Some(shape) = all.0.get_mut(id).and_then(Value::as_object_mut) {
                 shape.insert("members".to_owned(), Value::Object(members));
             }
@@ -143,7 +154,7 @@ impl Shapes {
         for (id, traits) in shapes.iter().filter(|(_, shape)| shape["type"] == "apply") {
             all.apply(id, &traits["traits"]);
         }
-        all
+        (all, unmixed)
     }
 
     /// Adds traits to a shape, or to a member: `namespace#Shape$member`.
@@ -204,13 +215,47 @@ impl Shapes {
     }
 }
 
-fn members_with_mixins(shapes: &Map<String, Value>, id: &str, depth: usize) -> Map<String, Value> {
-    let Some(shape) = shapes.get(id).filter(|_| depth < DEEPEST_MIXIN) else { return Map::new() };
-    let mixins = shape["mixins"].as_array().into_iter().flatten().filter_map(|mixin| mixin["target"].as_str());
-    let mut members: Map<String, Value> =
-        mixins.flat_map(|mixin| members_with_mixins(shapes, mixin, depth + 1)).collect();
-    members.extend(shape["members"].as_object().cloned().unwrap_or_default());
-    members
+/// A shape whose mixins cannot be mixed in, and why.
+pub(super) struct Unmixed {
+    pub(super) id: String,
+    pub(super) why: &'static str,
+}
+
+/// Finds the members of shapes with mixins, each shape once.
+struct Mixer<'a> {
+    shapes: &'a Map<String, Value>,
+    known: HashMap<&'a str, Map<String, Value>>,
+    /// Shapes whose mixins are being looked at.
+    open: Vec<&'a str>,
+    added: usize,
+}
+
+impl<'a> Mixer<'a> {
+    fn members(&mut self, id: &'a str) -> Result<Map<String, Value>, &'static str> {
+        if let Some(known) = self.known.get(id) {
+            return Ok(known.clone());
+        }
+        let Some(shape) = self.shapes.get(id) else { return Ok(Map::new()) };
+        if self.open.contains(&id) {
+            return Err("a mixin is among its own mixins");
+        }
+        if self.open.len() >= DEEPEST_MIXIN {
+            return Err("mixins of mixins are too deep");
+        }
+        self.open.push(id);
+        let mut members = Map::new();
+        for mixin in shape["mixins"].as_array().into_iter().flatten().filter_map(|mixin| mixin["target"].as_str()) {
+            members.extend(self.members(mixin)?);
+        }
+        self.open.pop();
+        self.added += members.len();
+        if self.added > MOST_MIXED {
+            return Err("mixins add too many members");
+        }
+        members.extend(shape["members"].as_object().cloned().unwrap_or_default());
+        self.known.insert(id, members.clone());
+        Ok(members)
+    }
 }
 
 /// An id without its namespace.

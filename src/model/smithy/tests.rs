@@ -295,12 +295,45 @@ fn mixins_and_applied_traits_count() {
         },
         "a#Mixin": structure(json!({ "mixed": with(TEXT, json!({ "smithy.api#required": {} })) })),
         "a#In$own": { "type": "apply", "traits": { "smithy.api#documentation": "Own." } },
-        "a#Loop": { "type": "structure", "mixins": [{ "target": "a#Loop" }], "members": {} },
     });
     let model = read(&model("aws.protocols#awsJson1_1", json!({}), json!({}), json!({}), others));
     let schema = &model.operations[0].input_schema;
     assert_eq!(schema["required"], json!(["mixed"]));
     assert_eq!(schema["properties"]["own"]["description"], "Own.");
+}
+
+#[test]
+fn small_models_stay_small() {
+    // Mixins that would come to more than there are atoms.
+    let itself = json!({ "type": "structure", "members": {}, "mixins": vec![json!({ "target": "a#Loop" }); 12] });
+    let others = json!({ "a#Loop": itself });
+    let looped = read(&model("aws.protocols#awsJson1_1", json!({}), json!({}), json!({}), others));
+    let error = looped.error().unwrap();
+    assert_eq!((error.construct, error.pointer.as_str()), ("mixin", "/shapes/a#Loop/mixins"));
+    let mut chain = Map::new();
+    for at in 0..30 {
+        let mixins: Vec<Value> =
+            (0..3).filter(|_| at > 0).map(|_| json!({ "target": format!("a#M{}", at - 1) })).collect();
+        let members = json!({ format!("m{at}"): { "target": TEXT } });
+        chain.insert(format!("a#M{at}"), json!({ "type": "structure", "mixins": mixins, "members": members }));
+    }
+    let input = json!({ "all": "a#M29" });
+    let chained = read(&model("aws.protocols#awsJson1_1", json!({}), input, json!({}), Value::Object(chain)));
+    let schema = &chained.operations[0].input_schema;
+    assert_eq!(schema["properties"]["all"]["properties"].as_object().unwrap().len(), 30);
+    // Many operations with one large input.
+    let leaves: Map<String, Value> = (0..70).map(|at| (format!("leaf{at}"), json!(TEXT))).collect();
+    let branches: Map<String, Value> = (0..70).map(|at| (format!("branch{at}"), json!("a#Branch"))).collect();
+    let others = json!({ "a#Branch": structure(Value::Object(leaves)) });
+    let mut wide = model("aws.protocols#awsJson1_1", json!({}), Value::Object(branches), json!({}), others);
+    for at in 0..100 {
+        wide["shapes"][format!("a#Op{at}")] = wide["shapes"]["a#Op"].clone();
+        wide["shapes"]["a#Svc"]["operations"].as_array_mut().unwrap().push(json!({ "target": format!("a#Op{at}") }));
+    }
+    let wide = read(&wide);
+    let size: usize = wide.operations.iter().map(|operation| operation.input_schema.to_string().len()).sum();
+    assert!(wide.operations.len() == 101 && size < 4_000_000, "{size}");
+    assert!(wide.findings.iter().any(|finding| finding.construct == "schema"));
 }
 
 #[test]

@@ -159,6 +159,10 @@ impl From<aws::Error> for Error {
             shown.causes.push(format!("request id: {id}"));
         }
         shown.hint = hint.map(str::to_owned);
+        // A role's own policies have 10,240 characters together (IAM quotas).
+        if error.code.as_deref() == Some("LimitExceeded") && shown.message.contains("policy size") {
+            shown.hint = Some("let the role do less: name what is needed with `--allow-action`".to_owned());
+        }
         shown
     }
 }

@@ -252,7 +252,7 @@ async fn stop(ctx: &Context) -> Result<State, Error> {
 }
 
 async fn status(ctx: &Context) -> Result<State, Error> {
-    let found = daemon::find(&ctx.local_store()?).await.map_err(|error| local_error(&error))?;
+    let found = daemon::find_or_stuck(&ctx.local_store()?).await.map_err(|error| local_error(&error))?;
     Ok(found.map_or_else(State::stopped, |running| State::running(&running)))
 }
 

@@ -120,7 +120,8 @@ impl OneTarget {
         drop(progress);
         match cleaned.remaining.into_iter().next() {
             None => {
-                Ok(Removed { target: self.name.to_string(), gateway: name, was_there: !cleaned.deleted.is_empty() })
+                let was_there = cleaned.deleted.iter().any(|resource| resource.kind == ops::Kind::Target);
+                Ok(Removed { target: self.name.to_string(), gateway: name, was_there })
             }
             Some((resource, error)) => {
                 let mut incomplete = Error::from(error);

@@ -74,60 +74,69 @@ fn of_session(version: &str, session: Option<&str>) -> impl Iterator<Item = (Str
     version.into_iter().chain(session.map(|session| (SESSION_HEADER.to_owned(), session.to_owned())))
 }
 
-/// The messages of an answer while it arrives: one JSON document, or the `data:` of an event stream.
+/// The messages of an answer while it arrives: one JSON document, or the `data:` of an event stream (HTML,
+/// "Server-sent events").
 #[derive(Debug)]
 pub struct Messages {
     is_stream: bool,
+    /// A line that has no end yet, or the whole document.
     waiting: Vec<u8>,
-    /// How much of it was looked through for the end of an event.
-    seen: usize,
+    /// The data of an event that has no end yet.
+    data: Vec<String>,
+    /// Whether the last byte was a carriage return, to which a line feed belongs.
+    after_return: bool,
 }
 
 impl Messages {
     /// Of an answer with this media type.
     pub fn of(content_type: Option<&str>) -> Self {
-        let is_stream = content_type.is_some_and(|kind| kind.starts_with("text/event-stream"));
-        Self { is_stream, waiting: Vec::new(), seen: 0 }
+        let is_stream = content_type.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream"));
+        Self { is_stream, waiting: Vec::new(), data: Vec::new(), after_return: false }
     }
 
     /// The messages that these bytes complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Value> {
-        self.waiting.extend_from_slice(bytes);
         if !self.is_stream {
+            self.waiting.extend_from_slice(bytes);
             return Vec::new();
         }
         let mut messages = Vec::new();
-        while let Some((event, rest)) = first_event(&self.waiting, self.seen) {
-            messages.extend(data_of(&self.waiting[..event]));
-            self.waiting.drain(..rest);
-            self.seen = 0;
+        for byte in bytes {
+            match byte {
+                b'\n' if self.after_return => {}
+                b'\n' | b'\r' => messages.extend(self.end_line()),
+                other => self.waiting.push(*other),
+            }
+            self.after_return = *byte == b'\r';
         }
-        // The end of an event may itself be cut.
-        self.seen = self.waiting.len().saturating_sub(3);
         messages
     }
 
     /// The messages that the end of the answer completes.
-    pub fn finish(self) -> Vec<Value> {
-        let message = if self.is_stream { data_of(&self.waiting) } else { serde_json::from_slice(&self.waiting).ok() };
-        message.into_iter().collect()
+    pub fn finish(mut self) -> Vec<Value> {
+        if !self.is_stream {
+            return serde_json::from_slice(&self.waiting).into_iter().collect();
+        }
+        self.end_line().or_else(|| self.end_event()).into_iter().collect()
     }
-}
 
-/// Where the first event ends, and where what follows its blank line begins; it does not end before `from`.
-fn first_event(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let ends = [b"\n\n".as_slice(), b"\r\n\r\n", b"\n\r\n"];
-    let found = ends.iter().filter_map(|end| {
-        let at = from + bytes[from..].windows(end.len()).position(|window| window == *end)?;
-        Some((at, at + end.len()))
-    });
-    found.min()
-}
+    /// Takes a line; an empty one ends an event.
+    fn end_line(&mut self) -> Option<Value> {
+        let line = std::mem::take(&mut self.waiting);
+        let line = String::from_utf8_lossy(&line);
+        let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
+        if line.is_empty() {
+            return self.end_event();
+        }
+        if let Some(data) = line.strip_prefix("data:") {
+            self.data.push(data.strip_prefix(' ').unwrap_or(data).to_owned());
+        }
+        None
+    }
 
-fn data_of(event: &[u8]) -> Option<Value> {
-    let event = String::from_utf8_lossy(event);
-    let data: Vec<&str> = event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
-    serde_json::from_str(&data.join("\n")).ok()
+    fn end_event(&mut self) -> Option<Value> {
+        serde_json::from_str(&std::mem::take(&mut self.data).join("\n")).ok()
+    }
 }
 
 #[cfg(test)]
@@ -148,6 +157,8 @@ mod tests {
             let expected = [json!({ "id": 1 }), json!({ "id": 2 }), json!({ "id": 3 })];
             assert_eq!(read("text/event-stream; charset=utf-8", events, cut), expected);
             assert!(read("text/html", "<html>", cut).is_empty());
+            let odd = "\u{feff}data: {\"id\":1}\r\revent: x\rdata:{\"id\":\r\ndata: 2}\n\r\n";
+            assert_eq!(read("Text/Event-Stream", odd, cut), [json!({ "id": 1 }), json!({ "id": 2 })]);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -98,6 +98,22 @@ pub async fn find(store: &Store) -> io::Result<Option<Running>> {
     Ok(proven.then_some(running))
 }
 
+/// As [`find`]; one that runs and does not answer is an error.
+///
+/// # Errors
+/// If the folder's files cannot be read, or its server is stuck.
+pub async fn find_or_stuck(store: &Store) -> io::Result<Option<Running>> {
+    let found = find(store).await?;
+    let holder = store.read::<Running>(SERVER).ok().flatten();
+    if let Some(Running { pid, .. }) = holder.filter(|_| found.is_none())
+        && private_file(&store.dir().join(SERVER_LOCK))?.try_lock().is_err()
+    {
+        let problem = format!("the local AWS runs as process {pid} and does not answer: end it with `kill -9 {pid}`");
+        return Err(io::Error::other(problem));
+    }
+    Ok(found)
+}
+
 /// The server of this state folder; one is started if none runs, or one of another version.
 ///
 /// # Errors
@@ -115,18 +131,21 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
         }
         stop(&launch.store).await?;
     }
-    spawn(launch)?;
+    let mut server = spawn(launch)?;
     let up = tokio::time::timeout(PATIENCE, async {
         loop {
             if let Some(running) = find(&launch.store).await? {
-                return Ok::<_, io::Error>(running);
+                return Ok::<_, io::Error>(Some(running));
+            }
+            if server.try_wait()?.is_some() {
+                return Ok(None);
             }
             pause().await;
         }
     });
-    match up.await {
-        Ok(running) => Ok((running?, Started::Now)),
-        Err(_) => {
+    match up.await.unwrap_or(Ok(None))? {
+        Some(running) => Ok((running, Started::Now)),
+        None => {
             let log = launch.store.dir().join(LOG);
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let last = said.lines().rfind(|line| line.contains("error:")).unwrap_or("it said nothing");
@@ -140,7 +159,7 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
 /// # Errors
 /// If it does not stop.
 pub async fn stop(store: &Store) -> io::Result<bool> {
-    let Some(running) = find(store).await? else { return Ok(false) };
+    let Some(running) = find_or_stuck(store).await? else { return Ok(false) };
     ask(&running, &store.access_key()?, Method::POST, STOP_PATH, &random::lower_alphanumeric(32)).await?;
     // It lets go of its state last.
     let lock = private_file(&store.dir().join(SERVER_LOCK))?;
@@ -207,7 +226,7 @@ impl Drop for Registration {
     }
 }
 
-fn spawn(launch: &Launch) -> io::Result<()> {
+fn spawn(launch: &Launch) -> io::Result<Child> {
     let log = log_file(&launch.store.dir().join(LOG), LOG_LIMIT)?;
     // Another user of this machine may have the default port; any other one is as good.
     let taken = std::net::TcpListener::bind(("127.0.0.1", DEFAULT_PORT)).is_err();
@@ -225,7 +244,7 @@ fn spawn(launch: &Launch) -> io::Result<()> {
     // Its own process group: Ctrl-C in the terminal that started it is not meant for it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.spawn().map(drop)
+    command.spawn()
 }
 
 /// Waits until nobody else is starting a server for this folder.

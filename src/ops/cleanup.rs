@@ -1,7 +1,7 @@
 //! `cleanup`: deletes what is ours, in dependency order, goes on past failures, and says what
 //! remains. The anchor goes last, and only when nothing else is left.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::{
     future::{join, join_all, join3},
@@ -150,32 +150,37 @@ pub async fn remove_target(
     let run =
         Run { aws, names: &stack.names, observer, stop, settled, deadline: Deadline::after(patience.timeout, stop) };
     let mut cleaned = Cleaned::default();
-    let Some((gateway, target)) = stack.gateway.as_ref().and_then(|gateway| Some((gateway, gateway.target(name)?)))
-    else {
-        return Ok(cleaned);
-    };
-    let deletion = run.delete_target(gateway.id(), target.target_id());
-    run.delete(&mut cleaned, Resource::new(Kind::Target, name), deletion).await;
-    if !cleaned.is_complete() {
-        return Ok(cleaned);
+    let Some(gateway) = &stack.gateway else { return Ok(cleaned) };
+    let target = gateway.target(name);
+    if let Some(target) = target {
+        let deletion = run.delete_target(gateway.id(), target.target_id());
+        run.delete(&mut cleaned, Resource::new(Kind::Target, name), deletion).await;
+        if !cleaned.is_complete() {
+            return Ok(cleaned);
+        }
     }
+    let left = || gateway.targets.iter().filter(|other| other.name() != name);
     let sample = stack.sample.function.as_ref();
-    let left = gateway.targets.iter().filter(|other| other.name() != name);
     let calls_sample =
         |target: &Document| sample.is_some_and(|sample| target.lambda_arn() == Some(sample.arn.as_str()));
-    if calls_sample(target) && !left.into_iter().any(calls_sample) {
+    if target.is_some_and(calls_sample) && !left().any(calls_sample) {
         Box::pin(run.delete_sample(stack)).await.into_iter().for_each(|outcome| note(&mut cleaned, outcome));
     }
-    let left = || gateway.targets.iter().filter(|other| other.name() != name).map(|other| &other.0);
-    let used: Vec<&str> = left().filter_map(providers::of_target).collect();
-    let own = providers::of_target(&target.0).filter(|arn| !used.contains(arn)).and_then(providers::of_arn);
-    if let Some((kind, provider)) = own.filter(|(_, provider)| stack.names.owns_provider(provider)) {
+    // What a run that failed made for it is its own, too.
+    let used: Vec<&str> = left().filter_map(|other| providers::of_target(&other.0)).collect();
+    let own = target.and_then(|target| providers::of_target(&target.0)).filter(|arn| !used.contains(arn));
+    let own = own.and_then(providers::of_arn).filter(|(_, provider)| stack.names.owns_provider(provider));
+    let known = stack.providers.iter().map(|(kind, provider)| (*kind, provider.as_str()));
+    let known = known.filter(|(_, provider)| stack.names.owns_provider_of(name, provider));
+    let unused = |(_, provider): &(_, &str)| !used.iter().any(|arn| arn.ends_with(&format!("/{provider}")));
+    for (kind, provider) in own.into_iter().chain(known).filter(unused).collect::<BTreeSet<_>>() {
         let deletion = providers::delete(aws, kind, provider);
         run.delete(&mut cleaned, Resource::new(Kind::Provider, provider), deletion).await;
         if stack.role.is_some() && cleaned.is_complete() {
             iam::untag_role(aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
         }
     }
+    let left = || left().map(|other| &other.0);
     let wanted = policy::grants(&stack.names, &stack.account, left(), |target| {
         policy::granted_actions(&stack.names, stack.grants.get("smithy"), target)
     });

@@ -1,6 +1,8 @@
 //! From what should be and what is, the steps between. Pure: `--dry-run` prints the very plan
 //! that would be carried out.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -38,7 +40,7 @@ pub struct Step {
     pub needs: Vec<usize>,
     /// The target that a step of kind `Target` makes.
     pub target: Option<TargetSpec>,
-    /// The policy that a step of kind `Grant` writes.
+    /// The policy that a step of kind `Grant` writes; without one, it deletes what is there.
     pub grant: Option<Value>,
 }
 
@@ -112,6 +114,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         plan.steps[step].target = Some(target.clone());
         last.push(Some(step));
     }
+    dropped_grant_steps(&mut plan, spec, stack, role, &last);
     if spec.observability {
         observability_steps(&mut plan, names, stack.gateway.as_ref(), gateway);
     }
@@ -188,12 +191,11 @@ fn role_steps(plan: &mut Plan, stack: &Stack) -> (Option<usize>, Option<usize>) 
     (Some(role), Some(base))
 }
 
-/// What the role needs for what the user brought: for the targets that are there, and those to come.
-/// Only the policies that those to come have a part in are looked at.
-fn grant_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<usize>) -> Vec<usize> {
-    if role.is_none() {
-        return Vec::new();
-    }
+/// The policies by which the role may do what targets take, each with its name.
+type Grants = BTreeMap<&'static str, Value>;
+
+/// What the targets to come have a part in; and what they and those that stay come to together.
+fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
     let (names, account) = (&stack.names, stack.account.as_str());
     let to_come: Vec<Value> = spec.targets.iter().map(|target| target.request("", "")).collect();
     let find = |name: &str| spec.targets.iter().find(|target| target.name.as_str() == name);
@@ -205,6 +207,16 @@ fn grant_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<
     let is_to_come = |name: &str| find(name).is_some();
     let others = stack.gateway.iter().flat_map(|gateway| &gateway.targets).filter(|target| !is_to_come(target.name()));
     let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)), actions);
+    (needed, all)
+}
+
+/// What the role needs for what the user brought: for the targets that are there, and those to come.
+/// Only the policies that those to come have a part in are looked at.
+fn grant_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<usize>) -> Vec<usize> {
+    if role.is_none() {
+        return Vec::new();
+    }
+    let (needed, all) = wanted_grants(spec, stack);
     let mut steps = Vec::new();
     for (name, wanted) in all.into_iter().filter(|(name, _)| needed.contains_key(name)) {
         let change = document(stack.grants.get(name), &wanted, "what it allows");
@@ -213,6 +225,29 @@ fn grant_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<
         steps.push(step);
     }
     steps
+}
+
+/// What the targets to come needed before they are changed, and do not need any more, goes after them.
+fn dropped_grant_steps(
+    plan: &mut Plan,
+    spec: &GatewaySpec,
+    stack: &Stack,
+    role: Option<usize>,
+    targets: &[Option<usize>],
+) {
+    let (Some(_), Some(gateway)) = (role, &stack.gateway) else { return };
+    let replaced =
+        spec.targets.iter().filter_map(|target| gateway.target(target.name.as_str())).map(|target| &target.0);
+    let actions = |name: &str| policy::granted_actions(&stack.names, stack.grants.get("smithy"), name);
+    let had = policy::grants(&stack.names, &stack.account, replaced, actions);
+    let (needed, mut all) = wanted_grants(spec, stack);
+    for name in had.keys().filter(|name| !needed.contains_key(*name)) {
+        let wanted = all.remove(name);
+        if wanted.as_ref() != stack.grants.get(*name) {
+            let step = plan.add(Kind::Grant, name, Change::Update(vec!["what it allows"]), targets);
+            plan.steps[step].grant = wanted;
+        }
+    }
 }
 
 /// Pool, domain, resource server and client; domain and client are what others need.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     aws::{
-        Aws, propagation,
+        Aws, iam, propagation,
         wait::{self, Deadline, Look, Stop},
     },
     model::{naming::StackNames, spec::GatewaySpec},
@@ -53,8 +53,14 @@ impl World for AwsWorld<'_> {
             Kind::Role => self.role(step).await,
             Kind::BasePolicy => self.base_policy(step).await,
             Kind::Grant => {
-                let document = step.grant.as_ref().ok_or(Error::PlanForgot("policy"))?;
-                self.put_policy(step, &self.names().role, &step.resource.name, document).await
+                let (role, name) = (&self.names().role, &step.resource.name);
+                match &step.grant {
+                    Some(document) => self.put_policy(step, role, name, document).await,
+                    None => {
+                        iam::delete_policy(self.aws, role, name).await?;
+                        Ok((Change::Deleted, Fact::Nothing))
+                    }
+                }
             }
             Kind::Provider => self.provider(step).await,
             Kind::UserPool => self.user_pool().await,

@@ -166,6 +166,8 @@ struct Desk {
     sessions: Option<BTreeSet<String>>,
     opened: usize,
     hangs: bool,
+    /// The status by which it says that it does not know a session.
+    forgotten: u16,
 }
 
 /// An MCP server that does as it is told.
@@ -238,7 +240,7 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
         return if ended { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }.into_response();
     }
     if method != "initialize" && desk.sessions.as_ref().is_some_and(|open| !open.contains(&session)) {
-        return StatusCode::NOT_FOUND.into_response();
+        return StatusCode::from_u16(desk.forgotten).unwrap().into_response();
     }
     let id = &message["id"];
     let params = &message["params"];
@@ -298,6 +300,15 @@ fn called(asked: &Asked) -> Response {
     let answer = match name {
         "refuse" => message("error", json!({ "code": -32099, "message": "no", "data": { "why": "so" } })),
         "tell" => message("error", json!({ "code": -32000, "message": format!("you are {}", asked.header("x-key")) })),
+        "bare" => {
+            let key = asked.header("x-key").trim_start_matches("Token ");
+            message("error", json!({ "code": -32000, "message": format!("your key is \"{key}\"") }))
+        }
+        "other" => {
+            let other = json!({ "jsonrpc": "2.0", "id": 12345, "error": { "code": 1, "message": "not yours" } });
+            let events = format!("data: {other}\n\ndata: {}\n\n", message("result", text("mine")));
+            return ([("content-type", "text/event-stream")], events).into_response();
+        }
         "text" => message("result", json!("no object")),
         "meta" => message("result", json!({ "content": [], "_meta": "no object" })),
         "more" => message("result", json!({ "resultType": "input_required" })),
@@ -373,16 +384,21 @@ impl Setting {
     }
 }
 
-/// Sends one message to a gateway: the answer's head and message.
-fn send(url: &str, headers: &[(&str, &str)], method: &str, message: &str) -> (String, Value) {
+/// Sends one message to a gateway, whose answer is still to come.
+fn begin(url: &str, headers: &[(&str, &str)], method: &str, message: &str) -> TcpStream {
     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = message.len();
     let head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}");
     write!(stream, "{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{message}").unwrap();
+    stream
+}
+
+/// Sends one message to a gateway: the answer's head and message.
+fn send(url: &str, headers: &[(&str, &str)], method: &str, message: &str) -> (String, Value) {
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    begin(url, headers, method, message).read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.to_owned(), serde_json::from_str(body).unwrap_or_default())
 }
@@ -470,6 +486,7 @@ fn fresh() -> Desk {
         sessions: None,
         opened: 0,
         hangs: false,
+        forgotten: 404,
     }
 }
 
@@ -522,6 +539,8 @@ fn a_dynamic_target_is_listed_with_every_request() {
         setting.ask("resources/read", &json!({ "uri": "mem://shared" }))["result"]["contents"][0]["text"],
         server.origin
     );
+    let wrong = setting.ask("tools/call", &json!({ "name": "s___two", "arguments": "text" }));
+    assert!(wrong.to_string().contains("invalid type: string found, object expected"), "{wrong}");
     let found = setting.call("x_amz_bedrock_agentcore_search", &json!({ "query": "two" }));
     assert!(found.code == 0 && !found.stdout.contains("s___two"), "it is not searched: {found:?}");
     let synced = setting.target(&["sync", "s"], &[]);
@@ -552,13 +571,24 @@ fn of_two_servers_with_one_resource_the_one_with_the_lower_priority_answers() {
 
 #[test]
 fn a_servers_errors_are_passed_on_and_its_breakdowns_are_told_of() {
-    let (setting, server) = (Setting::new(), StandIn::start(&["refuse", "break", "tell", "text", "meta", "ask"]));
-    let odd = [json!({ "name": "no-schema" }), json!({ "inputSchema": {} }), json!(7), tool("break")];
+    let (setting, server) =
+        (Setting::new(), StandIn::start(&["refuse", "break", "tell", "bare", "text", "meta", "ask", "other"]));
+    let odd = [
+        json!({ "name": "no-schema" }),
+        json!({ "name": "no-type", "inputSchema": {} }),
+        json!({ "name": "", "inputSchema": { "type": "object" } }),
+        json!({ "inputSchema": { "type": "object" } }),
+        json!(7),
+        tool("break"),
+    ];
     server.desk().oddities = odd.to_vec();
-    setting.add("s", &server, &["--api-key-env", "SECRET", "--api-key-header", "X-Key"]);
-    assert_eq!(setting.tools().len(), 6, "what no client would take is left out");
+    let key = ["--api-key-env", "SECRET", "--api-key-header", "X-Key", "--api-key-prefix", "Token "];
+    setting.add("s", &server, &key);
+    assert_eq!(setting.tools().len(), 8, "what no client would take is left out");
     let call = |name: &str| setting.ask("tools/call", &json!({ "name": format!("s___{name}"), "arguments": {} }));
     assert_eq!(call("tell")["error"]["message"], "you are (credential)");
+    assert_eq!(call("bare")["error"]["message"], "your key is \"(credential)\"");
+    assert_eq!(call("other")["result"]["content"][0]["text"], "mine", "somebody else's error is none of ours");
     assert_eq!(call("text")["result"]["content"][0]["text"], "The MCP server answered HTTP 200 without a result");
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
         "name": "s___meta",
@@ -627,16 +657,73 @@ fn a_session_has_one_connection_to_a_server_which_ends_with_it() {
     assert_eq!(methods, ["initialize", "notifications/initialized", "tools/call", "tools/call"]);
     assert_eq!(asked[0].message["params"]["capabilities"], json!({}), "nobody can be asked without a stream");
     assert_eq!(asked[2].message["params"]["_meta"], json!({ "mine": true }), "nobody would hear of progress");
-    // A server that has forgotten the session is connected to anew.
-    server.desk().sessions = Some(BTreeSet::new());
-    assert_eq!(call(), json!("one {}"));
-    assert_eq!(server.methods(), ["tools/call", "initialize", "notifications/initialized", "tools/call"]);
+    // A server that has forgotten the session is connected to anew, whichever way it says so.
+    for status in [404, 400] {
+        server.desk().forgotten = status;
+        server.desk().sessions = Some(BTreeSet::new());
+        assert_eq!(call(), json!("one {}"), "{status}");
+        assert_eq!(server.methods(), ["tools/call", "initialize", "notifications/initialized", "tools/call"]);
+    }
     let (head, _) = send(&url, &headers, "DELETE", "");
     assert!(head.starts_with("HTTP/1.1 204"), "{head}");
     // Taking leave is nothing that anybody waits for, but it comes.
     while server.desk().sessions != Some(BTreeSet::new()) {
         thread::yield_now();
     }
+    setting.end();
+}
+
+#[test]
+fn a_gateway_that_is_its_own_target_comes_to_an_end() {
+    let setting = Setting::new();
+    let url = setting.url();
+    let added = setting.target(&["add", "mcp-server", "me"], &["--endpoint", &url, "--dynamic-listing"]);
+    assert_eq!(added.code, 0, "{added:?}");
+    assert!(setting.tools().len() < 10, "a few levels, and no more: {:?}", setting.tools());
+    setting.end();
+}
+
+#[test]
+fn in_a_session_a_server_that_hangs_holds_up_no_other() {
+    let (setting, slow, quick) = (Setting::new(), StandIn::start(&["one"]), StandIn::start(&["one"]));
+    setting.add("slow", &slow, &["--dynamic-listing"]);
+    setting.add("quick", &quick, &[]);
+    let url = setting.url();
+    let id = url.split('/').nth(4).unwrap();
+    setting.env.with_boto3("configure_mcp.py", &[id, r#"{"sessionConfiguration": {"sessionTimeoutInSeconds": 900}}"#]);
+    slow.desk().hangs = true;
+    slow.taken();
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" },
+    } });
+    let (head, _) = send(&url, &[], "POST", &hello.to_string());
+    let session = head.lines().find_map(|line| line.strip_prefix("mcp-session-id: ")).unwrap().to_owned();
+    let headers = [("Mcp-Session-Id", session.as_str())];
+    let call = |name: &str| {
+        let params = json!({ "name": name, "arguments": {} });
+        json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }).to_string()
+    };
+    let hanging = begin(&url, &headers, "POST", &call("slow___one"));
+    while slow.desk().asked.is_empty() {
+        thread::yield_now();
+    }
+    let (_, answer) = send(&url, &headers, "POST", &call("quick___one"));
+    assert_eq!(answer["result"]["content"][0]["text"], "one {}");
+    drop(hanging);
+    setting.end();
+}
+
+#[test]
+fn what_a_failed_run_made_for_a_target_goes_with_it() {
+    let setting = Setting::new();
+    let key = ["--endpoint", "http://127.0.0.1:1/mcp", "--api-key-env", "SECRET", "--api-key-header", "X-Key"];
+    let failed = setting.target(&["add", "mcp-server", "s"], &key);
+    assert!(failed.code == 1 && failed.stderr.contains("target remove s --gateway g"), "{failed:?}");
+    assert_ne!(setting.env.state()["agentcore"]["providers"], json!({}));
+    let removed = setting.target(&["remove", "s"], &[]);
+    assert!(removed.code == 0 && removed.stdout.contains("was not there"), "{removed:?}");
+    assert_eq!(setting.env.state()["agentcore"]["providers"], json!({}));
+    assert_eq!(setting.env.state()["secrets"]["secrets"], json!({}));
     setting.end();
 }
 

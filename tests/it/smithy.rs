@@ -370,6 +370,23 @@ fn models_are_checked_before_anything_is_made() {
     setting.add("stored", &["--model", "s3://models/sts.json"]);
     assert_eq!(sorted(setting.tools("stored")), operations(&good));
     assert!(setting.call("stored___GetCallerIdentity", &json!({}))["Account"].is_string());
+    // Once it comes from elsewhere, the role may not read it any more.
+    let reads = || setting.env.state()["iam"]["roles"].to_string().contains("models/sts.json");
+    assert!(reads());
+    setting.ok(&["target", "update", "stored", "--gateway", "g", "--model", &model("sts")]);
+    assert!(!reads());
+}
+
+#[test]
+fn a_role_has_room_for_so_much_and_no_more() {
+    let setting = Setting::at_the_local_aws();
+    let queues = model("sqs");
+    let many: Vec<String> = (0..600).map(|at| format!("sqs:VeryLongActionNumber{at}")).collect();
+    let flags = many.iter().flat_map(|action| ["--allow-action", action]);
+    let add = ["target", "add", "smithy", "s", "--gateway", "g", "--model", &queues];
+    let refused = setting.run(&add.into_iter().chain(flags).collect::<Vec<_>>());
+    assert!(refused.code == 1 && refused.stderr.contains("name what is needed with `--allow-action`"), "{refused:?}");
+    setting.end();
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `target add`, a kind each.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -13,6 +15,7 @@ use crate::{
     context::Context,
     error::{Error, Kind},
     model::{
+        finding,
         name::FunctionArn,
         spec::{Configured, Credential, TargetKind},
     },
@@ -124,11 +127,11 @@ pub struct AddApiGateway {
     pub common: Common,
 
     /// Id of the REST API
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = rest_api_id)]
     pub rest_api_id: String,
 
     /// Its stage
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", value_parser = stage)]
     pub stage: String,
 
     /// Methods that become tools: '/pets/*=GET,POST' (can be repeated)
@@ -156,9 +159,23 @@ fn path(text: &str) -> Result<&str, String> {
     if text.starts_with('/') { Ok(text) } else { Err(format!("the path `{text}` does not begin with a slash")) }
 }
 
+fn rest_api_id(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if plain { Ok(text.to_owned()) } else { Err("an id has small letters and digits, such as a1b2c3d4e5".to_owned()) }
+}
+
+/// API Gateway's own rule for names of stages (`CreateStage`).
+fn stage(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if (1..=128).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err("a stage has 1 to 128 letters, digits, `_` and `-`".to_owned())
+}
+
 fn filter(text: &str) -> Result<Value, String> {
     let (place, methods) = text.rsplit_once('=').ok_or("expected PATH=METHODS, such as '/pets/*=GET,POST'")?;
-    let methods = methods.split(',').map(method).collect::<Result<Vec<_>, _>>()?;
+    let methods = methods.split(',').map(method).collect::<Result<BTreeSet<_>, _>>()?;
     Ok(json!({ "filterPath": path(place)?, "methods": methods }))
 }
 
@@ -167,10 +184,14 @@ fn tool_override(text: &str) -> Result<Value, String> {
     let (which, named) = text.split_once('=').ok_or(form)?;
     let (verb, place) = which.trim().split_once(' ').ok_or(form)?;
     let (name, description) = named.split_once(':').map_or((named, None), |(name, text)| (name, Some(text)));
-    if name.trim().is_empty() {
+    let name = name.trim();
+    if name.is_empty() {
         return Err(form.to_owned());
     }
-    let mut written = json!({ "name": name.trim(), "path": path(place)?, "method": method(verb)? });
+    if !finding::is_plain_property(name) {
+        return Err(format!("`{name}` as a tool's name: use letters, digits, `_`, `.` and `-`, at most 64"));
+    }
+    let mut written = json!({ "name": name, "path": path(place)?, "method": method(verb)? });
     if let Some(description) = description {
         written["description"] = json!(description.trim());
     }
@@ -187,12 +208,15 @@ fn action(text: &str) -> Result<String, String> {
 
 fn endpoint(text: &str) -> Result<String, String> {
     let parsed: Option<http::Uri> = text.parse().ok();
-    let good = parsed.is_some_and(|url| {
-        matches!(url.scheme_str(), Some("http" | "https"))
-            && url.host().is_some()
-            && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+    let good = parsed.as_ref().and_then(http::Uri::authority).is_some_and(|authority| {
+        let has_port = authority.port_u16().is_some_and(|port| port > 0);
+        !authority.host().is_empty() && !authority.as_str().contains('@') && (has_port || authority == authority.host())
     });
-    if good { Ok(text.to_owned()) } else { Err("expected an https:// address, without a user".to_owned()) }
+    let has_scheme = text.starts_with("https://") || text.starts_with("http://");
+    if good && has_scheme && !text.contains('#') {
+        return Ok(text.to_owned());
+    }
+    Err("expected an https:// address, without a user and a fragment".to_owned())
 }
 
 impl Add {
@@ -322,7 +346,8 @@ pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String
     if endpoint.starts_with("https://") {
         return Ok(Vec::new());
     }
-    if ctx.settings.local {
+    let host = endpoint.parse::<http::Uri>().ok().and_then(|url| url.host().map(str::to_owned)).unwrap_or_default();
+    if ctx.settings.local && ["127.0.0.1", "localhost", "[::1]"].contains(&host.as_str()) {
         return Ok(vec![format!("{endpoint}: a gateway in AWS calls https only")]);
     }
     let error = Error::new(Kind::InvalidInput, format!("{endpoint}: a gateway calls https only"));
@@ -373,6 +398,9 @@ mod tests {
         assert!(filter("pets=GET").is_err() && filter("/pets").is_err() && filter("/pets=FETCH").is_err());
         let read = json!({ "name": "get_pet", "path": "/pets/{id}", "method": "GET", "description": "A: pet" });
         assert_eq!(tool_override("GET /pets/{id}=get_pet: A: pet").unwrap(), read);
+        assert_eq!(filter("/=POST,GET,get").unwrap()["methods"], json!(["GET", "POST"]));
+        assert!(tool_override("GET /x=a b").is_err() && rest_api_id("x/../y").is_err() && stage("a b").is_err());
+        assert!(endpoint("http://127.0.0.1:99999/").is_err() && endpoint("https://x/#y").is_err());
         assert!(tool_override("GET /pets").is_err() && tool_override("/pets=x").is_err());
         assert!(action("dynamodb:Get*").is_ok() && action("dynamodb").is_err() && action("*:*").is_err());
         assert!(endpoint("https://x.example/mcp").is_ok() && endpoint("https://u:p@x/").is_err());

@@ -36,9 +36,8 @@ impl Sync {
         let (stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
         let target = target_of(&gateway, &self.name)?;
         if target.0["targetConfiguration"]["mcp"].get("mcpServer").is_none() {
-            let (program, name, gateway) = (program(ctx), &self.name, &stack.names.gateway);
-            return Err(Error::new(Kind::InvalidInput, format!("the target `{name}` is no MCP server"))
-                .with_hint(format!("`{program} target update {name} --gateway {gateway}` takes another document")));
+            return Err(Error::new(Kind::InvalidInput, format!("the target `{}` is no MCP server", self.name))
+                .with_hint("only MCP servers are listed; other targets are changed with `target update`"));
         }
         let patience = Patience { timeout: ctx.settings.timeout, wait: !self.no_wait };
         let progress = ctx.ui.progress();

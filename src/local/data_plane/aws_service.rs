@@ -70,7 +70,11 @@ pub(crate) async fn call(
             service.variable
         ))),
         status => {
-            let message = format!("The service answered HTTP {status}: {}", service_error(incoming));
+            let said = service_error(incoming);
+            // Answers to HEAD have no body.
+            let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+            let said = if said.is_empty() { reason.unwrap_or_default() } else { &said };
+            let message = format!("The service answered HTTP {status}: {said}");
             Err(Failure(presented.without_secret(&message)))
         }
     }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use self::talk::Question;
 pub(crate) use self::talk::{Relay, Talk};
@@ -27,8 +28,11 @@ use crate::{
     local::{Local, services::agentcore::Credential},
 };
 
-/// How long a server may take once somebody was asked a question: people think.
-const A_PERSON: Duration = Duration::from_hours(1);
+/// How long a request may take as a whole (quota page), and a server whose question waits for a person.
+const LONGEST: Duration = Duration::from_mins(15);
+/// Says how many gateways a request has come through; one that is its own target would never end.
+pub(crate) const HOPS_HEADER: &str = "agentcore-gw-hops";
+const MOST_HOPS: u32 = 5;
 
 /// A server, and how its calls are signed in.
 #[derive(Debug, Clone)]
@@ -36,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) endpoint: String,
     pub(crate) credential: Option<Credential>,
     pub(crate) gateway: outbound::Gateway,
+    /// Gateways that the request has come through.
+    pub(crate) hops: u32,
 }
 
 /// A server that was agreed with on a version.
@@ -84,6 +90,16 @@ impl NoResult {
 impl Connection {
     /// Connects to a server, which may ask for what is offered.
     pub(crate) async fn open(local: &Local, server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
+        if server.hops >= MOST_HOPS {
+            return Err(Failure(format!("The request has come through {MOST_HOPS} gateways, as if through itself")));
+        }
+        let patience = local.0.upstream_timeout;
+        let opened = timeout(patience, Self::agree(local, server, offered)).await;
+        opened.unwrap_or_else(|_| Err(Failure(format!("The MCP server took more than {} s", patience.as_secs()))))
+    }
+
+    /// Agrees on a version.
+    async fn agree(local: &Local, server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
         let new = |version: &str| Self {
             local: local.clone(),
             server: server.clone(),
@@ -112,6 +128,9 @@ impl Connection {
             Err(why) => return Err(why.into_failure()),
         };
         let version = welcome["protocolVersion"].as_str().unwrap_or_default();
+        if version.is_empty() {
+            return Err(Failure("The MCP server does not say which version it speaks".to_owned()));
+        }
         if version != mcp::STATELESS && !mcp::speaks(version) {
             return Err(Failure(format!("The MCP server speaks version `{version}`, which the gateway does not")));
         }
@@ -132,8 +151,13 @@ impl Connection {
     ) -> Result<Value, NoResult> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        let (answer, presented) = self.post(&message).await?;
-        self.result(answer, &presented, id, relay).await
+        let asked = async {
+            let (answer, presented) = self.post(&message).await?;
+            self.result(answer, &presented, id, relay).await
+        };
+        let minutes = LONGEST.as_secs() / 60;
+        let too_long = |_| Err(Failure(format!("The MCP server took more than {minutes} minutes")).into());
+        timeout(LONGEST, asked).await.unwrap_or_else(too_long)
     }
 
     /// Ends the session, if there is one; who does not hear of it is none the worse.
@@ -162,6 +186,7 @@ impl Connection {
         loop {
             let presented = outbound::present(local, &server.gateway, server.credential.as_ref(), anew).await?;
             let mut request = request.clone();
+            request.headers.push((HOPS_HEADER.to_owned(), (server.hops + 1).to_string()));
             upstream::present(local, &mut request, &presented)?;
             let answer = local.0.upstream.open(request, local.0.upstream_timeout).await;
             let answer = answer.map_err(|error| not_there(&presented, error.problem()))?;
@@ -181,7 +206,9 @@ impl Connection {
         id: u64,
         relay: &mut Option<Relay<'_>>,
     ) -> Result<Value, NoResult> {
-        if answer.status == 404 && self.session.is_some() && !self.version.is_empty() {
+        // 404 as MCP has it; servers that have started anew say 400, but of a session that has worked before.
+        let lost = answer.status == 404 || (answer.status == 400 && id > 1);
+        if lost && self.session.is_some() && !self.version.is_empty() {
             return Err(NoResult::SessionLost);
         }
         let mut patience = self.local.0.upstream_timeout;
@@ -197,15 +224,17 @@ impl Connection {
                     (Value::String(method), None) => relay.iter().for_each(|relay| relay.tell(method, &message)),
                     (Value::String(method), Some(_)) => {
                         let asked = self.ask(method, &message, relay).await?;
-                        patience = if asked { A_PERSON } else { patience };
+                        patience = if asked { LONGEST } else { patience };
                     }
                     _ if message["result"].is_object() && message["id"] == id => {
                         return self.complete(message["result"].clone());
                     }
-                    _ if message["error"].is_object() => {
+                    // What could not be read has no id.
+                    (_, of) if message["error"].is_object() && of.is_none_or(|of| *of == id || of.is_null()) => {
+                        let mut error = message["error"].clone();
                         // A server may well repeat what it was sent.
-                        let error = presented.without_secret(&message["error"].to_string());
-                        return Err(NoResult::Refused(serde_json::from_str(&error).unwrap_or_default()));
+                        presented.take_secret_out(&mut error);
+                        return Err(NoResult::Refused(error));
                     }
                     _ => {}
                 }

@@ -53,9 +53,21 @@ impl Gateway {
 #[derive(Clone)]
 pub(crate) enum Presented {
     Nothing,
-    Header { name: String, value: String },
-    Query { name: String, value: String },
-    Signature { scope: Scope, credentials: Credentials },
+    /// `secret` is what the value has of the credential itself.
+    Header {
+        name: String,
+        value: String,
+        secret: String,
+    },
+    Query {
+        name: String,
+        value: String,
+        secret: String,
+    },
+    Signature {
+        scope: Scope,
+        credentials: Credentials,
+    },
 }
 
 /// Tokens that are still good, by provider, scopes and parameters.
@@ -103,7 +115,11 @@ pub(crate) async fn present(
             // default has the usual one (reference §1.7, §7.3 [U]).
             let usual = if in_query || credential_parameter_name.is_some() { "" } else { "Bearer " };
             let value = format!("{}{key}", credential_prefix.as_deref().unwrap_or(usual));
-            Ok(if in_query { Presented::Query { name, value } } else { Presented::Header { name, value } })
+            Ok(if in_query {
+                Presented::Query { name, value, secret: key }
+            } else {
+                Presented::Header { name, value, secret: key }
+            })
         }
         CredentialProvider::Oauth { provider_arn, scopes, custom_parameters, .. } => {
             let (provider, secret) = secret_of(local, gateway, provider_arn, "GetResourceOauth2Token")?;
@@ -116,7 +132,8 @@ pub(crate) async fn present(
                     token
                 }
             };
-            Ok(Presented::Header { name: "Authorization".to_owned(), value: format!("Bearer {token}") })
+            let value = format!("Bearer {token}");
+            Ok(Presented::Header { name: "Authorization".to_owned(), value, secret: token })
         }
     }
 }
@@ -126,9 +143,21 @@ impl Presented {
     pub(crate) fn without_secret(&self, text: &str) -> String {
         match self {
             Self::Nothing | Self::Signature { .. } => text.to_owned(),
-            Self::Header { value, .. } | Self::Query { value, .. } => {
-                text.replace(value, "(credential)").replace(&encode(value), "(credential)")
+            Self::Header { value, secret, .. } | Self::Query { value, secret, .. } => {
+                let forms = [value.clone(), encode(value), secret.clone(), encode(secret)];
+                let forms = forms.iter().filter(|form| !form.is_empty());
+                forms.fold(text.to_owned(), |text, form| text.replace(form, "(credential)"))
             }
+        }
+    }
+
+    /// Takes the credential out of all texts of a document.
+    pub(crate) fn take_secret_out(&self, document: &mut Value) {
+        match document {
+            Value::String(text) => *text = self.without_secret(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.take_secret_out(item)),
+            Value::Object(members) => members.values_mut().for_each(|member| self.take_secret_out(member)),
+            _ => {}
         }
     }
 }

@@ -119,12 +119,12 @@ pub(crate) async fn send(local: &Local, outgoing: &Outgoing, presented: &Present
 pub(crate) fn present(local: &Local, request: &mut Request, presented: &Presented) -> Result<(), Failure> {
     match presented {
         Presented::Nothing => {}
-        Presented::Header { name, value } => {
+        Presented::Header { name, value, .. } => {
             // No argument takes the credential's place.
             request.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
             request.headers.push((name.clone(), value.clone()));
         }
-        Presented::Query { name, value } => {
+        Presented::Query { name, value, .. } => {
             // No argument takes the credential's place.
             let (address, query) = request.url.split_once('?').unwrap_or((request.url.as_str(), ""));
             let name = encode(name);

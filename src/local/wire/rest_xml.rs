@@ -45,6 +45,11 @@ pub(crate) fn decode(
     let (operation, route) = routes
         .find(|(_, route)| request.method == route.method && depth(route.path) == labels.len() && asks(route.query))
         .ok_or_else(|| DecodeError::NoSuchRoute(format!("{} {}", request.method, request.path)))?;
+    // What has no value names another operation: `?tagging`.
+    let selects = |pair: &&str| !pair.is_empty() && !pair.contains('=') && *pair != route.query;
+    if let Some(selected) = request.query.split('&').find(selects) {
+        return Err(DecodeError::NoSuchRoute(format!("{} {}?{selected}", request.method, request.path)));
+    }
     let mut input = Map::new();
     let used = route.query.split('=').next().unwrap_or_default();
     for (name, value) in query_parameters(&request.query) {

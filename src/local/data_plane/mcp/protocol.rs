@@ -33,18 +33,20 @@ pub(super) struct RpcError {
     pub(super) code: i32,
     message: String,
     data: Option<Value>,
+    /// Whether it is a target's own: then it says nothing of the request to the gateway.
+    passed_on: bool,
 }
 
 impl RpcError {
     pub(super) fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
+        Self { code, message: message.into(), data: None, passed_on: false }
     }
 
     /// A server's own, passed on.
     pub(super) fn of(error: &Value) -> Self {
         let code = error["code"].as_i64().and_then(|code| i32::try_from(code).ok()).unwrap_or(INTERNAL_ERROR);
         let message = error["message"].as_str().unwrap_or_default().to_owned();
-        Self { code, message, data: error.get("data").cloned() }
+        Self { code, message, data: error.get("data").cloned(), passed_on: true }
     }
 
     pub(super) fn invalid_request(message: &str) -> Self {
@@ -91,6 +93,7 @@ impl Dialect {
                     code: UNSUPPORTED_VERSION,
                     message: "Unsupported protocol version".to_owned(),
                     data: Some(json!({ "supported": [STATELESS], "requested": version })),
+                    passed_on: false,
                 })
             }
             Some(_) => Err(RpcError::invalid_request(&format!(
@@ -140,6 +143,7 @@ impl Dialect {
     /// The status of an error.
     pub(super) fn status(self, error: &RpcError) -> StatusCode {
         match error.code {
+            _ if error.passed_on => StatusCode::OK,
             PARSE_ERROR | INVALID_REQUEST | HEADER_MISMATCH | UNSUPPORTED_VERSION => StatusCode::BAD_REQUEST,
             INVALID_PARAMS if self == Self::Stateless => StatusCode::BAD_REQUEST,
             METHOD_NOT_FOUND if self == Self::Stateless => StatusCode::NOT_FOUND,
@@ -170,6 +174,7 @@ fn unsupported(requested: &str) -> RpcError {
         code: UNSUPPORTED_VERSION,
         message: "Unsupported protocol version".to_owned(),
         data: Some(json!({ "supported": [STATELESS], "requested": requested })),
+        passed_on: false,
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::local::{
     data_plane::{
-        mcp_server::{Connection, NoResult, Relay},
+        mcp_server::{Connection, HOPS_HEADER, NoResult, Relay},
         upstream::Failure,
     },
     services::agentcore::Listing,
@@ -103,7 +103,9 @@ pub(super) async fn ask(
     let connection = connect(exchange, target).await?;
     let answer = match connection.request(method, &params, &mut relay).await {
         Err(NoResult::SessionLost) => {
-            forget(exchange, &connection).await;
+            if let Some(talk) = &exchange.talk {
+                talk.forget(&connection);
+            }
             connect(exchange, target).await?.request(method, &params, &mut relay).await
         }
         answer => answer,
@@ -114,33 +116,26 @@ pub(super) async fn ask(
 
 /// The session's connection to a target's server, or one for this request alone where there is no session.
 async fn connect(exchange: &Exchange, target: &ServedTarget) -> Result<Arc<Connection>, Failure> {
-    let server = target.server(exchange.gateway());
+    let server = target.server(exchange.gateway(), hops(exchange));
     let server = server.ok_or_else(|| Failure(format!("The target {} is no MCP server", target.name)))?;
     let Some(talk) = &exchange.talk else {
         return Connection::open(&exchange.local, server, &json!({})).await;
     };
     // Another address or another credential makes another connection.
     let key = json!([target.id, server.endpoint, server.credential]).to_string();
-    let mut servers = talk.servers.lock().await;
-    if let Some(connection) = servers.get(&key) {
-        return Ok(connection.clone());
-    }
-    let connection = Connection::open(&exchange.local, server, &talk.capabilities).await?;
-    servers.insert(key, connection.clone());
-    Ok(connection)
+    talk.connection(&key, Connection::open(&exchange.local, server, &talk.capabilities)).await
+}
+
+/// Gateways that the request has come through.
+fn hops(exchange: &Exchange) -> u32 {
+    let header = exchange.headers.get(HOPS_HEADER).and_then(|value| value.to_str().ok());
+    header.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
 /// Takes leave of a server, unless the session will ask it again.
 async fn leave(exchange: &Exchange, connection: &Connection) {
     if exchange.talk.is_none() {
         connection.close().await;
-    }
-}
-
-/// Forgets a connection that is none any more.
-async fn forget(exchange: &Exchange, connection: &Arc<Connection>) {
-    if let Some(talk) = &exchange.talk {
-        talk.servers.lock().await.retain(|_, kept| !Arc::ptr_eq(kept, connection));
     }
 }
 

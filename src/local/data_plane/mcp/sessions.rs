@@ -55,16 +55,20 @@ impl Sessions {
     /// Opens a session that ends at `ends` (Unix milliseconds), whatever happens in it.
     pub(super) fn open(&self, gateway_id: &str, owner: &Caller, (now, ends): (i64, i64), talk: Talk) -> String {
         let mut sessions = self.lock();
-        sessions.retain(|_, session| session.ends > now);
+        let mut ended: Vec<Arc<Talk>> =
+            sessions.extract_if(|_, session| session.ends <= now).map(|(_, it)| it.talk).collect();
         let own = || sessions.iter().filter(|(_, session)| session.gateway_id == gateway_id);
         let oldest = own().min_by_key(|(_, session)| session.ends).map(|(id, _)| id.clone());
         if let Some(oldest) = oldest.filter(|_| own().count() >= MOST) {
-            sessions.remove(&oldest);
+            ended.extend(sessions.remove(&oldest).map(|session| session.talk));
         }
         let id = random::uuid();
         let talk = Arc::new(talk);
         let session = Session { gateway_id: gateway_id.to_owned(), owner: owner.clone(), ends, talk };
         sessions.insert(id.clone(), session);
+        for talk in ended {
+            tokio::spawn(talk.close());
+        }
         id
     }
 

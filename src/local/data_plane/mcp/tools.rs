@@ -73,7 +73,9 @@ pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Resul
     let Some((target, callable)) = view.find(name) else {
         return Err(RpcError::invalid_params(format!("Unknown tool: {name}")));
     };
-    if let Some(invalid) = invalid_arguments(callable.input_schema(), &arguments) {
+    // A schema that nobody knows wants an object none the less.
+    let schemas = [&json!({ "type": "object" }), callable.input_schema()];
+    if let Some(invalid) = schemas.into_iter().find_map(|schema| invalid_arguments(schema, &arguments)) {
         return Ok(invalid);
     }
     let gateway = exchange.gateway();

@@ -66,9 +66,9 @@ impl ServedTarget {
     }
 
     /// The MCP server that it is, if it is one.
-    pub(super) fn server(&self, gateway: outbound::Gateway) -> Option<Server> {
+    pub(super) fn server(&self, gateway: outbound::Gateway, hops: u32) -> Option<Server> {
         let Served::McpServer { server, .. } = &*self.served else { return None };
-        Some(Server { endpoint: server.endpoint.clone(), credential: self.credential.clone(), gateway })
+        Some(Server { endpoint: server.endpoint.clone(), credential: self.credential.clone(), gateway, hops })
     }
 
     /// Whether it is to be listed for each request.

@@ -18,8 +18,10 @@ use crate::{
 
 /// Items of each kind that a server may list beside tools.
 const MOST_ITEMS: usize = 10_000;
+/// Characters of a tool's name (MCP, "Tool Names").
+const LONGEST_NAME: usize = 128;
 /// How long listing a server may take.
-const LONGEST_LISTING: Duration = Duration::from_mins(5);
+const LONGEST_LISTING: Duration = Duration::from_mins(2);
 
 impl Connection {
     /// All that the server has to offer.
@@ -28,8 +30,10 @@ impl Connection {
             return Err(Failure("The MCP server does not offer tools".to_owned()));
         }
         let tools = self.all("tools/list", ("tools", "name"), MOST_TOOLS).await?;
-        // Clients refuse a whole list for one tool without a schema.
-        let tools = tools.into_iter().filter(|tool| tool["inputSchema"].is_object()).collect();
+        let (tools, odd): (Vec<Value>, Vec<Value>) = tools.into_iter().partition(is_sound);
+        for tool in odd {
+            tracing::warn!("a tool of {} is left out: {:?}", self.server.endpoint, tool["name"]);
+        }
         let mut listing = Listing { tools, ..Listing::default() };
         if self.capabilities.get("prompts").is_some() {
             listing.prompts = self.all("prompts/list", ("prompts", "name"), MOST_ITEMS).await?;
@@ -74,6 +78,13 @@ impl Connection {
     }
 }
 
+/// Whether every client takes a tool: some refuse a whole list for one that is odd.
+fn is_sound(tool: &Value) -> bool {
+    let name = tool["name"].as_str().unwrap_or_default();
+    let is_plain = |name: &str| !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains(char::is_control);
+    is_plain(name) && tool["inputSchema"]["type"] == "object"
+}
+
 /// What servers that are listed for a gateway are told of its callers, where its sessions can carry questions:
 /// some offer tools to those only whom they could ask.
 fn of_callers(gateway: &Gateway) -> Value {
@@ -109,7 +120,7 @@ impl Local {
             let (gateway, target) = state.agentcore.awaits(&awaiting)?;
             let endpoint = target.mcp_server()?.endpoint;
             let by = outbound::Gateway::of(gateway, &base_url);
-            Some((Server { endpoint, credential: target.credential(), gateway: by }, of_callers(gateway)))
+            Some((Server { endpoint, credential: target.credential(), gateway: by, hops: 0 }, of_callers(gateway)))
         });
         let Some((server, offered)) = found else {
             self.listing_under_way().remove(&awaiting);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{OnceCell, mpsc::UnboundedSender};
 
 use super::Connection;
 use crate::local::{data_plane::upstream::Failure, random};
@@ -19,8 +19,8 @@ const TOLD: [&str; 2] = ["notifications/progress", "notifications/message"];
 pub(crate) struct Talk {
     /// Of what the caller's `initialize` named, what servers may make use of.
     pub(crate) capabilities: Value,
-    /// Connections that are open, by what they are to.
-    pub(crate) servers: tokio::sync::Mutex<HashMap<String, Arc<Connection>>>,
+    /// Connections that are open or being opened, by what they are to.
+    connections: Mutex<HashMap<String, Arc<OnceCell<Arc<Connection>>>>>,
     /// Questions of servers that the caller has not answered, by the id that it knows them by.
     questions: Mutex<HashMap<String, Question>>,
 }
@@ -65,9 +65,29 @@ impl Talk {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The connection to what this key stands for; one that is opened holds up nobody else's.
+    pub(crate) async fn connection(
+        &self,
+        key: &str,
+        opening: impl Future<Output = Result<Arc<Connection>, Failure>>,
+    ) -> Result<Arc<Connection>, Failure> {
+        let cell = self.connections().entry(key.to_owned()).or_default().clone();
+        cell.get_or_try_init(|| opening).await.cloned()
+    }
+
+    /// Forgets a connection that is none any more.
+    pub(crate) fn forget(&self, connection: &Arc<Connection>) {
+        self.connections().retain(|_, kept| kept.get().is_none_or(|kept| !Arc::ptr_eq(kept, connection)));
+    }
+
+    fn connections(&self) -> MutexGuard<'_, HashMap<String, Arc<OnceCell<Arc<Connection>>>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes leave of all servers.
     pub(crate) async fn close(self: Arc<Self>) {
-        for connection in std::mem::take(&mut *self.servers.lock().await).into_values() {
+        let connections = std::mem::take(&mut *self.connections());
+        for connection in connections.values().filter_map(|cell| cell.get()) {
             connection.close().await;
         }
     }

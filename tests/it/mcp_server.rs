@@ -10,17 +10,22 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard},
     thread,
+    time::Duration,
 };
 
 use axum::{
     Router,
+    body::Body,
     extract::{Request, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
 
-use crate::env::{Env, Run, Server, node_peers, path};
+use crate::{
+    env::{Env, Run, Server, node_peers, path},
+    world::World,
+};
 
 /// The reference server, which ends with this value.
 struct Everything(Child, u16);
@@ -166,6 +171,8 @@ struct Desk {
     sessions: Option<BTreeSet<String>>,
     opened: usize,
     hangs: bool,
+    /// Whether it sends a little now and then, and nothing that says anything.
+    drips: bool,
     /// The status by which it says that it does not know a session.
     forgotten: u16,
 }
@@ -220,13 +227,16 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
     let message: Value = serde_json::from_slice(&body).unwrap_or_default();
     let method = message["method"].as_str().map_or_else(|| parts.method.to_string(), str::to_owned);
     let asked = Asked { method: method.clone(), headers: parts.headers.clone(), message: message.clone() };
-    let hangs = {
+    let (hangs, drips) = {
         let mut desk = desk.lock().unwrap();
         desk.asked.push(asked.clone());
-        desk.hangs
+        (desk.hangs, desk.drips)
     };
     if hangs {
         return std::future::pending().await;
+    }
+    if drips {
+        return dripping();
     }
     let mut desk = desk.lock().unwrap();
     if let Some((name, value)) = desk.wants
@@ -289,6 +299,16 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
         }
     };
     json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string().into_response()
+}
+
+/// An event stream without events, and without an end.
+fn dripping() -> Response {
+    let ticks = tokio::time::interval(Duration::from_millis(50));
+    let comments = futures_util::stream::unfold(ticks, async |mut ticks| {
+        ticks.tick().await;
+        Some((Ok::<_, std::convert::Infallible>(": ping\n\n"), ticks))
+    });
+    ([("content-type", "text/event-stream")], Body::from_stream(comments)).into_response()
 }
 
 /// What a tool of the stand-in answers, by its name.
@@ -486,6 +506,7 @@ fn fresh() -> Desk {
         sessions: None,
         opened: 0,
         hangs: false,
+        drips: false,
         forgotten: 404,
     }
 }
@@ -711,6 +732,33 @@ fn in_a_session_a_server_that_hangs_holds_up_no_other() {
     assert_eq!(answer["result"]["content"][0]["text"], "one {}");
     drop(hanging);
     setting.end();
+}
+
+/// Here a server has a second to agree on a version.
+#[tokio::test]
+async fn a_server_that_says_nothing_at_length_is_given_up() {
+    let (world, server) = (World::new(Duration::ZERO), StandIn::start(&["one"]));
+    world.run(&["create", "g", "--authorizer", "none", "--no-observability"]).await.expect(0);
+    server.desk().drips = true;
+    let target = json!({
+        "name": "s",
+        "targetConfiguration": { "mcp": { "mcpServer": { "endpoint": server.endpoint() } } },
+    });
+    world.create_target("g", &target).await;
+    let settled = async || {
+        let shown = world.run(&["target", "get", "s", "--gateway", "g"]).await.expect(0).json();
+        (shown["status"] != "CREATING").then_some(shown)
+    };
+    let shown = loop {
+        tokio::task::yield_now().await;
+        if let Some(shown) = settled().await {
+            break shown;
+        }
+    };
+    assert_eq!(shown["status"], "FAILED");
+    assert_eq!(shown["statusReasons"], json!([NOT_LISTED, "The MCP server took more than 1 s"]));
+    world.run(&["cleanup", "g", "--yes", "--settle", "0"]).await.expect(0);
+    assert!(world.is_empty());
 }
 
 #[test]

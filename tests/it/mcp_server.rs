@@ -252,8 +252,7 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
     if method != "initialize" && desk.sessions.as_ref().is_some_and(|open| !open.contains(&session)) {
         return StatusCode::from_u16(desk.forgotten).unwrap().into_response();
     }
-    let id = &message["id"];
-    let params = &message["params"];
+    let (id, params) = (&message["id"], &message["params"]);
     let result = match method.as_str() {
         "initialize" | "notifications/initialized" if desk.version == STATELESS => {
             let error = json!({ "code": -32601, "message": "Method not found" });

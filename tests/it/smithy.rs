@@ -1,7 +1,7 @@
 //! AWS services as tools: models added through the program, and their operations called at moto, at the local
 //! AWS itself and at a stand-in.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, net::TcpListener, path::PathBuf, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -14,19 +14,25 @@ use crate::{
 /// A gateway in a HOME of its own, and where the services are.
 struct Setting {
     env: Env,
-    moto: Option<Moto>,
+    /// None for the local AWS itself.
+    endpoint: Option<String>,
+    _moto: Option<Moto>,
 }
 
 impl Setting {
     /// With the services at moto, which is what the variables of the environment say.
     fn at_moto() -> Self {
         let env = Env::new();
-        let moto = Some(Moto::start(&env));
-        Self { env, moto }.with_gateway()
+        let moto = Moto::start(&env);
+        Self { env, endpoint: Some(moto.endpoint.clone()), _moto: Some(moto) }.with_gateway()
     }
 
     fn at_the_local_aws() -> Self {
-        Self { env: Env::new(), moto: None }.with_gateway()
+        Self { env: Env::new(), endpoint: None, _moto: None }.with_gateway()
+    }
+
+    fn at(endpoint: String) -> Self {
+        Self { env: Env::new(), endpoint: Some(endpoint), _moto: None }.with_gateway()
     }
 
     fn with_gateway(self) -> Self {
@@ -36,9 +42,9 @@ impl Setting {
 
     fn run(&self, args: &[&str]) -> Run {
         let mut command = self.env.command(&[&["--local"], args].concat());
-        if let Some(moto) = &self.moto {
-            for service in ["DYNAMODB", "S3", "SQS", "STS", "LAMBDA"] {
-                command.env(format!("AWS_ENDPOINT_URL_{service}"), &moto.endpoint);
+        if let Some(endpoint) = &self.endpoint {
+            for service in ["DYNAMODB", "S3", "SQS", "STS", "LAMBDA", "SECRETS_MANAGER"] {
+                command.env(format!("AWS_ENDPOINT_URL_{service}"), endpoint);
             }
         }
         Run::of(command.env("SECRET", "the-secret").output().unwrap())
@@ -83,7 +89,7 @@ impl Setting {
 
     /// What boto3, which nobody here wrote, says of moto: the value of this expression.
     fn at_moto_seen(&self, expression: &str) -> Value {
-        let endpoint = &self.moto.as_ref().unwrap().endpoint;
+        let endpoint = self.endpoint.as_ref().unwrap();
         let script = format!(
             "
 import boto3, json
@@ -258,6 +264,27 @@ fn models_of_every_protocol_are_called_at_moto() {
     assert_eq!(setting.call("lambda___ListFunctions", &json!({ "MaxItems": 5 }))["Functions"], json!([]));
     let none = setting.refused("lambda___GetFunction", &json!({ "FunctionName": "none" }));
     assert!(none.contains("HTTP 404: ResourceNotFoundException"), "{none}");
+    setting.end();
+}
+
+/// With arguments for every member that a tool has, of every operation of every model.
+#[test]
+fn requests_are_those_that_botocore_makes() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let setting = Setting::at(format!("http://127.0.0.1:{port}"));
+    setting.add("dynamodb", &[]);
+    for name in ["lambda", "s3", "secrets-manager", "sqs", "sts"] {
+        setting.add(name, &["--model", &model(name)]);
+    }
+    let url = setting.ok(&["get", "g"]).json()["gatewayUrl"].as_str().unwrap().to_owned();
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers/smithy_requests.py");
+    let mut compare = Command::new(boto3());
+    compare.arg(script).arg(port.to_string()).arg(url).args(["dynamodb=dynamodb", "lambda=lambda", "s3=s3"]);
+    let run = Run::of(compare.args(["secrets-manager=secretsmanager", "sqs=sqs", "sts=sts"]).output().unwrap());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let seen = run.json();
+    assert_eq!((&seen["differences"], &seen["skipped"]), (&json!([]), &json!({})), "{seen:#}");
+    assert_eq!(seen["compared"], 49);
     setting.end();
 }
 

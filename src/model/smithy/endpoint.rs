@@ -220,7 +220,7 @@ fn parse_url(url: &str) -> Value {
     })
 }
 
-fn is_host_label(text: &str, may_have_dots: bool) -> bool {
+pub(super) fn is_host_label(text: &str, may_have_dots: bool) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.starts_with(|first: char| first.is_ascii_alphanumeric())

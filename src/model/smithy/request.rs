@@ -76,7 +76,7 @@ impl Model {
             Protocol::AwsJson1_0 | Protocol::AwsJson1_1 => self.json_body(operation, input, &arguments)?,
             Protocol::AwsQuery => self.form(operation, &members, &arguments)?,
         };
-        let mut url = format!("{}{}", self.host(operation, &endpoint.url, circumstances)?, parts.path);
+        let mut url = format!("{}{}", self.host(operation, &endpoint.url, &arguments, circumstances)?, parts.path);
         if !parts.query.is_empty() {
             url = format!("{url}?{}", parts.query.join("&"));
         }
@@ -109,19 +109,30 @@ impl Model {
         endpoint::resolve(&self.service.rules, &parameters)
     }
 
-    /// The address, with the prefix that an operation's `endpoint` trait puts before its host.
-    fn host(&self, operation: &Operation, url: &str, circumstances: Circumstances<'_>) -> Result<String, String> {
+    /// The address, with the prefix that an operation's `endpoint` trait puts before its host, unless it is
+    /// named otherwise.
+    fn host(
+        &self,
+        operation: &Operation,
+        url: &str,
+        arguments: &Map<String, Value>,
+        circumstances: Circumstances<'_>,
+    ) -> Result<String, String> {
         let url = url.trim_end_matches('/');
         let prefix = self.traits(operation).get("endpoint").and_then(|endpoint| endpoint["hostPrefix"].as_str());
-        match (prefix, url.split_once("://")) {
-            (Some(prefix), _) if prefix.contains('{') => {
-                Err(format!("the host of {} depends on its arguments, which is not supported", operation.name))
+        let prefix = prefix.filter(|_| circumstances.endpoint.is_none());
+        let (Some(prefix), Some((scheme, host))) = (prefix, url.split_once("://")) else { return Ok(url.to_owned()) };
+        let mut prefix = prefix.to_owned();
+        while let Some((before, (label, after))) =
+            prefix.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+        {
+            let value = arguments.get(label).and_then(Value::as_str).unwrap_or_default();
+            if !endpoint::is_host_label(value, false) {
+                return Err(format!("`{label}` cannot be `{value}`: it is part of the host"));
             }
-            (Some(prefix), Some((scheme, host))) if circumstances.endpoint.is_none() => {
-                Ok(format!("{scheme}://{prefix}{host}"))
-            }
-            _ => Ok(url.to_owned()),
+            prefix = format!("{before}{value}{after}");
         }
+        Ok(format!("{scheme}://{prefix}{host}"))
     }
 
     /// awsJson: all members in one object, the operation in a header.

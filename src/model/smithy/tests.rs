@@ -247,6 +247,22 @@ fn a_rule_says_how_calls_are_signed() {
 }
 
 #[test]
+fn an_operation_may_put_an_argument_before_its_host() {
+    let traits = json!({
+        "smithy.api#http": { "method": "POST", "uri": "/" },
+        "smithy.api#endpoint": { "hostPrefix": "{Route}.part." },
+    });
+    let route = with(TEXT, json!({ "smithy.api#hostLabel": {}, "smithy.api#required": {} }));
+    let model = model("aws.protocols#restJson1", traits, json!({ "Route": route }), json!({}), json!({}));
+    assert_eq!(sent(&model, json!({ "Route": "a-1" })).url, "https://a-1.part.mine.us-east-1.amazonaws.com/");
+    let model = read(&model);
+    for odd in ["", "a/b", "evil.example/", "a.b", "{Route}"] {
+        let refused = model.request(&model.operations[0], &json!({ "Route": odd }), HERE).unwrap_err();
+        assert!(refused.contains("part of the host"), "{refused}");
+    }
+}
+
+#[test]
 fn the_schema_of_an_input_says_what_its_shapes_say() {
     let input = json!({
         "text": with(TEXT, json!({

@@ -144,9 +144,9 @@ impl Presented {
         match self {
             Self::Nothing | Self::Signature { .. } => text.to_owned(),
             Self::Header { value, secret, .. } | Self::Query { value, secret, .. } => {
-                let forms = [value.clone(), encode(value), secret.clone(), encode(secret)];
-                let forms = forms.iter().filter(|form| !form.is_empty());
-                forms.fold(text.to_owned(), |text, form| text.replace(form, "(credential)"))
+                let forms = [value, secret].into_iter().flat_map(|text| forms(text));
+                let forms = forms.filter(|form| !form.is_empty());
+                forms.fold(text.to_owned(), |text, form| text.replace(&form, "(credential)"))
             }
         }
     }
@@ -160,6 +160,21 @@ impl Presented {
             _ => {}
         }
     }
+}
+
+/// A secret as others may write it: as it is or read as Latin-1, bare, percent-encoded or in JSON.
+fn forms(secret: &str) -> Vec<String> {
+    let latin: String = secret.bytes().map(char::from).collect();
+    let of = |text: &str| {
+        let json = Value::from(text).to_string();
+        let json = json[1..json.len() - 1].to_owned();
+        let in_ascii = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
+        let ascii = json.chars().map(in_ascii).collect();
+        [text.to_owned(), encode(text), json, ascii]
+    };
+    let mut forms = Vec::from(of(secret));
+    forms.extend(of(&latin));
+    forms
 }
 
 /// Whether a kept token may be the reason of this status: it may have been revoked before its time.
@@ -284,4 +299,28 @@ async fn token_endpoint(http: &Http, discovery_url: &str) -> Result<String, Fail
         let status = answer.status;
         Failure(format!("No token: {discovery_url} answered HTTP {status} without a token_endpoint"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_taken_out_however_it_is_written() {
+        let (secret, value) = ("pa\"ss\\wörd+1\"".to_owned(), "Token pa\"ss\\wörd+1\"".to_owned());
+        let presented = Presented::Header { name: "x-key".to_owned(), value: value.clone(), secret: secret.clone() };
+        let latin: String = secret.bytes().map(char::from).collect();
+        for written in [
+            secret.clone(),
+            value.clone(),
+            encode(&secret),
+            Value::from(secret.as_str()).to_string(),
+            Value::from(latin.as_str()).to_string(),
+            latin,
+            "{\"x-key\": \"pa\\\"ss\\\\w\\u00f6rd+1\\\"\"}".to_owned(),
+        ] {
+            let shown = presented.without_secret(&format!("you sent {written}."));
+            assert!(shown.contains("(credential)") && !shown.contains("rd+1"), "{written}: {shown}");
+        }
+    }
 }

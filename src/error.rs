@@ -106,8 +106,8 @@ impl Error {
     }
 
     /// An error of a change, with what it leaves behind and how to go on or back. `next` is the
-    /// command that goes on, `undo` the one that goes back.
-    pub fn of_change(failure: Failure, next: &str, undo: &str) -> Self {
+    /// command that goes on, `undo` the one that goes back, if one does.
+    pub fn of_change(failure: Failure, next: &str, undo: Option<&str>) -> Self {
         let Failure { error, left } = failure;
         let mut error = Self::from(error);
         if !left.is_empty() {
@@ -119,7 +119,7 @@ impl Error {
             Some(hint) => format!("{hint}; then run {next} again to go on"),
             None => format!("run {next} again to go on"),
         };
-        if !left.is_empty() {
+        if let Some(undo) = undo.filter(|_| !left.is_empty()) {
             let _ = write!(hint, ", or `{undo}` to remove what exists");
         }
         error.hint = Some(hint);
@@ -143,7 +143,10 @@ impl From<aws::Error> for Error {
             Class::Denied => {
                 (Kind::AccessDenied, Some("ask for the permission, or choose another identity with `--profile`"))
             }
-            Class::Unreachable => (Kind::Unreachable, Some("check the network, `--region` and `--endpoint-url`")),
+            Class::Unreachable => (
+                Kind::Unreachable,
+                Some("check the network, `--region` and `--endpoint-url`; with `--local`, run the same command again"),
+            ),
             Class::TimedOut => (Kind::TimedOut, None),
             Class::Stopped => (Kind::Interrupted, None),
             Class::NotFound => (Kind::NotFound, None),
@@ -183,15 +186,17 @@ impl From<ops::Error> for Error {
             ops::Error::NoAnswer(_) => Self::new(Kind::Unreachable, message),
             ops::Error::Interrupted => Self::new(Kind::Interrupted, message),
             ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
+            ops::Error::McpRefused { ref method, message: ref said }
+                if method == "tools/call" && said.starts_with("Unknown tool") =>
+            {
+                Self::new(Kind::Failed, message).with_hint("`tools list` shows the tools that there are")
+            }
             ops::Error::Failed { .. }
             | ops::Error::Token { .. }
             | ops::Error::NotOAuth { .. }
             | ops::Error::Mcp { .. }
+            | ops::Error::McpRefused { .. }
             | ops::Error::Raced => Self::new(Kind::Failed, message),
-            ops::Error::McpRefused { method, .. } if method != "tools/call" => Self::new(Kind::Failed, message),
-            ops::Error::McpRefused { .. } => {
-                Self::new(Kind::Failed, message).with_hint("`tools list` shows the tools that there are")
-            }
         }
     }
 }

@@ -126,9 +126,17 @@ impl Http {
 fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, patience: Duration) -> NoAnswer {
     let problem = match error {
         SdkError::TimeoutError(_) => too_late(patience),
-        error => innermost(error),
+        error => told(&innermost(error)),
     };
     NoAnswer { url, problem }
+}
+
+/// What happened, in words for people.
+fn told(problem: &str) -> String {
+    if problem == "length limit exceeded" {
+        return format!("the answer is longer than {} MB", LARGEST / 1024 / 1024);
+    }
+    problem.to_owned()
 }
 
 fn too_late(patience: Duration) -> String {
@@ -158,7 +166,7 @@ impl Opened {
             let frame = timeout(patience, self.body.frame()).await;
             let problem = |problem: String| NoAnswer { url: self.url.clone(), problem };
             let frame = frame.map_err(|_| problem(too_late(patience)))?;
-            match frame.transpose().map_err(|error| problem(error.to_string()))? {
+            match frame.transpose().map_err(|error| problem(told(&innermost(error.as_ref()))))? {
                 None => return Ok(None),
                 // Trailers say nothing here.
                 Some(frame) => {

@@ -46,7 +46,7 @@ impl Kind {
         match self {
             Self::Role => "execution role",
             Self::BasePolicy => "role policy",
-            Self::Grant => "role policy for what you brought:",
+            Self::Grant => "role policy for targets",
             Self::Provider => "credential provider",
             Self::UserPool => "user pool",
             Self::Domain => "user pool domain",

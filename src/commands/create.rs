@@ -91,7 +91,7 @@ impl Create {
         let converged = converged.map_err(|failure| {
             let next = format!("`{}`", self.again(&program));
             let undo = format!("{program} cleanup {}", spec.name);
-            let error = Error::of_change(failure, &next, &undo);
+            let error = Error::of_change(failure, &next, Some(&undo));
             match &required_policy {
                 Some(policy) => error.with_cause(format!("your role must allow: {policy}")),
                 None => error,

@@ -56,10 +56,11 @@ impl Report for Listed {
         }
         let text = |item: &Value, member: &str| item[member].as_str().unwrap_or_default().to_owned();
         let width = self.items.iter().map(|item| text(item, "name").chars().count()).max().unwrap_or(0);
+        let statuses = self.items.iter().map(|item| text(item, "status").chars().count()).max().unwrap_or(0);
         for item in &self.items {
             let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
             let id = if item["gatewayId"].is_string() { text(item, "gatewayId") } else { text(item, "targetId") };
-            writeln!(w, "{heading}{:<width$}{reset}  {:<10}  {id}", text(item, "name"), text(item, "status"))?;
+            writeln!(w, "{heading}{:<width$}{reset}  {:<statuses$}  {id}", text(item, "name"), text(item, "status"))?;
         }
         Ok(())
     }

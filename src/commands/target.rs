@@ -90,7 +90,10 @@ async fn with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<(Stack, G
 
 /// A target that must be there.
 fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcore::Document, Error> {
-    let missing = || Error::new(Kind::NotFound, format!("the gateway has no target `{name}`"));
+    let missing = || {
+        Error::new(Kind::NotFound, format!("the gateway has no target `{name}`"))
+            .with_hint("`target list` shows those that there are")
+    };
     gateway.target(name.as_str()).ok_or_else(missing)
 }
 

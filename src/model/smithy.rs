@@ -293,7 +293,7 @@ impl<'a> Reader<'a> {
         if let Some((name, protocol)) = PROTOCOLS.into_iter().find(|(name, _)| named(name)) {
             if protocol != Protocol::RestJson1 {
                 let problem = format!("AWS documents restJson1 only, and this is {}", local_name(name));
-                let remedy = "AWS's own samples have it too: try it; `--debug-errors` shows what the gateway says";
+                let remedy = "AWS's own samples have it too: try it, on a gateway made with `--debug-errors`";
                 self.notes.warn(&at, "protocol", problem, remedy);
             }
             return protocol;

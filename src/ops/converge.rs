@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Error, Failure, Resource,
+    Error, Failure, Kind, Resource,
     apply::{self, Made},
     event::Observer,
     plan::{self, Plan},
@@ -103,7 +103,9 @@ pub async fn create(
 /// What an error leaves behind is also what was there before.
 fn add_known(left: &mut Vec<Resource>, stack: &Stack) {
     for resource in stack.resources() {
-        if !left.iter().any(|other| other.kind == resource.kind) {
+        // Of targets and providers there may be many, and their names are known.
+        let many = matches!(resource.kind, Kind::Target | Kind::Provider);
+        if !left.iter().any(|other| other.kind == resource.kind && (!many || other.name == resource.name)) {
             left.push(resource);
         }
     }

@@ -80,10 +80,11 @@ impl Client {
         let message = messages(&response).into_iter().find(|message| message["id"] == json!(id));
         match message {
             Some(message) if message.get("result").is_some() => Ok(message["result"].clone()),
-            Some(message) if message["error"]["message"].is_string() => Err(Error::McpRefused {
-                method: method.to_owned(),
-                message: message["error"]["message"].as_str().unwrap_or_default().to_owned(),
-            }),
+            Some(message) if message["error"].is_object() => {
+                let said = message["error"]["message"].as_str().filter(|said| !said.is_empty());
+                let code = || format!("error {}, without a word", message["error"]["code"]);
+                Err(Error::McpRefused { method: method.to_owned(), message: said.map_or_else(code, str::to_owned) })
+            }
             _ => Err(self.problem(format!("{method}: HTTP {} without an answer", response.status))),
         }
     }

@@ -112,7 +112,7 @@ impl Stack {
         role_is_anchor
             && pool_whole
             && gateway.document.is_ready()
-            && gateway.targets.iter().all(Document::is_ready)
+            && !gateway.targets.iter().any(Document::is_moving)
             && self.surplus_pools.is_empty()
             && self.surplus_clients.is_empty()
     }

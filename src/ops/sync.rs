@@ -48,6 +48,8 @@ pub async fn synchronize(
         observer.hear(Event::Failed(resource));
         return Err(Error::of_state(Kind::Target, &document));
     }
-    observer.hear(Event::Finished(resource, Change::Updated, begin.elapsed()));
+    if patience.wait {
+        observer.hear(Event::Finished(resource, Change::Updated, begin.elapsed()));
+    }
     Ok(document)
 }

@@ -766,6 +766,8 @@ fn what_a_failed_run_made_for_a_target_goes_with_it() {
     let key = ["--endpoint", "http://127.0.0.1:1/mcp", "--api-key-env", "SECRET", "--api-key-header", "X-Key"];
     let failed = setting.target(&["add", "mcp-server", "s"], &key);
     assert!(failed.code == 1 && failed.stderr.contains("target remove s --gateway g"), "{failed:?}");
+    let exists = failed.stderr.lines().find(|line| line.contains("exists now")).unwrap();
+    assert!(exists.contains("credential provider") && !exists.contains("gateway `g`"), "its own only: {exists}");
     assert_ne!(setting.env.state()["agentcore"]["providers"], json!({}));
     let removed = setting.target(&["remove", "s"], &[]);
     assert!(removed.code == 0 && removed.stdout.contains("was not there"), "{removed:?}");

@@ -235,7 +235,7 @@ fn an_api_without_a_credential_is_called_as_its_document_says() {
         ("getCurrentWeather", json!({ "q": 7 }), "Field '/q' has invalid type: integer found, string expected"),
         ("getCurrentWeather", json!({ "q": "Atlantis" }), "The API answered HTTP 404: {\"message\":\"city not found\""),
         ("moved", json!({}), "redirects are not followed"),
-        ("endless", json!({}), "The API did not answer: length limit exceeded"),
+        ("endless", json!({}), "The API did not answer: the answer is longer than 16 MB"),
     ] {
         let failed = setting.call(tool, &arguments);
         assert!(failed.code == 1 && failed.stdout.contains(said), "{tool}: {failed:?}");

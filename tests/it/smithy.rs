@@ -336,6 +336,11 @@ fn the_role_gets_what_the_operations_need_or_what_is_named_and_no_more() {
     setting.add("all", &["--model", &secrets]);
     setting.call("all___DeleteSecret", &json!({ "SecretId": "n", "ForceDeleteWithoutRecovery": true }));
     setting.ok(&["target", "remove", "all", "--gateway", "g"]);
+    // The same model again does not undo what was narrowed.
+    let again = setting.ok(&["target", "update", "s", "--gateway", "g", "--model", &secrets]);
+    assert!(again.stdout.contains("the role stays without") && again.stdout.contains("secretsmanager:DeleteSecret"));
+    let kept = json!(setting.statements()).to_string();
+    assert!(kept.contains("secretsmanager:CreateSecret") && !kept.contains("secretsmanager:DeleteSecret"), "{kept}");
     // Another model takes other permissions.
     setting.ok(&["target", "update", "s", "--gateway", "g", "--model", &model("sts")]);
     assert_eq!(sorted(setting.tools("s"))[0], "AssumeRole");

@@ -66,8 +66,8 @@ pub struct TargetInfo {
     pub name: String,
     target_id: String,
     pub status: String,
-    /// Qualified names.
-    pub tools: Vec<String>,
+    /// Qualified names; none where only a list of the gateway's tools tells.
+    pub tools: Option<Vec<String>>,
 }
 
 impl TargetInfo {
@@ -159,20 +159,21 @@ impl GatewayInfo {
     }
 }
 
-/// The qualified names of a target's tools, where its document has them.
-fn tool_names(target: &str, document: &Value) -> Vec<String> {
+/// The qualified names of a target's tools, if its document has them: what is in S3 or comes from an MCP server
+/// is not known from it.
+fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
     let mcp = &document["targetConfiguration"]["mcp"];
-    let tools = mcp["lambda"]["toolSchema"]["inlinePayload"].as_array().into_iter().flatten();
-    let mut names: Vec<String> = tools.filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect();
     let inline = |member: &str| Text::parse(mcp[member]["inlinePayload"].as_str()?).ok();
     let reading = Reading { target, local: true };
-    if let Some(document) = inline("openApiSchema") {
-        names.extend(Api::read(&document, reading).operations.into_iter().map(|operation| operation.id));
-    }
-    if let Some(document) = inline("smithyModel") {
-        names.extend(Model::read(&document, reading).operations.into_iter().map(|operation| operation.name));
-    }
-    names.into_iter().map(|name| tool::qualified(target, &name)).collect()
+    let names: Vec<String> = if let Some(tools) = mcp["lambda"]["toolSchema"]["inlinePayload"].as_array() {
+        tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect()
+    } else if let Some(document) = inline("openApiSchema") {
+        Api::read(&document, reading).operations.into_iter().map(|operation| operation.id).collect()
+    } else {
+        let document = inline("smithyModel")?;
+        Model::read(&document, reading).operations.into_iter().map(|operation| operation.name).collect()
+    };
+    Some(names.into_iter().map(|name| tool::qualified(target, &name)).collect())
 }
 
 impl Report for Created {
@@ -181,7 +182,7 @@ impl Report for Created {
         let gateway = &self.gateway;
         let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
         writeln!(w, "{heading}Gateway {} is {}{reset}{unchanged}\n", gateway.name, gateway.status)?;
-        let tools = self.targets.iter().flat_map(|target| &target.tools).cloned().collect::<Vec<_>>();
+        let tools = self.targets.iter().filter_map(|target| target.tools.clone()).flatten().collect::<Vec<_>>();
         let tool_list = tools.join(", ");
         let mut shown = vec![("Gateway URL", gateway.gateway_url.as_str())];
         shown.extend(self.client_info.iter().flat_map(ClientInfo::fields));

@@ -213,10 +213,12 @@ fn endpoint(text: &str) -> Result<String, String> {
         !authority.host().is_empty() && !authority.as_str().contains('@') && (has_port || authority == authority.host())
     });
     let has_scheme = text.starts_with("https://") || text.starts_with("http://");
-    if good && has_scheme && !text.contains('#') {
-        return Ok(text.to_owned());
+    match (has_scheme, good, text.contains('#')) {
+        (true, true, false) => Ok(text.to_owned()),
+        (false, ..) => Err("an address begins with https://, or for a server on this machine with http://".to_owned()),
+        (_, false, _) => Err("an address has a host, perhaps a port up to 65535, and no user before it".to_owned()),
+        (.., true) => Err("an address has no part after a `#`".to_owned()),
     }
-    Err("expected an https:// address, without a user and a fragment".to_owned())
 }
 
 impl Add {

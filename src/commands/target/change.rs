@@ -92,15 +92,22 @@ impl Wanted {
         let progress = ctx.ui.progress();
         let converged = converge::create(aws, &spec, patience, &progress, &ctx.stop).await;
         drop(progress);
+        let existed = gateway.target(common.name.as_str()).is_some();
         let document = gateway.document;
         let (program, name, gateway) = (program(ctx), &common.name, &spec.name);
-        let converged = converged.map_err(|failure| {
+        let converged = converged.map_err(|mut failure| {
+            // What was there before is none of this command's.
+            failure.left.retain(|resource| match resource.kind {
+                ops::Kind::Target => !existed && resource.name == name.as_str(),
+                ops::Kind::Provider => stack.names.owns_provider_of(name.as_str(), &resource.name),
+                kind => kind == ops::Kind::Grant,
+            });
             let undo = format!("{program} target remove {name} --gateway {gateway}");
-            Error::of_change(failure, "the same command", &undo)
+            Error::of_change(failure, "the same command", (!existed).then_some(undo.as_str()))
         })?;
         let target = converged.made.targets.get(name.as_str());
         let target = target.ok_or_else(|| ops::Error::NotFound(name.to_string()))?;
-        let next = if callable(&document, stack.client.as_ref()) {
+        let next = if target.is_ready() && callable(&document, stack.client.as_ref()) {
             format!("{program} tools list {gateway}")
         } else {
             format!("{program} target get {name} --gateway {gateway}")
@@ -142,7 +149,7 @@ impl Report for Outcome {
             all.iter().take(SHOWN).try_for_each(|one| writeln!(w, "  {lead}{one}"))?;
             if all.len() > SHOWN { writeln!(w, "  … and {} more", all.len() - SHOWN) } else { Ok(()) }
         };
-        few(w, &settled.target.tools, "")?;
+        few(w, settled.target.tools.as_deref().unwrap_or_default(), "")?;
         few(w, &settled.warnings, "Warning: ")?;
         writeln!(w, "\nNext\n  {}", settled.next)
     }

@@ -21,7 +21,7 @@ use crate::{
 
 /// How the gateway signs in to the API
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Credential (default: none)")]
+#[command(next_help_heading = "Credential (default: none; of Smithy targets the gateway's role)")]
 pub struct CredentialFlags {
     /// Environment variable with an API key
     #[arg(long, value_name = "VARIABLE", group = "secret")]

@@ -54,7 +54,11 @@ impl Sync {
             gateway: stack.names.gateway.to_string(),
             status: document.status().to_owned(),
             last_synchronized_at: member("lastSynchronizedAt"),
-            next: format!("{} tools list {}", program(ctx), stack.names.gateway),
+            next: if self.no_wait {
+                format!("{} target get {} --gateway {}", program(ctx), self.name, stack.names.gateway)
+            } else {
+                format!("{} tools list {}", program(ctx), stack.names.gateway)
+            },
         })
     }
 }
@@ -74,7 +78,8 @@ pub struct Synchronized {
 
 impl Report for Synchronized {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        let at = self.last_synchronized_at.as_ref().map(|at| format!(", as its server was at {at}"));
+        let at = self.last_synchronized_at.as_ref().filter(|_| self.status == "READY");
+        let at = at.map(|at| format!(", as its server was at {at}"));
         writeln!(w, "Target {} of {} is {}{}.", self.target, self.gateway, self.status, at.unwrap_or_default())?;
         writeln!(w, "\nNext\n  {}", self.next)
     }

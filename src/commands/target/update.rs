@@ -14,8 +14,11 @@ use crate::{
     context::Context,
     error::{Error, Kind},
     model::{
+        document::Document,
+        finding::Reading,
         name::FunctionArn,
         policy,
+        smithy::Model,
         spec::{Configured, Credential, TargetKind},
     },
     ops::stack::Stack,
@@ -75,7 +78,7 @@ const KINDS: [(&str, &str, &str); 5] = [
 impl Update {
     pub async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
         if !self.says_something() {
-            let remedy = "add `--spec`, `--model`, `--endpoint`, `--tools`, `--lambda-arn` or a credential";
+            let remedy = "add `--spec`, `--model`, `--allow-action`, `--endpoint`, `--tools`, `--lambda-arn`, a credential or `--no-credential`";
             return Err(usage("there is nothing to change", remedy));
         }
         let described = self.spec.as_ref().or(self.model.as_ref()).or(self.tools.as_ref());
@@ -154,6 +157,8 @@ impl Update {
         let mut configuration = existing["targetConfiguration"]["mcp"][member].clone();
         let mut warnings = Vec::new();
         let mut actions = self.allow_action.clone();
+        let granted =
+            policy::granted_actions(&stack.names, stack.grants.get("smithy"), name.as_str()).unwrap_or_default();
         if let Some(spec) = &self.spec {
             let source = source::api(ctx, name, spec)?;
             (configuration, warnings) = (source.configuration, source.warnings);
@@ -164,14 +169,34 @@ impl Update {
         }
         if let Some(model) = &self.model {
             let mut source = source::smithy(ctx, name, Some(model), &aws.region)?;
-            if actions.is_empty() {
-                actions = source.needed_actions(aws, name).await?;
-            }
+            let needed = if actions.is_empty() { source.needed_actions(aws, name).await? } else { Vec::new() };
+            let before = configuration;
             (configuration, warnings) = (source.source.configuration, source.source.warnings);
+            if actions.is_empty() {
+                let kept = kept_actions(&granted, &needed, &before);
+                if kept.len() < needed.len() {
+                    let which: Vec<&str> =
+                        needed.iter().filter(|action| !kept.contains(action)).map(String::as_str).collect();
+                    warnings.push(format!(
+                        "the role stays without {}: it was allowed less than the model needs; `--allow-action` allows it",
+                        which.join(", ")
+                    ));
+                }
+                actions = kept;
+            }
         } else if actions.is_empty() {
-            actions =
-                policy::granted_actions(&stack.names, stack.grants.get("smithy"), name.as_str()).unwrap_or_default();
+            actions = granted;
         }
         Ok((TargetKind::Other(Box::new(Configured { member, configuration, credential, actions })), warnings))
     }
+}
+
+/// What the role may do for a target that gets another model: what the model needs, but where the role was
+/// allowed less than the one before, no more than that.
+fn kept_actions(granted: &[String], needed: &[String], before: &Value) -> Vec<String> {
+    let before = before["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
+    let needed_before = before.map(|document| Model::read(&document, Reading { target: "", local: true }).actions());
+    let was_narrowed = needed_before.is_none_or(|before| before.iter().any(|action| !granted.contains(action)));
+    let kept: Vec<String> = needed.iter().filter(|action| granted.contains(action)).cloned().collect();
+    if was_narrowed && !kept.is_empty() { kept } else { needed.to_vec() }
 }

@@ -33,7 +33,7 @@ pub(crate) struct ToolCall {
 }
 
 /// A failure, as a caller of a gateway with exceptionLevel DEBUG may read it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure(pub(crate) String);
 
 /// Invokes a Lambda target and returns the text that the caller sees.

@@ -237,7 +237,7 @@ impl<'a> Mixer<'a> {
         }
         let Some(shape) = self.shapes.get(id) else { return Ok(Map::new()) };
         if self.open.contains(&id) {
-            return Err("a mixin is among its own mixins");
+            return Err("its mixins, followed, lead back to one of them");
         }
         if self.open.len() >= DEEPEST_MIXIN {
             return Err("mixins of mixins are too deep");

@@ -123,7 +123,8 @@ async fn connect(exchange: &Exchange, target: &ServedTarget) -> Result<Arc<Conne
     };
     // Another address or another credential makes another connection.
     let key = json!([target.id, server.endpoint, server.credential]).to_string();
-    talk.connection(&key, Connection::open(&exchange.local, server, &talk.capabilities)).await
+    let (local, capabilities) = (exchange.local.clone(), talk.capabilities.clone());
+    talk.connection(&key, async move { Connection::open(&local, server, &capabilities).await }).await
 }
 
 /// Gateways that the request has come through.

@@ -21,6 +21,8 @@ use crate::{
 
 /// Items on a page; how many the managed gateway shows is not documented (reference §5.4).
 const PAGE: usize = 100;
+/// Bytes of them, as clients can be expected to take.
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// All that a caller learns of a target's failure without DEBUG (reference §5.6).
 pub(super) const TERSE: &str = "An internal error occurred. Please retry later.";
 
@@ -43,7 +45,14 @@ pub(super) fn page(view: &View, member: &str, items: &[Value], params: &Value) -
             .filter(|start| view.paged && *start < items.len())
             .ok_or_else(|| RpcError::invalid_params("Invalid cursor"))?,
     };
-    let end = if view.paged { items.len().min(start + PAGE) } else { items.len() };
+    let mut size = 0;
+    let fits = |item: &&Value| {
+        size += item.to_string().len();
+        size <= PAGE_BYTES
+    };
+    // One at least, however large.
+    let page = items[start..].iter().take(PAGE).take_while(fits).count().max(1);
+    let end = if view.paged { items.len().min(start + page) } else { items.len() };
     let mut result = json!({ member: items[start..end] });
     if end < items.len() {
         result["nextCursor"] = json!(URL_SAFE_NO_PAD.encode(end.to_string()));
@@ -54,7 +63,7 @@ pub(super) fn page(view: &View, member: &str, items: &[Value], params: &Value) -
 /// Where the page of a cursor begins, if it is one of ours.
 fn position(cursor: &str) -> Option<usize> {
     let start: usize = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?.parse().ok()?;
-    (start > 0 && start.is_multiple_of(PAGE)).then_some(start)
+    (start > 0).then_some(start)
 }
 
 /// Calls a tool; `id` is the message's, as text.
@@ -108,10 +117,11 @@ pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Resul
                 Err(problem) => Ok(failed(view, &problem.into_failure())),
             };
         }
-        Callable::NotServed => Err(Failure(format!(
-            "The local AWS does not serve API Gateway targets: {} is there in its control plane only",
-            target.name
-        ))),
+        // That is nothing of the target's that a caller had better not see.
+        Callable::NotServed => {
+            let why = "The local AWS does not serve API Gateway targets";
+            return Ok(text_result(&format!("{why}: {} is there in its control plane only", target.name), true));
+        }
     };
     Ok(called.map_or_else(|failure| failed(view, &failure), |text| text_result(&text, false)))
 }

@@ -5,8 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared},
+};
 use serde_json::{Value, json};
-use tokio::sync::{OnceCell, mpsc::UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::Connection;
 use crate::local::{data_plane::upstream::Failure, random};
@@ -20,10 +24,13 @@ pub(crate) struct Talk {
     /// Of what the caller's `initialize` named, what servers may make use of.
     pub(crate) capabilities: Value,
     /// Connections that are open or being opened, by what they are to.
-    connections: Mutex<HashMap<String, Arc<OnceCell<Arc<Connection>>>>>,
+    connections: Mutex<HashMap<String, Opening>>,
     /// Questions of servers that the caller has not answered, by the id that it knows them by.
     questions: Mutex<HashMap<String, Question>>,
 }
+
+/// A connection that is open, being opened, or that came to nothing, for all who want it.
+type Opening = Shared<BoxFuture<'static, Result<Arc<Connection>, Failure>>>;
 
 /// A request of a server's, whose answer is to go back to it.
 #[derive(Debug)]
@@ -65,29 +72,35 @@ impl Talk {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection to what this key stands for; one that is opened holds up nobody else's.
+    /// The connection to what this key stands for. One that is opened holds up nobody else's, and all who wait
+    /// for it hear at once if it comes to nothing.
     pub(crate) async fn connection(
         &self,
         key: &str,
-        opening: impl Future<Output = Result<Arc<Connection>, Failure>>,
+        opening: impl Future<Output = Result<Arc<Connection>, Failure>> + Send + 'static,
     ) -> Result<Arc<Connection>, Failure> {
-        let cell = self.connections().entry(key.to_owned()).or_default().clone();
-        cell.get_or_try_init(|| opening).await.cloned()
+        let opening = self.connections().entry(key.to_owned()).or_insert_with(|| opening.boxed().shared()).clone();
+        let opened = opening.clone().await;
+        if opened.is_err() {
+            self.connections().retain(|_, kept| !kept.ptr_eq(&opening));
+        }
+        opened
     }
 
     /// Forgets a connection that is none any more.
     pub(crate) fn forget(&self, connection: &Arc<Connection>) {
-        self.connections().retain(|_, kept| kept.get().is_none_or(|kept| !Arc::ptr_eq(kept, connection)));
+        let is_it = |kept: &Opening| matches!(kept.peek(), Some(Ok(kept)) if Arc::ptr_eq(kept, connection));
+        self.connections().retain(|_, kept| !is_it(kept));
     }
 
-    fn connections(&self) -> MutexGuard<'_, HashMap<String, Arc<OnceCell<Arc<Connection>>>>> {
+    fn connections(&self) -> MutexGuard<'_, HashMap<String, Opening>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes leave of all servers.
     pub(crate) async fn close(self: Arc<Self>) {
         let connections = std::mem::take(&mut *self.connections());
-        for connection in connections.values().filter_map(|cell| cell.get()) {
+        for connection in connections.values().filter_map(|kept| kept.peek()?.as_ref().ok()) {
             connection.close().await;
         }
     }

@@ -157,11 +157,11 @@ async fn sleep(time: Duration) {
 }
 
 fn timed_out(reason: &str) -> Error {
-    Error { class: Class::TimedOut, ..Error::unexpected("AWS", "wait", &format!("timed out: {reason}")) }
+    Error { class: Class::TimedOut, ..Error::unexpected("waiting for", "AWS", &format!("timed out: {reason}")) }
 }
 
 fn stopped(reason: &str) -> Error {
-    Error { class: Class::Stopped, ..Error::unexpected("AWS", "wait", &format!("no longer waited for: {reason}")) }
+    Error { class: Class::Stopped, ..Error::unexpected("waiting for", "AWS", &format!("stopped: {reason}")) }
 }
 
 #[cfg(test)]

@@ -28,14 +28,22 @@ pub struct Endpoints {
     pub real_aws: Option<SharedCredentialsProvider>,
 }
 
-/// Calls an operation and returns its output, as JSON.
+/// What came of a call.
+pub(crate) enum Answer {
+    /// The operation's output, as JSON.
+    Output(String),
+    /// The local AWS lacks it: nothing of the target's that a caller had better not see.
+    NotOffered(String),
+}
+
+/// Calls an operation.
 pub(crate) async fn call(
     local: &Local,
     gateway: &outbound::Gateway,
     (model, operation): (&Model, &Operation),
     credential: Option<&Credential>,
     arguments: &Value,
-) -> Result<String, Failure> {
+) -> Result<Answer, Failure> {
     let service = &model.service;
     let Endpoints { by_service, real_aws } = &local.0.endpoints;
     let named = by_service.get(&service.variable);
@@ -63,9 +71,13 @@ pub(crate) async fn call(
     };
     let incoming = Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
     match answer.status {
-        200..=299 => model.output(operation, incoming).map(|output| output.to_string()).map_err(Failure),
-        501 if named.is_none() && !is_real => Err(Failure(format!(
-            "{}. Start `agentcore-gw local serve` with AWS_ENDPOINT_URL_{} in its environment, or with --real-aws",
+        200..=299 => {
+            let output = model.output(operation, incoming).map_err(Failure)?;
+            Ok(Answer::Output(output.to_string()))
+        }
+        501 if named.is_none() && !is_real => Ok(Answer::NotOffered(format!(
+            "{}. Run `agentcore-gw local stop`, and start it anew with AWS_ENDPOINT_URL_{} in the environment, or as \
+             `agentcore-gw local serve --real-aws PROFILE`",
             service_error(incoming),
             service.variable
         ))),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     local::data_plane::{
-        aws_service,
+        aws_service::{self, Answer},
         mcp_server::NoResult,
         search,
         upstream::{self, Failure, ToolCall},
@@ -106,7 +106,11 @@ pub(super) async fn call(exchange: &Exchange, id: &str, params: &Value) -> Resul
         }
         Callable::Operation(operation) => upstream::call_api(local, &gateway, operation, credential, &arguments).await,
         Callable::Service { model, operation } => {
-            aws_service::call(local, &gateway, (model, operation), credential, &arguments).await
+            match aws_service::call(local, &gateway, (model, operation), credential, &arguments).await {
+                Ok(Answer::NotOffered(why)) => return Ok(text_result(&why, true)),
+                Ok(Answer::Output(output)) => Ok(output),
+                Err(failure) => Err(failure),
+            }
         }
         Callable::Server { name, .. } => {
             let mut params = params.clone();

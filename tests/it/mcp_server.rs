@@ -6,6 +6,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard},
@@ -44,6 +45,8 @@ impl Everything {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
+            // The program that runs it is a script, with Node.js below it.
+            .process_group(0)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
@@ -59,7 +62,8 @@ impl Everything {
 
 impl Drop for Everything {
     fn drop(&mut self) {
-        drop(self.0.kill());
+        let group = format!("-{}", self.0.id());
+        drop(Command::new("kill").args(["-9", "--", &group]).status());
         drop(self.0.wait());
     }
 }

@@ -3,6 +3,8 @@
 //! Used by the command line's checks and by the local AWS alike. Does no I/O, is not async,
 //! and holds no SDK type.
 
+#[cfg(test)]
+mod broken;
 pub mod document;
 pub mod finding;
 pub mod name;

@@ -4,6 +4,7 @@
 
 mod action;
 mod endpoint;
+mod reader;
 mod request;
 mod response;
 mod schema;
@@ -11,20 +12,19 @@ mod shape;
 mod time;
 mod xml;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use self::shape::{Kind, Shape, Shapes, Unmixed, local_name};
+use self::shape::{Shape, Shapes};
 pub use self::{
     endpoint::Endpoint,
     request::{Circumstances, Outbound},
     response::{Incoming, error as service_error},
 };
 use super::{
-    document::{Document, segment},
-    finding::{self, Finding, Notes, Reading, Severity},
-    tool::{MOST_TOOLS, Tool},
+    finding::{Finding, Severity},
+    tool::Tool,
 };
 
 /// The model of DynamoDB that targets get which name none; the local S3 has it where AWS has its own.
@@ -123,28 +123,6 @@ impl Operation {
 }
 
 impl Model {
-    /// Reads a model's JSON AST.
-    pub fn read(document: &Document, reading: Reading<'_>) -> Self {
-        let nothing = Map::new();
-        let (shapes, unmixed) = Shapes::new(document.value["shapes"].as_object().unwrap_or(&nothing));
-        let mut reader = Reader {
-            shapes: &shapes,
-            reading,
-            notes: Notes::new(document),
-            operations: Vec::new(),
-            seen: HashSet::new(),
-            names: BTreeMap::new(),
-            schemas: schema::Budget::default(),
-        };
-        reader.notes.duplicate_keys();
-        for Unmixed { id, why } in unmixed {
-            reader.notes.error(&format!("{}/mixins", place(&id)), "mixin", why, "write its members out");
-        }
-        let service = reader.read(&document.value).unwrap_or_else(Service::unknown);
-        let Reader { operations, notes, .. } = reader;
-        Self { service, operations, findings: notes.finish(), shapes }
-    }
-
     /// The first finding for which the gateway refuses the model.
     pub fn error(&self) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.severity == Severity::Error)
@@ -161,346 +139,6 @@ impl Model {
 
     fn traits<'a>(&'a self, operation: &Operation) -> shape::Traits<'a> {
         self.shapes.traits_of(&operation.id)
-    }
-}
-
-impl Service {
-    fn unknown() -> Self {
-        Self {
-            name: String::new(),
-            protocol: Protocol::RestJson1,
-            version: String::new(),
-            signing_name: String::new(),
-            iam_prefix: String::new(),
-            variable: String::new(),
-            xml_namespace: None,
-            places_buckets: false,
-            rules: Value::Null,
-        }
-    }
-}
-
-struct Reader<'a> {
-    shapes: &'a Shapes,
-    reading: Reading<'a>,
-    notes: Notes<'a>,
-    operations: Vec<Operation>,
-    /// Shapes that were looked at.
-    seen: HashSet<&'a str>,
-    /// Where each operation's name stands first.
-    names: BTreeMap<&'a str, String>,
-    schemas: schema::Budget,
-}
-
-/// The pointer to a shape.
-fn place(id: &str) -> String {
-    format!("/shapes/{}", segment(id))
-}
-
-impl<'a> Reader<'a> {
-    fn read(&mut self, root: &Value) -> Option<Service> {
-        if !self.is_smithy(root) {
-            return None;
-        }
-        let services: Vec<(&'a String, &'a Value)> =
-            self.shapes.iter().filter(|(_, shape)| shape["type"] == "service").collect();
-        let (id, shape) = match services[..] {
-            [service] => service,
-            [] => {
-                let remedy = "a model describes one service and its operations";
-                self.notes.error("/shapes", "service", "there is no service", remedy);
-                return None;
-            }
-            [_, (second, _), ..] => {
-                let problem = format!("there are {} services: the gateway takes one", services.len());
-                self.notes.error(&place(second), "service", problem, "split the model, one target each");
-                return None;
-            }
-        };
-        let service = self.service(id, shape);
-        for (id, from) in self.operations_of(id, shape) {
-            self.operation(&service, id, &from);
-        }
-        if self.operations.is_empty() {
-            self.notes.error(&place(id), "service", "no operation becomes a tool", "list operations in the service");
-        }
-        if self.operations.len() > MOST_TOOLS {
-            let problem = format!("{} tools are too many: at most {MOST_TOOLS} per target", self.operations.len());
-            self.notes.error(&place(id), "service", problem, "split the model, one target each");
-        }
-        Some(service)
-    }
-
-    fn is_smithy(&mut self, root: &Value) -> bool {
-        let remedy = "write it as JSON AST, for example with `smithy ast`; AWS's own are at ";
-        let remedy = format!("{remedy}{AWS_MODELS}");
-        let problem = match &root["smithy"] {
-            Value::String(version) if version.starts_with("2.") || version == "2" => return self.has_shapes(root),
-            Value::Null => "this is no Smithy model: the member `smithy` is missing".to_owned(),
-            version => format!("Smithy version {version} is not supported"),
-        };
-        let at = if root.get("smithy").is_some() { "/smithy" } else { "" };
-        self.notes.error(at, "smithy", problem, &remedy);
-        false
-    }
-
-    fn has_shapes(&mut self, root: &Value) -> bool {
-        let there = root["shapes"].is_object();
-        if !there {
-            self.notes.error("/shapes", "smithy", "there are no shapes", "the JSON AST has them in `shapes`");
-        }
-        there
-    }
-
-    fn service(&mut self, id: &'a str, shape: &'a Value) -> Service {
-        let traits = self.shapes.traits_of(id);
-        let at = place(id);
-        let api = traits.get("aws.api#service").unwrap_or(&Value::Null);
-        let named = |member: &str| api[member].as_str().map(str::to_owned);
-        let signing_name = traits.get("aws.auth#sigv4").and_then(|sigv4| sigv4["name"].as_str());
-        if signing_name.is_none() {
-            let problem = "the service is not signed for with SigV4: the gateway's role cannot call it";
-            let remedy = "models of AWS services are supported only; describe others with OpenAPI";
-            self.notes.warn(&at, "signature", problem, remedy);
-        }
-        let lower = local_name(id).to_ascii_lowercase();
-        let signing_name = signing_name.map_or_else(|| lower.clone(), str::to_owned);
-        let sdk_id = named("sdkId").unwrap_or_else(|| local_name(id).to_owned());
-        let protocol = self.protocol(id, shape);
-        let rules = traits.get(RULES).cloned().unwrap_or_default();
-        if !rules.is_object() {
-            let problem = "there is no endpoint rule set: the gateway would not know whom to call";
-            let remedy = format!("add the trait {RULES}, as the models at {AWS_MODELS} have it");
-            self.notes.error(&at, "endpoint", problem, &remedy);
-        }
-        Service {
-            name: local_name(id).to_owned(),
-            protocol,
-            iam_prefix: named("arnNamespace").unwrap_or_else(|| signing_name.clone()),
-            version: shape["version"].as_str().unwrap_or_default().to_owned(),
-            signing_name,
-            variable: sdk_id.to_ascii_uppercase().replace([' ', '-'], "_"),
-            xml_namespace: traits.get("xmlNamespace").and_then(|space| space["uri"].as_str()).map(str::to_owned),
-            places_buckets: sdk_id == "S3" && rules["parameters"].get("Bucket").is_some(),
-            rules,
-        }
-    }
-
-    fn protocol(&mut self, id: &str, shape: &Value) -> Protocol {
-        let at = place(id);
-        let traits = shape["traits"].as_object();
-        let named = |name: &str| traits.is_some_and(|traits| traits.contains_key(name));
-        if let Some((name, protocol)) = PROTOCOLS.into_iter().find(|(name, _)| named(name)) {
-            if protocol != Protocol::RestJson1 {
-                let problem = format!("AWS documents restJson1 only, and this is {}", local_name(name));
-                let remedy = "AWS's own samples have it too: try it, on a gateway made with `--debug-errors`";
-                self.notes.warn(&at, "protocol", problem, remedy);
-            }
-            return protocol;
-        }
-        let is_protocol = |name: &&String| {
-            let others = ["aws.protocols#ec2Query", "smithy.protocols#rpcv2Cbor"];
-            others.contains(&name.as_str()) || name.starts_with("smithy.protocols#")
-        };
-        let other = traits.into_iter().flatten().map(|(name, _)| name).find(is_protocol);
-        let problem = match other {
-            Some(other) => format!("the protocol {} is not supported", local_name(other)),
-            None => "the service names no protocol".to_owned(),
-        };
-        let remedy = "the gateway speaks restJson1, and as it seems awsJson, restXml and awsQuery";
-        self.notes.error(&at, "protocol", problem, remedy);
-        Protocol::RestJson1
-    }
-
-    /// The ids of all operations of a service and of the resources below it, each with the pointer to
-    /// where it is named.
-    fn operations_of(&mut self, id: &'a str, shape: &'a Value) -> Vec<(&'a str, String)> {
-        let mut operations = Vec::new();
-        let mut resources: Vec<(&'a str, &'a Value)> = vec![(id, shape)];
-        let mut seen: HashSet<&'a str> = HashSet::new();
-        let mut next = 0;
-        while let Some((id, shape)) = resources.get(next).copied() {
-            next += 1;
-            let one = |part: &'static str| Some((shape.get(part)?, format!("{}/{part}", place(id))));
-            let lifecycle = ["create", "put", "read", "update", "delete", "list"].into_iter().filter_map(one);
-            let many = |part: &'static str| {
-                let all = shape[part].as_array().into_iter().flatten().enumerate();
-                all.map(move |(index, one)| (one, format!("{}/{part}/{index}", place(id))))
-            };
-            let listed = many("operations").chain(many("collectionOperations"));
-            for (named, at) in lifecycle.chain(listed) {
-                let Some(target) = named["target"].as_str() else { continue };
-                if seen.insert(target) {
-                    operations.push((target, at));
-                }
-            }
-            for (named, at) in many("resources") {
-                let Some(target) = named["target"].as_str() else { continue };
-                match self.shapes.raw(target).filter(|shape| shape["type"] == "resource") {
-                    Some(resource) if seen.insert(target) => resources.push((target, resource)),
-                    Some(_) => {}
-                    None => {
-                        let problem = format!("there is no resource `{target}`");
-                        self.notes.error(&at, "target", problem, "define it, or take it out");
-                    }
-                }
-            }
-        }
-        operations
-    }
-
-    fn operation(&mut self, service: &Service, id: &'a str, from: &str) {
-        let Some(shape) = self.shapes.raw(id).filter(|shape| shape["type"] == "operation") else {
-            let problem = format!("there is no operation `{id}`");
-            self.notes.error(from, "target", problem, "define it, or take it out");
-            return;
-        };
-        let (at, name) = (place(id), local_name(id));
-        if let Some(first) = self.names.insert(name, id.to_owned()) {
-            let problem = format!("the tool `{name}` would stand for two operations: this one and {first}");
-            self.notes.error(&at, "tool name", problem, "rename one of them");
-        }
-        for (problem, remedy) in finding::of_tool_name(self.reading.target, name) {
-            self.notes.warn(&at, "tool name", problem, remedy);
-        }
-        let mut streams = false;
-        for side in ["input", "output"] {
-            let Some(target) = shape[side]["target"].as_str() else { continue };
-            self.check_shape(target, format!("{at}/{side}/target"));
-            if let Some(structure) = self.shapes.get(target) {
-                streams |= self.streams(name, structure, &at);
-            }
-        }
-        if streams {
-            return;
-        }
-        let input = shape["input"]["target"].as_str().and_then(|target| self.shapes.get(target));
-        if service.protocol.is_rest() {
-            self.check_http(id, input, &at);
-        }
-        self.check_property_names(input, &at);
-        let traits = self.shapes.traits_of(id);
-        let documentation = traits.text("documentation").map(|text| schema::plain(text, schema::TOOL_TEXT));
-        let documentation = documentation.filter(|text| !text.is_empty());
-        if documentation.is_none() {
-            let problem = format!("`{name}` has no documentation: a model chooses tools by it");
-            let remedy = "say in the trait smithy.api#documentation what it does and when it is of use";
-            self.notes.warn(&at, "documentation", problem, remedy);
-        }
-        let input_schema = schema::of_input(self.shapes, input, &mut self.schemas);
-        if self.schemas.is_overdrawn() {
-            let problem = format!("the arguments of `{name}` are left open in part: they are too many");
-            self.notes.warn(&at, "schema", problem, "leave out what no agent needs");
-        }
-        self.operations.push(Operation {
-            name: name.to_owned(),
-            description: documentation.unwrap_or_else(|| name.to_owned()),
-            input_schema,
-            actions: action::of_operation(&service.iam_prefix, name, traits),
-            id: id.to_owned(),
-        });
-    }
-
-    /// Whether an operation sends or gets events; a body of any size is told of.
-    fn streams(&mut self, name: &str, structure: Shape<'a>, at: &str) -> bool {
-        let mut events = false;
-        for member in self.shapes.members(structure).filter(|member| member.shape.traits().has("streaming")) {
-            if member.shape.kind == Kind::Union {
-                let problem = format!("`{name}` becomes no tool: it streams events");
-                self.notes.warn(
-                    at,
-                    "streaming",
-                    problem,
-                    "nothing is to be done: the other operations are not touched",
-                );
-                events = true;
-            } else {
-                let problem = format!("`{name}` streams `{}`, which AWS says it does not support", member.name);
-                let remedy = "the local gateway carries it whole, as base64, up to 16 MB";
-                self.notes.warn(at, "streaming", problem, remedy);
-            }
-        }
-        events
-    }
-
-    /// That a shape and all that it refers to is there, each looked at once.
-    fn check_shape(&mut self, id: &'a str, from: String) {
-        let mut waiting: Vec<(&'a str, String)> = vec![(id, from)];
-        while let Some((id, from)) = waiting.pop() {
-            if !self.seen.insert(id) {
-                continue;
-            }
-            let Some(shape) = self.shapes.get(id) else {
-                let (problem, remedy) = match self.shapes.raw(id) {
-                    None => (format!("there is no shape `{id}`"), "define it, or mend the reference"),
-                    Some(other) => {
-                        let kind = other["type"].as_str().unwrap_or("shape without a type");
-                        (format!("`{id}` is a {kind}, and no data"), "refer to a shape that data has")
-                    }
-                };
-                self.notes.error(&from, "target", problem, remedy);
-                continue;
-            };
-            let Some(raw) = self.shapes.raw(id) else { continue };
-            let at = place(id);
-            let parts: &[&str] = match shape.kind {
-                Kind::List => &["member"],
-                Kind::Map => &["key", "value"],
-                _ => &[],
-            };
-            let inner = parts.iter().map(|part| (raw.get(*part), format!("{at}/{part}")));
-            let has_members = matches!(shape.kind, Kind::Structure | Kind::Union);
-            let members = raw["members"].as_object().filter(|_| has_members).into_iter().flatten();
-            let members = members.map(|(name, member)| (Some(member), format!("{at}/members/{}", segment(name))));
-            for (member, at) in inner.chain(members) {
-                match member.and_then(|member| member["target"].as_str()) {
-                    Some(target) => waiting.push((target, format!("{at}/target"))),
-                    None => self.notes.error(&at, "target", "a member says nothing of its shape", "give it a `target`"),
-                }
-            }
-        }
-    }
-
-    /// That an operation's HTTP trait can be followed.
-    fn check_http(&mut self, id: &str, input: Option<Shape<'a>>, at: &str) {
-        let name = local_name(id);
-        let Some(http) = self.shapes.traits_of(id).get("http") else {
-            let problem = format!("`{name}` has no HTTP binding");
-            self.notes.error(at, "http", problem, "add the trait smithy.api#http, with method and uri");
-            return;
-        };
-        let uri = http["uri"].as_str().unwrap_or_default();
-        if !uri.starts_with('/') || http["method"].as_str().is_none_or(str::is_empty) {
-            let problem = format!("the HTTP binding of `{name}` lacks a method, or a uri that begins with a slash");
-            self.notes.error(at, "http", problem, "write it as {\"method\": \"GET\", \"uri\": \"/things/{id}\"}");
-        }
-        let bound: BTreeSet<&str> = input
-            .into_iter()
-            .flat_map(|input| self.shapes.members(input))
-            .filter(|member| member.traits.has("httpLabel"))
-            .map(|member| member.name)
-            .collect();
-        let labels: BTreeSet<&str> = request::labels(uri).collect();
-        for label in labels.symmetric_difference(&bound) {
-            let problem = format!("`{label}` of `{name}` stands in the uri or has the trait httpLabel, and not both");
-            self.notes.error(
-                at,
-                "http",
-                problem,
-                "name the member in the uri, and give it the trait smithy.api#httpLabel",
-            );
-        }
-    }
-
-    fn check_property_names(&mut self, input: Option<Shape<'a>>, at: &str) {
-        let names = input.into_iter().flat_map(|input| self.shapes.members(input)).map(|member| member.name);
-        let odd: Vec<String> =
-            names.filter(|name| !finding::is_plain_property(name)).map(|name| format!("`{name}`")).collect();
-        if !odd.is_empty() {
-            let problem = format!("{}: names that some models' clients refuse", odd.join(", "));
-            let remedy = "use 1 to 64 letters, digits, `_`, `.` and `-`";
-            self.notes.warn(at, "property name", problem, remedy);
-        }
     }
 }
 

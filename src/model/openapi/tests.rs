@@ -356,42 +356,27 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::broken;
 
-    /// Any JSON, with the keys that the reader looks for among its keys.
+    /// Any JSON, with what the reader looks for among its keys and texts.
     fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i32>().prop_map(Value::from),
-            any::<i16>().prop_map(|eighths| json!(f64::from(eighths) / 8.0)),
-            "[a-z{}/#$~%. ]{0,12}".prop_map(Value::from),
-            Just(json!("#/components/schemas/a")),
-            Just(json!("#/paths/~1x")),
-            Just(json!("string")),
+        const TEXTS: &[&str] = &["#/components/schemas/a", "#/paths/~1x", "string"];
+        const KEYS: &[&str] = &[
+            "$ref",
+            "properties",
+            "type",
+            "schema",
+            "content",
+            "parameters",
+            "requestBody",
+            "operationId",
+            "in",
+            "name",
+            "url",
+            "get",
+            "required",
         ];
-        let key = prop_oneof![
-            Just("$ref".to_owned()),
-            Just("properties".to_owned()),
-            Just("type".to_owned()),
-            Just("schema".to_owned()),
-            Just("content".to_owned()),
-            Just("parameters".to_owned()),
-            Just("requestBody".to_owned()),
-            Just("operationId".to_owned()),
-            Just("in".to_owned()),
-            Just("name".to_owned()),
-            Just("url".to_owned()),
-            Just("get".to_owned()),
-            Just("required".to_owned()),
-            "[a-z/{}]{0,6}",
-        ];
-        leaf.prop_recursive(5, 48, 6, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                prop::collection::vec((key.clone(), inner), 0..6)
-                    .prop_map(|members| Value::Object(members.into_iter().collect())),
-            ]
-        })
+        broken::any_json(TEXTS, KEYS, "[a-z/{}]{0,6}")
     }
 
     /// A whole document, of which one part is something else.
@@ -408,31 +393,8 @@ mod properties {
             );
             document["servers"][0]["variables"] = json!({ "v": { "default": "d" } });
             document["components"] = json!({ "schemas": { "a": { "type": "object", "properties": { "b": {} } } } });
-            let mut places = Vec::new();
-            pointers(&document, String::new(), &mut places);
-            let place = place.get(&places).clone();
-            if let Some(value) = document.pointer_mut(&place) {
-                *value = part;
-            }
-            document
+            broken::with_one_part_else(document, part, place)
         })
-    }
-
-    fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
-        match value {
-            Value::Object(members) => {
-                for (key, member) in members {
-                    pointers(member, format!("{at}/{}", segment(key)), found);
-                }
-            }
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    pointers(item, format!("{at}/{index}"), found);
-                }
-            }
-            _ => {}
-        }
-        found.push(at);
     }
 
     proptest! {

@@ -1,7 +1,9 @@
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use super::*;
-use crate::model::{outgoing::Outgoing, tool};
+use serde_json::{Map, json};
+
+use super::{shape::local_name, *};
+use crate::model::{document::Document, finding::Reading, outgoing::Outgoing, tool};
 
 const LOCAL: Reading<'static> = Reading { target: "t", local: true };
 /// The models that stand in this repository, one for each protocol and one more.
@@ -783,29 +785,12 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::broken;
 
     /// Any JSON, with what the reader looks for among its keys and texts.
     fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i32>().prop_map(Value::from),
-            any::<i16>().prop_map(|eighths| json!(f64::from(eighths) / 8.0)),
-            "[a-z{}/#$~%. ]{0,12}".prop_map(Value::from),
-            prop::sample::select(vec![
-                "a#In",
-                "a#Node",
-                "a#Texts",
-                "a#Op",
-                "structure",
-                "list",
-                "apply",
-                "union",
-                TEXT
-            ])
-            .prop_map(Value::from),
-        ];
-        let names = vec![
+        const TEXTS: &[&str] = &["a#In", "a#Node", "a#Texts", "a#Op", "structure", "list", "apply", "union", TEXT];
+        const KEYS: &[&str] = &[
             "target",
             "type",
             "members",
@@ -826,14 +811,7 @@ mod properties {
             "smithy.api#httpHeader",
             "a#In",
         ];
-        let key = prop_oneof![prop::sample::select(names).prop_map(str::to_owned), "[a-z/{}#]{0,6}"];
-        leaf.prop_recursive(5, 48, 6, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                prop::collection::vec((key.clone(), inner), 0..6)
-                    .prop_map(|members| Value::Object(members.into_iter().collect())),
-            ]
-        })
+        broken::any_json(TEXTS, KEYS, "[a-z/{}#]{0,6}")
     }
 
     /// A whole model, of which one part is something else.
@@ -848,33 +826,10 @@ mod properties {
                     "node": "a#Node", "either": "a#Either", "when": "a#Day",
                 });
                 let http = json!({ "smithy.api#http": { "method": "POST", "uri": "/x/{id}" } });
-                let mut model = model(protocol, http, input, json!({ "node": "a#Node", "tags": "a#Tags" }), shapes());
-                let mut places = Vec::new();
-                pointers(&model, String::new(), &mut places);
-                let place = place.get(&places).clone();
-                if let Some(value) = model.pointer_mut(&place) {
-                    *value = part;
-                }
-                model
+                let model = model(protocol, http, input, json!({ "node": "a#Node", "tags": "a#Tags" }), shapes());
+                broken::with_one_part_else(model, part, place)
             },
         )
-    }
-
-    fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
-        match value {
-            Value::Object(members) => {
-                for (key, member) in members {
-                    pointers(member, format!("{at}/{}", segment(key)), found);
-                }
-            }
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    pointers(item, format!("{at}/{index}"), found);
-                }
-            }
-            _ => {}
-        }
-        found.push(at);
     }
 
     /// Arguments of which some fit.

@@ -25,7 +25,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag, error::display::DisplayErrorContext};
 use bytes::Bytes;
-use http_body_util::Limited;
+use http_body_util::{LengthLimitError, Limited};
 use tokio::time::timeout;
 
 /// Bytes of an answer; nothing that is asked for here is longer.
@@ -57,8 +57,13 @@ pub struct Response {
 impl Response {
     /// A header's value; names have no case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        header(&self.headers, name)
     }
+}
+
+/// A header's value; names have no case.
+fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// No answer came.
@@ -93,9 +98,9 @@ impl Http {
     /// Sends a request once, and returns when the answer begins: its body is read by [`Opened::next`].
     pub async fn open(&self, request: Request, patience: Duration) -> Result<Opened, NoAnswer> {
         let url = request.url.clone();
-        let operation = self.operation(&request, patience).deserializer_impl::<Opened, Infallible>(AtItsHead);
-        let opened = operation.build().invoke(request).await;
-        opened.map_err(|error| no_answer(url.clone(), &error, patience)).map(|opened| Opened { url, ..opened })
+        let at_its_head = AtItsHead { url: url.clone() };
+        let operation = self.operation(&request, patience).deserializer_impl::<Opened, Infallible>(at_its_head);
+        operation.build().invoke(request).await.map_err(|error| no_answer(url, &error, patience))
     }
 
     fn operation(&self, request: &Request, patience: Duration) -> OperationBuilder<Request, (), ()> {
@@ -126,17 +131,9 @@ impl Http {
 fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, patience: Duration) -> NoAnswer {
     let problem = match error {
         SdkError::TimeoutError(_) => too_late(patience),
-        error => told(&innermost(error)),
+        error => innermost(error),
     };
     NoAnswer { url, problem }
-}
-
-/// What happened, in words for people.
-fn told(problem: &str) -> String {
-    if problem == "length limit exceeded" {
-        return format!("the answer is longer than {} MB", LARGEST / 1024 / 1024);
-    }
-    problem.to_owned()
 }
 
 fn too_late(patience: Duration) -> String {
@@ -155,7 +152,7 @@ pub struct Opened {
 impl Opened {
     /// A header's value; names have no case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        header(&self.headers, name)
     }
 
     /// The next bytes of the body; none at its end.
@@ -166,7 +163,7 @@ impl Opened {
             let frame = timeout(patience, self.body.frame()).await;
             let problem = |problem: String| NoAnswer { url: self.url.clone(), problem };
             let frame = frame.map_err(|_| problem(too_late(patience)))?;
-            match frame.transpose().map_err(|error| problem(told(&innermost(error.as_ref()))))? {
+            match frame.transpose().map_err(|error| problem(innermost(error.as_ref())))? {
                 None => return Ok(None),
                 // Trailers say nothing here.
                 Some(frame) => {
@@ -181,7 +178,16 @@ impl Opened {
 
 /// Hands an answer over before its body is there.
 #[derive(Debug)]
-struct AtItsHead;
+struct AtItsHead {
+    url: String,
+}
+
+impl AtItsHead {
+    fn opened(&self, response: &HttpResponse, body: SdkBody) -> Output {
+        let Response { status, headers, .. } = read(response);
+        Output::erase(Opened { status, headers, url: self.url.clone(), body })
+    }
+}
 
 impl DeserializeResponse for AtItsHead {
     fn deserialize_streaming_with_config(
@@ -190,8 +196,7 @@ impl DeserializeResponse for AtItsHead {
         _: &ConfigBag,
     ) -> Option<Result<Output, OrchestratorError<Error>>> {
         let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-        let Response { status, headers, .. } = read(response);
-        Some(Ok(Output::erase(Opened { status, headers, url: String::new(), body })))
+        Some(Ok(self.opened(response, body)))
     }
 
     fn deserialize_nonstreaming_with_config(
@@ -199,8 +204,7 @@ impl DeserializeResponse for AtItsHead {
         response: &HttpResponse,
         _: &ConfigBag,
     ) -> Result<Output, OrchestratorError<Error>> {
-        let Response { status, headers, body } = read(response);
-        Ok(Output::erase(Opened { status, headers, url: String::new(), body: SdkBody::from(body) }))
+        Ok(self.opened(response, SdkBody::from(read(response).body)))
     }
 }
 
@@ -231,6 +235,9 @@ pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
+    }
+    if last.is::<LengthLimitError>() {
+        return format!("the answer is longer than {} MB", LARGEST / 1024 / 1024);
     }
     let words = last.to_string();
     if words.is_empty() { DisplayErrorContext(error).to_string() } else { words }

@@ -64,20 +64,15 @@ pub struct File {
 
 impl Validate {
     pub fn run(self, ctx: &Context) -> Result<Validated, Error> {
+        let (What::Openapi(file) | What::Smithy(file) | What::Tools(file)) = &self.what;
+        let File { file, target } = file;
+        let (text, reading) = (read(file)?, Reading { target: target.as_str(), local: ctx.settings.local });
         match self.what {
-            What::Openapi(file) => {
-                let reading = Reading { target: file.target.as_str(), local: ctx.settings.local };
-                openapi(&file.file, &read(&file.file)?, reading).map(|(_, validated)| validated)
-            }
-            What::Smithy(file) => {
-                let reading = Reading { target: file.target.as_str(), local: ctx.settings.local };
-                smithy(&file.file, &read(&file.file)?, reading).map(|(_, _, validated)| validated)
-            }
-            What::Tools(file) => {
-                let reading = Reading { target: file.target.as_str(), local: ctx.settings.local };
-                let document = parse(&file.file, &read(&file.file)?)?;
-                let (tools, findings) = tool::lint(&document, reading);
-                Ok(Validated::new(&file.file, reading, &tools, findings))
+            What::Openapi(_) => openapi(file, &text, reading).map(|(_, validated)| validated),
+            What::Smithy(_) => smithy(file, &text, reading).map(|(_, _, validated)| validated),
+            What::Tools(_) => {
+                let (tools, findings) = tool::lint(&parse(file, &text)?, reading);
+                Ok(Validated::new(file, reading, &tools, findings))
             }
         }
     }

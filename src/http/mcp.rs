@@ -13,6 +13,10 @@ pub const OLDER: &[&str] = &["2025-06-18", "2025-03-26"];
 pub const STATELESS: &str = "2026-07-28";
 /// The header that names a session.
 pub const SESSION_HEADER: &str = "mcp-session-id";
+/// What a request of [`STATELESS`] says of itself, in `params._meta`.
+pub const VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
+pub const CAPABILITIES_META: &str = "io.modelcontextprotocol/clientCapabilities";
+const CLIENT_META: &str = "io.modelcontextprotocol/clientInfo";
 /// Pages of a list that are read before a server is taken to be circling.
 pub const MOST_PAGES: usize = 1000;
 
@@ -28,12 +32,10 @@ pub fn hello(capabilities: &Value) -> Value {
 /// A request of [`STATELESS`], whose parameters are an object, as it is sent.
 pub fn stateless(url: &str, mut message: Value, capabilities: &Value) -> Request {
     let params = &mut message["params"];
-    for (key, value) in [
-        ("protocolVersion", json!(STATELESS)),
-        ("clientCapabilities", capabilities.clone()),
-        ("clientInfo", client_info()),
-    ] {
-        params["_meta"][format!("io.modelcontextprotocol/{key}")] = value;
+    for (key, value) in
+        [(VERSION_META, json!(STATELESS)), (CAPABILITIES_META, capabilities.clone()), (CLIENT_META, client_info())]
+    {
+        params["_meta"][key] = value;
     }
     let mut request = post(url, STATELESS, None, &message);
     let method = message["method"].as_str().unwrap_or_default();

@@ -76,6 +76,13 @@ pub enum TargetKind {
     Other(Box<Configured>),
 }
 
+impl TargetKind {
+    /// A target with this member of `targetConfiguration.mcp`, which takes none of the role's actions.
+    pub fn other(member: &'static str, configuration: Value, credential: Credential) -> Self {
+        Self::Other(Box::new(Configured { member, configuration, credential, actions: Vec::new() }))
+    }
+}
+
 /// A target by its configuration.
 #[derive(Debug, Clone)]
 pub struct Configured {

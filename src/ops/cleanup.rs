@@ -181,9 +181,7 @@ pub async fn remove_target(
         }
     }
     let left = || left().map(|other| &other.0);
-    let wanted = policy::grants(&stack.names, &stack.account, left(), |target| {
-        policy::granted_actions(&stack.names, stack.grants.get("smithy"), target)
-    });
+    let wanted = policy::grants(&stack.names, &stack.account, left(), |target| stack.granted_actions(target));
     for (grant, document) in &stack.grants {
         let role = &stack.names.role;
         match wanted.get(grant) {

@@ -92,7 +92,9 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         plan.add(Kind::TokenEndpoint, &names.scope, Change::Keep, &[domain, client]);
     }
     let mut last = vec![Some(gateway)];
-    let grants = grant_steps(&mut plan, spec, stack, role);
+    // A role that somebody brought is theirs to allow things.
+    let wanted = role.map(|_| wanted_grants(spec, stack)).unwrap_or_default();
+    let grants = grant_steps(&mut plan, stack, &wanted, role);
     for target in &spec.targets {
         let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
         let change = target_change(names, stack, target, existing)?;
@@ -114,7 +116,9 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         plan.steps[step].target = Some(target.clone());
         last.push(Some(step));
     }
-    dropped_grant_steps(&mut plan, spec, stack, role, &last);
+    if role.is_some() {
+        dropped_grant_steps(&mut plan, spec, stack, &wanted, &last);
+    }
     if spec.observability {
         observability_steps(&mut plan, names, stack.gateway.as_ref(), gateway);
     }
@@ -201,7 +205,7 @@ fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
     let find = |name: &str| spec.targets.iter().find(|target| target.name.as_str() == name);
     let actions = |name: &str| match find(name) {
         Some(target) => Some(target.actions().to_vec()).filter(|actions| !actions.is_empty()),
-        None => policy::granted_actions(names, stack.grants.get("smithy"), name),
+        None => stack.granted_actions(name),
     };
     let needed = policy::grants(names, account, to_come.iter(), actions);
     let is_to_come = |name: &str| find(name).is_some();
@@ -212,16 +216,12 @@ fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
 
 /// What the role needs for what the user brought: for the targets that are there, and those to come.
 /// Only the policies that those to come have a part in are looked at.
-fn grant_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, role: Option<usize>) -> Vec<usize> {
-    if role.is_none() {
-        return Vec::new();
-    }
-    let (needed, all) = wanted_grants(spec, stack);
+fn grant_steps(plan: &mut Plan, stack: &Stack, (needed, all): &(Grants, Grants), role: Option<usize>) -> Vec<usize> {
     let mut steps = Vec::new();
-    for (name, wanted) in all.into_iter().filter(|(name, _)| needed.contains_key(name)) {
-        let change = document(stack.grants.get(name), &wanted, "what it allows");
+    for (name, wanted) in all.iter().filter(|(name, _)| needed.contains_key(*name)) {
+        let change = document(stack.grants.get(name), wanted, "what it allows");
         let step = plan.add(Kind::Grant, name, change, &[role]);
-        plan.steps[step].grant = Some(wanted);
+        plan.steps[step].grant = Some(wanted.clone());
         steps.push(step);
     }
     steps
@@ -232,20 +232,18 @@ fn dropped_grant_steps(
     plan: &mut Plan,
     spec: &GatewaySpec,
     stack: &Stack,
-    role: Option<usize>,
+    (needed, all): &(Grants, Grants),
     targets: &[Option<usize>],
 ) {
-    let (Some(_), Some(gateway)) = (role, &stack.gateway) else { return };
+    let Some(gateway) = &stack.gateway else { return };
     let replaced =
         spec.targets.iter().filter_map(|target| gateway.target(target.name.as_str())).map(|target| &target.0);
-    let actions = |name: &str| policy::granted_actions(&stack.names, stack.grants.get("smithy"), name);
-    let had = policy::grants(&stack.names, &stack.account, replaced, actions);
-    let (needed, mut all) = wanted_grants(spec, stack);
+    let had = policy::grants(&stack.names, &stack.account, replaced, |name| stack.granted_actions(name));
     for name in had.keys().filter(|name| !needed.contains_key(*name)) {
-        let wanted = all.remove(name);
-        if wanted.as_ref() != stack.grants.get(*name) {
+        let wanted = all.get(name);
+        if wanted != stack.grants.get(*name) {
             let step = plan.add(Kind::Grant, name, Change::Update(vec!["what it allows"]), targets);
-            plan.steps[step].grant = wanted;
+            plan.steps[step].grant = wanted.cloned();
         }
     }
 }

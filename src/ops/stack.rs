@@ -22,6 +22,7 @@ use crate::{
     },
     model::{
         naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, GRANTS, StackNames, TAG_PROVIDER},
+        policy,
         spec::ProviderKind,
     },
 };
@@ -115,6 +116,11 @@ impl Stack {
             && !gateway.targets.iter().any(Document::is_moving)
             && self.surplus_pools.is_empty()
             && self.surplus_clients.is_empty()
+    }
+
+    /// The actions that the role is allowed for a target that is an AWS service.
+    pub fn granted_actions(&self, target: &str) -> Option<Vec<String>> {
+        policy::granted_actions(&self.names, self.grants.get("smithy"), target)
     }
 
     /// Everything of the stack, in the order in which it was made.

@@ -30,15 +30,10 @@ pub async fn synchronize(
     let resource = Resource::new(Kind::Target, target.name());
     observer.hear(Event::Started(resource.clone()));
     let deadline = Deadline::after(patience.timeout, stop);
-    let find = async || agentcore::find_target(aws, gateway_id, target.target_id()).await;
     let told = |reason: &str| observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
     let settled = async || {
-        wait::until(&deadline, told, async || match find().await? {
-            Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the target is {}", document.status()))),
-            Some(document) => Ok(Look::Ready(document)),
-            None => Err(Error::NotFound(target.name().to_owned())),
-        })
-        .await
+        let found = settled_target(aws, gateway_id, target.target_id(), &deadline, told).await?;
+        found.ok_or_else(|| Error::NotFound(target.name().to_owned()))
     };
     // What another run began is to end first: what it lists may be older than what is wanted.
     settled().await?;
@@ -52,4 +47,19 @@ pub async fn synchronize(
         observer.hear(Event::Finished(resource, Change::Updated, begin.elapsed()));
     }
     Ok(document)
+}
+
+/// A target when AWS is no longer at work on it; none if it is gone.
+pub(super) async fn settled_target(
+    aws: &Aws,
+    gateway_id: &str,
+    target_id: &str,
+    deadline: &Deadline,
+    told: impl Fn(&str),
+) -> Result<Option<Document>, Error> {
+    let look = async || match agentcore::find_target(aws, gateway_id, target_id).await? {
+        Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the target is {}", document.status()))),
+        found => Ok(Look::Ready(found)),
+    };
+    wait::until(deadline, told, look).await
 }

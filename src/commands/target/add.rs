@@ -257,12 +257,7 @@ impl AddOpenapi {
         check_stdin(Some(&self.spec), &self.credential)?;
         let source = source::api(ctx, &self.common.name, &self.spec)?;
         let credential = self.credential.resolve(ctx, Takes::API)?;
-        let kind = TargetKind::Other(Box::new(Configured {
-            member: "openApiSchema",
-            configuration: source.configuration,
-            credential,
-            actions: Vec::new(),
-        }));
+        let kind = TargetKind::other("openApiSchema", source.configuration, credential);
         settle(ctx, self.common, kind, source.warnings).await
     }
 }
@@ -303,12 +298,7 @@ impl AddMcpServer {
         if let Some(priority) = self.resource_priority {
             configuration["resourcePriority"] = json!(priority);
         }
-        let kind = TargetKind::Other(Box::new(Configured {
-            member: "mcpServer",
-            configuration,
-            credential,
-            actions: Vec::new(),
-        }));
+        let kind = TargetKind::other("mcpServer", configuration, credential);
         settle(ctx, self.common, kind, warnings).await
     }
 }
@@ -327,12 +317,7 @@ impl AddApiGateway {
             warnings
                 .push("the local AWS keeps API Gateway targets and does not serve them: they have no tools".to_owned());
         }
-        let kind = TargetKind::Other(Box::new(Configured {
-            member: "apiGateway",
-            configuration,
-            credential,
-            actions: Vec::new(),
-        }));
+        let kind = TargetKind::other("apiGateway", configuration, credential);
         settle(ctx, self.common, kind, warnings).await
     }
 }

@@ -17,7 +17,6 @@ use crate::{
         document::Document,
         finding::Reading,
         name::FunctionArn,
-        policy,
         smithy::Model,
         spec::{Configured, Credential, TargetKind},
     },
@@ -157,8 +156,7 @@ impl Update {
         let mut configuration = existing["targetConfiguration"]["mcp"][member].clone();
         let mut warnings = Vec::new();
         let mut actions = self.allow_action.clone();
-        let granted =
-            policy::granted_actions(&stack.names, stack.grants.get("smithy"), name.as_str()).unwrap_or_default();
+        let granted = stack.granted_actions(name.as_str()).unwrap_or_default();
         if let Some(spec) = &self.spec {
             let source = source::api(ctx, name, spec)?;
             (configuration, warnings) = (source.configuration, source.warnings);

@@ -34,7 +34,7 @@ use crate::local::{Local, base_url, json_response, random, sigv4::Signed};
 pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 /// The code of a caller who is turned away (reference §4.3).
 const UNAUTHORIZED: i32 = -32001;
-pub(super) const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(super) const SESSION_HEADER: HeaderName = HeaderName::from_static(crate::http::mcp::SESSION_HEADER);
 
 /// `POST /gateways/{gatewayId}/mcp`
 pub(crate) async fn post(

@@ -19,6 +19,7 @@ use crate::{
         apply::{Fact, Made},
         event::Change,
         plan::{self, Step},
+        sync::settled_target,
     },
 };
 
@@ -235,12 +236,8 @@ impl AwsWorld<'_> {
     }
 
     async fn settled_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<Document, Error> {
-        let look = async || match agentcore::find_target(self.aws, gateway_id, id).await? {
-            Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the target is {}", document.status()))),
-            Some(document) => Ok(Look::Ready(document)),
-            None => Err(Error::Raced),
-        };
-        wait::until(&self.deadline, self.told(step), look).await
+        let found = settled_target(self.aws, gateway_id, id, &self.deadline, self.told(step)).await?;
+        found.ok_or(Error::Raced)
     }
 
     async fn delete_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<(), Error> {

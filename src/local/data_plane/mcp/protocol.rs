@@ -4,13 +4,13 @@
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
+use crate::http::mcp::{CAPABILITIES_META, STATELESS, VERSION_META};
+
 /// The MCP versions served, oldest first.
 pub(crate) const VERSIONS: &[&str] = &[BATCHES, "2025-06-18", "2025-11-25", STATELESS];
 /// The only one with JSON-RPC batches, and what a request without a version header is taken for
 /// (MCP 2025-06-18, "Protocol Version Header").
 const BATCHES: &str = "2025-03-26";
-/// The first without `initialize`: each request says for itself what it is.
-const STATELESS: &str = "2026-07-28";
 
 pub(super) const PARSE_ERROR: i32 = -32700;
 pub(super) const INVALID_REQUEST: i32 = -32600;
@@ -23,8 +23,6 @@ pub(super) const RESOURCE_NOT_FOUND: i32 = -32002;
 const HEADER_MISMATCH: i32 = -32020;
 const UNSUPPORTED_VERSION: i32 = -32022;
 
-const VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
-const CAPABILITIES_META: &str = "io.modelcontextprotocol/clientCapabilities";
 const SERVER_META: &str = "io.modelcontextprotocol/serverInfo";
 
 /// A JSON-RPC error.

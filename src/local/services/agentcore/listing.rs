@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{AgentCore, Gateway, Lifecycle, Status, Target, role_problem};
+use super::{AgentCore, Gateway, Status, Target, role_problem};
 use crate::{
     local::{
         blobs::BlobId,
@@ -112,13 +112,6 @@ pub(crate) fn listed(state: &mut State, call: &Call, awaiting: &Awaiting, outcom
         (None, Ok(listing)) => target.take_listing(listing, call.now),
         (Some(problem), _) => target.state.finish(&[problem]),
         (None, Err(why)) => target.state.finish(&[NOT_LISTED, &why]),
-    }
-}
-
-impl Lifecycle {
-    /// Begins a synchronization.
-    pub(super) fn synchronize(&mut self, now: i64) {
-        self.change(Status::Synchronizing, now);
     }
 }
 

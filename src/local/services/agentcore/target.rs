@@ -269,7 +269,7 @@ pub(super) fn synchronize(state: &mut State, call: &Call, input: &Synchronize) -
     }
     for id in &ids {
         let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
-        target.state.synchronize(call.now);
+        target.state.change(Status::Synchronizing, call.now);
     }
     let shown = ids.iter().filter_map(|id| gateway.targets.get(&id.target_id)).map(|target| show(gateway, target));
     Ok(json!({ "targets": shown.collect::<Vec<Value>>() }))

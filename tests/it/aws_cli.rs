@@ -6,12 +6,10 @@ use serde_json::{Value, json};
 
 use crate::env::{Env, Run, python};
 
-const REQUIREMENTS: &str = "awscli==1.46.3\n";
-
 /// The JSON answer of an `aws` command; null where it prints nothing.
 #[track_caller]
 fn aws(env: &Env, command: &str) -> Value {
-    let program: PathBuf = python("awscli", REQUIREMENTS).with_file_name("aws");
+    let program: PathBuf = python("awscli").with_file_name("aws");
     let run = Run::of(env.aws_tool(&program).args(command.split(' ')).args(["--output", "json"]).output().unwrap());
     assert_eq!(run.code, 0, "aws {command}\n{}{}", run.stdout, run.stderr);
     if run.stdout.is_empty() { Value::Null } else { run.json() }
@@ -92,7 +90,7 @@ fn the_aws_cli_keeps_files_in_a_bucket() {
     std::fs::write(env.home().join("tools.json"), "[]").unwrap();
     let source = env.home().join("tools.json").display().to_string();
     let run = |command: &str| {
-        let program = python("awscli", REQUIREMENTS).with_file_name("aws");
+        let program = python("awscli").with_file_name("aws");
         let run = Run::of(env.aws_tool(&program).args(command.split(' ')).output().unwrap());
         assert_eq!(run.code, 0, "aws {command}\n{}{}", run.stdout, run.stderr);
         run.stdout

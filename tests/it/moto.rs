@@ -10,8 +10,6 @@ use serde_json::{Value, json};
 
 use crate::env::{Env, Run, path, python};
 
-const REQUIREMENTS: &str = "moto[server]==5.2.5\nboto3==1.44.5\n";
-
 /// A moto server of its own, which ends with this value.
 pub struct Moto {
     process: Child,
@@ -21,7 +19,7 @@ pub struct Moto {
 impl Moto {
     pub fn start(env: &Env) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut process = Command::new(python("moto", REQUIREMENTS).with_file_name("moto_server"))
+        let mut process = Command::new(python("moto").with_file_name("moto_server"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .env_clear()
             .env("PATH", path())
@@ -71,7 +69,7 @@ print(json.dumps({
     'functions': len(client('lambda').list_functions()['Functions']),
     'log groups': len(client('logs').describe_log_groups()['logGroups']),
 }))";
-        let output = Command::new(python("moto", REQUIREMENTS)).args(["-c", script, &self.endpoint]).output().unwrap();
+        let output = Command::new(python("moto")).args(["-c", script, &self.endpoint]).output().unwrap();
         Run::of(output).json()
     }
 }

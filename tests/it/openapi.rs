@@ -171,7 +171,7 @@ impl Setting {
     }
 
     fn gateway(&self, flags: &[&str]) {
-        let create = ["--local", "create", "g", "--authorizer", "none", "--no-observability"];
+        let create = ["--local", "create", "g", "--authorizer", "none", "-y", "--no-observability"];
         self.env.ok(&[&create[..], flags].concat());
     }
 
@@ -317,7 +317,7 @@ fn the_quick_starts_weather_api_answers_a_real_mcp_client() {
     let token = setting.env.home().join("token");
     fs::write(&token, setting.env.ok(&["--local", "token", "g"]).stdout).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/call_tool.py");
-    let mut client = Command::new(python("mcp-2.3.0", "mcp==2.3.0\nrequests==2.32.5\n"));
+    let mut client = Command::new(python("mcp-2"));
     client.arg(script).arg(created["gateway"]["gatewayUrl"].as_str().unwrap()).arg(&token);
     client.args(["weather___getCurrentWeather", r#"{"q": "Oslo"}"#]).env_clear().env("PATH", path());
     let run = Run::of(client.output().unwrap());
@@ -439,7 +439,7 @@ async fn a_hung_api_does_not_hang_the_gateway() {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("openapi.json");
     fs::write(&spec, document(&api.origin).to_string()).unwrap();
-    world.run(&["create", "g", "--authorizer", "none", "--no-observability", "--debug-errors"]).await.expect(0);
+    world.run(&["create", "g", "--authorizer", "none", "-y", "--no-observability", "--debug-errors"]).await.expect(0);
     // This endpoint is no `--local`: what only this machine reaches is refused, unless it comes from S3.
     let add = ["target", "add", "openapi", "weather", "--gateway", "g", "--spec", spec.to_str().unwrap()];
     let refused = world.run(&add).await.expect(2).stderr;

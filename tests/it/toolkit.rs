@@ -9,8 +9,6 @@ use crate::{
     moto::Moto,
 };
 
-const REQUIREMENTS: &str = "bedrock-agentcore-starter-toolkit==0.3.14\nboto3==1.44.5\nmcp==1.30.0\n";
-
 #[test]
 fn the_starter_toolkit_makes_a_gateway_that_answers_an_mcp_client_and_cleans_up() {
     let env = Env::new();
@@ -18,7 +16,7 @@ fn the_starter_toolkit_makes_a_gateway_that_answers_an_mcp_client_and_cleans_up(
     let started = env.command(&["local", "start"]).env("AWS_ENDPOINT_URL_DYNAMODB", &moto.endpoint).output().unwrap();
     assert!(started.status.success(), "{started:?}");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/toolkit.py");
-    let run = Run::of(env.aws_tool(&python("toolkit", REQUIREMENTS)).arg(script).output().unwrap());
+    let run = Run::of(env.aws_tool(&python("toolkit")).arg(script).output().unwrap());
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     let seen = run.json();
     assert_eq!(seen["observability"], "success", "{}", run.stderr);

@@ -17,7 +17,10 @@ pub mod s3;
 pub mod signer;
 pub mod wait;
 
-use std::{marker::PhantomData, time::Duration};
+use std::{
+    marker::PhantomData,
+    time::{Duration, SystemTime},
+};
 
 use aws_config::{
     BehaviorVersion,
@@ -43,7 +46,7 @@ use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
 pub use self::error::{Class, Error};
 use crate::{
-    http::Http,
+    http::{Http, log::CallLog},
     model::{name::Region, secret::Secret},
 };
 
@@ -96,15 +99,21 @@ impl Aws {
             .filter_map(endpoint)
             .chain(cognito_endpoint.clone())
             .any(|url| !is_amazons(&url));
+        let log = CallLog::of_region(connection.region.as_str());
+        macro_rules! client {
+            ($sdk:ident) => {
+                $sdk::Client::from_conf($sdk::config::Builder::from(&config).interceptor(log.clone()).build())
+            };
+        }
         Ok(Self {
-            http: Http::new(config.http_client()),
+            http: Http::new(config.http_client()).logged(),
             credentials: config.credentials_provider(),
-            agentcore: aws_sdk_bedrockagentcorecontrol::Client::new(&config),
-            cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            sts: aws_sdk_sts::Client::new(&config),
+            agentcore: client!(aws_sdk_bedrockagentcorecontrol),
+            cognito: client!(aws_sdk_cognitoidentityprovider),
+            iam: client!(aws_sdk_iam),
+            lambda: client!(aws_sdk_lambda),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            sts: client!(aws_sdk_sts),
             region: connection.region,
             s3_endpoint: endpoint("S3"),
             cognito_endpoint,
@@ -116,6 +125,11 @@ impl Aws {
     pub async fn account(&self) -> Result<String, Error> {
         let answer = self.sts.get_caller_identity().send().await.map_err(error::of("STS", "GetCallerIdentity"))?;
         answer.account.ok_or_else(|| Error::unexpected("STS", "GetCallerIdentity", "the answer has no account"))
+    }
+
+    /// The time, as requests are signed with it.
+    pub fn now(&self) -> SystemTime {
+        self.agentcore.config().time_source().map_or(SystemTime::UNIX_EPOCH, |clock| clock.now())
     }
 
     /// Where the gateways are in the console; none where AWS is not Amazon's.
@@ -138,6 +152,16 @@ pub async fn profile_region(profile: Option<&str>) -> Option<String> {
         provider = provider.profile_name(profile);
     }
     provider.build().region().await.map(|region| region.to_string())
+}
+
+/// The names of the profiles in the shared configuration files.
+pub async fn profiles() -> Vec<String> {
+    let (fs, env) = (aws_types::os_shim_internal::Fs::real(), aws_types::os_shim_internal::Env::real());
+    let usual_files = Default::default();
+    let Ok(loaded) = aws_config::profile::load(&fs, &env, &usual_files, None).await else { return Vec::new() };
+    let mut names: Vec<String> = loaded.profiles().map(str::to_owned).collect();
+    names.sort_unstable();
+    names
 }
 
 /// The credentials of a profile, whenever they are asked for; it has some now.

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use clap::{ArgAction, Parser, builder::styling};
+use clap::{
+    ArgAction, Parser,
+    builder::styling,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use crate::{
     commands::Command,
     config::Flags,
     model::name::Region,
-    ui::{Color, Format},
+    ui::{Color, Format, Loudness},
 };
 
 /// From nothing to a working, OAuth-protected MCP gateway on Amazon Bedrock AgentCore, and back
@@ -68,7 +72,7 @@ pub struct Globals {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Log to stderr what is done; more of it each time (can be repeated)
+    /// Log each call of AWS to stderr; twice: with sizes and waits (can be repeated)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
@@ -80,12 +84,21 @@ pub struct Globals {
     #[arg(short, long, global = true)]
     pub yes: bool,
 
-    /// Give up after this many seconds, keeping what was made
+    /// Give up after this many seconds, keep what was made, and say what that is
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }
 
 impl Globals {
+    /// How much is told beside the result.
+    pub fn loudness(&self) -> Loudness {
+        match (self.quiet, self.verbose) {
+            (true, _) => Loudness::Quiet,
+            (false, 0) => Loudness::Usual,
+            (false, _) => Loudness::Verbose,
+        }
+    }
+
     /// What the flags say of where and how to work.
     pub fn flags(&self) -> Flags {
         Flags {
@@ -97,6 +110,29 @@ impl Globals {
             timeout: Duration::from_secs(self.timeout),
         }
     }
+}
+
+/// Flags that people try, and what they mean: no likeness leads from one to the other.
+const MEANT: [(&str, &str); 8] = [
+    ("--oauth", "--oauth-vendor"),
+    ("--api-key", "--api-key-env"),
+    ("--oauth-client-secret", "--oauth-client-secret-env"),
+    ("--role", "--role-arn"),
+    ("--lambda", "--lambda-arn"),
+    ("--schema", "--spec"),
+    ("--url", "--endpoint"),
+    ("--force", "--yes"),
+];
+
+/// What clap found wrong, with the flag that was meant, where that is known.
+pub fn with_tip(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg)
+        && let Some((_, meant)) = MEANT.iter().find(|(tried, _)| tried == given)
+    {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String((*meant).to_owned()));
+    }
+    error
 }
 
 fn endpoint_url(text: &str) -> Result<String, String> {

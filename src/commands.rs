@@ -117,27 +117,14 @@ async fn stack_with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<Sta
         let missing = ops::Error::NotFound(given.to_owned());
         if stack.role.is_none() { Err(missing.into()) } else { Ok(Look::NotYet(missing.to_string())) }
     };
-    let told = |_: &str| ctx.ui.note("the gateway's role is there and the gateway is not listed yet; looking again");
+    let told = |_: &str| {
+        ctx.ui.note(&format!(
+            "the gateway's role is there, and the gateway is not listed: looking for it for {} s, as lists lag",
+            SETTLE.as_secs()
+        ));
+    };
     wait::until(&Deadline::after(SETTLE, &ctx.stop), told, look).await.map_err(|error: Error| match error.kind {
         Kind::TimedOut => ops::Error::NotFound(given.to_owned()).into(),
         _ => error,
     })
-}
-
-/// `agentcore-gw`, with the flags that choose where it works, for commands to be shown.
-fn program(ctx: &Context) -> String {
-    let mut program = "agentcore-gw".to_owned();
-    if ctx.settings.local {
-        program.push_str(" --local");
-    }
-    if let Some(region) = &ctx.settings.region {
-        program.push_str(&format!(" --region {region}"));
-    }
-    if let Some(profile) = &ctx.settings.profile {
-        program.push_str(&format!(" --profile {profile}"));
-    }
-    if let Some(url) = &ctx.settings.endpoint_url {
-        program.push_str(&format!(" --endpoint-url {url}"));
-    }
-    program
 }

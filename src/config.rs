@@ -105,6 +105,27 @@ pub const SERVICE_ENDPOINT: &str = "AWS_ENDPOINT_URL_";
 pub const GATEWAY_TOKEN: &str = "AGENTCORE_GATEWAY_TOKEN";
 
 impl Settings {
+    /// Where a local AWS that keeps nothing has its key and its functions' code while it runs: who knows its port
+    /// finds it there.
+    pub fn ephemeral_dir(&self, port: u16) -> Option<PathBuf> {
+        Some(self.local_dir.as_ref()?.parent()?.join(format!("ephemeral-{port}")))
+    }
+
+    /// The flags that choose where the program works.
+    pub fn place(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        if self.local {
+            flags.push("--local".to_owned());
+        }
+        let region = self.region.as_ref().map(ToString::to_string);
+        let profile = self.profile.clone().filter(|_| !self.local);
+        let values = [("--region", region), ("--profile", profile), ("--endpoint-url", self.endpoint_url.clone())];
+        for (flag, value) in values.into_iter().filter_map(|(flag, value)| Some((flag, value?))) {
+            flags.extend([flag.to_owned(), value]);
+        }
+        flags
+    }
+
     /// Puts flags over the environment.
     pub fn resolve(flags: Flags, env: &Env) -> Result<Self, Error> {
         let region = match flags.region {
@@ -116,7 +137,7 @@ impl Settings {
         };
         Ok(Self {
             region,
-            profile: flags.profile,
+            profile: flags.profile.or_else(|| text(env, "AWS_PROFILE")),
             endpoint_url: flags.endpoint_url,
             ca_bundle: env.get("AWS_CA_BUNDLE").map(PathBuf::from),
             local: flags.local,
@@ -130,6 +151,10 @@ impl Settings {
             gateway_token: env.get(GATEWAY_TOKEN).and_then(OsStr::to_str).map(Secret::new),
         })
     }
+}
+
+fn text(env: &Env, variable: &str) -> Option<String> {
+    env.get(variable).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// A variable's value, if it is set.

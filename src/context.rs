@@ -1,11 +1,20 @@
 //! What a command may need, built once; AWS clients only when they are asked for.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs, io,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use tokio::time::Instant;
 
 use crate::{
-    aws::{self, Aws, Connection, wait::Stop},
+    aws::{
+        self, Aws, Connection,
+        wait::{self, Deadline, Look, Stop},
+    },
     config::Settings,
     error::{Error, Kind},
     local::{
@@ -14,7 +23,11 @@ use crate::{
         store::Store,
     },
     model::{name::Region, secret::Secret},
-    ui::Ui,
+    ops::{
+        Resource,
+        event::{Change, Event, Observer},
+    },
+    ui::{Ui, invocation::Invocation, progress::Progress},
 };
 
 /// A command's surroundings.
@@ -28,22 +41,68 @@ pub struct Context {
     pub http_client: Option<SharedHttpClient>,
     /// Access key id and secret; none: the usual chain.
     pub credentials: Option<(String, Secret)>,
+    pub invocation: Invocation,
+    /// What this run has made.
+    pub made: Mutex<Vec<Resource>>,
+}
+
+/// Shows what happens, and keeps what was made.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    progress: Progress<'a>,
+    made: &'a Mutex<Vec<Resource>>,
+}
+
+impl Observer for Watch<'_> {
+    fn hear(&self, event: Event) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        match &event {
+            Event::Accepted(resource) | Event::Finished(resource, Change::Created, _) if !made.contains(resource) => {
+                made.push(resource.clone());
+            }
+            Event::Dropped(resource) | Event::Finished(resource, Change::Deleted, _) => {
+                made.retain(|other| other != resource);
+            }
+            _ => {}
+        }
+        drop(made);
+        self.progress.hear(event);
+    }
 }
 
 impl Context {
+    /// Watches an operation.
+    pub fn watch(&self) -> Watch<'_> {
+        Watch { progress: self.ui.progress(), made: &self.made }
+    }
+
+    /// An error that ended a change, with what this run made, the command that goes on, and the one that takes
+    /// back what was made.
+    pub fn ended(&self, error: impl Into<Error>, undo: Option<&str>) -> Error {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        error.into().of_change(&made, self.invocation.again(), undo)
+    }
     /// Clients for the account that the settings name, or for the local AWS.
     pub async fn aws(&self) -> Result<Aws, Error> {
         let connection = if self.settings.local { self.local_connection().await? } else { self.connection().await? };
-        Aws::connect(connection).await.map_err(|error| {
-            let error = Error::from(error);
-            match &self.settings.profile {
-                Some(profile) if error.kind == Kind::NoCredentials && !self.settings.local => error.with_hint(format!(
-                    "check that the profile `{profile}` is in ~/.aws/config or ~/.aws/credentials; `aws sso login` or \
-                     `aws configure` set it up"
-                )),
-                _ => error,
-            }
-        })
+        match Aws::connect(connection).await {
+            Err(error) if !self.settings.local => Err(self.no_credentials(error.into()).await),
+            connected => Ok(connected?),
+        }
+    }
+
+    /// Why there are no credentials: a profile that is not there says so.
+    async fn no_credentials(&self, error: Error) -> Error {
+        let Some(profile) = self.settings.profile.as_ref().filter(|_| error.kind == Kind::NoCredentials) else {
+            return error;
+        };
+        let known = aws::profiles().await;
+        if known.contains(profile) {
+            return error.with_hint(format!("`aws sso login --profile {profile}` or `aws configure` sets it up"));
+        }
+        let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Error::new(Kind::NoCredentials, format!("there is no profile `{profile}` in ~/.aws/config (there: {there})"))
+            .with_hint("choose one of them with `--profile`; `aws configure` makes one")
     }
 
     /// Asks for a yes.
@@ -53,7 +112,18 @@ impl Context {
     pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
         tokio::select! {
             answer = self.ui.confirm(question) => answer,
-            () = self.stop.requested() => Err(Error::new(Kind::Interrupted, "interrupted; nothing was changed")),
+            _ = self.stop.requested() => Err(Error::new(Kind::Interrupted, "interrupted; nothing was changed")),
+        }
+    }
+
+    /// Asks for a secret.
+    ///
+    /// # Errors
+    /// If no answer can be read, or it was Ctrl-C.
+    pub async fn ask_secret(&self, what: &str) -> Result<String, Error> {
+        tokio::select! {
+            answer = self.ui.ask_secret(what) => answer,
+            _ = self.stop.requested() => Err(Error::new(Kind::Interrupted, "interrupted; nothing was changed")),
         }
     }
 
@@ -113,44 +183,95 @@ impl Context {
 
     /// The local AWS, started if it did not run.
     pub async fn running_local(&self) -> Result<(Store, daemon::Running), Error> {
-        let store = self.local_store()?;
-        let launch = Launch {
+        // A port that is taken may be that of a server which is about to say who it is.
+        let begun = Instant::now();
+        let attempt = async || {
+            if let Some(found) = self.running_ephemeral().await? {
+                return Ok(found);
+            }
+            let store = self.local_store_io()?;
+            let (running, started) = daemon::ensure(&self.launch(&store)?).await?;
+            if started == Started::Now {
+                self.ui.note(&format!(
+                    "started the local AWS at {} in the background; `agentcore-gw local stop` ends it",
+                    running.endpoint()
+                ));
+            }
+            Ok::<_, io::Error>((store, running))
+        };
+        let look = async || match attempt().await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < ANNOUNCED => {
+                Ok(Look::NotYet(error.to_string()))
+            }
+            found => found.map(Look::Ready).map_err(|error| local_error(&error)),
+        };
+        wait::until(&Deadline::of(&self.stop), |_| {}, look).await
+    }
+
+    fn launch(&self, store: &Store) -> io::Result<Launch> {
+        Ok(Launch {
             store: store.clone(),
-            executable: executable()?,
+            executable: std::env::current_exe()?,
             port: self.settings.local_port,
             path: self.settings.path.clone(),
             endpoints: self.settings.service_endpoints.clone(),
-        };
-        let (running, started) = daemon::ensure(&launch).await.map_err(|error| local_error(&error))?;
-        if started == Started::Now {
-            self.ui.note(&format!(
-                "started the local AWS at {} in the background; `agentcore-gw local stop` ends it",
-                running.endpoint()
-            ));
+        })
+    }
+
+    /// A local AWS that keeps nothing, at the port that is configured.
+    async fn running_ephemeral(&self) -> io::Result<Option<(Store, daemon::Running)>> {
+        let port = self.settings.local_port.unwrap_or(local::DEFAULT_PORT);
+        let Some(dir) = self.settings.ephemeral_dir(port).filter(|dir| dir.is_dir()) else { return Ok(None) };
+        let store = Store::open(&dir)?;
+        Ok(daemon::coming_up(&store, None).await?.map(|running| (store, running)))
+    }
+
+    /// The folder of the local AWS that runs, or of the one that would.
+    pub async fn served_store(&self) -> Result<Store, Error> {
+        match self.running_ephemeral().await.map_err(|error| local_error(&error))? {
+            Some((store, _)) => Ok(store),
+            None => self.local_store(),
         }
-        Ok((store, running))
+    }
+
+    /// The log of the local AWS that this command talks to, if it does and there is one.
+    pub fn local_log(&self) -> Option<PathBuf> {
+        let store = self.settings.local.then(|| self.local_store().ok()).flatten()?;
+        Some(daemon::log(&store)).filter(|log| log.is_file())
     }
 
     /// The state folder of the local AWS.
     pub fn local_store(&self) -> Result<Store, Error> {
+        self.local_store_io().map_err(|error| local_error(&error))
+    }
+
+    fn local_store_io(&self) -> io::Result<Store> {
         let Some(dir) = &self.settings.local_dir else {
-            return Err(Error::new(Kind::InvalidInput, "there is no place to keep the local AWS's state")
-                .with_hint("set HOME or AGENTCORE_GW_LOCAL_DIR"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no place to keep its state"));
         };
-        Store::open(dir).map_err(|error| {
-            Error::new(Kind::Failed, format!("the folder {} cannot be used: {error}", dir.display()))
-                .with_hint("set AGENTCORE_GW_LOCAL_DIR to a folder of your own")
-        })
+        let unusable = |error: io::Error| {
+            io::Error::new(error.kind(), format!("the folder {} cannot be used: {error}", dir.display()))
+        };
+        Store::open(dir).map_err(unusable)
     }
 }
 
-/// An error of the local AWS's own files or process.
-pub fn local_error(error: &std::io::Error) -> Error {
-    Error::new(Kind::Failed, format!("the local AWS: {error}"))
-        .with_hint("`agentcore-gw local serve` shows it start in the foreground; `local reset` begins with nothing")
-}
+/// How long a server that has its port takes at most to say where it is.
+const ANNOUNCED: Duration = Duration::from_secs(2);
 
-fn executable() -> Result<PathBuf, Error> {
-    std::env::current_exe()
-        .map_err(|error| Error::new(Kind::Failed, format!("cannot tell where this program is: {error}")))
+/// An error of the local AWS's own files or process.
+pub fn local_error(error: &io::Error) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "choose another port with AGENTCORE_GW_LOCAL_PORT, or end the program that listens there"
+        }
+        io::ErrorKind::InvalidInput => "set HOME or AGENTCORE_GW_LOCAL_DIR",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory => {
+            "set AGENTCORE_GW_LOCAL_DIR to a folder of your own"
+        }
+        _ => {
+            "`agentcore-gw local serve` shows it start in the foreground; `agentcore-gw local reset` begins with nothing"
+        }
+    };
+    Error::new(Kind::Failed, format!("the local AWS: {error}")).with_hint(hint)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     aws::{self, Class},
-    ops::{self, Failure, Resource},
+    ops::{self, Resource},
 };
 
 /// Exit codes; README has the table.
@@ -105,30 +105,23 @@ impl Error {
         self
     }
 
-    /// An error of a change, with what it leaves behind and how to go on or back. `next` is the
-    /// command that goes on, `undo` the one that goes back, if one does.
-    pub fn of_change(failure: Failure, next: &str, undo: Option<&str>) -> Self {
-        let Failure { error, left } = failure;
-        let mut error = Self::from(error);
-        if !left.is_empty() {
-            error.causes.push(format!("exists now: {}", listed(&left)));
-        }
-        let mut hint = match error.hint.take() {
+    /// An error of a change, with what the run made and how to go on or back. `again` is the command that goes on,
+    /// `undo` the one that takes back what was made, if one does.
+    #[must_use]
+    pub fn of_change(mut self, made: &[Resource], again: &str, undo: Option<&str>) -> Self {
+        self.causes.extend(made.iter().map(|resource| format!("exists now: {resource}")));
+        let mut hint = match self.hint.take() {
             // Nothing was begun: what stands in the way is all there is to say.
-            Some(hint) if left.is_empty() => hint,
-            Some(hint) => format!("{hint}; then run {next} again to go on"),
-            None => format!("run {next} again to go on"),
+            Some(hint) if made.is_empty() => hint,
+            Some(hint) => format!("{hint}; then run `{again}` again to go on"),
+            None => format!("run `{again}` again to go on"),
         };
-        if let Some(undo) = undo.filter(|_| !left.is_empty()) {
-            let _ = write!(hint, ", or `{undo}` to remove what exists");
+        if let Some(undo) = undo.filter(|_| !made.is_empty()) {
+            let _ = write!(hint, ", or `{undo}` to remove what this run made");
         }
-        error.hint = Some(hint);
-        error
+        self.hint = Some(hint);
+        self
     }
-}
-
-fn listed(resources: &[Resource]) -> String {
-    resources.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl From<aws::Error> for Error {
@@ -185,12 +178,17 @@ impl From<ops::Error> for Error {
                 .with_hint("get a token from the provider that the gateway trusts; `get` shows its authorizer"),
             ops::Error::NoAnswer(_) => Self::new(Kind::Unreachable, message),
             ops::Error::Interrupted => Self::new(Kind::Interrupted, message),
-            ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
-            ops::Error::McpRefused { ref method, message: ref said }
-                if method == "tools/call" && said.starts_with("Unknown tool") =>
-            {
-                Self::new(Kind::Failed, message).with_hint("`tools list` shows the tools that there are")
+            ops::Error::OutOfTime(_) => Self::new(Kind::TimedOut, message),
+            ops::Error::NotOfCognito(_) => {
+                Self::new(Kind::Conflict, message).with_hint("add `--authorizer jwt` and `--discovery-url`")
             }
+            ops::Error::OtherKind { .. } => Self::new(Kind::Conflict, message)
+                .with_hint("choose another name, or remove that target first with `target remove`"),
+            ops::Error::ClientGone { .. } => {
+                Self::new(Kind::NotFound, message).with_hint("`create` with the gateway's name makes a new one")
+            }
+            ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
+            ops::Error::Refused { .. } => Self::new(Kind::AccessDenied, message),
             ops::Error::Failed { .. }
             | ops::Error::Token { .. }
             | ops::Error::NotOAuth { .. }

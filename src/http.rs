@@ -1,5 +1,6 @@
 //! Plain HTTP calls (token endpoints, MCP, OpenID providers), through the same client as the AWS calls.
 
+pub mod log;
 pub mod mcp;
 pub mod sigv4;
 
@@ -28,6 +29,8 @@ use bytes::Bytes;
 use http_body_util::{LengthLimitError, Limited};
 use tokio::time::timeout;
 
+use self::log::CallLog;
+
 /// Bytes of an answer; nothing that is asked for here is longer.
 const LARGEST: usize = 16 * 1024 * 1024;
 
@@ -35,6 +38,7 @@ const LARGEST: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Http {
     client: Option<SharedHttpClient>,
+    is_logged: bool,
 }
 
 /// A request to be sent by [`Http::send`].
@@ -84,7 +88,13 @@ impl NoAnswer {
 impl Http {
     /// Sends through this client, or else through one of its own.
     pub fn new(client: Option<SharedHttpClient>) -> Self {
-        Self { client }
+        Self { client, is_logged: false }
+    }
+
+    /// The same, with a line of the log for each request.
+    #[must_use]
+    pub fn logged(self) -> Self {
+        Self { is_logged: true, ..self }
     }
 
     /// Sends a request once, whatever the answer's status; redirects are not followed.
@@ -121,6 +131,9 @@ impl Http {
             .time_source(SystemTimeSource::new())
             .interceptor(Bounded)
             .serializer(move |request: Request| serialize(&request, &path));
+        if self.is_logged {
+            operation = operation.interceptor(CallLog::of_http());
+        }
         if let Some(client) = &self.client {
             operation = operation.http_client(client.clone());
         }

@@ -25,11 +25,12 @@ pub mod model;
 pub mod ops;
 pub mod ui;
 
-use std::{ffi::OsString, panic::AssertUnwindSafe, process::ExitCode};
+use std::{ffi::OsString, panic::AssertUnwindSafe, pin::pin, process::ExitCode, sync::Mutex, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use clap::{Parser as _, error::ErrorKind};
 use futures_util::FutureExt as _;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
@@ -39,7 +40,7 @@ use crate::{
     context::Context,
     error::{Error, Kind, exit},
     model::secret::Secret,
-    ui::{Color, Format, Streams, Ui},
+    ui::{Color, Format, Loudness, Streams, Ui, invocation::Invocation},
 };
 
 /// What a run is surrounded by: the process's own, or a test's.
@@ -54,8 +55,8 @@ pub struct Platform {
     pub stop: Stop,
 }
 
-/// Beyond the timeout, for the wait that is cut short to say why.
-const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+/// Beyond the timeout, for calls that were sent to be answered.
+const GRACE: Duration = Duration::from_millis(700);
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -64,7 +65,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let ui = Ui::new(Format::Text, false, Color::Auto, streams);
+            let ui = Ui::new(Format::Text, Loudness::Usual, Color::Auto, streams);
             return ui
                 .finish::<commands::local::Served>(Err(Error::new(Kind::Failed, format!("cannot start: {error}"))))
                 .into();
@@ -85,43 +86,50 @@ pub fn main() -> ExitCode {
 
 /// One run of the program; returns the exit code.
 pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
+    let begun = Instant::now();
     let Platform { env, streams, http_client, credentials, stop } = platform;
     let app = match App::try_parse_from(&args) {
         Ok(app) => app,
-        Err(error) => return usage(&error, format_of(&args), streams),
+        Err(error) => return usage(&cli::with_tip(error), format_of(&args), streams),
     };
     let globals = &app.globals;
-    let ui = Ui::new(globals.output, globals.quiet, globals.color, streams.clone());
+    let mut ui = Ui::new(globals.output, globals.loudness(), globals.color, streams.clone());
     log(globals.verbose);
     let settings = match Settings::resolve(globals.flags(), &env) {
         Ok(settings) => settings,
         Err(error) => return ui.finish::<commands::local::Served>(Err(error.into())),
     };
-    let (format, quiet, color) = (globals.output, globals.quiet, globals.color);
+    let (format, loudness, color) = (globals.output, globals.loudness(), globals.color);
     let credentials = credentials.map(|(id, secret)| (id, Secret::new(secret)));
-    let ctx = Context { ui, settings, stop, http_client, credentials };
-    // A panic is our bug, and says so.
+    let invocation = Invocation::new(&args, &settings.place());
+    ui.set_invocation(&invocation);
+    let ctx = Context { ui, settings, stop, http_client, credentials, invocation, made: Mutex::default() };
     let serves = app.command.serves();
-    let timeout = ctx.settings.timeout;
+    let time = ctx.settings.timeout;
     let command = async {
-        let run = app.command.run(&ctx);
+        let mut run = pin!(app.command.run(&ctx));
         if serves {
             return Some(run.await);
         }
-        // Every wait has its deadline and says what it waited for; this is for slow answers.
-        tokio::time::timeout(timeout + GRACE, run).await.ok()
+        if let Ok(code) = timeout_at(begun + time, &mut run).await {
+            return Some(code);
+        }
+        // Waits end now, and say what they waited for; no step begins, and what was sent may be answered.
+        ctx.stop.expire(begun.elapsed());
+        timeout(GRACE, run).await.ok()
     };
+    // A panic is our bug, and says so.
     match AssertUnwindSafe(command).catch_unwind().await {
         Ok(Some(code)) => code,
         Ok(None) => {
-            let message = format!("gave up after {} seconds; what was made is kept", timeout.as_secs());
-            let error = Error::new(Kind::TimedOut, message).with_hint("run the command again to go on");
+            let message = format!("timed out after {:.1} s, while AWS had not answered", begun.elapsed().as_secs_f64());
+            let error = ctx.ended(Error::new(Kind::TimedOut, message), None);
             ctx.ui.finish::<commands::local::Served>(Err(error))
         }
         Err(_) => {
             let error = Error::new(Kind::Bug, "agentcore-gw made a mistake of its own")
                 .with_hint("run it again with `-vv` and report what it prints");
-            Ui::new(format, quiet, color, streams).finish::<commands::local::Served>(Err(error))
+            Ui::new(format, loudness, color, streams).finish::<commands::local::Served>(Err(error))
         }
     }
 }
@@ -130,7 +138,7 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
 fn usage(error: &clap::Error, format: Format, streams: Streams) -> u8 {
     let rendered = error.render();
     let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let ui = Ui::new(if asked_for { Format::Text } else { format }, false, Color::Auto, streams);
+    let ui = Ui::new(if asked_for { Format::Text } else { format }, Loudness::Usual, Color::Auto, streams);
     if asked_for {
         // A closed stdout has nobody to tell.
         drop(ui.write_out(rendered.ansi().to_string().as_bytes()));

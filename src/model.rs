@@ -7,6 +7,7 @@
 mod broken;
 pub mod document;
 pub mod finding;
+pub mod mcp;
 pub mod name;
 pub mod naming;
 pub mod openapi;
@@ -16,4 +17,5 @@ pub mod sample;
 pub mod secret;
 pub mod smithy;
 pub mod spec;
+pub mod token;
 pub mod tool;

@@ -6,6 +6,7 @@ pub mod apply;
 pub mod cleanup;
 pub mod converge;
 pub mod event;
+pub mod health;
 pub mod mcp;
 pub mod plan;
 pub mod stack;
@@ -13,7 +14,7 @@ pub mod sync;
 pub mod token;
 pub mod world;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::aws::{self, agentcore::Document};
 
@@ -61,7 +62,7 @@ impl Kind {
             Self::Target => "target",
             Self::AccessLogs => "log delivery",
             Self::Traces => "trace delivery",
-            Self::Surplus => "leftovers of interrupted runs",
+            Self::Surplus => "leftovers",
         }
     }
 }
@@ -113,6 +114,15 @@ pub enum Error {
     Failed { resource: Resource, status: String, reasons: String },
     #[error("no gateway named `{0}` was found")]
     NotFound(String),
+    /// Allowed clients were named, and it is not a user pool that gives them out.
+    #[error("the gateway `{0}` does not take its clients from a user pool of agentcore-gw")]
+    NotOfCognito(String),
+    /// A target of this name is of another kind: the member of the API's `targetConfiguration.mcp`.
+    #[error("a target `{name}` is there, and of another kind ({kind})")]
+    OtherKind { name: String, kind: String },
+    /// The app client of ours that the gateway allows was deleted.
+    #[error("the client `{client}` of the gateway `{gateway}` is gone")]
+    ClientGone { gateway: String, client: String },
     /// The gateway has no app client of ours, so there are no credentials to hand out.
     #[error("the gateway `{0}` has no Cognito client of agentcore-gw")]
     NoClient(String),
@@ -123,6 +133,9 @@ pub enum Error {
     /// A JSON-RPC error, in the gateway's words.
     #[error("the gateway refused {method}: {message}")]
     McpRefused { method: String, message: String },
+    /// The gateway does not let the caller in.
+    #[error("{url} refused the caller: HTTP {status}, {said}")]
+    Refused { url: String, status: u16, said: String },
     #[error("{url} did not answer as an MCP server: {problem}")]
     Mcp { url: String, problem: String },
     #[error(transparent)]
@@ -132,6 +145,9 @@ pub enum Error {
     Raced,
     #[error("interrupted")]
     Interrupted,
+    /// The time for the command, so much, was over before it was done.
+    #[error("timed out after {:.1} s", .0.as_secs_f64())]
+    OutOfTime(Duration),
     /// A step ran before something that it needs: a mistake in the plan.
     #[error("internal error: a step needs the {0}, and the plan did not make it first")]
     PlanForgot(&'static str),
@@ -142,19 +158,12 @@ impl Error {
     pub fn is_stop(&self) -> bool {
         matches!(self, Self::Interrupted) || matches!(self, Self::Aws(error) if error.class == aws::Class::Stopped)
     }
-}
 
-/// An error that ended a change, with what the change leaves behind.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub struct Failure {
-    pub error: Error,
-    /// What is there now, of what the change was about.
-    pub left: Vec<Resource>,
-}
-
-impl<E: Into<Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), left: Vec::new() }
+    /// Nothing failed but that it was to stop.
+    pub fn of_stop(cause: aws::wait::Cause) -> Self {
+        match cause {
+            aws::wait::Cause::Request => Self::Interrupted,
+            aws::wait::Cause::Timeout(time) => Self::OutOfTime(time),
+        }
     }
 }

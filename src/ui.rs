@@ -1,5 +1,6 @@
 //! The terminal: what goes to stdout, what to stderr, and how it looks. Nobody else writes there.
 
+pub mod invocation;
 pub mod progress;
 pub mod report;
 pub mod style;
@@ -13,7 +14,7 @@ use std::{
 use indicatif::MultiProgress;
 use serde::Serialize;
 
-use self::{progress::Progress, report::Report};
+use self::{invocation::Invocation, progress::Progress, report::Report};
 use crate::error::{Error, Kind, exit};
 
 /// How a result is printed.
@@ -34,6 +35,16 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+/// How much is told beside the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loudness {
+    /// Nothing but warnings and errors.
+    Quiet,
+    Usual,
+    /// The log is on stderr too, so nothing is drawn there.
+    Verbose,
 }
 
 type Stream = Arc<Mutex<dyn Write + Send>>;
@@ -79,20 +90,32 @@ impl fmt::Debug for Streams {
 #[derive(Debug)]
 pub struct Ui {
     format: Format,
-    quiet: bool,
+    loudness: Loudness,
     color: Color,
     streams: Streams,
+    /// The program as it was called, in the commands that are shown.
+    invocation: Invocation,
     /// Draws on stderr; lines written there go above what it draws.
     bars: MultiProgress,
 }
 
 impl Ui {
-    pub fn new(format: Format, quiet: bool, color: Color, streams: Streams) -> Self {
+    pub fn new(format: Format, loudness: Loudness, color: Color, streams: Streams) -> Self {
         let bars = MultiProgress::new();
         if !streams.err_is_terminal {
             bars.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }
-        Self { format, quiet, color, streams, bars }
+        Self { format, loudness, color, streams, invocation: Invocation::default(), bars }
+    }
+
+    /// From now on, commands are shown as this call would repeat them.
+    pub fn set_invocation(&mut self, invocation: &Invocation) {
+        self.invocation = invocation.clone();
+    }
+
+    /// Whether notes and next steps are shown.
+    pub fn is_quiet(&self) -> bool {
+        self.loudness == Loudness::Quiet
     }
 
     pub fn format(&self) -> Format {
@@ -101,8 +124,9 @@ impl Ui {
 
     /// A view of an operation's events.
     pub fn progress(&self) -> Progress<'_> {
-        let shown = !self.quiet && self.format != Format::Json;
-        Progress::new(self, shown, shown && self.streams.err_is_terminal)
+        let shown = !self.is_quiet() && self.format != Format::Json;
+        let drawn = self.loudness == Loudness::Usual && self.streams.err_is_terminal;
+        Progress::new(self, shown, shown && drawn)
     }
 
     fn bars(&self) -> &MultiProgress {
@@ -111,8 +135,17 @@ impl Ui {
 
     /// Something good to know, on stderr.
     pub fn note(&self, text: &str) {
-        if !self.quiet && self.format != Format::Json {
+        if !self.is_quiet() && self.format != Format::Json {
+            let text = self.invocation.in_commands(text);
             self.write_err(&format!("{}note:{} {text}", style::DIM.render(), style::DIM.render_reset()));
+        }
+    }
+
+    /// What to do next, on stderr. In JSON it would be in nobody's way, and nobody reads it.
+    pub fn hint(&self, text: &str) {
+        if self.format != Format::Json {
+            let text = self.invocation.in_commands(text);
+            self.write_err(&format!("{}hint:{} {text}", style::HINT.render(), style::HINT.render_reset()));
         }
     }
 
@@ -138,18 +171,28 @@ impl Ui {
     /// # Errors
     /// If nobody can be asked.
     pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
-        if !(self.streams.in_is_terminal && self.streams.err_is_terminal) {
+        if !self.can_ask() {
             return Err(Error::new(Kind::Usage, "this needs a confirmation, and there is no terminal to ask on")
                 .with_hint("add `--yes` to confirm"));
         }
         self.write_err(&format!("{question} [y/N]"));
-        let read = tokio::task::spawn_blocking(|| {
-            let mut answer = String::new();
-            io::stdin().read_line(&mut answer).map(|_| answer)
-        });
-        let no_answer = |error: &dyn fmt::Display| Error::new(Kind::Failed, format!("no answer: {error}"));
-        let answer = read.await.map_err(|error| no_answer(&error))?.map_err(|error| no_answer(&error))?;
+        let answer = read_line().await?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Whether there is a terminal to ask on.
+    pub fn can_ask(&self) -> bool {
+        self.streams.in_is_terminal && self.streams.err_is_terminal
+    }
+
+    /// Asks for a secret; what is typed is not shown.
+    ///
+    /// # Errors
+    /// If no answer can be read.
+    pub async fn ask_secret(&self, what: &str) -> Result<String, Error> {
+        self.write_err(&format!("{what}:"));
+        let _silence = Silence::new();
+        read_line().await
     }
 
     /// Prints a command's result, or its error, and says how the process ends.
@@ -169,7 +212,7 @@ impl Ui {
             Format::Env => Ok(env_lines(&report.env())),
             Format::Text => {
                 let mut text = Vec::new();
-                report.human(&mut text).map(|()| text)
+                report.human(&mut text).and_then(|()| self.next_steps(&mut text, &report.next())).map(|()| text)
             }
         };
         let written = rendered.and_then(|bytes| self.write_out(&bytes));
@@ -179,6 +222,15 @@ impl Ui {
             Err(error) => self.fail(&Error::new(Kind::Failed, format!("the result cannot be written: {error}"))),
             Ok(()) => report.exit_code(),
         }
+    }
+
+    fn next_steps(&self, w: &mut dyn Write, commands: &[String]) -> io::Result<()> {
+        if commands.is_empty() || self.is_quiet() {
+            return Ok(());
+        }
+        writeln!(w, "\n{}Next{}", style::HEADING.render(), style::HEADING.render_reset())?;
+        let program = self.invocation.program();
+        commands.iter().try_for_each(|command| writeln!(w, "  {program} {command}"))
     }
 
     /// Bytes on stdout, without colour where it is not wanted.
@@ -192,7 +244,9 @@ impl Ui {
 
     fn fail(&self, error: &Error) -> u8 {
         if self.format == Format::Json {
-            let document = ErrorDocument { error: ErrorBody::of(error) };
+            let mut body = ErrorBody::of(error);
+            body.hint = body.hint.map(|hint| self.invocation.in_commands(&hint));
+            let document = ErrorDocument { error: body };
             // If stdout is closed, the exit code still tells.
             drop(to_json(&document).and_then(|bytes| self.write_out(&bytes)));
             return error.kind.exit_code();
@@ -202,7 +256,7 @@ impl Ui {
             self.write_err(&format!("  {cause}"));
         }
         if let Some(hint) = &error.hint {
-            self.write_err(&format!("{}hint:{} {hint}", style::HINT.render(), style::HINT.render_reset()));
+            self.hint(hint);
         }
         error.kind.exit_code()
     }
@@ -212,6 +266,51 @@ impl Ui {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => terminal && !self.streams.plain,
+        }
+    }
+}
+
+async fn read_line() -> Result<String, Error> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let no_answer = |error: &dyn fmt::Display| Error::new(Kind::Failed, format!("no answer: {error}"));
+    read.await.map_err(|error| no_answer(&error))?.map_err(|error| no_answer(&error))
+}
+
+/// A terminal that does not show what is typed, until this goes.
+struct Silence {
+    #[cfg(unix)]
+    before: Option<rustix::termios::Termios>,
+}
+
+impl Silence {
+    #[cfg(unix)]
+    fn new() -> Self {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+        let before = tcgetattr(io::stdin()).ok();
+        if let Some(mut silent) = before.clone() {
+            silent.local_modes.remove(LocalModes::ECHO);
+            // A terminal that cannot be told shows what is typed, as it did before.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &silent);
+        }
+        Self { before }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Self {
+        Self {}
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Silence {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            // Who has gone away with the terminal needs none.
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
         }
     }
 }

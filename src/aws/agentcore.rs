@@ -33,6 +33,11 @@ impl Document {
         self.status() == "READY"
     }
 
+    /// Whether AWS gave up on it, or on its last change.
+    pub fn is_broken(&self) -> bool {
+        self.status() == "FAILED" || self.status().ends_with("_UNSUCCESSFUL")
+    }
+
     /// Whether AWS is still at work on it.
     pub fn is_moving(&self) -> bool {
         matches!(self.status(), "CREATING" | "UPDATING" | "DELETING" | "SYNCHRONIZING")
@@ -65,6 +70,12 @@ impl Document {
     /// The function of a Lambda target.
     pub fn lambda_arn(&self) -> Option<&str> {
         self.0["targetConfiguration"]["mcp"]["lambda"]["lambdaArn"].as_str()
+    }
+
+    /// What kind of target it is: the member of the API's `targetConfiguration.mcp`.
+    pub fn target_kind(&self) -> Option<&str> {
+        let members = self.0["targetConfiguration"]["mcp"].as_object()?;
+        members.iter().find(|(_, value)| !value.is_null()).map(|(member, _)| member.as_str())
     }
 
     /// The JWT authorizer's configuration; null where there is none.

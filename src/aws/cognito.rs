@@ -38,6 +38,7 @@ impl Pool {
 #[derive(Debug, Clone)]
 pub struct AppClient {
     pub id: String,
+    pub name: String,
     pub secret: Secret,
     pub scopes: Vec<String>,
     /// Unix seconds.
@@ -98,10 +99,24 @@ pub async fn pools(aws: &Aws, wanted: impl Fn(&str) -> bool) -> Result<Vec<Pool>
 pub async fn delete_pool(aws: &Aws, id: &str) -> Result<bool, Error> {
     let Some(pool) = find_pool(aws, id).await? else { return Ok(false) };
     if let Some(domain) = pool.domain {
-        let call = aws.cognito.delete_user_pool_domain().domain(domain).user_pool_id(id);
-        deleted(call.send().await.map_err(of(SERVICE, "DeleteUserPoolDomain")))?;
+        delete_domain(aws, &domain, id).await?;
     }
     deleted(aws.cognito.delete_user_pool().user_pool_id(id).send().await.map_err(of(SERVICE, "DeleteUserPool")))
+}
+
+/// A domain that is not there is no error of its own but an `InvalidParameterException`, "No such domain or user
+/// pool exists." (AWS re:Post; the service model declares no other). So who is refused looks whether it is there.
+async fn delete_domain(aws: &Aws, domain: &str, pool_id: &str) -> Result<bool, Error> {
+    let call = aws.cognito.delete_user_pool_domain().domain(domain).user_pool_id(pool_id);
+    match deleted(call.send().await.map_err(of(SERVICE, "DeleteUserPoolDomain"))) {
+        Err(error) if error.code.as_deref() == Some("InvalidParameterException") => {
+            match find_domain(aws, domain).await? {
+                Some(found) if found.pool_id == pool_id => Err(error),
+                _ => Ok(false),
+            }
+        }
+        deleted => deleted,
+    }
 }
 
 pub async fn create_domain(aws: &Aws, domain: &str, pool_id: &str) -> Result<(), Error> {
@@ -161,6 +176,7 @@ impl AppClient {
     fn read(client: UserPoolClientType) -> Option<Self> {
         Some(Self {
             secret: Secret::new(client.client_secret?),
+            name: client.client_name.unwrap_or_default(),
             scopes: client.allowed_o_auth_scopes.unwrap_or_default(),
             created: client.creation_date.map(|date| date.secs()).unwrap_or_default(),
             id: client.client_id?,

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::http::innermost;
+use crate::http::{innermost, log::request_id};
 
 /// What an error means for the caller, whichever service says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,13 +70,13 @@ impl Error {
                 found.doubtful = false;
                 found.message = innermost(error);
             }
-            SdkError::DispatchFailure(failure) => {
+            // A connection that closes before its answer may have carried the request.
+            SdkError::DispatchFailure(_) => {
                 found.class = Class::Unreachable;
                 found.message = innermost(error);
-                // Refused connections and missing credentials end before anything is sent.
-                found.doubtful = failure.is_timeout() || failure.is_io();
                 if found.message.contains("credential") {
                     found.class = Class::Credentials;
+                    found.doubtful = false;
                 }
             }
             SdkError::TimeoutError(_) => {
@@ -90,10 +90,7 @@ impl Error {
 
     fn read_answer(&mut self, raw: &HttpResponse, message: Option<&str>) {
         let status = raw.status().as_u16();
-        self.request_id = ["x-amzn-requestid", "x-amz-request-id"]
-            .iter()
-            .find_map(|name| raw.headers().get(*name))
-            .map(str::to_owned);
+        self.request_id = request_id(raw).map(str::to_owned);
         let shaped = status != 501 && (self.code.is_some() || self.request_id.is_some());
         self.class = if shaped { class_of(self.code.as_deref()) } else { Class::NotOffered };
         self.doubtful = status >= 500 && status != 501;
@@ -115,6 +112,12 @@ impl Error {
 
     fn credentials(message: &str) -> Self {
         Self { class: Class::Credentials, doubtful: false, ..Self::unexpected("AWS", "credentials", message) }
+    }
+
+    /// An error that an answer carries beside what was asked for.
+    pub(super) fn of_code(service: &'static str, operation: &'static str, code: &str, message: &str) -> Self {
+        let error = Self::unexpected(service, operation, message);
+        Self { code: Some(code.to_owned()), class: class_of(Some(code)), ..error }
     }
 
     /// An answer that lacks what the service promises.

@@ -65,6 +65,11 @@ pub async fn update_code(aws: &Aws, spec: &FunctionSpec) -> Result<(), Error> {
 pub async fn find_function(aws: &Aws, name: &str) -> Result<Option<Function>, Error> {
     let answer = aws.lambda.get_function().function_name(name).send().await.map_err(of(SERVICE, "GetFunction"));
     let Some(answer) = absent(answer)? else { return Ok(None) };
+    // Who may not list tags gets the function without them (Lambda API reference, GetFunction, TagsError): whose
+    // it is cannot be told.
+    if let Some(error) = &answer.tags_error {
+        return Err(Error::of_code(SERVICE, "ListTags", error.error_code(), error.message()));
+    }
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     Ok(answer.configuration.and_then(|configuration| {
         // An endpoint that knows no state has nothing to wait for.

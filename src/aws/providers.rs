@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Aws, Error,
-    error::{deleted, of},
+    error::{absent, deleted, of},
     raw::exchange,
 };
 use crate::model::spec::{ProviderKind, ProviderSpec};
@@ -57,6 +57,20 @@ pub async fn put(
 /// A taken name is a conflict, and in some regions a validation error that says so [U].
 fn is_there(error: &Error) -> bool {
     error.exists() || error.refuses_for_now() && error.message.contains("already exists")
+}
+
+/// Whether a provider is there.
+pub async fn exists(aws: &Aws, kind: ProviderKind, name: &str) -> Result<bool, Error> {
+    match kind {
+        ProviderKind::ApiKey => {
+            let call = aws.agentcore.get_api_key_credential_provider().name(name);
+            Ok(absent(call.send().await.map_err(of(SERVICE, "GetApiKeyCredentialProvider")))?.is_some())
+        }
+        ProviderKind::Oauth2 => {
+            let call = aws.agentcore.get_oauth2_credential_provider().name(name);
+            Ok(absent(call.send().await.map_err(of(SERVICE, "GetOauth2CredentialProvider")))?.is_some())
+        }
+    }
 }
 
 /// Deletes a provider; false if it was not there.

@@ -2,10 +2,7 @@
 //! nobody wants to know any more.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -25,23 +22,37 @@ pub struct Stop {
     outer: Option<Arc<Signal>>,
 }
 
+/// Why something is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody asked for it.
+    Request,
+    /// The time for the whole command, so much, is over.
+    Timeout(Duration),
+}
+
 #[derive(Debug, Default)]
 struct Signal {
-    given: AtomicBool,
+    given: OnceLock<Cause>,
     told: Notify,
 }
 
 impl Signal {
-    fn is_given(&self) -> bool {
-        self.given.load(Ordering::SeqCst)
+    /// The first cause stays the cause.
+    fn give(&self, cause: Cause) {
+        self.given.get_or_init(|| cause);
+        self.told.notify_waiters();
     }
 
-    async fn given(&self) {
-        // Listening begins before the look, so that no signal falls between the two.
-        let mut told = std::pin::pin!(self.told.notified());
-        told.as_mut().enable();
-        if !self.is_given() {
-            told.await;
+    async fn given(&self) -> Cause {
+        loop {
+            // Listening begins before the look, so that no signal falls between the two.
+            let mut told = std::pin::pin!(self.told.notified());
+            told.as_mut().enable();
+            match self.given.get() {
+                Some(cause) => return *cause,
+                None => told.await,
+            }
         }
     }
 }
@@ -54,16 +65,26 @@ impl Stop {
     }
 
     pub fn request(&self) {
-        self.own.given.store(true, Ordering::SeqCst);
-        self.own.told.notify_waiters();
+        self.own.give(Cause::Request);
+    }
+
+    /// Says that the time, so much, is over.
+    pub fn expire(&self, time: Duration) {
+        self.own.give(Cause::Timeout(time));
     }
 
     pub fn is_requested(&self) -> bool {
-        self.own.is_given() || self.outer.as_ref().is_some_and(|outer| outer.is_given())
+        self.cause().is_some()
+    }
+
+    /// Why it is requested, if it is. What stops the whole comes before what stops a part.
+    pub fn cause(&self) -> Option<Cause> {
+        let outer = self.outer.as_ref().and_then(|outer| outer.given.get());
+        outer.or(self.own.given.get()).copied()
     }
 
     /// Returns when it is requested.
-    pub async fn requested(&self) {
+    pub async fn requested(&self) -> Cause {
         let outer = async {
             match &self.outer {
                 Some(outer) => outer.given().await,
@@ -71,8 +92,9 @@ impl Stop {
             }
         };
         tokio::select! {
-            () = self.own.given() => {}
-            () = outer => {}
+            biased;
+            cause = outer => cause,
+            cause = self.own.given() => cause,
         }
     }
 }
@@ -80,24 +102,24 @@ impl Stop {
 /// When to give up.
 #[derive(Debug, Clone)]
 pub struct Deadline {
-    at: Instant,
+    /// None: when it is asked to stop, and not before.
+    at: Option<Instant>,
     stop: Stop,
 }
 
 impl Deadline {
-    /// So much later, or when it is asked to stop.
-    pub fn after(time: Duration, stop: &Stop) -> Self {
-        Self { at: Instant::now() + time, stop: stop.clone() }
+    /// When it is asked to stop.
+    pub fn of(stop: &Stop) -> Self {
+        Self { at: None, stop: stop.clone() }
     }
 
-    /// The same moment, for a part of the work that may be asked to stop alone.
-    #[must_use]
-    pub fn of_part(&self, stop: &Stop) -> Self {
-        Self { at: self.at, stop: stop.clone() }
+    /// So much later, or when it is asked to stop.
+    pub fn after(time: Duration, stop: &Stop) -> Self {
+        Self { at: Some(Instant::now() + time), stop: stop.clone() }
     }
 
     pub fn has_passed(&self) -> bool {
-        Instant::now() >= self.at
+        self.at.is_some_and(|at| Instant::now() >= at)
     }
 }
 
@@ -130,10 +152,12 @@ pub async fn until<T, E: From<Error>>(
                 }
             }
         }
+        tracing::debug!(?pause, "waiting: {last_reason}");
+        let until_then = deadline.at.map_or(pause, |at| at.saturating_duration_since(Instant::now()).min(pause));
         tokio::select! {
             biased;
-            () = deadline.stop.requested() => return Err(stopped(&last_reason).into()),
-            () = sleep(pause) => {}
+            cause = deadline.stop.requested() => return Err(stopped(cause, &last_reason).into()),
+            () = sleep(until_then) => {}
         }
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }
@@ -146,7 +170,7 @@ pub async fn until<T, E: From<Error>>(
 pub async fn until_moment(moment: Instant, stop: &Stop) -> Result<(), Error> {
     tokio::select! {
         biased;
-        () = stop.requested() => Err(stopped("a moment to come")),
+        cause = stop.requested() => Err(stopped(cause, "a moment to come")),
         () = sleep(moment.saturating_duration_since(Instant::now())) => Ok(()),
     }
 }
@@ -160,8 +184,17 @@ fn timed_out(reason: &str) -> Error {
     Error { class: Class::TimedOut, ..Error::unexpected("waiting for", "AWS", &format!("timed out: {reason}")) }
 }
 
-fn stopped(reason: &str) -> Error {
-    Error { class: Class::Stopped, ..Error::unexpected("waiting for", "AWS", &format!("stopped: {reason}")) }
+fn stopped(cause: Cause, reason: &str) -> Error {
+    match cause {
+        Cause::Timeout(time) => {
+            let message = format!("timed out after {:.1} s: {reason}", time.as_secs_f64());
+            Error { class: Class::TimedOut, ..Error::unexpected("waiting for", "AWS", &message) }
+        }
+        Cause::Request => {
+            let message = format!("stopped: {reason}");
+            Error { class: Class::Stopped, ..Error::unexpected("waiting for", "AWS", &message) }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -219,5 +252,27 @@ mod tests {
         assert_eq!(second, (Class::Stopped, Duration::from_secs(2)));
         let later = Instant::now() + Duration::from_secs(9);
         assert_eq!(until_moment(later, &whole).await.unwrap_err().class, Class::Stopped);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_when_the_time_is_over_and_says_so() {
+        let stop = Stop::default();
+        let part = stop.part();
+        let begin = Instant::now();
+        let over = async {
+            sleep(Duration::from_millis(1_234)).await;
+            stop.expire(begin.elapsed());
+        };
+        let deadline = Deadline::of(&part);
+        let wait = until(&deadline, |_| {}, async || Ok::<_, Error>(Look::<()>::NotYet("still CREATING".into())));
+        let (ended, ()) = tokio::join!(wait, over);
+        let error = ended.unwrap_err();
+        let message = "timed out after 1.2 s: still CREATING";
+        assert_eq!((error.class, error.message.as_str()), (Class::TimedOut, message));
+        assert_eq!(begin.elapsed(), Duration::from_millis(1_234));
+        // The step beside it that failed for it does not change why.
+        part.request();
+        stop.request();
+        assert!(matches!(part.cause(), Some(Cause::Timeout(_))));
     }
 }

@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use super::find_stack;
 use crate::{
-    aws::Aws,
+    aws::{Aws, wait::Cause},
     context::Context,
     error::{Error, Kind, exit},
     model::{name::GatewayName, naming::StackNames},
     ops::{
-        Resource,
-        cleanup::{self, Cleaned, Patience},
+        self, Resource,
+        cleanup::{self, Cleaned},
         stack::{self, Depth},
     },
     ui::{ErrorBody, report},
@@ -58,18 +58,19 @@ impl Cleanup {
         if !names.is_empty() && !ctx.settings.yes && !self.confirmed(ctx, &aws, &names).await? {
             return Err(Error::new(Kind::Interrupted, "nothing was deleted"));
         }
-        let patience = Patience { timeout: ctx.settings.timeout, settle: Duration::from_secs(self.settle) };
-        let progress = ctx.ui.progress();
+        let settle = Duration::from_secs(self.settle);
+        let watch = ctx.watch();
         let mut report = Report::new(&aws);
+        report.again = ctx.invocation.again().to_owned();
         for name in names {
             let stack = StackNames::new(&aws.region, &name);
-            let cleaned = cleanup::cleanup(&aws, &stack, patience, &progress, &ctx.stop).await?;
-            report.add(name, cleaned);
+            let cleaned = cleanup::cleanup(&aws, &stack, settle, &watch, &ctx.stop).await;
+            report.add(name, cleaned.map_err(|error| ctx.ended(error, None))?);
             if ctx.stop.is_requested() {
                 break;
             }
         }
-        drop(progress);
+        drop(watch);
         report.warnings.iter().for_each(|warning| ctx.ui.warn(warning));
         Ok(report)
     }
@@ -109,7 +110,10 @@ async fn dry_run(aws: &Aws, names: &[GatewayName]) -> Result<Report, Error> {
     for name in names {
         let stack = stack::discover(aws, &StackNames::new(&aws.region, name), Depth::Thorough).await?;
         report.account.clone_from(&stack.account);
-        let cleaned = Cleaned { deleted: stack.resources(), unseen: stack.unseen, ..Cleaned::default() };
+        // Where it cannot be told whose the gateway is, nothing that it lives on goes.
+        let whose = stack.gateway.as_ref().map_or(Ok(()), |gateway| gateway.tags.as_ref().map(drop));
+        let deleted = if whose.is_ok() { stack.resources() } else { Vec::new() };
+        let cleaned = Cleaned { deleted, unseen: stack.unseen, ..Cleaned::default() };
         report.add(name.clone(), cleaned);
     }
     Ok(report)
@@ -131,7 +135,10 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody>,
     #[serde(skip)]
-    interrupted: bool,
+    stopped: Option<Cause>,
+    /// The whole command.
+    #[serde(skip)]
+    again: String,
     /// A gateway that is not ours was there.
     #[serde(skip)]
     kept: bool,
@@ -164,7 +171,8 @@ impl Report {
             dry_run: false,
             warnings: Vec::new(),
             error: None,
-            interrupted: false,
+            stopped: None,
+            again: String::new(),
             kept: false,
             account: String::new(),
         }
@@ -172,7 +180,7 @@ impl Report {
 
     fn add(&mut self, name: GatewayName, cleaned: Cleaned) {
         self.complete &= cleaned.is_complete();
-        self.interrupted |= cleaned.interrupted;
+        self.stopped = self.stopped.or(cleaned.stopped);
         let entry = |resource: Resource| Entry { kind: resource.kind.label(), name: resource.name };
         self.deleted.extend(cleaned.deleted.into_iter().map(entry));
         self.remaining.extend(cleaned.remaining.into_iter().map(|(resource, error)| Remaining {
@@ -190,19 +198,17 @@ impl Report {
             self.warnings.push(format!("the gateway `{kept}` was not made by agentcore-gw and stays"));
         }
         if !cleaned.not_offered.is_empty() {
-            let operations = cleaned.not_offered.join(", ");
+            let operations = cleaned.not_offered.into_iter().collect::<Vec<_>>().join(", ");
             self.warnings
                 .push(format!("this endpoint does not offer {operations}: nothing of that kind can exist there"));
         }
         self.gateways.push(name.to_string());
-        let kind = match (self.interrupted, self.complete) {
-            (true, _) => Kind::Interrupted,
-            (false, false) => Kind::Incomplete,
-            (false, true) => return,
+        let error = match (self.stopped, self.complete) {
+            (Some(cause), _) => Error::from(ops::Error::of_stop(cause)),
+            (None, false) => Error::new(Kind::Incomplete, "not everything is deleted"),
+            (None, true) => return,
         };
-        let message = if self.interrupted { "interrupted".to_owned() } else { "not everything is deleted".to_owned() };
-        let error = Error::new(kind, message).with_hint("run `cleanup` again to delete the rest");
-        self.error = Some(ErrorBody::of(&error));
+        self.error = Some(ErrorBody::of(&error.with_hint(format!("run `{}` to delete the rest", self.again))));
     }
 }
 
@@ -223,10 +229,11 @@ impl report::Report for Report {
             for left in &self.remaining {
                 writeln!(w, "  {} `{}`: {}", left.kind, left.name, left.reason)?;
             }
-            return writeln!(w, "Run `cleanup` again once the cause is mended.");
+            let when = if self.stopped.is_some() { "to delete the rest" } else { "once the cause is mended" };
+            return writeln!(w, "Run `{}` {when}.", self.again);
         }
-        if self.interrupted {
-            return writeln!(w, "{names}: interrupted; run `cleanup` again to delete the rest.");
+        if let Some(cause) = self.stopped {
+            return writeln!(w, "{names}: {}; run `{}` to delete the rest.", ops::Error::of_stop(cause), self.again);
         }
         match (self.deleted.is_empty(), self.dry_run) {
             (true, _) if self.kept => writeln!(w, "Nothing of {names} is agentcore-gw's to delete."),
@@ -241,12 +248,11 @@ impl report::Report for Report {
     }
 
     fn exit_code(&self) -> u8 {
-        if self.interrupted {
-            exit::INTERRUPTED
-        } else if self.complete {
-            exit::DONE
-        } else {
-            exit::INCOMPLETE
+        match (self.stopped, self.complete) {
+            (Some(Cause::Request), _) => exit::INTERRUPTED,
+            (Some(Cause::Timeout(_)), _) => exit::TIMED_OUT,
+            (None, true) => exit::DONE,
+            (None, false) => exit::INCOMPLETE,
         }
     }
 }

@@ -16,7 +16,7 @@ use self::{
     flags::{AuthorizerFlags, GatewayFlags, distinct},
     report::Created,
 };
-use super::{plan::PlanReport, program};
+use super::plan::PlanReport;
 use crate::{
     context::Context,
     error::{Error, Kind},
@@ -80,46 +80,37 @@ impl Create {
         if let Some(file) = &self.save {
             check_writable(file)?;
         }
+        self.confirm_open(ctx).await?;
         let aws = ctx.aws().await?;
         let spec = self.resolve(&aws.region)?;
-        let patience = Patience { timeout: ctx.settings.timeout, wait: !self.no_wait };
-        let progress = ctx.ui.progress();
-        let converged = converge::create(&aws, &spec, patience, &progress, &ctx.stop).await;
-        drop(progress);
-        let program = program(ctx);
+        let patience = Patience { wait: !self.no_wait };
+        let watch = ctx.watch();
+        let converged = converge::create(&aws, &spec, patience, &watch, &ctx.stop).await;
+        drop(watch);
         let required_policy = required_policy(&spec);
-        let converged = converged.map_err(|failure| {
-            let next = format!("`{}`", self.again(&program));
-            let undo = format!("{program} cleanup {}", spec.name);
-            let error = Error::of_change(failure, &next, Some(&undo));
+        let undo = format!("agentcore-gw cleanup {}", spec.name);
+        let converged = converged.map_err(|error| {
+            let error = ctx.ended(error, Some(&undo));
             match &required_policy {
                 Some(policy) => error.with_cause(format!("your role must allow: {policy}")),
                 None => error,
             }
         })?;
-        let created = Created::new(&aws, converged, required_policy, program);
+        let created = Created::new(&aws, converged, required_policy)?;
+        created.own_warnings().for_each(|warning| ctx.ui.warn(warning));
         if let Some(file) = &self.save {
             created.save(file)?;
         }
         Ok(created)
     }
 
-    /// The command that goes on with this one, with the flags that decide what is made.
-    fn again(&self, program: &str) -> String {
-        let mut command = format!("{program} create {}", self.name);
-        if self.sample {
-            command.push_str(" --sample");
+    /// A gateway that anybody may call is wanted knowingly.
+    async fn confirm_open(&self, ctx: &Context) -> Result<(), Error> {
+        let question = "Whoever reaches this gateway may call its tools. Go on without an authorizer?";
+        if !self.authorizer.is_open() || ctx.settings.yes || ctx.confirm(question).await? {
+            return Ok(());
         }
-        if let Some(arn) = &self.gateway.role_arn {
-            command.push_str(&format!(" --role-arn {arn}"));
-        }
-        if self.gateway.no_observability {
-            command.push_str(" --no-observability");
-        }
-        if self.gateway.adopt {
-            command.push_str(" --adopt");
-        }
-        command
+        Err(Error::new(Kind::Interrupted, "nothing was changed"))
     }
 
     /// All questions that can be settled are, before the first AWS call.
@@ -134,6 +125,7 @@ impl Create {
             name: self.name.clone(),
             region: region.clone(),
             authorizer: self.authorizer.resolve()?,
+            allowed_clients: self.authorizer.clients_of_cognito(),
             role: match &flags.role_arn {
                 Some(arn) => RoleSpec::Brought(arn.clone()),
                 None => RoleSpec::Managed { permissions_boundary: flags.permissions_boundary.clone() },
@@ -142,7 +134,11 @@ impl Create {
             instructions: flags.instructions.clone(),
             mcp_versions: flags.mcp_version.clone(),
             semantic_search: !flags.no_semantic_search,
-            debug_errors: flags.debug_errors,
+            debug_errors: match (flags.debug_errors, flags.no_debug_errors) {
+                (true, _) => Some(true),
+                (false, true) => Some(false),
+                (false, false) => None,
+            },
             kms_key_arn: flags.kms_key_arn.clone(),
             tags: distinct(&flags.tags)?,
             observability: !flags.no_observability,

@@ -42,7 +42,13 @@ impl Credentials {
 /// Pool id, domain and client of a stack.
 fn client_of(stack: &Stack) -> Result<(&str, &str, &AppClient), ops::Error> {
     let parts = stack.pool.as_ref().and_then(|pool| Some((pool.id.as_str(), pool.domain.as_deref()?)));
-    let missing = || ops::Error::NoClient(stack.names.gateway.to_string());
+    let gateway = stack.names.gateway.to_string();
+    let allowed = stack.gateway.as_ref().map(|gateway| &gateway.document.jwt_authorizer()["allowedClients"][0]);
+    // A pool of ours whose client is not there had one.
+    let missing = || match allowed.and_then(Value::as_str).filter(|_| stack.pool.is_some()) {
+        Some(client) => ops::Error::ClientGone { gateway, client: client.to_owned() },
+        None => ops::Error::NoClient(gateway),
+    };
     let ((pool_id, domain), client) = parts.zip(stack.client.as_ref()).ok_or_else(missing)?;
     Ok((pool_id, domain, client))
 }

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Kind},
     local::{
         self, Config, DEFAULT_PORT, Endpoints, FaultRule, Faults, SigningKey,
-        daemon::{self, Registration},
+        daemon::{self, Claim},
         store::{AccessKey, Store},
     },
     ui::report::{Report, fields},
@@ -108,17 +108,24 @@ impl Local {
 
 impl Serve {
     async fn run(self, ctx: &Context) -> Result<Served, Error> {
-        let store = self.store(ctx)?;
-        if let Some(running) = daemon::find(&store).await.map_err(|error| local_error(&error))? {
-            return Err(Error::new(Kind::Failed, format!("the local AWS already runs at {}", running.endpoint()))
-                .with_hint("run `agentcore-gw local stop` first"));
-        }
         let port = self.port.or(ctx.settings.local_port).unwrap_or(DEFAULT_PORT);
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
-            Error::new(Kind::Failed, format!("cannot listen on 127.0.0.1:{port}: {error}"))
-                .with_hint("choose another port with `--port`")
-        })?;
-        let address = listener.local_addr().map_err(|error| local_error(&error))?;
+        let failed = |error: io::Error| local_error(&error);
+        let (store, claim, listener) = if self.ephemeral {
+            let listener = daemon::listen(port).await.map_err(failed)?;
+            let store = ephemeral_store(ctx, &listener).map_err(failed)?;
+            let claim = Claim::new(&store).await.map_err(failed)?;
+            (store, claim, listener)
+        } else {
+            let store = self.store(ctx)?;
+            if let Some(running) = daemon::find(&store).await.map_err(failed)? {
+                return Err(Error::new(Kind::Failed, format!("the local AWS already runs at {}", running.endpoint()))
+                    .with_hint("run `agentcore-gw local stop` first"));
+            }
+            let claim = Claim::new(&store).await.map_err(failed)?;
+            let listener = daemon::listen(port).await.map_err(failed)?;
+            (store, claim, listener)
+        };
+        let address = listener.local_addr().map_err(failed)?;
         let dir = store.dir().to_owned();
         let ephemeral_dir = self.ephemeral.then(|| RemovedAtEnd(dir.clone()));
         let endpoints = self.endpoints(ctx).await?;
@@ -134,7 +141,7 @@ impl Serve {
             endpoints,
         })
         .map_err(|error| local_error(&error))?;
-        let registration = Registration::new(&store, address.port()).await.map_err(|error| local_error(&error))?;
+        let registration = claim.register(address.port()).map_err(|error| local_error(&error))?;
         let key = store.access_key().map_err(|error| local_error(&error))?;
         let endpoint = format!("http://{address}");
         let variables = variables(&endpoint, &key, ctx.local_region()?.as_str());
@@ -173,16 +180,23 @@ impl Serve {
     }
 
     fn store(&self, ctx: &Context) -> Result<Store, Error> {
-        match (&self.state_dir, self.ephemeral) {
-            (Some(dir), _) => Store::open(dir).map_err(|error| local_error(&error)),
-            // State in memory still needs a place for the key and for functions' code.
-            (None, true) => {
-                let name = format!("agentcore-gw-{}-{}", std::process::id(), AccessKey::generate().access_key_id);
-                Store::open(&std::env::temp_dir().join(name)).map_err(|error| local_error(&error))
-            }
-            (None, false) => ctx.local_store(),
+        match &self.state_dir {
+            Some(dir) => Store::open(dir).map_err(|error| local_error(&error)),
+            None => ctx.local_store(),
         }
     }
+}
+
+/// State in memory still needs a place for the key and for functions' code. Who has the port has the folder: what
+/// is in it is of one that was killed.
+fn ephemeral_store(ctx: &Context, listener: &TcpListener) -> io::Result<Store> {
+    let port = listener.local_addr()?.port();
+    let elsewhere = || std::env::temp_dir().join(format!("agentcore-gw-{}", AccessKey::generate().access_key_id));
+    let dir = ctx.settings.ephemeral_dir(port).unwrap_or_else(elsewhere);
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir)?;
+    }
+    Store::open(&dir)
 }
 
 /// The folder of a server that keeps nothing.
@@ -214,7 +228,7 @@ impl Announcement {
                 let object: BTreeMap<_, _> = self.variables.iter().cloned().collect();
                 serde_json::json!({ "endpoint": self.endpoint, "env": object }).to_string()
             }
-            // Nobody but who reads this can find a server that keeps nothing.
+            // Its key is kept nowhere: who reads this has it.
             _ if self.ephemeral => {
                 let lines = String::from_utf8_lossy(&crate::ui::env_lines(&self.variables)).into_owned();
                 format!("# The local AWS is at {}. To reach it:\n{}", self.endpoint, lines.trim_end())
@@ -246,18 +260,18 @@ async fn start(ctx: &Context) -> Result<State, Error> {
 }
 
 async fn stop(ctx: &Context) -> Result<State, Error> {
-    let ran = daemon::stop(&ctx.local_store()?).await.map_err(|error| local_error(&error))?;
+    let ran = daemon::stop(&ctx.served_store().await?).await.map_err(|error| local_error(&error))?;
     let said = if ran { "The local AWS is stopped; its state is kept." } else { "The local AWS did not run." };
     Ok(State { said: Some(said), ..State::stopped() })
 }
 
 async fn status(ctx: &Context) -> Result<State, Error> {
-    let found = daemon::find_or_stuck(&ctx.local_store()?).await.map_err(|error| local_error(&error))?;
+    let found = daemon::find_or_stuck(&ctx.served_store().await?).await.map_err(|error| local_error(&error))?;
     Ok(found.map_or_else(State::stopped, |running| State::running(&running)))
 }
 
 async fn reset(ctx: &Context) -> Result<State, Error> {
-    let store = ctx.local_store()?;
+    let store = ctx.served_store().await?;
     if !ctx.settings.yes && !ctx.confirm("Forget everything in the local AWS?").await? {
         return Err(Error::new(Kind::Interrupted, "nothing was forgotten"));
     }

@@ -7,34 +7,68 @@ use serde::Serialize;
 
 use super::find_stack;
 use crate::{
+    aws::{
+        Aws,
+        agentcore::Document,
+        wait::{self, Deadline, Look},
+    },
     context::Context,
-    error::Error,
-    ops::{self, Kind, Resource, stack::Stack},
+    error::{Error, exit},
+    ops::{
+        self, Kind, Resource,
+        health::{self, Problem, Trouble},
+        stack::Stack,
+    },
     ui::{
         report::{self, fields},
         style,
     },
 };
 
-/// Show what exists of a gateway and everything that belongs to it
+const MISSING: &str = "missing";
+const BROKEN: &str = "broken";
+
+/// Show what exists of a gateway, and what is wrong with it
+///
+/// Exits with 1 if the gateway or a target has FAILED, or its last change has, and with 3 if something is missing
+/// that the gateway cannot do without, or AWS is still at work.
 #[derive(Debug, Args)]
 pub struct Status {
     /// Name, id or ARN of the gateway
     pub name: String,
+
+    /// Wait until AWS is no longer at work on the gateway and its targets
+    #[arg(long)]
+    pub wait: bool,
 }
 
 impl Status {
     pub async fn run(self, ctx: &Context) -> Result<Report, Error> {
         let aws = ctx.aws().await?;
-        let stack = find_stack(&aws, &self.name).await?;
-        if stack.is_empty() {
-            return Err(ops::Error::NotFound(self.name).into());
-        }
+        let told = |reason: &str| ctx.ui.note(reason);
+        let (stack, problems) = wait::until(&Deadline::of(&ctx.stop), told, async || {
+            let (stack, problems) = look(&aws, &self.name).await?;
+            let moving = problems.iter().find(|problem| problem.trouble == Trouble::Moving);
+            match moving.filter(|_| self.wait) {
+                Some(problem) => Ok(Look::NotYet(format!("the {} is {}", problem.resource, problem.detail))),
+                None => Ok::<_, Error>(Look::Ready((stack, problems))),
+            }
+        })
+        .await?;
         for operation in &stack.not_offered {
             ctx.ui.warn(&format!("this endpoint does not offer {operation}"));
         }
-        Ok(Report::new(&stack))
+        Ok(Report::new(&stack, problems))
     }
+}
+
+async fn look(aws: &Aws, name: &str) -> Result<(Stack, Vec<Problem>), Error> {
+    let stack = find_stack(aws, name).await?;
+    if stack.is_empty() {
+        return Err(ops::Error::NotFound(name.to_owned()).into());
+    }
+    let problems = health::problems(aws, &stack).await;
+    Ok((stack, problems))
 }
 
 /// The stack.
@@ -54,9 +88,19 @@ pub struct Report {
     role_arn: Option<String>,
     /// Whether agentcore-gw made the gateway.
     managed: bool,
-    /// Whether nothing is missing or half made.
+    /// Whether nothing is wrong with it.
     complete: bool,
+    problems: Vec<Wrong>,
     resources: Vec<Entry>,
+}
+
+/// What is missing, moving or broken.
+#[derive(Debug, Serialize)]
+struct Wrong {
+    kind: &'static str,
+    name: String,
+    trouble: &'static str,
+    detail: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,7 +113,7 @@ struct Entry {
 }
 
 impl Report {
-    fn new(stack: &Stack) -> Self {
+    fn new(stack: &Stack, problems: Vec<Problem>) -> Self {
         let gateway = stack.gateway.as_ref();
         let document = gateway.map(|gateway| &gateway.document);
         let entry = |resource: Resource| Entry {
@@ -83,28 +127,32 @@ impl Report {
             },
             name: resource.name,
         };
-        let whole = stack.is_whole();
         // A stack's resources are its own; of a gateway that is not, its targets are still shown.
         let foreign = gateway.filter(|gateway| !gateway.ours);
         let foreign_targets = foreign.into_iter().flat_map(|gateway| &gateway.targets);
         let foreign_targets = foreign_targets.map(|target| Resource::new(Kind::Target, target.name()));
-        let brought_role =
-            stack.role.is_none() && document.is_some_and(super::super::aws::agentcore::Document::is_ready);
+        let wrong = |problem: Problem| Wrong {
+            kind: problem.resource.kind.label(),
+            name: problem.resource.name,
+            trouble: match problem.trouble {
+                Trouble::Missing => MISSING,
+                Trouble::Moving => "moving",
+                Trouble::Broken => BROKEN,
+            },
+            detail: problem.detail,
+        };
         Self {
             name: stack.names.gateway.to_string(),
             region: stack.names.region.to_string(),
             account: stack.account.clone(),
             status: document.map(|document| document.status().to_owned()),
-            status_reasons: document
-                .into_iter()
-                .flat_map(super::super::aws::agentcore::Document::status_reasons)
-                .map(str::to_owned)
-                .collect(),
+            status_reasons: document.into_iter().flat_map(Document::status_reasons).map(str::to_owned).collect(),
             gateway_url: document.map(|document| document.gateway_url().to_owned()),
             authorizer: document.and_then(|document| document.0["authorizerType"].as_str()).map(str::to_owned),
             role_arn: document.map(|document| document.role_arn().to_owned()),
             managed: gateway.is_some_and(|gateway| gateway.ours),
-            complete: whole || brought_role,
+            complete: problems.is_empty(),
+            problems: problems.into_iter().map(wrong).collect(),
             resources: stack.resources().into_iter().chain(foreign_targets).map(entry).collect(),
         }
     }
@@ -137,9 +185,31 @@ impl report::Report for Report {
             let status = entry.status.as_ref().map(|status| format!("  {status}")).unwrap_or_default();
             writeln!(w, "  {:<width$}  {}{status}", entry.kind, entry.name)?;
         }
-        if !self.complete {
-            writeln!(w, "\nAn interrupted run left this incomplete; run `create` again to go on, or `cleanup`.")?;
+        if !self.problems.is_empty() {
+            writeln!(w, "\n{heading}Wrong{reset}")?;
+        }
+        for problem in &self.problems {
+            let detail = if problem.detail.is_empty() { String::new() } else { format!(": {}", problem.detail) };
+            writeln!(w, "  {} `{}` is {}{detail}", problem.kind, problem.name, problem.trouble)?;
         }
         Ok(())
+    }
+
+    fn next(&self) -> Vec<String> {
+        let is_missing = self.problems.iter().any(|problem| problem.trouble == MISSING);
+        // What is somebody else's, they see to.
+        match (is_missing, self.managed || self.status.is_none()) {
+            (true, true) => vec![format!("create {}", self.name), format!("cleanup {}", self.name)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        let is_broken = self.problems.iter().any(|problem| problem.trouble == BROKEN);
+        match (is_broken, self.complete) {
+            (true, _) => exit::FAILED,
+            (false, true) => exit::DONE,
+            (false, false) => exit::INCOMPLETE,
+        }
     }
 }

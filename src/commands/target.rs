@@ -91,8 +91,9 @@ async fn with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<(Stack, G
 /// A target that must be there.
 fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcore::Document, Error> {
     let missing = || {
+        let given = gateway.document.name();
         Error::new(Kind::NotFound, format!("the gateway has no target `{name}`"))
-            .with_hint("`target list` shows those that there are")
+            .with_hint(format!("`agentcore-gw target list --gateway {given}` shows those that there are"))
     };
     gateway.target(name.as_str()).ok_or_else(missing)
 }
@@ -117,10 +118,13 @@ impl OneTarget {
         let (mut stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
         let name = stack.names.gateway.to_string();
         stack.gateway = Some(gateway);
-        let progress = ctx.ui.progress();
-        let patience = cleanup::Patience { timeout: ctx.settings.timeout, settle: std::time::Duration::ZERO };
-        let cleaned = cleanup::remove_target(&aws, &stack, self.name.as_str(), patience, &progress, &ctx.stop).await?;
-        drop(progress);
+        let watch = ctx.watch();
+        let cleaned = cleanup::remove_target(&aws, &stack, self.name.as_str(), &watch, &ctx.stop).await;
+        drop(watch);
+        let cleaned = cleaned.map_err(|error| ctx.ended(error, None))?;
+        if let Some(cause) = cleaned.stopped {
+            return Err(ctx.ended(ops::Error::of_stop(cause), None));
+        }
         match cleaned.remaining.into_iter().next() {
             None => {
                 let was_there = cleaned.deleted.iter().any(|resource| resource.kind == ops::Kind::Target);

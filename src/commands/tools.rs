@@ -1,10 +1,13 @@
 //! `tools`: an MCP client, through the real gateway.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::SystemTime,
+};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{credentials::token_request, stack_with_gateway};
 use crate::{
@@ -12,7 +15,7 @@ use crate::{
     config::GATEWAY_TOKEN,
     context::Context,
     error::{Error, Kind, exit},
-    model::secret::Secret,
+    model::{mcp, secret::Secret, token::why_refused},
     ops::{
         self,
         mcp::{Client, SignIn},
@@ -22,7 +25,7 @@ use crate::{
     ui::report::{self, Report},
 };
 
-/// List and call a gateway's tools, as an MCP client
+/// List, call and search a gateway's tools, as an MCP client
 #[derive(Debug, Args)]
 pub struct Tools {
     #[command(subcommand)]
@@ -33,6 +36,7 @@ pub struct Tools {
 pub enum Verb {
     List(List),
     Call(Call),
+    Search(Search),
 }
 
 /// List the tools that clients see
@@ -58,6 +62,18 @@ pub struct Call {
     pub arguments: Value,
 }
 
+/// Find tools by what they do, as an agent does that has too many
+///
+/// The managed gateway ranks by meaning, the local AWS by words. At most ten are shown.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// Name, id or ARN of the gateway
+    pub name: String,
+
+    /// What the tool should do, in words
+    pub query: String,
+}
+
 fn arguments(text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(arguments @ Value::Object(_)) => Ok(arguments),
@@ -71,17 +87,27 @@ impl Tools {
         match self.verb {
             Verb::List(args) => ctx.ui.finish(args.run(ctx).await),
             Verb::Call(args) => ctx.ui.finish(args.run(ctx).await),
+            Verb::Search(args) => ctx.ui.finish(args.run(ctx).await),
         }
     }
 }
 
-/// An MCP client of a gateway, signed in as the gateway wants it.
-async fn connect(ctx: &Context, name: &str) -> Result<Client, Error> {
+/// A gateway, and how the caller shows it who they are.
+struct Session {
+    aws: Aws,
+    gateway: Document,
+    token: Option<Secret>,
+    client: Client,
+}
+
+/// Signs in to a gateway as it wants it, and connects.
+async fn connect(ctx: &Context, name: &str) -> Result<Session, Error> {
     let aws = ctx.aws().await?;
     let stack = stack_with_gateway(ctx, &aws, name).await?;
-    let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(name.to_owned()))?;
-    let sign_in = match gateway.document.0["authorizerType"].as_str() {
-        Some("CUSTOM_JWT") => SignIn::Token(token_for(ctx, &aws, &stack).await?),
+    let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(name.to_owned()))?.document.clone();
+    let mut token = None;
+    let sign_in = match gateway.0["authorizerType"].as_str() {
+        Some("CUSTOM_JWT") => SignIn::Token(token.insert(token_for(ctx, &aws, &stack).await?).clone()),
         Some("AWS_IAM") => SignIn::Key(aws.signer(GATEWAYS)?),
         Some("NONE") => SignIn::Anonymous,
         other => {
@@ -92,7 +118,44 @@ async fn connect(ctx: &Context, name: &str) -> Result<Client, Error> {
             ));
         }
     };
-    Ok(Client::connect(aws.http, gateway.document.gateway_url().to_owned(), sign_in, ctx.settings.timeout).await?)
+    let connected = Client::connect(aws.http.clone(), gateway.gateway_url().to_owned(), sign_in, ctx.settings.timeout);
+    match connected.await {
+        Ok(client) => Ok(Session { aws, gateway, token, client }),
+        Err(error) => Err(explained(&aws, &gateway, token.as_ref(), error)),
+    }
+}
+
+impl Session {
+    fn failed(&self, error: ops::Error) -> Error {
+        explained(&self.aws, &self.gateway, self.token.as_ref(), error)
+    }
+}
+
+/// An error of a call; of a token that was refused, with the check that it does not pass.
+fn explained(aws: &Aws, gateway: &Document, token: Option<&Secret>, error: ops::Error) -> Error {
+    let name = gateway.name();
+    if let ops::Error::McpRefused { message, .. } = &error
+        && message.starts_with("Unknown tool")
+    {
+        return Error::from(error)
+            .with_hint(format!("`agentcore-gw tools list {name}` shows the tools that there are"));
+    }
+    let refused = matches!(error, ops::Error::Refused { .. });
+    let shown = Error::from(error);
+    match token.filter(|_| refused) {
+        None => shown,
+        Some(token) => {
+            let now = aws.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+            let reason = why_refused(token.reveal(), gateway.jwt_authorizer(), now);
+            let reason = reason.unwrap_or_else(|| {
+                "all that can be checked here holds: look at its signature, and at custom claims".to_owned()
+            });
+            shown
+                .with_cause(format!("the token: {}", report::visible(&reason)))
+                .with_hint(format!("`agentcore-gw get {name}` shows what the gateway's authorizer wants"))
+        }
+    }
 }
 
 /// A token of the stack's own client; where callers come from another provider, the user's.
@@ -100,8 +163,12 @@ async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Er
     match (token_request(aws, stack), &ctx.settings.gateway_token) {
         (Ok(request), _) => Ok(token::fetch(&aws.http, &request).await?.secret),
         (Err(_), Some(token)) => Ok(token.clone()),
-        (Err(error), None) => Err(Error::from(error)
-            .with_hint(format!("put a token of the gateway's own provider into the variable {GATEWAY_TOKEN}"))),
+        (Err(error @ ops::Error::ClientGone { .. }), None) => Err(error.into()),
+        (Err(_), None) => {
+            let message = format!("the gateway `{}` wants a token of its own provider", stack.names.gateway);
+            Err(Error::new(Kind::NoCredentials, message)
+                .with_hint(format!("put one into the variable {GATEWAY_TOKEN}")))
+        }
     }
 }
 
@@ -113,13 +180,69 @@ pub fn callable(gateway: &Document, client: Option<&AppClient>) -> bool {
 
 impl List {
     async fn run(self, ctx: &Context) -> Result<Listed, Error> {
-        Ok(Listed { items: connect(ctx, &self.name).await?.list_tools().await? })
+        let mut session = connect(ctx, &self.name).await?;
+        match session.client.list_tools().await {
+            Ok(items) => Ok(Listed { items }),
+            Err(error) => Err(session.failed(error)),
+        }
     }
 }
 
 impl Call {
     async fn run(self, ctx: &Context) -> Result<Called, Error> {
-        Ok(Called(connect(ctx, &self.name).await?.call_tool(&self.tool, &self.arguments).await?))
+        let mut session = connect(ctx, &self.name).await?;
+        match session.client.call_tool(&self.tool, &self.arguments).await {
+            Ok(answer) => {
+                if is_terse(&answer) {
+                    ctx.ui.hint(&where_the_reason_is(ctx, &session.gateway));
+                }
+                Ok(Called(answer))
+            }
+            Err(error) => Err(session.failed(error)),
+        }
+    }
+}
+
+impl Search {
+    async fn run(self, ctx: &Context) -> Result<Listed, Error> {
+        let mut session = connect(ctx, &self.name).await?;
+        let gateway = session.gateway.name().to_owned();
+        match session.client.call_tool(mcp::SEARCH_TOOL, &json!({ "query": self.query })).await {
+            Ok(answer) => found_tools(&answer).map(|items| Listed { items }).ok_or_else(|| {
+                let said = answer["content"][0]["text"].as_str().unwrap_or("nothing that can be read");
+                Error::new(Kind::Failed, format!("the search of `{gateway}` answered: {said}"))
+            }),
+            Err(ops::Error::McpRefused { message, .. }) if message.starts_with("Unknown tool") => {
+                Err(Error::new(Kind::NotFound, format!("the gateway `{gateway}` has no search tool")).with_hint(
+                    format!("it is chosen when a gateway is made; `agentcore-gw tools list {gateway}` shows all tools"),
+                ))
+            }
+            Err(error) => Err(session.failed(error)),
+        }
+    }
+}
+
+/// The tools of a search's answer: its structured content, else the same as text.
+fn found_tools(answer: &Value) -> Option<Vec<Value>> {
+    if let Some(tools) = answer["structuredContent"]["tools"].as_array() {
+        return Some(tools.clone());
+    }
+    let text: Value = serde_json::from_str(answer["content"][0]["text"].as_str()?).ok()?;
+    text["tools"].as_array().cloned()
+}
+
+/// Whether the gateway says no more than that something failed.
+fn is_terse(answer: &Value) -> bool {
+    answer["isError"] == true && answer["content"][0]["text"] == mcp::TERSE_ERROR
+}
+
+/// Where the reason of a terse error can be read.
+fn where_the_reason_is(ctx: &Context, gateway: &Document) -> String {
+    let name = gateway.name();
+    let debug = format!("`agentcore-gw create {name} --debug-errors` lets callers see it");
+    match ctx.local_log() {
+        Some(log) => format!("the reason is in the log of the local AWS, {}; {debug}", log.display()),
+        None => debug,
     }
 }
 
@@ -136,7 +259,7 @@ pub struct Listed {
 impl Report for Listed {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         if self.items.is_empty() {
-            return writeln!(w, "The gateway has no tools.");
+            return writeln!(w, "There are no tools.");
         }
         report::tools(w, "", self.items.iter().map(|tool| (text(tool, "name"), text(tool, "description"))))
     }

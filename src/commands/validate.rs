@@ -80,7 +80,7 @@ impl Validate {
 
 /// A file's text, or standard input's.
 pub fn read(file: &str) -> Result<String, Error> {
-    let invalid = |problem: String| Error::new(Kind::InvalidInput, format!("{file}: {problem}"));
+    let invalid = |problem: String| Error::new(Kind::InvalidInput, format!("{}: {problem}", place(file)));
     let mut bytes = Vec::new();
     let read = if file == "-" {
         io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)
@@ -95,10 +95,15 @@ pub fn read(file: &str) -> Result<String, Error> {
         .map_err(|error| invalid(format!("is no text: the byte {} is not UTF-8", error.utf8_error().valid_up_to())))
 }
 
+/// What a file is called in messages: `-` is standard input.
+pub fn place(file: &str) -> &str {
+    if file == "-" { "standard input" } else { file }
+}
+
 /// A file's text as a document.
 pub fn parse(file: &str, text: &str) -> Result<Document, Error> {
     Document::parse(text).map_err(|error| {
-        Error::new(Kind::InvalidInput, format!("{file}, {error}")).with_hint("it is to be JSON or YAML")
+        Error::new(Kind::InvalidInput, format!("{}, {error}", place(file))).with_hint("it is to be JSON or YAML")
     })
 }
 

@@ -19,7 +19,7 @@ use axum::{
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{
     DEFAULT_PORT, random,
@@ -114,10 +114,11 @@ pub async fn find_or_stuck(store: &Store) -> io::Result<Option<Running>> {
     Ok(found)
 }
 
-/// The server of this state folder; one is started if none runs, or one of another version.
+/// The server of this state folder; one is started if none runs, or one of another version. One that is coming up
+/// is waited for.
 ///
 /// # Errors
-/// If it does not come up; the message names its log.
+/// If it does not come up; the message names its log. `AddrInUse` if its port is taken by another program.
 pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
     let version = env!("CARGO_PKG_VERSION");
     if let Some(running) = find(&launch.store).await?.filter(|running| running.version == version) {
@@ -131,27 +132,57 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
         }
         stop(&launch.store).await?;
     }
+    if let Some(running) = coming_up(&launch.store, None).await? {
+        return Ok((running, Started::Before));
+    }
     let mut server = spawn(launch)?;
-    let up = tokio::time::timeout(PATIENCE, async {
-        loop {
-            if let Some(running) = find(&launch.store).await? {
-                return Ok::<_, io::Error>(Some(running));
-            }
-            if server.try_wait()?.is_some() {
-                return Ok(None);
-            }
-            pause().await;
+    match coming_up(&launch.store, Some(&mut server)).await? {
+        Some(running) => {
+            let started = if running.pid == server.id() { Started::Now } else { Started::Before };
+            Ok((running, started))
         }
-    });
-    match up.await.unwrap_or(Ok(None))? {
-        Some(running) => Ok((running, Started::Now)),
         None => {
-            let log = launch.store.dir().join(LOG);
+            let log = log(&launch.store);
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let last = said.lines().rfind(|line| line.contains("error:")).unwrap_or("it said nothing");
             Err(io::Error::other(format!("it did not come up: {last} (all that it said is in {})", log.display())))
         }
     }
+}
+
+/// The server of this state folder, once it has come up: `server`, or another one that holds the state's lock. None
+/// if there is no such server, or it ended.
+///
+/// # Errors
+/// If the folder's files cannot be read.
+pub async fn coming_up(store: &Store, mut server: Option<&mut Child>) -> io::Result<Option<Running>> {
+    let up = tokio::time::timeout(PATIENCE, async {
+        loop {
+            if let Some(running) = find(store).await? {
+                return Ok(Some(running));
+            }
+            let has_ended = match &mut server {
+                Some(server) => server.try_wait()?.is_some(),
+                None => true,
+            };
+            // A server of somebody else's may have been faster.
+            if has_ended && !is_claimed(store)? {
+                return Ok(None);
+            }
+            pause().await;
+        }
+    });
+    up.await.unwrap_or(Ok(None))
+}
+
+/// Whether a server holds the lock of this state folder.
+fn is_claimed(store: &Store) -> io::Result<bool> {
+    Ok(private_file(&store.dir().join(SERVER_LOCK))?.try_lock().is_err())
+}
+
+/// The log of the server of this state folder in the background.
+pub fn log(store: &Store) -> PathBuf {
+    store.dir().join(LOG)
 }
 
 /// Asks the server to stop and waits until it has; false if none ran.
@@ -160,9 +191,9 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
 /// If it does not stop.
 pub async fn stop(store: &Store) -> io::Result<bool> {
     let Some(running) = find_or_stuck(store).await? else { return Ok(false) };
-    ask(&running, &store.access_key()?, Method::POST, STOP_PATH, &random::lower_alphanumeric(32)).await?;
-    // It lets go of its state last.
+    // It lets go of its state last, and one that keeps nothing removes its folder.
     let lock = private_file(&store.dir().join(SERVER_LOCK))?;
+    ask(&running, &store.access_key()?, Method::POST, STOP_PATH, &random::lower_alphanumeric(32)).await?;
     let gone = tokio::time::timeout(PATIENCE, async {
         while lock.try_lock().is_err() {
             pause().await;
@@ -190,20 +221,20 @@ pub async fn reset(store: &Store) -> io::Result<()> {
     }
 }
 
-/// Written down while a server runs, and removed when it ends.
+/// Held as long as a server runs: two on one state would overwrite each other's.
 #[derive(Debug)]
-pub struct Registration {
+pub struct Claim {
     store: Store,
-    /// Held as long as the server runs: two on one state would overwrite each other's.
-    _lock: File,
+    lock: File,
 }
 
-impl Registration {
-    /// Writes the server down that listens on `port`.
+impl Claim {
+    /// Makes this process the server of a state folder. Comes before its port is bound, so that whoever finds the
+    /// port taken sees whose it is.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub async fn new(store: &Store, port: u16) -> io::Result<Self> {
+    /// If there is another server.
+    pub async fn new(store: &Store) -> io::Result<Self> {
         let lock = private_file(&store.dir().join(SERVER_LOCK))?;
         // One that was asked to stop may take a moment to let go.
         let free = async {
@@ -212,11 +243,26 @@ impl Registration {
             }
         };
         let waited = tokio::time::timeout(PATIENCE / 4, free).await;
-        waited.map_err(|_| io::Error::other("another server runs on this state and does not answer"))?;
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        store.write(SERVER, &Running { pid: std::process::id(), port, version })?;
-        Ok(Self { store: store.clone(), _lock: lock })
+        waited.map_err(|_| io::Error::other("another server runs on this state"))?;
+        Ok(Self { store: store.clone(), lock })
     }
+
+    /// Writes down that this server listens on `port`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn register(self, port: u16) -> io::Result<Registration> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.store.write(SERVER, &Running { pid: std::process::id(), port, version })?;
+        Ok(Registration { store: self.store, _lock: self.lock })
+    }
+}
+
+/// Written down while a server runs, and removed when it ends.
+#[derive(Debug)]
+pub struct Registration {
+    store: Store,
+    _lock: File,
 }
 
 impl Drop for Registration {
@@ -227,10 +273,15 @@ impl Drop for Registration {
 }
 
 fn spawn(launch: &Launch) -> io::Result<Child> {
-    let log = log_file(&launch.store.dir().join(LOG), LOG_LIMIT)?;
-    // Another user of this machine may have the default port; any other one is as good.
-    let taken = std::net::TcpListener::bind(("127.0.0.1", DEFAULT_PORT)).is_err();
-    let port = launch.port.unwrap_or(if taken { 0 } else { DEFAULT_PORT });
+    let is_taken = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_err_and(|error| is_in_use(&error));
+    let port = match launch.port {
+        Some(port) if is_taken(port) => return Err(port_taken(port)),
+        Some(port) => port,
+        // Another user of this machine may have the default port; any other one is as good.
+        None if is_taken(DEFAULT_PORT) => 0,
+        None => DEFAULT_PORT,
+    };
+    let log = log_file(&log(&launch.store), LOG_LIMIT)?;
     let mut command = Command::new(&launch.executable);
     command
         .args(["local", "serve", "-v", "--port", &port.to_string(), "--state-dir"])
@@ -245,6 +296,25 @@ fn spawn(launch: &Launch) -> io::Result<Child> {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.spawn()
+}
+
+fn is_in_use(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrInUse
+}
+
+fn port_taken(port: u16) -> io::Error {
+    io::Error::new(io::ErrorKind::AddrInUse, format!("port {port} of 127.0.0.1 is taken by another program"))
+}
+
+/// Listens on a port of 127.0.0.1.
+///
+/// # Errors
+/// `AddrInUse`, with the port, if another program has it.
+pub async fn listen(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error {
+        error if is_in_use(&error) => port_taken(port),
+        error => io::Error::new(error.kind(), format!("cannot listen on 127.0.0.1:{port}: {error}")),
+    })
 }
 
 /// Waits until nobody else is starting a server for this folder.

@@ -19,6 +19,8 @@ pub struct GatewaySpec {
     pub name: GatewayName,
     pub region: Region,
     pub authorizer: Option<AuthorizerSpec>,
+    /// Clients that may call the gateway beside the stack's own, where it has one.
+    pub allowed_clients: Vec<String>,
     pub role: RoleSpec,
     pub description: Option<String>,
     pub instructions: Option<String>,
@@ -26,7 +28,8 @@ pub struct GatewaySpec {
     pub mcp_versions: Vec<String>,
     /// Can be chosen at creation only.
     pub semantic_search: bool,
-    pub debug_errors: bool,
+    /// Whether callers see why a tool failed.
+    pub debug_errors: Option<bool>,
     pub kms_key_arn: Option<KmsKeyArn>,
     /// The user's own tags.
     pub tags: BTreeMap<String, String>,
@@ -80,6 +83,14 @@ impl TargetKind {
     /// A target with this member of `targetConfiguration.mcp`, which takes none of the role's actions.
     pub fn other(member: &'static str, configuration: Value, credential: Credential) -> Self {
         Self::Other(Box::new(Configured { member, configuration, credential, actions: Vec::new() }))
+    }
+
+    /// The member of the API's `targetConfiguration.mcp`.
+    pub fn member(&self) -> &'static str {
+        match self {
+            Self::Sample | Self::Lambda { .. } => "lambda",
+            Self::Other(target) => target.member,
+        }
     }
 }
 
@@ -296,8 +307,11 @@ impl GatewaySpec {
         if !self.mcp_versions.is_empty() {
             document["protocolConfiguration"]["mcp"]["supportedVersions"] = json!(self.mcp_versions);
         }
-        if self.debug_errors {
-            document["exceptionLevel"] = json!("DEBUG");
+        match (self.debug_errors, document) {
+            (Some(true), document) => document["exceptionLevel"] = json!("DEBUG"),
+            // DEBUG is the only level that there is a name for (service model, ExceptionLevel).
+            (Some(false), Value::Object(members)) => drop(members.shift_remove("exceptionLevel")),
+            _ => {}
         }
     }
 }

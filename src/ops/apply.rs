@@ -8,11 +8,15 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
 use super::{
-    Error, Failure, Resource,
+    Error,
     event::{Change, Event, Observer},
     plan::{Plan, Step},
 };
-use crate::aws::{agentcore::Document, cognito::AppClient, wait::Stop};
+use crate::aws::{
+    agentcore::Document,
+    cognito::AppClient,
+    wait::{Cause, Stop},
+};
 
 /// What steps have found or made, for the steps that need it.
 #[derive(Debug, Clone, Default)]
@@ -156,15 +160,14 @@ pub async fn apply(
     observer: &dyn Observer,
     stop: &Stop,
     mut made: Made,
-) -> Result<Made, Failure> {
+) -> Result<Made, Error> {
     let mut waiting: Vec<usize> = (0..plan.steps.len()).collect();
     let mut done = vec![false; plan.steps.len()];
     let mut running = FuturesUnordered::new();
-    let mut left: Vec<Resource> = Vec::new();
     let mut failed: Option<Error> = None;
     loop {
-        if stop.is_requested() && failed.is_none() {
-            failed = Some(Error::Interrupted);
+        if let Some(cause) = stop.cause().filter(|_| failed.is_none()) {
+            failed = Some(Error::of_stop(cause));
         }
         if failed.is_none() {
             let (ready, later): (Vec<usize>, Vec<usize>) =
@@ -182,12 +185,11 @@ pub async fn apply(
                 done[index] = true;
                 made.changed |= !matches!(change, Change::Unchanged);
                 made.learn(fact);
-                left.push(resource.clone());
                 observer.hear(Event::Finished(resource, change, took));
             }
             Err(error) => {
                 if error.is_stop() {
-                    failed.get_or_insert(Error::Interrupted);
+                    failed.get_or_insert(Error::of_stop(stop.cause().unwrap_or(Cause::Request)));
                 } else {
                     observer.hear(Event::Failed(resource));
                     failed.get_or_insert(error);
@@ -202,7 +204,7 @@ pub async fn apply(
     made.warnings().into_iter().for_each(|warning| observer.hear(Event::Warning(warning)));
     match failed {
         None => Ok(made),
-        Some(error) => Err(Failure { error, left }),
+        Some(error) => Err(error),
     }
 }
 
@@ -215,25 +217,34 @@ async fn carry_out(
 ) -> (usize, Result<(Change, Fact, Duration), Error>) {
     let begin = Instant::now();
     observer.hear(Event::Started(step.resource.clone()));
-    tracing::info!(resource = %step.resource, change = ?step.change, "step");
+    tracing::debug!(resource = %step.resource, change = ?step.change, "step");
     let outcome = world.ensure(step, made).await;
     (index, outcome.map(|(change, fact)| (change, fact, begin.elapsed())))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
 
     use super::*;
     use crate::{
         model::spec::AuthorizerSpec,
-        ops::{Kind, plan},
+        ops::{Kind, Resource, plan},
     };
 
-    struct Silent;
+    /// Counts the steps that were done.
+    #[derive(Default)]
+    struct Counter(AtomicUsize);
 
-    impl Observer for Silent {
-        fn hear(&self, _: Event) {}
+    impl Observer for Counter {
+        fn hear(&self, event: Event) {
+            if matches!(event, Event::Finished(..)) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
     }
 
     /// Every step takes a second; one may fail.
@@ -276,7 +287,7 @@ mod tests {
     async fn what_may_run_at_once_does() {
         let world = FakeWorld { fails: None, order: Mutex::default() };
         let begin = Instant::now();
-        apply(&diamond(), &world, &Silent, &Stop::default(), Made::default()).await.unwrap();
+        apply(&diamond(), &world, &Counter::default(), &Stop::default(), Made::default()).await.unwrap();
         assert_eq!(begin.elapsed(), Duration::from_secs(3));
         assert_eq!(world.order.into_inner().unwrap(), ["0", "1", "2", "3"]);
     }
@@ -288,9 +299,10 @@ mod tests {
             [(0, vec!["0", "1"]), (1, vec!["0", "1", "2"]), (2, vec!["0", "1", "2"]), (3, vec!["0", "1", "2", "3"])]
         {
             let world = FakeWorld { fails: Some(fails), order: Mutex::default() };
-            let failure = apply(&diamond(), &world, &Silent, &Stop::default(), Made::default()).await.unwrap_err();
+            let counter = Counter::default();
+            apply(&diamond(), &world, &counter, &Stop::default(), Made::default()).await.unwrap_err();
             assert_eq!(world.order.into_inner().unwrap(), ran, "step {fails} fails");
-            assert_eq!(failure.left.len(), ran.len() - 1);
+            assert_eq!(counter.0.into_inner(), ran.len() - 1);
         }
     }
 
@@ -299,7 +311,8 @@ mod tests {
         let world = FakeWorld { fails: None, order: Mutex::default() };
         let stop = Stop::default();
         let (plan, stopping) = (diamond(), stop.clone());
-        let applied = apply(&plan, &world, &Silent, &stop, Made::default());
+        let counter = Counter::default();
+        let applied = apply(&plan, &world, &counter, &stop, Made::default());
         let ((), outcome) = tokio::join!(
             async move {
                 let later = Instant::now() + Duration::from_millis(500);
@@ -308,8 +321,7 @@ mod tests {
             },
             applied
         );
-        let failure = outcome.unwrap_err();
-        assert!(matches!(failure.error, Error::Interrupted));
-        assert_eq!(failure.left.len(), 2);
+        assert!(matches!(outcome.unwrap_err(), Error::Interrupted));
+        assert_eq!(counter.0.into_inner(), 2);
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         agentcore::{self, Document},
         cognito::{self, Pool},
         iam, lambda, logs, providers,
-        wait::{self, Deadline, Look, Stop},
+        wait::{self, Cause, Deadline, Look, Stop},
     },
     model::{
         name::{GatewayName, Region},
@@ -32,14 +32,8 @@ use crate::{
 /// Target operations at once on one gateway (quota page).
 const TARGETS_AT_ONCE: usize = 5;
 
-/// How long to look and to wait.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    pub timeout: Duration,
-    /// Between the first look and the last one, where an interrupted run may have left what
-    /// lists do not show yet.
-    pub settle: Duration,
-}
+/// Between a look that found more to delete and the next one.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What became of a stack.
 #[derive(Debug, Default)]
@@ -51,13 +45,14 @@ pub struct Cleaned {
     pub unseen: Vec<aws::Error>,
     /// The gateway that the stack used and does not own.
     pub kept_gateway: Option<String>,
-    pub not_offered: Vec<String>,
-    pub interrupted: bool,
+    pub not_offered: BTreeSet<String>,
+    /// Why it ended early, if it did.
+    pub stopped: Option<Cause>,
 }
 
 impl Cleaned {
     pub fn is_complete(&self) -> bool {
-        self.remaining.is_empty() && self.unseen.is_empty() && !self.interrupted
+        self.remaining.is_empty() && self.unseen.is_empty() && self.stopped.is_none()
     }
 }
 
@@ -89,40 +84,49 @@ pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, 
     Ok(found)
 }
 
-/// Deletes a stack.
+/// Deletes a stack. `settle` lies between the first look and the last one, where an interrupted run
+/// may have left what lists do not show yet.
 pub async fn cleanup(
     aws: &Aws,
     names: &StackNames,
-    patience: Patience,
+    settle: Duration,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Cleaned, Error> {
     let first_look = Instant::now();
     let mut stack = stack::discover(aws, names, Depth::Thorough).await?;
-    let settled = first_look + patience.settle;
-    let run = Run { aws, names, observer, stop, settled, deadline: Deadline::after(patience.timeout, stop) };
+    let settled = first_look + settle;
+    let run = Run { aws, names, observer, stop, settled, deadline: Deadline::of(stop) };
     let mut cleaned = Cleaned::default();
     if stack.is_empty() && stack.unseen.is_empty() {
         return Ok(cleaned);
     }
-    let whole = stack.is_whole();
     let anchored = stack.role.is_some();
-    let mut agreed = whole;
-    loop {
+    let is_whole = stack.is_whole();
+    for round in 0.. {
+        let deleted_before = cleaned.deleted.len();
         Box::pin(run.delete_all_but_the_anchor(&stack, &mut cleaned)).await;
         cleaned.unseen = std::mem::take(&mut stack.unseen);
-        cleaned.not_offered = stack.not_offered.iter().cloned().collect();
-        cleaned.interrupted |= stop.is_requested();
-        if agreed || !cleaned.is_complete() {
+        cleaned.not_offered.append(&mut stack.not_offered);
+        cleaned.stopped = cleaned.stopped.or(stop.cause());
+        if is_whole || !cleaned.is_complete() {
             break;
         }
-        // Two looks must agree, the second when lists no longer hide anything.
-        if wait::until_moment(run.settled, stop).await.is_err() {
-            cleaned.interrupted = true;
+        // Two looks must agree, the second when lists no longer hide anything: one that leads to nothing new is
+        // the last. What is deleted a second time is nothing new: AWS answers success for the deletion of a
+        // credential provider that is not there.
+        if round > 0 && cleaned.deleted.len() == deleted_before {
+            break;
+        }
+        let next_look = if round == 0 { settled } else { Instant::now() + PAUSE };
+        let until_then = next_look.saturating_duration_since(Instant::now()).as_secs();
+        let reason = format!("looking again in {until_then} s, when lists show what an interrupted run made");
+        observer.hear(Event::Waiting(Resource::new(Kind::Gateway, names.gateway.as_str()), reason));
+        if wait::until_moment(next_look, stop).await.is_err() {
+            cleaned.stopped = stop.cause();
             break;
         }
         stack = stack::discover(aws, names, Depth::Thorough).await?;
-        agreed = stack.resources().iter().all(|resource| resource.kind == Kind::Role);
     }
     let role = Resource::new(Kind::Role, &names.role);
     let reason = cleaned.remaining.first().map(|(_, error)| error).or(cleaned.unseen.first()).cloned();
@@ -142,13 +146,10 @@ pub async fn remove_target(
     aws: &Aws,
     stack: &Stack,
     name: &str,
-    patience: Patience,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Cleaned, Error> {
-    let settled = Instant::now() + patience.settle;
-    let run =
-        Run { aws, names: &stack.names, observer, stop, settled, deadline: Deadline::after(patience.timeout, stop) };
+    let run = Run { aws, names: &stack.names, observer, stop, settled: Instant::now(), deadline: Deadline::of(stop) };
     let mut cleaned = Cleaned::default();
     let Some(gateway) = &stack.gateway else { return Ok(cleaned) };
     let target = gateway.target(name);
@@ -164,7 +165,7 @@ pub async fn remove_target(
     let calls_sample =
         |target: &Document| sample.is_some_and(|sample| target.lambda_arn() == Some(sample.arn.as_str()));
     if target.is_some_and(calls_sample) && !left().any(calls_sample) {
-        Box::pin(run.delete_sample(stack)).await.into_iter().for_each(|outcome| note(&mut cleaned, outcome));
+        Box::pin(run.delete_sample(stack)).await.into_iter().for_each(|outcome| run.note(&mut cleaned, outcome));
     }
     // What a run that failed made for it is its own, too.
     let used: Vec<&str> = left().filter_map(|other| providers::of_target(&other.0)).collect();
@@ -210,10 +211,13 @@ type Outcome = (Resource, Result<bool, aws::Error>);
 impl Run<'_> {
     async fn delete_all_but_the_anchor(&self, stack: &Stack, cleaned: &mut Cleaned) {
         if let Some(gateway) = &stack.gateway {
-            if gateway.ours {
-                Box::pin(self.delete_gateway(gateway, cleaned)).await;
-            } else {
-                cleaned.kept_gateway = Some(gateway.document.name().to_owned());
+            match &gateway.tags {
+                // Whose it is cannot be told.
+                Err(error) => {
+                    self.note(cleaned, (Resource::new(Kind::Gateway, gateway.id()), Err(error.clone())));
+                }
+                Ok(_) if gateway.ours => Box::pin(self.delete_gateway(gateway, cleaned)).await,
+                Ok(_) => cleaned.kept_gateway = Some(gateway.document.name().to_owned()),
             }
         }
         // A gateway that remains goes on using the rest.
@@ -227,7 +231,7 @@ impl Run<'_> {
             self.timed(Resource::new(Kind::Provider, name), providers::delete(self.aws, *kind, name))
         });
         let (pools, sample, own) = join3(pools, Box::pin(self.delete_sample(stack)), join_all(own)).await;
-        pools.into_iter().chain(sample).chain(own).for_each(|outcome| note(cleaned, outcome));
+        pools.into_iter().chain(sample).chain(own).for_each(|outcome| self.note(cleaned, outcome));
     }
 
     async fn delete_gateway(&self, gateway: &Gateway, cleaned: &mut Cleaned) {
@@ -249,11 +253,7 @@ impl Run<'_> {
             [delivery, self.timed(group, logs::delete_group(self.aws, &names.log_group)).await]
         };
         let (targets, logs, traces) = join3(targets, log_delivery, delivery(Kind::Traces, &names.traces)).await;
-        for (resource, outcome) in targets.into_iter().chain(logs).chain([traces]) {
-            // What an endpoint does not offer cannot be there.
-            let outcome = outcome.or_else(|error| if self.aws.does_not_offer(&error) { Ok(false) } else { Err(error) });
-            note(cleaned, (resource, outcome));
-        }
+        targets.into_iter().chain(logs).chain([traces]).for_each(|outcome| self.note(cleaned, outcome));
         if self.stop.is_requested() {
             return;
         }
@@ -324,6 +324,12 @@ impl Run<'_> {
     async fn delete_sample(&self, stack: &Stack) -> Vec<Outcome> {
         let (names, sample) = (self.names, &stack.sample);
         let mut outcomes = Vec::new();
+        // A function that cannot be looked at may be there, and lives on them.
+        if let Err(error) = &sample.function_seen {
+            let role = sample.role.iter().map(|_| Resource::new(Kind::FunctionRole, &names.function_role));
+            let group = sample.log_group.iter().map(|_| Resource::new(Kind::LogGroup, &names.function_log_group));
+            return role.chain(group).map(|resource| (resource, Err(error.clone()))).collect();
+        }
         if sample.function.is_some() {
             let function = Resource::new(Kind::Function, &names.function);
             outcomes.push(self.timed(function, lambda::delete_function(self.aws, &names.function)).await);
@@ -352,7 +358,22 @@ impl Run<'_> {
         resource: Resource,
         deletion: impl Future<Output = Result<bool, aws::Error>>,
     ) {
-        note(cleaned, self.timed(resource, deletion).await);
+        self.note(cleaned, self.timed(resource, deletion).await);
+    }
+
+    fn note(&self, cleaned: &mut Cleaned, (resource, outcome): Outcome) {
+        match outcome {
+            Ok(true) if cleaned.deleted.contains(&resource) => {}
+            Ok(true) => cleaned.deleted.push(resource),
+            Ok(false) => {}
+            // What an endpoint does not offer cannot be there.
+            Err(error) if self.aws.does_not_offer(&error) => {
+                cleaned.not_offered.insert(format!("{} {}", error.service, error.operation));
+            }
+            // Where nobody waits any more, nothing is said about what was waited for.
+            Err(error) if error.class == aws::Class::Stopped => cleaned.stopped = self.stop.cause(),
+            Err(error) => cleaned.remaining.push((resource, error)),
+        }
     }
 
     async fn timed(&self, resource: Resource, deletion: impl Future<Output = Result<bool, aws::Error>>) -> Outcome {
@@ -371,14 +392,4 @@ impl Run<'_> {
 /// Whether AWS is at work on it: it refuses to delete it then.
 fn at_work(document: &Document) -> bool {
     document.is_moving() && document.status() != "DELETING"
-}
-
-fn note(cleaned: &mut Cleaned, (resource, outcome): Outcome) {
-    match outcome {
-        Ok(true) => cleaned.deleted.push(resource),
-        Ok(false) => {}
-        // Where nobody waits any more, nothing is said about what was waited for.
-        Err(error) if error.class == aws::Class::Stopped => cleaned.interrupted = true,
-        Err(error) => cleaned.remaining.push((resource, error)),
-    }
 }

@@ -1,11 +1,11 @@
 //! `create`: from whatever is there to what should be, however often it takes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
 use super::{
-    Error, Failure, Kind, Resource,
+    Error,
     apply::{self, Made},
     event::Observer,
     plan::{self, Plan},
@@ -26,7 +26,6 @@ use crate::{
 /// How patient a run is.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    pub timeout: Duration,
     /// Whether to wait until everything is READY.
     pub wait: bool,
 }
@@ -60,8 +59,8 @@ pub async fn create(
     patience: Patience,
     observer: &dyn Observer,
     stop: &Stop,
-) -> Result<Converged, Failure> {
-    let deadline = Deadline::after(patience.timeout, stop);
+) -> Result<Converged, Error> {
+    let deadline = Deadline::of(stop);
     let begun = Instant::now();
     let mut raced = false;
     wait::until(
@@ -77,7 +76,7 @@ pub async fn create(
                 stack: &stack,
                 plan: &plan,
                 observer,
-                deadline: deadline.of_part(&stop),
+                deadline: Deadline::of(&stop),
                 stop: &stop,
                 wait: patience.wait,
                 begun,
@@ -86,29 +85,15 @@ pub async fn create(
             match Box::pin(applied).await {
                 Ok(made) => Ok(Look::Ready(Converged { stack, made })),
                 // Another run makes the same stack: look anew at what there is.
-                Err(Failure { error: Error::Raced, .. }) => {
+                Err(Error::Raced) => {
                     raced = true;
                     Ok(Look::NotYet(Error::Raced.to_string()))
                 }
-                Err(mut failure) => {
-                    add_known(&mut failure.left, &stack);
-                    Err(failure)
-                }
+                Err(error) => Err(error),
             }
         },
     )
     .await
-}
-
-/// What an error leaves behind is also what was there before.
-fn add_known(left: &mut Vec<Resource>, stack: &Stack) {
-    for resource in stack.resources() {
-        // Of targets and providers there may be many, and their names are known.
-        let many = matches!(resource.kind, Kind::Target | Kind::Provider);
-        if !left.iter().any(|other| other.kind == resource.kind && (!many || other.name == resource.name)) {
-            left.push(resource);
-        }
-    }
 }
 
 /// What the stack already has, for steps that need it.

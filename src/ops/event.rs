@@ -19,6 +19,10 @@ pub enum Change {
 #[derive(Debug, Clone)]
 pub enum Event {
     Started(Resource),
+    /// AWS has taken the order to make it; what follows is a wait.
+    Accepted(Resource),
+    /// What was accepted has FAILED and is deleted.
+    Dropped(Resource),
     /// What is waited for, and why.
     Waiting(Resource, String),
     Finished(Resource, Change, Duration),

@@ -102,8 +102,8 @@ impl Client {
             401 | 403 => {
                 let message = messages(&response).into_iter().next().unwrap_or_default();
                 let said = message["error"]["message"].as_str().unwrap_or("no reason given");
-                let reason = response.header("www-authenticate").unwrap_or(said).to_owned();
-                Err(self.problem(format!("it refused the caller (HTTP {}, {reason})", response.status)))
+                let said = response.header("www-authenticate").unwrap_or(said).to_owned();
+                Err(Error::Refused { url: self.url.clone(), status: response.status, said })
             }
             _ => Ok(response),
         }

@@ -78,7 +78,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let brought_role = brought_role(spec, stack);
     let mut plan = Plan {
         steps: Vec::new(),
-        authorizer: authorizer(spec, stack),
+        authorizer: authorizer(spec, stack)?,
         interrupted: !stack.is_empty() && !stack.is_whole(),
         brought_role,
         warnings: stack.gateway.as_ref().map(|gateway| chosen_at_creation(spec, gateway)).unwrap_or_default(),
@@ -86,7 +86,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let (role, base) = if plan.brought_role.is_some() { (None, None) } else { role_steps(&mut plan, stack) };
     let (domain, client) = authorizer_steps(&mut plan, stack, role);
     let function = spec.wants_sample().then(|| sample_steps(&mut plan, stack, role));
-    let change = gateway_change(aws, spec, stack, &plan)?;
+    let change = gateway_change(aws, spec, stack, &mut plan)?;
     let gateway = plan.add(Kind::Gateway, names.gateway.as_str(), change, &[role, domain, client]);
     if client.is_some() && spec.prove_tokens {
         plan.add(Kind::TokenEndpoint, &names.scope, Change::Keep, &[domain, client]);
@@ -134,9 +134,14 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
 fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
     let document = &gateway.document.0;
     let mut warnings = Vec::new();
-    let lacking = |(key, value): &(&String, &String)| gateway.tags.get(*key) != Some(*value);
-    if let Some((key, _)) = spec.tags.iter().find(lacking) {
-        warnings.push(format!("tags are given when things are made: the gateway is there and does not get `{key}`"));
+    let tags = gateway.tags.as_ref();
+    let lacking = |(key, value): &(&String, &String)| tags.is_ok_and(|tags| tags.get(*key) != Some(*value));
+    if let Some((key, value)) = spec.tags.iter().find(lacking) {
+        let arn = gateway.document.gateway_arn();
+        warnings.push(format!(
+            "tags are given when things are made: the gateway is there and does not get `{key}`; `aws \
+             bedrock-agentcore-control tag-resource --resource-arn {arn} --tags {key}={value}` gives it"
+        ));
     }
     if !spec.semantic_search && document["protocolConfiguration"]["mcp"]["searchType"] == "SEMANTIC" {
         warnings.push("the search tool is chosen when a gateway is made: this one keeps it".to_owned());
@@ -157,17 +162,22 @@ fn brought_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
 }
 
 /// The authorizer named, else the one that is there, else Cognito.
-fn authorizer(spec: &GatewaySpec, stack: &Stack) -> AuthorizerSpec {
-    if let Some(authorizer) = &spec.authorizer {
-        return authorizer.clone();
-    }
-    let Some(gateway) = &stack.gateway else { return AuthorizerSpec::Cognito };
-    match gateway.document.0["authorizerType"].as_str() {
-        Some("CUSTOM_JWT") if stack.pool.is_some() => AuthorizerSpec::Cognito,
+fn authorizer(spec: &GatewaySpec, stack: &Stack) -> Result<AuthorizerSpec, Error> {
+    let existing = |gateway: &Gateway| match gateway.document.0["authorizerType"].as_str() {
+        // A pool of ours that somebody deleted is made again.
+        Some("CUSTOM_JWT") if stack.pool.is_some() || (gateway.ours && stack.lost_pool.is_some()) => {
+            AuthorizerSpec::Cognito
+        }
         Some("CUSTOM_JWT") => AuthorizerSpec::Jwt(gateway.document.0["authorizerConfiguration"].clone()),
         Some("AWS_IAM") => AuthorizerSpec::Iam,
         _ => AuthorizerSpec::None,
+    };
+    let authorizer = spec.authorizer.clone();
+    let authorizer = authorizer.or_else(|| stack.gateway.as_ref().map(existing)).unwrap_or(AuthorizerSpec::Cognito);
+    if authorizer != AuthorizerSpec::Cognito && !spec.allowed_clients.is_empty() {
+        return Err(Error::NotOfCognito(spec.name.to_string()));
     }
+    Ok(authorizer)
 }
 
 fn present(there: bool) -> Change {
@@ -287,7 +297,7 @@ fn sample_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> usize 
     plan.add(Kind::Function, &names.function, change, &[Some(role), Some(log_group)])
 }
 
-fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &Plan) -> Result<Change, Error> {
+fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan) -> Result<Change, Error> {
     let Some(gateway) = &stack.gateway else { return Ok(Change::Create) };
     if let Some(change) = unsettled(&gateway.document, Kind::Gateway, gateway.ours)? {
         return Ok(change);
@@ -305,16 +315,35 @@ fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &Plan) -> 
     let same_authorizer = match &plan.authorizer {
         AuthorizerSpec::Cognito => stack.pool.as_ref().zip(stack.client.as_ref()).is_some_and(|(pool, client)| {
             let jwt = gateway.document.jwt_authorizer();
+            let allowed = |id: &str| jwt["allowedClients"].as_array().is_some_and(|ids| ids.contains(&json!(id)));
             jwt["discoveryUrl"] == json!(cognito::discovery_url(aws, &pool.id))
-                && jwt["allowedClients"].as_array().is_some_and(|clients| clients.contains(&json!(client.id)))
+                && allowed(&client.id)
+                && spec.allowed_clients.iter().all(|id| allowed(id))
         }),
         AuthorizerSpec::Jwt(configuration) => current["authorizerConfiguration"] == *configuration,
         other => current["authorizerType"] == other.api_type(),
     };
     if !same_authorizer {
         differs.push("authorizer");
+        plan.warnings.extend(kept_clients(aws, gateway, stack));
+    }
+    // What AWS failed to do before it is to try again; what is somebody else's, they see to.
+    if differs.is_empty() && gateway.ours && gateway.document.is_broken() {
+        differs.push("failed update");
     }
     Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
+}
+
+/// That clients which the gateway allows stay allowed when its authorizer is repaired.
+fn kept_clients(aws: &Aws, gateway: &Gateway, stack: &Stack) -> Option<String> {
+    let jwt = gateway.document.jwt_authorizer();
+    cognito::pool_of_discovery_url(aws, jwt["discoveryUrl"].as_str()?)?;
+    let own = stack.client.as_ref().map(|client| client.id.as_str());
+    let all = jwt["allowedClients"].as_array()?.iter().filter_map(Value::as_str);
+    let others: Vec<String> = all.filter(|id| Some(*id) != own).map(|id| format!("`{id}`")).collect();
+    let what = if others.len() == 1 { "client" } else { "clients" };
+    let said = || format!("the gateway goes on allowing the {what} {} beside its own", others.join(", "));
+    (!others.is_empty()).then(said)
 }
 
 fn target_change(
@@ -324,6 +353,10 @@ fn target_change(
     existing: Option<&Document>,
 ) -> Result<Change, Error> {
     let Some(existing) = existing else { return Ok(Change::Create) };
+    if let Some(kind) = existing.target_kind().filter(|kind| *kind != target.kind.member()) {
+        let (name, kind) = (target.name.to_string(), kind.to_owned());
+        return Err(Error::OtherKind { name, kind });
+    }
     if let Some(change) = unsettled(existing, Kind::Target, true)? {
         return Ok(change);
     }
@@ -343,11 +376,19 @@ fn target_change(
             differs.push(what);
         }
     }
-    // What AWS failed to do before it is to try again.
-    if differs.is_empty() && existing.status().ends_with("_UNSUCCESSFUL") {
+    // What AWS failed to do before it is to try again, and what stands in S3 may be another document by now.
+    if differs.is_empty() && (existing.is_broken() || names_s3(&wanted["targetConfiguration"])) {
         differs.push("configuration");
     }
     Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
+}
+
+/// Whether any part of a configuration is an object in S3.
+fn names_s3(configuration: &Value) -> bool {
+    match configuration {
+        Value::Object(members) => members.iter().any(|(name, value)| name == "s3" || names_s3(value)),
+        _ => false,
+    }
 }
 
 /// A configuration with what AWS chose for the MCP server where nothing was wanted.

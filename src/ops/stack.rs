@@ -44,6 +44,8 @@ pub struct Stack {
     pub providers: BTreeSet<(ProviderKind, String)>,
     pub gateway: Option<Gateway>,
     pub pool: Option<Pool>,
+    /// The user pool that the gateway names, if it is not there.
+    pub lost_pool: Option<String>,
     pub resource_server: bool,
     pub client: Option<AppClient>,
     /// Pools of ours that the stack does not use: leftovers of interrupted or racing runs.
@@ -63,7 +65,8 @@ pub struct Gateway {
     pub document: Document,
     /// Whether the stack made it; it is never deleted otherwise.
     pub ours: bool,
-    pub tags: BTreeMap<String, String>,
+    /// Or why they cannot be read, where that is tolerated.
+    pub tags: Result<BTreeMap<String, String>, aws::Error>,
     pub targets: Vec<Document>,
     pub delivers_logs: bool,
     pub delivers_traces: bool,
@@ -84,12 +87,20 @@ impl Gateway {
 }
 
 /// What the sample target needs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sample {
     pub role: Option<Role>,
     pub policy: Option<Value>,
     pub log_group: Option<logs::Group>,
     pub function: Option<Function>,
+    /// Whether the function could be looked at; an error where that is tolerated.
+    pub function_seen: Result<(), aws::Error>,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { role: None, policy: None, log_group: None, function: None, function_seen: Ok(()) }
+    }
 }
 
 impl Stack {
@@ -193,6 +204,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         providers: BTreeSet::new(),
         gateway: None,
         pool: None,
+        lost_pool: None,
         resource_server: false,
         client: None,
         surplus_pools: Vec::new(),
@@ -243,20 +255,28 @@ struct Looker<'a> {
 impl Looker<'_> {
     /// The result of a look; nothing, where the endpoint has no such thing.
     async fn see<T: Default>(&self, look: impl Future<Output = Result<T, aws::Error>>) -> Result<T, Error> {
+        Ok(self.seen(look).await?.unwrap_or_default())
+    }
+
+    /// The same, with the error that was noted.
+    async fn seen<T: Default>(
+        &self,
+        look: impl Future<Output = Result<T, aws::Error>>,
+    ) -> Result<Result<T, aws::Error>, Error> {
         match look.await {
             Err(error) if self.aws.does_not_offer(&error) => {
                 if let Ok(mut operations) = self.not_offered.lock() {
                     operations.insert(format!("{} {}", error.service, error.operation));
                 }
-                Ok(T::default())
+                Ok(Ok(T::default()))
             }
             Err(error) if self.depth == Depth::Thorough && error.class != aws::Class::Credentials => {
                 if let Ok(mut unseen) = self.unseen.lock() {
-                    unseen.push(error);
+                    unseen.push(error.clone());
                 }
-                Ok(T::default())
+                Ok(Err(error))
             }
-            seen => Ok(seen?),
+            seen => Ok(Ok(seen?)),
         }
     }
 
@@ -277,12 +297,12 @@ impl Looker<'_> {
         let Some(document) = agentcore::find_gateway(self.aws, &id).await? else { return Ok(None) };
         let delivery = DeliveryNames::new(&id);
         let (tags, targets, sources) = try_join!(
-            self.see(agentcore::tags(self.aws, document.gateway_arn())),
+            self.seen(agentcore::tags(self.aws, document.gateway_arn())),
             self.targets(&id),
             self.see(logs::delivery_sources(self.aws)),
         )?;
         Ok(Some(Gateway {
-            ours: self.names.owns(&tags),
+            ours: tags.as_ref().is_ok_and(|tags| self.names.owns(tags)),
             tags,
             document,
             targets,
@@ -340,8 +360,12 @@ impl Looker<'_> {
         let ((role, policy), log_group, function) = try_join!(
             role,
             self.see(logs::find_group(self.aws, &names.function_log_group)),
-            self.see(lambda::find_function(self.aws, &names.function)),
+            self.seen(lambda::find_function(self.aws, &names.function)),
         )?;
+        let (function, function_seen) = match function {
+            Ok(function) => (function, Ok(())),
+            Err(error) => (None, Err(error)),
+        };
         // Names carry the stack's hash, so a stranger's is no accident: it is not touched.
         if function.as_ref().is_some_and(|function| !names.owns(&function.tags)) {
             return Err(Error::Foreign(Resource::new(Kind::Function, &names.function)));
@@ -349,7 +373,7 @@ impl Looker<'_> {
         if log_group.as_ref().is_some_and(|group| !names.owns(&group.tags)) {
             return Err(Error::Foreign(Resource::new(Kind::LogGroup, &names.function_log_group)));
         }
-        Ok(Sample { role, policy, log_group, function })
+        Ok(Sample { role, policy, log_group, function, function_seen })
     }
 
     /// The pool of ours that has our domain.
@@ -373,11 +397,16 @@ impl Looker<'_> {
     async fn authorizer(&self, stack: &mut Stack, domain_pool: Option<Pool>) -> Result<(), Error> {
         let jwt = stack.gateway.as_ref().map(|gateway| gateway.document.jwt_authorizer().clone()).unwrap_or_default();
         let named = jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.aws, url));
-        let mut pool = match named {
-            Some(id) => self.see(cognito::find_pool(self.aws, &id)).await?.filter(|pool| self.owns_pool(pool)),
-            None => None,
-        };
-        let settled = stack.gateway.as_ref().is_some_and(|gateway| gateway.document.is_ready()) && pool.is_some();
+        let mut pool = None;
+        if let Some(id) = named {
+            match self.seen(cognito::find_pool(self.aws, &id)).await? {
+                Ok(Some(named)) => pool = Some(named).filter(|pool| self.owns_pool(pool)),
+                Ok(None) => stack.lost_pool = Some(id),
+                Err(_) => {}
+            }
+        }
+        let is_named = pool.is_some();
+        let settled = stack.gateway.as_ref().is_some_and(|gateway| gateway.document.is_ready()) && is_named;
         let listed = if settled && self.depth == Depth::Usual {
             Vec::new()
         } else {
@@ -392,16 +421,10 @@ impl Looker<'_> {
         let surplus: BTreeSet<String> = ours.into_iter().map(|other| other.id).filter(|id| *id != pool.id).collect();
         stack.surplus_pools = surplus.into_iter().collect();
 
-        let allowed = jwt["allowedClients"].as_array().into_iter().flatten().find_map(Value::as_str);
-        let named_client = async {
-            match allowed {
-                Some(id) if settled => self.see(cognito::find_client(self.aws, &pool.id, id)).await,
-                _ => Ok(None),
-            }
-        };
+        let allowed = jwt["allowedClients"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let (server, client) = try_join(
             self.see(cognito::has_resource_server(self.aws, &pool.id, &self.names.resource_server)),
-            named_client,
+            self.client_of(&pool, allowed.filter(|_| is_named)),
         )
         .await?;
         stack.resource_server = server;
@@ -414,5 +437,15 @@ impl Looker<'_> {
         }
         stack.pool = Some(pool);
         Ok(())
+    }
+    /// Ours among the clients that the gateway allows: the user may have added others.
+    async fn client_of(&self, pool: &Pool, allowed: impl Iterator<Item = &str>) -> Result<Option<AppClient>, Error> {
+        for id in allowed {
+            let client = self.see(cognito::find_client(self.aws, &pool.id, id)).await?;
+            if let Some(client) = client.filter(|client| client.name == self.names.app_client) {
+                return Ok(Some(client));
+            }
+        }
+        Ok(None)
     }
 }

@@ -29,7 +29,7 @@ pub async fn synchronize(
     let begin = Instant::now();
     let resource = Resource::new(Kind::Target, target.name());
     observer.hear(Event::Started(resource.clone()));
-    let deadline = Deadline::after(patience.timeout, stop);
+    let deadline = Deadline::of(stop);
     let told = |reason: &str| observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
     let settled = async || {
         let found = settled_target(aws, gateway_id, target.target_id(), &deadline, told).await?;
@@ -39,7 +39,7 @@ pub async fn synchronize(
     settled().await?;
     let answered = agentcore::synchronize_target(aws, gateway_id, target.target_id()).await?;
     let document = if patience.wait { settled().await? } else { answered };
-    if document.status().ends_with("_UNSUCCESSFUL") || document.status() == "FAILED" {
+    if document.is_broken() {
         observer.hear(Event::Failed(resource));
         return Err(Error::of_state(Kind::Target, &document));
     }

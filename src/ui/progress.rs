@@ -95,7 +95,7 @@ impl Observer for Progress<'_> {
                 let bad = style::ERROR;
                 self.ui.write_err(&format!("{}✗{} {resource}", bad.render(), bad.render_reset()));
             }
-            Event::Warning(_) => {}
+            Event::Accepted(_) | Event::Dropped(_) | Event::Warning(_) => {}
         }
     }
 }

@@ -12,6 +12,11 @@ pub trait Report: Serialize {
     /// For people, with styles; whoever prints it strips them where they are not wanted.
     fn human(&self, w: &mut dyn Write) -> io::Result<()>;
 
+    /// What to do next: what follows the program's name, a command each.
+    fn next(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// As environment variables, for the commands that have such a form.
     fn env(&self) -> Vec<(&'static str, String)> {
         Vec::new()

@@ -1,6 +1,6 @@
 //! Bad input: its exit code, a message with the remedy, JSON where it was asked for, and nothing made.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use agentcore_gw::local::Faults;
 use insta::assert_snapshot;
@@ -83,7 +83,7 @@ fn no_region_says_where_one_can_be_given() {
 
 #[test]
 fn flags_that_contradict_each_other_are_refused_before_anything_is_made() {
-    assert_snapshot!(shown(&Env::new(), &["--local", "create", "g", "--allowed-client", "x"]), @r"
+    assert_snapshot!(shown(&Env::new(), &["--local", "create", "g", "--allowed-scope", "x"]), @r"
     exit 2
     --- stdout
     --- stderr
@@ -167,7 +167,7 @@ fn an_unreachable_endpoint_ends_with_1() {
 fn a_bundle_without_certificates_is_refused() {
     let env = Env::new();
     let file = env.home().join("bundle.pem");
-    std::fs::write(&file, "nothing").unwrap();
+    fs::write(&file, "nothing").unwrap();
     let output = env.command(&["--region", "us-west-2", "status", "g"]).env("AWS_CA_BUNDLE", &file).output().unwrap();
     let run = Run::of(output);
     assert_eq!(run.code, 2);
@@ -253,7 +253,7 @@ async fn what_the_user_names_is_repaired_and_the_rest_is_left() {
     assert_eq!(config["protocolConfiguration"]["mcp"]["instructions"], "be kind");
     world.run(&["create", "g"]).await.expect(0);
     assert_eq!(get(&world), config, "what is not named is left alone");
-    world.run(&["create", "g", "--authorizer", "none"]).await.expect(0);
+    world.run(&["create", "g", "--authorizer", "none", "-y"]).await.expect(0);
     assert_eq!(get(&world)["authorizerType"], "NONE");
     let listed = world.run(&["tools", "list", "g", "-o", "json"]).await.expect(0).json();
     assert_eq!(listed["items"][0]["name"], "x_amz_bedrock_agentcore_search");
@@ -283,7 +283,7 @@ async fn when_time_is_up_everything_is_kept_and_the_exit_code_is_6() {
 #[tokio::test(start_paused = true)]
 async fn a_gateway_of_somebody_else_is_refused_or_adopted_and_never_deleted() {
     let world = World::new(Duration::ZERO);
-    world.run(&["create", "g", "--authorizer", "none"]).await.expect(0);
+    world.run(&["create", "g", "--authorizer", "none", "-y"]).await.expect(0);
     world.forget_owner_of_gateway();
     let refused = world.run(&["create", "g", "-o", "json"]).await.expect(1).json();
     assert_eq!(refused["error"]["code"], "conflict");
@@ -405,7 +405,12 @@ fn a_profile_that_is_not_there_is_named() {
     let mut command = env.command(&["--profile", "nope", "--region", "us-west-2", "list"]);
     let run = Run::of(command.env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap());
     assert_eq!(run.code, 4, "{run:?}");
-    assert!(run.stderr.contains("the profile `nope`"), "{}", run.stderr);
+    assert!(run.stderr.contains("there is no profile `nope` in ~/.aws/config (there: none)"), "{}", run.stderr);
+    fs::create_dir(env.home().join(".aws")).unwrap();
+    fs::write(env.home().join(".aws/config"), "[default]\n[profile dev]\nregion = us-east-1\n").unwrap();
+    let mut command = env.command(&["--profile", "nope", "--region", "us-west-2", "list"]);
+    let run = Run::of(command.env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap());
+    assert!(run.code == 4 && run.stderr.contains("(there: default, dev)"), "{}", run.stderr);
 }
 
 #[tokio::test] // in real time: the sample runs
@@ -413,7 +418,7 @@ async fn what_is_shown_as_next_works() {
     let world = World::new(Duration::ZERO);
     let url = "https://idp.example.com/.well-known/openid-configuration";
     let own = ["--authorizer", "jwt", "--discovery-url", url, "--allowed-audience", "x"];
-    for (name, flags) in [("pool", &[][..]), ("open", &["--authorizer", "none"]), ("own", &own)] {
+    for (name, flags) in [("pool", &[][..]), ("open", &["--authorizer", "none", "-y"]), ("own", &own)] {
         let said = world.run(&[&["create", name, "--sample"], flags].concat()).await.expect(0).stdout;
         let next: Vec<_> = said.lines().skip_while(|line| *line != "Next").skip(1).collect();
         assert_eq!(next.len(), 2, "{said}");
@@ -441,7 +446,7 @@ paths:
       parameters:
         - {name: id, in: path, required: true, schema: {type: string}}
 ";
-    std::fs::write(env.home().join("pets.yaml"), document).unwrap();
+    fs::write(env.home().join("pets.yaml"), document).unwrap();
     let at_home = |args: &[&str]| shown(&env, args);
     assert_snapshot!("validate", at_home(&["validate", "openapi", "pets.yaml"]));
     assert_snapshot!("validate_local", at_home(&["--local", "validate", "openapi", "pets.yaml", "--target", "shop"]));
@@ -451,14 +456,11 @@ paths:
     assert_eq!(report["findings"][0]["line"], 3);
     assert_eq!(report["tools"][0]["name"], "target___pets/get");
 
-    std::fs::write(
-        env.home().join("tools.json"),
-        r#"[{"name": "a", "description": "d", "inputSchema": {"type": "text"}}]"#,
-    )
-    .unwrap();
+    fs::write(env.home().join("tools.json"), r#"[{"name": "a", "description": "d", "inputSchema": {"type": "text"}}]"#)
+        .unwrap();
     assert_snapshot!("validate_tools", at_home(&["validate", "tools", "tools.json"]));
     for (file, content) in [("empty", &b""[..]), ("binary", b"\xff\xfe\x00"), ("broken", b"{\n\"a\": ")] {
-        std::fs::write(env.home().join(file), content).unwrap();
+        fs::write(env.home().join(file), content).unwrap();
         let run = env.run(&["validate", "openapi", file]);
         assert_eq!(run.code, 2, "{run:?}");
     }

@@ -359,7 +359,7 @@ struct Setting {
 impl Setting {
     fn new() -> Self {
         let env = Env::new();
-        env.ok(&["--local", "create", "g", "--authorizer", "none", "--no-observability", "--debug-errors"]);
+        env.ok(&["--local", "create", "g", "--authorizer", "none", "-y", "--no-observability", "--debug-errors"]);
         Self { env }
     }
 
@@ -741,7 +741,7 @@ fn in_a_session_a_server_that_hangs_holds_up_no_other() {
 #[tokio::test]
 async fn a_server_that_says_nothing_at_length_is_given_up() {
     let (world, server) = (World::new(Duration::ZERO), StandIn::start(&["one"]));
-    world.run(&["create", "g", "--authorizer", "none", "--no-observability"]).await.expect(0);
+    world.run(&["create", "g", "--authorizer", "none", "-y", "--no-observability"]).await.expect(0);
     server.desk().drips = true;
     let target = json!({
         "name": "s",
@@ -784,7 +784,7 @@ fn what_a_failed_run_made_for_a_target_goes_with_it() {
 fn a_listing_that_a_killed_server_had_begun_is_made_when_it_is_back() {
     let (env, server) = (Env::new(), StandIn::start(&["one"]));
     let local = Server::start(&env, &[]);
-    env.ok(&["--local", "create", "g", "--authorizer", "none", "--no-observability"]);
+    env.ok(&["--local", "create", "g", "--authorizer", "none", "-y", "--no-observability"]);
     server.desk().hangs = true;
     let endpoint = server.endpoint();
     let add = ["--local", "target", "add", "mcp-server", "s", "--gateway", "g", "--endpoint", &endpoint];

@@ -46,7 +46,7 @@ impl Answer {
 impl Gateway {
     /// One that checks nobody.
     async fn new(flags: &[&str]) -> Self {
-        Self::checked(&[&["--authorizer", "none"], flags].concat()).await
+        Self::checked(&[&["--authorizer", "none", "-y"], flags].concat()).await
     }
 
     async fn checked(flags: &[&str]) -> Self {

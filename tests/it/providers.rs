@@ -125,14 +125,14 @@ async fn our_client_takes_a_token_of_ones_own_provider_from_the_environment() {
     let gateway = Gateway::new(&provider.origin, &["--allowed-audience", "tools", "--sample"]).await;
     let list = ["tools", "list", "g", "-o", "json"];
     let without = gateway.world.run(&list).await;
-    assert_eq!(without.code, 5, "{without:?}");
+    assert_eq!(without.code, 4, "{without:?}");
     assert!(without.stdout.contains("AGENTCORE_GATEWAY_TOKEN"), "{without:?}");
     let token = provider.token(&json!({ "aud": "tools" }));
     let with = gateway.world.run_in(Env::only([("AGENTCORE_GATEWAY_TOKEN", token.as_str())]), &list).await;
     assert_eq!(with.expect(0).json()["items"].as_array().unwrap().len(), 3);
     let token = provider.token(&json!({ "aud": "other" }));
     let refused = gateway.world.run_in(Env::only([("AGENTCORE_GATEWAY_TOKEN", token.as_str())]), &list).await;
-    assert!(refused.code == 1 && !refused.stdout.contains(&token), "{refused:?}");
+    assert!(refused.code == 4 && !refused.stdout.contains(&token), "{refused:?}");
     assert!(refused.stdout.contains("invalid_token"), "{refused:?}");
 }
 

@@ -36,7 +36,7 @@ impl Setting {
     }
 
     fn with_gateway(self) -> Self {
-        self.ok(&["create", "g", "--authorizer", "none", "--no-observability", "--debug-errors"]);
+        self.ok(&["create", "g", "--authorizer", "none", "-y", "--no-observability", "--debug-errors"]);
         self
     }
 

@@ -134,7 +134,7 @@ async fn gateways_are_listed_and_shown_as_aws_has_them_by_name_id_and_arn() {
 #[tokio::test(start_paused = true)]
 async fn a_providers_name_that_is_held_back_has_a_second_choice() {
     let world = World::with_rules(&["bedrock-agentcore:CreateApiKeyCredentialProvider=ConflictException*1"]);
-    world.run(&["create", "g", "--authorizer", "none", "--no-observability"]).await.expect(0);
+    world.run(&["create", "g", "--authorizer", "none", "-y", "--no-observability"]).await.expect(0);
     let folder = tempfile::tempdir().unwrap();
     let (spec, key) = (folder.path().join("api.yaml"), folder.path().join("key"));
     let text = "openapi: 3.0.3\nservers: [{url: https://api.example.com}]\npaths: {/x: {get: {operationId: x}}}";
@@ -160,7 +160,7 @@ async fn a_providers_name_that_is_held_back_has_a_second_choice() {
 #[tokio::test]
 async fn a_stage_of_api_gateway_is_there_in_the_control_plane_only() {
     let world = World::new(Duration::ZERO);
-    let create = ["create", "g", "--authorizer", "none", "--no-observability", "--debug-errors", "-o", "json"];
+    let create = ["create", "g", "--authorizer", "none", "-y", "--no-observability", "--debug-errors", "-o", "json"];
     let created = world.run(&create).await.expect(0).json();
     let add = ["target", "add", "api-gateway", "pets", "--gateway", "g", "--rest-api-id", "abc123", "--stage", "prod"];
     let filters = [

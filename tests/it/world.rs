@@ -1,5 +1,6 @@
 //! A local AWS in process, as the SDK's HTTP client: no socket, so that tokio's paused clock is
-//! exact. Any request can crash the program, or lose its answer.
+//! exact. The account can be had as it was around any request, which is what it is if the program
+//! dies there; and any request can be refused, or lose its answer.
 
 use std::{
     collections::BTreeMap,
@@ -45,12 +46,16 @@ pub const ENDPOINT: &str = "http://127.0.0.1:7755";
 /// What happens to the k-th request, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mishap {
-    /// The program dies before it is sent.
-    CrashBefore(usize),
-    /// The program dies after it took effect, before the answer.
-    CrashAfter(usize),
     /// It takes effect, and the answer is lost.
     LoseAnswer(usize),
+    /// It is refused: the caller may not.
+    Deny(usize),
+}
+
+/// An account as it was at one moment; others begin from it.
+pub struct Moment {
+    state: Value,
+    at: Instant,
 }
 
 /// An account, and the way to it.
@@ -61,7 +66,10 @@ pub struct World {
     /// Starts the server anew, from what is on disk.
     restart: Option<Arc<dyn Fn() -> Local + Send + Sync>>,
     /// Where packages and logs are, if they are to go with the account.
-    _dir: Option<Arc<TempDir>>,
+    dir: Option<Arc<TempDir>>,
+    /// When its clock began.
+    begin: Instant,
+    lag: Duration,
 }
 
 impl World {
@@ -76,10 +84,51 @@ impl World {
     }
 
     pub fn with_faults(faults: Faults) -> Self {
-        let key = AccessKey::generate();
+        Self::begun(AccessKey::generate(), faults, Instant::now())
+    }
+
+    fn begun(key: AccessKey, faults: Faults, begin: Instant) -> Self {
+        let lag = faults.consistency_lag;
         let dir = Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
-        let local = boot(dir.path(), None, key.clone(), faults, Instant::now());
-        Self { server: Arc::new(Mutex::new(local)), key, restart: None, _dir: Some(dir) }
+        let local = boot(dir.path(), None, key.clone(), faults, begin);
+        Self { server: Arc::new(Mutex::new(local)), key, restart: None, dir: Some(dir), begin, lag }
+    }
+
+    /// This account, now.
+    pub fn moment(&self) -> Moment {
+        Moment { state: self.snapshot(), at: Instant::now() }
+    }
+
+    /// An account of its own that goes on from a moment of this one: its clock stands where it stood then.
+    pub fn at(&self, moment: &Moment) -> Self {
+        self.under(moment, &[])
+    }
+
+    /// The same, whose calls fail as these rules say.
+    pub fn under(&self, moment: &Moment, rules: &[&str]) -> Self {
+        let rules = rules.iter().map(|rule| rule.parse::<FaultRule>().unwrap()).collect();
+        let begin = self.begin + (Instant::now() - moment.at);
+        let fork = Self::begun(self.key.clone(), Faults::new(Duration::ZERO, self.lag, rules), begin);
+        let blobs = |world: &Self| world.dir.as_ref().unwrap().path().join("blobs");
+        if let Ok(entries) = std::fs::read_dir(blobs(self)) {
+            std::fs::create_dir_all(blobs(&fork)).unwrap();
+            for entry in entries.map(Result::unwrap) {
+                std::fs::copy(entry.path(), blobs(&fork).join(entry.file_name())).unwrap();
+            }
+        }
+        fork.local().edit(|state| *state = moment.state.clone());
+        assert_eq!(fork.snapshot(), moment.state);
+        fork
+    }
+
+    /// Runs the program to its end, and keeps the moments around each of its requests at which the account is
+    /// another one: each is what the account is if the program dies then. Beyond the third time that the same
+    /// thing is asked, one more tells nothing new.
+    pub async fn moments_of(&self, args: &[&str]) -> Vec<Moment> {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let outcome = self.run_until(args, Env::default(), None, Stop::default(), Some(kept.clone())).await.unwrap();
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        std::mem::take(&mut *kept.lock().unwrap())
     }
 
     /// An account whose server is another one for each request: all that it knows is on disk.
@@ -88,7 +137,8 @@ impl World {
         let (key, begin) = (store.access_key().unwrap(), Instant::now());
         let its_key = key.clone();
         let restart = move || boot(store.dir(), Some(store.clone()), its_key.clone(), Faults::default(), begin);
-        Self { server: Arc::new(Mutex::new(restart())), key, restart: Some(Arc::new(restart)), _dir: None }
+        let server = Arc::new(Mutex::new(restart()));
+        Self { server, key, restart: Some(Arc::new(restart)), dir: None, begin, lag: Duration::ZERO }
     }
 
     fn local(&self) -> Local {
@@ -112,7 +162,7 @@ impl World {
 
     /// Runs the program with these variables in its environment.
     pub async fn run_in(&self, env: Env, args: &[&str]) -> Outcome {
-        self.run_until(args, env, None, Stop::default()).await.unwrap()
+        self.run_until(args, env, None, Stop::default(), None).await.unwrap()
     }
 
     /// Runs the program, and asks it to stop after a while, as Ctrl-C does.
@@ -122,22 +172,32 @@ impl World {
             wait::until_moment(Instant::now() + after, &Stop::default()).await.unwrap();
             stop.request();
         };
-        let (outcome, ()) = tokio::join!(self.run_until(args, Env::default(), None, stop.clone()), request);
+        let (outcome, ()) = tokio::join!(self.run_until(args, Env::default(), None, stop.clone(), None), request);
         outcome.unwrap()
     }
 
     /// Runs the program; `None` if it crashed.
     pub async fn run_with(&self, args: &[&str], mishap: Option<Mishap>) -> Option<Outcome> {
-        self.run_until(args, Env::default(), mishap, Stop::default()).await
+        self.run_until(args, Env::default(), mishap, Stop::default(), None).await
     }
 
-    async fn run_until(&self, args: &[&str], env: Env, mishap: Option<Mishap>, stop: Stop) -> Option<Outcome> {
+    async fn run_until(
+        &self,
+        args: &[&str],
+        env: Env,
+        mishap: Option<Mishap>,
+        stop: Stop,
+        moments: Option<Arc<Mutex<Vec<Moment>>>>,
+    ) -> Option<Outcome> {
         let wire = Arc::new(Wire {
             world: self.clone(),
             mishap,
             count: AtomicUsize::new(0),
             crash: Notify::new(),
             calls: Mutex::default(),
+            recent: Mutex::default(),
+            hot: Mutex::default(),
+            moments,
         });
         let (out, err) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let mut all = vec!["agentcore-gw", "--region", "us-west-2", "--endpoint-url", ENDPOINT];
@@ -149,11 +209,15 @@ impl World {
             credentials: Some((self.key.access_key_id.clone(), self.key.secret_access_key.clone())),
             stop,
         };
-        let args = all.into_iter().map(Into::into).collect();
+        let words = all.into_iter().map(Into::into).collect();
         tokio::select! {
             biased;
-            () = wire.crash.notified() => None,
-            code = agentcore_gw::run(args, platform) => {
+            () = wire.crash.notified() => {
+                let hot = wire.hot.lock().unwrap().take();
+                assert_eq!(hot, None, "{args:?} asks without a pause");
+                None
+            }
+            code = agentcore_gw::run(words, platform) => {
                 let text = |bytes: &Mutex<Vec<u8>>| String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
                 Some(Outcome { code, stdout: text(&out), stderr: text(&err), calls: wire.calls.lock().unwrap().clone() })
             }
@@ -296,7 +360,16 @@ struct Wire {
     count: AtomicUsize,
     crash: Notify,
     calls: Mutex<Vec<String>>,
+    /// When a request was first made within a second, and how often since.
+    recent: Mutex<BTreeMap<String, (Instant, usize)>>,
+    /// A request that was made too often.
+    hot: Mutex<Option<String>>,
+    moments: Option<Arc<Mutex<Vec<Moment>>>>,
 }
+
+/// Requests of the same kind within a second of virtual time that no waiting program makes: waits pause for 200 ms
+/// and longer.
+const TOO_OFTEN: usize = 24;
 
 #[derive(Clone)]
 struct InProcess(Arc<Wire>);
@@ -318,13 +391,19 @@ impl HttpConnector for InProcess {
         let wire = self.0.clone();
         HttpConnectorFuture::new(async move {
             let number = wire.count.fetch_add(1, Ordering::SeqCst) + 1;
-            wire.calls.lock().unwrap().push(describe(&request));
-            if wire.mishap == Some(Mishap::CrashBefore(number)) {
+            let call = describe(&request);
+            wire.calls.lock().unwrap().push(call.clone());
+            if wire.is_too_often(&request) {
+                *wire.hot.lock().unwrap() = Some(call);
                 return wire.die().await;
             }
+            if wire.mishap == Some(Mishap::Deny(number)) {
+                return Ok(denied(&request));
+            }
+            wire.keep_moment(&call);
             let answer = wire.forward(request).await;
+            wire.keep_moment(&call);
             match wire.mishap {
-                Some(Mishap::CrashAfter(k)) if k == number => wire.die().await,
                 Some(Mishap::LoseAnswer(k)) if k == number => Err(ConnectorError::io("the answer was lost".into())),
                 _ => Ok(answer),
             }
@@ -336,6 +415,33 @@ impl Wire {
     async fn die(&self) -> Result<HttpResponse, ConnectorError> {
         self.crash.notify_one();
         std::future::pending().await
+    }
+
+    /// Whether the same request is made again and again without a pause.
+    fn is_too_often(&self, request: &HttpRequest) -> bool {
+        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+        // Each new attempt of a create has another token.
+        let body = if body.contains("clientToken") { String::new() } else { body };
+        let key = format!("{} {}", describe(request), body);
+        let now = Instant::now();
+        let mut recent = self.recent.lock().unwrap();
+        let (since, times) = recent.entry(key).or_insert((now, 0));
+        if now.duration_since(*since) >= Duration::from_secs(1) {
+            (*since, *times) = (now, 0);
+        }
+        *times += 1;
+        *times > TOO_OFTEN
+    }
+
+    fn keep_moment(&self, call: &str) {
+        let Some(moments) = &self.moments else { return };
+        let times = self.calls.lock().unwrap().iter().filter(|other| *other == call).count();
+        let moment = self.world.moment();
+        let mut moments = moments.lock().unwrap();
+        let is_new = moments.last().is_none_or(|last| last.state != moment.state || last.at != moment.at);
+        if times <= 3 && is_new {
+            moments.push(moment);
+        }
     }
 
     async fn forward(&self, request: HttpRequest) -> HttpResponse {
@@ -359,6 +465,22 @@ impl Wire {
         }
         response
     }
+}
+
+/// The answer of a service that does not let the caller do this, in its protocol's form.
+fn denied(request: &HttpRequest) -> HttpResponse {
+    let message = "User: arn:aws:iam::000000000000:user/somebody is not authorized to perform this";
+    let body = request.body().bytes().unwrap_or_default();
+    let is_query = String::from_utf8_lossy(body).contains("Action=");
+    let body = if is_query {
+        format!("<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>")
+    } else {
+        format!(r#"{{"__type":"AccessDeniedException","message":"{message}"}}"#)
+    };
+    let mut response = HttpResponse::new(StatusCode::try_from(403).unwrap(), SdkBody::from(body));
+    response.headers_mut().append("x-amzn-requestid", "denied");
+    response.headers_mut().append("x-amzn-errortype", "AccessDeniedException");
+    response
 }
 
 /// `POST CreateRole`, as far as a request says what it is.

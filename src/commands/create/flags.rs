@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     error::{Error, Kind},
     model::{
+        mcp,
         name::{KmsKeyArn, PolicyArn, RoleArn},
         spec::AuthorizerSpec,
     },
@@ -28,7 +29,7 @@ pub struct AuthorizerFlags {
     #[arg(long, value_name = "URL")]
     pub discovery_url: Option<String>,
 
-    /// Client id that may call the gateway (with --authorizer jwt; can be repeated)
+    /// Client id that may call the gateway, with cognito beside its own (can be repeated)
     #[arg(long, value_name = "ID")]
     pub allowed_client: Vec<String>,
 
@@ -86,12 +87,16 @@ pub struct GatewayFlags {
     pub instructions: Option<String>,
 
     /// MCP version to serve [default: the service's] (can be repeated)
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = mcp_version)]
     pub mcp_version: Vec<String>,
 
     /// Let callers see why a tool failed (exceptionLevel DEBUG)
     #[arg(long)]
     pub debug_errors: bool,
+
+    /// Let callers see no more than that a tool failed, as gateways do by default
+    #[arg(long, conflicts_with = "debug_errors")]
+    pub no_debug_errors: bool,
 
     /// KMS key that encrypts the gateway's data
     #[arg(long, value_name = "ARN")]
@@ -104,6 +109,16 @@ pub struct GatewayFlags {
     /// Use an existing gateway of this name that agentcore-gw did not make; it is never deleted
     #[arg(long)]
     pub adopt: bool,
+}
+
+/// A version of MCP that is known, or newer than those.
+fn mcp_version(text: &str) -> Result<String, String> {
+    let is_date = text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok();
+    let is_newer = mcp::VERSIONS.last().is_some_and(|newest| text > *newest);
+    if mcp::VERSIONS.contains(&text) || is_date && is_newer {
+        return Ok(text.to_owned());
+    }
+    Err(format!("supported: {}", mcp::VERSIONS.join(", ")))
 }
 
 fn limited(text: &str, most: usize) -> Result<String, String> {
@@ -136,11 +151,24 @@ pub(super) fn distinct(tags: &[(String, String)]) -> Result<BTreeMap<String, Str
 }
 
 impl AuthorizerFlags {
+    /// Whether nobody is to be checked.
+    pub(super) fn is_open(&self) -> bool {
+        self.authorizer == Some(AuthorizerKind::None)
+    }
+
+    /// Clients of the gateway's user pool that may call it beside its own.
+    pub(super) fn clients_of_cognito(&self) -> Vec<String> {
+        let of_cognito = matches!(self.authorizer, None | Some(AuthorizerKind::Cognito));
+        self.allowed_client.iter().filter(|_| of_cognito).cloned().collect()
+    }
+
     pub(super) fn resolve(&self) -> Result<Option<AuthorizerSpec>, Error> {
-        let lists = [&self.allowed_client, &self.allowed_audience, &self.allowed_scope];
+        let clients = self.allowed_client.len() - self.clients_of_cognito().len();
         let jwt_flags = self.discovery_url.is_some()
             || self.authorizer_config.is_some()
-            || lists.iter().any(|list| !list.is_empty());
+            || clients > 0
+            || !self.allowed_audience.is_empty()
+            || !self.allowed_scope.is_empty();
         if jwt_flags && self.authorizer != Some(AuthorizerKind::Jwt) {
             return Err(Error::new(
                 Kind::Usage,

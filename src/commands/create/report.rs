@@ -17,7 +17,7 @@ use crate::{
         document::Document as Text, finding::Reading, name::Region, naming::DeliveryNames, openapi::Api, smithy::Model,
         tool,
     },
-    ops::converge::Converged,
+    ops::{self, converge::Converged},
     ui::{
         report::{Report, fields},
         style,
@@ -42,9 +42,9 @@ pub(super) struct Created {
     /// Whether `tools` can call the gateway: it needs no token, or one of its own client.
     #[serde(skip)]
     callable: bool,
-    /// The program with its flags, for the commands that are shown.
+    /// How many of the warnings were told while it was made.
     #[serde(skip)]
-    program: String,
+    told: usize,
 }
 
 /// The gateway, as `create` and `credentials` show it.
@@ -82,11 +82,17 @@ impl TargetInfo {
 }
 
 impl Created {
-    pub(super) fn new(aws: &Aws, converged: Converged, required_policy: Option<Value>, program: String) -> Self {
+    /// # Errors
+    /// If the gateway is there and broken, so that nobody can use it.
+    pub(super) fn new(aws: &Aws, converged: Converged, required_policy: Option<Value>) -> Result<Self, Error> {
         let Converged { stack, made } = converged;
         let unchanged = !made.changed;
         let mut warnings = made.warnings();
+        let told = warnings.len();
         let document = made.gateway.unwrap_or_else(|| Document(Value::Null));
+        if document.is_broken() {
+            return Err(ops::Error::of_state(ops::Kind::Gateway, &document).into());
+        }
         let open = document.0["authorizerType"] == "NONE";
         let checked = document.0["authorizerType"] == "CUSTOM_JWT";
         let client = made.client.as_ref().zip(made.domain.as_deref()).zip(made.pool_id.as_deref()).filter(|_| checked);
@@ -94,7 +100,8 @@ impl Created {
             warnings.push("the gateway checks nobody: whoever reaches it may call its tools".to_owned());
         }
         let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
-        Self {
+        Ok(Self {
+            told,
             callable: callable(&document, client.map(|((client, _), _)| client)),
             client_info: client
                 .map(|((client, domain), pool_id)| ClientInfo::new(aws, &stack.names, pool_id, domain, client)),
@@ -105,15 +112,19 @@ impl Created {
             required_policy,
             gateway: GatewayInfo::new(&document, &aws.region),
             unchanged,
-            program,
-        }
+        })
+    }
+
+    /// The warnings that nobody has told yet.
+    pub(super) fn own_warnings(&self) -> impl Iterator<Item = &str> {
+        self.warnings[self.told..].iter().map(String::as_str)
     }
 
     /// Writes the toolkit's `gateway_config.json`, for nobody else to read.
     pub(super) fn save(&self, file: &Path) -> Result<(), Error> {
         let failed = |error: io::Error| {
             Error::new(Kind::Failed, format!("the gateway is ready, but {} cannot be written: {error}", file.display()))
-                .with_hint(format!("run `{} credentials {}`", self.program, self.gateway.name))
+                .with_hint(format!("run `agentcore-gw credentials {}`", self.gateway.name))
         };
         let mut document = json!({
             "gateway_url": self.gateway.gateway_url,
@@ -191,19 +202,19 @@ impl Report for Created {
         if let Some(policy) = &self.required_policy {
             writeln!(w, "\n{heading}Your role needs this policy{reset}\n{policy:#}")?;
         }
-        if self.client_info.is_none() {
-            self.warnings.iter().try_for_each(|warning| writeln!(w, "\nWarning: {warning}"))?;
-        }
-        let (name, program) = (&gateway.name, &self.program);
-        writeln!(w, "\n{heading}Next{reset}")?;
+        Ok(())
+    }
+
+    fn next(&self) -> Vec<String> {
+        let name = &self.gateway.name;
+        let tools = self.targets.iter().filter_map(|target| target.tools.as_ref()).flatten().collect::<Vec<_>>();
         let first = match tools.iter().find(|tool| tool.ends_with("get_weather")) {
             Some(tool) if self.callable => format!("tools call {name} {tool} '{{\"location\":\"Seattle\"}}'"),
             None if tools.is_empty() => format!("create {name} --sample"),
             _ if self.callable => format!("tools list {name}"),
             _ => format!("get {name}"),
         };
-        writeln!(w, "  {program} {first}")?;
-        writeln!(w, "  {program} cleanup {name}")
+        vec![first, format!("cleanup {name}")]
     }
 
     fn env(&self) -> Vec<(&'static str, String)> {

@@ -256,7 +256,7 @@ impl AddOpenapi {
     async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
         check_stdin(Some(&self.spec), &self.credential)?;
         let source = source::api(ctx, &self.common.name, &self.spec)?;
-        let credential = self.credential.resolve(ctx, Takes::API)?;
+        let credential = self.credential.resolve(ctx, Takes::API).await?;
         let kind = TargetKind::other("openApiSchema", source.configuration, credential);
         settle(ctx, self.common, kind, source.warnings).await
     }
@@ -265,7 +265,7 @@ impl AddOpenapi {
 impl AddSmithy {
     async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
         check_stdin(self.model.as_deref(), &self.credential)?;
-        let credential = self.credential.resolve(ctx, Takes::AWS_SERVICE)?;
+        let credential = self.credential.resolve(ctx, Takes::AWS_SERVICE).await?;
         let aws = ctx.aws().await?;
         let mut source = source::smithy(ctx, &self.common.name, self.model.as_deref(), &aws.region)?;
         let actions = match (&credential, self.allow_action) {
@@ -289,7 +289,7 @@ impl AddSmithy {
 
 impl AddMcpServer {
     async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
-        let credential = self.credential.resolve(ctx, Takes::API)?;
+        let credential = self.credential.resolve(ctx, Takes::API).await?;
         let warnings = check_endpoint(ctx, &self.endpoint)?;
         let mut configuration = json!({ "endpoint": self.endpoint });
         if self.dynamic_listing {
@@ -305,7 +305,7 @@ impl AddMcpServer {
 
 impl AddApiGateway {
     async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
-        let credential = self.credential.resolve(ctx, Takes::REST_API)?;
+        let credential = self.credential.resolve(ctx, Takes::REST_API).await?;
         let mut tools = json!({ "toolFilters": self.filter });
         if !self.overrides.is_empty() {
             tools["toolOverrides"] = json!(self.overrides);

@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    aws::Aws,
-    commands::{create::TargetInfo, plan::PlanReport, program, tools::callable},
+    aws::{Aws, propagation},
+    commands::{create::TargetInfo, plan::PlanReport, tools::callable},
     context::Context,
     error::Error,
     model::{
@@ -69,12 +69,13 @@ impl Wanted {
             name: stack.names.gateway.clone(),
             region: aws.region.clone(),
             authorizer: None,
+            allowed_clients: Vec::new(),
             role: RoleSpec::Managed { permissions_boundary: None },
             description: None,
             instructions: None,
             mcp_versions: Vec::new(),
             semantic_search: true,
-            debug_errors: false,
+            debug_errors: None,
             kms_key_arn: None,
             tags: std::collections::BTreeMap::new(),
             observability: false,
@@ -88,31 +89,33 @@ impl Wanted {
     async fn converge(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Settled, Error> {
         let spec = self.spec(aws, &stack, &gateway);
         let Self { common, warnings, .. } = self;
-        let patience = Patience { timeout: ctx.settings.timeout, wait: !common.no_wait };
-        let progress = ctx.ui.progress();
-        let converged = converge::create(aws, &spec, patience, &progress, &ctx.stop).await;
-        drop(progress);
+        let patience = Patience { wait: !common.no_wait };
+        let watch = ctx.watch();
+        let converged = converge::create(aws, &spec, patience, &watch, &ctx.stop).await;
+        drop(watch);
         let existed = gateway.target(common.name.as_str()).is_some();
+        let is_ours = gateway.ours;
         let document = gateway.document;
-        let (program, name, gateway) = (program(ctx), &common.name, &spec.name);
-        let converged = converged.map_err(|mut failure| {
-            // What was there before is none of this command's.
-            failure.left.retain(|resource| match resource.kind {
-                ops::Kind::Target => !existed && resource.name == name.as_str(),
-                ops::Kind::Provider => stack.names.owns_provider_of(name.as_str(), &resource.name),
-                kind => kind == ops::Kind::Grant,
-            });
-            let undo = format!("{program} target remove {name} --gateway {gateway}");
-            Error::of_change(failure, "the same command", (!existed).then_some(undo.as_str()))
+        let (name, gateway) = (&common.name, &spec.name);
+        let converged = converged.map_err(|error| {
+            let lacks_rights = !is_ours && matches!(&error, ops::Error::Failed { reasons, .. } if propagation::is_pending_status(std::iter::once(reasons.as_str())));
+            let mut error = Error::from(error);
+            if lacks_rights {
+                let role = document.role_arn();
+                error = error.with_hint(format!("let the role {role} trust bedrock-agentcore.amazonaws.com, and allow it what the target needs"));
+            }
+            let undo = format!("agentcore-gw target remove {name} --gateway {gateway}");
+            ctx.ended(error, (!existed).then_some(undo.as_str()))
         })?;
         let target = converged.made.targets.get(name.as_str());
         let target = target.ok_or_else(|| ops::Error::NotFound(name.to_string()))?;
         let next = if target.is_ready() && callable(&document, stack.client.as_ref()) {
-            format!("{program} tools list {gateway}")
+            format!("tools list {gateway}")
         } else {
-            format!("{program} target get {name} --gateway {gateway}")
+            format!("target get {name} --gateway {gateway}")
         };
-        Ok(Settled { target: TargetInfo::new(target), gateway: gateway.to_string(), warnings, next })
+        let unchanged = !converged.made.changed;
+        Ok(Settled { target: TargetInfo::new(target), gateway: gateway.to_string(), warnings, unchanged, next })
     }
 }
 
@@ -130,6 +133,8 @@ pub struct Settled {
     target: TargetInfo,
     gateway: String,
     warnings: Vec<String>,
+    #[serde(skip)]
+    unchanged: bool,
     /// A command that shows that it works.
     #[serde(skip)]
     next: String,
@@ -144,13 +149,21 @@ impl Report for Outcome {
             Self::Planned(plan) => return plan.human(w),
             Self::Settled(settled) => settled,
         };
-        writeln!(w, "Target {} of {} is {}.", settled.target.name, settled.gateway, settled.target.status)?;
+        let unchanged = if settled.unchanged { " (nothing had to be changed)" } else { "" };
+        let target = &settled.target;
+        writeln!(w, "Target {} of {} is {}{unchanged}.", target.name, settled.gateway, target.status)?;
         let few = |w: &mut dyn Write, all: &[String], lead: &str| -> io::Result<()> {
             all.iter().take(SHOWN).try_for_each(|one| writeln!(w, "  {lead}{one}"))?;
             if all.len() > SHOWN { writeln!(w, "  … and {} more", all.len() - SHOWN) } else { Ok(()) }
         };
         few(w, settled.target.tools.as_deref().unwrap_or_default(), "")?;
-        few(w, &settled.warnings, "Warning: ")?;
-        writeln!(w, "\nNext\n  {}", settled.next)
+        few(w, &settled.warnings, "Warning: ")
+    }
+
+    fn next(&self) -> Vec<String> {
+        match self {
+            Self::Settled(settled) => vec![settled.next.clone()],
+            Self::Planned(_) => Vec::new(),
+        }
     }
 }

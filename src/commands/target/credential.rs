@@ -234,12 +234,12 @@ impl CredentialFlags {
     }
 
     /// The credential that the flags come to, for a kind of target.
-    pub fn resolve(&self, ctx: &Context, takes: Takes) -> Result<Credential, Error> {
+    pub async fn resolve(&self, ctx: &Context, takes: Takes) -> Result<Credential, Error> {
         let refuse = |what: &str| {
             let error = Error::new(Kind::Usage, format!("{} take no {what}", takes.what));
             Err(error.with_hint(takes.remedy))
         };
-        match self.named(ctx)? {
+        match self.named(ctx).await? {
             Credential::Given(None) if takes.role_by_default => Ok(Credential::role()),
             Credential::ApiKey { .. } if !takes.key => refuse("API key"),
             Credential::Oauth { .. } if !takes.oauth => refuse("OAuth client"),
@@ -261,7 +261,7 @@ impl CredentialFlags {
     }
 
     /// The credential that the flags come to; none at all if nothing was said.
-    fn named(&self, ctx: &Context) -> Result<Credential, Error> {
+    async fn named(&self, ctx: &Context) -> Result<Credential, Error> {
         let usage = |problem: &str, remedy: &str| Err(Error::new(Kind::Usage, problem).with_hint(remedy));
         let for_oauth = self.oauth_client_id.is_some() || self.credential_provider.is_some();
         if !for_oauth && (!self.oauth_scope.is_empty() || !self.oauth_param.is_empty()) {
@@ -290,8 +290,8 @@ impl CredentialFlags {
             if self.api_key_header.is_some() || self.api_key_query.is_some() {
                 return usage("an OAuth token has its place: the header Authorization", "leave out `--api-key-…`");
             }
-            let secret =
-                secret(ctx, self.oauth_client_secret_env.as_deref(), self.oauth_client_secret_file.as_deref())?;
+            let (variable, file) = (&self.oauth_client_secret_env, &self.oauth_client_secret_file);
+            let secret = secret(ctx, "OAuth client secret", variable.as_deref(), file.as_deref()).await?;
             let (vendor, member, config) = self.client(client_id)?;
             let provider = ProviderSpec { secret, client: Some((vendor, member, config)) };
             let parameters: BTreeMap<String, String> = self.oauth_param.iter().cloned().collect();
@@ -310,7 +310,8 @@ impl CredentialFlags {
                 return usage("an API key needs a place", "add `--api-key-header NAME` or `--api-key-query NAME`");
             }
         };
-        let secret = secret(ctx, self.api_key_env.as_deref(), self.api_key_file.as_deref())?;
+        let (variable, file) = (&self.api_key_env, &self.api_key_file);
+        let secret = secret(ctx, "API key", variable.as_deref(), file.as_deref()).await?;
         // The key itself is not shown.
         let header = format!("{}{}", self.api_key_prefix.as_deref().unwrap_or_default(), secret.reveal());
         if !in_query && HeaderValue::from_str(&header).is_err() {
@@ -398,7 +399,7 @@ impl CredentialFlags {
 }
 
 /// A secret, from one of the places that are nobody else's to see.
-fn secret(ctx: &Context, variable: Option<&str>, file: Option<&str>) -> Result<Secret, Error> {
+async fn secret(ctx: &Context, what: &str, variable: Option<&str>, file: Option<&str>) -> Result<Secret, Error> {
     let (text, place) = match (variable, file) {
         (Some(variable), _) => {
             let value = ctx.settings.env.get(variable).map(|value| value.to_string_lossy().into_owned());
@@ -408,7 +409,8 @@ fn secret(ctx: &Context, variable: Option<&str>, file: Option<&str>) -> Result<S
             };
             (value.ok_or_else(missing)?, variable)
         }
-        (None, Some(file)) => (validate::read(file)?, file),
+        (None, Some("-")) if ctx.ui.can_ask() => (ctx.ask_secret(what).await?, "the answer"),
+        (None, Some(file)) => (validate::read(file)?, validate::place(file)),
         (None, None) => {
             return Err(Error::new(Kind::Usage, "the OAuth client has no secret")
                 .with_hint("add `--oauth-client-secret-env` or `--oauth-client-secret-file`"));

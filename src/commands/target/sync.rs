@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::{target_of, with_gateway};
 use crate::{
-    commands::program,
     context::Context,
     error::{Error, Kind},
     model::name::TargetName,
@@ -39,10 +38,10 @@ impl Sync {
             return Err(Error::new(Kind::InvalidInput, format!("the target `{}` is no MCP server", self.name))
                 .with_hint("only MCP servers are listed; other targets are changed with `target update`"));
         }
-        let patience = Patience { timeout: ctx.settings.timeout, wait: !self.no_wait };
-        let progress = ctx.ui.progress();
-        let done = sync::synchronize(&aws, gateway.id(), target, patience, &progress, &ctx.stop).await;
-        drop(progress);
+        let patience = Patience { wait: !self.no_wait };
+        let watch = ctx.watch();
+        let done = sync::synchronize(&aws, gateway.id(), target, patience, &watch, &ctx.stop).await;
+        drop(watch);
         let document = done.map_err(|error| match error {
             failed @ ops::Error::Failed { .. } => Error::from(failed)
                 .with_hint("what was listed before is still served; see to the server, and try again"),
@@ -55,9 +54,9 @@ impl Sync {
             status: document.status().to_owned(),
             last_synchronized_at: member("lastSynchronizedAt"),
             next: if self.no_wait {
-                format!("{} target get {} --gateway {}", program(ctx), self.name, stack.names.gateway)
+                format!("target get {} --gateway {}", self.name, stack.names.gateway)
             } else {
-                format!("{} tools list {}", program(ctx), stack.names.gateway)
+                format!("tools list {}", stack.names.gateway)
             },
         })
     }
@@ -80,7 +79,10 @@ impl Report for Synchronized {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         let at = self.last_synchronized_at.as_ref().filter(|_| self.status == "READY");
         let at = at.map(|at| format!(", as its server was at {at}"));
-        writeln!(w, "Target {} of {} is {}{}.", self.target, self.gateway, self.status, at.unwrap_or_default())?;
-        writeln!(w, "\nNext\n  {}", self.next)
+        writeln!(w, "Target {} of {} is {}{}.", self.target, self.gateway, self.status, at.unwrap_or_default())
+    }
+
+    fn next(&self) -> Vec<String> {
+        vec![self.next.clone()]
     }
 }

@@ -7,7 +7,7 @@ use super::{
     add::{check_endpoint, check_function, check_region, check_stdin},
     change::{Common, Outcome, Wanted},
     credential::{CredentialFlags, Takes},
-    source, with_gateway,
+    source, target_of, with_gateway,
 };
 use crate::{
     aws::Aws,
@@ -85,11 +85,7 @@ impl Update {
         let aws = ctx.aws().await?;
         check_region(&aws, self.lambda_arn.as_ref())?;
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
-        let existing = gateway.target(self.common.name.as_str()).map(|target| target.0.clone());
-        let existing = existing.ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("the gateway has no target `{}`", self.common.name))
-                .with_hint("`target list` shows those that there are")
-        })?;
+        let existing = target_of(&gateway, &self.common.name)?.0.clone();
         let mcp = &existing["targetConfiguration"]["mcp"];
         let Some((member, what, takes)) = KINDS.into_iter().find(|(member, ..)| mcp[*member].is_object()) else {
             let message = format!("`target update` does not know the kind of `{}`", self.common.name);
@@ -149,7 +145,7 @@ impl Update {
             _ => Takes::API,
         };
         let kept = || existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
-        let named = self.credential.resolve(ctx, takes)?;
+        let named = self.credential.resolve(ctx, takes).await?;
         let keeps = self.credential.is_empty() && !self.no_credential;
         let credential = if keeps { Credential::Given(kept()) } else { named };
         let name = &self.common.name;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 /// The tool's fixed name; it has no target prefix (reference §5.5).
-pub(crate) const NAME: &str = "x_amz_bedrock_agentcore_search";
+pub(crate) use crate::model::mcp::SEARCH_TOOL as NAME;
 /// Tools in one answer.
 const MOST: usize = 10;
 

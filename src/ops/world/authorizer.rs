@@ -1,5 +1,7 @@
 //! The OAuth authorizer: user pool, domain, resource server, client, and a token to prove it.
 
+use tokio::time::Instant;
+
 use super::{AwsWorld, SETTLE};
 use crate::{
     aws::{
@@ -137,7 +139,10 @@ impl AwsWorld<'_> {
         }
         let (pool_id, client_id) = (made.pool_id()?, &made.client()?.id);
         if self.wait {
-            self.told(step)("lists may hide what an interrupted run made");
+            let until_then = (self.begun + SETTLE).saturating_duration_since(Instant::now()).as_secs();
+            self.told(step)(&format!(
+                "looking for second pools and clients in {until_then} s, when lists show everything"
+            ));
             wait::until_moment(self.begun + SETTLE, self.stop).await?;
         }
         let mut change = Change::Unchanged;

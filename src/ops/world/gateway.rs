@@ -17,7 +17,7 @@ use crate::{
     ops::{
         Error,
         apply::{Fact, Made},
-        event::Change,
+        event::{Change, Event},
         plan::{self, Step},
         sync::settled_target,
     },
@@ -52,11 +52,24 @@ impl AwsWorld<'_> {
         let authorizer = &self.plan.authorizer;
         request["authorizerType"] = json!(authorizer.api_type());
         let configuration = match authorizer {
-            AuthorizerSpec::Cognito => json!({ "customJWTAuthorizer": {
-                "discoveryUrl": cognito::discovery_url(self.aws, made.pool_id()?),
+            AuthorizerSpec::Cognito => {
+                let mut jwt = request["authorizerConfiguration"]["customJWTAuthorizer"].clone();
+                let current = jwt["discoveryUrl"].as_str().unwrap_or_default();
+                if cognito::pool_of_discovery_url(self.aws, current).is_none() {
+                    jwt = json!({});
+                }
+                jwt["discoveryUrl"] = json!(cognito::discovery_url(self.aws, made.pool_id()?));
                 // Cognito's access tokens have a client_id and no aud.
-                "allowedClients": [made.client()?.id],
-            } }),
+                let mut allowed = jwt["allowedClients"].as_array().cloned().unwrap_or_default();
+                let own = std::iter::once(&made.client()?.id);
+                for id in own.chain(&self.spec.allowed_clients).map(|id| json!(id)) {
+                    if !allowed.contains(&id) {
+                        allowed.push(id);
+                    }
+                }
+                jwt["allowedClients"] = json!(allowed);
+                json!({ "customJWTAuthorizer": jwt })
+            }
             AuthorizerSpec::Jwt(configuration) => configuration.clone(),
             AuthorizerSpec::Iam | AuthorizerSpec::None => Value::Null,
         };
@@ -84,6 +97,7 @@ impl AwsWorld<'_> {
                 Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
                 created => created?,
             };
+            self.observer.hear(Event::Accepted(step.resource.clone()));
             if !self.wait && self.spec.targets.is_empty() {
                 return Ok(Look::Ready((created, false)));
             }
@@ -94,6 +108,7 @@ impl AwsWorld<'_> {
                 return Ok(Look::Ready((document, log_group.is_ok_and(|made| made))));
             }
             self.delete_gateway(step, document.gateway_id()).await?;
+            self.observer.hear(Event::Dropped(step.resource.clone()));
             if fresh && propagation::is_pending_status(document.status_reasons()) {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
@@ -219,6 +234,7 @@ impl AwsWorld<'_> {
                 Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
                 created => created?,
             };
+            self.observer.hear(Event::Accepted(step.resource.clone()));
             if !self.wait {
                 return Ok(Look::Ready(created));
             }
@@ -227,6 +243,7 @@ impl AwsWorld<'_> {
                 return Ok(Look::Ready(document));
             }
             self.delete_target(step, gateway_id, document.target_id()).await?;
+            self.observer.hear(Event::Dropped(step.resource.clone()));
             if fresh && propagation::is_pending_status(document.status_reasons()) {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }

@@ -11,7 +11,7 @@ use crate::{
     ops::{
         Error,
         apply::{Fact, Made},
-        event::Change,
+        event::{Change, Event},
         plan::{self, Step},
     },
 };
@@ -52,6 +52,9 @@ impl AwsWorld<'_> {
                 create.await?
             }
         };
+        if change == Change::Created {
+            self.observer.hear(Event::Accepted(step.resource.clone()));
+        }
         let function = wait::until(&self.deadline, self.told(step), async || {
             Ok(match lambda::find_function(self.aws, &spec.name).await? {
                 Some(function) if function.active => Look::Ready(function),

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use crate::http::mcp::{CAPABILITIES_META, STATELESS, VERSION_META};
 
-/// The MCP versions served, oldest first.
-pub(crate) const VERSIONS: &[&str] = &[BATCHES, "2025-06-18", "2025-11-25", STATELESS];
+pub(crate) use crate::model::mcp::VERSIONS;
 /// The only one with JSON-RPC batches, and what a request without a version header is taken for
 /// (MCP 2025-06-18, "Protocol Version Header").
 const BATCHES: &str = "2025-03-26";

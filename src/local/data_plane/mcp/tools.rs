@@ -24,7 +24,7 @@ const PAGE: usize = 100;
 /// Bytes of them, as clients can be expected to take.
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// All that a caller learns of a target's failure without DEBUG (reference §5.6).
-pub(super) const TERSE: &str = "An internal error occurred. Please retry later.";
+pub(super) use crate::model::mcp::TERSE_ERROR as TERSE;
 
 /// One page of the tools, the search tool first.
 pub(super) fn list(view: &View, params: &Value) -> Result<Value, RpcError> {

@@ -1,0 +1,134 @@
+//! A line of the log for each call: whom, what, how long, and how it ended. Never what is in it.
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{
+            Intercept,
+            context::{
+                BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+                FinalizerInterceptorContextRef,
+            },
+            dyn_dispatch_hint,
+        },
+        orchestrator::{HttpResponse, Metadata},
+        retries::RequestAttempts,
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+use tokio::time::Instant;
+
+/// Writes down each call at the level INFO, and each attempt with its sizes at DEBUG.
+#[derive(Debug, Clone)]
+pub struct CallLog {
+    /// The AWS region; none for calls of no AWS service.
+    region: Option<String>,
+}
+
+impl CallLog {
+    /// Of calls to a region's services.
+    pub fn of_region(region: &str) -> Self {
+        Self { region: Some(region.to_owned()) }
+    }
+
+    /// Of calls that are no AWS service's.
+    pub fn of_http() -> Self {
+        Self { region: None }
+    }
+
+    fn region(&self) -> &str {
+        self.region.as_deref().unwrap_or("-")
+    }
+}
+
+/// When a call began.
+#[derive(Debug)]
+struct Begun(Instant);
+
+impl Storable for Begun {
+    type Storer = StoreReplace<Self>;
+}
+
+/// What a plain HTTP call is, without its query: that may carry a key.
+#[derive(Debug)]
+struct Address(String);
+
+impl Storable for Address {
+    type Storer = StoreReplace<Self>;
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for CallLog {
+    fn name(&self) -> &'static str {
+        "call log"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        cfg.interceptor_state().store_put(Begun(Instant::now()));
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request();
+        let address = request.uri().split('?').next().unwrap_or_default();
+        cfg.interceptor_state().store_put(Address(format!("{} {address}", request.method())));
+        let bytes = request.body().content_length().unwrap_or_default();
+        let (service, operation) = names(cfg);
+        tracing::debug!("{service} {operation}: sending {bytes} bytes to {address}");
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(response) = context.response() {
+            let bytes =
+                response.body().bytes().map_or_else(|| "a stream".to_owned(), |body| format!("{} bytes", body.len()));
+            let (service, operation) = names(cfg);
+            tracing::debug!("{service} {operation}: got {bytes}, HTTP {}", response.status().as_u16());
+        }
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let took = cfg.load::<Begun>().map_or(0, |begun| begun.0.elapsed().as_millis());
+        let retries = cfg.load::<RequestAttempts>().map_or(0, |attempts| attempts.attempts().saturating_sub(1));
+        let status =
+            context.response().map_or_else(|| "no answer".to_owned(), |answer| answer.status().as_u16().to_string());
+        let request_id = context.response().and_then(request_id).unwrap_or("-");
+        let region = self.region();
+        let (service, operation) = match (&self.region, cfg.load::<Address>()) {
+            (None, Some(Address(address))) => ("HTTP", address.as_str()),
+            _ => names(cfg),
+        };
+        tracing::info!("{service} {operation} {region} {took} ms {status} retries={retries} request-id={request_id}");
+        Ok(())
+    }
+}
+
+fn names(cfg: &ConfigBag) -> (&str, &str) {
+    cfg.load::<Metadata>().map_or(("-", "-"), |metadata| (metadata.service(), metadata.name()))
+}
+
+/// What AWS calls an answer; the services do not agree on the header.
+pub fn request_id(response: &HttpResponse) -> Option<&str> {
+    ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| response.headers().get(*name))
+}

@@ -1,0 +1,141 @@
+//! Why a gateway refuses an access token, as far as the token itself tells. It is decoded, not verified.
+
+use base64::{
+    Engine as _,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use serde_json::Value;
+
+/// Padded or not: both are seen.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The first check of a JWT authorizer (the API's `customJWTAuthorizer`) that a token does not pass at `now` (Unix
+/// seconds), as a sentence about it; none if all that can be looked at here holds.
+pub fn why_refused(token: &str, authorizer: &Value, now: i64) -> Option<String> {
+    if token.trim_start().to_ascii_lowercase().starts_with("bearer ") {
+        return Some("it begins with `Bearer `, which is the header's: leave that out".to_owned());
+    }
+    let Some(claims) = claims(token) else {
+        return Some("it is no JWT: three parts of base64url with dots between them".to_owned());
+    };
+    let second = |name: &str| claims[name].as_f64();
+    #[expect(clippy::cast_precision_loss, reason = "seconds of this era are exact")]
+    let now = now as f64;
+    match second("exp") {
+        None => return Some("it has no claim `exp`".to_owned()),
+        Some(end) if end <= now => return Some(format!("it expired {} ago", ago(now - end))),
+        Some(_) => {}
+    }
+    if let Some(begin) = second("nbf").filter(|begin| *begin > now) {
+        return Some(format!(
+            "it is not valid before {} from now (`nbf`): is this machine's clock right?",
+            ago(begin - now)
+        ));
+    }
+    issuer(&claims, authorizer)
+        .or_else(|| none_of(&claims, authorizer, "allowedAudience", &["aud"]))
+        .or_else(|| none_of(&claims, authorizer, "allowedClients", &["client_id"]))
+        .or_else(|| none_of(&claims, authorizer, "allowedScopes", &["scope", "scp"]))
+}
+
+fn claims(token: &str) -> Option<Value> {
+    let mut parts = token.trim().split('.');
+    let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let claims: Value = serde_json::from_slice(&BASE64.decode(payload).ok()?).ok()?;
+    claims.is_object().then_some(claims)
+}
+
+/// The issuer is what the discovery URL is the document of (OpenID Connect Discovery 1.0, section 4).
+fn issuer(claims: &Value, authorizer: &Value) -> Option<String> {
+    let expected = authorizer["discoveryUrl"].as_str()?.split("/.well-known/").next()?;
+    let found = claims["iss"].as_str().unwrap_or_default();
+    let same = |url: &str| url.trim_end_matches('/').replace("//localhost:", "//127.0.0.1:");
+    (same(expected) != same(found)).then(|| format!("its issuer `iss` is `{found}`, and the gateway's is `{expected}`"))
+}
+
+/// A claim of these names has to have one of the values that are allowed, if any are.
+fn none_of(claims: &Value, authorizer: &Value, allowed: &str, names: &[&str]) -> Option<String> {
+    let wanted: Vec<&str> = authorizer[allowed].as_array()?.iter().filter_map(Value::as_str).collect();
+    let found: Vec<&str> = names.iter().flat_map(|name| texts(&claims[*name])).collect();
+    if wanted.is_empty() || found.iter().any(|value| wanted.contains(value)) {
+        return None;
+    }
+    let list = |values: &[&str]| match values {
+        [] => "nothing".to_owned(),
+        values => values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", "),
+    };
+    let name = names[0];
+    Some(format!("its `{name}` is {}, and the gateway wants {} ({allowed})", list(&found), list(&wanted)))
+}
+
+/// A text's words, or a list's texts.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => text.split(' ').filter(|word| !word.is_empty()).collect(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn ago(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn token(claims: &Value) -> String {
+        format!("e30.{}.c2ln", BASE64.encode(claims.to_string()))
+    }
+
+    #[test]
+    fn the_check_that_fails_is_named() {
+        let authorizer = json!({
+            "discoveryUrl": "https://idp.example/t/.well-known/openid-configuration",
+            "allowedAudience": ["api://x"], "allowedClients": ["c1", "c2"], "allowedScopes": ["read"],
+        });
+        let good = json!({
+            "iss": "https://idp.example/t", "exp": 2000, "aud": ["api://x"], "client_id": "c2", "scope": "write read",
+        });
+        let said = |member: &str, value: Value| {
+            let mut claims = good.clone();
+            claims[member] = value;
+            why_refused(&token(&claims), &authorizer, 1000).unwrap_or_default()
+        };
+        assert_eq!(why_refused(&token(&good), &authorizer, 1000), None);
+        assert_eq!(said("exp", json!(400)), "it expired 10 min ago");
+        assert_eq!(said("exp", Value::Null), "it has no claim `exp`");
+        assert!(said("nbf", json!(1030)).contains("not valid before 30 s from now"));
+        assert_eq!(
+            said("iss", json!("https://x")),
+            "its issuer `iss` is `https://x`, and the gateway's is `https://idp.example/t`"
+        );
+        assert_eq!(said("aud", json!("z")), "its `aud` is `z`, and the gateway wants `api://x` (allowedAudience)");
+        assert_eq!(
+            said("client_id", Value::Null),
+            "its `client_id` is nothing, and the gateway wants `c1`, `c2` (allowedClients)"
+        );
+        assert!(said("scope", json!("write")).contains("allowedScopes"));
+        assert!(
+            why_refused(&format!("Bearer {}", token(&good)), &authorizer, 1000).unwrap().contains("leave that out")
+        );
+        for odd in ["", "abc", "a.b.c", "a.b", "..", "a.W10.c"] {
+            assert!(why_refused(odd, &authorizer, 1000).unwrap().contains("no JWT"), "{odd}");
+        }
+    }
+}

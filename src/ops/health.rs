@@ -1,0 +1,120 @@
+//! What is wrong with a stack: what a gateway cannot do without, and what has failed.
+
+use futures_util::future::join_all;
+
+use super::{
+    Kind, Resource,
+    stack::{Gateway, Stack},
+};
+use crate::{
+    aws::{Aws, agentcore::Document, cognito, providers},
+    model::spec::ProviderKind,
+};
+
+/// How a part of a stack is not as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    Missing,
+    /// AWS is at work on it.
+    Moving,
+    /// AWS gave up on it, or on its last change.
+    Broken,
+}
+
+/// A part of a stack that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub resource: Resource,
+    pub trouble: Trouble,
+    /// More about it; may be empty.
+    pub detail: String,
+}
+
+/// Everything that is wrong with a stack. What is switched off, what the endpoint does not offer, and log and
+/// trace deliveries, without which a gateway works as well, never are.
+pub async fn problems(aws: &Aws, stack: &Stack) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut add = |kind: Kind, name: &str, trouble: Trouble, detail: &str| {
+        found.push(Problem { resource: Resource::new(kind, name), trouble, detail: detail.to_owned() });
+    };
+    let names = &stack.names;
+    let Some(gateway) = &stack.gateway else {
+        add(Kind::Gateway, names.gateway.as_str(), Trouble::Missing, "");
+        return found;
+    };
+    if let Some(trouble) = trouble_of(&gateway.document) {
+        add(Kind::Gateway, names.gateway.as_str(), trouble, &reasons(&gateway.document));
+    }
+    if gateway.ours {
+        // Of a role that was brought, the gateway's document has another name.
+        let is_managed = stack.role.is_some() || gateway.document.role_arn().ends_with(&format!("/{}", names.role));
+        match (&stack.role, &stack.base_policy) {
+            (None, _) if is_managed => add(Kind::Role, &names.role, Trouble::Missing, ""),
+            (Some(_), None) => add(Kind::BasePolicy, &names.role, Trouble::Missing, ""),
+            _ => {}
+        }
+        for (kind, name, detail) in missing_of_authorizer(aws, stack, gateway) {
+            add(kind, &name, Trouble::Missing, detail);
+        }
+    }
+    for target in &gateway.targets {
+        if let Some(trouble) = trouble_of(target) {
+            add(Kind::Target, target.name(), trouble, &reasons(target));
+        }
+    }
+    for (target, provider) in missing_providers(aws, gateway).await {
+        add(Kind::Provider, &provider, Trouble::Missing, &format!("the target `{target}` uses it"));
+    }
+    found
+}
+
+fn trouble_of(document: &Document) -> Option<Trouble> {
+    if document.is_broken() {
+        return Some(Trouble::Broken);
+    }
+    (!document.is_ready()).then_some(Trouble::Moving)
+}
+
+fn reasons(document: &Document) -> String {
+    let reasons = document.status_reasons().collect::<Vec<_>>().join("; ");
+    if reasons.is_empty() { document.status().to_owned() } else { format!("{}: {reasons}", document.status()) }
+}
+
+/// What is not there of the user pool of ours that the gateway takes tokens of.
+fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(Kind, String, &'static str)> {
+    let jwt = gateway.document.jwt_authorizer();
+    if let Some(pool) = &stack.lost_pool {
+        return vec![(Kind::UserPool, pool.clone(), "the gateway takes its tokens")];
+    }
+    let Some(pool) = &stack.pool else { return Vec::new() };
+    let names_pool = jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(aws, url));
+    if names_pool.as_deref() != Some(pool.id.as_str()) {
+        return Vec::new();
+    }
+    let mut missing = Vec::new();
+    if pool.domain.is_none() {
+        missing.push((Kind::Domain, stack.names.domain(&stack.account, 0), "it issues the tokens"));
+    }
+    let allowed = jwt["allowedClients"].as_array().cloned().unwrap_or_default();
+    match &stack.client {
+        Some(client) if !allowed.iter().any(|id| id == client.id.as_str()) => {
+            missing.push((Kind::AppClient, client.id.clone(), "the gateway does not allow it"));
+        }
+        None => missing.push((Kind::AppClient, stack.names.app_client.clone(), "")),
+        Some(_) => {}
+    }
+    missing
+}
+
+/// Targets, each with the credential provider that it uses and that is not there. Who may not look is not told.
+async fn missing_providers(aws: &Aws, gateway: &Gateway) -> Vec<(String, String)> {
+    let used = gateway.targets.iter().filter_map(|target| {
+        let (kind, name) = providers::of_arn(providers::of_target(&target.0)?)?;
+        Some((target.name().to_owned(), kind, name.to_owned()))
+    });
+    let looks = used.map(async |(target, kind, name): (String, ProviderKind, String)| {
+        let is_there = providers::exists(aws, kind, &name).await.unwrap_or(true);
+        (!is_there).then_some((target, name))
+    });
+    join_all(looks).await.into_iter().flatten().collect()
+}

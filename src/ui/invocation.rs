@@ -1,0 +1,92 @@
+//! The program as it was called, for the commands that users are shown: they are to work when they are pasted.
+
+use std::ffi::OsString;
+
+/// What this program is called in texts.
+const NAME: &str = "agentcore-gw";
+
+/// How the program was called.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    program: String,
+    /// The flags that choose where it works, each with a space before it.
+    place: String,
+    again: String,
+}
+
+impl Default for Invocation {
+    fn default() -> Self {
+        Self { program: NAME.to_owned(), place: String::new(), again: NAME.to_owned() }
+    }
+}
+
+impl Invocation {
+    /// By these arguments, the program's own name first; `place` are those that choose where it works.
+    pub fn new(args: &[OsString], place: &[String]) -> Self {
+        let words: Vec<String> = args.iter().map(|arg| shell_word(&arg.to_string_lossy())).collect();
+        let program = words.first().cloned().unwrap_or_else(|| NAME.to_owned());
+        let place = place.iter().map(|arg| format!(" {}", shell_word(arg))).collect();
+        Self { program, place, again: words.join(" ") }
+    }
+
+    /// The program with the flags that choose where it works.
+    pub fn program(&self) -> String {
+        format!("{}{}", self.program, self.place)
+    }
+
+    /// The whole command.
+    pub fn again(&self) -> &str {
+        &self.again
+    }
+
+    /// A text whose commands, in backticks, are written with the program's own name.
+    pub fn in_commands(&self, text: &str) -> String {
+        // What is about the local AWS itself needs no other place.
+        text.replace(&format!("`{NAME} local "), &format!("`{} local ", self.program))
+            .replace(&format!("`{NAME} "), &format!("`{} ", self.program()))
+    }
+}
+
+/// A word as a shell reads it, without what would move a terminal's cursor.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@,+-%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    if !word.chars().any(char::is_control) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    let escaped = |c: char| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("$'{}'", word.chars().map(escaped).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invocation(args: &[&str], place: &[&str]) -> Invocation {
+        let place: Vec<String> = place.iter().map(|arg| (*arg).to_owned()).collect();
+        Invocation::new(&args.iter().map(OsString::from).collect::<Vec<_>>(), &place)
+    }
+
+    #[test]
+    fn a_command_is_repeated_as_a_shell_would_read_it() {
+        let args = ["./agentcore-gw", "create", "g", "--description", "it's mine", "--tag", "a=b", "x\u{1b}[2J\n"];
+        let again = r"./agentcore-gw create g --description 'it'\''s mine' --tag a=b $'x\u001b[2J\u000a'";
+        assert_eq!(invocation(&args, &[]).again(), again);
+        assert_eq!(invocation(&["a b", ""], &[]).again(), "'a b' ''");
+    }
+
+    #[test]
+    fn commands_in_texts_are_those_of_this_call() {
+        let invocation = invocation(&["target/release/agentcore-gw", "--local", "list"], &["--local"]);
+        let text = "run `agentcore-gw status g`, or `agentcore-gw local stop`; agentcore-gw is what it is";
+        let shown = "run `target/release/agentcore-gw --local status g`, or `target/release/agentcore-gw local stop`; \
+                     agentcore-gw is what it is";
+        assert_eq!(invocation.in_commands(text), shown);
+    }
+}

@@ -7,7 +7,7 @@ use aws_sdk_cloudwatchlogs::{
     operation::create_delivery::CreateDeliveryError,
     types::{DeliveryDestinationConfiguration, DeliveryDestinationType},
 };
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 
 use super::{
     Aws, Error, ThrottlingOnly,
@@ -42,10 +42,52 @@ pub async fn find_group(aws: &Aws, name: &str) -> Result<Option<Group>, Error> {
         return Ok(None);
     };
     let arn = group.log_group_arn.or(group.arn).unwrap_or_default();
-    let call = aws.logs.list_tags_for_resource().resource_arn(arn.trim_end_matches(":*"));
-    let answer = absent(call.send().await.map_err(of(SERVICE, "ListTagsForResource")))?;
-    let tags = answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect();
+    let tags = tags(aws, arn.trim_end_matches(":*")).await?;
     Ok(Some(Group { retention_days: group.retention_in_days, tags }))
+}
+
+/// The names of the log groups below a prefix, with their tags.
+pub async fn groups_below(aws: &Aws, prefix: &str) -> Result<Vec<Tagged>, Error> {
+    let pages = aws.logs.describe_log_groups().log_group_name_prefix(prefix).into_paginator().items().send();
+    let groups = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeLogGroups"))?;
+    let looks = groups.into_iter().filter_map(|group| {
+        let arn = group.log_group_arn.or(group.arn).unwrap_or_default();
+        Some((group.log_group_name?, arn.trim_end_matches(":*").to_owned()))
+    });
+    let looks = looks.map(async |(name, arn): (String, String)| Ok(Tagged { name, tags: tags(aws, &arn).await? }));
+    try_join_all(looks).await
+}
+
+/// Something with a name and tags.
+#[derive(Debug, Clone)]
+pub struct Tagged {
+    pub name: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+async fn tags(aws: &Aws, arn: &str) -> Result<BTreeMap<String, String>, Error> {
+    let answer = aws.logs.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = absent(answer.map_err(of(SERVICE, "ListTagsForResource")))?;
+    Ok(answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect())
+}
+
+/// The delivery sources and destinations whose names are wanted, with their tags.
+pub async fn delivery_ends(aws: &Aws, wanted: impl Fn(&str) -> bool) -> Result<Vec<Tagged>, Error> {
+    let sources = async {
+        let pages = aws.logs.describe_delivery_sources().into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeDeliverySources"))
+    };
+    let destinations = async {
+        let pages = aws.logs.describe_delivery_destinations().into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeDeliveryDestinations"))
+    };
+    let (sources, destinations) = try_join(sources, destinations).await?;
+    let sources = sources.into_iter().filter_map(|source| Some((source.name?, source.arn?)));
+    let destinations = destinations.into_iter().filter_map(|destination| Some((destination.name?, destination.arn?)));
+    let found = sources.chain(destinations).filter(|(name, _)| wanted(name));
+    // The descriptions have tags too, but nobody has written down whether they are filled in.
+    let looks = found.map(async |(name, arn): (String, String)| Ok(Tagged { name, tags: tags(aws, &arn).await? }));
+    try_join_all(looks).await
 }
 
 pub async fn delete_group(aws: &Aws, name: &str) -> Result<bool, Error> {

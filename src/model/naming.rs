@@ -30,6 +30,9 @@ pub const FUNCTION_POLICY: &str = "logs";
 /// The scope that a stack's resource server offers.
 pub const SCOPE_NAME: &str = "invoke";
 
+/// What the names of the log groups of gateways' own logs begin with.
+const GATEWAY_LOGS: &str = "/aws/vendedlogs/bedrock-agentcore/gateway/APPLICATION_LOGS/";
+
 /// IAM role names and Lambda function names.
 const ROLE_LIMIT: usize = 64;
 /// Cognito domain prefixes.
@@ -109,6 +112,29 @@ impl StackNames {
         self.owns_provider(name) && name.starts_with(&self.provider(target, 0))
     }
 
+    /// The id of the gateway of this stack's name that a log or trace delivery of this name belongs to.
+    pub fn gateway_of_delivery(&self, delivery: &str) -> Option<String> {
+        let named = delivery.strip_suffix("-logs").or_else(|| delivery.strip_suffix("-traces"))?;
+        let (_, unique) = named.rsplit_once('-')?;
+        self.gateway_with_id(unique).filter(|id| DeliveryNames::new(id).has(delivery))
+    }
+
+    /// The id of the gateway of this stack's name whose own logs are in this log group.
+    pub fn gateway_of_log_group(&self, group: &str) -> Option<String> {
+        let (_, unique) = group.strip_prefix(GATEWAY_LOGS)?.rsplit_once('-')?;
+        self.gateway_with_id(unique).filter(|id| DeliveryNames::new(id).log_group == group)
+    }
+
+    /// Ids end in exactly ten characters.
+    fn gateway_with_id(&self, unique: &str) -> Option<String> {
+        (unique.len() == 10).then(|| format!("{}-{unique}", self.lower_gateway()))
+    }
+
+    /// What the names of the log groups of this stack's gateways begin with.
+    pub fn log_group_prefix(&self) -> String {
+        format!("{GATEWAY_LOGS}{}-", self.lower_gateway())
+    }
+
     /// The `Sid` of what the role may do for one target alone.
     pub fn statement_of(&self, target: &str) -> String {
         format!("Target{}", short_hash(&[target]))
@@ -156,10 +182,15 @@ impl DeliveryNames {
         // The last ten characters make a gateway id unique, so the cut falls before them.
         let (name, unique) = gateway_id.rsplit_once('-').unwrap_or(("agw", gateway_id));
         Self {
-            log_group: format!("/aws/vendedlogs/bedrock-agentcore/gateway/APPLICATION_LOGS/{gateway_id}"),
+            log_group: format!("{GATEWAY_LOGS}{gateway_id}"),
             logs: fit("", name, &format!("-{unique}-logs"), DELIVERY_LIMIT),
             traces: fit("", name, &format!("-{unique}-traces"), DELIVERY_LIMIT),
         }
+    }
+
+    /// Whether one of the two deliveries is called so.
+    fn has(&self, delivery: &str) -> bool {
+        self.logs == delivery || self.traces == delivery
     }
 }
 
@@ -224,6 +255,26 @@ mod tests {
         let other = StackNames::new(&"us-west-2".parse().unwrap(), &"h".parse().unwrap());
         assert!(!other.owns_provider(&first) && !other.owns_provider(&second));
         assert!(!names.owns_provider("mine") && !names.owns_provider("agw-mine"));
+    }
+
+    #[test]
+    fn a_delivery_tells_its_gateway() {
+        let long = format!("{}-Gateway", "x".repeat(40));
+        for name in ["g", "Weather-Gateway", &long] {
+            let stack = names("us-west-2", name);
+            let id = format!("{}-abcdefghij", name.to_lowercase());
+            let delivery = DeliveryNames::new(&id);
+            for found in [&delivery.logs, &delivery.traces] {
+                assert_eq!(stack.gateway_of_delivery(found).as_deref(), Some(id.as_str()), "{found}");
+                assert_eq!(names("us-west-2", "other").gateway_of_delivery(found), None);
+            }
+            assert_eq!(stack.gateway_of_log_group(&delivery.log_group), Some(id));
+            assert!(delivery.log_group.starts_with(&stack.log_group_prefix()));
+        }
+        let stack = names("us-west-2", "g");
+        for other in ["g-logs", "g-abcdefghij", "g-abcdefghij-logs-source", "g-2-abcdefghij-logs", "g-short-logs"] {
+            assert_eq!(stack.gateway_of_delivery(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::{
     },
     model::{
         name::{GatewayName, Region},
-        naming::{IAM_PATH_ROOT, StackNames, TAG_PROVIDER, TAG_STACK, USER_POOL_PREFIX},
+        naming::{DeliveryNames, IAM_PATH_ROOT, StackNames, TAG_PROVIDER, TAG_STACK, USER_POOL_PREFIX},
         policy,
     },
 };
@@ -224,14 +224,18 @@ impl Run<'_> {
         if self.stop.is_requested() || cleaned.remaining.iter().any(|(resource, _)| resource.kind == Kind::Gateway) {
             return;
         }
+        let lost: Vec<DeliveryNames> = stack.lost_gateways.iter().map(|id| DeliveryNames::new(id)).collect();
+        let lost = join_all(lost.iter().map(|names| self.delete_deliveries(names)));
         let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.surplus_pools);
         let pools =
             join_all(pools.map(|id| self.timed(Resource::new(Kind::UserPool, id), cognito::delete_pool(self.aws, id))));
         let own = stack.providers.iter().map(|(kind, name)| {
             self.timed(Resource::new(Kind::Provider, name), providers::delete(self.aws, *kind, name))
         });
-        let (pools, sample, own) = join3(pools, Box::pin(self.delete_sample(stack)), join_all(own)).await;
-        pools.into_iter().chain(sample).chain(own).for_each(|outcome| self.note(cleaned, outcome));
+        let (pools, sample, (own, lost)) =
+            join3(pools, Box::pin(self.delete_sample(stack)), join(join_all(own), lost)).await;
+        let all = pools.into_iter().chain(sample).chain(own).chain(lost.into_iter().flatten());
+        all.for_each(|outcome| self.note(cleaned, outcome));
     }
 
     async fn delete_gateway(&self, gateway: &Gateway, cleaned: &mut Cleaned) {
@@ -243,17 +247,8 @@ impl Run<'_> {
             })
             .buffer_unordered(TARGETS_AT_ONCE)
             .collect::<Vec<_>>();
-        let delivery = async |kind: Kind, name: &str| {
-            let deletion = self.once_nothing_is_hidden(async || logs::delete_delivery(self.aws, name).await);
-            self.timed(Resource::new(kind, name), deletion).await
-        };
-        let log_delivery = async {
-            let delivery = delivery(Kind::AccessLogs, &names.logs).await;
-            let group = Resource::new(Kind::LogGroup, &names.log_group);
-            [delivery, self.timed(group, logs::delete_group(self.aws, &names.log_group)).await]
-        };
-        let (targets, logs, traces) = join3(targets, log_delivery, delivery(Kind::Traces, &names.traces)).await;
-        targets.into_iter().chain(logs).chain([traces]).for_each(|outcome| self.note(cleaned, outcome));
+        let (targets, deliveries) = join(targets, self.delete_deliveries(&names)).await;
+        targets.into_iter().chain(deliveries).for_each(|outcome| self.note(cleaned, outcome));
         if self.stop.is_requested() {
             return;
         }
@@ -263,6 +258,21 @@ impl Run<'_> {
             Some(error) => cleaned.remaining.push((resource, error)),
             None => self.delete(cleaned, resource, self.delete_gateway_itself(gateway.id())).await,
         }
+    }
+
+    /// A gateway's deliveries, and the log group of its own logs.
+    async fn delete_deliveries(&self, names: &DeliveryNames) -> Vec<Outcome> {
+        let delivery = async |kind: Kind, name: &str| {
+            let deletion = self.once_nothing_is_hidden(async || logs::delete_delivery(self.aws, name).await);
+            self.timed(Resource::new(kind, name), deletion).await
+        };
+        let log_delivery = async {
+            let delivery = delivery(Kind::AccessLogs, &names.logs).await;
+            let group = Resource::new(Kind::LogGroup, &names.log_group);
+            [delivery, self.timed(group, logs::delete_group(self.aws, &names.log_group)).await]
+        };
+        let (logs, traces) = join(log_delivery, delivery(Kind::Traces, &names.traces)).await;
+        logs.into_iter().chain([traces]).collect()
     }
 
     /// After interrupted work a list may hide what hangs on a thing, and then AWS refuses to

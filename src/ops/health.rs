@@ -46,10 +46,8 @@ pub async fn problems(aws: &Aws, stack: &Stack) -> Vec<Problem> {
         add(Kind::Gateway, names.gateway.as_str(), trouble, &reasons(&gateway.document));
     }
     if gateway.ours {
-        // Of a role that was brought, the gateway's document has another name.
-        let is_managed = stack.role.is_some() || gateway.document.role_arn().ends_with(&format!("/{}", names.role));
         match (&stack.role, &stack.base_policy) {
-            (None, _) if is_managed => add(Kind::Role, &names.role, Trouble::Missing, ""),
+            (None, _) if gateway.has_role(names) => add(Kind::Role, &names.role, Trouble::Missing, ""),
             (Some(_), None) => add(Kind::BasePolicy, &names.role, Trouble::Missing, ""),
             _ => {}
         }

@@ -152,11 +152,15 @@ fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
     warnings
 }
 
-/// A role that the stack does not make: the one named, else the one that its gateway has.
+/// A role that the stack does not make: the one named, else the one that its gateway has. One of the stack's own
+/// name that is not there is made again.
 fn brought_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
     match (&spec.role, &stack.role, &stack.gateway) {
         (RoleSpec::Brought(arn), _, _) => Some(arn.clone()),
-        (RoleSpec::Managed { .. }, None, Some(gateway)) => gateway.document.role_arn().parse().ok(),
+        (RoleSpec::Managed { .. }, None, Some(gateway)) => {
+            let is_lost = gateway.ours && gateway.has_role(&stack.names);
+            gateway.document.role_arn().parse().ok().filter(|_| !is_lost)
+        }
         _ => None,
     }
 }

@@ -53,6 +53,8 @@ pub struct Stack {
     /// Clients of ours, in the stack's pool, that the gateway does not use.
     pub surplus_clients: Vec<String>,
     pub sample: Sample,
+    /// Ids of gateways of this stack that are gone, and whose log or trace deliveries are not.
+    pub lost_gateways: BTreeSet<String>,
     /// What the endpoint, which is not Amazon's, does not offer; nothing of that kind can exist.
     pub not_offered: BTreeSet<String>,
     /// What could not be looked at, where that is tolerated.
@@ -75,6 +77,11 @@ pub struct Gateway {
 impl Gateway {
     pub fn id(&self) -> &str {
         self.document.gateway_id()
+    }
+
+    /// Whether its role is the one that the stack makes.
+    pub fn has_role(&self, names: &StackNames) -> bool {
+        self.document.role_arn().ends_with(&format!("{}{}", names.iam_path, names.role))
     }
 
     pub fn delivery_names(&self) -> DeliveryNames {
@@ -111,6 +118,7 @@ impl Stack {
             && self.pool.is_none()
             && self.surplus_pools.is_empty()
             && self.providers.is_empty()
+            && self.lost_gateways.is_empty()
             && self.sample.role.is_none()
             && self.sample.function.is_none()
             && self.sample.log_group.is_none()
@@ -156,6 +164,12 @@ impl Stack {
         add(self.sample.log_group.is_some(), Kind::LogGroup, &names.function_log_group);
         add(self.sample.function.is_some(), Kind::Function, &names.function);
         self.providers.iter().for_each(|(_, name)| add(true, Kind::Provider, name));
+        for id in &self.lost_gateways {
+            let delivery = DeliveryNames::new(id);
+            add(true, Kind::LogGroup, &delivery.log_group);
+            add(true, Kind::AccessLogs, &delivery.logs);
+            add(true, Kind::Traces, &delivery.traces);
+        }
         if let Some(gateway) = &self.gateway {
             let delivery = gateway.delivery_names();
             add(gateway.ours, Kind::Gateway, gateway.id());
@@ -210,6 +224,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         surplus_pools: Vec::new(),
         surplus_clients: Vec::new(),
         sample: Sample::default(),
+        lost_gateways: BTreeSet::new(),
         not_offered: BTreeSet::new(),
         unseen: Vec::new(),
     };
@@ -222,9 +237,9 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         let Some(role) = &stack.role else { return Ok((None, BTreeMap::new())) };
         try_join(look.see(iam::find_policy(aws, &role.name, BASE_POLICY)), look.grants(&role.name)).await
     });
-    let (((base_policy, grants), providers), gateway, sample, domain_pool) = try_join4(
+    let (((base_policy, grants), providers), (gateway, lost_gateways), sample, domain_pool) = try_join4(
         try_join(policies, look.providers(stack.role.as_ref())),
-        look.gateway(gateway_id),
+        try_join(look.gateway(gateway_id.clone()), look.lost_gateways(gateway_id.as_deref())),
         look.sample(),
         look.pool_of_domain(&stack.account),
     )
@@ -236,6 +251,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
     let own = used.filter_map(providers::of_arn).filter(|(_, name)| names.owns_provider(name));
     stack.providers.extend(own.map(|(kind, name)| (kind, name.to_owned())));
     stack.gateway = gateway;
+    stack.lost_gateways = lost_gateways;
     stack.sample = sample;
     look.authorizer(&mut stack, domain_pool).await?;
     stack.not_offered = look.not_offered.into_inner().unwrap_or_default();
@@ -309,6 +325,24 @@ impl Looker<'_> {
             delivers_logs: sources.contains(&delivery.logs),
             delivers_traces: sources.contains(&delivery.traces),
         }))
+    }
+
+    /// Gateways that somebody deleted another way, of which deliveries tell, to who deletes.
+    async fn lost_gateways(&self, current: Option<&str>) -> Result<BTreeSet<String>, Error> {
+        if self.depth != Depth::Thorough {
+            return Ok(BTreeSet::new());
+        }
+        let names = self.names;
+        let prefix = names.log_group_prefix();
+        let (ends, groups) = try_join(
+            self.see(logs::delivery_ends(self.aws, |name| names.gateway_of_delivery(name).is_some())),
+            self.see(logs::groups_below(self.aws, &prefix)),
+        )
+        .await?;
+        let ours = |found: &&logs::Tagged| names.owns(&found.tags);
+        let of_ends = ends.iter().filter(ours).filter_map(|end| names.gateway_of_delivery(&end.name));
+        let of_groups = groups.iter().filter(ours).filter_map(|group| names.gateway_of_log_group(&group.name));
+        Ok(of_ends.chain(of_groups).filter(|id| Some(id.as_str()) != current).collect())
     }
 
     async fn targets(&self, gateway_id: &str) -> Result<Vec<Document>, Error> {

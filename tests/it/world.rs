@@ -70,7 +70,11 @@ pub struct World {
     /// When its clock began.
     begin: Instant,
     lag: Duration,
+    /// Changes the document that a request is answered with; by the request.
+    rewrite: Option<Rewrite>,
 }
+
+type Rewrite = fn(&str, &mut Value);
 
 impl World {
     /// An empty account whose lists, roles and policies show changes `lag` later.
@@ -91,7 +95,7 @@ impl World {
         let lag = faults.consistency_lag;
         let dir = Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
         let local = boot(dir.path(), None, key.clone(), faults, begin);
-        Self { server: Arc::new(Mutex::new(local)), key, restart: None, dir: Some(dir), begin, lag }
+        Self { server: Arc::new(Mutex::new(local)), key, restart: None, dir: Some(dir), begin, lag, rewrite: None }
     }
 
     /// This account, now.
@@ -107,8 +111,22 @@ impl World {
     /// The same, whose calls fail as these rules say.
     pub fn under(&self, moment: &Moment, rules: &[&str]) -> Self {
         let rules = rules.iter().map(|rule| rule.parse::<FaultRule>().unwrap()).collect();
+        self.fork(moment, Faults::new(Duration::ZERO, self.lag, rules))
+    }
+
+    /// The same, whose calls take this long.
+    pub fn slow(&self, moment: &Moment, latency: Duration) -> Self {
+        self.fork(moment, Faults::new(latency, self.lag, Vec::new()))
+    }
+
+    /// The same account, whose answers are changed on their way.
+    pub fn rewriting(&self, rewrite: Rewrite) -> Self {
+        Self { rewrite: Some(rewrite), ..self.clone() }
+    }
+
+    fn fork(&self, moment: &Moment, faults: Faults) -> Self {
         let begin = self.begin + (Instant::now() - moment.at);
-        let fork = Self::begun(self.key.clone(), Faults::new(Duration::ZERO, self.lag, rules), begin);
+        let fork = Self::begun(self.key.clone(), faults, begin);
         let blobs = |world: &Self| world.dir.as_ref().unwrap().path().join("blobs");
         if let Ok(entries) = std::fs::read_dir(blobs(self)) {
             std::fs::create_dir_all(blobs(&fork)).unwrap();
@@ -138,7 +156,8 @@ impl World {
         let its_key = key.clone();
         let restart = move || boot(store.dir(), Some(store.clone()), its_key.clone(), Faults::default(), begin);
         let server = Arc::new(Mutex::new(restart()));
-        Self { server, key, restart: Some(Arc::new(restart)), dir: None, begin, lag: Duration::ZERO }
+        let restart: Option<Arc<dyn Fn() -> Local + Send + Sync>> = Some(Arc::new(restart));
+        Self { server, key, restart, dir: None, begin, lag: Duration::ZERO, rewrite: None }
     }
 
     fn local(&self) -> Local {
@@ -280,6 +299,11 @@ impl World {
             let status = self.router().oneshot(request).await.unwrap().status();
             assert!(status.is_success(), "{status}");
         }
+    }
+
+    /// Changes what is there, as somebody else would, or AWS itself.
+    pub fn edit(&self, change: impl FnOnce(&mut Value)) {
+        self.local().edit(change);
     }
 
     /// Changes the members of the only gateway, as an update by somebody else would.
@@ -445,6 +469,7 @@ impl Wire {
     }
 
     async fn forward(&self, request: HttpRequest) -> HttpResponse {
+        let call = describe(&request);
         let uri: http::Uri = request.uri().parse().unwrap();
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let mut forwarded = http::Request::builder().method(request.method()).uri(path);
@@ -457,10 +482,17 @@ impl Wire {
             .unwrap();
         let answer = self.world.router().oneshot(forwarded).await.unwrap();
         let (parts, body) = answer.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let mut body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        if let Some(rewrite) = self.world.rewrite
+            && let Ok(mut document) = serde_json::from_slice(&body)
+        {
+            rewrite(&call, &mut document);
+            body = serde_json::to_vec(&document).unwrap();
+        }
         self.world.restart();
         let mut response = HttpResponse::new(StatusCode::try_from(parts.status.as_u16()).unwrap(), SdkBody::from(body));
-        for (name, value) in &parts.headers {
+        let is_rewritten = self.world.rewrite.is_some();
+        for (name, value) in parts.headers.iter().filter(|(name, _)| !is_rewritten || *name != "content-length") {
             response.headers_mut().append(name.as_str().to_owned(), value.to_str().unwrap().to_owned());
         }
         response

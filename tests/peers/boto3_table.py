@@ -41,6 +41,9 @@ NOT_HERE = {
     "ServiceUnavailableException": "an inner failure",
     "ThrottlingException": "nothing is throttled",
     "TooManyRequestsException": "nothing is throttled",
+    # AWS answers success for the deletion of a provider that is not there.
+    ("DeleteApiKeyCredentialProvider", "ResourceNotFoundException"): "never answered",
+    ("DeleteOauth2CredentialProvider", "ResourceNotFoundException"): "never answered",
     # Features that are not here.
     "UnmodifiableEntityException": "there are no service-linked roles",
     "PolicyNotAttachableException": "no policy is kept for service-linked roles",
@@ -1283,8 +1286,9 @@ def secrets():
     for kind, name in (("ApiKey", "table-key"), ("Oauth2", "table-client")):
         good(c, f"List{kind}CredentialProviders", {}, lambda a: [one["name"] for one in a["credentialProviders"]] == [name])
         bad(c, f"List{kind}CredentialProviders", "ValidationException", {"maxResults": 0}, reason=field, fields=["maxResults"])
+        bad(c, f"Get{kind}CredentialProvider", "ResourceNotFoundException", absent)
+        good(c, f"Delete{kind}CredentialProvider", absent)
         for verb in ("Get", "Delete"):
-            bad(c, f"{verb}{kind}CredentialProvider", "ResourceNotFoundException", absent)
             bad(c, f"{verb}{kind}CredentialProvider", "ValidationException", wrong)
         good(c, f"Delete{kind}CredentialProvider", {"name": name})
     good("secretsmanager", "DeleteSecret", dict(mine, ForceDeleteWithoutRecovery=True))

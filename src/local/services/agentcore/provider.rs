@@ -391,10 +391,12 @@ pub(super) fn get(state: &State, call: &Call, kind: Kind, input: &Name) -> Answe
     Ok(provider.ok_or_else(|| missing(&input.name))?.show(call, true))
 }
 
+/// The deletion of what is not there is answered with success, though the service model declares an error for it:
+/// so several projects on GitHub found it ("low-code" samples of agentcore providers, May to September 2026).
 pub(super) fn delete(state: &mut State, call: &Call, kind: Kind, input: &Name) -> Answer {
-    let removed = state.agentcore.providers.remove(&kind.arn(call, &input.name));
-    let removed = removed.ok_or_else(|| missing(&input.name))?;
-    if removed.secret.managed {
+    if let Some(removed) = state.agentcore.providers.remove(&kind.arn(call, &input.name))
+        && removed.secret.managed
+    {
         state.secrets.remove(&removed.secret.arn);
     }
     Ok(Value::Null)

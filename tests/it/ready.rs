@@ -1,0 +1,296 @@
+//! Ready, or an error: whatever is missing or broken, `status` says so by its exit code, `create` repairs it or ends
+//! with an error, and `cleanup` ends.
+
+use std::{fs, time::Duration};
+
+use serde_json::{Map, Value, json};
+
+use crate::world::{Moment, World};
+
+const CREATE: [&str; 3] = ["create", "g", "--sample"];
+const STATUS: [&str; 4] = ["status", "g", "-o", "json"];
+const CLEANUP: [&str; 3] = ["cleanup", "g", "-y"];
+
+/// A stack with the sample and an API with a key.
+async fn stack() -> (World, Moment) {
+    let folder = tempfile::tempdir().unwrap();
+    let (spec, key) = (folder.path().join("api.yaml"), folder.path().join("key"));
+    fs::write(&spec, "openapi: 3.0.3\nservers: [{url: https://x.example}]\npaths: {/x: {get: {operationId: x}}}")
+        .unwrap();
+    fs::write(&key, "secret").unwrap();
+    let world = World::new(Duration::ZERO);
+    world.run(&CREATE).await.expect(0);
+    let (spec, key) = (spec.to_str().unwrap(), key.to_str().unwrap());
+    let add = ["target", "add", "openapi", "api", "--gateway", "g", "--spec", spec, "--api-key-file", key];
+    world.run(&[&add[..], &["--api-key-query", "k"]].concat()).await.expect(0);
+    let moment = world.moment();
+    (world, moment)
+}
+
+fn members<'a>(state: &'a mut Value, path: &str) -> &'a mut Map<String, Value> {
+    state.pointer_mut(path).unwrap().as_object_mut().unwrap()
+}
+
+/// The only gateway, or the only user pool.
+fn only<'a>(state: &'a mut Value, path: &str) -> &'a mut Value {
+    members(state, path).values_mut().next().unwrap()
+}
+
+fn gateway(state: &mut Value) -> &mut Value {
+    only(state, "/agentcore/gateways")
+}
+
+fn pool(state: &mut Value) -> &mut Value {
+    only(state, "/cognito/pools")
+}
+
+fn target<'a>(state: &'a mut Value, name: &str) -> &'a mut Value {
+    let targets = gateway(state)["targets"].as_object_mut().unwrap().values_mut();
+    targets.into_iter().find(|target| target["config"]["name"] == name).unwrap()
+}
+
+fn role(state: &mut Value) -> &mut Value {
+    let roles = members(state, "/iam/roles").values_mut();
+    roles.into_iter().find(|role| !role["name"].as_str().unwrap().ends_with("-sample")).unwrap()
+}
+
+fn set_status(resource: &mut Value, status: &str) {
+    resource["state"]["status"] = json!(status);
+}
+
+fn lose_provider(state: &mut Value) {
+    members(state, "/agentcore/providers").clear();
+    members(state, "/secrets/secrets").clear();
+}
+
+/// A name, what happens to the stack, the kind that `status` names and how.
+type Damage = (&'static str, fn(&mut Value), &'static str, &'static str);
+
+const MISSING: [Damage; 7] = [
+    (
+        "role",
+        |state| members(state, "/iam/roles").retain(|name, _| name.ends_with("-sample")),
+        "execution role",
+        "missing",
+    ),
+    (
+        "base policy",
+        |state| drop(role(state)["inline"].as_object_mut().unwrap().remove("base")),
+        "role policy",
+        "missing",
+    ),
+    ("pool", |state| members(state, "/cognito/pools").clear(), "user pool", "missing"),
+    ("domain", |state| pool(state)["domain"] = Value::Null, "user pool domain", "missing"),
+    ("client", |state| pool(state)["clients"] = json!({}), "app client", "missing"),
+    ("gateway", |state| members(state, "/agentcore/gateways").clear(), "gateway", "missing"),
+    ("provider", lose_provider, "credential provider", "missing"),
+];
+
+const BROKEN: [Damage; 5] = [
+    ("FAILED", |state| set_status(gateway(state), "FAILED"), "gateway", "broken"),
+    ("UPDATE_UNSUCCESSFUL", |state| set_status(gateway(state), "UPDATE_UNSUCCESSFUL"), "gateway", "broken"),
+    ("target FAILED", |state| set_status(target(state, "weather-tool"), "FAILED"), "target", "broken"),
+    (
+        "target UPDATE_UNSUCCESSFUL",
+        |state| set_status(target(state, "weather-tool"), "UPDATE_UNSUCCESSFUL"),
+        "target",
+        "broken",
+    ),
+    (
+        "both",
+        |state| {
+            set_status(gateway(state), "FAILED");
+            members(state, "/cognito/pools").clear();
+        },
+        "gateway",
+        "broken",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn status_ends_with_3_where_something_is_missing_or_moving_and_with_1_where_it_is_broken() {
+    let (world, whole) = stack().await;
+    let status = world.run(&STATUS).await.expect(0).json();
+    assert_eq!((&status["complete"], &status["problems"]), (&json!(true), &json!([])));
+    for (code, damages) in [(3, &MISSING[..]), (1, &BROKEN[..])] {
+        for (name, damage, kind, trouble) in damages {
+            let world = world.at(&whole);
+            world.edit(damage);
+            let status = world.run(&STATUS).await;
+            assert_eq!(status.code, code, "{name}: {}", status.stdout);
+            let status = status.json();
+            let problem = json!({ "kind": kind, "trouble": trouble });
+            let is_named = |found: &Value| found["kind"] == problem["kind"] && found["trouble"] == problem["trouble"];
+            assert!(status["problems"].as_array().unwrap().iter().any(is_named), "{name}: {status:#}");
+            assert_eq!(status["complete"], false, "{name}");
+            let shown = world.run(&["status", "g"]).await.stdout;
+            assert!(shown.contains(&format!("is {trouble}")), "{name}: {shown}");
+        }
+    }
+}
+
+fn always_updating(call: &str, answer: &mut Value) {
+    if call.starts_with("GET /gateways/g-") && answer["gatewayUrl"].is_string() {
+        answer["status"] = json!("UPDATING");
+    }
+}
+
+fn target_always_updating(call: &str, answer: &mut Value) {
+    if call.starts_with("GET /gateways/g-") && answer["targetId"].is_string() {
+        answer["status"] = json!("SYNCHRONIZING");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_and_what_was_left_out_never_count() {
+    let (world, whole) = stack().await;
+    for (name, damage) in [
+        ("deliveries", (|state| members(state, "/logs/deliveries").clear()) as fn(&mut Value)),
+        ("log groups", |state| members(state, "/logs/groups").clear()),
+    ] {
+        let world = world.at(&whole);
+        world.edit(damage);
+        let status = world.run(&STATUS).await;
+        assert_eq!(status.code, 0, "{name}: {}", status.stdout);
+    }
+    let plain = World::new(Duration::ZERO);
+    plain.run(&["create", "g", "--authorizer", "iam", "--no-observability"]).await.expect(0);
+    plain.run(&STATUS).await.expect(0);
+    plain.forget_owner_of_gateway();
+    let theirs = plain.run(&["status", "g"]).await.expect(0);
+    assert!(
+        theirs.stdout.contains("did not make this gateway") && !theirs.stdout.contains("Wrong"),
+        "{}",
+        theirs.stdout
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_waits_for_what_is_moving_and_not_for_what_is_missing() {
+    let (world, whole) = stack().await;
+    let wait = [&STATUS[..], &["--wait", "--timeout", "20"]].concat();
+    for (kind, rewrite) in [("gateway", always_updating as fn(&str, &mut Value)), ("target", target_always_updating)] {
+        let moving = world.rewriting(rewrite);
+        let status = moving.run(&STATUS).await.expect(3).json();
+        assert_eq!(
+            (&status["problems"][0]["kind"], &status["problems"][0]["trouble"]),
+            (&json!(kind), &json!("moving"))
+        );
+        let waited = moving.run(&wait).await.expect(6).json();
+        assert!(waited["error"]["message"].as_str().unwrap().contains("timed out after 20.0 s"), "{waited:#}");
+    }
+    let world = world.at(&whole);
+    world.edit(|state| members(state, "/cognito/pools").clear());
+    let begin = tokio::time::Instant::now();
+    world.run(&wait).await.expect(3);
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+    let fresh = World::new(Duration::ZERO);
+    fresh.run(&["create", "g", "--no-wait", "--no-observability"]).await.expect(0);
+    fresh.run(&wait).await.expect(0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_repairs_what_is_missing_or_ends_with_1() {
+    let (world, whole) = stack().await;
+    for (name, damage, ..) in MISSING.iter().chain(&BROKEN) {
+        // What only `target add` knows, it brings.
+        if *name == "provider" {
+            continue;
+        }
+        let world = world.at(&whole);
+        world.edit(damage);
+        let created = world.run(&[&CREATE[..], &["-o", "json"]].concat()).await;
+        let status = world.run(&STATUS).await;
+        match *name {
+            "FAILED" | "target FAILED" | "both" => {
+                assert_eq!((created.code, status.code), (1, 1), "{name}: {}", created.stdout);
+                assert!(created.json()["error"]["message"].as_str().unwrap().contains("FAILED"), "{name}");
+            }
+            _ => assert_eq!((created.code, status.code), (0, 0), "{name}: {}{}", created.stdout, status.stdout),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_of_somebody_else_that_is_broken_is_not_said_to_be_ready() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--authorizer", "iam", "--no-observability"]).await.expect(0);
+    world.forget_owner_of_gateway();
+    world.edit(|state| set_status(gateway(state), "UPDATE_UNSUCCESSFUL"));
+    let before = world.snapshot();
+    let adopted = world.run(&["create", "g", "--adopt", "--authorizer", "iam", "--no-observability"]).await.expect(1);
+    assert!(adopted.stderr.contains("UPDATE_UNSUCCESSFUL"), "{}", adopted.stderr);
+    assert_eq!(world.snapshot()["agentcore"], before["agentcore"], "it is theirs to mend");
+    world.run(&STATUS).await.expect(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleanup_ends_whatever_is_missing_or_broken() {
+    let (world, whole) = stack().await;
+    for (name, damage, ..) in MISSING.iter().chain(&BROKEN) {
+        let world = world.at(&whole);
+        world.edit(damage);
+        let cleaned = world.run(&CLEANUP).await;
+        assert_eq!(cleaned.code, 0, "{name}: {}{}", cleaned.stdout, cleaned.stderr);
+        assert!(world.is_empty(), "{name}: {:?}", world.census());
+    }
+}
+
+/// A gateway deleted elsewhere leaves a provider that only the role's tag names; and AWS answers success for the
+/// deletion of one that is not there, so that a success is no progress.
+#[tokio::test(start_paused = true)]
+async fn cleanup_ends_when_a_provider_is_gone_and_the_roles_tag_still_names_it() {
+    let (world, _) = stack().await;
+    world.edit(|state| {
+        members(state, "/agentcore/gateways").clear();
+        lose_provider(state);
+    });
+    let begin = tokio::time::Instant::now();
+    let cleaned = world.run(&CLEANUP).await.expect(0);
+    assert!(world.is_empty(), "{:?}\n{}", world.census(), cleaned.stderr);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    let deletions = cleaned.calls.iter().filter(|call| call.contains("DeleteApiKeyCredentialProvider")).count();
+    assert!((1..=3).contains(&deletions), "{deletions}: {:?}", cleaned.calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_tags_may_not_be_read_nothing_goes_that_the_gateway_lives_on() {
+    let (world, whole) = stack().await;
+    let world = world.under(&whole, &["bedrock-agentcore:ListTagsForResource=AccessDeniedException"]);
+    let before = world.census();
+    let planned = world.run(&["cleanup", "g", "--dry-run", "-o", "json"]).await.json();
+    assert_eq!(planned["deleted"], json!([]), "{planned:#}");
+    let cleaned = world.run(&["cleanup", "g", "-y", "-o", "json"]).await.expect(3).json();
+    assert_eq!(world.census(), before);
+    assert_eq!(cleaned["deleted"], json!([]), "{cleaned:#}");
+    let kinds: Vec<_> =
+        cleaned["remaining"].as_array().unwrap().iter().map(|left| left["kind"].as_str().unwrap()).collect();
+    assert!(kinds.contains(&"gateway") && kinds.contains(&"execution role"), "{cleaned:#}");
+    world.at(&whole).run(&CLEANUP).await.expect(0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_function_may_not_be_looked_at_its_role_and_log_group_stay() {
+    let (world, whole) = stack().await;
+    let world = world.under(&whole, &["lambda:GetFunction=AccessDeniedException"]);
+    world.run(&CLEANUP).await.expect(3);
+    let census = world.census();
+    assert_eq!((census["functions"], census["roles"], census["log groups"]), (1, 2, 1), "{census:?}");
+    let moment = world.moment();
+    let world = world.at(&moment);
+    world.run(&CLEANUP).await.expect(0);
+    assert!(world.is_empty(), "{:?}", world.census());
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_cleanups_at_once_leave_nothing_and_all_end_well() {
+    let (world, whole) = stack().await;
+    for latency in [0, 7, 40] {
+        let world = world.slow(&whole, Duration::from_millis(latency));
+        let (one, two, three) = tokio::join!(world.run(&CLEANUP), world.run(&CLEANUP), world.run(&CLEANUP));
+        for cleaned in [&one, &two, &three] {
+            assert_eq!(cleaned.code, 0, "{latency} ms: {}{}", cleaned.stdout, cleaned.stderr);
+        }
+        assert!(world.is_empty(), "{latency} ms: {:?}", world.census());
+    }
+}

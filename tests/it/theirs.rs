@@ -1,0 +1,138 @@
+//! What is theirs stays theirs: what users added, made or chose is kept, or asked about.
+
+use std::{fs, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+fn allowed_clients(world: &World) -> Value {
+    let gateways = world.snapshot()["agentcore"]["gateways"].clone();
+    let gateway = gateways.as_object().unwrap().values().next().unwrap().clone();
+    gateway["config"]["authorizerConfiguration"]["customJWTAuthorizer"]["allowedClients"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repair_adds_our_client_and_keeps_those_that_others_added() {
+    let world = World::new(Duration::ZERO);
+    let created = world.run(&["create", "g", "-o", "json"]).await.expect(0).json();
+    let own = created["clientInfo"]["clientId"].clone();
+    world.edit_gateway(|config| {
+        let jwt = &mut config["authorizerConfiguration"]["customJWTAuthorizer"];
+        jwt["allowedClients"] = json!(["theirs", "second"]);
+        jwt["allowedScopes"] = json!(["g/invoke"]);
+    });
+    let repaired = world.run(&["create", "g", "-o", "json"]).await.expect(0).json();
+    assert_eq!(allowed_clients(&world), json!(["theirs", "second", own]));
+    assert_eq!(repaired["clientInfo"]["clientId"], own);
+    let warning = "the gateway goes on allowing the clients `theirs`, `second` beside its own";
+    assert_eq!(repaired["warnings"], json!([warning]), "{repaired:#}");
+    let gateways = world.snapshot()["agentcore"]["gateways"].clone();
+    assert!(gateways.to_string().contains(r#""allowedScopes":["g/invoke"]"#), "{gateways:#}");
+    let again = world.run(&["create", "g", "-o", "json"]).await.expect(0).json();
+    assert_eq!(again["warnings"], json!([]), "said once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn allowed_clients_are_added_to_a_cognito_gateway_and_to_no_other() {
+    let world = World::new(Duration::ZERO);
+    let created = world.run(&["create", "g", "--allowed-client", "second", "-o", "json"]).await.expect(0).json();
+    let own = &created["clientInfo"]["clientId"];
+    assert_eq!(allowed_clients(&world), json!([own, "second"]));
+    world.run(&["create", "g", "--allowed-client", "third"]).await.expect(0);
+    assert_eq!(allowed_clients(&world), json!([own, "second", "third"]));
+    let before = world.snapshot();
+    world.run(&["create", "g", "--allowed-client", "second"]).await.expect(0);
+    assert_eq!(world.snapshot(), before);
+    // A client of the pool that is not ours is not taken for ours.
+    world.run(&["credentials", "g", "-o", "json"]).await.expect(0);
+    let iam = World::new(Duration::ZERO);
+    iam.run(&["create", "g", "--authorizer", "iam"]).await.expect(0);
+    let refused = iam.run(&["create", "g", "--allowed-client", "x", "-o", "json"]).await.expect(1).json();
+    assert_eq!(refused["error"]["code"], "conflict", "{refused:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_of_another_kind_is_a_conflict() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("api.yaml");
+    fs::write(&spec, "openapi: 3.0.3\nservers: [{url: https://x.example}]\npaths: {/x: {get: {operationId: x}}}")
+        .unwrap();
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--sample"]).await.expect(0);
+    let before = world.snapshot();
+    let add =
+        ["target", "add", "openapi", "weather-tool", "--gateway", "g", "--spec", spec.to_str().unwrap(), "-o", "json"];
+    for more in [&[][..], &["--dry-run"]] {
+        let refused = world.run(&[&add[..], more].concat()).await.expect(1).json();
+        assert_eq!(refused["error"]["code"], "conflict", "{refused:#}");
+        assert!(refused["error"]["message"].as_str().unwrap().contains("of another kind (lambda)"), "{refused:#}");
+    }
+    assert_eq!(world.snapshot(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_checks_nobody_is_made_by_who_says_yes() {
+    let world = World::new(Duration::ZERO);
+    let open = ["create", "g", "--authorizer", "none", "-o", "json"];
+    let refused = world.run(&open).await.expect(2).json();
+    assert!(refused["error"]["hint"].as_str().unwrap().contains("--yes"), "{refused:#}");
+    assert!(world.is_empty());
+    world.run(&[&open[..], &["--dry-run"]].concat()).await.expect(0);
+    world.run(&[&open[..], &["-y"]].concat()).await.expect(0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleanup_is_offered_for_what_this_run_made_and_for_nothing_else() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g"]).await.expect(0);
+    let moment = world.moment();
+    let world = world.under(&moment, &["bedrock-agentcore:UpdateGateway=ValidationException"]);
+    let refused = world.run(&["create", "g", "--description", "it's mine", "-o", "json"]).await.expect(1).json();
+    let (causes, hint) = (refused["error"]["causes"].to_string(), refused["error"]["hint"].as_str().unwrap());
+    assert!(!causes.contains("exists now") && !hint.contains("cleanup"), "{refused:#}");
+    // A hint that repeats the command repeats all of it, as a shell reads it.
+    assert!(hint.contains(r"create g --description 'it'\''s mine' -o json`"), "{hint}");
+    let world = World::with_rules(&["bedrock-agentcore:CreateGateway=ValidationException"]);
+    let refused = world.run(&["create", "g", "-o", "json"]).await.expect(1).json();
+    let causes = refused["error"]["causes"].as_array().unwrap();
+    let made: Vec<_> = causes.iter().filter(|cause| cause.as_str().unwrap().starts_with("exists now: ")).collect();
+    assert!(made.len() >= 5, "each on a line of its own: {refused:#}");
+    assert!(refused["error"]["hint"].as_str().unwrap().contains("cleanup g`"), "{refused:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn debug_errors_are_switched_on_and_off() {
+    let world = World::new(Duration::ZERO);
+    let level = |world: &World| {
+        let gateways = world.snapshot()["agentcore"]["gateways"].clone();
+        gateways.as_object().unwrap().values().next().unwrap()["config"]["exceptionLevel"].clone()
+    };
+    world.run(&["create", "g", "--debug-errors"]).await.expect(0);
+    assert_eq!(level(&world), "DEBUG");
+    world.run(&["create", "g"]).await.expect(0);
+    assert_eq!(level(&world), "DEBUG", "what is not named stays");
+    world.run(&["create", "g", "--no-debug-errors"]).await.expect(0);
+    assert_eq!(level(&world), Value::Null);
+    let again = world.run(&["create", "g", "--no-debug-errors"]).await.expect(0);
+    assert!(again.stdout.contains("nothing had to be changed"), "{}", again.stdout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_deleted_is_named_and_made_again() {
+    let world = World::new(Duration::ZERO);
+    let created = world.run(&["create", "g", "-o", "json"]).await.expect(0).json();
+    let client = created["clientInfo"]["clientId"].as_str().unwrap();
+    world.edit(|state| {
+        let pools = state["cognito"]["pools"].as_object_mut().unwrap();
+        pools.values_mut().for_each(|pool| pool["clients"] = json!({}));
+    });
+    for command in [["credentials", "g"], ["token", "g"]] {
+        let gone = world.run(&[&command[..], &["-o", "json"]].concat()).await.expect(5).json();
+        let message = gone["error"]["message"].as_str().unwrap();
+        assert!(message.contains(client) && message.contains("is gone"), "{message}");
+        assert!(gone["error"]["hint"].as_str().unwrap().contains("create"), "{gone:#}");
+    }
+    world.run(&["create", "g"]).await.expect(0);
+    world.run(&["credentials", "g"]).await.expect(0);
+}

@@ -466,3 +466,37 @@ paths:
     }
     assert_eq!(env.run(&["validate", "openapi", "."]).code, 2);
 }
+
+#[test]
+fn flags_that_people_try_lead_to_those_that_there_are() {
+    let env = Env::new();
+    let add = ["target", "add", "openapi", "x", "--gateway", "g", "--spec", "f"];
+    for (tried, meant) in [("--oauth", "--oauth-vendor"), ("--api-key", "--api-key-env")] {
+        let run = env.run(&[&add[..], &[tried, "custom"]].concat());
+        assert!(run.code == 2 && run.stderr.contains(&format!("'{meant}'")), "{run:?}");
+    }
+}
+
+#[test]
+fn a_version_of_mcp_that_there_is_not_is_refused_before_anything_is_made() {
+    let env = Env::new();
+    for version in ["2020-01-01", "2025-13-01", "x"] {
+        let run = env.run(&["--local", "create", "g", "--mcp-version", version]);
+        assert!(run.code == 2 && run.stderr.contains("supported: 2025-03-26, 2025-06-18"), "{run:?}");
+    }
+    let run = env.run(&["create", "g", "--mcp-version", "2031-01-01", "--region", "us-west-2", "--endpoint-url", "http://127.0.0.1:9"]);
+    assert_ne!(run.code, 2, "one that is newer than this program is for AWS to judge: {run:?}");
+}
+
+#[test]
+fn standard_input_is_called_by_its_name() {
+    use std::io::Write as _;
+
+    let env = Env::new();
+    let mut command = env.command(&["validate", "openapi", "-"]);
+    let pipes = (std::process::Stdio::piped(), std::process::Stdio::piped());
+    let mut child = command.stdin(pipes.0).stderr(pipes.1).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"a: [\n").unwrap();
+    let run = Run::of(child.wait_with_output().unwrap());
+    assert!(run.code == 2 && run.stderr.contains("error: standard input, line"), "{run:?}");
+}

@@ -44,13 +44,13 @@ async fn lists_catch_up() {
     tokio::time::advance(Duration::from_mins(1)).await;
 }
 
-/// A lost answer, and a refusal, at every request, where the program lives on. While something lags, the same thing
+/// A lost answer, a closed connection, and a refusal, at every request, where the program lives on. While something lags, the same thing
 /// is asked or tried many times over: beyond the third time, one more tells nothing new.
 fn mishaps(calls: &[String]) -> impl Iterator<Item = Mishap> {
     let repeated = |k: usize| calls[..k].iter().filter(|call| **call == calls[k]).count() > 2;
     let is_aws = |k: usize| !calls[k].contains("/oauth2/token");
     let numbers: Vec<usize> = (0..calls.len()).filter(|k| !repeated(*k) && is_aws(*k)).map(|k| k + 1).collect();
-    numbers.into_iter().flat_map(|k| [Mishap::LoseAnswer(k), Mishap::Deny(k)])
+    numbers.into_iter().flat_map(|k| [Mishap::LoseAnswer(k), Mishap::Close(k), Mishap::Deny(k)])
 }
 
 /// Every so many of them, so that the parts of a test run side by side.

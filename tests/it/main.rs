@@ -12,6 +12,7 @@ mod docs;
 mod env;
 mod functions;
 mod inbound;
+mod kills;
 mod local_aws;
 mod mcp_clients;
 mod mcp_server;

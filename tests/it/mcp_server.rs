@@ -182,13 +182,13 @@ struct Desk {
 }
 
 /// An MCP server that does as it is told.
-struct StandIn {
+pub struct StandIn {
     origin: String,
     desk: Arc<Mutex<Desk>>,
 }
 
 impl StandIn {
-    fn start(tools: &[&'static str]) -> Self {
+    pub fn start(tools: &[&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -208,7 +208,7 @@ impl StandIn {
         self.desk.lock().unwrap()
     }
 
-    fn endpoint(&self) -> String {
+    pub fn endpoint(&self) -> String {
         format!("{}/mcp", self.origin)
     }
 

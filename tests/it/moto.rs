@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::env::{Env, Run, path, python};
 
+const API: &str = r#"{"openapi": "3.0.3", "info": {"title": "x", "version": "1"}, "servers": [{"url": "https://x.example"}],
+"paths": {"/x": {"get": {"operationId": "x", "responses": {"200": {"description": "ok"}}}}}}"#;
+
 /// A moto server of its own, which ends with this value.
 pub struct Moto {
     process: Child,
@@ -38,8 +41,12 @@ impl Moto {
         Self { process, endpoint: format!("http://127.0.0.1:{port}") }
     }
 
-    /// Our program, pointed at moto by one variable per service: no other leads there.
     fn run(&self, env: &Env, args: &[&str]) -> Run {
+        Run::of(self.command(env, args).output().unwrap())
+    }
+
+    /// Our program, pointed at moto by one variable per service: no other leads there.
+    fn command(&self, env: &Env, args: &[&str]) -> Command {
         let mut command = env.command(args);
         for service in
             ["IAM", "STS", "COGNITO_IDENTITY_PROVIDER", "LAMBDA", "CLOUDWATCH_LOGS", "BEDROCK_AGENTCORE_CONTROL"]
@@ -47,7 +54,8 @@ impl Moto {
             command.env(format!("AWS_ENDPOINT_URL_{service}"), &self.endpoint);
         }
         let key = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-west-2")];
-        Run::of(command.envs(key).output().unwrap())
+        command.envs(key);
+        command
     }
 
     #[track_caller]
@@ -109,6 +117,13 @@ fn a_stack_comes_and_goes_on_moto() {
     for shown in ["Gateway g is READY", "weather-tool", "second", "sample function"] {
         assert!(status.stdout.contains(shown), "{shown} is missing in {}", status.stdout);
     }
+
+    // A provider that moto does not offer is noted on the role before it cannot be made.
+    std::fs::write(env.home().join("api.json"), API).unwrap();
+    let add = ["target", "add", "openapi", "api", "--gateway", "g", "--spec", "api.json", "--api-key-env", "KEY"];
+    let mut add = moto.command(&env, &[&add[..], &["--api-key-query", "k"]].concat());
+    let refused = Run::of(add.env("KEY", "secret").output().unwrap());
+    assert!(refused.code == 1 && refused.stderr.contains("does not offer"), "{refused:?}");
 
     let cleaned = moto.ok(&env, &["cleanup", "g", "-y"]);
     assert!(warnings(&cleaned).len() <= 1, "{}", cleaned.stderr);

@@ -357,6 +357,20 @@ fn documents_and_tools_come_from_s3_and_the_role_may_read_them_while_they_are_ne
     let call = ["--local", "tools", "call", "g", "mine___get_weather", r#"{"location":"Oslo"}"#];
     assert_eq!(setting.env.ok(&call).json()["location"], "Oslo");
     assert_eq!(allowed().unwrap().as_array().unwrap().len(), 2);
+    // Another document in the same place is read when the target is named again, one way or the other.
+    let names = |names: [&str; 2]| {
+        let tool = |name: &&str| json!({ "name": name, "description": "d", "inputSchema": schema });
+        fs::write(&tools, json!(names.iter().map(tool).collect::<Vec<_>>()).to_string()).unwrap();
+        setting.env.with_boto3("put_object.py", &["tools", "x/tools.json", tools.to_str().unwrap()]);
+    };
+    let listed = || setting.env.ok(&["--local", "tools", "list", "g"]).stdout;
+    names(["get_weather", "added"]);
+    assert!(!listed().contains("mine___added"));
+    assert_eq!(setting.target(&["add", "lambda", "mine"], "", &lambda).code, 0);
+    assert!(listed().contains("mine___added"), "{}", listed());
+    names(["get_weather", "updated"]);
+    assert_eq!(setting.target(&["update", "mine"], "", &lambda[2..]).code, 0);
+    assert!(listed().contains("mine___updated") && !listed().contains("mine___added"), "{}", listed());
     setting.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
     assert_eq!(allowed(), Some(json!(["arn:aws:s3:::tools/x/tools.json"])));
     setting.env.ok(&["--local", "target", "remove", "mine", "--gateway", "g"]);

@@ -212,3 +212,155 @@ fn a_closed_pipe_ends_quietly() {
     let run = Run::of(output);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
 }
+
+fn free_port() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+}
+
+/// `local serve`, and commands that want it while it comes up, all at the same moment.
+#[test]
+fn a_command_beside_a_server_that_is_coming_up_waits_for_it() {
+    for ephemeral in [false, true] {
+        for _ in 0..10 {
+            let env = Env::new();
+            let port = free_port();
+            let flags: &[&str] = if ephemeral { &["local", "serve", "--ephemeral"] } else { &["local", "serve"] };
+            let mut server = env.command(flags);
+            server.env("AGENTCORE_GW_LOCAL_PORT", &port).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut server = server.spawn().unwrap();
+            // The server has the port, or the lock on the state, and has not said so yet.
+            let begin = Instant::now();
+            let dir = if ephemeral { format!("ephemeral-{port}") } else { "local".to_owned() };
+            let lock = env.home().join(".local/state/agentcore-gw").join(dir).join("server.lock");
+            while !lock.exists() && begin.elapsed() < Duration::from_secs(20) {
+                std::thread::yield_now();
+            }
+            let lists: Vec<_> = (0..3)
+                .map(|_| {
+                    let mut list = env.command(&["--local", "list"]);
+                    list.env("AGENTCORE_GW_LOCAL_PORT", &port).stdout(Stdio::piped()).stderr(Stdio::piped());
+                    list.spawn().unwrap()
+                })
+                .collect();
+            for list in lists {
+                let run = Run::of(list.wait_with_output().unwrap());
+                assert_eq!((run.code, run.stderr.as_str()), (0, ""), "ephemeral: {ephemeral}");
+            }
+            assert!(server.try_wait().unwrap().is_none(), "it is the server that was started by hand");
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_the_remedy() {
+    let env = Env::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut list = env.command(&["--local", "list"]);
+    let list = Run::of(list.env("AGENTCORE_GW_LOCAL_PORT", &port).output().unwrap());
+    let serve = env.run(&["local", "serve", "--port", &port]);
+    for run in [list, serve] {
+        assert_eq!(run.code, 1, "{run:?}");
+        assert!(run.stderr.contains(&format!("port {port} of 127.0.0.1 is taken by another program")), "{run:?}");
+        assert!(run.stderr.contains("AGENTCORE_GW_LOCAL_PORT") && !run.stderr.contains("reset"), "{run:?}");
+    }
+}
+
+#[test]
+fn an_ephemeral_server_is_found_by_its_port_and_key() {
+    let env = Env::new();
+    let port = free_port();
+    let with_port = |args: &[&str]| {
+        let mut command = env.command(args);
+        Run::of(command.env("AGENTCORE_GW_LOCAL_PORT", &port).output().unwrap())
+    };
+    let server = Server::start(&env, &["--ephemeral", "--port", &port]);
+    let created = with_port(&["--local", "create", "g", "--no-observability"]);
+    assert!(created.code == 0 && !created.stderr.contains("started the local AWS"), "{created:?}");
+    let status = with_port(&["local", "status", "-o", "json"]).json();
+    assert_eq!(status["endpoint"], format!("http://127.0.0.1:{port}"));
+    assert!(!env.state_dir().exists(), "nothing is kept");
+    // Killed, it leaves a folder that the next one takes.
+    server.kill();
+    let server = Server::start(&env, &["--ephemeral", "--port", &port]);
+    assert_eq!(with_port(&["--local", "status", "g"]).code, 5);
+    assert_eq!(with_port(&["local", "stop"]).code, 0);
+    drop(server);
+    assert!(!env.home().join(".local/state/agentcore-gw").join(format!("ephemeral-{port}")).exists());
+}
+
+#[test]
+fn verbose_is_a_line_for_each_call_and_never_a_secret() {
+    let env = Env::new();
+    let run = env.ok(&["--local", "-v", "create", "g", "--sample", "-o", "json"]);
+    let created = run.json();
+    let calls: Vec<_> = run.stderr.lines().filter(|line| line.contains("request-id=")).collect();
+    for call in
+        ["IAM CreateRole us-west-2 ", "Cognito Identity Provider CreateUserPool us-west-2 ", "CreateGateway us-west-2 "]
+    {
+        let line = calls.iter().find(|line| line.contains(call)).unwrap_or_else(|| panic!("{call}\n{}", run.stderr));
+        let rest = line.split(call).nth(1).unwrap();
+        let words: Vec<_> = rest.split(' ').collect();
+        assert!(words[0].parse::<u64>().is_ok() && words[1] == "ms", "{line}");
+        assert!(words[2].starts_with("20") && words[3] == "retries=0", "{line}");
+        assert!(words[4].strip_prefix("request-id=").is_some_and(|id| id.len() == 36), "{line}");
+    }
+    let token = calls.iter().find(|line| line.contains("/oauth2/token")).expect("HTTP calls are there, too");
+    assert!(token.contains("HTTP POST http://127.0.0.1:"), "{token}");
+    let more = env.ok(&["--local", "-vv", "status", "g"]);
+    assert!(more.stderr.contains(" bytes to http") && more.stderr.contains(" bytes, HTTP 200"), "{}", more.stderr);
+    let secret = created["clientInfo"]["clientSecret"].as_str().unwrap();
+    let plain = env.ok(&["--local", "status", "g"]);
+    assert!(!run.stderr.contains(secret) && !more.stderr.contains(secret) && plain.stderr.is_empty(), "{plain:?}");
+}
+
+#[test]
+fn a_terse_failure_says_where_its_reason_is() {
+    let env = Env::new();
+    env.ok(&["--local", "create", "g", "--sample"]);
+    let call = ["--local", "tools", "call", "g", "weather-tool___get_time", r#"{"timezone":"Nowhere"}"#];
+    let failed = env.run(&call);
+    assert_eq!((failed.code, failed.stdout.trim()), (1, "An internal error occurred. Please retry later."));
+    let log = env.state_dir().join("server.log");
+    assert!(failed.stderr.contains(log.to_str().unwrap()) && failed.stderr.contains("--debug-errors"), "{failed:?}");
+    assert!(fs::read_to_string(&log).unwrap().contains("Nowhere"), "the reason is there");
+    let json = env.run(&[&call[..], &["-o", "json"]].concat());
+    assert!(json.stderr.is_empty() && json.json()["isError"] == true, "{json:?}");
+    env.ok(&["--local", "create", "g", "--debug-errors"]);
+    let told = env.run(&call);
+    assert!(told.stdout.contains("Nowhere") && told.stderr.is_empty(), "{told:?}");
+}
+
+#[test]
+fn tools_are_searched_by_what_they_do() {
+    let env = Env::new();
+    env.ok(&["--local", "create", "g", "--sample"]);
+    let found = env.ok(&["--local", "tools", "search", "g", "current weather", "-o", "json"]).json();
+    assert_eq!(found["items"][0]["name"], "weather-tool___get_weather");
+    let shown = env.ok(&["--local", "tools", "search", "g", "weather"]);
+    assert!(shown.stdout.starts_with("weather-tool___get_weather"), "{}", shown.stdout);
+    env.ok(&["--local", "create", "plain", "--no-semantic-search", "--no-observability"]);
+    let without = env.run(&["--local", "tools", "search", "plain", "weather", "-o", "json"]);
+    assert_eq!((without.code, &without.json()["error"]["code"]), (5, &serde_json::json!("not_found")), "{without:?}");
+}
+
+#[test]
+fn what_is_shown_is_the_program_as_it_was_called() {
+    let env = Env::new();
+    let link = env.home().join("gw");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_agentcore-gw"), &link).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new("./gw");
+        command.args(args).env_clear().env("PATH", path()).env("HOME", env.home()).env("AGENTCORE_GW_LOCAL_PORT", "0");
+        Run::of(command.current_dir(env.home()).output().unwrap())
+    };
+    let created = run(&["--local", "create", "g", "--no-observability"]);
+    assert!(created.stdout.contains("\n  ./gw --local cleanup g"), "{created:?}");
+    assert!(created.stderr.contains("`./gw local stop`"), "{created:?}");
+    let quiet = run(&["--local", "-q", "create", "g", "--no-observability"]);
+    assert!(!quiet.stdout.contains("Next") && quiet.stderr.is_empty(), "{quiet:?}");
+    let unknown = run(&["--local", "tools", "call", "g", "nothing___at_all"]);
+    assert!(unknown.stderr.contains("`./gw --local tools list g` shows the tools"), "{unknown:?}");
+}

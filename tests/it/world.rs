@@ -34,7 +34,7 @@ use aws_smithy_runtime_api::{
     },
     http::StatusCode,
 };
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
 use axum::{Router, body::Body};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -48,6 +48,8 @@ pub const ENDPOINT: &str = "http://127.0.0.1:7755";
 pub enum Mishap {
     /// It takes effect, and the answer is lost.
     LoseAnswer(usize),
+    /// The connection closes before it is carried out.
+    Close(usize),
     /// It is refused: the caller may not.
     Deny(usize),
 }
@@ -423,6 +425,10 @@ impl HttpConnector for InProcess {
             }
             if wire.mishap == Some(Mishap::Deny(number)) {
                 return Ok(denied(&request));
+            }
+            if wire.mishap == Some(Mishap::Close(number)) {
+                let closed = "connection closed before message completed".into();
+                return Err(ConnectorError::other(closed, Some(ErrorKind::TransientError)));
             }
             wire.keep_moment(&call);
             let answer = wire.forward(request).await;

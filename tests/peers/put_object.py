@@ -11,5 +11,6 @@ import boto3
 bucket, key, file = sys.argv[1:]
 s3 = boto3.client("s3")
 region = {"LocationConstraint": os.environ["AWS_DEFAULT_REGION"]}
-s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
+if bucket not in [one["Name"] for one in s3.list_buckets()["Buckets"]]:
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
 s3.upload_file(file, bucket, key)

@@ -182,10 +182,12 @@ impl From<ops::Error> for Error {
             ops::Error::NotOfCognito(_) => {
                 Self::new(Kind::Conflict, message).with_hint("add `--authorizer jwt` and `--discovery-url`")
             }
-            ops::Error::OtherKind { .. } => Self::new(Kind::Conflict, message)
-                .with_hint("choose another name, or remove that target first with `target remove`"),
-            ops::Error::ClientGone { .. } => {
-                Self::new(Kind::NotFound, message).with_hint("`create` with the gateway's name makes a new one")
+            ops::Error::OtherKind { .. } => {
+                Self::new(Kind::Conflict, message).with_hint("choose another name, or remove that target first")
+            }
+            ops::Error::ClientGone { ref gateway, .. } => {
+                let hint = format!("`agentcore-gw create {gateway}` makes a new one");
+                Self::new(Kind::NotFound, message).with_hint(hint)
             }
             ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
             ops::Error::Refused { .. } => Self::new(Kind::AccessDenied, message),

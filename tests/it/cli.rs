@@ -484,7 +484,16 @@ fn a_version_of_mcp_that_there_is_not_is_refused_before_anything_is_made() {
         let run = env.run(&["--local", "create", "g", "--mcp-version", version]);
         assert!(run.code == 2 && run.stderr.contains("supported: 2025-03-26, 2025-06-18"), "{run:?}");
     }
-    let run = env.run(&["create", "g", "--mcp-version", "2031-01-01", "--region", "us-west-2", "--endpoint-url", "http://127.0.0.1:9"]);
+    let run = env.run(&[
+        "create",
+        "g",
+        "--mcp-version",
+        "2031-01-01",
+        "--region",
+        "us-west-2",
+        "--endpoint-url",
+        "http://127.0.0.1:9",
+    ]);
     assert_ne!(run.code, 2, "one that is newer than this program is for AWS to judge: {run:?}");
 }
 

@@ -1,17 +1,20 @@
 //! What the documentation shows works: every command parses, every link has an end.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use agentcore_gw::cli::App;
 use clap::{CommandFactory as _, Parser as _};
 use insta::assert_snapshot;
 
-fn readme() -> String {
+pub fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
 }
 
 /// The lines of `console` blocks that begin with `$ `, the prompt taken away.
-fn commands(text: &str) -> Vec<String> {
+pub fn commands(text: &str) -> Vec<String> {
     let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
 }
@@ -38,7 +41,7 @@ fn every_command_in_the_readme_parses() {
     for line in commands(&readme()) {
         let line = line.trim_start_matches("eval ").trim_matches('"').trim_start_matches("$(").trim_end_matches(')');
         let line = line.replace("cargo run --release --", "agentcore-gw");
-        let line = line.split(" | ").next().unwrap();
+        let line = line.split(" | ").last().unwrap();
         if !line.starts_with("agentcore-gw") {
             continue;
         }
@@ -52,21 +55,43 @@ fn every_command_in_the_readme_parses() {
     assert!(parsed >= 8, "only {parsed} commands were found in the README");
 }
 
+/// All files of the program.
+fn sources() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files
+}
+
+/// A command of the source with a name for each `{…}`.
+fn named(line: &str) -> String {
+    let mut parts = line.split('{');
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |text, part| text + "name" + part.split_once('}').map_or("", |(_, rest)| rest))
+}
+
 /// Hints name commands and flags that exist.
 #[test]
 fn every_command_in_a_hint_parses() {
     let mut parsed = 0;
-    for file in ["src/error.rs", "src/context.rs", "src/commands/local.rs", "src/commands/create.rs"] {
-        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
-        for (at, _) in source.match_indices("`agentcore-gw ") {
-            let line = source[at + 1..].split('`').next().unwrap().replace("{name}", "g");
+    for file in sources() {
+        let source = fs::read_to_string(&file).unwrap();
+        let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for (at, _) in code.match_indices("`agentcore-gw ") {
+            // A text that goes on in the next line of the source.
+            let line = code[at + 1..].split('`').next().unwrap().replace("\\\n", " ");
+            let line = named(&line);
             if let Err(error) = App::try_parse_from(words(&line)) {
                 assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp, "{line}\n{error}");
             }
             parsed += 1;
         }
     }
-    assert!(parsed >= 4, "only {parsed} commands were found in hints");
+    assert!(parsed >= 12, "only {parsed} commands were found in hints");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod openapi;
 mod peers;
 mod process;
 mod providers;
+mod readme;
 mod ready;
 mod restart;
 mod smithy;

@@ -217,7 +217,7 @@ impl StandIn {
         std::mem::take(&mut self.desk().asked)
     }
 
-    fn methods(&self) -> Vec<String> {
+    pub fn methods(&self) -> Vec<String> {
         self.taken().into_iter().map(|asked| asked.method).collect()
     }
 }

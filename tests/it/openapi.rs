@@ -30,9 +30,9 @@ use crate::{
 
 /// A request that the stand-in got.
 #[derive(Debug, Clone)]
-struct Asked {
+pub struct Asked {
     method: String,
-    uri: String,
+    pub uri: String,
     headers: HeaderMap,
     body: String,
 }
@@ -44,13 +44,13 @@ impl Asked {
 }
 
 /// An API, and the authorization server in front of it.
-struct StandIn {
-    origin: String,
+pub struct StandIn {
+    pub origin: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl StandIn {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -66,7 +66,7 @@ impl StandIn {
     }
 
     /// What was asked since the last time.
-    fn taken(&self) -> Vec<Asked> {
+    pub fn taken(&self) -> Vec<Asked> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 

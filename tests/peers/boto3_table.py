@@ -1,7 +1,7 @@
 """Drives every operation of the local AWS with boto3, and reports as JSON what did not hold.
 
-usage: boto3_table.py FILE, where FILE is a JSON list of [service scope, operation] that the
-server says it covers. Every one of them must have a good call here, and every error that the
+usage: boto3_table.py [FILE], where FILE is a JSON list of [service scope, operation] that the
+server says it covers; without one, what the table calls. Every one of them must have a good call here, and every error that the
 service model declares for it must be provoked here or stand in NOT_HERE with the reason.
 """
 
@@ -1310,12 +1310,14 @@ def coverage(covered):
 
 
 def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
-        covered = [tuple(row) for row in json.load(file)]
     for part in (sts, iam, cognito, functions, logs, gateways, buckets, secrets):
         part()
+    covered = sorted(called)
+    if len(sys.argv) > 1:
+        with open(sys.argv[1], encoding="utf-8") as file:
+            covered = [tuple(row) for row in json.load(file)]
     coverage(covered)
-    json.dump({"rows": rows, "failures": failures}, sys.stdout, indent=1)
+    json.dump({"rows": rows, "failures": failures, "covered": covered}, sys.stdout, indent=1)
 
 
 main()

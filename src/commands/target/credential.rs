@@ -219,6 +219,26 @@ impl CredentialFlags {
         !self.is_empty() || named || !self.oauth_param.is_empty()
     }
 
+    /// The same; a key without a place goes where the target's key goes now.
+    pub fn in_known_place(&self, target: &Value) -> Self {
+        let mut flags = self.clone();
+        let named = [&self.api_key_header, &self.api_key_prefix, &self.api_key_query];
+        if self.api_key_env.is_none() && self.api_key_file.is_none() || named.into_iter().any(Option::is_some) {
+            return flags;
+        }
+        let key = &target["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"];
+        let text = |member: &str| key[member].as_str().map(str::to_owned);
+        match key["credentialLocation"].as_str() {
+            Some("QUERY_PARAMETER") => flags.api_key_query = text("credentialParameterName"),
+            Some("HEADER") => {
+                flags.api_key_header = text("credentialParameterName");
+                flags.api_key_prefix = text("credentialPrefix");
+            }
+            _ => {}
+        }
+        flags
+    }
+
     /// Whether one of the secrets comes from standard input.
     pub fn reads_stdin(&self) -> bool {
         [&self.api_key_file, &self.oauth_client_secret_file].into_iter().any(|file| file.as_deref() == Some("-"))

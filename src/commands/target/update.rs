@@ -145,7 +145,7 @@ impl Update {
             _ => Takes::API,
         };
         let kept = || existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
-        let named = self.credential.resolve(ctx, takes).await?;
+        let named = self.credential.in_known_place(existing).resolve(ctx, takes).await?;
         let keeps = self.credential.is_empty() && !self.no_credential;
         let credential = if keeps { Credential::Given(kept()) } else { named };
         let name = &self.common.name;

@@ -11,6 +11,8 @@ use super::{
 };
 
 const SERVICE: &str = "AgentCore";
+/// Pages of a list: an account has 1,000 gateways at most, and a gateway 100 targets (quota page).
+const MOST_PAGES: usize = 1000;
 
 /// A document of AWS with the members that decisions need.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,35 +94,44 @@ pub async fn find_gateway_id(aws: &Aws, name: &str) -> Result<Option<String>, Er
 
 /// All gateways of the region, as AWS lists them.
 pub async fn listed_gateways(aws: &Aws) -> Result<Vec<Value>, Error> {
-    let mut items = Vec::new();
-    let mut token = None;
-    loop {
-        let call = aws.agentcore.list_gateways().set_next_token(token.take());
-        if next_page(exchange!("ListGateways", call, None)?, &mut items, &mut token) {
-            return Ok(items);
-        }
-    }
+    all_pages("ListGateways", async |token| {
+        exchange!("ListGateways", aws.agentcore.list_gateways().set_next_token(token), None)
+    })
+    .await
 }
 
 /// All targets of a gateway, as AWS lists them.
 pub async fn listed_targets(aws: &Aws, gateway_id: &str) -> Result<Vec<Value>, Error> {
-    let mut items = Vec::new();
-    let mut token = None;
-    loop {
-        let call = aws.agentcore.list_gateway_targets().gateway_identifier(gateway_id).set_next_token(token.take());
-        if next_page(exchange!("ListGatewayTargets", call, None)?, &mut items, &mut token) {
-            return Ok(items);
-        }
-    }
+    all_pages("ListGatewayTargets", async |token| {
+        let call = aws.agentcore.list_gateway_targets().gateway_identifier(gateway_id).set_next_token(token);
+        exchange!("ListGatewayTargets", call, None)
+    })
+    .await
 }
 
-/// Takes a page's items; true if it was the last.
-fn next_page(mut page: Value, items: &mut Vec<Value>, token: &mut Option<String>) -> bool {
-    if let Value::Array(found) = page["items"].take() {
-        items.extend(found);
+/// The items of all pages of a list.
+async fn all_pages(
+    operation: &'static str,
+    mut page: impl AsyncFnMut(Option<String>) -> Result<Value, Error>,
+) -> Result<Vec<Value>, Error> {
+    let mut items = Vec::new();
+    let mut token = None;
+    for _ in 0..MOST_PAGES {
+        let mut answer = page(token.clone()).await?;
+        if let Value::Array(found) = answer["items"].take() {
+            items.extend(found);
+        }
+        let next = answer["nextToken"].as_str().map(str::to_owned);
+        if next.is_none() {
+            return Ok(items);
+        }
+        // A list that leads back to the same page has no end.
+        if next == token {
+            break;
+        }
+        token = next;
     }
-    *token = page["nextToken"].as_str().map(str::to_owned);
-    token.is_none()
+    Err(Error::unexpected(SERVICE, operation, "the list has no end"))
 }
 
 /// Ids and names of all gateways in the region.
@@ -263,4 +274,26 @@ fn without_read_only(document: &Value) -> Value {
         }
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_without_an_end_is_an_error() {
+        let pages = async |tokens: &[&str]| {
+            let mut asked = 0;
+            let all = all_pages("List", async |_| {
+                let token = tokens.get(asked % tokens.len().max(1)).copied();
+                asked += 1;
+                Ok(json!({ "items": [asked], "nextToken": token.filter(|token| !token.is_empty()) }))
+            });
+            (all.await.map(|items| items.len()).map_err(|error| error.message), asked)
+        };
+        assert_eq!(pages(&["a", "b", ""]).await, (Ok(3), 3));
+        let endless = || Err("the list has no end".to_owned());
+        assert_eq!(pages(&["again"]).await, (endless(), 2));
+        assert_eq!(pages(&["there", "back"]).await, (endless(), MOST_PAGES));
+    }
 }

@@ -57,10 +57,15 @@ impl Client {
         for _ in 0..MOST_PAGES {
             let page = self.request("tools/list", &params).await?;
             tools.extend(page["tools"].as_array().into_iter().flatten().cloned());
-            match &page["nextCursor"] {
-                Value::String(cursor) => params = json!({ "cursor": cursor }),
+            let next = match &page["nextCursor"] {
+                Value::String(cursor) => json!({ "cursor": cursor }),
                 _ => return Ok(tools),
+            };
+            // A cursor that stays leads nowhere: the SDKs take what they have, too.
+            if next == params {
+                return Ok(tools);
             }
+            params = next;
         }
         Err(self.problem("its list of tools has no end".to_owned()))
     }

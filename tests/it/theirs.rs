@@ -136,3 +136,56 @@ async fn a_client_that_was_deleted_is_named_and_made_again() {
     world.run(&["create", "g"]).await.expect(0);
     world.run(&["credentials", "g"]).await.expect(0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_role_of_theirs_that_lacks_rights_is_theirs_to_mend_and_the_hint_says_how() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "donor", "--sample"]).await.expect(0);
+    let function = world.snapshot()["lambda"]["functions"].as_object().unwrap().keys().next().unwrap().clone();
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    world.edit(|state| {
+        let roles = state["iam"]["roles"].as_object_mut().unwrap();
+        let mut role =
+            roles.values().find(|role| role["name"].as_str().unwrap().starts_with("agw-g-")).unwrap().clone();
+        roles.retain(|name, _| !name.starts_with("agw-g-"));
+        for (member, value) in [("name", "theirs"), ("path", "/"), ("arn", "arn:aws:iam::000000000000:role/theirs")] {
+            role[member] = json!(value);
+        }
+        role["trust"] =
+            json!(role["trust"].as_str().unwrap().replace("bedrock-agentcore.amazonaws.com", "ec2.amazonaws.com"));
+        role["tags"] = json!({});
+        roles.insert("theirs".to_owned(), role);
+        let gateways = state["agentcore"]["gateways"].as_object_mut().unwrap();
+        let gateway = gateways.values_mut().find(|gateway| gateway["config"]["name"] == "g").unwrap();
+        gateway["tags"] = json!({});
+        gateway["config"]["roleArn"] = json!("arn:aws:iam::000000000000:role/theirs");
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let tools = folder.path().join("tools.json");
+    fs::write(&tools, r#"[{"name": "x", "description": "d", "inputSchema": {"type": "object"}}]"#).unwrap();
+    let status = world.run(&["status", "g"]).await.expect(0);
+    assert!(
+        status.stdout.contains("did not make this gateway") && !status.stdout.contains("interrupted"),
+        "{}",
+        status.stdout
+    );
+    let add = ["target", "add", "lambda", "mine", "--gateway", "g", "--lambda-arn", &function, "--tools"];
+    let refused = world.run(&[&add[..], &[tools.to_str().unwrap()]].concat()).await.expect(1);
+    let hint = "hint: let the role arn:aws:iam::000000000000:role/theirs trust bedrock-agentcore.amazonaws.com";
+    assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_is_said_once_with_its_remedy() {
+    let world = World::new(Duration::ZERO);
+    for authorizer in [&["--authorizer", "iam"][..], &["--authorizer", "none", "-y"]] {
+        let create = [&["create", "g"][..], authorizer].concat();
+        world.run(&create).await.expect(0);
+        let again = world.run(&[&create[..], &["--tag", "env=dev"]].concat()).await.expect(0);
+        let said = format!("{}{}", again.stdout, again.stderr);
+        assert_eq!(said.matches("does not get `env`").count(), 1, "{said}");
+        assert_eq!(said.matches("checks nobody").count(), usize::from(authorizer.len() == 3), "{said}");
+        assert!(said.contains("aws bedrock-agentcore-control tag-resource --resource-arn arn:"), "{said}");
+        world.run(&["cleanup", "g", "-y"]).await.expect(0);
+    }
+}

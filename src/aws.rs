@@ -34,6 +34,7 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials as _, SharedCredentialsProvider},
 };
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::{
     http::SharedHttpClient,
@@ -46,7 +47,7 @@ use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
 pub use self::error::{Class, Error};
 use crate::{
-    http::{Http, log::CallLog},
+    http::{Bounded, Http, log::CallLog},
     model::{name::Region, secret::Secret},
 };
 
@@ -102,7 +103,9 @@ impl Aws {
         let log = CallLog::of_region(connection.region.as_str());
         macro_rules! client {
             ($sdk:ident) => {
-                $sdk::Client::from_conf($sdk::config::Builder::from(&config).interceptor(log.clone()).build())
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(&config).interceptor(log.clone()).interceptor(Bounded).build(),
+                )
             };
         }
         Ok(Self {
@@ -157,7 +160,7 @@ pub async fn profile_region(profile: Option<&str>) -> Option<String> {
 /// The names of the profiles in the shared configuration files.
 pub async fn profiles() -> Vec<String> {
     let (fs, env) = (aws_types::os_shim_internal::Fs::real(), aws_types::os_shim_internal::Env::real());
-    let usual_files = Default::default();
+    let usual_files = EnvConfigFiles::default();
     let Ok(loaded) = aws_config::profile::load(&fs, &env, &usual_files, None).await else { return Vec::new() };
     let mut names: Vec<String> = loaded.profiles().map(str::to_owned).collect();
     names.sort_unstable();

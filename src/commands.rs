@@ -74,6 +74,15 @@ impl Command {
         matches!(self, Self::Local(local::Local { verb: local::Verb::Serve(_) }))
     }
 
+    /// Whether the command changes anything in AWS, so that running it again goes on.
+    pub fn changes(&self) -> bool {
+        match self {
+            Self::Create(_) | Self::Cleanup(_) => true,
+            Self::Target(target) => target.verb.changes(),
+            _ => false,
+        }
+    }
+
     fn has_env_form(&self) -> bool {
         match self {
             Self::Create(create) => !create.dry_run,
@@ -124,7 +133,7 @@ async fn stack_with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<Sta
         ));
     };
     wait::until(&Deadline::after(SETTLE, &ctx.stop), told, look).await.map_err(|error: Error| match error.kind {
-        Kind::TimedOut => ops::Error::NotFound(given.to_owned()).into(),
+        Kind::TimedOut if !ctx.stop.is_requested() => ops::Error::NotFound(given.to_owned()).into(),
         _ => error,
     })
 }

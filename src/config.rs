@@ -12,13 +12,14 @@ use etcetera::BaseStrategy as _;
 
 use crate::model::{name::Region, secret::Secret};
 
-/// An environment variable that cannot be used.
+/// What cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable {variable} is `{value}`: {problem}")]
-pub struct Error {
-    variable: &'static str,
-    value: String,
-    problem: String,
+pub enum Error {
+    #[error("the environment variable {variable} is `{value}`: {problem}")]
+    Variable { variable: &'static str, value: String, problem: String },
+    /// clap sees this only if the two stand in the same place of the command line.
+    #[error("`--local` and `--endpoint-url` cannot be used together")]
+    TwoPlaces,
 }
 
 /// What flags say; they come before everything else.
@@ -128,6 +129,9 @@ impl Settings {
 
     /// Puts flags over the environment.
     pub fn resolve(flags: Flags, env: &Env) -> Result<Self, Error> {
+        if flags.local && flags.endpoint_url.is_some() {
+            return Err(Error::TwoPlaces);
+        }
         let region = match flags.region {
             Some(region) => Some(region),
             None => match parsed(env, "AWS_REGION")? {
@@ -144,12 +148,22 @@ impl Settings {
             yes: flags.yes,
             timeout: flags.timeout,
             local_dir: local_dir(env),
-            local_port: parsed(env, "AGENTCORE_GW_LOCAL_PORT")?,
+            local_port: parsed::<Port>(env, "AGENTCORE_GW_LOCAL_PORT")?.map(|port| port.0),
             path: env.get("PATH").unwrap_or_default().to_owned(),
             service_endpoints: env.beginning_with(SERVICE_ENDPOINT),
             env: env.clone(),
             gateway_token: env.get(GATEWAY_TOKEN).and_then(OsStr::to_str).map(Secret::new),
         })
+    }
+}
+
+struct Port(u16);
+
+impl FromStr for Port {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "a port is a number from 0 to 65535")
     }
 }
 
@@ -165,7 +179,7 @@ where
     let Some(value) = env.get(variable).map(|value| value.to_string_lossy().into_owned()) else { return Ok(None) };
     match value.parse() {
         Ok(parsed) => Ok(Some(parsed)),
-        Err(error) => Err(Error { variable, problem: format!("{error}"), value }),
+        Err(error) => Err(Error::Variable { variable, problem: format!("{error}"), value }),
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::{
     fs, io,
-    path::PathBuf,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use tokio::time::Instant;
+use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
     aws::{
@@ -71,6 +70,11 @@ impl Observer for Watch<'_> {
 }
 
 impl Context {
+    /// What this run has made.
+    pub fn made(&self) -> Vec<Resource> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Watches an operation.
     pub fn watch(&self) -> Watch<'_> {
         Watch { progress: self.ui.progress(), made: &self.made }
@@ -79,7 +83,7 @@ impl Context {
     /// An error that ended a change, with what this run made, the command that goes on, and the one that takes
     /// back what was made.
     pub fn ended(&self, error: impl Into<Error>, undo: Option<&str>) -> Error {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = self.made();
         error.into().of_change(&made, self.invocation.again(), undo)
     }
     /// Clients for the account that the settings name, or for the local AWS.
@@ -190,6 +194,7 @@ impl Context {
                 return Ok(found);
             }
             let store = self.local_store_io()?;
+            self.check_port(&store).await?;
             let (running, started) = daemon::ensure(&self.launch(&store)?).await?;
             if started == Started::Now {
                 self.ui.note(&format!(
@@ -230,14 +235,56 @@ impl Context {
     pub async fn served_store(&self) -> Result<Store, Error> {
         match self.running_ephemeral().await.map_err(|error| local_error(&error))? {
             Some((store, _)) => Ok(store),
-            None => self.local_store(),
+            None => {
+                let store = self.local_store()?;
+                self.check_port(&store).await.map_err(|error| local_error(&error))?;
+                Ok(store)
+            }
         }
     }
 
-    /// The log of the local AWS that this command talks to, if it does and there is one.
-    pub fn local_log(&self) -> Option<PathBuf> {
-        let store = self.settings.local.then(|| self.local_store().ok()).flatten()?;
-        Some(daemon::log(&store)).filter(|log| log.is_file())
+    /// Who names a port means the server that is there, and no other one.
+    async fn check_port(&self, store: &Store) -> io::Result<()> {
+        let Some(port) = self.settings.local_port.filter(|port| *port != 0) else { return Ok(()) };
+        match daemon::find(store).await? {
+            Some(running) if running.port != port => {
+                let problem = format!("AGENTCORE_GW_LOCAL_PORT is {port}, and it runs at {}", running.endpoint());
+                Err(io::Error::new(io::ErrorKind::AddrNotAvailable, problem))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Listens on a port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// If it is taken; the message says whether by the local AWS.
+    pub async fn listen(&self, port: u16) -> io::Result<TcpListener> {
+        let taken = match daemon::listen(port).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => error,
+            listening => return listening,
+        };
+        let own = match self.running_ephemeral().await? {
+            Some((_, running)) => Some(running),
+            None => daemon::find(&self.local_store_io()?).await?,
+        };
+        match own.filter(|running| running.port == port) {
+            Some(running) => Err(io::Error::other(format!("one already runs at {}", running.endpoint()))),
+            None => Err(taken),
+        }
+    }
+
+    /// Where the local AWS that this command talks to says what it does; none if it talks to another.
+    pub async fn local_log(&self) -> Option<String> {
+        if !self.settings.local {
+            return None;
+        }
+        let store = self.served_store().await.ok()?;
+        let running = daemon::find(&store).await.ok()??;
+        Some(match running.log {
+            Some(log) => format!("the log of the local AWS, {}", log.display()),
+            None => "what `agentcore-gw local serve -v` prints where it runs".to_owned(),
+        })
     }
 
     /// The state folder of the local AWS.
@@ -245,7 +292,7 @@ impl Context {
         self.local_store_io().map_err(|error| local_error(&error))
     }
 
-    fn local_store_io(&self) -> io::Result<Store> {
+    pub(crate) fn local_store_io(&self) -> io::Result<Store> {
         let Some(dir) = &self.settings.local_dir else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no place to keep its state"));
         };
@@ -263,12 +310,21 @@ const ANNOUNCED: Duration = Duration::from_secs(2);
 pub fn local_error(error: &io::Error) -> Error {
     let hint = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "choose another port with AGENTCORE_GW_LOCAL_PORT, or end the program that listens there"
+            "choose another port with `--port` or AGENTCORE_GW_LOCAL_PORT, or end the program that listens there"
         }
+        io::ErrorKind::AlreadyExists => {
+            "choose another folder with AGENTCORE_GW_LOCAL_DIR or `local serve --state-dir`"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "unset the variable, or stop the one that runs with `agentcore-gw local stop` first"
+        }
+        io::ErrorKind::Unsupported => "use the newer program, or end the server with `agentcore-gw local stop`",
         io::ErrorKind::InvalidInput => "set HOME or AGENTCORE_GW_LOCAL_DIR",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory => {
             "set AGENTCORE_GW_LOCAL_DIR to a folder of your own"
         }
+        _ if error.to_string().contains("already runs") => "run `agentcore-gw local stop` first",
+        _ if error.to_string().contains("does not stop") => "end that process by hand",
         _ => {
             "`agentcore-gw local serve` shows it start in the foreground; `agentcore-gw local reset` begins with nothing"
         }

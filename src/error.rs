@@ -7,6 +7,9 @@ use crate::{
     ops::{self, Resource},
 };
 
+/// What helps who only looked.
+const MORE_TIME: &str = "a longer `--timeout` gives it more time";
+
 /// Exit codes; README has the table.
 pub mod exit {
     pub const DONE: u8 = 0;
@@ -110,7 +113,8 @@ impl Error {
     #[must_use]
     pub fn of_change(mut self, made: &[Resource], again: &str, undo: Option<&str>) -> Self {
         self.causes.extend(made.iter().map(|resource| format!("exists now: {resource}")));
-        let mut hint = match self.hint.take() {
+        let of_the_matter = self.hint.take().filter(|_| self.kind != Kind::TimedOut);
+        let mut hint = match of_the_matter {
             // Nothing was begun: what stands in the way is all there is to say.
             Some(hint) if made.is_empty() => hint,
             Some(hint) => format!("{hint}; then run `{again}` again to go on"),
@@ -140,7 +144,7 @@ impl From<aws::Error> for Error {
                 Kind::Unreachable,
                 Some("check the network, `--region` and `--endpoint-url`; with `--local`, run the same command again"),
             ),
-            Class::TimedOut => (Kind::TimedOut, None),
+            Class::TimedOut => (Kind::TimedOut, Some(MORE_TIME)),
             Class::Stopped => (Kind::Interrupted, None),
             Class::NotFound => (Kind::NotFound, None),
             Class::Exists => (Kind::Conflict, None),
@@ -178,7 +182,7 @@ impl From<ops::Error> for Error {
                 .with_hint("get a token from the provider that the gateway trusts; `get` shows its authorizer"),
             ops::Error::NoAnswer(_) => Self::new(Kind::Unreachable, message),
             ops::Error::Interrupted => Self::new(Kind::Interrupted, message),
-            ops::Error::OutOfTime(_) => Self::new(Kind::TimedOut, message),
+            ops::Error::OutOfTime => Self::new(Kind::TimedOut, message).with_hint(MORE_TIME),
             ops::Error::NotOfCognito(_) => {
                 Self::new(Kind::Conflict, message).with_hint("add `--authorizer jwt` and `--discovery-url`")
             }
@@ -203,6 +207,10 @@ impl From<ops::Error> for Error {
 
 impl From<crate::config::Error> for Error {
     fn from(error: crate::config::Error) -> Self {
-        Self::new(Kind::InvalidInput, error.to_string())
+        let kind = match error {
+            crate::config::Error::TwoPlaces => Kind::Usage,
+            crate::config::Error::Variable { .. } => Kind::InvalidInput,
+        };
+        Self::new(kind, error.to_string())
     }
 }

@@ -221,9 +221,9 @@ impl DeserializeResponse for AtItsHead {
     }
 }
 
-/// Ends answers that are longer than [`LARGEST`].
-#[derive(Debug)]
-struct Bounded;
+/// Ends answers that are longer than 16 MB.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounded;
 
 #[dyn_dispatch_hint]
 impl Intercept for Bounded {

@@ -104,7 +104,7 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
     let invocation = Invocation::new(&args, &settings.place());
     ui.set_invocation(&invocation);
     let ctx = Context { ui, settings, stop, http_client, credentials, invocation, made: Mutex::default() };
-    let serves = app.command.serves();
+    let (serves, changes) = (app.command.serves(), app.command.changes());
     let time = ctx.settings.timeout;
     let command = async {
         let mut run = pin!(app.command.run(&ctx));
@@ -115,15 +115,15 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
             return Some(code);
         }
         // Waits end now, and say what they waited for; no step begins, and what was sent may be answered.
-        ctx.stop.expire(begun.elapsed());
+        ctx.stop.expire();
         timeout(GRACE, run).await.ok()
     };
     // A panic is our bug, and says so.
     match AssertUnwindSafe(command).catch_unwind().await {
         Ok(Some(code)) => code,
         Ok(None) => {
-            let message = format!("timed out after {:.1} s, while AWS had not answered", begun.elapsed().as_secs_f64());
-            let error = ctx.ended(Error::new(Kind::TimedOut, message), None);
+            let error = Error::from(ops::Error::OutOfTime).with_cause("AWS had not answered yet");
+            let error = if changes { ctx.ended(error, None) } else { error };
             ctx.ui.finish::<commands::local::Served>(Err(error))
         }
         Err(_) => {

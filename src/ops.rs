@@ -14,7 +14,7 @@ pub mod sync;
 pub mod token;
 pub mod world;
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use crate::aws::{self, agentcore::Document};
 
@@ -145,9 +145,9 @@ pub enum Error {
     Raced,
     #[error("interrupted")]
     Interrupted,
-    /// The time for the command, so much, was over before it was done.
-    #[error("timed out after {:.1} s", .0.as_secs_f64())]
-    OutOfTime(Duration),
+    /// The time for the command was over before it was done.
+    #[error("timed out")]
+    OutOfTime,
     /// A step ran before something that it needs: a mistake in the plan.
     #[error("internal error: a step needs the {0}, and the plan did not make it first")]
     PlanForgot(&'static str),
@@ -163,7 +163,7 @@ impl Error {
     pub fn of_stop(cause: aws::wait::Cause) -> Self {
         match cause {
             aws::wait::Cause::Request => Self::Interrupted,
-            aws::wait::Cause::Timeout(time) => Self::OutOfTime(time),
+            aws::wait::Cause::Timeout => Self::OutOfTime,
         }
     }
 }

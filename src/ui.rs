@@ -13,6 +13,7 @@ use std::{
 
 use indicatif::MultiProgress;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use self::{invocation::Invocation, progress::Progress, report::Report};
 use crate::error::{Error, Kind, exit};
@@ -95,6 +96,8 @@ pub struct Ui {
     streams: Streams,
     /// The program as it was called, in the commands that are shown.
     invocation: Invocation,
+    /// When the run began.
+    begun: Instant,
     /// Draws on stderr; lines written there go above what it draws.
     bars: MultiProgress,
 }
@@ -105,12 +108,16 @@ impl Ui {
         if !streams.err_is_terminal {
             bars.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }
-        Self { format, loudness, color, streams, invocation: Invocation::default(), bars }
+        Self { format, loudness, color, streams, invocation: Invocation::default(), begun: Instant::now(), bars }
     }
 
     /// From now on, commands are shown as this call would repeat them.
     pub fn set_invocation(&mut self, invocation: &Invocation) {
         self.invocation = invocation.clone();
+    }
+
+    pub fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// Whether notes and next steps are shown.
@@ -158,7 +165,7 @@ impl Ui {
 
     /// A line on stderr, above whatever is drawn there.
     pub fn write_err(&self, line: &str) {
-        let bytes = dressed(format!("{line}\n"), self.colors(self.streams.err_is_terminal));
+        let bytes = dressed(&harmless(&format!("{line}\n")), self.colors(self.streams.err_is_terminal));
         self.bars.suspend(|| {
             let mut err = self.streams.err.lock().unwrap_or_else(PoisonError::into_inner);
             // A closed stderr has nobody to tell.
@@ -172,7 +179,9 @@ impl Ui {
     /// If nobody can be asked.
     pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
         if !self.can_ask() {
+            let last = question.lines().next_back().unwrap_or_default();
             return Err(Error::new(Kind::Usage, "this needs a confirmation, and there is no terminal to ask on")
+                .with_cause(last)
                 .with_hint("add `--yes` to confirm"));
         }
         self.write_err(&format!("{question} [y/N]"));
@@ -235,8 +244,11 @@ impl Ui {
 
     /// Bytes on stdout, without colour where it is not wanted.
     pub fn write_out(&self, bytes: &[u8]) -> io::Result<()> {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let bytes = dressed(text, self.colors(self.streams.out_is_terminal) && self.format == Format::Text);
+        let text = String::from_utf8_lossy(bytes);
+        let colors = self.colors(self.streams.out_is_terminal) && self.format == Format::Text;
+        // What a program reads is what was answered, but for colours.
+        let is_shown = colors || self.streams.out_is_terminal && self.format == Format::Text;
+        let bytes = if is_shown { dressed(&harmless(&text), colors) } else { dressed(&text, false) };
         let mut out = self.streams.out.lock().unwrap_or_else(PoisonError::into_inner);
         out.write_all(&bytes)?;
         out.flush()
@@ -244,16 +256,19 @@ impl Ui {
 
     fn fail(&self, error: &Error) -> u8 {
         if self.format == Format::Json {
-            let mut body = ErrorBody::of(error);
+            let mut body = ErrorBody::of(error, self.begun);
             body.hint = body.hint.map(|hint| self.invocation.in_commands(&hint));
             let document = ErrorDocument { error: body };
             // If stdout is closed, the exit code still tells.
             drop(to_json(&document).and_then(|bytes| self.write_out(&bytes)));
             return error.kind.exit_code();
         }
-        self.write_err(&format!("{}error:{} {}", style::ERROR.render(), style::ERROR.render_reset(), error.message));
+        // A line that somebody else wrote is not to be taken for one of ours.
+        let within = |text: &str| text.replace('\n', "\n    ");
+        let message = within(&message(error, self.begun));
+        self.write_err(&format!("{}error:{} {message}", style::ERROR.render(), style::ERROR.render_reset()));
         for cause in &error.causes {
-            self.write_err(&format!("  {cause}"));
+            self.write_err(&format!("  {}", within(cause)));
         }
         if let Some(hint) = &error.hint {
             self.hint(hint);
@@ -316,8 +331,28 @@ impl Drop for Silence {
 }
 
 /// Text with or without its escape sequences.
-fn dressed(text: String, colors: bool) -> Vec<u8> {
-    if colors { text.into_bytes() } else { anstream::adapter::strip_bytes(text.as_bytes()).into_vec() }
+fn dressed(text: &str, colors: bool) -> Vec<u8> {
+    if colors { text.as_bytes().to_vec() } else { anstream::adapter::strip_bytes(text.as_bytes()).into_vec() }
+}
+
+/// A text as a terminal may have it: whoever wrote a part of it, it has no control or format character but line
+/// breaks, tabs and this program's own styles. Everything that is shown comes through here.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let own = style::SEQUENCES.iter().find(|sequence| rest.starts_with(**sequence));
+        let length = own.map_or(c.len_utf8(), |sequence| sequence.len());
+        let (part, after) = rest.split_at(length);
+        match c {
+            _ if own.is_some() => shown.push_str(part),
+            '\n' | '\t' => shown.push(c),
+            c if c.is_control() || report::is_format(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+        rest = after;
+    }
+    shown
 }
 
 fn to_json(value: &impl Serialize) -> io::Result<Vec<u8>> {
@@ -330,6 +365,14 @@ fn to_json(value: &impl Serialize) -> io::Result<Vec<u8>> {
 pub fn env_lines(variables: &[(&'static str, String)]) -> Vec<u8> {
     let line = |(name, value): &(&str, String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
     variables.iter().map(line).collect::<String>().into_bytes()
+}
+
+/// What an error says; of a run that timed out, after how long.
+fn message(error: &Error, begun: Instant) -> String {
+    match error.kind {
+        Kind::TimedOut => format!("{} (after {:.1} s)", error.message, begun.elapsed().as_secs_f64()),
+        _ => error.message.clone(),
+    }
 }
 
 #[derive(Serialize)]
@@ -347,10 +390,11 @@ pub struct ErrorBody {
 }
 
 impl ErrorBody {
-    pub fn of(error: &Error) -> Self {
+    /// An error of a run that began then.
+    pub fn of(error: &Error, begun: Instant) -> Self {
         Self {
             code: error.kind.code(),
-            message: error.message.clone(),
+            message: message(error, begun),
             causes: error.causes.clone(),
             hint: error.hint.clone(),
         }
@@ -360,6 +404,27 @@ impl ErrorBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_moves_a_terminal_is_shown_but_our_own_styles() {
+        let styled = format!("{}error:{} no", style::ERROR.render(), style::ERROR.render_reset());
+        assert_eq!(harmless(&styled), styled);
+        for style in [style::ERROR, style::WARN, style::HINT, style::OK, style::DIM, style::HEADING] {
+            let styled = format!("{}x{}", style.render(), style.render_reset());
+            assert_eq!(harmless(&styled), styled, "{style:?}");
+        }
+        for (odd, shown) in [
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("a\rb", "a\\u{d}b"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+            ("abc\u{202e}cba", "abc\\u{202e}cba"),
+            ("a\u{2028}b\u{feff}", "a\\u{2028}b\\u{feff}"),
+            ("two\nlines\tand Zürich 東京", "two\nlines\tand Zürich 東京"),
+        ] {
+            assert_eq!(harmless(odd), shown);
+        }
+    }
 
     #[test]
     fn exported_values_are_quoted_for_the_shell() {

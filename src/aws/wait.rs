@@ -27,8 +27,8 @@ pub struct Stop {
 pub enum Cause {
     /// Somebody asked for it.
     Request,
-    /// The time for the whole command, so much, is over.
-    Timeout(Duration),
+    /// The time for the whole command is over.
+    Timeout,
 }
 
 #[derive(Debug, Default)]
@@ -68,9 +68,9 @@ impl Stop {
         self.own.give(Cause::Request);
     }
 
-    /// Says that the time, so much, is over.
-    pub fn expire(&self, time: Duration) {
-        self.own.give(Cause::Timeout(time));
+    /// Says that the time is over.
+    pub fn expire(&self) {
+        self.own.give(Cause::Timeout);
     }
 
     pub fn is_requested(&self) -> bool {
@@ -186,10 +186,7 @@ fn timed_out(reason: &str) -> Error {
 
 fn stopped(cause: Cause, reason: &str) -> Error {
     match cause {
-        Cause::Timeout(time) => {
-            let message = format!("timed out after {:.1} s: {reason}", time.as_secs_f64());
-            Error { class: Class::TimedOut, ..Error::unexpected("waiting for", "AWS", &message) }
-        }
+        Cause::Timeout => timed_out(reason),
         Cause::Request => {
             let message = format!("stopped: {reason}");
             Error { class: Class::Stopped, ..Error::unexpected("waiting for", "AWS", &message) }
@@ -261,18 +258,17 @@ mod tests {
         let begin = Instant::now();
         let over = async {
             sleep(Duration::from_millis(1_234)).await;
-            stop.expire(begin.elapsed());
+            stop.expire();
         };
         let deadline = Deadline::of(&part);
         let wait = until(&deadline, |_| {}, async || Ok::<_, Error>(Look::<()>::NotYet("still CREATING".into())));
         let (ended, ()) = tokio::join!(wait, over);
         let error = ended.unwrap_err();
-        let message = "timed out after 1.2 s: still CREATING";
-        assert_eq!((error.class, error.message.as_str()), (Class::TimedOut, message));
+        assert_eq!((error.class, error.message.as_str()), (Class::TimedOut, "timed out: still CREATING"));
         assert_eq!(begin.elapsed(), Duration::from_millis(1_234));
         // The step beside it that failed for it does not change why.
         part.request();
         stop.request();
-        assert!(matches!(part.cause(), Some(Cause::Timeout(_))));
+        assert_eq!(part.cause(), Some(Cause::Timeout));
     }
 }

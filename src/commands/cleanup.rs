@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::find_stack;
 use crate::{
@@ -62,6 +63,7 @@ impl Cleanup {
         let watch = ctx.watch();
         let mut report = Report::new(&aws);
         report.again = ctx.invocation.again().to_owned();
+        report.begun = ctx.ui.begun();
         for name in names {
             let stack = StackNames::new(&aws.region, &name);
             let cleaned = cleanup::cleanup(&aws, &stack, settle, &watch, &ctx.stop).await;
@@ -136,9 +138,11 @@ pub struct Report {
     error: Option<ErrorBody>,
     #[serde(skip)]
     stopped: Option<Cause>,
-    /// The whole command.
+    /// The whole command, and when it began.
     #[serde(skip)]
     again: String,
+    #[serde(skip)]
+    begun: Instant,
     /// A gateway that is not ours was there.
     #[serde(skip)]
     kept: bool,
@@ -173,6 +177,7 @@ impl Report {
             error: None,
             stopped: None,
             again: String::new(),
+            begun: Instant::now(),
             kept: false,
             account: String::new(),
         }
@@ -208,7 +213,8 @@ impl Report {
             (None, false) => Error::new(Kind::Incomplete, "not everything is deleted"),
             (None, true) => return,
         };
-        self.error = Some(ErrorBody::of(&error.with_hint(format!("run `{}` to delete the rest", self.again))));
+        let error = error.with_hint(format!("run `{}` to delete the rest", self.again));
+        self.error = Some(ErrorBody::of(&error, self.begun));
     }
 }
 
@@ -233,7 +239,9 @@ impl report::Report for Report {
             return writeln!(w, "Run `{}` {when}.", self.again);
         }
         if let Some(cause) = self.stopped {
-            return writeln!(w, "{names}: {}; run `{}` to delete the rest.", ops::Error::of_stop(cause), self.again);
+            let after = self.begun.elapsed().as_secs_f64();
+            let ended = ops::Error::of_stop(cause);
+            return writeln!(w, "{names}: {ended} after {after:.1} s; run `{}` to delete the rest.", self.again);
         }
         match (self.deleted.is_empty(), self.dry_run) {
             (true, _) if self.kept => writeln!(w, "Nothing of {names} is agentcore-gw's to delete."),
@@ -250,7 +258,7 @@ impl report::Report for Report {
     fn exit_code(&self) -> u8 {
         match (self.stopped, self.complete) {
             (Some(Cause::Request), _) => exit::INTERRUPTED,
-            (Some(Cause::Timeout(_)), _) => exit::TIMED_OUT,
+            (Some(Cause::Timeout), _) => exit::TIMED_OUT,
             (None, true) => exit::DONE,
             (None, false) => exit::INCOMPLETE,
         }

@@ -26,7 +26,10 @@ use crate::{
         policy,
         spec::{GatewaySpec, RoleSpec, TargetSpec},
     },
-    ops::converge::{self, Patience},
+    ops::{
+        self,
+        converge::{self, Patience},
+    },
 };
 
 /// Create a gateway with everything it needs
@@ -88,9 +91,12 @@ impl Create {
         let converged = converge::create(&aws, &spec, patience, &watch, &ctx.stop).await;
         drop(watch);
         let required_policy = required_policy(&spec);
-        let undo = format!("agentcore-gw cleanup {}", spec.name);
         let converged = converged.map_err(|error| {
-            let error = ctx.ended(error, Some(&undo));
+            // Who has made the first of it has made all of it: `cleanup` takes what was there before, too.
+            let first = if required_policy.is_some() { ops::Kind::UserPool } else { ops::Kind::Role };
+            let made_all = ctx.made().iter().any(|made| made.kind == first);
+            let undo = format!("agentcore-gw cleanup {}", spec.name);
+            let error = ctx.ended(error, made_all.then_some(undo.as_str()));
             match &required_policy {
                 Some(policy) => error.with_cause(format!("your role must allow: {policy}")),
                 None => error,

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Kind},
     local::{
         self, Config, DEFAULT_PORT, Endpoints, FaultRule, Faults, SigningKey,
-        daemon::{self, Claim},
+        daemon::{self, Claim, Mode},
         store::{AccessKey, Store},
     },
     ui::report::{Report, fields},
@@ -76,6 +76,10 @@ pub struct Serve {
     #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES]")]
     pub faults: Vec<FaultRule>,
 
+    /// Its log is in its folder, not on a terminal
+    #[arg(long, hide = true)]
+    pub in_background: bool,
+
     /// Let Smithy targets call the real AWS, as this profile
     ///
     /// Without it they call this local AWS, or what `AWS_ENDPOINT_URL_<SERVICE>` names.
@@ -108,22 +112,11 @@ impl Local {
 
 impl Serve {
     async fn run(self, ctx: &Context) -> Result<Served, Error> {
-        let port = self.port.or(ctx.settings.local_port).unwrap_or(DEFAULT_PORT);
         let failed = |error: io::Error| local_error(&error);
-        let (store, claim, listener) = if self.ephemeral {
-            let listener = daemon::listen(port).await.map_err(failed)?;
-            let store = ephemeral_store(ctx, &listener).map_err(failed)?;
-            let claim = Claim::new(&store).await.map_err(failed)?;
-            (store, claim, listener)
-        } else {
-            let store = self.store(ctx)?;
-            if let Some(running) = daemon::find(&store).await.map_err(failed)? {
-                return Err(Error::new(Kind::Failed, format!("the local AWS already runs at {}", running.endpoint()))
-                    .with_hint("run `agentcore-gw local stop` first"));
-            }
-            let claim = Claim::new(&store).await.map_err(failed)?;
-            let listener = daemon::listen(port).await.map_err(failed)?;
-            (store, claim, listener)
+        let mode = Mode { in_background: self.in_background, ephemeral: self.ephemeral };
+        let (store, claim, listener) = tokio::select! {
+            begun = self.begin(ctx) => begun.map_err(failed)?,
+            _ = ctx.stop.requested() => return Err(Error::new(Kind::Interrupted, "interrupted before it served")),
         };
         let address = listener.local_addr().map_err(failed)?;
         let dir = store.dir().to_owned();
@@ -141,7 +134,7 @@ impl Serve {
             endpoints,
         })
         .map_err(|error| local_error(&error))?;
-        let registration = claim.register(address.port()).map_err(|error| local_error(&error))?;
+        let registration = claim.register(address.port(), mode).map_err(|error| local_error(&error))?;
         let key = store.access_key().map_err(|error| local_error(&error))?;
         let endpoint = format!("http://{address}");
         let variables = variables(&endpoint, &key, ctx.local_region()?.as_str());
@@ -150,13 +143,32 @@ impl Serve {
         let shutdown = async move {
             tokio::select! {
                 () = stopped.stop_requested() => {}
-                () = crate::interrupted() => stop.request(),
+                _ = stop.requested() => {}
             }
         };
         local::serve(listener, server, shutdown).await.map_err(|error| local_error(&error))?;
         drop(registration);
         drop(ephemeral_dir);
         Ok(Served)
+    }
+
+    /// Takes the state and the port: the state first, so that whoever finds the port taken sees whose it is; but for
+    /// a state that is called after the port.
+    async fn begin(&self, ctx: &Context) -> io::Result<(Store, Claim, TcpListener)> {
+        let port = self.port.or(ctx.settings.local_port).unwrap_or(DEFAULT_PORT);
+        if self.ephemeral {
+            let listener = ctx.listen(port).await?;
+            let store = ephemeral_store(ctx, &listener)?;
+            let claim = Claim::new(&store).await?;
+            return Ok((store, claim, listener));
+        }
+        let store = match &self.state_dir {
+            Some(dir) => Store::open(dir)?,
+            None => ctx.local_store_io()?,
+        };
+        let claim = Claim::new(&store).await?;
+        let listener = ctx.listen(port).await?;
+        Ok((store, claim, listener))
     }
 
     /// Where the services behind Smithy targets are.
@@ -178,13 +190,6 @@ impl Serve {
         };
         Ok(Endpoints { by_service: by_service.collect(), real_aws })
     }
-
-    fn store(&self, ctx: &Context) -> Result<Store, Error> {
-        match &self.state_dir {
-            Some(dir) => Store::open(dir).map_err(|error| local_error(&error)),
-            None => ctx.local_store(),
-        }
-    }
 }
 
 /// State in memory still needs a place for the key and for functions' code. Who has the port has the folder: what
@@ -194,6 +199,8 @@ fn ephemeral_store(ctx: &Context, listener: &TcpListener) -> io::Result<Store> {
     let elsewhere = || std::env::temp_dir().join(format!("agentcore-gw-{}", AccessKey::generate().access_key_id));
     let dir = ctx.settings.ephemeral_dir(port).unwrap_or_else(elsewhere);
     if dir.exists() {
+        // One that is somebody else's is an error.
+        Store::open(&dir)?;
         std::fs::remove_dir_all(&dir)?;
     }
     Store::open(&dir)
@@ -260,8 +267,14 @@ async fn start(ctx: &Context) -> Result<State, Error> {
 }
 
 async fn stop(ctx: &Context) -> Result<State, Error> {
-    let ran = daemon::stop(&ctx.served_store().await?).await.map_err(|error| local_error(&error))?;
-    let said = if ran { "The local AWS is stopped; its state is kept." } else { "The local AWS did not run." };
+    let store = ctx.served_store().await?;
+    let running = daemon::find(&store).await.map_err(|error| local_error(&error))?;
+    let ran = daemon::stop(&store).await.map_err(|error| local_error(&error))?;
+    let said = match (ran, running.is_some_and(|running| running.ephemeral)) {
+        (false, _) => "The local AWS did not run.",
+        (true, false) => "The local AWS is stopped; its state is kept.",
+        (true, true) => "The local AWS is stopped, and what it had is gone.",
+    };
     Ok(State { said: Some(said), ..State::stopped() })
 }
 
@@ -302,6 +315,8 @@ pub struct State {
     endpoint: Option<String>,
     pid: Option<u32>,
     version: Option<String>,
+    /// Whether it keeps nothing.
+    ephemeral: bool,
     /// What was done, where that is the result.
     #[serde(skip)]
     said: Option<&'static str>,
@@ -314,12 +329,13 @@ impl State {
             endpoint: Some(running.endpoint()),
             pid: Some(running.pid),
             version: Some(running.version.clone()),
+            ephemeral: running.ephemeral,
             said: None,
         }
     }
 
     fn stopped() -> Self {
-        Self { running: false, endpoint: None, pid: None, version: None, said: None }
+        Self { running: false, endpoint: None, pid: None, version: None, ephemeral: false, said: None }
     }
 }
 
@@ -331,7 +347,8 @@ impl Report for State {
         let Some(endpoint) = &self.endpoint else {
             return writeln!(w, "The local AWS does not run.");
         };
-        writeln!(w, "The local AWS runs.\n")?;
+        let keeps = if self.ephemeral { ", and keeps nothing" } else { "" };
+        writeln!(w, "The local AWS runs{keeps}.\n")?;
         let pid = self.pid.map(|pid| pid.to_string()).unwrap_or_default();
         fields(
             w,

@@ -65,7 +65,11 @@ impl Status {
 async fn look(aws: &Aws, name: &str) -> Result<(Stack, Vec<Problem>), Error> {
     let stack = find_stack(aws, name).await?;
     if stack.is_empty() {
-        return Err(ops::Error::NotFound(name.to_owned()).into());
+        let hint = format!(
+            "check the name, `--region`, `--profile` and `--local`; `agentcore-gw cleanup {name}` finds what a gateway \
+             left behind that was deleted another way"
+        );
+        return Err(Error::from(ops::Error::NotFound(name.to_owned())).with_hint(hint));
     }
     let problems = health::problems(aws, &stack).await;
     Ok((stack, problems))
@@ -186,7 +190,7 @@ impl report::Report for Report {
             writeln!(w, "  {:<width$}  {}{status}", entry.kind, entry.name)?;
         }
         if !self.problems.is_empty() {
-            writeln!(w, "\n{heading}Wrong{reset}")?;
+            writeln!(w, "\n{heading}Problems{reset}")?;
         }
         for problem in &self.problems {
             let detail = if problem.detail.is_empty() { String::new() } else { format!(": {}", problem.detail) };
@@ -199,7 +203,12 @@ impl report::Report for Report {
         let is_missing = self.problems.iter().any(|problem| problem.trouble == MISSING);
         // What is somebody else's, they see to.
         match (is_missing, self.managed || self.status.is_none()) {
-            (true, true) => vec![format!("create {}", self.name), format!("cleanup {}", self.name)],
+            (true, true) => {
+                let sample = [Kind::Function, Kind::FunctionRole].map(Kind::label);
+                let of_sample = self.problems.iter().any(|problem| sample.contains(&problem.kind));
+                let more = if of_sample { " --sample" } else { "" };
+                vec![format!("create {}{more}", self.name), format!("cleanup {}", self.name)]
+            }
             _ => Vec::new(),
         }
     }

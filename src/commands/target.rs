@@ -49,6 +49,12 @@ pub enum Verb {
     Sync(Sync),
 }
 
+impl Verb {
+    pub fn changes(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Get(_))
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct OfGateway {
     /// Name, id or ARN of the gateway

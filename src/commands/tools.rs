@@ -71,6 +71,7 @@ pub struct Search {
     pub name: String,
 
     /// What the tool should do, in words
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub query: String,
 }
 
@@ -149,7 +150,8 @@ fn explained(aws: &Aws, gateway: &Document, token: Option<&Secret>, error: ops::
             let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
             let reason = why_refused(token.reveal(), gateway.jwt_authorizer(), now);
             let reason = reason.unwrap_or_else(|| {
-                "all that can be checked here holds: look at its signature, and at custom claims".to_owned()
+                "all that it tells by itself holds: its key may not be the provider's, or a custom claim differs"
+                    .to_owned()
             });
             shown
                 .with_cause(format!("the token: {}", report::visible(&reason)))
@@ -162,7 +164,11 @@ fn explained(aws: &Aws, gateway: &Document, token: Option<&Secret>, error: ops::
 async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Error> {
     match (token_request(aws, stack), &ctx.settings.gateway_token) {
         (Ok(request), _) => Ok(token::fetch(&aws.http, &request).await?.secret),
-        (Err(_), Some(token)) => Ok(token.clone()),
+        (Err(_), Some(token)) if is_one_word(token.reveal()) => Ok(token.clone()),
+        (Err(_), Some(_)) => {
+            Err(Error::new(Kind::NoCredentials, format!("the variable {GATEWAY_TOKEN} holds no token"))
+                .with_hint("a token is one word, without line breaks"))
+        }
         (Err(error @ ops::Error::ClientGone { .. }), None) => Err(error.into()),
         (Err(_), None) => {
             let message = format!("the gateway `{}` wants a token of its own provider", stack.names.gateway);
@@ -170,6 +176,11 @@ async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Er
                 .with_hint(format!("put one into the variable {GATEWAY_TOKEN}")))
         }
     }
+}
+
+/// Whether a text can stand in a header as a token: visible characters; a scheme before it is told of later.
+fn is_one_word(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// Whether `tools` can call a gateway with nothing but what AWS knows.
@@ -182,7 +193,7 @@ impl List {
     async fn run(self, ctx: &Context) -> Result<Listed, Error> {
         let mut session = connect(ctx, &self.name).await?;
         match session.client.list_tools().await {
-            Ok(items) => Ok(Listed { items }),
+            Ok(items) => Ok(Listed { items, none: "The gateway has no tools." }),
             Err(error) => Err(session.failed(error)),
         }
     }
@@ -194,7 +205,7 @@ impl Call {
         match session.client.call_tool(&self.tool, &self.arguments).await {
             Ok(answer) => {
                 if is_terse(&answer) {
-                    ctx.ui.hint(&where_the_reason_is(ctx, &session.gateway));
+                    ctx.ui.hint(&where_the_reason_is(ctx, &session.gateway).await);
                 }
                 Ok(Called(answer))
             }
@@ -208,10 +219,12 @@ impl Search {
         let mut session = connect(ctx, &self.name).await?;
         let gateway = session.gateway.name().to_owned();
         match session.client.call_tool(mcp::SEARCH_TOOL, &json!({ "query": self.query })).await {
-            Ok(answer) => found_tools(&answer).map(|items| Listed { items }).ok_or_else(|| {
-                let said = answer["content"][0]["text"].as_str().unwrap_or("nothing that can be read");
-                Error::new(Kind::Failed, format!("the search of `{gateway}` answered: {said}"))
-            }),
+            Ok(answer) => {
+                found_tools(&answer).map(|items| Listed { items, none: "No tool matches." }).ok_or_else(|| {
+                    let said = answer["content"][0]["text"].as_str().unwrap_or("nothing that can be read");
+                    Error::new(Kind::Failed, format!("the search of `{gateway}` answered: {said}"))
+                })
+            }
             Err(ops::Error::McpRefused { message, .. }) if message.starts_with("Unknown tool") => {
                 Err(Error::new(Kind::NotFound, format!("the gateway `{gateway}` has no search tool")).with_hint(
                     format!("it is chosen when a gateway is made; `agentcore-gw tools list {gateway}` shows all tools"),
@@ -237,11 +250,11 @@ fn is_terse(answer: &Value) -> bool {
 }
 
 /// Where the reason of a terse error can be read.
-fn where_the_reason_is(ctx: &Context, gateway: &Document) -> String {
+async fn where_the_reason_is(ctx: &Context, gateway: &Document) -> String {
     let name = gateway.name();
-    let debug = format!("`agentcore-gw create {name} --debug-errors` lets callers see it");
-    match ctx.local_log() {
-        Some(log) => format!("the reason is in the log of the local AWS, {}; {debug}", log.display()),
+    let debug = format!("`agentcore-gw create {name} --debug-errors` lets callers see it from the next call on");
+    match ctx.local_log().await {
+        Some(log) => format!("the reason is in {log}; {debug}"),
         None => debug,
     }
 }
@@ -254,12 +267,15 @@ fn text<'a>(tool: &'a Value, member: &str) -> &'a str {
 #[derive(Debug, Serialize)]
 pub struct Listed {
     items: Vec<Value>,
+    /// What people are told if there are none.
+    #[serde(skip)]
+    none: &'static str,
 }
 
 impl Report for Listed {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         if self.items.is_empty() {
-            return writeln!(w, "There are no tools.");
+            return writeln!(w, "{}", self.none);
         }
         report::tools(w, "", self.items.iter().map(|tool| (text(tool, "name"), text(tool, "description"))))
     }

@@ -50,9 +50,38 @@ pub struct Running {
     pub pid: u32,
     pub port: u16,
     pub version: String,
+    /// Where its log is, if it runs in the background.
+    #[serde(default)]
+    pub log: Option<PathBuf>,
+    /// Whether it keeps nothing.
+    #[serde(default)]
+    pub ephemeral: bool,
+}
+
+/// How a server in this process runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mode {
+    /// Its log is beside its state.
+    pub in_background: bool,
+    /// It keeps nothing.
+    pub ephemeral: bool,
 }
 
 impl Running {
+    /// Whether it is of this version; false if it is of an older one.
+    ///
+    /// # Errors
+    /// If it is of a newer one, which is not this program's to end.
+    fn is_up_to_date(&self) -> io::Result<bool> {
+        let numbers = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u64>>();
+        let (own, its) = (env!("CARGO_PKG_VERSION"), &self.version);
+        if numbers(its) > numbers(own) {
+            let problem = format!("the one at {} is of version {its}, and this program of {own}", self.endpoint());
+            return Err(io::Error::new(io::ErrorKind::Unsupported, problem));
+        }
+        Ok(own == its)
+    }
+
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -120,14 +149,15 @@ pub async fn find_or_stuck(store: &Store) -> io::Result<Option<Running>> {
 /// # Errors
 /// If it does not come up; the message names its log. `AddrInUse` if its port is taken by another program.
 pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
-    let version = env!("CARGO_PKG_VERSION");
-    if let Some(running) = find(&launch.store).await?.filter(|running| running.version == version) {
+    if let Some(running) = find(&launch.store).await?
+        && running.is_up_to_date()?
+    {
         return Ok((running, Started::Before));
     }
     let _lock = lock(&launch.store).await?;
     // Somebody else may have started it while we waited for the lock.
     if let Some(running) = find(&launch.store).await? {
-        if running.version == version {
+        if running.is_up_to_date()? {
             return Ok((running, Started::Before));
         }
         stop(&launch.store).await?;
@@ -180,8 +210,8 @@ fn is_claimed(store: &Store) -> io::Result<bool> {
     Ok(private_file(&store.dir().join(SERVER_LOCK))?.try_lock().is_err())
 }
 
-/// The log of the server of this state folder in the background.
-pub fn log(store: &Store) -> PathBuf {
+/// The log of a server in the background.
+fn log(store: &Store) -> PathBuf {
     store.dir().join(LOG)
 }
 
@@ -194,13 +224,14 @@ pub async fn stop(store: &Store) -> io::Result<bool> {
     // It lets go of its state last, and one that keeps nothing removes its folder.
     let lock = private_file(&store.dir().join(SERVER_LOCK))?;
     ask(&running, &store.access_key()?, Method::POST, STOP_PATH, &random::lower_alphanumeric(32)).await?;
+    // Another one that waited for the state may have it by then.
+    let is_another = || store.read::<Running>(SERVER).ok().flatten().is_some_and(|other| other.pid != running.pid);
     let gone = tokio::time::timeout(PATIENCE, async {
-        while lock.try_lock().is_err() {
+        while lock.try_lock().is_err() && !is_another() {
             pause().await;
         }
-        Ok::<_, io::Error>(())
     });
-    gone.await.map_err(|_| io::Error::other("the local AWS does not stop"))??;
+    gone.await.map_err(|_| io::Error::other(format!("process {} does not stop", running.pid)))?;
     Ok(true)
 }
 
@@ -236,14 +267,18 @@ impl Claim {
     /// If there is another server.
     pub async fn new(store: &Store) -> io::Result<Self> {
         let lock = private_file(&store.dir().join(SERVER_LOCK))?;
-        // One that was asked to stop may take a moment to let go.
+        // One that was asked to stop may take a moment to let go; one that serves does not.
         let free = async {
             while lock.try_lock().is_err() {
+                if let Some(running) = find(store).await? {
+                    return Err(io::Error::other(format!("one already runs at {}", running.endpoint())));
+                }
                 pause().await;
             }
+            Ok(())
         };
         let waited = tokio::time::timeout(PATIENCE / 4, free).await;
-        waited.map_err(|_| io::Error::other("another server runs on this state"))?;
+        waited.map_err(|_| io::Error::other("another server runs on this state and does not answer"))??;
         Ok(Self { store: store.clone(), lock })
     }
 
@@ -251,9 +286,11 @@ impl Claim {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn register(self, port: u16) -> io::Result<Registration> {
+    pub fn register(self, port: u16, mode: Mode) -> io::Result<Registration> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.store.write(SERVER, &Running { pid: std::process::id(), port, version })?;
+        let log = mode.in_background.then(|| log(&self.store));
+        let running = Running { pid: std::process::id(), port, version, log, ephemeral: mode.ephemeral };
+        self.store.write(SERVER, &running)?;
         Ok(Registration { store: self.store, _lock: self.lock })
     }
 }
@@ -284,7 +321,7 @@ fn spawn(launch: &Launch) -> io::Result<Child> {
     let log = log_file(&log(&launch.store), LOG_LIMIT)?;
     let mut command = Command::new(&launch.executable);
     command
-        .args(["local", "serve", "-v", "--port", &port.to_string(), "--state-dir"])
+        .args(["local", "serve", "-v", "--in-background", "--port", &port.to_string(), "--state-dir"])
         .arg(launch.store.dir())
         .env_clear()
         .env("PATH", &launch.path)

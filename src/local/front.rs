@@ -1,12 +1,17 @@
 //! The server's front: its routes, who may reach them, and how a request finds its operation.
 
-use std::{collections::HashSet, io, net::IpAddr, sync::Arc};
+use std::{
+    collections::HashSet,
+    io,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use axum::{
     Router,
     body::Body,
     extract::{DefaultBodyLimit, Request, State as Shared},
-    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, uri::Authority},
     middleware::{self, Next},
     response::IntoResponse as _,
     routing::{get, post},
@@ -69,21 +74,33 @@ pub async fn serve(
 /// Loopback is no boundary: a web page can reach it by DNS rebinding (a foreign Host) or
 /// directly (a foreign Origin). Neither is let in.
 async fn only_from_here(request: Request, next: Next) -> Response<Body> {
-    let authority = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-    let host = request.headers().get(header::HOST).and_then(authority);
-    let origin = request.headers().get(header::ORIGIN).and_then(authority);
-    let refuse = |message: &'static str| (StatusCode::FORBIDDEN, message).into_response();
-    if !host.is_some_and(|host| is_loopback(without_port(&host))) {
-        return refuse("the Host header does not name this machine's loopback address");
+    match refusal(&request) {
+        Some(refusal) => refusal.into_response(),
+        None => next.run(request).await,
     }
-    let foreign = |origin: &String| {
-        let authority = origin.split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
-        !is_loopback(without_port(authority))
+}
+
+/// Why a request is not let in.
+fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
+    // Of two, nobody can tell which one somebody before us believed (RFC 9112, section 3.2).
+    for name in [header::HOST, header::ORIGIN, header::AUTHORIZATION] {
+        if request.headers().get_all(&name).iter().count() > 1 {
+            return Some((StatusCode::BAD_REQUEST, "a header that may be there once is there twice"));
+        }
+    }
+    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    // The address of a request in absolute form comes before its Host.
+    let target = request.uri().authority().map(Authority::as_str);
+    let is_here = |authority: &str| host_of(authority).is_some_and(is_loopback);
+    if !text(header::HOST).is_some_and(is_here) || !target.is_none_or(is_here) {
+        return Some((StatusCode::FORBIDDEN, "the Host header does not name this machine's loopback address"));
+    }
+    let is_foreign = |origin: &str| {
+        let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+        !is_here(authority)
     };
-    if origin.as_ref().is_some_and(foreign) {
-        return refuse("requests from other origins are refused");
-    }
-    next.run(request).await
+    let comes_from_elsewhere = text(header::ORIGIN).is_some_and(is_foreign);
+    comes_from_elsewhere.then_some((StatusCode::FORBIDDEN, "requests from other origins are refused"))
 }
 
 /// An object may be called as a route of the data plane is; who signed for S3 wants the object.
@@ -93,17 +110,25 @@ async fn objects_first(local: Shared<Local>, request: Request, next: Next) -> Re
     if service == Some(Service::S3) { control_plane(local, request).await } else { next.run(request).await }
 }
 
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
-        _ => authority,
-    }
+/// The host of an authority that is one: host, and a port from 0 to 65535 if there is a colon.
+fn host_of(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.rfind(']') {
+        Some(end) => (&authority[..=end], &authority[end + 1..]),
+        None => authority.find(':').map_or((authority, ""), |colon| authority.split_at(colon)),
+    };
+    let has_port = port
+        .strip_prefix(':')
+        .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    (port.is_empty() || has_port).then_some(host)
 }
 
 /// Whether a host, without port, is this machine's loopback interface.
 pub(super) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    if let Some(inside) = host.strip_prefix('[') {
+        let address = inside.strip_suffix(']').and_then(|address| address.parse::<Ipv6Addr>().ok());
+        return address.is_some_and(|address| address.is_loopback());
+    }
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What the caller's own addresses begin with: nothing stores a port.
@@ -221,11 +246,17 @@ mod tests {
 
     #[test]
     fn only_loopback_names_are_loopback() {
-        for host in ["127.0.0.1:7755", "localhost:1", "[::1]:7755", "127.8.8.8", "LOCALHOST"] {
-            assert!(is_loopback(without_port(host)), "{host}");
+        let is_here = |authority: &str| host_of(authority).is_some_and(is_loopback);
+        for host in ["127.0.0.1:7755", "localhost:1", "[::1]:7755", "[::1]", "127.8.8.8", "LOCALHOST"] {
+            assert!(is_here(host), "{host}");
         }
         for host in ["example.com", "127.0.0.1.evil.com:7755", "10.0.0.1", "localhost.evil.com", ""] {
-            assert!(!is_loopback(without_port(host)), "{host}");
+            assert!(!is_here(host), "{host}");
+        }
+        for odd in
+            ["[127.0.0.1", "[127.0.0.1]", "[[::1]]", "127.0.0.1:", "localhost:99999", "localhost:+1", "::1", "[::1]x"]
+        {
+            assert!(!is_here(odd), "{odd}");
         }
     }
 }

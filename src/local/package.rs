@@ -26,6 +26,8 @@ pub(crate) enum PackageError {
     Bomb(String),
     #[error("entry {0} would be written outside the package's folder")]
     Escapes(String),
+    #[error("entry {0} has a name that no file can have")]
+    Named(String),
     #[error("entry {0} is a link")]
     Link(String),
     #[error("it is empty")]
@@ -49,6 +51,9 @@ pub(crate) fn check(package: &[u8]) -> Result<(), PackageError> {
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index)?;
         let name = entry.name()?.into_owned();
+        if name.contains('\0') {
+            return Err(PackageError::Named(name.replace('\0', "\\0")));
+        }
         total = total.saturating_add(entry.size());
         if total > UNPACKED_LIMIT {
             return Err(PackageError::UnpacksTooLarge);
@@ -75,8 +80,20 @@ pub(crate) fn check(package: &[u8]) -> Result<(), PackageError> {
     }
     match files.intersection(&folders).next() {
         Some(path) => Err(PackageError::Twice(path.display().to_string())),
+        // Of two entries of one name, the reader shows the last: only the directory's own count tells.
+        None if entries_in_directory(package).is_some_and(|count| count != archive.len()) => {
+            Err(PackageError::Twice("of one name".to_owned()))
+        }
         None => Ok(()),
     }
+}
+
+/// The number of entries that the end of the central directory tells (APPNOTE.TXT 4.3.16); none where it is told
+/// elsewhere, in archives of more than 65,534.
+fn entries_in_directory(package: &[u8]) -> Option<usize> {
+    let at = package.windows(4).rposition(|bytes| bytes == b"PK\x05\x06")?;
+    let count = u16::from_le_bytes(package.get(at + 10..at + 12)?.try_into().ok()?);
+    (count != u16::MAX).then_some(usize::from(count))
 }
 
 fn stays_inside(path: &Path) -> bool {
@@ -149,6 +166,29 @@ mod tests {
         for names in [["a", "a/b"], ["a", "./a"], [".", "a"]] {
             assert!(matches!(check(&both(&names)), Err(PackageError::Twice(_))), "{names:?}");
         }
+    }
+
+    #[test]
+    fn entries_with_impossible_names_or_there_twice_are_refused() {
+        let one = package(|zip| {
+            for name in ["same.py", "twin.py"] {
+                zip.start_file(name, SimpleFileOptions::default()).unwrap();
+                zip.write_all(name.as_bytes()).unwrap();
+            }
+        });
+        check(&one).unwrap();
+        let renamed = |from: &[u8], to: &[u8]| {
+            let mut bytes = one.clone();
+            for at in 0..bytes.len() - from.len() {
+                if &bytes[at..at + from.len()] == from {
+                    bytes[at..at + from.len()].copy_from_slice(to);
+                }
+            }
+            bytes
+        };
+        assert!(matches!(check(&renamed(b"twin.py", b"same.py")), Err(PackageError::Twice(_))));
+        let nul = check(&renamed(b"twin.py", b"tw\0n.py"));
+        assert!(matches!(nul, Err(PackageError::Named(_))), "{nul:?}");
     }
 
     #[test]

@@ -18,6 +18,8 @@ const CLOCK_SKEW: Duration = Duration::from_mins(5);
 pub(super) struct Authorization {
     pub(super) access_key_id: String,
     pub(super) scope: Scope,
+    /// Of the scope, as YYYYMMDD.
+    date: String,
     signed_headers: Vec<String>,
     signature: String,
 }
@@ -32,9 +34,13 @@ impl Authorization {
         };
         let credential = part("Credential")?;
         let mut parts = credential.split('/');
-        let (access_key_id, _date) = (parts.next()?, parts.next()?);
+        let (access_key_id, date) = (parts.next()?, parts.next()?);
         let (region, service) = (parts.next()?, parts.next()?);
+        if (parts.next(), parts.next()) != (Some("aws4_request"), None) {
+            return None;
+        }
         Some(Self {
+            date: date.to_owned(),
             access_key_id: access_key_id.to_owned(),
             scope: Scope { region: region.to_owned(), service: service.to_owned() },
             signed_headers: part("SignedHeaders").unwrap_or_default().split(';').map(str::to_owned).collect(),
@@ -50,7 +56,11 @@ impl Authorization {
 
     fn recomputed(&self, key: &AccessKey, request: &Signed<'_>, now: SystemTime) -> Option<()> {
         let text = |name: &str| request.headers.get(name)?.to_str().ok();
-        let date = DateTime::strptime("%Y%m%dT%H%M%SZ", text("x-amz-date")?).ok()?;
+        let date = text("x-amz-date")?;
+        if !date.starts_with(&format!("{}T", self.date)) {
+            return None;
+        }
+        let date = DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
         let time = SystemTime::from(date.to_zoned(TimeZone::UTC).ok()?.timestamp());
         let apart = now.duration_since(time).unwrap_or_else(|error| error.duration());
         let headers = self.signed_headers.iter().map(|name| Some((name.as_str(), text(name)?)));
@@ -95,8 +105,12 @@ mod tests {
             (found.access_key_id.as_str(), found.scope.region.as_str(), found.scope.service.as_str()),
             ("AKIAX", "us-west-2", "iam")
         );
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
-        assert!(Authorization::of(&headers).is_none());
+        for other in
+            ["Bearer x", &value.replace("aws4_request", "aws5_request"), &value.replace("/iam/aws4_request", "/iam")]
+        {
+            headers.insert(header::AUTHORIZATION, other.parse().unwrap());
+            assert!(Authorization::of(&headers).is_none(), "{other}");
+        }
     }
 
     #[test]
@@ -126,6 +140,11 @@ mod tests {
         assert!(!holds(&headers, b"{}", &key, now + CLOCK_SKEW + Duration::from_secs(1)), "too late");
         assert!(!holds(&headers, b"[]", &key, now), "another body");
         assert!(!holds(&headers, b"{}", &AccessKey::generate(), now), "another key");
+        let mut other_day = headers.clone();
+        let authorization = headers["authorization"].to_str().unwrap();
+        let day = authorization.split('/').nth(1).unwrap();
+        other_day.insert("authorization", authorization.replace(day, "19700101").parse().unwrap());
+        assert!(!holds(&other_day, b"{}", &key, now), "another day in the scope");
         let mut changed = headers.clone();
         changed.insert("content-type", HeaderValue::from_static("text/plain"));
         assert!(!holds(&changed, b"{}", &key, now), "another header");

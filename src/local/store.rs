@@ -9,9 +9,14 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{random, services::State};
 
+/// Says that a folder is a local AWS's.
+const MARKER: &str = "agentcore-gw.txt";
+const MARKER_TEXT: &str =
+    "This folder is the local AWS's of agentcore-gw, which removes what it does not know in it.\n";
 const STATE: &str = "state.json";
 const ACCESS_KEY: &str = "access-key.json";
 
@@ -51,9 +56,18 @@ impl Store {
     /// Opens the folder, which is made if need be.
     ///
     /// # Errors
-    /// If it cannot be made, or belongs to somebody else.
+    /// If it cannot be made, or belongs to somebody else; `AlreadyExists` if it is somebody's that the local AWS did
+    /// not make, in which nothing is touched.
     pub fn open(dir: &Path) -> io::Result<Self> {
+        if !may_be_taken(dir)? {
+            let problem =
+                format!("{} is not empty, and no local AWS has made it: nothing in it was touched", dir.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, problem));
+        }
         make_private_dir(dir)?;
+        if !dir.join(MARKER).exists() {
+            write_whole(dir, MARKER, MARKER_TEXT.as_bytes())?;
+        }
         Ok(Self { dir: dir.to_owned(), saved: Arc::default() })
     }
 
@@ -76,8 +90,29 @@ impl Store {
         }
     }
 
+    /// # Errors
+    /// If the file is no state, or one of a newer version: what this one does not know would be lost at the next
+    /// write. It is kept.
     pub(crate) fn load_state(&self) -> io::Result<State> {
-        let state: State = self.read(STATE)?.unwrap_or_default();
+        let path = self.dir.join(STATE);
+        let refuse = |problem: &str| {
+            let problem = format!("{}: {problem}; it is kept as it is", path.display());
+            io::Error::new(io::ErrorKind::InvalidData, problem)
+        };
+        let state = match self.read::<Value>(STATE)? {
+            None => State::default(),
+            Some(document) if document["iam"].is_object() => {
+                let state: State =
+                    serde_json::from_value(document.clone()).map_err(|error| refuse(&error.to_string()))?;
+                if let Some(member) = unknown_member(&document, &serde_json::to_value(&state)?) {
+                    return Err(refuse(&format!(
+                        "this version of agentcore-gw does not know its member `{member}`: a newer one wrote it"
+                    )));
+                }
+                state
+            }
+            Some(_) => return Err(refuse("it is no state of a local AWS")),
+        };
         *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_vec(&state)?;
         Ok(state)
     }
@@ -157,6 +192,41 @@ impl Store {
     }
 }
 
+/// Whether a folder is not there, is empty, or is a local AWS's: by its marker, or, of an older version, by its files.
+fn may_be_taken(dir: &Path) -> io::Result<bool> {
+    let mut entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        entries => entries?,
+    };
+    if entries.next().is_none() || dir.join(MARKER).is_file() {
+        return Ok(true);
+    }
+    let parsed =
+        |name: &str| fs::read(dir.join(name)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let has_key = parsed(ACCESS_KEY).is_some_and(|key| serde_json::from_value::<AccessKey>(key).is_ok());
+    let has_state = parsed(STATE).is_some_and(|state| state["iam"]["roles"].is_object());
+    Ok(has_key || has_state)
+}
+
+/// The path of the first member of a document that another one does not have.
+fn unknown_member(document: &Value, known: &Value) -> Option<String> {
+    let below =
+        |name: String, path: Option<String>| path.map(|path| format!("{name}.{path}").trim_end_matches('.').to_owned());
+    match (document, known) {
+        (Value::Object(members), Value::Object(known)) => {
+            members.iter().find_map(|(name, value)| match known.get(name) {
+                None => Some(name.clone()),
+                Some(known) => below(name.clone(), unknown_member(value, known)),
+            })
+        }
+        (Value::Array(items), Value::Array(known)) => {
+            let mut pairs = items.iter().zip(known).enumerate();
+            pairs.find_map(|(index, (item, known))| below(index.to_string(), unknown_member(item, known)))
+        }
+        _ => None,
+    }
+}
+
 /// Writes a file of this folder that is its owner's alone, whole or not at all.
 pub(super) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8)));
@@ -221,6 +291,70 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(store.dir()), 0o700);
         assert_eq!(mode(&store.dir().join(ACCESS_KEY)), 0o600);
+    }
+
+    #[test]
+    fn only_a_folder_of_its_own_or_an_empty_one_is_taken() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let home = tempfile::tempdir().unwrap();
+        let project = home.path().join("project");
+        for (folder, content) in [("code/main.c", "int main;"), ("blobs/x", "x"), ("logs/y", "y"), ("state.json", "[]")]
+        {
+            let file = project.join(folder);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, content).unwrap();
+        }
+        let mode = || fs::metadata(&project).unwrap().permissions().mode();
+        fs::set_permissions(&project, fs::Permissions::from_mode(0o755)).unwrap();
+        let (before, entries) = (mode(), fs::read_dir(&project).unwrap().count());
+        let refused = Store::open(&project).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert!(refused.to_string().contains("nothing in it was touched"), "{refused}");
+        assert_eq!((mode(), fs::read_dir(&project).unwrap().count()), (before, entries));
+
+        let empty = home.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        Store::open(&empty).unwrap();
+        fs::write(empty.join("more"), "").unwrap();
+        Store::open(&empty).unwrap();
+        for (name, content) in [
+            (STATE, r#"{"iam":{"roles":{},"policies":{}}}"#),
+            (ACCESS_KEY, r#"{"accessKeyId":"AKIA","secretAccessKey":"x"}"#),
+        ] {
+            let older = home.path().join(name);
+            fs::create_dir(&older).unwrap();
+            fs::write(older.join(name), content).unwrap();
+            Store::open(&older).unwrap();
+            assert!(older.join(MARKER).is_file());
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_none_or_a_newer_versions_is_refused_and_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let whole = serde_json::to_value(State::default()).unwrap();
+        let with = |pointer: &str, member: &str| {
+            let mut state = whole.clone();
+            let at = state.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
+            at.insert(member.to_owned(), Value::Bool(true));
+            state.to_string()
+        };
+        for (text, said) in [
+            ("{}".to_owned(), "no state"),
+            ("[]".to_owned(), "no state"),
+            ("7".to_owned(), "no state"),
+            (with("", "fromTheFuture"), "`fromTheFuture`"),
+            (with("/iam", "groups"), "`iam.groups`"),
+        ] {
+            fs::write(dir.path().join(STATE), &text).unwrap();
+            let refused = store.load_state().unwrap_err().to_string();
+            assert!(refused.contains(said) && refused.contains("kept as it is"), "{refused}");
+            assert_eq!(fs::read_to_string(dir.path().join(STATE)).unwrap(), text);
+        }
+        fs::write(dir.path().join(STATE), whole.to_string()).unwrap();
+        store.load_state().unwrap();
     }
 
     #[test]

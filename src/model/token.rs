@@ -19,9 +19,14 @@ pub fn why_refused(token: &str, authorizer: &Value, now: i64) -> Option<String> 
     if token.trim_start().to_ascii_lowercase().starts_with("bearer ") {
         return Some("it begins with `Bearer `, which is the header's: leave that out".to_owned());
     }
-    let Some(claims) = claims(token) else {
+    let Some((header, claims)) = decoded(token) else {
         return Some("it is no JWT: three parts of base64url with dots between them".to_owned());
     };
+    // A provider's public keys verify these, and no others (RFC 7518, section 3.1).
+    let algorithm = header["alg"].as_str().unwrap_or_default();
+    if !["RS", "PS", "ES", "Ed"].iter().any(|family| algorithm.starts_with(family)) {
+        return Some(format!("it is signed by `{algorithm}`, which no public key of a provider verifies"));
+    }
     let second = |name: &str| claims[name].as_f64();
     #[expect(clippy::cast_precision_loss, reason = "seconds of this era are exact")]
     let now = now as f64;
@@ -42,14 +47,18 @@ pub fn why_refused(token: &str, authorizer: &Value, now: i64) -> Option<String> 
         .or_else(|| none_of(&claims, authorizer, "allowedScopes", &["scope", "scp"]))
 }
 
-fn claims(token: &str) -> Option<Value> {
+/// Header and claims.
+fn decoded(token: &str) -> Option<(Value, Value)> {
     let mut parts = token.trim().split('.');
-    let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let (header, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
         return None;
     }
-    let claims: Value = serde_json::from_slice(&BASE64.decode(payload).ok()?).ok()?;
-    claims.is_object().then_some(claims)
+    let object = |part: &str| {
+        let value: Value = serde_json::from_slice(&BASE64.decode(part).ok()?).ok()?;
+        value.is_object().then_some(value)
+    };
+    Some((object(header)?, object(payload)?))
 }
 
 /// The issuer is what the discovery URL is the document of (OpenID Connect Discovery 1.0, section 4).
@@ -100,7 +109,12 @@ mod tests {
     use super::*;
 
     fn token(claims: &Value) -> String {
-        format!("e30.{}.c2ln", BASE64.encode(claims.to_string()))
+        signed_by("RS256", claims)
+    }
+
+    fn signed_by(algorithm: &str, claims: &Value) -> String {
+        let header = json!({ "alg": algorithm }).to_string();
+        format!("{}.{}.c2ln", BASE64.encode(header), BASE64.encode(claims.to_string()))
     }
 
     #[test]
@@ -134,6 +148,10 @@ mod tests {
         assert!(
             why_refused(&format!("Bearer {}", token(&good)), &authorizer, 1000).unwrap().contains("leave that out")
         );
+        for algorithm in ["none", "HS256"] {
+            let said = why_refused(&signed_by(algorithm, &good), &authorizer, 1000).unwrap();
+            assert!(said.contains(&format!("signed by `{algorithm}`")), "{said}");
+        }
         for odd in ["", "abc", "a.b.c", "a.b", "..", "a.W10.c"] {
             assert!(why_refused(odd, &authorizer, 1000).unwrap().contains("no JWT"), "{odd}");
         }

@@ -51,6 +51,9 @@ pub async fn problems(aws: &Aws, stack: &Stack) -> Vec<Problem> {
             (Some(_), None) => add(Kind::BasePolicy, &names.role, Trouble::Missing, ""),
             _ => {}
         }
+        for (kind, name, detail) in missing_of_sample(stack, gateway) {
+            add(kind, &name, Trouble::Missing, detail);
+        }
         for (kind, name, detail) in missing_of_authorizer(aws, stack, gateway) {
             add(kind, &name, Trouble::Missing, detail);
         }
@@ -78,6 +81,23 @@ fn reasons(document: &Document) -> String {
     if reasons.is_empty() { document.status().to_owned() } else { format!("{}: {reasons}", document.status()) }
 }
 
+/// What is not there of the sample function, where a target calls it.
+fn missing_of_sample(stack: &Stack, gateway: &Gateway) -> Vec<(Kind, String, &'static str)> {
+    let names = &stack.names;
+    let is_of_sample = |arn: &str| arn.ends_with(&format!(":function:{}", names.function));
+    if !gateway.targets.iter().filter_map(Document::lambda_arn).any(is_of_sample) {
+        return Vec::new();
+    }
+    let mut missing = Vec::new();
+    if stack.sample.function.is_none() {
+        missing.push((Kind::Function, names.function.clone(), "a target calls it"));
+    }
+    if stack.sample.role.is_none() {
+        missing.push((Kind::FunctionRole, names.function_role.clone(), "the sample function runs as it"));
+    }
+    missing
+}
+
 /// What is not there of the user pool of ours that the gateway takes tokens of.
 fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(Kind, String, &'static str)> {
     let jwt = gateway.document.jwt_authorizer();
@@ -92,6 +112,9 @@ fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(Ki
     let mut missing = Vec::new();
     if pool.domain.is_none() {
         missing.push((Kind::Domain, stack.names.domain(&stack.account, 0), "it issues the tokens"));
+    }
+    if !stack.resource_server {
+        missing.push((Kind::ResourceServer, stack.names.resource_server.clone(), "tokens are issued for its scope"));
     }
     let allowed = jwt["allowedClients"].as_array().cloned().unwrap_or_default();
     match &stack.client {

@@ -239,7 +239,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
     });
     let (((base_policy, grants), providers), (gateway, lost_gateways), sample, domain_pool) = try_join4(
         try_join(policies, look.providers(stack.role.as_ref())),
-        try_join(look.gateway(gateway_id.clone()), look.lost_gateways(gateway_id.as_deref())),
+        try_join(Box::pin(look.gateway(gateway_id.clone())), Box::pin(look.lost_gateways(gateway_id.as_deref()))),
         look.sample(),
         look.pool_of_domain(&stack.account),
     )

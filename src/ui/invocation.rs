@@ -39,11 +39,22 @@ impl Invocation {
         &self.again
     }
 
-    /// A text whose commands, in backticks, are written with the program's own name.
+    /// A text whose commands, in backticks, are written with the program's own name. The whole command stays as it is.
     pub fn in_commands(&self, text: &str) -> String {
-        // What is about the local AWS itself needs no other place.
-        text.replace(&format!("`{NAME} local "), &format!("`{} local ", self.program))
-            .replace(&format!("`{NAME} "), &format!("`{} ", self.program()))
+        let again = format!("`{}`", self.again);
+        let parts: Vec<String> = text.split(&again).map(|part| self.named(part)).collect();
+        parts.join(&again)
+    }
+
+    fn named(&self, text: &str) -> String {
+        let named = format!("`{NAME} ");
+        let mut parts = text.split(&named).map(str::to_owned);
+        let first = parts.next().unwrap_or_default();
+        parts.fold(first, |shown, rest| {
+            // What is about the local AWS itself needs no other place.
+            let program = if rest.starts_with("local ") { self.program.clone() } else { self.program() };
+            format!("{shown}`{program} {rest}")
+        })
     }
 }
 
@@ -88,5 +99,14 @@ mod tests {
         let shown = "run `target/release/agentcore-gw --local status g`, or `target/release/agentcore-gw local stop`; \
                      agentcore-gw is what it is";
         assert_eq!(invocation.in_commands(text), shown);
+        // Called by its own name, from PATH.
+        let invocation = self::invocation(&["agentcore-gw", "--local", "create", "g"], &["--local"]);
+        let text = format!(
+            "run `{}` again to go on, or `agentcore-gw cleanup g`; `agentcore-gw local stop`",
+            invocation.again()
+        );
+        let shown = "run `agentcore-gw --local create g` again to go on, or `agentcore-gw --local cleanup g`; \
+                     `agentcore-gw local stop`";
+        assert_eq!(invocation.in_commands(&text), shown);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Ui, style};
+use super::{Ui, report, style};
 use crate::ops::{
     Resource,
     event::{Change, Event, Observer},
@@ -39,7 +39,7 @@ impl<'a> Progress<'a> {
             spinner.enable_steady_tick(Duration::from_millis(100));
             spinner
         });
-        spinner.set_message(message);
+        spinner.set_message(report::visible(&message));
     }
 
     fn rest(&self, resource: &Resource) {

@@ -35,8 +35,17 @@ pub trait Report: Serialize {
 
 /// A text of somebody else's on one line, with what would move a terminal's cursor written out.
 pub fn visible(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let is_odd = |c: char| c.is_control() || is_format(c);
+    let shown = |c: char| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(shown).collect()
+}
+
+/// Whether a character has no width and moves others: Unicode's categories Cf, Zl and Zp.
+pub fn is_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0001}'..='\u{e007f}')
 }
 
 /// Characters of a tool's description that people are shown.

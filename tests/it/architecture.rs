@@ -12,8 +12,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("config", &["config", "model"]),
     ("error", &["error", "config", "ops", "aws", "model"]),
     ("ui", &["ui", "ops", "error"]),
-    // `interrupted` is the library's: the signals of the process.
-    ("commands", &["commands", "context", "config", "error", "ui", "ops", "aws", "local", "model", "interrupted"]),
+    ("commands", &["commands", "context", "config", "error", "ui", "ops", "aws", "local", "model"]),
     ("cli", &["cli", "commands", "config", "ui", "model"]),
 ];
 

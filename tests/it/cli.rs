@@ -87,7 +87,7 @@ fn flags_that_contradict_each_other_are_refused_before_anything_is_made() {
     exit 2
     --- stdout
     --- stderr
-    error: `--discovery-url`, `--allowed-…` and `--authorizer-config` describe your own OpenID provider
+    error: `--discovery-url`, `--authorizer-config`, `--allowed-audience` and `--allowed-scope` describe your own OpenID provider; `--allowed-client` goes with it, or with cognito
     hint: add `--authorizer jwt`
     ");
     assert_snapshot!(shown(&Env::new(), &["--local", "create", "g", "--authorizer", "jwt"]), @r"
@@ -508,4 +508,34 @@ fn standard_input_is_called_by_its_name() {
     child.stdin.take().unwrap().write_all(b"a: [\n").unwrap();
     let run = Run::of(child.wait_with_output().unwrap());
     assert!(run.code == 2 && run.stderr.contains("error: standard input, line"), "{run:?}");
+}
+
+/// An answer that never ends is given up, whoever reads it.
+#[test]
+fn an_answer_without_an_end_is_given_up() {
+    use std::io::{Read as _, Write as _};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map(Result::unwrap) {
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                drop(stream.read(&mut request));
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+                let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+                let mut written = stream.write_all(head.as_bytes());
+                while written.is_ok() {
+                    written = stream.write_all(chunk.as_bytes());
+                }
+            });
+        }
+    });
+    let env = Env::new();
+    for args in [&["list"][..], &["cleanup", "g", "-y"]] {
+        let mut command = env.command(&[args, &["--endpoint-url", &endpoint, "--region", "us-west-2"]].concat());
+        command.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "y");
+        let run = Run::of(command.output().unwrap());
+        assert!(run.code == 1 && run.stderr.contains("longer than 16 MB"), "{args:?}: {run:?}");
+    }
 }

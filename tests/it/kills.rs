@@ -67,6 +67,10 @@ impl Random {
     }
 }
 
+fn args(words: &[String]) -> Vec<&str> {
+    ["--local"].into_iter().chain(words.iter().map(String::as_str)).collect()
+}
+
 struct Scene {
     env: Env,
     _server: Server,
@@ -95,13 +99,9 @@ impl Scene {
         scene
     }
 
-    fn args<'a>(&self, words: &'a [String]) -> Vec<&'a str> {
-        ["--local"].into_iter().chain(words.iter().map(String::as_str)).collect()
-    }
-
     #[track_caller]
     fn ok(&self, words: &[String]) {
-        self.env.ok(&self.args(words));
+        self.env.ok(&args(words));
     }
 
     fn prepare(&self, scenario: &Scenario) {
@@ -116,7 +116,7 @@ impl Scene {
 
     /// Kills a command after a while.
     fn kill(&self, scenario: &Scenario, after: Duration) {
-        let mut command = self.env.command(&self.args(&scenario.killed));
+        let mut command = self.env.command(&args(&scenario.killed));
         let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let begin = Instant::now();
         while begin.elapsed() < after && running.try_wait().unwrap().is_none() {

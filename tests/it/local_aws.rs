@@ -180,6 +180,8 @@ async fn the_token_endpoint_refuses_as_cognito_does() {
         (form(id, secret, ""), "invalid_request"),
         (grant.to_owned(), "invalid_request"),
         (String::new(), "invalid_request"),
+        (form(id, "wrong", &format!("{grant}&client_secret={secret}")), "invalid_request"),
+        (form(id, secret, &format!("{grant}&{grant}")), "invalid_request"),
     ] {
         assert_eq!(ask(form.clone()).await, (400, error.to_owned()), "{}", form.replace(secret, "…"));
     }
@@ -290,8 +292,22 @@ async fn a_foreign_host_or_origin_is_kept_out() {
         ("127.0.0.1.evil.example", None, 403),
         ("127.0.0.1:7755", Some("https://evil.example"), 403),
         ("127.0.0.1:7755", Some("null"), 403),
+        ("[127.0.0.1", None, 403),
+        ("[[::1]]", None, 403),
+        ("127.0.0.1:", None, 403),
+        ("localhost:99999", None, 403),
     ] {
         assert_eq!(ask(host, origin).await, status, "{host} {origin:?}");
+    }
+    let path = "/us-west-2_x/.well-known/jwks.json";
+    for (uri, status) in [(format!("http://127.0.0.1:7755{path}"), 404), (format!("http://evil.example{path}"), 403)] {
+        let request = Request::get(&uri).header("host", "127.0.0.1:7755").body(Body::empty()).unwrap();
+        assert_eq!(send(&world, request).await.status.as_u16(), status, "{uri}");
+    }
+    for name in ["host", "origin", "authorization"] {
+        let request = Request::get(path).header("host", "127.0.0.1:7755").header(name, "http://127.0.0.1");
+        let request = request.header(name, "http://127.0.0.1").body(Body::empty()).unwrap();
+        assert_eq!(send(&world, request).await.status.as_u16(), 400, "two of {name}");
     }
 }
 

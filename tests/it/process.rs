@@ -129,6 +129,38 @@ fn a_server_of_another_version_is_replaced() {
 }
 
 #[test]
+fn a_server_of_a_newer_version_is_left_running_and_both_are_named() {
+    let env = Env::new();
+    let newer = env.ok(&["local", "start", "-o", "json"]).json();
+    let file = env.state_dir().join("server.json");
+    let said = fs::read_to_string(&file).unwrap();
+    fs::write(&file, said.replace(env!("CARGO_PKG_VERSION"), "99.0.0")).unwrap();
+    let run = env.run(&["--local", "list"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("99.0.0") && run.stderr.contains(env!("CARGO_PKG_VERSION")), "{run:?}");
+    assert_eq!(env.ok(&["local", "status", "-o", "json"]).json()["pid"], newer["pid"]);
+}
+
+/// A folder that is somebody's project: nothing in it is touched, whoever is told to use it.
+#[test]
+fn a_folder_of_somebody_else_is_an_error_that_touches_nothing() {
+    let env = Env::new();
+    let project = env.home().join("project");
+    for folder in ["code", "blobs", "logs"] {
+        fs::create_dir_all(project.join(folder)).unwrap();
+        fs::write(project.join(folder).join("main.c"), "int main;").unwrap();
+    }
+    let mut list = env.command(&["--local", "list"]);
+    let list = Run::of(list.env("AGENTCORE_GW_LOCAL_DIR", &project).output().unwrap());
+    let serve = env.run(&["local", "serve", "--port", "0", "--state-dir", project.to_str().unwrap()]);
+    for run in [list, serve] {
+        assert!(run.code == 1 && run.stderr.contains("nothing in it was touched"), "{run:?}");
+    }
+    assert_eq!(fs::read_dir(&project).unwrap().count(), 3);
+    assert_eq!(fs::read_to_string(project.join("code/main.c")).unwrap(), "int main;");
+}
+
+#[test]
 fn an_ephemeral_server_leaves_nothing_behind() {
     let env = Env::new();
     let temporary = env.home().join("tmp");

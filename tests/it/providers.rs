@@ -100,6 +100,7 @@ async fn tokens_of_ones_own_provider_are_checked_by_its_keys_and_the_configured_
         ("expired", but("exp", json!(1)), 401),
         ("no end", but("exp", Value::Null), 401),
         ("not yet", but("nbf", json!(3_999_999_999_u64)), 401),
+        ("a beginning that is no time", but("nbf", json!("1")), 401),
     ] {
         assert_eq!(gateway.ping(&provider.token(&claims)).await, status, "{what}");
     }

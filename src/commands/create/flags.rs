@@ -172,7 +172,8 @@ impl AuthorizerFlags {
         if jwt_flags && self.authorizer != Some(AuthorizerKind::Jwt) {
             return Err(Error::new(
                 Kind::Usage,
-                "`--discovery-url`, `--allowed-…` and `--authorizer-config` describe your own OpenID provider",
+                "`--discovery-url`, `--authorizer-config`, `--allowed-audience` and `--allowed-scope` describe your own OpenID \
+                 provider; `--allowed-client` goes with it, or with cognito",
             )
             .with_hint("add `--authorizer jwt`"));
         }

@@ -96,6 +96,10 @@ impl Created {
         let open = document.0["authorizerType"] == "NONE";
         let checked = document.0["authorizerType"] == "CUSTOM_JWT";
         let client = made.client.as_ref().zip(made.domain.as_deref()).zip(made.pool_id.as_deref()).filter(|_| checked);
+        warnings.extend(made.targets.values().filter(|target| target.is_broken()).map(|target| {
+            let reasons = target.status_reasons().collect::<Vec<_>>().join("; ");
+            format!("the target `{}` is {}: {reasons}", target.name(), target.status())
+        }));
         if open {
             warnings.push("the gateway checks nobody: whoever reaches it may call its tools".to_owned());
         }

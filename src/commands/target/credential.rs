@@ -424,6 +424,13 @@ async fn secret(ctx: &Context, what: &str, variable: Option<&str>, file: Option<
         (Some(variable), _) => {
             let value = ctx.settings.env.get(variable).map(|value| value.to_string_lossy().into_owned());
             let missing = || {
+                // What is no usual name may be the secret itself, in the wrong place.
+                let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+                if !variable.bytes().all(is_usual) {
+                    let message = format!("the variable that is to hold the {what} is not set, or empty");
+                    return Error::new(Kind::InvalidInput, message)
+                        .with_hint("give the variable's name, not the secret: arguments are there for all to see");
+                }
                 Error::new(Kind::InvalidInput, format!("the variable {variable} is not set, or empty"))
                     .with_hint(format!("set it: `export {variable}=…`"))
             };

@@ -133,7 +133,9 @@ fn hold_at(claims: &Value, now: i64) -> bool {
     let second = |claim: &str| claims[claim].as_f64();
     #[expect(clippy::cast_precision_loss, reason = "seconds of this era are exact")]
     let now = (now / 1000) as f64;
-    second("exp").is_some_and(|end| end > now) && second("nbf").is_none_or(|begin| begin <= now)
+    // A time that is no number is none that could be checked (RFC 7519, section 4.1.5).
+    let has_begun = claims["nbf"].is_null() || second("nbf").is_some_and(|begin| begin <= now);
+    second("exp").is_some_and(|end| end > now) && has_begun
 }
 
 /// The claims of an access token that `pool` issued.

@@ -9,7 +9,7 @@ use aws_lc_rs::{
     signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -26,6 +26,10 @@ pub struct DamagedKey;
 /// The claims of a token that this key signed. Times and audiences are for the caller to check: the
 /// server has a clock of its own.
 pub(super) fn signed_claims(token: &str, algorithm: Algorithm, key: &DecodingKey) -> Option<Value> {
+    // Who does not understand what is critical must refuse the token (RFC 7515, section 4.1.11): nothing is here.
+    if decode_header(token).ok()?.crit.is_some() {
+        return None;
+    }
     let mut validation = Validation::new(algorithm);
     validation.validate_exp = false;
     validation.validate_aud = false;
@@ -80,5 +84,29 @@ impl SigningKey {
     pub fn jwks(&self) -> Result<Value, DamagedKey> {
         let (n, e) = self.public_components()?;
         Ok(json!({ "keys": [{ "alg": "RS256", "e": e, "kid": self.id(), "kty": "RSA", "n": n, "use": "sig" }] }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_with_something_critical_is_refused_whatever_it_is() {
+        let key = SigningKey::generate();
+        let (modulus, exponent) = key.public_components().unwrap();
+        let public = DecodingKey::from_rsa_components(&modulus, &exponent).unwrap();
+        let pair = key.pair().unwrap();
+        let token = |header: Value| {
+            let content = format!("{}.{}", BASE64URL.encode(header.to_string()), BASE64URL.encode(r#"{"sub":"x"}"#));
+            let mut signature = vec![0; pair.public_modulus_len()];
+            pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), content.as_bytes(), &mut signature).unwrap();
+            format!("{content}.{}", BASE64URL.encode(signature))
+        };
+        let claims = |header| signed_claims(&token(header), Algorithm::RS256, &public);
+        assert_eq!(claims(json!({ "alg": "RS256" })).unwrap()["sub"], "x");
+        for critical in [json!(["exp"]), json!([])] {
+            assert_eq!(claims(json!({ "alg": "RS256", "crit": critical })), None);
+        }
     }
 }

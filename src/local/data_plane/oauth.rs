@@ -56,7 +56,13 @@ pub(crate) async fn jwks(Shared(local): Shared<Local>, Path(pool_id): Path<Strin
 
 /// `POST /oauth2/token`
 pub(crate) async fn token(Shared(local): Shared<Local>, headers: HeaderMap, body: Bytes) -> Response {
-    let form: HashMap<String, String> = query_parameters(&String::from_utf8_lossy(&body)).collect();
+    let mut form = HashMap::new();
+    for (name, value) in query_parameters(&String::from_utf8_lossy(&body)) {
+        // No parameter may be there twice (RFC 6749, section 3.2).
+        if form.insert(name, value).is_some() {
+            return json_response(StatusCode::BAD_REQUEST, &json!({ "error": OAuthError::InvalidRequest.code() }));
+        }
+    }
     let base = base_url(&headers);
     let now = local.now() / 1000;
     let issued = local.read(|state| {

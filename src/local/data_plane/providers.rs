@@ -3,7 +3,10 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use jsonwebtoken::{Algorithm, DecodingKey, decode_header, jwk::Jwk};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, decode_header,
+    jwk::{Jwk, PublicKeyUse},
+};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -59,11 +62,11 @@ impl Providers {
             return None;
         }
         let mut provider = self.provider(discovery_url, now, FRESH).await?;
-        if provider.keys_for(header.kid.as_deref()).next().is_none() {
+        if provider.keys_for(header.kid.as_deref(), header.alg).next().is_none() {
             provider = self.provider(discovery_url, now, ASKED_JUST_NOW).await?;
         }
         let claims = provider
-            .keys_for(header.kid.as_deref())
+            .keys_for(header.kid.as_deref(), header.alg)
             .filter_map(|key| DecodingKey::from_jwk(key).ok())
             .find_map(|key| signed_claims(token, header.alg, &key))?;
         (claims["iss"] == provider.issuer.as_str()).then_some(claims)
@@ -122,8 +125,39 @@ impl Providers {
 }
 
 impl Provider {
-    /// The key of this id; without an id, any may be the one.
-    fn keys_for(&self, id: Option<&str>) -> impl Iterator<Item = &Jwk> {
-        self.keys.iter().filter(move |key| id.is_none() || key.common.key_id.as_deref() == id)
+    /// The key of this id that may verify signatures of this algorithm; without an id, any may be the one.
+    fn keys_for(&self, id: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &Jwk> {
+        let is_named = move |key: &&Jwk| id.is_none() || key.common.key_id.as_deref() == id;
+        self.keys.iter().filter(is_named).filter(move |key| may_verify(key, algorithm))
+    }
+}
+
+/// A key that says what it is for is for nothing else (RFC 7517, sections 4.2 and 4.4).
+fn may_verify(key: &Jwk, algorithm: Algorithm) -> bool {
+    let for_signatures = matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature));
+    let algorithm = format!("{algorithm:?}");
+    for_signatures && key.common.key_algorithm.is_none_or(|named| format!("{named:?}") == algorithm)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_key_verifies_what_it_says_it_is_for() {
+        let key = |more: Value| {
+            let mut key = json!({ "kty": "RSA", "kid": "k", "n": "AQAB", "e": "AQAB" });
+            key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value::<Jwk>(key).unwrap()
+        };
+        assert!(may_verify(&key(json!({})), Algorithm::PS256));
+        assert!(may_verify(&key(json!({ "use": "sig", "alg": "RS256" })), Algorithm::RS256));
+        for other in
+            [json!({ "use": "enc" }), json!({ "alg": "RS512" }), json!({ "alg": "PS256" }), json!({ "use": "x" })]
+        {
+            assert!(!may_verify(&key(other.clone()), Algorithm::RS256), "{other}");
+        }
     }
 }

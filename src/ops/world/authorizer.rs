@@ -10,7 +10,7 @@ use crate::{
     },
     model::naming::SCOPE_NAME,
     ops::{
-        Error,
+        Error, Kind,
         apply::{Fact, Made},
         event::Change,
         plan::{self, Step},
@@ -112,6 +112,7 @@ impl AwsWorld<'_> {
         }
         let domain = made.domain()?;
         let request = token_request(self.aws, domain, made.client()?, &self.names().scope);
+        let is_fresh = self.plan.interrupted || self.plan.steps.iter().any(is_new_for_tokens);
         let refused = wait::until(&self.deadline, self.told(step), async || {
             let found = cognito::find_domain(self.aws, domain).await?;
             if !found.is_some_and(|domain| domain.active) {
@@ -122,6 +123,8 @@ impl AwsWorld<'_> {
                 Err(error @ Error::NotOAuth { .. }) if cognito::is_imitation(self.aws) => {
                     Ok(Look::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
                 }
+                // What was there before this run is known everywhere: it is refused for good.
+                Err(error @ Error::Token { .. }) if !is_fresh => Err(error),
                 Err(error @ (Error::NoAnswer(_) | Error::Token { .. } | Error::NotOAuth { .. })) => {
                     Ok(Look::NotYet(error.to_string()))
                 }
@@ -161,6 +164,13 @@ impl AwsWorld<'_> {
         }
         Ok((change, Fact::Nothing))
     }
+}
+
+/// Whether a step makes something that tokens are issued by.
+fn is_new_for_tokens(step: &Step) -> bool {
+    let kind = step.resource.kind;
+    let is_needed = matches!(kind, Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient);
+    is_needed && step.change != plan::Change::Keep
 }
 
 /// How a token is asked for.

@@ -315,9 +315,7 @@ pub fn local_error(error: &io::Error) -> Error {
         io::ErrorKind::AlreadyExists => {
             "choose another folder with AGENTCORE_GW_LOCAL_DIR or `local serve --state-dir`"
         }
-        io::ErrorKind::AddrNotAvailable => {
-            "unset the variable, or stop the one that runs with `agentcore-gw local stop` first"
-        }
+        io::ErrorKind::AddrNotAvailable => "unset the variable, or set it to the port where it runs",
         io::ErrorKind::Unsupported => "use the newer program, or end the server with `agentcore-gw local stop`",
         io::ErrorKind::InvalidInput => "set HOME or AGENTCORE_GW_LOCAL_DIR",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory => {

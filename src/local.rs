@@ -36,7 +36,7 @@ use tokio::sync::Notify;
 use self::{
     blobs::Blobs,
     data_plane::{mcp::sessions::Sessions, outbound::Tokens, providers::Providers},
-    front::{base_url, is_loopback, json_response},
+    front::{base_url, is_loopback, is_of_type, json_response},
     journal::Journal,
     runtime::{Invocation, Outcome, Places, Runtime},
     services::{Call, Service, State, agentcore::Awaiting, lambda},
@@ -69,6 +69,22 @@ const REQUEST_LIMIT: usize = 70 * 1024 * 1024;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// Time that never runs backwards, whatever the clock does: when the clock is set back, it goes on from where it was.
+#[derive(Debug, Default)]
+struct Timeline {
+    last: i64,
+    ahead: i64,
+}
+
+impl Timeline {
+    /// Unix milliseconds, from what the clock says.
+    fn at(&mut self, clock: i64) -> i64 {
+        self.ahead += (self.last - clock - self.ahead).max(0);
+        self.last = clock + self.ahead;
+        self.last
+    }
+}
 
 fn unix_millis(clock: &Clock) -> i64 {
     let since = clock().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -107,6 +123,7 @@ struct Inner {
     access_key: AccessKey,
     faults: Faults,
     clock: Clock,
+    time: Mutex<Timeline>,
     new_key: NewKey,
     blobs: Blobs,
     journal: Journal,
@@ -139,6 +156,7 @@ impl Local {
             store.sweep()?;
         }
         let state = config.store.as_ref().map_or_else(|| Ok(State::default()), Store::load_state)?;
+        let written = config.store.as_ref().map_or(0, Store::written);
         let blobs = Blobs::new(config.dir.join("blobs"));
         if config.store.is_some() {
             let kept = state.blobs().collect();
@@ -159,6 +177,8 @@ impl Local {
             access_key: config.access_key,
             faults: config.faults,
             clock: config.clock,
+            // What was written last was not written in the future.
+            time: Mutex::new(Timeline { last: written, ahead: 0 }),
             new_key: config.new_key,
             blobs,
             journal,
@@ -195,7 +215,7 @@ impl Local {
 
     /// Unix time in milliseconds.
     fn now(&self) -> i64 {
-        unix_millis(&self.0.clock)
+        self.0.time.lock().unwrap_or_else(PoisonError::into_inner).at(unix_millis(&self.0.clock))
     }
 
     fn runtime(&self) -> &Runtime {
@@ -332,4 +352,16 @@ impl Local {
 #[expect(clippy::disallowed_methods, reason = "a latency, or a grace, is a pause, not a wait for something")]
 async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_goes_on_when_the_clock_is_set_back() {
+        let mut time = Timeline::default();
+        let seen = [10, 20, 25, 5, 6, 8, 30, 31, 2, 3].map(|clock| time.at(clock));
+        assert_eq!(seen, [10, 20, 25, 25, 26, 28, 50, 51, 51, 52]);
+    }
 }

@@ -146,7 +146,11 @@ impl Serve {
                 _ = stop.requested() => {}
             }
         };
-        local::serve(listener, server, shutdown).await.map_err(|error| local_error(&error))?;
+        let ended = tokio::select! {
+            ended = local::serve(listener, server, shutdown) => ended,
+            () = daemon::keep_log_bounded(&store), if self.in_background => Ok(()),
+        };
+        ended.map_err(|error| local_error(&error))?;
         drop(registration);
         drop(ephemeral_dir);
         Ok(Served)

@@ -13,9 +13,9 @@ use crate::{
         wait::{self, Deadline, Look},
     },
     context::Context,
-    error::{Error, exit},
+    error::{Error, Kind, exit},
     ops::{
-        self, Kind, Resource,
+        self, Resource,
         health::{self, Problem, Trouble},
         stack::Stack,
     },
@@ -63,14 +63,13 @@ impl Status {
 }
 
 async fn look(aws: &Aws, name: &str) -> Result<(Stack, Vec<Problem>), Error> {
-    let stack = find_stack(aws, name).await?;
-    if stack.is_empty() {
-        let hint = format!(
+    let stack = find_stack(aws, name).await.map_err(|error| match error.kind {
+        Kind::NotFound => error.with_hint(format!(
             "check the name, `--region`, `--profile` and `--local`; `agentcore-gw cleanup {name}` finds what a gateway \
              left behind that was deleted another way"
-        );
-        return Err(Error::from(ops::Error::NotFound(name.to_owned())).with_hint(hint));
-    }
+        )),
+        _ => error,
+    })?;
     let problems = health::problems(aws, &stack).await;
     Ok((stack, problems))
 }
@@ -123,8 +122,8 @@ impl Report {
         let entry = |resource: Resource| Entry {
             kind: resource.kind.label(),
             status: match resource.kind {
-                Kind::Gateway => document.map(|document| document.status().to_owned()),
-                Kind::Target => {
+                ops::Kind::Gateway => document.map(|document| document.status().to_owned()),
+                ops::Kind::Target => {
                     gateway.and_then(|gateway| gateway.target(&resource.name)).map(|target| target.status().to_owned())
                 }
                 _ => None,
@@ -134,7 +133,7 @@ impl Report {
         // A stack's resources are its own; of a gateway that is not, its targets are still shown.
         let foreign = gateway.filter(|gateway| !gateway.ours);
         let foreign_targets = foreign.into_iter().flat_map(|gateway| &gateway.targets);
-        let foreign_targets = foreign_targets.map(|target| Resource::new(Kind::Target, target.name()));
+        let foreign_targets = foreign_targets.map(|target| Resource::new(ops::Kind::Target, target.name()));
         let wrong = |problem: Problem| Wrong {
             kind: problem.resource.kind.label(),
             name: problem.resource.name,
@@ -204,7 +203,7 @@ impl report::Report for Report {
         // What is somebody else's, they see to.
         match (is_missing, self.managed || self.status.is_none()) {
             (true, true) => {
-                let sample = [Kind::Function, Kind::FunctionRole].map(Kind::label);
+                let sample = [ops::Kind::Function, ops::Kind::FunctionRole].map(ops::Kind::label);
                 let of_sample = self.problems.iter().any(|problem| sample.contains(&problem.kind));
                 let more = if of_sample { " --sample" } else { "" };
                 vec![format!("create {}{more}", self.name), format!("cleanup {}", self.name)]

@@ -16,6 +16,13 @@ use super::store;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct BlobId(String);
 
+impl BlobId {
+    fn of(bytes: &[u8]) -> Self {
+        let hash = digest::digest(&digest::SHA256, bytes);
+        Self(hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
 impl fmt::Display for BlobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -35,17 +42,25 @@ impl Blobs {
 
     /// Keeps these bytes, whole or not at all.
     pub(crate) fn put(&self, bytes: &[u8]) -> io::Result<BlobId> {
-        let hash = digest::digest(&digest::SHA256, bytes);
-        let id = BlobId(hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect());
-        if !self.dir.join(&id.0).exists() {
+        let id = BlobId::of(bytes);
+        // One that is there and damaged is put back.
+        if self.get(&id).is_err() {
             store::make_private_dir(&self.dir)?;
             store::write_whole(&self.dir, &id.0, bytes)?;
         }
         Ok(id)
     }
 
+    /// # Errors
+    /// If it is not there, or is not what was kept.
     pub(crate) fn get(&self, id: &BlobId) -> io::Result<Vec<u8>> {
-        fs::read(self.dir.join(&id.0))
+        let path = self.dir.join(&id.0);
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let bytes = fs::read(&path).map_err(named)?;
+        if BlobId::of(&bytes) == *id {
+            return Ok(bytes);
+        }
+        Err(named(io::Error::new(io::ErrorKind::InvalidData, "it is damaged")))
     }
 
     /// Removes what nothing refers to any more.
@@ -85,5 +100,17 @@ mod tests {
         blobs.sweep(&HashSet::from([&kept])).unwrap();
         assert_eq!(blobs.get(&kept).unwrap(), b"kept");
         assert_eq!(blobs.get(&gone).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_damaged_is_said_and_put_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(dir.path().to_owned());
+        let id = blobs.put(b"code").unwrap();
+        fs::write(dir.path().join(&id.0), b"c0de").unwrap();
+        let said = blobs.get(&id).unwrap_err().to_string();
+        assert!(said.contains(&id.0) && said.contains("damaged"), "{said}");
+        assert_eq!(blobs.put(b"code").unwrap(), id);
+        assert_eq!(blobs.get(&id).unwrap(), b"code");
     }
 }

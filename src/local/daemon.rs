@@ -6,7 +6,7 @@ use std::{
     fs::File,
     io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -39,8 +39,12 @@ const SERVER: &str = "server.json";
 const SERVER_LOCK: &str = "server.lock";
 const LOCK: &str = "start.lock";
 const LOG: &str = "server.log";
-/// Bytes of it at which the next server begins anew.
+/// What the log was before it began anew.
+const OLDER_LOG: &str = "server.log.1";
+/// Bytes of it at which it begins anew.
 const LOG_LIMIT: u64 = 16 * 1024 * 1024;
+/// How often its size is looked at.
+const LOG_LOOKS: Duration = Duration::from_millis(500);
 /// How long a server may take to come up, or to go away.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -295,6 +299,30 @@ impl Claim {
     }
 }
 
+/// Keeps the log of a server in the background within its bounds, as long as the server runs.
+pub async fn keep_log_bounded(store: &Store) {
+    let mut looks = tokio::time::interval(LOG_LOOKS);
+    loop {
+        looks.tick().await;
+        let (log, older) = (log(store), store.dir().join(OLDER_LOG));
+        if let Err(error) = rotate(&log, &older, LOG_LIMIT) {
+            tracing::warn!("{}: {error}", log.display());
+        }
+    }
+}
+
+/// Moves what is in a log that is longer than `most` bytes to another file. The server goes on writing to the same
+/// file, at its end: that is its standard error.
+fn rotate(log: &Path, older: &Path, most: u64) -> io::Result<()> {
+    if std::fs::metadata(log)?.len() <= most {
+        return Ok(());
+    }
+    let mut from = File::open(log)?;
+    let mut to = private_file(older)?;
+    io::copy(&mut io::Read::take(&mut from, 2 * most), &mut to)?;
+    File::options().write(true).open(log)?.set_len(0)
+}
+
 /// Written down while a server runs, and removed when it ends.
 #[derive(Debug)]
 pub struct Registration {
@@ -406,4 +434,30 @@ async fn ask(
 #[expect(clippy::disallowed_methods, reason = "another process tells of its start and end by no other means")]
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_grows_begins_anew_and_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, older) = (dir.path().join(LOG), dir.path().join(OLDER_LOG));
+        let mut log = log_file(&path, 1000).unwrap();
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        log.write_all(&[b'a'; 1000]).unwrap();
+        rotate(&path, &older, 1000).unwrap();
+        assert_eq!((length(&path), length(&older)), (1000, 0));
+        for _ in 0..5 {
+            log.write_all(&[b'b'; 1500]).unwrap();
+            rotate(&path, &older, 1000).unwrap();
+            assert_eq!(length(&path), 0);
+            assert!((1500..=2000).contains(&length(&older)), "{}", length(&older));
+        }
+        log.write_all(b"after").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"after");
+    }
 }

@@ -99,7 +99,9 @@ fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
         let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
         !is_here(authority)
     };
-    let comes_from_elsewhere = text(header::ORIGIN).is_some_and(is_foreign);
+    // A browser says so even where it names no origin (Fetch Metadata Request Headers).
+    let is_cross_site = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    let comes_from_elsewhere = is_cross_site || text(header::ORIGIN).is_some_and(is_foreign);
     comes_from_elsewhere.then_some((StatusCode::FORBIDDEN, "requests from other origins are refused"))
 }
 
@@ -129,6 +131,13 @@ pub(super) fn is_loopback(host: &str) -> bool {
         return address.is_some_and(|address| address.is_loopback());
     }
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a body is of this type, or says nothing of its type. What a page of elsewhere may send unasked is of
+/// another: text, or a form (Fetch standard, "CORS-safelisted request-header").
+pub(super) fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let named = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    named.is_none_or(|named| named.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted))
 }
 
 /// What the caller's own addresses begin with: nothing stores a port.

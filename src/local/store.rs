@@ -6,6 +6,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use serde::{Deserialize, Serialize};
@@ -115,6 +116,13 @@ impl Store {
         };
         *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_vec(&state)?;
         Ok(state)
+    }
+
+    /// When the state was last written, in Unix milliseconds; 0 if it never was.
+    pub(crate) fn written(&self) -> i64 {
+        let modified = fs::metadata(self.dir.join(STATE)).and_then(|file| file.modified()).ok();
+        let since = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        since.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default()
     }
 
     /// The state as it was last saved: what to go back to when a change cannot be.

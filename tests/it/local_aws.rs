@@ -185,6 +185,17 @@ async fn the_token_endpoint_refuses_as_cognito_does() {
     ] {
         assert_eq!(ask(form.clone()).await, (400, error.to_owned()), "{}", form.replace(secret, "…"));
     }
+    let of_a_page =
+        Request::post("/oauth2/token").header("host", "127.0.0.1:7755").header("content-type", "text/plain");
+    let answer = send(&served.world, of_a_page.body(Body::from(form(id, secret, grant))).unwrap()).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["error"]), (400, &json!("invalid_request")));
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+    for (kind, status) in [("text/plain", 415), ("application/json; charset=utf-8", 200), ("Application/JSON", 200)] {
+        let request = Request::post(&served.path).header("host", "127.0.0.1:7755").header("content-type", kind);
+        let request = request.header("authorization", format!("Bearer {}", served.token));
+        let answer = send(&served.world, request.body(Body::from(ping.clone())).unwrap()).await;
+        assert_eq!(answer.status.as_u16(), status, "{kind}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,6 +315,8 @@ async fn a_foreign_host_or_origin_is_kept_out() {
         let request = Request::get(&uri).header("host", "127.0.0.1:7755").body(Body::empty()).unwrap();
         assert_eq!(send(&world, request).await.status.as_u16(), status, "{uri}");
     }
+    let from_a_page = Request::get(path).header("host", "127.0.0.1:7755").header("sec-fetch-site", "cross-site");
+    assert_eq!(send(&world, from_a_page.body(Body::empty()).unwrap()).await.status.as_u16(), 403);
     for name in ["host", "origin", "authorization"] {
         let request = Request::get(path).header("host", "127.0.0.1:7755").header(name, "http://127.0.0.1");
         let request = request.header(name, "http://127.0.0.1").body(Body::empty()).unwrap();

@@ -294,3 +294,45 @@ async fn three_cleanups_at_once_leave_nothing_and_all_end_well() {
         assert!(world.is_empty(), "{latency} ms: {:?}", world.census());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_a_gateway_that_is_gone_with_its_role_the_hint_names_cleanup() {
+    let (world, _) = stack().await;
+    world.edit(|state| {
+        members(state, "/agentcore/gateways").clear();
+        members(state, "/iam/roles").retain(|name, _| name.ends_with("-sample"));
+    });
+    let status = world.run(&STATUS).await.expect(5).json();
+    assert!(status["error"]["hint"].as_str().unwrap().contains("cleanup g` finds"), "{status:#}");
+    world.run(&CLEANUP).await.expect(0);
+    assert!(world.is_empty(), "{:?}", world.census());
+}
+
+/// What is broken or missing and was not named is said, not mended.
+#[tokio::test(start_paused = true)]
+async fn create_warns_of_a_target_that_is_broken() {
+    let (world, _) = stack().await;
+    world.edit(|state| set_status(target(state, "api"), "FAILED"));
+    let created = world.run(&[&CREATE[..], &["-o", "json"]].concat()).await.expect(0).json();
+    assert!(created["warnings"][0].as_str().unwrap().contains("the target `api` is FAILED"), "{created:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_sample_needs_is_missed_where_a_target_calls_it() {
+    let (world, whole) = stack().await;
+    for (name, damage) in [
+        ("sample function", (|state| members(state, "/lambda/functions").clear()) as fn(&mut Value)),
+        ("function role", |state| members(state, "/iam/roles").retain(|name, _| !name.ends_with("-sample"))),
+        ("resource server", |state| pool(state)["resource_servers"] = json!({})),
+    ] {
+        let world = world.at(&whole);
+        world.edit(damage);
+        let status = world.run(&STATUS).await.expect(3).json();
+        assert_eq!(
+            (&status["problems"][0]["kind"], &status["problems"][0]["trouble"]),
+            (&json!(name), &json!("missing"))
+        );
+        world.run(&CREATE).await.expect(0);
+        world.run(&STATUS).await.expect(0);
+    }
+}

@@ -138,3 +138,27 @@ fn a_damaged_state_is_told_with_the_way_out() {
     env.ok(&["local", "reset", "-y"]);
     env.ok(&["--local", "list"]);
 }
+
+/// Packages are files beside the state: one that is lost or damaged is told of, and `create` brings it again.
+#[test]
+fn a_lost_or_damaged_package_is_put_back_by_create() {
+    let env = Env::new();
+    env.ok(&["--local", "create", "g", "--sample"]);
+    let call = ["--local", "tools", "call", "g", "weather-tool___get_weather", r#"{"location":"Oslo"}"#];
+    let blobs = env.state_dir().join("blobs");
+    for damage in ["lost", "damaged"] {
+        env.ok(&["local", "stop"]);
+        let unpacked = env.state_dir().join("code");
+        drop(fs::remove_dir_all(&unpacked));
+        for package in fs::read_dir(&blobs).unwrap().map(|entry| entry.unwrap().path()) {
+            if damage == "lost" { fs::remove_file(package).unwrap() } else { fs::write(package, "PK").unwrap() }
+        }
+        let failed = env.run(&call);
+        assert_eq!(failed.code, 1, "{damage}: {failed:?}");
+        let log = fs::read_to_string(env.state_dir().join("server.log")).unwrap();
+        assert!(log.contains("/blobs/"), "{damage}: {log}");
+        let mended = env.ok(&["--local", "create", "g", "--sample"]);
+        assert!(mended.stderr.contains("updated sample function"), "{damage}: {mended:?}");
+        env.ok(&call);
+    }
+}

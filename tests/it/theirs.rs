@@ -189,3 +189,33 @@ async fn a_warning_is_said_once_with_its_remedy() {
         world.run(&["cleanup", "g", "-y"]).await.expect(0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn cleanup_is_not_offered_where_it_would_take_what_was_there_before() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g"]).await.expect(0);
+    let moment = world.moment();
+    let world = world.under(&moment, &["bedrock-agentcore:CreateGatewayTarget=ValidationException"]);
+    let refused = world.run(&["create", "g", "--sample", "-o", "json"]).await.expect(1).json();
+    assert!(refused["error"]["causes"].to_string().contains("exists now: sample function"), "{refused:#}");
+    assert!(!refused["error"]["hint"].as_str().unwrap().contains("cleanup"), "{refused:#}");
+}
+
+/// A client that the token endpoint refuses for good is an error at once, not a wait.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_refused_for_good_is_an_error() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g"]).await.expect(0);
+    world.edit(|state| {
+        let pools = state["cognito"]["pools"].as_object_mut().unwrap();
+        let clients = pools.values_mut().next().unwrap()["clients"].as_object_mut().unwrap();
+        for client in clients.values_mut() {
+            let text = client.to_string().replace("client_credentials", "implicit");
+            *client = serde_json::from_str(&text).unwrap();
+        }
+    });
+    let begin = tokio::time::Instant::now();
+    let refused = world.run(&["create", "g"]).await.expect(1);
+    assert!(refused.stderr.contains("unauthorized_client"), "{}", refused.stderr);
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+}

@@ -28,7 +28,7 @@ use self::{
     view::View,
 };
 use super::auth::{self, Caller, Inbound, Refusal};
-use crate::local::{Local, base_url, json_response, random, sigv4::Signed};
+use crate::local::{Local, base_url, is_of_type, json_response, random, sigv4::Signed};
 
 /// Bytes of a request (reference §5.7).
 pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
@@ -56,6 +56,10 @@ pub(crate) async fn post(
         Ok(entered) => entered,
         Err(refusal) => return *refusal,
     };
+    if !is_of_type(&headers, "application/json") {
+        let error = RpcError::invalid_request("Content-Type must be application/json");
+        return Reply::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &id, error).into_response(&request_id);
+    }
     if body.is_err() {
         let error = RpcError::invalid_request("Request payload is larger than 6 MB");
         return Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "null", error).into_response(&request_id);

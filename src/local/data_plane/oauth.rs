@@ -14,7 +14,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
 use crate::local::{
-    Local, base_url, json_response, random,
+    Local, base_url, is_of_type, json_response, random,
     services::cognito::{Client, Pool},
     wire::rest_json::query_parameters,
 };
@@ -56,6 +56,9 @@ pub(crate) async fn jwks(Shared(local): Shared<Local>, Path(pool_id): Path<Strin
 
 /// `POST /oauth2/token`
 pub(crate) async fn token(Shared(local): Shared<Local>, headers: HeaderMap, body: Bytes) -> Response {
+    if !is_of_type(&headers, "application/x-www-form-urlencoded") {
+        return json_response(StatusCode::BAD_REQUEST, &json!({ "error": OAuthError::InvalidRequest.code() }));
+    }
     let mut form = HashMap::new();
     for (name, value) in query_parameters(&String::from_utf8_lossy(&body)) {
         // No parameter may be there twice (RFC 6749, section 3.2).

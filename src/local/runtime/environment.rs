@@ -182,25 +182,28 @@ async fn unpacked(function: &Function, places: &Places) -> Result<PathBuf, Funct
     }
     let (code, blobs) = (function.code.clone(), places.blobs.clone());
     let (target, code_dir) = (folder.clone(), places.code_dir.clone());
-    let unpack = move || -> Result<(), package::PackageError> {
-        store::make_private_dir(&code_dir)?;
-        // Node.js looks for the package that a file belongs to upwards, and a home may well be one.
-        store::write_whole(&code_dir, "package.json", b"{}")?;
-        let temporary = code_dir.join(random::lower_alphanumeric(12));
-        store::make_private_dir(&temporary)?;
-        package::unpack(&blobs.get(&code)?, &temporary)?;
-        // It may be there, or another invocation may have been first; that folder is as good.
-        if std::fs::rename(&temporary, &target).is_err() {
-            std::fs::remove_dir_all(&temporary)?;
-        }
-        Ok(())
-    };
+    let unpack = move || unpack_to(&target, &blobs.get(&code)?, &code_dir);
     let unpacked = tokio::task::spawn_blocking(unpack).await;
     match unpacked {
         Ok(Ok(())) => Ok(folder),
         Ok(Err(error)) => Err(FunctionError::new("Runtime.InternalError", error.to_string())),
         Err(error) => Err(FunctionError::new("Runtime.InternalError", error.to_string())),
     }
+}
+
+/// Unpacks a package to a folder of `code_dir`, whole or not at all.
+fn unpack_to(target: &Path, package: &[u8], code_dir: &Path) -> Result<(), package::PackageError> {
+    store::make_private_dir(code_dir)?;
+    // Node.js looks for the package that a file belongs to upwards, and a home may well be one.
+    store::write_whole(code_dir, "package.json", b"{}")?;
+    let temporary = code_dir.join(random::lower_alphanumeric(12));
+    store::make_private_dir(&temporary)?;
+    let unpacked = package::unpack(package, &temporary);
+    // It may be there, or another invocation may have been first; that folder is as good.
+    if unpacked.is_err() || std::fs::rename(&temporary, target).is_err() {
+        std::fs::remove_dir_all(&temporary)?;
+    }
+    unpacked
 }
 
 /// The environment that Lambda gives a function (Lambda developer guide, "Defined runtime
@@ -247,6 +250,14 @@ fn log_group(function: &Function) -> String {
     format!("/aws/lambda/{}", function.name)
 }
 
+/// The beginning of a text, with what would move a terminal's cursor written out: a carriage return would let a
+/// function write over the lines of others.
+fn on_one_line(text: &str) -> String {
+    let moves = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}');
+    let shown = |c: char| if moves(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().take(LOGGED).map(shown).collect()
+}
+
 /// Where an environment's lines go: its stream in the function's log group, and the server's log.
 #[derive(Debug, Clone)]
 struct Log {
@@ -282,10 +293,48 @@ impl Log {
             while let Ok(1..) = (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
                 let text = String::from_utf8_lossy(&line);
                 let text = text.trim_end_matches(['\r', '\n']);
-                tracing::info!(function = log.function, "{}", text.chars().take(LOGGED).collect::<String>());
+                tracing::info!(function = log.function, "{}", on_one_line(text));
                 log.write(text);
                 line.clear();
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_that_cannot_be_unpacked_leaves_nothing() {
+        use std::io::Write as _;
+
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        zip.start_file("a.py", stored).unwrap();
+        zip.write_all(b"some code").unwrap();
+        let good = zip.finish().unwrap().into_inner();
+        let mut bad = good.clone();
+        let at = bad.windows(4).position(|bytes| bytes == b"some").unwrap();
+        bad[at] = b'S';
+        let dir = tempfile::tempdir().unwrap();
+        let names =
+            || std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+        let target = dir.path().join("code");
+        for _ in 0..3 {
+            unpack_to(&target, &bad, dir.path()).unwrap_err();
+            assert_eq!(names(), ["package.json"]);
+        }
+        unpack_to(&target, &good, dir.path()).unwrap();
+        unpack_to(&target, &good, dir.path()).unwrap();
+        assert_eq!(names().len(), 2);
+    }
+
+    #[test]
+    fn a_line_in_the_log_stays_in_its_line() {
+        assert_eq!(
+            on_one_line("\r2026 INFO forged\u{1b}[2J\ta\u{202e}b"),
+            "\\u{d}2026 INFO forged\\u{1b}[2J\ta\\u{202e}b"
+        );
     }
 }

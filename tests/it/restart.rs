@@ -157,8 +157,12 @@ fn a_lost_or_damaged_package_is_put_back_by_create() {
         assert_eq!(failed.code, 1, "{damage}: {failed:?}");
         let log = fs::read_to_string(env.state_dir().join("server.log")).unwrap();
         assert!(log.contains("/blobs/"), "{damage}: {log}");
+        let status = env.run(&["--local", "status", "g"]);
+        assert!(status.code == 1 && status.stdout.contains("lost what this target serves"), "{damage}: {status:?}");
         let mended = env.ok(&["--local", "create", "g", "--sample"]);
-        assert!(mended.stderr.contains("updated sample function"), "{damage}: {mended:?}");
+        for what in ["updated sample function", "updated target"] {
+            assert!(mended.stderr.contains(what), "{damage}: {mended:?}");
+        }
         env.ok(&call);
     }
 }

@@ -198,7 +198,15 @@ fn show(gateway: &Gateway, target: &Target) -> Value {
 pub(super) fn get(state: &State, call: &Call, input: &TargetId) -> Answer {
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
-    Ok(show(gateway, target))
+    let mut shown = show(gateway, target);
+    // A file beside the state that is lost or damaged: an update brings it again.
+    if target.state.status == Status::Ready
+        && let Err(error) = call.blobs.get(&target.schema)
+    {
+        shown["status"] = json!(Status::UpdateUnsuccessful);
+        shown["statusReasons"] = json!([format!("The local AWS has lost what this target serves: {error}")]);
+    }
+    Ok(shown)
 }
 
 #[derive(Deserialize)]

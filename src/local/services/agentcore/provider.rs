@@ -391,8 +391,9 @@ pub(super) fn get(state: &State, call: &Call, kind: Kind, input: &Name) -> Answe
     Ok(provider.ok_or_else(|| missing(&input.name))?.show(call, true))
 }
 
-/// The deletion of what is not there is answered with success, though the service model declares an error for it:
-/// so several projects on GitHub found it ("low-code" samples of agentcore providers, May to September 2026).
+/// The deletion of what is not there, or is of the other kind, is answered with success, though the service model
+/// declares an error for it: a public sample's notes have it "verified live" that `delete_oauth2_credential_provider`
+/// "on an API-key provider returns success without deleting it" (2026; others saw the same of absent names).
 pub(super) fn delete(state: &mut State, call: &Call, kind: Kind, input: &Name) -> Answer {
     if let Some(removed) = state.agentcore.providers.remove(&kind.arn(call, &input.name))
         && removed.secret.managed

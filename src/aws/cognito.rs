@@ -1,6 +1,6 @@
 //! User pools with domain, resource server and app client: a machine-to-machine OAuth provider.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_cognitoidentityprovider::{
     config::Builder,
@@ -15,9 +15,12 @@ use super::{
     Aws, Error, ThrottlingOnly,
     error::{absent, deleted, of},
 };
-use crate::model::secret::Secret;
+use crate::{http::Request, model::secret::Secret};
 
 const SERVICE: &str = "Cognito";
+
+/// How long a pool's metadata may take to come.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A user pool, as it is.
 #[derive(Debug, Clone)]
@@ -244,6 +247,15 @@ fn imitation(aws: &Aws) -> Option<&str> {
 
 fn dns_suffix(aws: &Aws) -> &'static str {
     if aws.region.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
+/// Whether the pool is there for all to see, or that cannot be told: a pool of another account, which this one
+/// cannot look at, publishes its metadata as well.
+pub async fn is_published(aws: &Aws, pool_id: &str) -> bool {
+    let request =
+        Request { method: "GET".to_owned(), url: discovery_url(aws, pool_id), headers: Vec::new(), body: Vec::new() };
+    let answer = aws.http.send(request, PATIENCE).await;
+    answer.map_or(true, |answer| !(400..500).contains(&answer.status) || answer.status == 429)
 }
 
 /// The pool that a discovery URL names, if it is one of Cognito's: its last path segment.

@@ -47,14 +47,16 @@ pub async fn find_group(aws: &Aws, name: &str) -> Result<Option<Group>, Error> {
 }
 
 /// The names of the log groups below a prefix, with their tags.
-pub async fn groups_below(aws: &Aws, prefix: &str) -> Result<Vec<Tagged>, Error> {
+pub async fn groups_below(aws: &Aws, prefix: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<Tagged>, Error> {
     let pages = aws.logs.describe_log_groups().log_group_name_prefix(prefix).into_paginator().items().send();
     let groups = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeLogGroups"))?;
     let looks = groups.into_iter().filter_map(|group| {
         let arn = group.log_group_arn.or(group.arn).unwrap_or_default();
         Some((group.log_group_name?, arn.trim_end_matches(":*").to_owned()))
     });
-    let looks = looks.map(async |(name, arn): (String, String)| Ok(Tagged { name, tags: tags(aws, &arn).await? }));
+    let looks = looks
+        .filter(|(name, _)| wanted(name))
+        .map(async |(name, arn): (String, String)| Ok(Tagged { name, tags: tags(aws, &arn).await? }));
     try_join_all(looks).await
 }
 

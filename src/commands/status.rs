@@ -140,6 +140,7 @@ impl Report {
             trouble: match problem.trouble {
                 Trouble::Missing => MISSING,
                 Trouble::Moving => "moving",
+                Trouble::Waiting => "waiting",
                 Trouble::Broken => BROKEN,
             },
             detail: problem.detail,

@@ -7,7 +7,7 @@ use super::{
     stack::{Gateway, Stack},
 };
 use crate::{
-    aws::{Aws, agentcore::Document, cognito, providers},
+    aws::{Aws, agentcore::Document, providers},
     model::spec::ProviderKind,
 };
 
@@ -17,6 +17,9 @@ pub enum Trouble {
     Missing,
     /// AWS is at work on it.
     Moving,
+    /// AWS waits for somebody: a target whose provider a person has to allow (`CREATE_PENDING_AUTH` and the like in
+    /// the service model's `TargetStatus`).
+    Waiting,
     /// AWS gave up on it, or on its last change.
     Broken,
 }
@@ -73,7 +76,10 @@ fn trouble_of(document: &Document) -> Option<Trouble> {
     if document.is_broken() {
         return Some(Trouble::Broken);
     }
-    (!document.is_ready()).then_some(Trouble::Moving)
+    if document.is_moving() {
+        return Some(Trouble::Moving);
+    }
+    (!document.is_ready()).then_some(Trouble::Waiting)
 }
 
 fn reasons(document: &Document) -> String {
@@ -105,8 +111,7 @@ fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(Ki
         return vec![(Kind::UserPool, pool.clone(), "the gateway takes its tokens")];
     }
     let Some(pool) = &stack.pool else { return Vec::new() };
-    let names_pool = jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(aws, url));
-    if names_pool.as_deref() != Some(pool.id.as_str()) {
+    if gateway.named_pool(aws).as_deref() != Some(pool.id.as_str()) {
         return Vec::new();
     }
     let mut missing = Vec::new();

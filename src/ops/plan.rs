@@ -78,7 +78,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let brought_role = brought_role(spec, stack);
     let mut plan = Plan {
         steps: Vec::new(),
-        authorizer: authorizer(spec, stack)?,
+        authorizer: authorizer(aws, spec, stack)?,
         interrupted: !stack.is_empty() && !stack.is_whole(),
         brought_role,
         warnings: stack.gateway.as_ref().map(|gateway| chosen_at_creation(spec, gateway)).unwrap_or_default(),
@@ -166,12 +166,18 @@ fn brought_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
 }
 
 /// The authorizer named, else the one that is there, else Cognito.
-fn authorizer(spec: &GatewaySpec, stack: &Stack) -> Result<AuthorizerSpec, Error> {
+fn authorizer(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<AuthorizerSpec, Error> {
+    // One that takes the tokens of another issuer keeps it, whatever pool of ours is still there.
+    let is_ours = |gateway: &Gateway| {
+        let named = gateway.named_pool(aws);
+        named.is_some()
+            && (named == stack.pool.as_ref().map(|pool| pool.id.clone())
+                // A pool of ours that somebody deleted is made again.
+                || (gateway.ours && named == stack.lost_pool))
+    };
     let existing = |gateway: &Gateway| match gateway.document.0["authorizerType"].as_str() {
-        // A pool of ours that somebody deleted is made again.
-        Some("CUSTOM_JWT") if stack.pool.is_some() || (gateway.ours && stack.lost_pool.is_some()) => {
-            AuthorizerSpec::Cognito
-        }
+        // Who changes a target leaves the authorizer alone.
+        Some("CUSTOM_JWT") if spec.prove_tokens && is_ours(gateway) => AuthorizerSpec::Cognito,
         Some("CUSTOM_JWT") => AuthorizerSpec::Jwt(gateway.document.0["authorizerConfiguration"].clone()),
         Some("AWS_IAM") => AuthorizerSpec::Iam,
         _ => AuthorizerSpec::None,
@@ -338,10 +344,11 @@ fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
     Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
 }
 
-/// That clients which the gateway allows stay allowed when its authorizer is repaired.
+/// That clients of the pool which the gateway allows stay allowed when its authorizer is repaired.
 fn kept_clients(aws: &Aws, gateway: &Gateway, stack: &Stack) -> Option<String> {
     let jwt = gateway.document.jwt_authorizer();
-    cognito::pool_of_discovery_url(aws, jwt["discoveryUrl"].as_str()?)?;
+    let pool = gateway.named_pool(aws)?;
+    stack.pool.as_ref().filter(|own| own.id == pool)?;
     let own = stack.client.as_ref().map(|client| client.id.as_str());
     let all = jwt["allowedClients"].as_array()?.iter().filter_map(Value::as_str);
     let others: Vec<String> = all.filter(|id| Some(*id) != own).map(|id| format!("`{id}`")).collect();
@@ -356,7 +363,10 @@ fn target_change(
     target: &TargetSpec,
     existing: Option<&Document>,
 ) -> Result<Change, Error> {
-    let Some(existing) = existing else { return Ok(Change::Create) };
+    // One that is going makes room for another, of whatever kind.
+    let Some(existing) = existing.filter(|existing| existing.status() != "DELETING") else {
+        return Ok(Change::Create);
+    };
     if let Some(kind) = existing.target_kind().filter(|kind| *kind != target.kind.member()) {
         let (name, kind) = (target.name.to_string(), kind.to_owned());
         return Err(Error::OtherKind { name, kind });

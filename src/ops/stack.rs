@@ -84,6 +84,11 @@ impl Gateway {
         self.document.role_arn().ends_with(&format!("{}{}", names.iam_path, names.role))
     }
 
+    /// The user pool of this region whose tokens it takes.
+    pub fn named_pool(&self, aws: &Aws) -> Option<String> {
+        cognito::pool_of_discovery_url(aws, self.document.jwt_authorizer()["discoveryUrl"].as_str()?)
+    }
+
     pub fn delivery_names(&self) -> DeliveryNames {
         DeliveryNames::new(self.id())
     }
@@ -336,7 +341,7 @@ impl Looker<'_> {
         let prefix = names.log_group_prefix();
         let (ends, groups) = try_join(
             self.see(logs::delivery_ends(self.aws, |name| names.gateway_of_delivery(name).is_some())),
-            self.see(logs::groups_below(self.aws, &prefix)),
+            self.see(logs::groups_below(self.aws, &prefix, |name| names.gateway_of_log_group(name).is_some())),
         )
         .await?;
         let ours = |found: &&logs::Tagged| names.owns(&found.tags);
@@ -430,13 +435,15 @@ impl Looker<'_> {
     /// that an interrupted run left, and whatever is too much.
     async fn authorizer(&self, stack: &mut Stack, domain_pool: Option<Pool>) -> Result<(), Error> {
         let jwt = stack.gateway.as_ref().map(|gateway| gateway.document.jwt_authorizer().clone()).unwrap_or_default();
-        let named = jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.aws, url));
+        let named = stack.gateway.as_ref().and_then(|gateway| gateway.named_pool(self.aws));
         let mut pool = None;
         if let Some(id) = named {
             match self.seen(cognito::find_pool(self.aws, &id)).await? {
                 Ok(Some(named)) => pool = Some(named).filter(|pool| self.owns_pool(pool)),
-                Ok(None) => stack.lost_pool = Some(id),
-                Err(_) => {}
+                // Pools of other accounts cannot be looked at either, and are there.
+                // A pool of another account cannot be looked at either, and is there.
+                Ok(None) if !cognito::is_published(self.aws, &id).await => stack.lost_pool = Some(id),
+                Ok(None) | Err(_) => {}
             }
         }
         let is_named = pool.is_some();
@@ -472,6 +479,7 @@ impl Looker<'_> {
         stack.pool = Some(pool);
         Ok(())
     }
+
     /// Ours among the clients that the gateway allows: the user may have added others.
     async fn client_of(&self, pool: &Pool, allowed: impl Iterator<Item = &str>) -> Result<Option<AppClient>, Error> {
         for id in allowed {

@@ -189,6 +189,48 @@ async fn status_waits_for_what_is_moving_and_not_for_what_is_missing() {
     fresh.run(&wait).await.expect(0);
 }
 
+/// Add a target, and go on without a word of the authorizer.
+async fn authorizer_after_other_changes(world: &World) -> Value {
+    world.run(&CREATE).await.expect(0);
+    let function = only(&mut world.snapshot(), "/lambda/functions")["arn"].take();
+    let arn = function.as_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("tools.json");
+    fs::write(&schema, r#"[{"name":"t","description":"d","inputSchema":{"type":"object"}}]"#).unwrap();
+    let schema = schema.to_str().unwrap();
+    let add = ["target", "add", "lambda", "more", "--gateway", "g", "--lambda-arn", arn, "--tools", schema];
+    world.run(&add).await.expect(0);
+    let mut snapshot = world.snapshot();
+    gateway(&mut snapshot)["config"]["authorizerConfiguration"]["customJWTAuthorizer"].take()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authorizer_of_the_users_own_is_never_replaced() {
+    let (world, whole) = stack().await;
+    let own = "https://idp.example/.well-known/openid-configuration";
+    world
+        .run(&["create", "g", "--authorizer", "jwt", "--discovery-url", own, "--allowed-audience", "x"])
+        .await
+        .expect(0);
+    // The pool that the gateway had before is still there, and so is its client.
+    assert_eq!(world.census()["pools"], 1);
+    assert_eq!(authorizer_after_other_changes(&world).await, json!({ "discoveryUrl": own, "allowedAudience": ["x"] }));
+    // Back at the pool, nothing of the other issuer's is left.
+    world.run(&["create", "g", "--authorizer", "cognito"]).await.expect(0);
+    let authorizer = authorizer_after_other_changes(&world).await;
+    assert_ne!(authorizer["discoveryUrl"], own);
+    assert_eq!(
+        (&authorizer["allowedAudience"], authorizer["allowedClients"].as_array().unwrap().len()),
+        (&json!(null), 1)
+    );
+
+    // A pool of another account: it cannot be looked at, and it publishes its metadata.
+    let hidden = world.under(&whole, &["cognito-idp:DescribeUserPool=ResourceNotFoundException*1000"]);
+    let before = gateway(&mut hidden.snapshot())["config"]["authorizerConfiguration"]["customJWTAuthorizer"].take();
+    assert_eq!(authorizer_after_other_changes(&hidden).await, before);
+    assert_eq!(hidden.census()["pools"], 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn create_repairs_what_is_missing_or_ends_with_1() {
     let (world, whole) = stack().await;

@@ -65,12 +65,13 @@ impl Cleanup {
         report.again = ctx.invocation.again().to_owned();
         report.begun = ctx.ui.begun();
         for name in names {
+            if let Some(cause) = ctx.stop.cause() {
+                report.leave(name, cause);
+                continue;
+            }
             let stack = StackNames::new(&aws.region, &name);
             let cleaned = cleanup::cleanup(&aws, &stack, settle, &watch, &ctx.stop).await;
             report.add(name, cleaned.map_err(|error| ctx.ended(error, None))?);
-            if ctx.stop.is_requested() {
-                break;
-            }
         }
         drop(watch);
         report.warnings.iter().for_each(|warning| ctx.ui.warn(warning));
@@ -181,6 +182,16 @@ impl Report {
             kept: false,
             account: String::new(),
         }
+    }
+
+    /// Tells of a stack that its turn did not come to.
+    fn leave(&mut self, name: GatewayName, cause: Cause) {
+        self.remaining.push(Remaining {
+            kind: "stack",
+            name: name.to_string(),
+            reason: ops::Error::of_stop(cause).to_string(),
+        });
+        self.add(name, Cleaned { stopped: Some(cause), ..Cleaned::default() });
     }
 
     fn add(&mut self, name: GatewayName, cleaned: Cleaned) {

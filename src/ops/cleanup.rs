@@ -150,47 +150,8 @@ pub async fn remove_target(
     stop: &Stop,
 ) -> Result<Cleaned, Error> {
     let run = Run { aws, names: &stack.names, observer, stop, settled: Instant::now(), deadline: Deadline::of(stop) };
-    let mut cleaned = Cleaned::default();
-    let Some(gateway) = &stack.gateway else { return Ok(cleaned) };
-    let target = gateway.target(name);
-    if let Some(target) = target {
-        let deletion = run.delete_target(gateway.id(), target.target_id());
-        run.delete(&mut cleaned, Resource::new(Kind::Target, name), deletion).await;
-        if !cleaned.is_complete() {
-            return Ok(cleaned);
-        }
-    }
-    let left = || gateway.targets.iter().filter(|other| other.name() != name);
-    let sample = stack.sample.function.as_ref();
-    let calls_sample =
-        |target: &Document| sample.is_some_and(|sample| target.lambda_arn() == Some(sample.arn.as_str()));
-    if target.is_some_and(calls_sample) && !left().any(calls_sample) {
-        Box::pin(run.delete_sample(stack)).await.into_iter().for_each(|outcome| run.note(&mut cleaned, outcome));
-    }
-    // What a run that failed made for it is its own, too.
-    let used: Vec<&str> = left().filter_map(|other| providers::of_target(&other.0)).collect();
-    let own = target.and_then(|target| providers::of_target(&target.0)).filter(|arn| !used.contains(arn));
-    let own = own.and_then(providers::of_arn).filter(|(_, provider)| stack.names.owns_provider(provider));
-    let known = stack.providers.iter().map(|(kind, provider)| (*kind, provider.as_str()));
-    let known = known.filter(|(_, provider)| stack.names.owns_provider_of(name, provider));
-    let unused = |(_, provider): &(_, &str)| !used.iter().any(|arn| arn.ends_with(&format!("/{provider}")));
-    for (kind, provider) in own.into_iter().chain(known).filter(unused).collect::<BTreeSet<_>>() {
-        let deletion = providers::delete(aws, kind, provider);
-        run.delete(&mut cleaned, Resource::new(Kind::Provider, provider), deletion).await;
-        if stack.role.is_some() && cleaned.is_complete() {
-            iam::untag_role(aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
-        }
-    }
-    let left = || left().map(|other| &other.0);
-    let wanted = policy::grants(&stack.names, &stack.account, left(), |target| stack.granted_actions(target));
-    for (grant, document) in &stack.grants {
-        let role = &stack.names.role;
-        match wanted.get(grant) {
-            None => drop(iam::delete_policy(aws, role, grant).await?),
-            Some(wanted) if wanted != document => iam::put_policy(aws, role, grant, wanted).await?,
-            Some(_) => {}
-        }
-    }
+    let mut cleaned = Box::pin(run.remove_target(stack, name)).await?;
+    cleaned.stopped = cleaned.stopped.or(stop.cause());
     Ok(cleaned)
 }
 
@@ -209,6 +170,51 @@ struct Run<'a> {
 type Outcome = (Resource, Result<bool, aws::Error>);
 
 impl Run<'_> {
+    async fn remove_target(&self, stack: &Stack, name: &str) -> Result<Cleaned, Error> {
+        let mut cleaned = Cleaned::default();
+        let Some(gateway) = &stack.gateway else { return Ok(cleaned) };
+        let target = gateway.target(name);
+        if let Some(target) = target {
+            let deletion = self.delete_target(gateway.id(), target.target_id());
+            self.delete(&mut cleaned, Resource::new(Kind::Target, name), deletion).await;
+            if !cleaned.is_complete() {
+                return Ok(cleaned);
+            }
+        }
+        let left = || gateway.targets.iter().filter(|other| other.name() != name);
+        let sample = stack.sample.function.as_ref();
+        let calls_sample =
+            |target: &Document| sample.is_some_and(|sample| target.lambda_arn() == Some(sample.arn.as_str()));
+        if target.is_some_and(calls_sample) && !left().any(calls_sample) {
+            Box::pin(self.delete_sample(stack)).await.into_iter().for_each(|outcome| self.note(&mut cleaned, outcome));
+        }
+        // What a run that failed made for it is its own, too.
+        let used: Vec<&str> = left().filter_map(|other| providers::of_target(&other.0)).collect();
+        let own = target.and_then(|target| providers::of_target(&target.0)).filter(|arn| !used.contains(arn));
+        let own = own.and_then(providers::of_arn).filter(|(_, provider)| stack.names.owns_provider(provider));
+        let known = stack.providers.iter().map(|(kind, provider)| (*kind, provider.as_str()));
+        let known = known.filter(|(_, provider)| stack.names.owns_provider_of(name, provider));
+        let unused = |(_, provider): &(_, &str)| !used.iter().any(|arn| arn.ends_with(&format!("/{provider}")));
+        for (kind, provider) in own.into_iter().chain(known).filter(unused).collect::<BTreeSet<_>>() {
+            let deletion = providers::delete(self.aws, kind, provider);
+            self.delete(&mut cleaned, Resource::new(Kind::Provider, provider), deletion).await;
+            if stack.role.is_some() && cleaned.is_complete() {
+                iam::untag_role(self.aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
+            }
+        }
+        let left = || left().map(|other| &other.0);
+        let wanted = policy::grants(&stack.names, &stack.account, left(), |target| stack.granted_actions(target));
+        for (grant, document) in &stack.grants {
+            let role = &stack.names.role;
+            match wanted.get(grant) {
+                None => drop(iam::delete_policy(self.aws, role, grant).await?),
+                Some(wanted) if wanted != document => iam::put_policy(self.aws, role, grant, wanted).await?,
+                Some(_) => {}
+            }
+        }
+        Ok(cleaned)
+    }
+
     async fn delete_all_but_the_anchor(&self, stack: &Stack, cleaned: &mut Cleaned) {
         if let Some(gateway) = &stack.gateway {
             match &gateway.tags {

@@ -109,7 +109,8 @@ impl Settings {
     /// Where a local AWS that keeps nothing has its key and its functions' code while it runs: who knows its port
     /// finds it there.
     pub fn ephemeral_dir(&self, port: u16) -> Option<PathBuf> {
-        Some(self.local_dir.as_ref()?.parent()?.join(format!("ephemeral-{port}")))
+        let kept = self.local_dir.as_ref()?;
+        Some(kept.with_file_name(format!("{}-ephemeral-{port}", kept.file_name()?.display())))
     }
 
     /// The flags that choose where the program works.

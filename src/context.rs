@@ -23,7 +23,7 @@ use crate::{
     },
     model::{name::Region, secret::Secret},
     ops::{
-        Resource,
+        self, Resource,
         event::{Change, Event, Observer},
     },
     ui::{Ui, invocation::Invocation, progress::Progress},
@@ -116,7 +116,7 @@ impl Context {
     pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
         tokio::select! {
             answer = self.ui.confirm(question) => answer,
-            _ = self.stop.requested() => Err(Error::new(Kind::Interrupted, "interrupted; nothing was changed")),
+            cause = self.stop.requested() => Err(ops::Error::of_stop(cause).into()),
         }
     }
 
@@ -127,7 +127,7 @@ impl Context {
     pub async fn ask_secret(&self, what: &str) -> Result<String, Error> {
         tokio::select! {
             answer = self.ui.ask_secret(what) => answer,
-            _ = self.stop.requested() => Err(Error::new(Kind::Interrupted, "interrupted; nothing was changed")),
+            cause = self.stop.requested() => Err(ops::Error::of_stop(cause).into()),
         }
     }
 
@@ -227,7 +227,8 @@ impl Context {
     async fn running_ephemeral(&self) -> io::Result<Option<(Store, daemon::Running)>> {
         let port = self.settings.local_port.unwrap_or(local::DEFAULT_PORT);
         let Some(dir) = self.settings.ephemeral_dir(port).filter(|dir| dir.is_dir()) else { return Ok(None) };
-        let store = Store::open(&dir)?;
+        // A folder that is not ours, or that its server is removing, is of none.
+        let Ok(store) = Store::open(&dir) else { return Ok(None) };
         Ok(daemon::coming_up(&store, None).await?.map(|running| (store, running)))
     }
 
@@ -264,11 +265,13 @@ impl Context {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => error,
             listening => return listening,
         };
-        let own = match self.running_ephemeral().await? {
-            Some((_, running)) => Some(running),
-            None => daemon::find(&self.local_store_io()?).await?,
+        let own = async {
+            match self.running_ephemeral().await? {
+                Some((_, running)) => Ok(Some(running)),
+                None => daemon::find(&self.local_store_io()?).await,
+            }
         };
-        match own.filter(|running| running.port == port) {
+        match own.await.ok().flatten().filter(|running| running.port == port) {
             Some(running) => Err(io::Error::other(format!("one already runs at {}", running.endpoint()))),
             None => Err(taken),
         }

@@ -135,6 +135,8 @@ impl Serve {
         })
         .map_err(|error| local_error(&error))?;
         let registration = claim.register(address.port(), mode).map_err(|error| local_error(&error))?;
+        // Its folder goes before the lock on it is let go: by then it may be another server's.
+        let ephemeral_dir = ephemeral_dir;
         let key = store.access_key().map_err(|error| local_error(&error))?;
         let endpoint = format!("http://{address}");
         let variables = variables(&endpoint, &key, ctx.local_region()?.as_str());
@@ -151,8 +153,8 @@ impl Serve {
             () = daemon::keep_log_bounded(&store), if self.in_background => Ok(()),
         };
         ended.map_err(|error| local_error(&error))?;
-        drop(registration);
         drop(ephemeral_dir);
+        drop(registration);
         Ok(Served)
     }
 
@@ -162,8 +164,7 @@ impl Serve {
         let port = self.port.or(ctx.settings.local_port).unwrap_or(DEFAULT_PORT);
         if self.ephemeral {
             let listener = ctx.listen(port).await?;
-            let store = ephemeral_store(ctx, &listener)?;
-            let claim = Claim::new(&store).await?;
+            let (store, claim) = ephemeral_store(ctx, &listener).await?;
             return Ok((store, claim, listener));
         }
         let store = match &self.state_dir {
@@ -197,17 +198,22 @@ impl Serve {
 }
 
 /// State in memory still needs a place for the key and for functions' code. Who has the port has the folder: what
-/// is in it is of one that was killed.
-fn ephemeral_store(ctx: &Context, listener: &TcpListener) -> io::Result<Store> {
+/// is in it is of one that was killed, or of one that is about to remove it.
+async fn ephemeral_store(ctx: &Context, listener: &TcpListener) -> io::Result<(Store, Claim)> {
     let port = listener.local_addr()?.port();
     let elsewhere = || std::env::temp_dir().join(format!("agentcore-gw-{}", AccessKey::generate().access_key_id));
     let dir = ctx.settings.ephemeral_dir(port).unwrap_or_else(elsewhere);
     if dir.exists() {
         // One that is somebody else's is an error.
-        Store::open(&dir)?;
-        std::fs::remove_dir_all(&dir)?;
+        let last = Claim::new(&Store::open(&dir)?).await;
+        match last.and_then(|_last| std::fs::remove_dir_all(&dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
     }
-    Store::open(&dir)
+    let store = Store::open(&dir)?;
+    let claim = Claim::new(&store).await?;
+    Ok((store, claim))
 }
 
 /// The folder of a server that keeps nothing.

@@ -138,9 +138,13 @@ pub async fn find(store: &Store) -> io::Result<Option<Running>> {
 pub async fn find_or_stuck(store: &Store) -> io::Result<Option<Running>> {
     let found = find(store).await?;
     let holder = store.read::<Running>(SERVER).ok().flatten();
-    if let Some(Running { pid, .. }) = holder.filter(|_| found.is_none())
-        && private_file(&store.dir().join(SERVER_LOCK))?.try_lock().is_err()
-    {
+    let Some(Running { pid, .. }) = holder.filter(|_| found.is_none()) else { return Ok(found) };
+    if is_claimed(store)? {
+        // One that ends lets go of its lock a moment after it has stopped to answer.
+        pause().await;
+        if !is_claimed(store)? {
+            return Ok(None);
+        }
         let problem = format!("the local AWS runs as process {pid} and does not answer: end it with `kill -9 {pid}`");
         return Err(io::Error::other(problem));
     }
@@ -211,7 +215,11 @@ pub async fn coming_up(store: &Store, mut server: Option<&mut Child>) -> io::Res
 
 /// Whether a server holds the lock of this state folder.
 fn is_claimed(store: &Store) -> io::Result<bool> {
-    Ok(private_file(&store.dir().join(SERVER_LOCK))?.try_lock().is_err())
+    match private_file(&store.dir().join(SERVER_LOCK)) {
+        // One that keeps nothing removes its folder.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        lock => Ok(lock?.try_lock().is_err()),
+    }
 }
 
 /// The log of a server in the background.
@@ -302,11 +310,16 @@ impl Claim {
 /// Keeps the log of a server in the background within its bounds, as long as the server runs.
 pub async fn keep_log_bounded(store: &Store) {
     let mut looks = tokio::time::interval(LOG_LOOKS);
+    let mut told = String::new();
     loop {
         looks.tick().await;
         let (log, older) = (log(store), store.dir().join(OLDER_LOG));
-        if let Err(error) = rotate(&log, &older, LOG_LIMIT) {
-            tracing::warn!("{}: {error}", log.display());
+        match rotate(&log, &older, LOG_LIMIT) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound && error.to_string() != told => {
+                tracing::warn!("{}: {error}", log.display());
+                told = error.to_string();
+            }
+            _ => {}
         }
     }
 }

@@ -202,11 +202,15 @@ impl Store {
 
 /// Whether a folder is not there, is empty, or is a local AWS's: by its marker, or, of an older version, by its files.
 fn may_be_taken(dir: &Path) -> io::Result<bool> {
-    let mut entries = match fs::read_dir(dir) {
+    let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         entries => entries?,
     };
-    if entries.next().is_none() || dir.join(MARKER).is_file() {
+    // The marker is the first thing there, and is written under another name before it gets its own.
+    let others = entries
+        .map(|entry| entry.map(|entry| !entry.file_name().to_string_lossy().starts_with(MARKER)))
+        .collect::<io::Result<Vec<bool>>>()?;
+    if !others.contains(&true) || dir.join(MARKER).is_file() {
         return Ok(true);
     }
     let parsed =
@@ -326,6 +330,11 @@ mod tests {
         Store::open(&empty).unwrap();
         fs::write(empty.join("more"), "").unwrap();
         Store::open(&empty).unwrap();
+        // Of one that was killed before it had written its marker.
+        let begun = home.path().join("begun");
+        fs::create_dir(&begun).unwrap();
+        fs::write(begun.join(format!("{MARKER}.x.tmp")), "").unwrap();
+        Store::open(&begun).unwrap();
         for (name, content) in [
             (STATE, r#"{"iam":{"roles":{},"policies":{}}}"#),
             (ACCESS_KEY, r#"{"accessKeyId":"AKIA","secretAccessKey":"x"}"#),

@@ -262,7 +262,7 @@ fn a_command_beside_a_server_that_is_coming_up_waits_for_it() {
             let mut server = server.spawn().unwrap();
             // The server has the port, or the lock on the state, and has not said so yet.
             let begin = Instant::now();
-            let dir = if ephemeral { format!("ephemeral-{port}") } else { "local".to_owned() };
+            let dir = if ephemeral { format!("local-ephemeral-{port}") } else { "local".to_owned() };
             let lock = env.home().join(".local/state/agentcore-gw").join(dir).join("server.lock");
             while !lock.exists() && begin.elapsed() < Duration::from_secs(20) {
                 std::thread::yield_now();
@@ -320,7 +320,7 @@ fn an_ephemeral_server_is_found_by_its_port_and_key() {
     assert_eq!(with_port(&["--local", "status", "g"]).code, 5);
     assert_eq!(with_port(&["local", "stop"]).code, 0);
     drop(server);
-    assert!(!env.home().join(".local/state/agentcore-gw").join(format!("ephemeral-{port}")).exists());
+    assert!(!env.home().join(".local/state/agentcore-gw").join(format!("local-ephemeral-{port}")).exists());
 }
 
 #[test]

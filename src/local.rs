@@ -213,7 +213,12 @@ impl Local {
         }
     }
 
-    /// Unix time in milliseconds.
+    /// Unix time in milliseconds, as the machine has it: for what others gave a time, or are to check one by.
+    fn clock(&self) -> i64 {
+        unix_millis(&self.0.clock)
+    }
+
+    /// Unix time in milliseconds, which never goes back: for what is kept, and for tokens of own pools.
     fn now(&self) -> i64 {
         self.0.time.lock().unwrap_or_else(PoisonError::into_inner).at(unix_millis(&self.0.clock))
     }

@@ -59,24 +59,19 @@ impl Inbound {
     }
 }
 
-/// Checks the caller of a request at `now` (Unix milliseconds).
-pub(crate) async fn check(
-    local: &Local,
-    inbound: Option<Inbound>,
-    request: &Signed<'_>,
-    now: i64,
-) -> Result<Caller, Refusal> {
+/// Checks the caller of a request.
+pub(crate) async fn check(local: &Local, inbound: Option<Inbound>, request: &Signed<'_>) -> Result<Caller, Refusal> {
     match inbound {
         Some(Inbound::Anyone) => Ok(None),
-        Some(Inbound::Jwt(authorizer)) => check_token(local, &authorizer, request, now).await,
-        Some(Inbound::Iam { region }) => check_signature(local, &region, request, now),
+        Some(Inbound::Jwt(authorizer)) => check_token(local, &authorizer, request).await,
+        Some(Inbound::Iam { region }) => check_signature(local, &region, request),
         None => Err(Refusal::Invalid),
     }
 }
 
-fn check_signature(local: &Local, region: &str, request: &Signed<'_>, now: i64) -> Result<Caller, Refusal> {
+fn check_signature(local: &Local, region: &str, request: &Signed<'_>) -> Result<Caller, Refusal> {
     let authorization = Authorization::of(request.headers).ok_or(Refusal::Unsigned)?;
-    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now.unsigned_abs());
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(local.clock().unsigned_abs());
     let in_scope = authorization.scope.region == region && authorization.scope.service == SIGNING_NAME;
     if in_scope && authorization.holds(&local.0.access_key, request, now) {
         return Ok(Some(format!("arn:aws:iam::{ACCOUNT}:root")));
@@ -84,12 +79,7 @@ fn check_signature(local: &Local, region: &str, request: &Signed<'_>, now: i64) 
     Err(Refusal::BadSignature)
 }
 
-async fn check_token(
-    local: &Local,
-    authorizer: &JwtAuthorizer,
-    request: &Signed<'_>,
-    now: i64,
-) -> Result<Caller, Refusal> {
+async fn check_token(local: &Local, authorizer: &JwtAuthorizer, request: &Signed<'_>) -> Result<Caller, Refusal> {
     let authorization = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     // The scheme's name has no case (RFC 9110 §11.1).
     let token = match authorization.map(|value| value.split_once(' ').unwrap_or((value, ""))) {
@@ -101,9 +91,9 @@ async fn check_token(
         let pool = state.cognito.pool_at(url)?;
         Some(pool_claims(state, pool, token))
     });
-    let claims = match of_own_pool {
-        Some(claims) => claims,
-        None => local.providers().claims(url, token, now).await,
+    let (claims, now) = match of_own_pool {
+        Some(claims) => (claims, local.now()),
+        None => (local.providers().claims(url, token, local.clock()).await, local.clock()),
     };
     let claims = claims.filter(|claims| hold_at(claims, now)).ok_or(Refusal::Invalid)?;
 

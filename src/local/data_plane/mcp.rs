@@ -148,7 +148,7 @@ async fn enter(
     let inbound = local
         .read(|state| state.agentcore.serving(gateway_id).map(Inbound::of))
         .ok_or_else(|| Box::new(not_found()))?;
-    let caller = auth::check(local, inbound, request, local.now())
+    let caller = auth::check(local, inbound, request)
         .await
         .map_err(|refusal| Box::new(refuse(refusal, gateway_id, &base_url(request.headers), id)))?;
     // It may have gone while the caller's provider was asked.

@@ -133,7 +133,7 @@ pub(crate) fn present(local: &Local, request: &mut Request, presented: &Presente
             request.url = format!("{address}?{}", pairs.join("&"));
         }
         Presented::Signature { scope, credentials } => {
-            let time = SystemTime::UNIX_EPOCH + Duration::from_millis(local.now().unsigned_abs());
+            let time = SystemTime::UNIX_EPOCH + Duration::from_millis(local.clock().unsigned_abs());
             sigv4::sign(request, credentials, scope, time)
                 .map_err(|error| Failure(format!("The request cannot be signed: {error}")))?;
         }

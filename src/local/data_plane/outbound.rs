@@ -162,7 +162,8 @@ impl Presented {
     }
 }
 
-/// A secret as others may write it: as it is or read as Latin-1, bare, percent-encoded or in JSON.
+/// A secret as others may write it: as it is or read as Latin-1, bare, percent-encoded, in JSON or in JSON within
+/// JSON, as Python and shells quote it, or in HTML.
 fn forms(secret: &str) -> Vec<String> {
     let latin: String = secret.bytes().map(char::from).collect();
     let of = |text: &str| {
@@ -170,7 +171,13 @@ fn forms(secret: &str) -> Vec<String> {
         let json = json[1..json.len() - 1].to_owned();
         let in_ascii = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
         let ascii = json.chars().map(in_ascii).collect();
-        [text.to_owned(), encode(text), json, ascii]
+        let within = Value::from(json.as_str()).to_string();
+        let within = within[1..within.len() - 1].to_owned();
+        let doubled = text.replace('\\', r"\\");
+        let quoted = doubled.replace('\'', r"\'");
+        let html = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        let html_of_python = html.replace('\'', "&#x27;");
+        [text.to_owned(), encode(text), json, ascii, within, doubled, quoted, html, html_of_python]
     };
     let mut forms = Vec::from(of(secret));
     forms.extend(of(&latin));
@@ -318,6 +325,10 @@ mod tests {
             Value::from(latin.as_str()).to_string(),
             latin,
             "{\"x-key\": \"pa\\\"ss\\\\w\\u00f6rd+1\\\"\"}".to_owned(),
+            // Python's repr, a page, and a message that quotes a body.
+            r#"'pa"ss\\wörd+1"'"#.to_owned(),
+            r"<p>pa&quot;ss\wörd+1&quot;</p>".to_owned(),
+            Value::from(Value::from(secret.as_str()).to_string()).to_string(),
         ] {
             let shown = presented.without_secret(&format!("you sent {written}."));
             assert!(shown.contains("(credential)") && !shown.contains("rd+1"), "{written}: {shown}");

@@ -347,6 +347,8 @@ fn harmless(text: &str) -> String {
         match c {
             _ if own.is_some() => shown.push_str(part),
             '\n' | '\t' => shown.push(c),
+            // A line break of the kind that Windows and HTTP have.
+            '\r' if after.starts_with('\n') => {}
             c if c.is_control() || report::is_format(c) => shown.extend(c.escape_unicode()),
             c => shown.push(c),
         }
@@ -421,6 +423,8 @@ mod tests {
             ("abc\u{202e}cba", "abc\\u{202e}cba"),
             ("a\u{2028}b\u{feff}", "a\\u{2028}b\\u{feff}"),
             ("two\nlines\tand Zürich 東京", "two\nlines\tand Zürich 東京"),
+            ("a\r\nb", "a\nb"),
+            ("می\u{200c}خواهم 👩\u{200d}💻", "می\u{200c}خواهم 👩\u{200d}💻"),
         ] {
             assert_eq!(harmless(odd), shown);
         }

@@ -40,12 +40,12 @@ pub fn visible(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Whether a character has no width and moves others: Unicode's categories Cf, Zl and Zp.
+/// Whether a character has no width or moves others: Unicode's categories Cf, Zl and Zp, but for what scripts and
+/// emoji are written with: Arabic's number signs, the joiners, and the tags of flags.
 pub fn is_format(c: char) -> bool {
     matches!(c,
-        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}' | '\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0001}'..='\u{e007f}')
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}')
 }
 
 /// Characters of a tool's description that people are shown.

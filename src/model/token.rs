@@ -35,16 +35,23 @@ pub fn why_refused(token: &str, authorizer: &Value, now: i64) -> Option<String> 
         Some(end) if end <= now => return Some(format!("it expired {} ago", ago(now - end))),
         Some(_) => {}
     }
-    if let Some(begin) = second("nbf").filter(|begin| *begin > now) {
-        return Some(format!(
-            "it is not valid before {} from now (`nbf`): is this machine's clock right?",
-            ago(begin - now)
-        ));
+    match second("nbf") {
+        None if !claims["nbf"].is_null() => return Some("its claim `nbf` is no number".to_owned()),
+        Some(begin) if begin > now => {
+            let wait = ago(begin - now);
+            return Some(format!("it is not valid before {wait} from now (`nbf`): is this machine's clock right?"));
+        }
+        _ => {}
     }
-    issuer(&claims, authorizer)
-        .or_else(|| none_of(&claims, authorizer, "allowedAudience", &["aud"]))
-        .or_else(|| none_of(&claims, authorizer, "allowedClients", &["client_id"]))
-        .or_else(|| none_of(&claims, authorizer, "allowedScopes", &["scope", "scp"]))
+    let claim = |name: &str| texts(&claims[name]);
+    // Cognito's `scope` is one text of all scopes; others have `scp`, a text or a list.
+    let scopes = [claim("scope"), claim("scp")].concat().into_iter().flat_map(|text| text.split(' '));
+    let scopes: Vec<&str> = scopes.filter(|scope| !scope.is_empty()).collect();
+    none_of(authorizer, "allowedAudience", "aud", &claim("aud"))
+        .or_else(|| none_of(authorizer, "allowedClients", "client_id", &claim("client_id")))
+        .or_else(|| none_of(authorizer, "allowedScopes", "scope", &scopes))
+        // Last, as there are providers whose document names another issuer than its own address.
+        .or_else(|| issuer(&claims, authorizer))
 }
 
 /// Header and claims.
@@ -69,10 +76,9 @@ fn issuer(claims: &Value, authorizer: &Value) -> Option<String> {
     (same(expected) != same(found)).then(|| format!("its issuer `iss` is `{found}`, and the gateway's is `{expected}`"))
 }
 
-/// A claim of these names has to have one of the values that are allowed, if any are.
-fn none_of(claims: &Value, authorizer: &Value, allowed: &str, names: &[&str]) -> Option<String> {
+/// A claim has to have one of the values that are allowed, if any are.
+fn none_of(authorizer: &Value, allowed: &str, name: &str, found: &[&str]) -> Option<String> {
     let wanted: Vec<&str> = authorizer[allowed].as_array()?.iter().filter_map(Value::as_str).collect();
-    let found: Vec<&str> = names.iter().flat_map(|name| texts(&claims[*name])).collect();
     if wanted.is_empty() || found.iter().any(|value| wanted.contains(value)) {
         return None;
     }
@@ -80,14 +86,13 @@ fn none_of(claims: &Value, authorizer: &Value, allowed: &str, names: &[&str]) ->
         [] => "nothing".to_owned(),
         values => values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", "),
     };
-    let name = names[0];
-    Some(format!("its `{name}` is {}, and the gateway wants {} ({allowed})", list(&found), list(&wanted)))
+    Some(format!("its `{name}` is {}, and the gateway wants {} ({allowed})", list(found), list(&wanted)))
 }
 
-/// A text's words, or a list's texts.
+/// A text, or a list's texts.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
-        Value::String(text) => text.split(' ').filter(|word| !word.is_empty()).collect(),
+        Value::String(text) => vec![text],
         Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     }
@@ -145,6 +150,14 @@ mod tests {
             "its `client_id` is nothing, and the gateway wants `c1`, `c2` (allowedClients)"
         );
         assert!(said("scope", json!("write")).contains("allowedScopes"));
+        assert_eq!(said("aud", json!("api://x y")).split(',').next(), Some("its `aud` is `api://x y`"));
+        for scp in [json!("write read"), json!(["write", "read"]), json!(["write read"])] {
+            let mut claims = good.clone();
+            claims["scope"] = Value::Null;
+            claims["scp"] = scp;
+            assert_eq!(why_refused(&token(&claims), &authorizer, 1000), None);
+        }
+        assert_eq!(said("nbf", json!("soon")), "its claim `nbf` is no number");
         assert!(
             why_refused(&format!("Bearer {}", token(&good)), &authorizer, 1000).unwrap().contains("leave that out")
         );

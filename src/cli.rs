@@ -1,9 +1,9 @@
 //! The root of the command line, and what every command understands.
 
-use std::time::Duration;
+use std::{ffi::OsString, time::Duration};
 
 use clap::{
-    ArgAction, Parser,
+    ArgAction, CommandFactory as _, Parser,
     builder::styling,
     error::{ContextKind, ContextValue, ErrorKind},
 };
@@ -124,15 +124,27 @@ const MEANT: [(&str, &str); 8] = [
     ("--force", "--yes"),
 ];
 
-/// What clap found wrong, with the flag that was meant, where that is known.
-pub fn with_tip(mut error: clap::Error) -> clap::Error {
+/// What clap found wrong with these arguments, with the flag that was meant, where that is known.
+pub fn with_tip(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg)
         && let Some((_, meant)) = MEANT.iter().find(|(tried, _)| tried == given)
+        && takes(args, meant)
     {
         error.insert(ContextKind::SuggestedArg, ContextValue::String((*meant).to_owned()));
     }
     error
+}
+
+/// Whether the command of these arguments has a flag.
+fn takes(args: &[OsString], flag: &str) -> bool {
+    let mut command = App::command();
+    for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+        if let Some(found) = command.find_subcommand(word).cloned() {
+            command = found;
+        }
+    }
+    command.get_arguments().filter_map(clap::Arg::get_long).any(|long| flag.strip_prefix("--") == Some(long))
 }
 
 fn endpoint_url(text: &str) -> Result<String, String> {
@@ -142,13 +154,14 @@ fn endpoint_url(text: &str) -> Result<String, String> {
     if host.is_empty() || text.parse::<http::Uri>().is_err() {
         return Err(expected());
     }
+    if host.contains('@') {
+        return Err("an address here holds no user or password: it would be logged with each call".to_owned());
+    }
     Ok(text.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -159,7 +172,7 @@ mod tests {
     #[test]
     fn endpoints_are_addresses() {
         assert_eq!(endpoint_url("http://127.0.0.1:4566/").unwrap(), "http://127.0.0.1:4566");
-        for bad in ["", "127.0.0.1", "ftp://x", "http://", "http:// x"] {
+        for bad in ["", "127.0.0.1", "ftp://x", "http://", "http:// x", "http://user:password@127.0.0.1:4566"] {
             assert!(endpoint_url(bad).is_err(), "{bad}");
         }
     }

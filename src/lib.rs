@@ -90,7 +90,7 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
     let Platform { env, streams, http_client, credentials, stop } = platform;
     let app = match App::try_parse_from(&args) {
         Ok(app) => app,
-        Err(error) => return usage(&cli::with_tip(error), format_of(&args), streams),
+        Err(error) => return usage(&cli::with_tip(error, &args), format_of(&args), streams),
     };
     let globals = &app.globals;
     let mut ui = Ui::new(globals.output, globals.loudness(), globals.color, streams.clone());

@@ -475,6 +475,8 @@ fn flags_that_people_try_lead_to_those_that_there_are() {
         let run = env.run(&[&add[..], &[tried, "custom"]].concat());
         assert!(run.code == 2 && run.stderr.contains(&format!("'{meant}'")), "{run:?}");
     }
+    let elsewhere = env.run(&["create", "g", "--oauth", "x"]);
+    assert!(elsewhere.code == 2 && !elsewhere.stderr.contains("--oauth-vendor"), "{elsewhere:?}");
 }
 
 #[test]

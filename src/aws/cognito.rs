@@ -258,11 +258,11 @@ pub async fn is_published(aws: &Aws, pool_id: &str) -> bool {
     answer.map_or(true, |answer| !(400..500).contains(&answer.status) || answer.status == 429)
 }
 
-/// The pool that a discovery URL names, if it is one of Cognito's: its last path segment.
+/// The pool that a discovery URL names, if it is one of Cognito's: its last path segment. Where Cognito is not
+/// Amazon's, its address says nothing: it may be at another port than when the pool was made, or have another name.
 pub fn pool_of_discovery_url(aws: &Aws, url: &str) -> Option<String> {
     let issuer = url.strip_suffix("/.well-known/openid-configuration")?;
     let (origin, pool_id) = issuer.rsplit_once('/')?;
-    let ours = imitation(aws).is_some_and(|endpoint| endpoint == origin)
-        || (origin.contains("://cognito-idp") && super::is_amazons(origin));
+    let ours = is_imitation(aws) || (origin.contains("://cognito-idp") && super::is_amazons(origin));
     (ours && pool_id.starts_with(&format!("{}_", aws.region))).then(|| pool_id.to_owned())
 }

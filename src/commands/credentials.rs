@@ -31,7 +31,7 @@ impl Credentials {
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
         let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
-        let (pool_id, domain, client) = client_of(&stack)?;
+        let (pool_id, domain, client) = client_of(&aws, &stack)?;
         Ok(Shown {
             gateway: GatewayInfo::new(&gateway.document, &aws.region),
             client_info: ClientInfo::new(&aws, &stack.names, pool_id, domain, client),
@@ -40,12 +40,13 @@ impl Credentials {
 }
 
 /// Pool id, domain and client of a stack.
-fn client_of(stack: &Stack) -> Result<(&str, &str, &AppClient), ops::Error> {
-    let parts = stack.pool.as_ref().and_then(|pool| Some((pool.id.as_str(), pool.domain.as_deref()?)));
+fn client_of<'a>(aws: &Aws, stack: &'a Stack) -> Result<(&'a str, &'a str, &'a AppClient), ops::Error> {
+    let pool = stack.issuer(aws);
+    let parts = pool.and_then(|pool| Some((pool.id.as_str(), pool.domain.as_deref()?)));
     let gateway = stack.names.gateway.to_string();
     let allowed = stack.gateway.as_ref().map(|gateway| &gateway.document.jwt_authorizer()["allowedClients"][0]);
     // A pool of ours whose client is not there had one.
-    let missing = || match allowed.and_then(Value::as_str).filter(|_| stack.pool.is_some()) {
+    let missing = || match allowed.and_then(Value::as_str).filter(|_| pool.is_some()) {
         Some(client) => ops::Error::ClientGone { gateway, client: client.to_owned() },
         None => ops::Error::NoClient(gateway),
     };
@@ -55,7 +56,7 @@ fn client_of(stack: &Stack) -> Result<(&str, &str, &AppClient), ops::Error> {
 
 /// How a token for a stack's gateway is asked for.
 pub fn token_request(aws: &Aws, stack: &Stack) -> Result<TokenRequest, ops::Error> {
-    let (_, domain, client) = client_of(stack)?;
+    let (_, domain, client) = client_of(aws, stack)?;
     Ok(world::token_request(aws, domain, client, &stack.names.scope))
 }
 

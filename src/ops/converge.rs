@@ -19,7 +19,7 @@ use crate::{
     },
     model::{
         naming::StackNames,
-        spec::{GatewaySpec, RoleSpec},
+        spec::{AuthorizerSpec, GatewaySpec, RoleSpec},
     },
 };
 
@@ -101,12 +101,14 @@ fn known(stack: &Stack, plan: &Plan) -> Made {
     let brought = plan.brought_role.as_ref().map(ToString::to_string);
     let gateway = stack.gateway.as_ref();
     let targets = gateway.into_iter().flat_map(|gateway| &gateway.targets);
+    // A pool whose tokens the gateway is not to take is nothing to tell of.
+    let pool = stack.pool.as_ref().filter(|_| plan.authorizer == AuthorizerSpec::Cognito);
     Made {
         role_arn: brought.or_else(|| stack.role.as_ref().map(|role| role.arn.clone())),
         function_role_arn: stack.sample.role.as_ref().map(|role| role.arn.clone()),
-        pool_id: stack.pool.as_ref().map(|pool| pool.id.clone()),
-        domain: stack.pool.as_ref().and_then(|pool| pool.domain.clone()),
-        client: stack.client.clone(),
+        pool_id: pool.map(|pool| pool.id.clone()),
+        domain: pool.and_then(|pool| pool.domain.clone()),
+        client: stack.client.clone().filter(|_| pool.is_some()),
         function_arn: stack.sample.function.as_ref().map(|function| function.arn.clone()),
         gateway: gateway.map(|gateway| gateway.document.clone()),
         gateway_log_group: false,

@@ -110,10 +110,7 @@ fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(Ki
     if let Some(pool) = &stack.lost_pool {
         return vec![(Kind::UserPool, pool.clone(), "the gateway takes its tokens")];
     }
-    let Some(pool) = &stack.pool else { return Vec::new() };
-    if gateway.named_pool(aws).as_deref() != Some(pool.id.as_str()) {
-        return Vec::new();
-    }
+    let Some(pool) = stack.issuer(aws) else { return Vec::new() };
     let mut missing = Vec::new();
     if pool.domain.is_none() {
         missing.push((Kind::Domain, stack.names.domain(&stack.account, 0), "it issues the tokens"));

@@ -167,14 +167,9 @@ fn brought_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
 
 /// The authorizer named, else the one that is there, else Cognito.
 fn authorizer(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<AuthorizerSpec, Error> {
-    // One that takes the tokens of another issuer keeps it, whatever pool of ours is still there.
-    let is_ours = |gateway: &Gateway| {
-        let named = gateway.named_pool(aws);
-        named.is_some()
-            && (named == stack.pool.as_ref().map(|pool| pool.id.clone())
-                // A pool of ours that somebody deleted is made again.
-                || (gateway.ours && named == stack.lost_pool))
-    };
+    // One that takes the tokens of another issuer keeps it, whatever pool of ours is still there; a pool of ours
+    // that somebody deleted is made again.
+    let is_ours = |gateway: &Gateway| stack.issuer(aws).is_some() || (gateway.ours && stack.lost_pool.is_some());
     let existing = |gateway: &Gateway| match gateway.document.0["authorizerType"].as_str() {
         // Who changes a target leaves the authorizer alone.
         Some("CUSTOM_JWT") if spec.prove_tokens && is_ours(gateway) => AuthorizerSpec::Cognito,
@@ -347,8 +342,7 @@ fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
 /// That clients of the pool which the gateway allows stay allowed when its authorizer is repaired.
 fn kept_clients(aws: &Aws, gateway: &Gateway, stack: &Stack) -> Option<String> {
     let jwt = gateway.document.jwt_authorizer();
-    let pool = gateway.named_pool(aws)?;
-    stack.pool.as_ref().filter(|own| own.id == pool)?;
+    stack.issuer(aws)?;
     let own = stack.client.as_ref().map(|client| client.id.as_str());
     let all = jwt["allowedClients"].as_array()?.iter().filter_map(Value::as_str);
     let others: Vec<String> = all.filter(|id| Some(*id) != own).map(|id| format!("`{id}`")).collect();

@@ -142,6 +142,12 @@ impl Stack {
             && self.surplus_clients.is_empty()
     }
 
+    /// The pool, where the gateway takes its tokens: it may take another issuer's by now, or not yet be there.
+    pub fn issuer(&self, aws: &Aws) -> Option<&Pool> {
+        let named = self.gateway.as_ref()?.named_pool(aws)?;
+        self.pool.as_ref().filter(|pool| pool.id == named)
+    }
+
     /// The actions that the role is allowed for a target that is an AWS service.
     pub fn granted_actions(&self, target: &str) -> Option<Vec<String>> {
         policy::granted_actions(&self.names, self.grants.get("smithy"), target)

@@ -212,8 +212,14 @@ async fn an_authorizer_of_the_users_own_is_never_replaced() {
         .run(&["create", "g", "--authorizer", "jwt", "--discovery-url", own, "--allowed-audience", "x"])
         .await
         .expect(0);
-    // The pool that the gateway had before is still there, and so is its client.
+    // The pool that the gateway had before is still there, and so is its client, whose tokens it does not take.
     assert_eq!(world.census()["pools"], 1);
+    assert_eq!(world.run(&["create", "g", "-o", "json"]).await.expect(0).json()["clientInfo"], Value::Null);
+    for command in [["credentials", "g"], ["token", "g"]] {
+        let refused = world.run(&command).await;
+        assert!(refused.code != 0 && refused.stdout.is_empty(), "{}", refused.stdout);
+    }
+    assert!(world.run(&["tools", "list", "g"]).await.expect(4).stderr.contains("a token of its own provider"));
     assert_eq!(authorizer_after_other_changes(&world).await, json!({ "discoveryUrl": own, "allowedAudience": ["x"] }));
     // Back at the pool, nothing of the other issuer's is left.
     world.run(&["create", "g", "--authorizer", "cognito"]).await.expect(0);
@@ -228,6 +234,16 @@ async fn an_authorizer_of_the_users_own_is_never_replaced() {
     let hidden = world.under(&whole, &["cognito-idp:DescribeUserPool=ResourceNotFoundException*1000"]);
     let before = gateway(&mut hidden.snapshot())["config"]["authorizerConfiguration"]["customJWTAuthorizer"].take();
     assert_eq!(authorizer_after_other_changes(&hidden).await, before);
+
+    // The same pool, of a local AWS that was at another port when it was made.
+    let moved = world.at(&whole);
+    moved.edit(|state| {
+        let jwt = &mut gateway(state)["config"]["authorizerConfiguration"]["customJWTAuthorizer"];
+        let pool = jwt["discoveryUrl"].as_str().unwrap().split('/').nth(3).unwrap().to_owned();
+        jwt["discoveryUrl"] = json!(format!("http://127.0.0.1:1/{pool}/.well-known/openid-configuration"));
+    });
+    moved.run(&["token", "g"]).await.expect(0);
+    assert_eq!(authorizer_after_other_changes(&moved).await, before);
     assert_eq!(hidden.census()["pools"], 1);
 }
 

@@ -54,11 +54,12 @@ impl AwsWorld<'_> {
         let configuration = match authorizer {
             AuthorizerSpec::Cognito => {
                 let mut jwt = request["authorizerConfiguration"]["customJWTAuthorizer"].clone();
-                let discovery_url = json!(cognito::discovery_url(self.aws, made.pool_id()?));
+                let named = jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.aws, url));
                 // What was said of another issuer's tokens does not hold of this one's.
-                if jwt["discoveryUrl"] != discovery_url {
-                    jwt = json!({ "discoveryUrl": discovery_url });
+                if named.as_deref() != Some(made.pool_id()?) {
+                    jwt = json!({});
                 }
+                jwt["discoveryUrl"] = json!(cognito::discovery_url(self.aws, made.pool_id()?));
                 // Cognito's access tokens have a client_id and no aud.
                 let mut allowed = jwt["allowedClients"].as_array().cloned().unwrap_or_default();
                 let own = std::iter::once(&made.client()?.id);

@@ -117,7 +117,7 @@ impl Wanted {
         let target = converged.made.targets.get(name.as_str());
         let target = target.ok_or_else(|| ops::Error::NotFound(name.to_string()))?;
         let next = if target.is_ready()
-            && callable(&document, stack.client.as_ref().filter(|_| stack.issuer(&aws).is_some()))
+            && callable(&document, stack.client.as_ref().filter(|_| stack.issuer(aws).is_some()))
         {
             format!("tools list {gateway}")
         } else {

@@ -703,7 +703,23 @@ fn a_gateway_that_is_its_own_target_comes_to_an_end() {
     let url = setting.url();
     let added = setting.target(&["add", "mcp-server", "me"], &["--endpoint", &url, "--dynamic-listing"]);
     assert_eq!(added.code, 0, "{added:?}");
-    assert!(setting.tools().len() < 10, "a few levels, and no more: {:?}", setting.tools());
+    assert!(setting.tools().is_empty(), "no level twice: {:?}", setting.tools());
+    setting.end();
+}
+
+/// Depth has a limit; without one on breadth, five levels of two would be asked 31 times.
+#[test]
+fn a_gateway_that_is_its_own_target_twice_asks_its_servers_once() {
+    let (setting, server) = (Setting::new(), StandIn::start(&["one"]));
+    setting.add("s", &server, &["--dynamic-listing"]);
+    let url = setting.url();
+    for name in ["me", "also-me"] {
+        let added = setting.target(&["add", "mcp-server", name], &["--endpoint", &url, "--dynamic-listing"]);
+        assert_eq!(added.code, 0, "{added:?}");
+    }
+    server.taken();
+    assert_eq!(setting.tools(), ["s___one"]);
+    assert_eq!(server.methods().iter().filter(|method| *method == "tools/list").count(), 1);
     setting.end();
 }
 

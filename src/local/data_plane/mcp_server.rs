@@ -30,9 +30,10 @@ use crate::{
 
 /// How long a request may take as a whole (quota page), and a server whose question waits for a person.
 const LONGEST: Duration = Duration::from_mins(15);
-/// Says how many gateways a request has come through; one that is its own target would never end.
-pub(crate) const HOPS_HEADER: &str = "agentcore-gw-hops";
-const MOST_HOPS: u32 = 5;
+/// Names the gateways that a request has come through, by their ids and with commas; one that is its own target would
+/// never end.
+pub(crate) const THROUGH_HEADER: &str = "agentcore-gw-through";
+const MOST_GATEWAYS: usize = 5;
 
 /// A server, and how its calls are signed in.
 #[derive(Debug, Clone)]
@@ -40,8 +41,24 @@ pub(crate) struct Server {
     pub(crate) endpoint: String,
     pub(crate) credential: Option<Credential>,
     pub(crate) gateway: outbound::Gateway,
-    /// Gateways that the request has come through.
-    pub(crate) hops: u32,
+    /// The ids of the gateways that the request has come through, this one last.
+    pub(crate) through: Vec<String>,
+}
+
+impl Server {
+    /// A gateway that is reached through itself would ask all its servers again, and each of them again.
+    fn check_way(&self) -> Result<(), Failure> {
+        let Some((last, before)) = self.through.split_last() else { return Ok(()) };
+        if before.contains(last) {
+            return Err(Failure(format!(
+                "The request has come through the gateway {last} before: it is its own target"
+            )));
+        }
+        if before.len() >= MOST_GATEWAYS {
+            return Err(Failure(format!("The request has come through {MOST_GATEWAYS} gateways, and goes no further")));
+        }
+        Ok(())
+    }
 }
 
 /// A server that was agreed with on a version.
@@ -90,9 +107,7 @@ impl NoResult {
 impl Connection {
     /// Connects to a server, which may ask for what is offered.
     pub(crate) async fn open(local: &Local, server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
-        if server.hops >= MOST_HOPS {
-            return Err(Failure(format!("The request has come through {MOST_HOPS} gateways, as if through itself")));
-        }
+        server.check_way()?;
         let patience = local.0.upstream_timeout;
         let opened = timeout(patience, Self::agree(local, server, offered)).await;
         opened.unwrap_or_else(|_| Err(Failure(format!("The MCP server took more than {} s", patience.as_secs()))))
@@ -186,7 +201,7 @@ impl Connection {
         loop {
             let presented = outbound::present(local, &server.gateway, server.credential.as_ref(), anew).await?;
             let mut request = request.clone();
-            request.headers.push((HOPS_HEADER.to_owned(), (server.hops + 1).to_string()));
+            request.headers.push((THROUGH_HEADER.to_owned(), server.through.join(",")));
             upstream::present(local, &mut request, &presented)?;
             let answer = local.0.upstream.open(request, local.0.upstream_timeout).await;
             let answer = answer.map_err(|error| not_there(&presented, error.problem()))?;

@@ -49,7 +49,7 @@ pub(crate) async fn call_lambda(local: &Local, function: Function, call: &ToolCa
     let arn = function.arn.clone();
     let invocation =
         Invocation { event: call.arguments.to_string().into(), client_context: Some(client_context.to_string()) };
-    match local.runtime().invoke(function, invocation).await {
+    match local.run(function, invocation).await {
         Outcome::Returned(payload) => as_text(&payload)
             .ok_or_else(|| Failure(format!("Lambda function {arn} returned a response that is not valid JSON"))),
         Outcome::Failed(error) => Err(Failure(format!("Lambda function {arn} failed: {error}"))),

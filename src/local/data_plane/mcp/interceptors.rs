@@ -113,7 +113,7 @@ impl Exchange {
         let event = json!({ "interceptorInputVersion": VERSION, "mcp": mcp });
         let invocation =
             Invocation { event: event.to_string().into(), client_context: Some(client_context.to_string()) };
-        let payload = match self.local.runtime().invoke(function, invocation).await {
+        let payload = match self.local.run(function, invocation).await {
             Outcome::Returned(payload) => payload,
             Outcome::Failed(error) => return Err(format!("Interceptor function {arn} failed: {error}")),
         };

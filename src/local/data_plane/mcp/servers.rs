@@ -13,7 +13,7 @@ use super::{
 };
 use crate::local::{
     data_plane::{
-        mcp_server::{Connection, HOPS_HEADER, NoResult, Relay},
+        mcp_server::{Connection, NoResult, Relay, THROUGH_HEADER},
         upstream::Failure,
     },
     services::agentcore::Listing,
@@ -116,7 +116,7 @@ pub(super) async fn ask(
 
 /// The session's connection to a target's server, or one for this request alone where there is no session.
 async fn connect(exchange: &Exchange, target: &ServedTarget) -> Result<Arc<Connection>, Failure> {
-    let server = target.server(exchange.gateway(), hops(exchange));
+    let server = target.server(exchange.gateway(), through(exchange));
     let server = server.ok_or_else(|| Failure(format!("The target {} is no MCP server", target.name)))?;
     let Some(talk) = &exchange.talk else {
         return Connection::open(&exchange.local, server, &json!({})).await;
@@ -127,10 +127,11 @@ async fn connect(exchange: &Exchange, target: &ServedTarget) -> Result<Arc<Conne
     talk.connection(&key, async move { Connection::open(&local, server, &capabilities).await }).await
 }
 
-/// Gateways that the request has come through.
-fn hops(exchange: &Exchange) -> u32 {
-    let header = exchange.headers.get(HOPS_HEADER).and_then(|value| value.to_str().ok());
-    header.and_then(|value| value.parse().ok()).unwrap_or(0)
+/// The gateways that the request has come through, this one last.
+fn through(exchange: &Exchange) -> Vec<String> {
+    let header = exchange.headers.get(THROUGH_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let before = header.split(',').map(str::trim).filter(|id| !id.is_empty());
+    before.chain([exchange.view.id.as_str()]).map(str::to_owned).collect()
 }
 
 /// Takes leave of a server, unless the session will ask it again.

@@ -66,9 +66,9 @@ impl ServedTarget {
     }
 
     /// The MCP server that it is, if it is one.
-    pub(super) fn server(&self, gateway: outbound::Gateway, hops: u32) -> Option<Server> {
+    pub(super) fn server(&self, gateway: outbound::Gateway, through: Vec<String>) -> Option<Server> {
         let Served::McpServer { server, .. } = &*self.served else { return None };
-        Some(Server { endpoint: server.endpoint.clone(), credential: self.credential.clone(), gateway, hops })
+        Some(Server { endpoint: server.endpoint.clone(), credential: self.credential.clone(), gateway, through })
     }
 
     /// Whether it is to be listed for each request.

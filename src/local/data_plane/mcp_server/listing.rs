@@ -120,7 +120,8 @@ impl Local {
             let (gateway, target) = state.agentcore.awaits(&awaiting)?;
             let endpoint = target.mcp_server()?.endpoint;
             let by = outbound::Gateway::of(gateway, &base_url);
-            Some((Server { endpoint, credential: target.credential(), gateway: by, hops: 0 }, of_callers(gateway)))
+            let (credential, through) = (target.credential(), vec![gateway.id.clone()]);
+            Some((Server { endpoint, credential, gateway: by, through }, of_callers(gateway)))
         });
         let Some((server, offered)) = found else {
             self.listing_under_way().remove(&awaiting);

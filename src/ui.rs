@@ -1,6 +1,7 @@
 //! The terminal: what goes to stdout, what to stderr, and how it looks. Nobody else writes there.
 
 pub mod invocation;
+pub mod log;
 pub mod progress;
 pub mod report;
 pub mod style;
@@ -159,6 +160,7 @@ impl Ui {
     /// Something that went wrong and did not stop the work, on stderr. In JSON it is in the report.
     pub fn warn(&self, text: &str) {
         if self.format != Format::Json {
+            let text = text.replace('\n', "\n    ");
             self.write_err(&format!("{}warning:{} {text}", style::WARN.render(), style::WARN.render_reset()));
         }
     }

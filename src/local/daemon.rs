@@ -29,6 +29,8 @@ use super::{
 pub(super) const STATUS_PATH: &str = "/_agentcore-gw/status";
 pub(super) const STOP_PATH: &str = "/_agentcore-gw/stop";
 pub(super) const RESET_PATH: &str = "/_agentcore-gw/reset";
+/// Before the name of a Lambda runtime.
+pub(super) const RUNTIME_PATH: &str = "/_agentcore-gw/runtimes/";
 
 pub(super) const NONCE_HEADER: &str = "x-agentcore-gw-nonce";
 pub(super) const PROOF_HEADER: &str = "x-agentcore-gw-proof";
@@ -182,6 +184,8 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
         None => {
             let log = log(&launch.store);
             let said = std::fs::read_to_string(&log).unwrap_or_default();
+            // On a full disk, it cannot say so.
+            launch.store.check_room()?;
             let last = said.lines().rfind(|line| line.contains("error:")).unwrap_or("it said nothing");
             Err(io::Error::other(format!("it did not come up: {last} (all that it said is in {})", log.display())))
         }
@@ -245,6 +249,18 @@ pub async fn stop(store: &Store) -> io::Result<bool> {
     });
     gone.await.map_err(|_| io::Error::other(format!("process {} does not stop", running.pid)))?;
     Ok(true)
+}
+
+/// Why the server cannot run functions of a Lambda runtime; none if it can.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn cannot_run(store: &Store, running: &Running, runtime: &str) -> io::Result<Option<String>> {
+    let path = format!("{RUNTIME_PATH}{runtime}");
+    match ask(running, &store.access_key()?, Method::GET, &path, &random::lower_alphanumeric(32)).await? {
+        (StatusCode::NOT_IMPLEMENTED, problem) => Ok(Some(problem)),
+        _ => Ok(None),
+    }
 }
 
 /// Forgets all resources of the state folder, by way of its server if one runs.

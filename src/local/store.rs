@@ -152,8 +152,17 @@ impl Store {
                 .map(Some)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(at(&path, &error)),
         }
+    }
+
+    /// That there is room for what a server writes when it begins.
+    ///
+    /// # Errors
+    /// If there is not.
+    pub(crate) fn check_room(&self) -> io::Result<()> {
+        const PROBE: &str = "probe";
+        write_whole(&self.dir, PROBE, &[0; 16 * 1024]).and_then(|()| self.remove(PROBE))
     }
 
     /// Writes a file of this folder, whole or not at all.
@@ -241,15 +250,20 @@ fn unknown_member(document: &Value, known: &Value) -> Option<String> {
 
 /// Writes a file of this folder that is its owner's alone, whole or not at all.
 pub(super) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let temporary = dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8)));
+    let (path, temporary) = (dir.join(name), dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8))));
     let written = private_file(&temporary)
         .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&temporary, dir.join(name)));
-    if written.is_err() {
+        .and_then(|()| fs::rename(&temporary, &path));
+    written.map_err(|error| {
         // On a full disk every byte counts; what cannot be removed is swept at the next start.
         drop(fs::remove_file(&temporary));
-    }
-    written
+        at(&path, &error)
+    })
+}
+
+/// An error that names its file.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// Makes a folder that only its owner can look into.
@@ -258,14 +272,13 @@ pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)?;
+    builder.create(dir).map_err(|error| at(dir, &error))?;
     // A folder that was there before may be wider; one of another user fails here.
     #[cfg(unix)]
     fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
     Ok(())
 }
 
-/// Makes a file that only its owner can read, or empties the one there.
 /// A file of ours alone, written at its end; one that is longer than `most` bytes begins anew.
 pub(crate) fn log_file(path: &Path, most: u64) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
@@ -279,6 +292,7 @@ pub(crate) fn log_file(path: &Path, most: u64) -> io::Result<fs::File> {
     Ok(file)
 }
 
+/// Makes a file that only its owner can read, or empties the one there.
 pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -21,7 +21,7 @@ use crate::{
         daemon::{self, Launch, Started},
         store::Store,
     },
-    model::{name::Region, secret::Secret},
+    model::{name::Region, sample, secret::Secret},
     ops::{
         self, Resource,
         event::{Change, Event, Observer},
@@ -211,6 +211,24 @@ impl Context {
             found => found.map(Look::Ready).map_err(|error| local_error(&error)),
         };
         wait::until(&Deadline::of(&self.stop), |_| {}, look).await
+    }
+
+    /// The sample's function needs an interpreter, which a machine may not have; AWS has them all.
+    ///
+    /// # Errors
+    /// If it is to run on the local AWS and cannot.
+    pub async fn check_sample(&self) -> Result<(), Error> {
+        if !self.settings.local {
+            return Ok(());
+        }
+        let (store, running) = self.running_local().await?;
+        let problem =
+            daemon::cannot_run(&store, &running, sample::RUNTIME).await.map_err(|error| local_error(&error))?;
+        let Some(problem) = problem else { return Ok(()) };
+        let error = Error::new(Kind::Failed, "the sample's function cannot run here: nothing was made");
+        Err(error.with_cause(problem).with_hint(
+            "install it, run `agentcore-gw local stop` so that the local AWS begins with your PATH, and run this again",
+        ))
     }
 
     fn launch(&self, store: &Store) -> io::Result<Launch> {

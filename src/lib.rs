@@ -40,7 +40,7 @@ use crate::{
     context::Context,
     error::{Error, Kind, exit},
     model::secret::Secret,
-    ui::{Color, Format, Loudness, Streams, Ui, invocation::Invocation},
+    ui::{Color, Format, Loudness, Streams, Ui, invocation::Invocation, log::EventLines},
 };
 
 /// What a run is surrounded by: the process's own, or a test's.
@@ -60,6 +60,10 @@ const GRACE: Duration = Duration::from_millis(700);
 
 /// The program.
 pub fn main() -> ExitCode {
+    // What the local AWS runs its functions under is neither for users nor for their settings.
+    if let Some(ended) = local::supervise(std::env::args_os()) {
+        return ended.map_or_else(|error| ui::log::last_words(&error), ExitCode::from);
+    }
     let env = Env::of_process();
     let streams = Streams::of_process(env.is_plain());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -182,7 +186,8 @@ fn log(verbose: u8) {
         Err(_) => filter,
     };
     // A second run in one process, in tests, keeps the first one's subscriber.
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init());
+    let lines = || EventLines(std::io::stderr());
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_target(false).try_init());
 }
 
 /// Returns at the first Ctrl-C, or at a request to terminate.

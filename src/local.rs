@@ -9,6 +9,7 @@ mod data_plane;
 mod faults;
 mod front;
 mod journal;
+mod listen;
 mod package;
 mod random;
 mod runtime;
@@ -52,6 +53,7 @@ pub use self::{
     },
     faults::{Faults, Rule as FaultRule},
     front::{router, serve},
+    runtime::{own_program, supervise},
 };
 
 /// The account that everything belongs to.
@@ -107,6 +109,10 @@ pub struct Config {
     pub dir: PathBuf,
     /// The `PATH` that functions' interpreters are looked up on.
     pub path: OsString,
+    /// The program that supervises functions: `agentcore-gw` itself.
+    pub program: PathBuf,
+    /// How long an execution environment is kept that nobody calls.
+    pub function_idle: Duration,
     /// How long the APIs behind gateways may take.
     pub upstream_timeout: Duration,
     /// Where the services behind Smithy targets are.
@@ -161,7 +167,6 @@ impl Local {
         if config.store.is_some() {
             let kept = state.blobs().collect();
             blobs.sweep(&kept)?;
-            blobs::sweep(&config.dir.join("code"), &kept)?;
         }
         let journal = Journal::new(config.dir.join("logs"), config.clock.clone());
         journal.keep_only(state.logs.groups())?;
@@ -170,6 +175,8 @@ impl Local {
             journal: journal.clone(),
             code_dir: config.dir.join("code"),
             path: config.path,
+            program: config.program,
+            idle: config.function_idle,
         };
         Ok(Self(Arc::new(Inner {
             state: Mutex::new(state),
@@ -182,7 +189,7 @@ impl Local {
             new_key: config.new_key,
             blobs,
             journal,
-            runtime: Runtime::new(places),
+            runtime: Runtime::new(places)?,
             providers: Providers::new(Http::new(None)),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
@@ -294,8 +301,10 @@ impl Local {
             self.0.tokens.clear();
         }
         let output = self.change(|state| (operation.run)(state, &call, input))?;
-        if service == Service::AgentCore {
-            self.list_servers(&call.base_url);
+        match service {
+            Service::AgentCore => self.list_servers(&call.base_url),
+            Service::Lambda => self.end_outdated(),
+            _ => {}
         }
         let output = output?;
         Ok(service.protocol().encode(decoded, operation.route.as_ref(), &output, request_id))
@@ -316,6 +325,18 @@ impl Local {
         }
     }
 
+    /// Runs a function, and keeps its environment for as long as the function stays as it is.
+    async fn run(&self, function: lambda::Function, invocation: Invocation) -> Outcome {
+        let outcome = self.runtime().invoke(function, invocation).await;
+        self.end_outdated();
+        outcome
+    }
+
+    /// Ends environments of functions that are changed or deleted.
+    fn end_outdated(&self) {
+        self.read(|state| self.runtime().keep(|revision| state.lambda.has_revision(revision)));
+    }
+
     /// Lambda's `Invoke`, which takes as long as the function does and answers its bytes.
     async fn invoke(
         &self,
@@ -332,10 +353,10 @@ impl Local {
             Some("DryRun") => (StatusCode::NO_CONTENT, Bytes::new(), false),
             Some("Event") => {
                 let local = self.clone();
-                tokio::spawn(async move { local.runtime().invoke(function, invocation).await });
+                tokio::spawn(async move { local.run(function, invocation).await });
                 (StatusCode::ACCEPTED, Bytes::new(), false)
             }
-            _ => match self.runtime().invoke(function, invocation).await {
+            _ => match self.run(function, invocation).await {
                 Outcome::Returned(body) => (StatusCode::OK, body, false),
                 Outcome::Failed(error) => (StatusCode::OK, serde_json::to_vec(&error).unwrap_or_default().into(), true),
             },

@@ -84,6 +84,9 @@ impl Create {
             check_writable(file)?;
         }
         self.confirm_open(ctx).await?;
+        if self.sample {
+            ctx.check_sample().await?;
+        }
         let aws = ctx.aws().await?;
         let spec = self.resolve(&aws.region)?;
         let patience = Patience { wait: !self.no_wait };

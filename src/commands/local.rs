@@ -68,6 +68,11 @@ pub struct Serve {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     pub latency: Duration,
 
+    /// End the process of a function that nobody has called for so long
+    // Lambda does not say; users have seen five to seven minutes (Mikhail Shilkov, "Cold Starts in AWS Lambda").
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "300s")]
+    pub function_idle: Duration,
+
     /// Let lists, roles and policies show changes this much later, for example 15s
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     pub consistency_lag: Duration,
@@ -130,6 +135,8 @@ impl Serve {
             new_key: Arc::new(SigningKey::generate),
             dir,
             path: ctx.settings.path.clone(),
+            program: local::own_program().map_err(failed)?,
+            function_idle: self.function_idle,
             upstream_timeout: local::UPSTREAM_TIMEOUT,
             endpoints,
         })

@@ -1,11 +1,7 @@
 //! Packages and objects: bytes that are too large for the state, each in a file of its own that is
 //! named by the hash of its content.
 
-use std::{
-    collections::HashSet,
-    fmt, fs, io,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashSet, fmt, fs, io, path::PathBuf};
 
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
@@ -65,25 +61,20 @@ impl Blobs {
 
     /// Removes what nothing refers to any more.
     pub(crate) fn sweep(&self, kept: &HashSet<&BlobId>) -> io::Result<()> {
-        sweep(&self.dir, kept)
-    }
-}
-
-/// Removes files and folders of `dir` that bear no name of these.
-pub(crate) fn sweep(dir: &Path, kept: &HashSet<&BlobId>) -> io::Result<()> {
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    let kept: HashSet<&str> = kept.iter().map(|id| id.0.as_str()).collect();
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_name().to_str().is_some_and(|name| kept.contains(name)) {
-            continue;
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        let kept: HashSet<&str> = kept.iter().map(|id| id.0.as_str()).collect();
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(|name| kept.contains(name)) {
+                continue;
+            }
+            if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
         }
-        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Request, State as Shared},
+    extract::{DefaultBodyLimit, Path, Request, State as Shared},
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, uri::Authority},
     middleware::{self, Next},
     response::IntoResponse as _,
@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use super::{
     GRACE, Local, REQUEST_LIMIT, daemon,
     data_plane::{mcp, oauth},
-    pause, random,
+    listen, pause, random,
     services::{Service, State, not_implemented},
     sigv4::Authorization,
     store::Store,
@@ -41,6 +41,7 @@ pub fn router(local: Local) -> Router {
     let own = Router::new()
         .route(daemon::STATUS_PATH, get(own_status))
         .route(daemon::STOP_PATH, post(own_stop))
+        .route(&format!("{}{{runtime}}", daemon::RUNTIME_PATH), get(own_runtime))
         .route(daemon::RESET_PATH, post(own_reset));
     let routes = data_plane.merge(own).fallback(control_plane);
     let objects = middleware::from_fn_with_state(local.clone(), objects_first);
@@ -50,25 +51,27 @@ pub fn router(local: Local) -> Router {
 /// Serves until `shutdown` completes; functions' processes end with it.
 ///
 /// # Errors
-/// If the listener fails.
+/// If the system lets this process have no files.
 pub async fn serve(
     listener: tokio::net::TcpListener,
     local: Local,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    listen::raise_file_limit()?;
     let asked = Arc::new(Notify::new());
     let begins = asked.clone();
-    let graceful = axum::serve(listener, router(local.clone())).with_graceful_shutdown(async move {
+    let shutdown = async move {
         shutdown.await;
         begins.notify_one();
-    });
-    let served = tokio::select! {
-        served = graceful => served,
-        // Somebody may hold a connection open, or a function run for minutes.
-        () = async { asked.notified().await; pause(GRACE).await } => Ok(()),
     };
-    local.runtime().stop();
-    served
+    tokio::select! {
+        () = listen::serve(listener, router(local.clone()), None, shutdown) => {}
+        // Somebody may hold a connection open, or a function run for minutes.
+        () = async { asked.notified().await; pause(GRACE).await } => {}
+        () = local.runtime().end_idle() => {}
+    }
+    local.runtime().stop().await;
+    Ok(())
 }
 
 /// Loopback is no boundary: a web page can reach it by DNS rebinding (a foreign Host) or
@@ -239,10 +242,22 @@ async fn own_stop(Shared(local): Shared<Local>, headers: HeaderMap) -> Result<()
     Ok(())
 }
 
+/// Whether functions of a runtime can be run here: if not, why.
+async fn own_runtime(
+    Shared(local): Shared<Local>,
+    Path(runtime): Path<String>,
+    headers: HeaderMap,
+) -> Result<(), (StatusCode, String)> {
+    let path = format!("{}{runtime}", daemon::RUNTIME_PATH);
+    local.proven(&Method::GET, &path, &headers).map_err(|status| (status, String::new()))?;
+    local.runtime().check(&runtime).await.map_err(|error| (StatusCode::NOT_IMPLEMENTED, error.error_message))
+}
+
 async fn own_reset(Shared(local): Shared<Local>, headers: HeaderMap) -> Result<(), StatusCode> {
     local.proven(&Method::POST, daemon::RESET_PATH, &headers)?;
     let mut state = local.lock();
     *state = State::default();
+    local.runtime().keep(|_| false);
     let reset = local.0.store.as_ref().map_or(Ok(()), Store::reset);
     let reset = reset.and_then(|()| local.0.blobs.sweep(&HashSet::new()));
     let reset = reset.and_then(|()| local.0.journal.keep_only(std::iter::empty()));

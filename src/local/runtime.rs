@@ -1,21 +1,38 @@
 //! Runs Lambda functions: each execution environment is a process of its own that talks to its
-//! own listener in the Lambda Runtime API. Environments are reused while they live and their
-//! function has not changed.
+//! own listener in the Lambda Runtime API, in a folder of its own, behind a fence where the system has one.
+//! Environments are reused while they live and their function has not changed.
 
 mod api;
 mod environment;
+mod fence;
+mod folder;
 mod languages;
+mod log;
+mod processes;
+mod supervisor;
 
-use std::{collections::HashMap, ffi::OsString, path::PathBuf, sync::Mutex};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    ffi::OsString,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
-use self::{environment::Environment, languages::Languages};
+use self::{environment::Environment, languages::Languages, processes::Processes};
 use super::{blobs::Blobs, journal::Journal, services::lambda::Function};
 
-/// Environments that may run at once, of all functions together: processes are not free.
+pub use self::supervisor::{of_args as supervise, own_program};
+
+/// Environments that there may be at once, of all functions together: processes are not free.
 const MOST_ENVIRONMENTS: usize = 50;
+/// How long supervisors may take to end their processes when the server stops.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What a function is called with.
 #[derive(Debug, Clone)]
@@ -56,10 +73,14 @@ pub(crate) struct Places {
     pub(crate) blobs: Blobs,
     /// Where what they print is kept.
     pub(crate) journal: Journal,
-    /// Where packages are unpacked, one folder per package.
+    /// Where the folders of environments are.
     pub(crate) code_dir: PathBuf,
     /// The `PATH` that interpreters are looked up on, and that functions get.
     pub(crate) path: OsString,
+    /// This very program, which supervises them.
+    pub(crate) program: PathBuf,
+    /// How long an environment is kept that nobody calls.
+    pub(crate) idle: Duration,
 }
 
 /// All execution environments of a server.
@@ -67,64 +88,113 @@ pub(crate) struct Places {
 pub(crate) struct Runtime {
     places: Places,
     languages: Languages,
-    /// Idle environments, by function revision.
-    idle: Mutex<HashMap<String, Vec<Environment>>>,
+    /// The one that has been idle longest first.
+    idle: Mutex<VecDeque<Idle>>,
     running: Semaphore,
+    processes: Arc<Processes>,
+    /// Each supervisor that lives has a clone of the sender.
+    supervisors: Mutex<Option<mpsc::Sender<Infallible>>>,
+    supervisors_end: tokio::sync::Mutex<mpsc::Receiver<Infallible>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    since: Instant,
+    environment: Environment,
 }
 
 impl Runtime {
-    pub(crate) fn new(places: Places) -> Self {
+    /// # Errors
+    /// If folders that an earlier server left cannot be removed.
+    pub(crate) fn new(places: Places) -> io::Result<Self> {
+        folder::sweep(&places.code_dir)?;
         let languages = Languages::new(places.path.clone());
-        Self { places, languages, idle: Mutex::default(), running: Semaphore::new(MOST_ENVIRONMENTS) }
+        let (supervisors, supervisors_end) = mpsc::channel(1);
+        Ok(Self {
+            places,
+            languages,
+            idle: Mutex::default(),
+            running: Semaphore::new(MOST_ENVIRONMENTS),
+            processes: Arc::default(),
+            supervisors: Mutex::new(Some(supervisors)),
+            supervisors_end: tokio::sync::Mutex::new(supervisors_end),
+        })
+    }
+
+    /// That functions of this runtime can be run here.
+    ///
+    /// # Errors
+    /// If there is no interpreter.
+    pub(crate) async fn check(&self, runtime: &str) -> Result<(), FunctionError> {
+        self.languages.check(runtime).await
     }
 
     /// Invokes a function and waits for its answer, at most the function's timeout.
     pub(crate) async fn invoke(&self, function: Function, invocation: Invocation) -> Outcome {
         let _permit = self.running.acquire().await;
-        let revision = function.revision.clone();
-        let mut environment = match self.take_idle(&revision) {
+        let mut environment = match self.take_idle(&function.revision) {
             Some(environment) => environment,
-            None => match Environment::start(function, &self.places, &self.languages).await {
-                Ok(environment) => environment,
-                Err(error) => return Outcome::Failed(error),
-            },
+            None => {
+                self.make_room();
+                match Environment::start(function, self).await {
+                    Ok(environment) => environment,
+                    Err(error) => return Outcome::Failed(error),
+                }
+            }
         };
         // Whatever ends this wait early drops the environment, and with it its process.
         match environment.invoke(invocation).await {
             Ok(outcome) => {
-                self.put_idle(revision, environment);
+                self.lock().push_back(Idle { since: Instant::now(), environment });
                 outcome
             }
             Err(error) => Outcome::Failed(error),
         }
     }
 
-    /// Ends all idle environments.
-    pub(crate) fn stop(&self) {
-        self.lock().clear();
+    /// Ends idle environments whose function's revision is not one of these any more.
+    pub(crate) fn keep(&self, is_current: impl Fn(&str) -> bool) {
+        self.lock().retain(|idle| is_current(&idle.environment.function().revision));
     }
 
+    /// Ends environments that have been idle too long, for as long as this runs.
+    pub(crate) async fn end_idle(&self) {
+        let mut looks = tokio::time::interval(self.places.idle.div_f64(4.0).max(Duration::from_millis(50)));
+        loop {
+            looks.tick().await;
+            self.lock().retain(|idle| idle.since.elapsed() < self.places.idle && idle.environment.is_alive());
+        }
+    }
+
+    /// Ends all idle environments, and waits until no process of any environment is left.
+    pub(crate) async fn stop(&self) {
+        self.lock().clear();
+        drop(self.supervisors.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut last = self.supervisors_end.lock().await;
+        drop(tokio::time::timeout(GRACE, last.recv()).await);
+    }
+
+    /// What a supervisor that lives holds.
+    fn running_processes(&self) -> Option<mpsc::Sender<Infallible>> {
+        self.supervisors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The environment that was called last is the likeliest to be quick.
     fn take_idle(&self, revision: &str) -> Option<Environment> {
         let mut idle = self.lock();
-        let environments = idle.get_mut(revision)?;
-        while let Some(mut environment) = environments.pop() {
-            if environment.is_alive() {
-                return Some(environment);
-            }
-        }
-        None
+        idle.retain(|idle| idle.environment.is_alive());
+        let at = idle.iter().rposition(|idle| idle.environment.function().revision == revision)?;
+        idle.remove(at).map(|idle| idle.environment)
     }
 
-    fn put_idle(&self, revision: String, environment: Environment) {
+    /// Ends environments that have been idle longest, so that there may be one more.
+    fn make_room(&self) {
+        let running = MOST_ENVIRONMENTS - self.running.available_permits();
         let mut idle = self.lock();
-        // Environments of an older revision of the same function will never be asked for again.
-        idle.retain(|other, environments| {
-            *other == revision || environments.iter().all(|other| other.function_arn() != environment.function_arn())
-        });
-        idle.entry(revision).or_default().push(environment);
+        while idle.len() + running > MOST_ENVIRONMENTS && idle.pop_front().is_some() {}
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<Environment>>> {
-        self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

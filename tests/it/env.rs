@@ -26,6 +26,11 @@ impl Env {
         Self { home: tempfile::tempdir().unwrap() }
     }
 
+    /// As [`Self::new`], below a folder that functions may not write to.
+    pub fn out_of_tmp() -> Self {
+        Self { home: tempfile::tempdir_in("/var/tmp").unwrap() }
+    }
+
     pub fn home(&self) -> &Path {
         self.home.path()
     }

@@ -1,16 +1,6 @@
 //! The Lambda runtimes: functions of each language as their users write them.
 
-use std::{
-    collections::BTreeMap,
-    env::join_paths,
-    fs::{self, File},
-    iter::once,
-    path::Path,
-    process::Command,
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeMap, env::join_paths, fs, iter::once, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
@@ -37,12 +27,12 @@ pub fn run(env: &Env, functions: &Value) -> BTreeMap<String, Value> {
     serde_json::from_value(run.json()).unwrap()
 }
 
-fn function(name: &str, runtime: &str, handler: &str, file: &str, source: &str) -> Value {
+pub fn function(name: &str, runtime: &str, handler: &str, file: &str, source: &str) -> Value {
     json!({"name": name, "runtime": runtime, "handler": handler, "files": {file: source}, "events": [{"n": 1}]})
 }
 
 /// The type of the error that an invocation answered.
-fn error(said: &Value) -> &str {
+pub fn error(said: &Value) -> &str {
     assert_eq!(said[0]["error"], "Unhandled", "{said}");
     said[0]["payload"]["errorType"].as_str().unwrap()
 }
@@ -203,34 +193,6 @@ def handler(event, context):
     let log: Vec<_> = said["counts.log"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
     let begin = |start: &str| log.iter().filter(|line| line.starts_with(start)).count();
     assert_eq!(["START", "call 1", "call 2", "END", "REPORT"].map(begin), [4, 2, 2, 4, 4], "{log:?}");
-}
-
-#[test]
-fn what_a_function_started_ends_with_it() {
-    let env = Env::new();
-    env.ok(&["local", "start"]);
-    // The function's child holds a lock on this file for as long as it lives.
-    let lock = env.home().join("lock");
-    let source = format!(
-        "import fcntl, subprocess, time
-def handler(event, context):
-    file = open({lock:?}, 'w')
-    fcntl.flock(file, fcntl.LOCK_EX)
-    subprocess.Popen(['sleep', '600'], pass_fds=[file.fileno()])
-    file.write('locked')
-    file.close()
-    time.sleep(600)
-"
-    );
-    let mut hangs = function("hangs", "python3.13", "main.handler", "main.py", &source);
-    hangs["timeout"] = json!(1);
-    let said = run(&env, &json!([hangs]));
-    assert_eq!(error(&said["hangs"]), "Sandbox.Timedout");
-    assert_eq!(fs::read_to_string(&lock).unwrap(), "locked");
-    let file = File::open(lock).unwrap();
-    let (freed, wait) = mpsc::channel();
-    thread::spawn(move || freed.send(file.lock().is_ok()));
-    assert_eq!(wait.recv_timeout(Duration::from_secs(20)), Ok(true), "the child lives on");
 }
 
 #[test]

@@ -344,6 +344,8 @@ fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults,
         clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_hours(500_000) + begin.elapsed()),
         new_key: Arc::new(signing_key),
         path: crate::env::path(),
+        program: env!("CARGO_BIN_EXE_agentcore-gw").into(),
+        function_idle: Duration::from_mins(5),
         upstream_timeout: Duration::from_secs(1),
         endpoints: local::Endpoints::default(),
     })

@@ -1,9 +1,11 @@
 """Makes each function that a JSON file lists and invokes it; prints what each invocation answered.
 
 A function: name, runtime, handler, files (name -> text), events, and perhaps
-timeout (seconds), memory (MB), clientContext, the path of a program that is its bootstrap,
+timeout (seconds), memory (MB), clientContext, the path of a program that is its bootstrap, or its source,
 updatedFiles, with which its events are sent once more, and logged, whether it has a log group;
 its log is then answered as NAME.log.
+
+With --delete, the functions that are named are deleted.
 """
 
 import base64
@@ -19,18 +21,30 @@ iam = boto3.client("iam")
 functions = boto3.client("lambda")
 logs = boto3.client("logs")
 
+if sys.argv[1] == "--delete":
+    for name in sys.argv[2:]:
+        functions.delete_function(FunctionName=name)
+    sys.exit()
+
 statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-role = iam.create_role(RoleName="functions", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+try:
+    role = iam.create_role(RoleName="functions", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+except iam.exceptions.EntityAlreadyExistsException:
+    role = iam.get_role(RoleName="functions")["Role"]["Arn"]
 
 
-def package(files, bootstrap):
+def package(files, bootstrap, source=None):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             archive.writestr(name, text)
         if bootstrap:
             archive.write(bootstrap, "bootstrap")
+        if source:
+            entry = zipfile.ZipInfo("bootstrap")
+            entry.external_attr = 0o755 << 16
+            archive.writestr(entry, source)
     return buffer.getvalue()
 
 
@@ -62,7 +76,7 @@ for one in wanted:
         Runtime=one["runtime"],
         Role=role,
         Handler=one["handler"],
-        Code={"ZipFile": package(one["files"], one.get("bootstrap"))},
+        Code={"ZipFile": package(one["files"], one.get("bootstrap"), one.get("source"))},
         Environment={"Variables": {"GREETING": "hello"}},
         Timeout=one.get("timeout", 10),
         MemorySize=one.get("memory", 256),

@@ -239,7 +239,10 @@ impl AddLambda {
             (Some(arn), Some(tools)) => {
                 TargetKind::Lambda { arn: arn.to_string(), schema: source::tool_schema(tools)? }
             }
-            _ => TargetKind::Sample,
+            _ => {
+                ctx.check_sample().await?;
+                TargetKind::Sample
+            }
         };
         let aws = ctx.aws().await?;
         check_region(&aws, self.lambda_arn.as_ref())?;

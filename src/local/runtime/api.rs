@@ -1,12 +1,16 @@
 //! The Lambda Runtime API of one execution environment, version 2018-06-01.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, State, rejection::BytesRejection},
-    http::{HeaderMap, HeaderValue, StatusCode},
+    extract::{DefaultBodyLimit, Path, Request, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -36,8 +40,8 @@ struct Shared {
     current: Mutex<Option<(String, Reply)>>,
 }
 
-/// The API's routes; invocations come through `queue`.
-pub(super) fn router(queue: mpsc::Receiver<Pending>) -> Router {
+/// The API's routes, at `address`; invocations come through `queue`.
+pub(super) fn router(queue: mpsc::Receiver<Pending>, address: SocketAddr) -> Router {
     let shared = Arc::new(Shared { queue: AsyncMutex::new(queue), current: Mutex::new(None) });
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
@@ -45,7 +49,19 @@ pub(super) fn router(queue: mpsc::Receiver<Pending>) -> Router {
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
         .layer(DefaultBodyLimit::max(ANSWER_LIMIT))
+        .layer(middleware::from_fn_with_state(address, programs_only))
         .with_state(shared)
+}
+
+/// No page in a browser is let in: it has an origin or says what site it is of (Fetch Metadata Request Headers), or
+/// came here by a name that it had resolve to this address.
+async fn programs_only(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let is_named = headers.get_all(header::HOST).iter().eq([address.to_string().as_str()]);
+    if is_named && !headers.contains_key(header::ORIGIN) && !headers.contains_key("sec-fetch-site") {
+        return next.run(request).await;
+    }
+    StatusCode::FORBIDDEN.into_response()
 }
 
 async fn next(State(shared): State<Arc<Shared>>) -> Response {

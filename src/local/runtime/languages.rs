@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -23,8 +24,8 @@ struct Language {
     major: String,
     /// What its interpreter may be called.
     candidates: Vec<String>,
-    /// Arguments that have the interpreter print its version and where it really is. What PATH
-    /// names is often a version manager's shim, which would be asked anew at every start.
+    /// Arguments that have the interpreter print its version, where it really is, and what it reads, each in a line.
+    /// What PATH names is often a version manager's shim, which would be asked anew at every start.
     whereabouts: [&'static str; 2],
     bootstrap: &'static [&'static str],
 }
@@ -39,7 +40,11 @@ impl Language {
                 name: "Python",
                 candidates: vec![runtime.to_owned(), format!("python{major}"), "python".to_owned()],
                 major,
-                whereabouts: ["-c", "import platform, sys; print(platform.python_version(), sys.executable)"],
+                whereabouts: [
+                    "-c",
+                    "import platform, sys; print(platform.python_version(), sys.executable, \
+                     sys.prefix, sys.base_prefix, sys.exec_prefix, *filter(None, sys.path), sep='\\n')",
+                ],
                 bootstrap: &["-c", PYTHON_BOOTSTRAP],
             });
         }
@@ -47,7 +52,7 @@ impl Language {
             name: "Node.js",
             candidates: vec!["node".to_owned()],
             major: major(version),
-            whereabouts: ["--print", "`${process.versions.node} ${process.execPath}`"],
+            whereabouts: ["--print", "[process.versions.node, process.execPath].join('\\n')"],
             bootstrap: &["--input-type=module", "--eval", NODE_BOOTSTRAP],
         })
     }
@@ -58,11 +63,27 @@ pub(super) fn has_bootstrap(runtime: &str) -> bool {
     Language::of(runtime).is_some()
 }
 
+/// An interpreter, and what it reads.
+#[derive(Debug, Clone)]
+struct Interpreter {
+    file: PathBuf,
+    readable: Vec<PathBuf>,
+}
+
+/// What is run for a function.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) file: PathBuf,
+    pub(super) args: &'static [&'static str],
+    /// What it must be able to read, beside its package and the system.
+    pub(super) readable: Vec<PathBuf>,
+}
+
 /// The interpreters found so far.
 #[derive(Debug)]
 pub(super) struct Languages {
     path: OsString,
-    found: Mutex<HashMap<String, PathBuf>>,
+    found: Mutex<HashMap<String, Interpreter>>,
 }
 
 impl Languages {
@@ -74,38 +95,80 @@ impl Languages {
     ///
     /// # Errors
     ///
-    /// `Runtime.InvalidRuntime`, where no interpreter of the major version is on PATH.
-    pub(super) async fn command(&self, runtime: &str, task_root: &Path) -> Result<Command, FunctionError> {
-        let Some(language) = Language::of(runtime) else { return Ok(Command::new(task_root.join("bootstrap"))) };
+    /// `Runtime.InvalidRuntime`, where no interpreter of the major version is on PATH; `Runtime.InvalidEntrypoint`,
+    /// where the package has no program.
+    pub(super) async fn program(&self, runtime: &str, task_root: &Path) -> Result<Program, FunctionError> {
+        let Some(language) = Language::of(runtime) else { return bootstrap(task_root) };
+        let Interpreter { file, readable } = self.interpreter(runtime, &language).await?;
+        Ok(Program { file, args: language.bootstrap, readable })
+    }
+
+    /// That functions of this runtime can be run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::program`].
+    pub(super) async fn check(&self, runtime: &str) -> Result<(), FunctionError> {
+        let Some(language) = Language::of(runtime) else { return Ok(()) };
+        self.interpreter(runtime, &language).await.map(drop)
+    }
+
+    async fn interpreter(&self, runtime: &str, language: &Language) -> Result<Interpreter, FunctionError> {
         // Whoever comes while one looks waits for what it finds.
         let mut found = self.found.lock().await;
-        let interpreter = match found.get(runtime).filter(|known| known.exists()) {
+        let interpreter = match found.get(runtime).filter(|known| known.file.exists()) {
             Some(known) => known.clone(),
-            None => self.find(&language).await.ok_or_else(|| {
+            None => self.find(language).await.ok_or_else(|| {
                 let Language { name, major, .. } = language;
                 let message = format!("{runtime} needs {name} {major} on PATH, and there is none");
                 FunctionError::new("Runtime.InvalidRuntime", message)
             })?,
         };
         found.insert(runtime.to_owned(), interpreter.clone());
-        let mut command = Command::new(interpreter);
-        command.args(language.bootstrap);
-        Ok(command)
+        Ok(interpreter)
     }
 
     /// The first candidate on PATH that is of the wanted version; its true version is logged.
-    async fn find(&self, language: &Language) -> Option<PathBuf> {
+    async fn find(&self, language: &Language) -> Option<Interpreter> {
         for candidate in &language.candidates {
             let mut command = Command::new(candidate);
             command.args(language.whereabouts).env_clear().env("PATH", &self.path).stdin(Stdio::null());
             let Ok(output) = command.output().await else { continue };
             let said = String::from_utf8_lossy(&output.stdout);
-            let Some((version, executable)) = said.trim().split_once(' ') else { continue };
+            let mut lines = said.lines();
+            let (Some(version), Some(executable)) = (lines.next(), lines.next()) else { continue };
             if version.split('.').next() == Some(&language.major) {
                 tracing::info!("functions run on {} {version} ({executable})", language.name);
-                return Some(PathBuf::from(executable));
+                let file = PathBuf::from(executable);
+                // A program's libraries are often beside its folder.
+                let beside = file.parent().map(|bin| [bin.to_owned(), bin.join("../lib")]);
+                let readable = lines.map(PathBuf::from).chain(beside.into_iter().flatten()).collect();
+                return Some(Interpreter { file, readable });
             }
         }
         None
     }
+}
+
+/// The program of a package that brings its own runtime.
+fn bootstrap(task_root: &Path) -> Result<Program, FunctionError> {
+    let file = task_root.join("bootstrap");
+    let problem = match fs::metadata(&file) {
+        Ok(metadata) if is_program(&metadata) => return Ok(Program { file, args: &[], readable: Vec::new() }),
+        Ok(_) => "the package's `bootstrap` is no file that may be executed",
+        Err(_) => "the package has no `bootstrap`",
+    };
+    Err(FunctionError::new("Runtime.InvalidEntrypoint", problem))
+}
+
+#[cfg(unix)]
+fn is_program(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_program(metadata: &fs::Metadata) -> bool {
+    metadata.is_file()
 }

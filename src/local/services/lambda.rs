@@ -57,6 +57,13 @@ pub(crate) struct Function {
     modified: i64,
 }
 
+impl Lambda {
+    /// Whether a function is as it was at this revision.
+    pub(crate) fn has_revision(&self, revision: &str) -> bool {
+        self.functions.values().any(|function| function.revision == revision)
+    }
+}
+
 fn get(lambda: &mut Lambda, call: &Call, input: &FunctionName) -> Answer {
     let function = lambda.settled(call, input)?;
     let mut configuration = configuration(function);

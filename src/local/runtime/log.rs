@@ -1,0 +1,58 @@
+//! Where an environment's lines go: its stream in the function's log group, and the server's log.
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+
+use crate::local::{ACCOUNT, journal::Journal, random, services::lambda::Function};
+
+/// Bytes of a log event (CloudWatch Logs quota page); a longer line becomes several.
+const LONGEST_LINE: u64 = 256 * 1024;
+/// Characters of a line that the server's own log shows.
+const LOGGED: usize = 2000;
+
+/// The log group of a function.
+pub(super) fn group(function: &Function) -> String {
+    format!("/aws/lambda/{}", function.name)
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Log {
+    function: String,
+    group_arn: String,
+    pub(super) stream: String,
+    journal: Journal,
+}
+
+impl Log {
+    pub(super) fn new(function: &Function, journal: Journal) -> Self {
+        // As Lambda names them: the day, the version, and a name of its own.
+        let day = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
+        Self {
+            function: function.name.clone(),
+            group_arn: format!("arn:aws:logs:{}:{ACCOUNT}:log-group:{}", function.region, group(function)),
+            stream: format!("{day}/[$LATEST]{}", random::lower_alphanumeric(32)),
+            journal,
+        }
+    }
+
+    pub(super) fn write(&self, line: &str) {
+        self.journal.write(&self.group_arn, &self.stream, line);
+    }
+
+    pub(super) fn lines_of(&self, output: Option<impl AsyncRead + Unpin + Send + 'static>) {
+        let Some(output) = output else { return };
+        let log = self.clone();
+        tokio::spawn(async move {
+            let mut output = BufReader::new(output);
+            let mut line = Vec::new();
+            // Whatever it prints, text or not, with or without an end, the pipe is kept empty.
+            while let Ok(1..) = (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
+                let text = String::from_utf8_lossy(&line);
+                let text = text.trim_end_matches(['\r', '\n']);
+                let shown: String = text.chars().take(LOGGED).collect();
+                tracing::info!(function = log.function, "{shown}");
+                log.write(text);
+                line.clear();
+            }
+        });
+    }
+}

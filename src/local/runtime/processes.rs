@@ -1,0 +1,175 @@
+//! The processes of an execution environment, as the system shows them: the supervisor's children, theirs, and so on.
+
+use std::{
+    net::SocketAddr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, Signal, System};
+
+/// To look at all processes takes milliseconds: however many ask, it is done this often.
+const FRESH: Duration = Duration::from_millis(100);
+/// Looks at processes that are killed and still there.
+const KILLS: usize = 200;
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What was last seen of all processes, for those who ask at the same time.
+#[derive(Debug, Default)]
+pub(super) struct Processes(Mutex<Option<(Instant, System)>>);
+
+impl Processes {
+    /// Bytes that the descendants of a process take together; none where the system does not tell.
+    pub(super) fn memory_below(&self, root: u32) -> Option<u64> {
+        self.look(FRESH, |system| {
+            let below = below(system, Pid::from_u32(root));
+            below.iter().filter_map(|pid| system.process(*pid)).map(memory).sum()
+        })
+    }
+
+    /// Whether a connection from `peer` to the listener `address` is one of a process's descendants; none where the
+    /// system does not tell.
+    #[cfg(target_os = "linux")]
+    pub(super) fn owns_connection(&self, root: u32, peer: SocketAddr, address: SocketAddr) -> Option<bool> {
+        let connections = std::fs::read_to_string("/proc/net/tcp").ok()?;
+        let Some(inode) = inode_of(&connections, peer, address) else { return Some(false) };
+        let link = format!("socket:[{inode}]");
+        let has = |pid: &Pid| {
+            let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            files.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|file| file.as_os_str() == link.as_str())
+        };
+        // A process that has just begun may well be the one.
+        self.look(Duration::ZERO, |system| below(system, Pid::from_u32(root)).iter().any(has))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "where there is something to look at, it is used")]
+    pub(super) fn owns_connection(&self, _: u32, _: SocketAddr, _: SocketAddr) -> Option<bool> {
+        None
+    }
+
+    fn look<T>(&self, fresh: Duration, look: impl FnOnce(&System) -> T) -> Option<T> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *seen {
+            Some((at, _)) if at.elapsed() < fresh => {}
+            Some((at, system)) => {
+                refresh(system);
+                *at = Instant::now();
+            }
+            None => {
+                let mut system = System::new().ok()?;
+                refresh(&mut system);
+                *seen = Some((Instant::now(), system));
+            }
+        }
+        seen.as_ref().map(|(_, system)| look(system))
+    }
+}
+
+/// Kills the descendants of this process, and those that they start meanwhile, until none is left.
+pub(super) fn kill_all_below_this() {
+    let Ok(mut system) = System::new() else { return };
+    let this = Pid::from_u32(std::process::id());
+    for _ in 0..KILLS {
+        refresh(&mut system);
+        let below = below(&system, this);
+        if below.is_empty() {
+            return;
+        }
+        for process in below.iter().filter_map(|pid| system.process(*pid)) {
+            process.kill_with(Signal::Kill);
+        }
+        pause();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the system needs a moment to end a process")]
+fn pause() {
+    std::thread::sleep(PAUSE);
+}
+
+fn refresh(system: &mut System) {
+    let memory = ProcessRefreshKind::nothing().with_memory().without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, memory);
+}
+
+/// The living descendants of a process.
+fn below(system: &System, root: Pid) -> Vec<Pid> {
+    let lives = |process: &sysinfo::Process| !matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead);
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        let children = system.processes().values().filter(|process| process.parent() == Some(parent) && lives(process));
+        let children: Vec<_> = children.map(sysinfo::Process::pid).filter(|pid| !found.contains(pid)).collect();
+        found.extend(children);
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+/// The inode of a connection's socket at the peer's end, from the table of all connections (`proc_pid_net`(5)).
+#[cfg(target_os = "linux")]
+fn inode_of(connections: &str, peer: SocketAddr, address: SocketAddr) -> Option<u64> {
+    let written = |end: SocketAddr| match end {
+        SocketAddr::V4(end) => Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(end.ip().octets()), end.port())),
+        SocketAddr::V6(_) => None,
+    };
+    let ends = [written(peer)?, written(address)?];
+    connections.lines().find_map(|line| {
+        let columns: Vec<_> = line.split_ascii_whitespace().collect();
+        let is_it = columns.get(1..3)? == ends;
+        is_it.then(|| columns.get(9)?.parse().ok()).flatten()
+    })
+}
+
+/// Bytes that a process takes; of the pages that it shares with what it forked, its part (`proc_pid_smaps`(5)).
+#[cfg(target_os = "linux")]
+fn memory(process: &sysinfo::Process) -> u64 {
+    let pid = process.pid();
+    let proportional = || {
+        let maps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let line = maps.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    };
+    // Where the system does not tell. What has ended since takes nothing.
+    let resident = || {
+        let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+        let resident = pages.split(' ').nth(1)?.parse::<u64>().ok()?;
+        Some(resident * u64::try_from(rustix::param::page_size()).ok()?)
+    };
+    proportional().or_else(resident).unwrap_or_default()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory(process: &sysinfo::Process) -> u64 {
+    process.memory()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_found_from_its_peers_end() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 41 1 0 100 0 0 10 0
+   1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000  1000        0 42 1 0 20 4 30 10 -1
+   2: 0100007F:C350 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1000        0 43 1 0 20 4 30 10 -1";
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!(inode_of(table, at(50000), at(8080)), Some(43));
+        assert_eq!(inode_of(table, at(50001), at(8080)), None);
+    }
+
+    #[test]
+    fn a_connection_is_its_own_processs_and_nobody_elses() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        let peer = stream.local_addr().unwrap();
+        let processes = Processes::default();
+        let parent = std::os::unix::process::parent_id();
+        assert_eq!(processes.owns_connection(parent, peer, address), Some(true));
+        assert_eq!(processes.owns_connection(std::process::id(), peer, address), Some(false), "it is not below itself");
+    }
+}

@@ -56,6 +56,10 @@ use crate::{
 pub struct Connection {
     pub region: Region,
     pub profile: Option<String>,
+    /// Whether its credentials come before those of the environment, which the SDK's own chain asks first. A profile
+    /// that is named as a flag means whom to be, for every AWS tool (botocore's `create_credential_resolver` takes the
+    /// environment out of the chain then).
+    pub profile_is_explicit: bool,
     /// One address for every service.
     pub endpoint_url: Option<String>,
     /// Access key id and secret; none: the usual chain of environment, profile, SSO and so on.
@@ -182,7 +186,7 @@ pub async fn profile_credentials(profile: &str, region: &Region) -> Result<Share
 async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     let region = aws_config::Region::new(connection.region.to_string());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(region)
+        .region(region.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .timeout_config(timeouts());
     if let Some(profile) = &connection.profile {
@@ -191,13 +195,23 @@ async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     if let Some(url) = &connection.endpoint_url {
         loader = loader.endpoint_url(url);
     }
+    let http_client = match (&connection.http_client, &connection.ca_bundle) {
+        (Some(client), _) => Some(client.clone()),
+        (None, Some(pem)) => Some(trusting(pem)?),
+        (None, None) => None,
+    };
     if let Some((id, secret)) = &connection.credentials {
         loader = loader.credentials_provider(Credentials::new(id, secret.reveal(), None, None, "agentcore-gw"));
+    } else if let Some(profile) = connection.profile.as_ref().filter(|_| connection.profile_is_explicit) {
+        let mut config = ProviderConfig::default().with_region(Some(region));
+        if let Some(client) = &http_client {
+            config = config.with_http_client(client.clone());
+        }
+        let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
+        loader = loader.credentials_provider(SharedCredentialsProvider::new(provider));
     }
-    if let Some(client) = &connection.http_client {
-        loader = loader.http_client(client.clone());
-    } else if let Some(pem) = &connection.ca_bundle {
-        loader = loader.http_client(trusting(pem)?);
+    if let Some(client) = http_client {
+        loader = loader.http_client(client);
     }
     Ok(loader.load().await)
 }

@@ -79,6 +79,8 @@ pub struct Settings {
     /// From a flag or a variable; a profile may still name one.
     pub region: Option<Region>,
     pub profile: Option<String>,
+    /// Whether a flag named the profile, which then beats keys in the environment.
+    pub profile_is_explicit: bool,
     pub endpoint_url: Option<String>,
     /// A file of the only certificate authorities to trust, as for every AWS tool.
     pub ca_bundle: Option<PathBuf>,
@@ -120,7 +122,8 @@ impl Settings {
             flags.push("--local".to_owned());
         }
         let region = self.region.as_ref().map(ToString::to_string);
-        let profile = self.profile.clone().filter(|_| !self.local);
+        // One that a variable names is not repeated as a flag, which would mean more.
+        let profile = self.profile.clone().filter(|_| self.profile_is_explicit && !self.local);
         let values = [("--region", region), ("--profile", profile), ("--endpoint-url", self.endpoint_url.clone())];
         for (flag, value) in values.into_iter().filter_map(|(flag, value)| Some((flag, value?))) {
             flags.extend([flag.to_owned(), value]);
@@ -142,6 +145,7 @@ impl Settings {
         };
         Ok(Self {
             region,
+            profile_is_explicit: flags.profile.is_some(),
             profile: flags.profile.or_else(|| text(env, "AWS_PROFILE")),
             endpoint_url: flags.endpoint_url,
             ca_bundle: env.get("AWS_CA_BUNDLE").map(PathBuf::from),

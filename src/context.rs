@@ -135,6 +135,7 @@ impl Context {
         Ok(Connection {
             region: self.region().await?,
             profile: self.settings.profile.clone(),
+            profile_is_explicit: self.settings.profile_is_explicit,
             endpoint_url: self.settings.endpoint_url.clone(),
             credentials: self.credentials.clone(),
             http_client: self.http_client.clone(),
@@ -172,6 +173,7 @@ impl Context {
         Ok(Connection {
             region: self.local_region()?,
             profile: None,
+            profile_is_explicit: false,
             endpoint_url: Some(running.endpoint()),
             credentials: Some((key.access_key_id, Secret::new(key.secret_access_key))),
             http_client: self.http_client.clone(),

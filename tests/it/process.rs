@@ -230,6 +230,41 @@ fn secrets_are_private_and_never_logged() {
     }
 }
 
+/// As for every AWS tool: who names a profile as a flag wants to be that one, whatever keys are in the environment.
+#[test]
+fn a_profile_that_a_flag_names_beats_keys_in_the_environment() {
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    let keys = env.ok(&["local", "env", "-o", "json"]).json();
+    let text = |name: &str| keys[name].as_str().unwrap().to_owned();
+    let config = env.home().join("config");
+    let profile = format!(
+        "[profile good]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = us-west-2\n",
+        text("AWS_ACCESS_KEY_ID"),
+        text("AWS_SECRET_ACCESS_KEY")
+    );
+    fs::write(&config, profile).unwrap();
+    let run = |args: &[&str], variable: Option<&str>| {
+        let mut command = env.command(&[&["list", "--endpoint-url", &text("AWS_ENDPOINT_URL")], args].concat());
+        command
+            .env("AWS_CONFIG_FILE", &config)
+            .env("AWS_ACCESS_KEY_ID", "AKIAOFSOMEBODY")
+            .env("AWS_SECRET_ACCESS_KEY", "x");
+        if let Some(profile) = variable {
+            command.env("AWS_PROFILE", profile);
+        }
+        Run::of(command.output().unwrap())
+    };
+    let by_flag = run(&["--profile", "good"], None);
+    assert_eq!(by_flag.code, 0, "{by_flag:?}");
+    let of_environment = run(&["--region", "us-west-2"], None);
+    assert_eq!(of_environment.code, 4, "{of_environment:?}");
+    let by_variable = run(&[], Some("good"));
+    assert_eq!(by_variable.code, 4, "a variable does not: {by_variable:?}");
+    let unknown = run(&["--profile", "nobody", "--region", "us-west-2"], None);
+    assert!(unknown.code == 4 && unknown.stderr.contains("there is no profile `nobody`"), "{unknown:?}");
+}
+
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let env = Env::new();

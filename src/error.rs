@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    aws::{self, Class},
+    aws::{self, Class, propagation},
     ops::{self, Resource},
 };
 
@@ -159,6 +159,11 @@ impl From<aws::Error> for Error {
             shown.causes.push(format!("request id: {id}"));
         }
         shown.hint = hint.map(str::to_owned);
+        if propagation::is_pending(&error) {
+            let hint = "look at the trust policy and the permissions of the gateway's execution role: `agentcore-gw get \
+                        NAME` shows its ARN";
+            shown.hint = Some(hint.to_owned());
+        }
         // A role's own policies have 10,240 characters together (IAM quotas).
         if error.code.as_deref() == Some("LimitExceeded") && shown.message.contains("policy size") {
             shown.hint = Some("let the role do less: name what is needed with `--allow-action`".to_owned());

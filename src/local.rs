@@ -322,6 +322,7 @@ impl Local {
             blobs: self.0.blobs.clone(),
             journal: self.0.journal.clone(),
             lag: self.0.faults.consistency_lag,
+            iam_lag: self.0.faults.consistency_lag.max(self.0.faults.iam_lag),
         }
     }
 

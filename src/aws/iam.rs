@@ -1,6 +1,6 @@
 //! Roles and their inline policies.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use aws_sdk_iam::types::{Role as SdkRole, Tag};
 use futures_util::future::try_join_all;
@@ -33,6 +33,8 @@ pub struct Role {
     pub path: String,
     pub trust: Value,
     pub tags: BTreeMap<String, String>,
+    /// By IAM's clock.
+    pub created: SystemTime,
 }
 
 impl Role {
@@ -44,6 +46,7 @@ impl Role {
             path: role.path,
             trust: document(role.assume_role_policy_document.as_deref().unwrap_or_default()),
             tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            created: SystemTime::try_from(role.create_date).unwrap_or(SystemTime::UNIX_EPOCH),
         }
     }
 }

@@ -77,6 +77,10 @@ pub struct Serve {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     pub consistency_lag: Duration,
 
+    /// Let roles and policies be in force this much later, if that is longer
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    pub iam_lag: Duration,
+
     /// Fail a call, for example iam:CreateRole=ThrottlingException*2 (can be repeated)
     #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES]")]
     pub faults: Vec<FaultRule>,
@@ -130,7 +134,7 @@ impl Serve {
         let server = local::Local::new(Config {
             access_key: store.access_key().map_err(|error| local_error(&error))?,
             store: (!self.ephemeral).then(|| store.clone()),
-            faults: Faults::new(self.latency, self.consistency_lag, self.faults),
+            faults: Faults::new(self.latency, self.consistency_lag, self.faults).with_iam_lag(self.iam_lag),
             clock: Arc::new(now),
             new_key: Arc::new(SigningKey::generate),
             dir,

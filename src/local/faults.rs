@@ -16,6 +16,8 @@ pub struct Faults {
     pub latency: Duration,
     /// How long lists, roles and policies take to show what was written.
     pub consistency_lag: Duration,
+    /// How long roles and policies take, if that is longer.
+    pub iam_lag: Duration,
     rules: Mutex<Vec<Rule>>,
 }
 
@@ -53,7 +55,12 @@ impl FromStr for Rule {
 
 impl Faults {
     pub fn new(latency: Duration, consistency_lag: Duration, rules: Vec<Rule>) -> Self {
-        Self { latency, consistency_lag, rules: Mutex::new(rules) }
+        Self { latency, consistency_lag, iam_lag: Duration::ZERO, rules: Mutex::new(rules) }
+    }
+
+    #[must_use]
+    pub fn with_iam_lag(self, iam_lag: Duration) -> Self {
+        Self { iam_lag, ..self }
     }
 
     /// The error that this call shall meet, if any; `service` is the name in the credential scope.

@@ -69,6 +69,8 @@ pub(crate) struct Call {
     pub(crate) journal: Journal,
     /// How long lists, roles and policies take to show what was written.
     pub(crate) lag: Duration,
+    /// How long roles and policies are not in force.
+    pub(crate) iam_lag: Duration,
 }
 
 impl State {
@@ -91,7 +93,16 @@ impl Call {
 
     /// Whether what was written at `at` (Unix milliseconds) has reached every reader.
     pub(crate) fn propagated(&self, at: i64) -> bool {
-        self.now.saturating_sub(at) >= i64::try_from(self.lag.as_millis()).unwrap_or(i64::MAX)
+        self.is_older(at, self.lag)
+    }
+
+    /// Whether a role or policy of this age is in force.
+    pub(crate) fn in_force(&self, at: i64) -> bool {
+        self.is_older(at, self.iam_lag)
+    }
+
+    fn is_older(&self, at: i64, lag: Duration) -> bool {
+        self.now.saturating_sub(at) >= i64::try_from(lag.as_millis()).unwrap_or(i64::MAX)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `create`: from whatever is there to what should be, however often it takes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use tokio::time::Instant;
 
@@ -62,6 +62,7 @@ pub async fn create(
 ) -> Result<Converged, Error> {
     let deadline = Deadline::of(stop);
     let begun = Instant::now();
+    let iam_written = Mutex::default();
     let mut raced = false;
     wait::until(
         &deadline,
@@ -80,8 +81,11 @@ pub async fn create(
                 stop: &stop,
                 wait: patience.wait,
                 begun,
+                iam_written: &iam_written,
             };
-            let applied = apply::apply(&plan, &world, observer, &stop, known(&stack, &plan));
+            // What this run made before it saw the other's may be a second one.
+            let known = Made { doubtful: raced, ..known(&stack, &plan) };
+            let applied = apply::apply(&plan, &world, observer, &stop, known);
             match Box::pin(applied).await {
                 Ok(made) => Ok(Look::Ready(Converged { stack, made })),
                 // Another run makes the same stack: look anew at what there is.

@@ -44,6 +44,15 @@ pub struct Step {
     pub grant: Option<Value>,
 }
 
+impl Step {
+    /// Whether it writes a role or a policy, which IAM takes a while to spread.
+    pub fn writes_iam(&self) -> bool {
+        use Kind::{BasePolicy, FunctionPolicy, FunctionRole, Grant, Role};
+        let is_iam = matches!(self.resource.kind, Role | BasePolicy | Grant | FunctionRole | FunctionPolicy);
+        is_iam && self.change != Change::Keep
+    }
+}
+
 /// The way from a stack to a spec.
 #[derive(Debug)]
 pub struct Plan {

@@ -6,7 +6,13 @@ mod observability;
 mod roles;
 mod sample;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
 
 pub use self::authorizer::token_request;
 use super::{
@@ -26,6 +32,9 @@ use crate::{
 
 /// Why something is tried again that needs a new role.
 const TOO_FRESH: &str = "IAM has not spread the new role yet";
+/// How long IAM may take to spread what was written. Nobody promises anything: one grant was measured to take 32
+/// seconds, and answers alternate in the meantime; people's scripts try for 30 to 120 seconds.
+const SPREADS: Duration = Duration::from_mins(3);
 /// How long lists may hide what was just made.
 pub const SETTLE: Duration = Duration::from_secs(15);
 
@@ -40,11 +49,23 @@ pub struct AwsWorld<'a> {
     pub stop: &'a Stop,
     pub wait: bool,
     /// When the stack was first looked at.
-    pub begun: tokio::time::Instant,
+    pub begun: Instant,
+    /// When this run last wrote a role or a policy.
+    pub iam_written: &'a Mutex<Option<Instant>>,
 }
 
 impl World for AwsWorld<'_> {
     async fn ensure(&self, step: &Step, made: Made) -> Result<(Change, Fact), Error> {
+        let done = self.carry_out(step, made).await;
+        if step.writes_iam() {
+            *self.iam_written.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        done
+    }
+}
+
+impl AwsWorld<'_> {
+    async fn carry_out(&self, step: &Step, made: Made) -> Result<(Change, Fact), Error> {
         match step.resource.kind {
             // Its check is that it works, whoever made it.
             Kind::TokenEndpoint => self.token_endpoint(step, &made).await,
@@ -77,9 +98,7 @@ impl World for AwsWorld<'_> {
             Kind::Traces => Ok(self.traces(&made).await),
         }
     }
-}
 
-impl AwsWorld<'_> {
     fn names(&self) -> &StackNames {
         &self.stack.names
     }
@@ -92,19 +111,24 @@ impl AwsWorld<'_> {
         |reason| self.observer.hear(Event::Waiting(step.resource.clone(), reason.to_owned()))
     }
 
-    /// Roles may be too fresh if this run changed one, or another run may just have. A role that
-    /// was brought is neither's: what it lacks, no waiting brings.
-    fn role_may_be_fresh(&self, step: &Step) -> bool {
-        if self.plan.brought_role.is_some() && matches!(step.resource.kind, Kind::Gateway | Kind::Target) {
-            return false;
+    /// Whether IAM may not have spread what a step needs: this run, or one that was interrupted, has just written a
+    /// role or a policy, or somebody has just made the role. What a role lacks that was brought, no waiting brings.
+    async fn may_be_too_fresh(&self, step: &Step) -> bool {
+        let brought = self.plan.brought_role.as_ref().filter(|_| step.resource.kind != Kind::Function);
+        let written = *self.iam_written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = written.or(self.plan.interrupted.then_some(self.begun)).filter(|_| brought.is_none());
+        if written.is_some_and(|at| at.elapsed() < SPREADS) {
+            return true;
         }
-        let changed = |step: &Step| {
-            use Kind::{BasePolicy, FunctionPolicy, FunctionRole, Grant, Role};
-            let kind = step.resource.kind;
-            matches!(kind, Role | BasePolicy | Grant | FunctionRole | FunctionPolicy)
-                && step.change != plan::Change::Keep
+        let created = match (brought, step.resource.kind) {
+            // Who may not look at it may not be helped.
+            (Some(arn), _) => iam::find_role(self.aws, arn.name()).await.ok().flatten().map(|role| role.created),
+            (None, Kind::Function) => self.stack.sample.role.as_ref().map(|role| role.created),
+            (None, _) => self.stack.role.as_ref().map(|role| role.created),
         };
-        self.plan.interrupted || self.plan.steps.iter().any(changed)
+        // The two clocks may differ: this one's own time is a bound, too.
+        let is_fresh = |created: SystemTime| created.elapsed().unwrap_or_default() < SPREADS;
+        self.begun.elapsed() < SPREADS && created.is_some_and(is_fresh)
     }
 
     /// Does something that needs IAM to have heard of a role; where it may not have, again.
@@ -113,9 +137,10 @@ impl AwsWorld<'_> {
         step: &Step,
         mut call: impl AsyncFnMut() -> Result<T, crate::aws::Error>,
     ) -> Result<T, Error> {
-        let fresh = self.role_may_be_fresh(step);
         wait::until(&self.deadline, self.told(step), async || match call().await {
-            Err(error) if fresh && propagation::is_pending(&error) => Ok(Look::NotYet(TOO_FRESH.to_owned())),
+            Err(error) if propagation::is_pending(&error) && self.may_be_too_fresh(step).await => {
+                Ok(Look::NotYet(TOO_FRESH.to_owned()))
+            }
             done => Ok(Look::Ready(done?)),
         })
         .await

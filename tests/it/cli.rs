@@ -273,11 +273,11 @@ async fn without_waiting_the_gateway_may_still_be_under_way() {
 async fn when_time_is_up_everything_is_kept_and_the_exit_code_is_6() {
     // A role that AWS does not get to know within an hour.
     let world = World::new(Duration::from_hours(1));
-    let error = world.run(&["create", "g", "--timeout", "60", "-o", "json"]).await.expect(6).json();
+    let error = world.run(&["create", "g", "--sample", "--timeout", "60", "-o", "json"]).await.expect(6).json();
     assert_eq!(error["error"]["code"], "timed_out");
     assert!(error["error"]["message"].as_str().unwrap().contains("IAM has not spread the new role yet"), "{error:#}");
     assert!(error["error"]["causes"].to_string().contains("exists now: execution role"), "{error:#}");
-    assert_eq!((world.census()["roles"], world.census()["pools"]), (1, 1));
+    assert_eq!((world.census()["roles"], world.census()["pools"]), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,13 +301,21 @@ async fn what_is_not_ours_is_never_touched() {
     world.run(&["create", "donor"]).await.expect(0);
     let roles = world.snapshot()["iam"]["roles"].clone();
     let arn = roles.as_object().unwrap().values().next().unwrap()["arn"].as_str().unwrap().to_owned();
-    let failed = world.run(&["create", "taker", "--role-arn", &arn, "-o", "json"]).await.expect(1).json();
-    // The donor's role trusts the donor only: AWS says so, and nothing that FAILED is left.
-    assert!(failed["error"]["message"].as_str().unwrap().contains("not authorized to assume"), "{failed:#}");
+    let taker = ["create", "taker", "--role-arn", &arn, "--sample", "-o", "json"];
+    let begun = Instant::now();
+    let failed = world.run(&taker).await.expect(1).json();
+    // The donor's role trusts the donor only: AWS says so, and keeps saying so.
+    assert!(
+        failed["error"]["message"].as_str().unwrap().contains("not authorized to perform AssumeRole"),
+        "{failed:#}"
+    );
     assert!(failed["error"]["causes"].to_string().contains("your role must allow: "), "{failed:#}");
-    assert_eq!(world.census()["gateways"], 1);
+    assert!(failed["error"]["hint"].as_str().unwrap().contains("trust policy"), "{failed:#}");
+    let waited = begun.elapsed();
+    assert!((150..200).contains(&waited.as_secs()), "as long as a new role may take to be known: {waited:?}");
+    assert_eq!(world.census()["gateways"], 2);
     // Without an anchor, the second run finds the first one's pool all the same.
-    world.run(&["create", "taker", "--role-arn", &arn]).await.expect(1);
+    world.run(&taker).await.expect(1);
     assert_eq!((world.census()["pools"], world.census()["clients"]), (2, 2));
     world.run(&["cleanup", "taker", "--yes"]).await.expect(0);
     assert_eq!(world.snapshot()["iam"]["roles"], roles, "a brought role is left as it was");

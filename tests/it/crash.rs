@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use agentcore_gw::local::Faults;
+
 use crate::world::{Mishap, Moment, World};
 
 const CREATE: &[&str] = &["create", "weather-gateway", "--sample"];
@@ -205,6 +207,23 @@ parts! {
     after_any_mishap_an_api_with_an_oauth_client_is_added_once_and_removed_whole: after_any_mishap_in_adding_an_api(Duration::ZERO, "--oauth-client-secret-file");
 }
 
+/// Nothing says how long IAM takes. Of the targets, the role is made by a run before, seconds ago.
+#[tokio::test(start_paused = true)]
+async fn roles_and_policies_that_hold_forty_seconds_later_stop_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let late = || Faults::new(Duration::ZERO, Duration::ZERO, Vec::new()).with_iam_lag(Duration::from_secs(40));
+    let world = World::with_faults(late());
+    world.run(CREATE).await.expect(0);
+    assert_eq!(world.census(), one_of_everything());
+    let api = add_api(&folder, "api", "--api-key-file");
+    world.run(&api.iter().map(String::as_str).collect::<Vec<_>>()).await.expect(0);
+    let bare = World::with_faults(late());
+    bare.run(&["create", "weather-gateway", "--authorizer", "none", "-y"]).await.expect(0);
+    for target in ["lambda", "smithy"] {
+        bare.run(&["target", "add", target, target, "--gateway", "weather-gateway"]).await.expect(0);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_second_create_changes_nothing_and_makes_no_write() {
     let world = whole_stack(Duration::ZERO).await;
@@ -233,7 +252,6 @@ async fn on_an_empty_account_create_keeps_to_its_budget_of_calls() {
 /// The floor of `create` is its chain of dependent calls.
 #[tokio::test(start_paused = true)]
 async fn the_chain_of_dependent_calls_has_at_most_nine_links() {
-    use agentcore_gw::local::Faults;
     let latency = Duration::from_millis(80);
     let world = World::with_faults(Faults::new(latency, Duration::ZERO, Vec::new()));
     let begin = tokio::time::Instant::now();

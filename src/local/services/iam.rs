@@ -440,7 +440,7 @@ impl Iam {
             principal: Some(("Service", by.service)),
             context: &context,
         };
-        call.propagated(role.trusted_since) && evaluate([role.trust.as_str()], &request) == Verdict::Allowed
+        call.in_force(role.trusted_since) && evaluate([role.trust.as_str()], &request) == Verdict::Allowed
     }
 
     /// Whether the role's policies let it do `action` on `resource`, or on some resource where it is none. The resource's own policy, if
@@ -462,8 +462,8 @@ impl Iam {
             ("aws:securetransport", "true"),
         ];
         let request = access::Request { action, resource, principal: None, context: &context };
-        let inline = role.inline.values().filter(|policy| call.propagated(policy.written));
-        let attached = role.attached.iter().filter(|(_, since)| call.propagated(**since));
+        let inline = role.inline.values().filter(|policy| call.in_force(policy.written));
+        let attached = role.attached.iter().filter(|(_, since)| call.in_force(**since));
         let documents = inline
             .map(|policy| policy.document.as_str())
             .chain(attached.filter_map(|(arn, _)| self.managed_document(arn)));

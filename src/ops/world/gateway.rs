@@ -90,7 +90,6 @@ impl AwsWorld<'_> {
     /// chain of calls. Whether it was is the second half of the answer.
     async fn created_gateway(&self, step: &Step, made: &Made) -> Result<(Document, bool), Error> {
         let request = self.gateway_request(made)?;
-        let fresh = self.role_may_be_fresh(step);
         let attempt = async || {
             let create = async || agentcore::create_gateway(self.aws, &request).await;
             let created = match self.once_propagated(step, create).await {
@@ -110,7 +109,7 @@ impl AwsWorld<'_> {
             }
             self.delete_gateway(step, document.gateway_id()).await?;
             self.observer.hear(Event::Dropped(step.resource.clone()));
-            if fresh && propagation::is_pending_status(document.status_reasons()) {
+            if propagation::is_pending_status(document.status_reasons()) && self.may_be_too_fresh(step).await {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
             Err(Error::of_state(step.resource.kind, &document))
@@ -228,7 +227,6 @@ impl AwsWorld<'_> {
     }
     /// As [`Self::created_gateway`].
     async fn created_target(&self, step: &Step, gateway_id: &str, request: &Value) -> Result<Document, Error> {
-        let fresh = self.role_may_be_fresh(step);
         let attempt = async || {
             let create = async || agentcore::create_target(self.aws, gateway_id, request).await;
             let created = match self.once_propagated(step, create).await {
@@ -245,7 +243,7 @@ impl AwsWorld<'_> {
             }
             self.delete_target(step, gateway_id, document.target_id()).await?;
             self.observer.hear(Event::Dropped(step.resource.clone()));
-            if fresh && propagation::is_pending_status(document.status_reasons()) {
+            if propagation::is_pending_status(document.status_reasons()) && self.may_be_too_fresh(step).await {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
             Err(Error::of_state(step.resource.kind, &document))

@@ -11,7 +11,7 @@ use self::configuration::{CREDENTIALS, Configuration, Kind};
 pub(crate) use self::configuration::{Credential, CredentialProvider, McpServer};
 use super::{
     Gateway, Lifecycle, Listing, Origin, Page, Status, conflict, invalid, not_found, present, quota_exceeded, refused,
-    wrong_state,
+    role_problem, wrong_state,
 };
 use crate::{
     local::{
@@ -159,6 +159,9 @@ fn checked(
     name: &str,
     input: &Input,
 ) -> Result<(Map<String, Value>, BlobId), WireError> {
+    if let Some(problem) = role_problem(&state.iam, gateway, call) {
+        return Err(refused(problem));
+    }
     let role = gateway.text("roleArn").unwrap_or_default();
     let credential = input.credential_provider_configurations.as_deref().and_then(<[_]>::first);
     let schema = input.target_configuration.checked_schema(state, call, role, name, credential)?;

@@ -189,7 +189,7 @@ impl Local {
             new_key: config.new_key,
             blobs,
             journal,
-            runtime: Runtime::new(places)?,
+            runtime: Runtime::new(places),
             providers: Providers::new(Http::new(None)),
             sessions: Sessions::default(),
             tokens: Tokens::default(),

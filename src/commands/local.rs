@@ -129,7 +129,7 @@ impl Serve {
         };
         let address = listener.local_addr().map_err(failed)?;
         let dir = store.dir().to_owned();
-        let ephemeral_dir = self.ephemeral.then(|| RemovedAtEnd(dir.clone()));
+        let ephemeral_dir = self.ephemeral.then(|| RemovedAtEnd(store.clone()));
         let endpoints = self.endpoints(ctx).await?;
         let server = local::Local::new(Config {
             access_key: store.access_key().map_err(|error| local_error(&error))?,
@@ -216,11 +216,9 @@ async fn ephemeral_store(ctx: &Context, listener: &TcpListener) -> io::Result<(S
     let dir = ctx.settings.ephemeral_dir(port).unwrap_or_else(elsewhere);
     if dir.exists() {
         // One that is somebody else's is an error.
-        let last = Claim::new(&Store::open(&dir)?).await;
-        match last.and_then(|_last| std::fs::remove_dir_all(&dir)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed?,
-        }
+        let last = Store::open(&dir)?;
+        let _last = Claim::new(&last).await?;
+        daemon::remove(&last).await?;
     }
     let store = Store::open(&dir)?;
     let claim = Claim::new(&store).await?;
@@ -228,12 +226,12 @@ async fn ephemeral_store(ctx: &Context, listener: &TcpListener) -> io::Result<(S
 }
 
 /// The folder of a server that keeps nothing.
-struct RemovedAtEnd(PathBuf);
+struct RemovedAtEnd(Store);
 
 impl Drop for RemovedAtEnd {
     fn drop(&mut self) {
-        // In the system's temporary folder, what cannot be removed is swept away in time.
-        drop(std::fs::remove_dir_all(&self.0));
+        // The next one at this port removes what stays.
+        drop(self.0.remove_all());
     }
 }
 

@@ -47,6 +47,8 @@ const OLDER_LOG: &str = "server.log.1";
 const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 /// How often its size is looked at.
 const LOG_LOOKS: Duration = Duration::from_millis(500);
+/// Attempts to remove a folder that something is still at work in.
+const REMOVALS: u32 = 40;
 /// How long a server may take to come up, or to go away.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -261,6 +263,26 @@ pub async fn cannot_run(store: &Store, running: &Running, runtime: &str) -> io::
         (StatusCode::NOT_IMPLEMENTED, problem) => Ok(Some(problem)),
         _ => Ok(None),
     }
+}
+
+/// Removes the folder of a server that kept nothing, and has ended.
+///
+/// # Errors
+/// If something in it stays.
+pub async fn remove(store: &Store) -> io::Result<()> {
+    let mut looks = 0;
+    while let Err(error) = store.remove_all() {
+        if !store.dir().exists() {
+            break;
+        }
+        // After a SIGKILL, what its functions ran under is about to clean up after them.
+        looks += 1;
+        if looks == REMOVALS {
+            return Err(error);
+        }
+        pause().await;
+    }
+    Ok(())
 }
 
 /// Forgets all resources of the state folder, by way of its server if one runs.

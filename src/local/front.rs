@@ -22,7 +22,8 @@ use tokio::sync::Notify;
 use super::{
     GRACE, Local, REQUEST_LIMIT, daemon,
     data_plane::{mcp, oauth},
-    listen, pause, random,
+    listen::{self, Bounds},
+    pause, random,
     services::{Service, State, not_implemented},
     sigv4::Authorization,
     store::Store,
@@ -65,7 +66,7 @@ pub async fn serve(
         begins.notify_one();
     };
     tokio::select! {
-        () = listen::serve(listener, router(local.clone()), None, shutdown) => {}
+        () = listen::serve(listener, router(local.clone()), Bounds::of_server(), shutdown) => {}
         // Somebody may hold a connection open, or a function run for minutes.
         () = async { asked.notified().await; pause(GRACE).await } => {}
         () = local.runtime().end_idle() => {}

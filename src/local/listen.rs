@@ -24,9 +24,10 @@ use tower::ServiceExt as _;
 
 use super::pause;
 
-/// How long a connection may take to send the head of a request, be it the first or the next: hyper's own default.
+/// How long a connection to the server may take to send the head of a request, be it the first or the next: hyper's
+/// own default.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections at most. As many files again are for what the server itself opens.
+/// Connections to the server at most. As many files again are for what it opens itself.
 const MOST_CONNECTIONS: u64 = 1024;
 /// After a connection could not be accepted, for want of files or memory.
 const RECOVERY: Duration = Duration::from_millis(50);
@@ -34,24 +35,26 @@ const RECOVERY: Duration = Duration::from_millis(50);
 /// Whether a peer is let in. May block.
 pub(super) type Admission = Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>;
 
-/// Serves until `shutdown` completes and the requests under way are answered. When there are as many connections as
-/// there may be, the one that has been idle longest gives way to a new one.
-pub(super) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    admission: Option<Admission>,
-    shutdown: impl Future<Output = ()>,
-) {
-    serve_at_most(connections(), listener, router, admission, shutdown).await;
+/// What a listener bears.
+#[derive(Clone)]
+pub(super) struct Bounds {
+    pub(super) connections: usize,
+    /// How long a connection may be idle, or take to send the head of a request.
+    pub(super) head: Option<Duration>,
+    pub(super) admission: Option<Admission>,
 }
 
-async fn serve_at_most(
-    most: usize,
-    listener: TcpListener,
-    router: Router,
-    admission: Option<Admission>,
-    shutdown: impl Future<Output = ()>,
-) {
+impl Bounds {
+    /// Of the server, whose clients may be anybody.
+    pub(super) fn of_server() -> Self {
+        Self { connections: connections(), head: Some(HEAD_TIMEOUT), admission: None }
+    }
+}
+
+/// Serves until `shutdown` completes and the requests under way are answered. When there are as many connections as
+/// there may be, the one that has been idle longest gives way to a new one.
+pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, shutdown: impl Future<Output = ()>) {
+    let most = bounds.connections;
     let (ends, ending) = watch::channel(());
     let open = Arc::<Mutex<Vec<Arc<Connection>>>>::default();
     let mut tasks = JoinSet::new();
@@ -78,10 +81,10 @@ async fn serve_at_most(
         }
         let connection = Arc::new(Connection::default());
         lock(&open).push(connection.clone());
-        let (open, router, admission, ending) = (open.clone(), router.clone(), admission.clone(), ending.clone());
+        let (open, router, bounds, ending) = (open.clone(), router.clone(), bounds.clone(), ending.clone());
         tasks.spawn(async move {
-            if admits(admission, peer).await {
-                connection.serve(stream, router, ending).await;
+            if admits(bounds.admission, peer).await {
+                connection.serve(stream, router, bounds.head, ending).await;
             }
             lock(&open).retain(|other| !Arc::ptr_eq(other, &connection));
         });
@@ -133,7 +136,13 @@ impl Connection {
         (self.requests.load(Ordering::Acquire) == 0).then(|| *lock(&self.since))
     }
 
-    async fn serve(self: &Arc<Self>, stream: TcpStream, router: Router, mut ending: watch::Receiver<()>) {
+    async fn serve(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        router: Router,
+        head: Option<Duration>,
+        mut ending: watch::Receiver<()>,
+    ) {
         let service = service_fn(|request: Request<Incoming>| {
             let (router, under_way) = (router.clone(), UnderWay::new(self));
             async move {
@@ -150,7 +159,7 @@ impl Connection {
             }
         });
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        http.timer(TokioTimer::new()).header_read_timeout(head);
         let mut served = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
         // How a connection ends is its client's business.
         tokio::select! {
@@ -216,7 +225,8 @@ mod tests {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(|| async { "here" }));
-        tokio::spawn(serve_at_most(most, listener, router, None, std::future::pending()));
+        let bounds = Bounds { connections: most, ..Bounds::of_server() };
+        tokio::spawn(serve(listener, router, bounds, std::future::pending()));
         address
     }
 
@@ -262,7 +272,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(|| async { "here" }));
         let nobody: Admission = Arc::new(|_| false);
-        tokio::spawn(serve_at_most(3, listener, router, Some(nobody), std::future::pending()));
+        let bounds = Bounds { admission: Some(nobody), ..Bounds::of_server() };
+        tokio::spawn(serve(listener, router, bounds, std::future::pending()));
         let mut stream = TcpStream::connect(address).await.unwrap();
         drop(stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await);
         let mut said = Vec::new();

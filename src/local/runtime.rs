@@ -15,7 +15,6 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     ffi::OsString,
-    io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -104,13 +103,14 @@ struct Idle {
 }
 
 impl Runtime {
-    /// # Errors
-    /// If folders that an earlier server left cannot be removed.
-    pub(crate) fn new(places: Places) -> io::Result<Self> {
-        folder::sweep(&places.code_dir)?;
+    pub(crate) fn new(places: Places) -> Self {
+        folder::sweep(&places.code_dir);
+        if !fence::holds() {
+            tracing::warn!("this system has no Landlock: functions may read and write what the server may");
+        }
         let languages = Languages::new(places.path.clone());
         let (supervisors, supervisors_end) = mpsc::channel(1);
-        Ok(Self {
+        Self {
             places,
             languages,
             idle: Mutex::default(),
@@ -118,7 +118,7 @@ impl Runtime {
             processes: Arc::default(),
             supervisors: Mutex::new(Some(supervisors)),
             supervisors_end: tokio::sync::Mutex::new(supervisors_end),
-        })
+        }
     }
 
     /// That functions of this runtime can be run here.

@@ -66,10 +66,28 @@ impl Store {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, problem));
         }
         make_private_dir(dir)?;
+        // Functions get paths below it, and are kept out of it by its path.
+        let dir = dir.canonicalize().map_err(|error| at(dir, &error))?;
         if !dir.join(MARKER).exists() {
-            write_whole(dir, MARKER, MARKER_TEXT.as_bytes())?;
+            write_whole(&dir, MARKER, MARKER_TEXT.as_bytes())?;
         }
-        Ok(Self { dir: dir.to_owned(), saved: Arc::default() })
+        Ok(Self { dir, saved: Arc::default() })
+    }
+
+    /// Removes the folder with all that is in it; what says whose it is goes last.
+    ///
+    /// # Errors
+    /// If something cannot be removed.
+    pub fn remove_all(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => remove_dir(&entry.path())?,
+                false if entry.file_name() == MARKER => {}
+                false => fs::remove_file(entry.path())?,
+            }
+        }
+        remove_dir(&self.dir)
     }
 
     pub fn dir(&self) -> &Path {
@@ -264,6 +282,41 @@ pub(super) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()
 /// An error that names its file.
 fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Removes a folder in which folders may not be writable.
+pub(super) fn remove_dir(dir: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(dir).is_ok_and(|found| !found.is_dir()) {
+        return fs::remove_file(dir);
+    }
+    drop(set_writable(dir, true));
+    fs::remove_dir_all(dir)
+}
+
+/// Sets the modes of a folder and of all that is in it: with or without those to write.
+#[cfg(unix)]
+pub(super) fn set_writable(path: &Path, writable: bool) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let metadata = fs::symlink_metadata(path)?;
+    let set = |mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    if metadata.is_dir() {
+        if writable {
+            set(0o700)?;
+        }
+        for entry in fs::read_dir(path)? {
+            set_writable(&entry?.path(), writable)?;
+        }
+    }
+    if metadata.is_symlink() || writable {
+        return Ok(());
+    }
+    set(metadata.permissions().mode() & 0o500)
+}
+
+#[cfg(not(unix))]
+pub(super) fn set_writable(_: &Path, _: bool) -> io::Result<()> {
+    Ok(())
 }
 
 /// Makes a folder that only its owner can look into.

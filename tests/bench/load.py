@@ -133,7 +133,7 @@ class Load:
             mark = f"{id(self) % 10000}-{number}"
             method, params, expected = {
                 "tools/list": ("tools/list", {}, "mcp___say"),
-                "function": ("tools/call", {"name": "sample___get_weather", "arguments": {"location": mark}}, mark),
+                "function": ("tools/call", {"name": "weather-tool___get_weather", "arguments": {"location": mark}}, mark),
                 "api": ("tools/call", {"name": "api___echo", "arguments": {"q": mark}}, f"q={mark}"),
                 "mcp server": ("tools/call", {"name": "mcp___say", "arguments": {"q": mark}}, mark),
             }[kind]

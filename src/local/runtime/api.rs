@@ -8,7 +8,10 @@ use std::{
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, Request, State, rejection::BytesRejection},
+    extract::{
+        DefaultBodyLimit, Path, Request, State,
+        rejection::{BytesRejection, FailedToBufferBody},
+    },
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -19,7 +22,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
 use super::{FunctionError, Outcome};
 
-/// Bytes of a synchronous answer (Lambda quota page: 6 MB), with room for the error that says so.
+/// Bytes of a synchronous answer (Lambda quota page: 6 MB).
 const ANSWER_LIMIT: usize = 6 * 1024 * 1024;
 
 /// An invocation on its way to the function.
@@ -80,16 +83,32 @@ async fn response(
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> StatusCode {
-    let Ok(body) = body else {
-        let message = format!("Response payload size exceeded maximum allowed payload size ({ANSWER_LIMIT} bytes).");
-        let error = FunctionError::new("Function.ResponseSizeTooLarge", message);
-        return shared.finish(&id, Ok(Outcome::Failed(error)));
-    };
-    shared.finish(&id, Ok(Outcome::Returned(body)))
+    shared.finish(&id, received(body, Outcome::Returned))
 }
 
-async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
-    shared.finish(&id, Ok(Outcome::Failed(function_error(&body))))
+async fn error(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> StatusCode {
+    shared.finish(&id, received(body, |body| Outcome::Failed(function_error(&body))))
+}
+
+/// What comes of what a function sent. One that broke off is of no more use.
+fn received(
+    body: Result<Bytes, BytesRejection>,
+    outcome: impl FnOnce(Bytes) -> Outcome,
+) -> Result<Outcome, FunctionError> {
+    match body {
+        Ok(body) => Ok(outcome(body)),
+        Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
+            let limit = format!("Response payload size exceeded maximum allowed payload size ({ANSWER_LIMIT} bytes).");
+            Ok(Outcome::Failed(FunctionError::new("Function.ResponseSizeTooLarge", limit)))
+        }
+        Err(broken_off) => {
+            Err(FunctionError::new("Runtime.ExitError", format!("Runtime exited while it answered: {broken_off}")))
+        }
+    }
 }
 
 /// The function could not even be loaded: its process is of no more use.
@@ -124,6 +143,41 @@ impl Shared {
                 self.set_current(other);
                 StatusCode::BAD_REQUEST
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn pages_in_a_browser_are_kept_out() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 4711));
+        let (_queue, receiver) = mpsc::channel(1);
+        let router = router(receiver, address);
+        let ask = async |headers: &[(&str, &str)]| {
+            let mut request = Request::post("/2018-06-01/runtime/invocation/x/response");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status()
+        };
+        let host = ("host", "127.0.0.1:4711");
+        assert_eq!(ask(&[host]).await, StatusCode::BAD_REQUEST, "there is no such invocation");
+        for headers in [
+            &[][..],
+            &[("host", "evil.example")],
+            &[("host", "127.0.0.1:4712")],
+            &[host, host],
+            &[host, ("origin", "http://evil.example")],
+            &[host, ("origin", "null")],
+            &[host, ("sec-fetch-site", "cross-site")],
+        ] {
+            assert_eq!(ask(headers).await, StatusCode::FORBIDDEN, "{headers:?}");
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::Arc,
     time::{Duration, Instant},
@@ -19,21 +18,25 @@ use tokio::{
     process::{ChildStdin, Command},
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
+    time::MissedTickBehavior,
 };
 
 use super::{
-    FunctionError, Invocation, Outcome, Runtime, api, folder,
+    FunctionError, Invocation, Outcome, Runtime, api,
+    folder::{self, Folder},
     languages::{self, Program},
     log::{self, Log},
     processes::Processes,
     supervisor::{self, Job},
 };
 use crate::local::{
-    listen::{self, Admission},
+    listen::{self, Admission, Bounds},
     random,
     services::lambda::Function,
 };
 
+/// Connections to an environment's Runtime API at most: a runtime has one or two.
+const MOST_CONNECTIONS: usize = 32;
 /// How often a running function's memory is looked at.
 const MEMORY_LOOKS: Duration = Duration::from_millis(100);
 
@@ -59,19 +62,14 @@ impl Drop for Environment {
 impl Environment {
     pub(super) async fn start(function: Function, runtime: &Runtime) -> Result<Self, FunctionError> {
         let folder = unpacked(&function, runtime).await?;
-        let program = runtime.languages.program(&function.runtime, &folder::task_root(&folder)).await;
-        let started = match program {
-            Ok(program) => Self::run(function, program, folder.clone(), runtime).await,
-            Err(error) => Err(error),
-        };
-        // A supervisor that was started removes it itself.
-        started.inspect_err(|_| drop(folder::remove(&folder)))
+        let program = runtime.languages.program(&function.runtime, &folder::task_root(folder.path())).await?;
+        Self::run(function, program, folder, runtime).await
     }
 
     async fn run(
         function: Function,
         program: Program,
-        folder: PathBuf,
+        folder: Folder,
         runtime: &Runtime,
     ) -> Result<Self, FunctionError> {
         let internal = |error: std::io::Error| FunctionError::new("Runtime.InternalError", error.to_string());
@@ -83,7 +81,7 @@ impl Environment {
             languages::has_bootstrap(&function.runtime).then(|| format!("/{}", random::lower_alphanumeric(32)));
         let path = secret.clone().unwrap_or_default();
         let log = Log::new(&function, runtime.places.journal.clone());
-        let mut variables = variables(&function, &folder);
+        let mut variables = variables(&function, folder.path());
         let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
         set("AWS_LAMBDA_LOG_GROUP_NAME", log::group(&function));
         set("AWS_LAMBDA_LOG_STREAM_NAME", log.stream.clone());
@@ -91,7 +89,7 @@ impl Environment {
         set("PATH", runtime.places.path.to_string_lossy().into_owned());
         let Program { file, args, readable } = program;
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let job = Job { folder, program: file, args, variables, readable };
+        let job = Job { folder: folder.path().to_owned(), program: file, args, variables, readable };
         let mut command = Command::new(&runtime.places.program);
         command.arg(supervisor::SUBCOMMAND).env_clear();
         // What ends the server from its terminal is the server's own to pass on.
@@ -113,6 +111,8 @@ impl Environment {
             if let Ok(status) = process.wait().await {
                 let _ = ends.send(Some(status));
             }
+            // Its supervisor has removed it, unless it was killed itself.
+            drop(tokio::task::spawn_blocking(|| drop(folder)).await);
             drop(running);
         });
         let (queue, receiver) = mpsc::channel(1);
@@ -120,7 +120,9 @@ impl Environment {
         let admission = secret.is_none().then(|| own_processes_only(processes.clone(), supervisor, address));
         let router = api::router(receiver, address);
         let router = if path.is_empty() { router } else { Router::new().nest(&path, router) };
-        let server = tokio::spawn(listen::serve(listener, router, admission, std::future::pending()));
+        // A runtime may keep its connection while its handler works, however long.
+        let bounds = Bounds { connections: MOST_CONNECTIONS, head: None, admission };
+        let server = tokio::spawn(listen::serve(listener, router, bounds, std::future::pending()));
         Ok(Self { function, log, supervisor, _wanted: wanted, ended, queue, server, processes })
     }
 
@@ -200,6 +202,7 @@ fn own_processes_only(processes: Arc<Processes>, supervisor: u32, address: Socke
 /// Returns when the processes of an environment take more memory than `megabytes`.
 async fn outgrows(processes: Arc<Processes>, supervisor: u32, megabytes: u64) {
     let mut looks = tokio::time::interval(MEMORY_LOOKS);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Most invocations end before the first look at all processes.
     looks.tick().await;
     loop {
@@ -218,13 +221,12 @@ async fn outgrows(processes: Arc<Processes>, supervisor: u32, megabytes: u64) {
 }
 
 /// A folder of its own for an environment, with the function's package.
-async fn unpacked(function: &Function, runtime: &Runtime) -> Result<PathBuf, FunctionError> {
-    let folder = runtime.places.code_dir.join(random::lower_alphanumeric(20));
+async fn unpacked(function: &Function, runtime: &Runtime) -> Result<Folder, FunctionError> {
+    let path = runtime.places.code_dir.join(random::lower_alphanumeric(20));
     let (code, blobs) = (function.code.clone(), runtime.places.blobs.clone());
-    let target = folder.clone();
-    let unpack = move || folder::make(&target, &blobs.get(&code)?);
+    let unpack = move || Folder::make(path, &blobs.get(&code)?);
     let problem = match tokio::task::spawn_blocking(unpack).await {
-        Ok(Ok(())) => return Ok(folder),
+        Ok(Ok(folder)) => return Ok(folder),
         Ok(Err(error)) => error.to_string(),
         Err(error) => error.to_string(),
     };

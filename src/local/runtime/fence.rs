@@ -35,13 +35,10 @@ const TEMPORARY: &str = "/tmp";
 /// and to writing to the temporary folders.
 #[cfg(target_os = "linux")]
 pub(super) fn raise(folder: &std::path::Path, readable: &[PathBuf]) -> io::Result<()> {
-    use landlock::{
-        ABI, Access as _, AccessFs, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, Scope,
-        path_beneath_rules,
-    };
+    use landlock::{Access as _, AccessFs, RulesetCreatedAttr as _, RulesetError, path_beneath_rules};
 
-    // What the rules below were tried with. An older kernel holds what it knows of them.
-    let abi = ABI::V6;
+    drop_capabilities();
+    let Some(ruleset) = ruleset() else { return Ok(()) };
     // Where the server's state is, and other environments are.
     let state = folder.ancestors().nth(2).unwrap_or(folder);
     let resolver = PathBuf::from("/etc/resolv.conf").canonicalize().ok();
@@ -49,18 +46,49 @@ pub(super) fn raise(folder: &std::path::Path, readable: &[PathBuf]) -> io::Resul
     let read = read.flat_map(|path| all_but(&path, state)).chain([folder.to_owned()]);
     let write = [super::folder::temporary(folder), PathBuf::from(TEMPORARY)];
     let restrict = || -> Result<_, RulesetError> {
-        Ruleset::default()
-            .handle_access(AccessFs::from_all(abi))?
-            .scope(Scope::from_all(abi))?
+        ruleset
             .create()?
-            .add_rules(path_beneath_rules(read, AccessFs::from_read(abi)))?
-            .add_rules(path_beneath_rules(write, AccessFs::from_all(abi)))?
-            .add_rules(path_beneath_rules(DEVICES, AccessFs::from_all(abi)))?
+            .add_rules(path_beneath_rules(read, AccessFs::from_read(KNOWN)))?
+            .add_rules(path_beneath_rules(write, AccessFs::from_all(KNOWN)))?
+            .add_rules(path_beneath_rules(DEVICES, AccessFs::from_all(KNOWN)))?
             .restrict_self()
     };
-    restrict().map_err(io::Error::other)?;
-    drop_capabilities();
-    Ok(())
+    restrict().map(drop).map_err(io::Error::other)
+}
+
+/// The newest version of Landlock that is asked for. An older kernel holds what it knows of it; those that this was
+/// tried with know up to V7.
+#[cfg(target_os = "linux")]
+const KNOWN: landlock::ABI = landlock::ABI::V9;
+
+/// What is held, where anything is. Before Linux 5.19 a fence would keep a function from moving files between any two
+/// folders, so that there is none.
+#[cfg(target_os = "linux")]
+fn ruleset() -> Option<landlock::Ruleset> {
+    use landlock::{Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, Scope};
+
+    let needed =
+        Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(AccessFs::Refer).ok()?;
+    let wanted = needed.set_compatibility(CompatLevel::BestEffort).handle_access(AccessFs::from_all(KNOWN)).ok()?;
+    wanted.scope(Scope::from_all(KNOWN)).ok()
+}
+
+/// Whether this system has a fence.
+#[cfg(target_os = "linux")]
+pub(super) fn holds() -> bool {
+    use landlock::RulesetStatus;
+
+    // A thread that does nothing else is what there is to try it with.
+    let tried = std::thread::spawn(|| {
+        let restricted = ruleset()?.create().and_then(landlock::RulesetCreated::restrict_self).ok()?;
+        Some(restricted.ruleset != RulesetStatus::NotEnforced)
+    });
+    tried.join().ok().flatten().unwrap_or(false)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn holds() -> bool {
+    false
 }
 
 /// As in Lambda, no function is privileged, though the server may be: a privileged process reads the environment of
@@ -91,7 +119,9 @@ fn all_but(path: &std::path::Path, kept: &std::path::Path) -> Vec<PathBuf> {
     if !kept.starts_with(&path) {
         return vec![path];
     }
-    let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+    // A link beside it may lead anywhere, back up too.
+    let is_link = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
+    let entries = std::fs::read_dir(&path).into_iter().flatten().flatten().filter(|entry| !is_link(entry));
     entries.flat_map(|entry| all_but(&entry.path(), kept)).collect()
 }
 
@@ -106,6 +136,7 @@ mod tests {
         for name in ["bin", "lib", "state/mine/code", "state/theirs"] {
             std::fs::create_dir_all(root.join(name)).unwrap();
         }
+        std::os::unix::fs::symlink("..", root.join("state/up")).unwrap();
         let mut seen = all_but(&root, &root.join("state/mine"));
         seen.sort();
         assert_eq!(seen, ["bin", "lib", "state/theirs"].map(|name| root.join(name)));

@@ -17,76 +17,57 @@ pub(super) fn temporary(folder: &Path) -> PathBuf {
     folder.join("tmp")
 }
 
-/// Makes an environment's folder of a package, whole or not at all.
-pub(super) fn make(folder: &Path, package: &[u8]) -> Result<(), package::PackageError> {
-    let made = || -> Result<(), package::PackageError> {
-        if let Some(all) = folder.parent() {
+/// An environment's folder, which goes with this value.
+#[derive(Debug)]
+pub(super) struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.0) {
+            tracing::warn!("the folder of a function's environment stays: {error}");
+        }
+    }
+}
+
+impl Folder {
+    /// Makes the folder of a package, whole or not at all.
+    pub(super) fn make(path: PathBuf, package: &[u8]) -> Result<Self, package::PackageError> {
+        if let Some(all) = path.parent() {
             store::make_private_dir(all)?;
         }
-        store::make_private_dir(folder)?;
-        store::make_private_dir(&temporary(folder))?;
+        let folder = Self(path);
+        let (path, task_root) = (folder.path(), task_root(folder.path()));
+        store::make_private_dir(path)?;
+        store::make_private_dir(&temporary(path))?;
         // Node.js looks for the package that a file belongs to upwards, and a home may well be one.
-        store::write_whole(folder, "package.json", b"{}")?;
-        let task_root = task_root(folder);
+        store::write_whole(path, "package.json", b"{}")?;
         store::make_private_dir(&task_root)?;
         package::unpack(package, &task_root)?;
-        Ok(set_writable(&task_root, false)?)
-    };
-    made().inspect_err(|_| drop(remove(folder)))
+        store::set_writable(&task_root, false)?;
+        Ok(folder)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
 }
 
 /// Removes an environment's folder, if it is there.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
-    if !folder.exists() {
-        return Ok(());
+    match store::remove_dir(folder) {
+        // Its supervisor may be removing it, too.
+        Err(_) if !folder.exists() => Ok(()),
+        removed => removed,
     }
-    // What is in a folder that cannot be written to cannot be removed.
-    drop(set_writable(folder, true));
-    fs::remove_dir_all(folder)
 }
 
-/// Removes the folders of environments that are no more.
-pub(super) fn sweep(all: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(all) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let removed = if entry.file_type()?.is_dir() { remove(&entry.path()) } else { fs::remove_file(entry.path()) };
-        match removed {
-            // Its supervisor may be about to remove it, too.
-            Err(error) if entry.path().exists() => return Err(error),
-            _ => {}
+/// Removes the folders of environments that are no more. One that stays harms nobody: its name is used once.
+pub(super) fn sweep(all: &Path) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        if let Err(error) = remove(&entry.path()) {
+            tracing::warn!("{}: {error}", entry.path().display());
         }
     }
-    Ok(())
-}
-
-/// Sets the modes of a folder and all that is in it.
-#[cfg(unix)]
-fn set_writable(path: &Path, writable: bool) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let metadata = fs::symlink_metadata(path)?;
-    let set = |mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode));
-    if metadata.is_dir() {
-        if writable {
-            set(0o700)?;
-        }
-        for entry in fs::read_dir(path)? {
-            set_writable(&entry?.path(), writable)?;
-        }
-    }
-    if metadata.is_symlink() || writable {
-        return Ok(());
-    }
-    set(metadata.permissions().mode() & 0o500)
-}
-
-#[cfg(not(unix))]
-fn set_writable(_: &Path, _: bool) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -109,7 +90,7 @@ mod tests {
         let at = bad.windows(4).position(|bytes| bytes == b"some").unwrap();
         bad[at] = b'S';
         let dir = tempfile::tempdir().unwrap();
-        make(&dir.path().join("code/one"), &bad).unwrap_err();
+        Folder::make(dir.path().join("code/one"), &bad).unwrap_err();
         assert_eq!(fs::read_dir(dir.path().join("code")).unwrap().count(), 0);
     }
 
@@ -119,14 +100,14 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
 
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("one");
-        make(&folder, &package()).unwrap();
+        let path = dir.path().join("one");
+        let folder = Folder::make(path.clone(), &package()).unwrap();
         for name in ["task", "task/deep", "task/deep/a.py"] {
-            let mode = fs::metadata(folder.join(name)).unwrap().permissions().mode();
+            let mode = fs::metadata(path.join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o277, 0, "{name}: {mode:o}");
         }
-        remove(&folder).unwrap();
-        remove(&folder).unwrap();
-        assert!(!folder.exists());
+        drop(folder);
+        assert!(!path.exists());
+        remove(&path).unwrap();
     }
 }

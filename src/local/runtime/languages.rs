@@ -6,9 +6,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{Arc, PoisonError},
+    time::Duration,
 };
 
-use tokio::{process::Command, sync::Mutex};
+use tokio::{process::Command, sync::Mutex, time::timeout};
 
 use super::FunctionError;
 
@@ -16,6 +18,9 @@ use super::FunctionError;
 const NODE_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.mjs");
 /// Runs a Python handler, likewise.
 const PYTHON_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.py");
+
+/// How long an interpreter may take to say what it is.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A language that Lambda's own runtimes speak.
 struct Language {
@@ -83,12 +88,13 @@ pub(super) struct Program {
 #[derive(Debug)]
 pub(super) struct Languages {
     path: OsString,
-    found: Mutex<HashMap<String, Interpreter>>,
+    /// By runtime.
+    found: std::sync::Mutex<HashMap<String, Arc<Mutex<Option<Interpreter>>>>>,
 }
 
 impl Languages {
     pub(super) fn new(path: OsString) -> Self {
-        Self { path, found: Mutex::default() }
+        Self { path, found: std::sync::Mutex::default() }
     }
 
     /// What starts a function of this runtime whose package lies in `task_root`.
@@ -114,18 +120,23 @@ impl Languages {
     }
 
     async fn interpreter(&self, runtime: &str, language: &Language) -> Result<Interpreter, FunctionError> {
-        // Whoever comes while one looks waits for what it finds.
-        let mut found = self.found.lock().await;
-        let interpreter = match found.get(runtime).filter(|known| known.file.exists()) {
-            Some(known) => known.clone(),
-            None => self.find(language).await.ok_or_else(|| {
-                let Language { name, major, .. } = language;
-                let message = format!("{runtime} needs {name} {major} on PATH, and there is none");
-                FunctionError::new("Runtime.InvalidRuntime", message)
-            })?,
-        };
-        found.insert(runtime.to_owned(), interpreter.clone());
+        // Whoever comes while one looks for the same waits for what it finds.
+        let place = self.lock().entry(runtime.to_owned()).or_default().clone();
+        let mut found = place.lock().await;
+        if let Some(known) = found.as_ref().filter(|known| known.file.exists()) {
+            return Ok(known.clone());
+        }
+        let interpreter = self.find(language).await.ok_or_else(|| {
+            let Language { name, major, .. } = language;
+            let message = format!("{runtime} needs {name} {major} on PATH, and there is none");
+            FunctionError::new("Runtime.InvalidRuntime", message)
+        })?;
+        *found = Some(interpreter.clone());
         Ok(interpreter)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Mutex<Option<Interpreter>>>>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first candidate on PATH that is of the wanted version; its true version is logged.
@@ -133,7 +144,9 @@ impl Languages {
         for candidate in &language.candidates {
             let mut command = Command::new(candidate);
             command.args(language.whereabouts).env_clear().env("PATH", &self.path).stdin(Stdio::null());
-            let Ok(output) = command.output().await else { continue };
+            command.kill_on_drop(true);
+            // A version manager's shim may begin to download what it is a shim of.
+            let Ok(Ok(output)) = timeout(PATIENCE, command.output()).await else { continue };
             let said = String::from_utf8_lossy(&output.stdout);
             let mut lines = said.lines();
             let (Some(version), Some(executable)) = (lines.next(), lines.next()) else { continue };

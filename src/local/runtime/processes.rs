@@ -1,12 +1,13 @@
 //! The processes of an execution environment, as the system shows them: the supervisor's children, theirs, and so on.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, Signal, System};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, Signal, System};
 
 /// To look at all processes takes milliseconds: however many ask, it is done this often.
 const FRESH: Duration = Duration::from_millis(100);
@@ -22,25 +23,30 @@ pub(super) struct Processes(Mutex<Option<(Instant, System)>>);
 impl Processes {
     /// Bytes that the descendants of a process take together; none where the system does not tell.
     pub(super) fn memory_below(&self, root: u32) -> Option<u64> {
-        self.look(FRESH, |system| {
-            let below = below(system, Pid::from_u32(root));
-            below.iter().filter_map(|pid| system.process(*pid)).map(memory).sum()
-        })
+        let seen = self.look(FRESH, |system| {
+            let below = below(system, Pid::from_u32(root)).into_iter();
+            below.filter_map(|pid| Some((pid, system.process(pid)?.memory()))).collect::<Vec<_>>()
+        });
+        seen.map(|processes| processes.into_iter().map(|(pid, resident)| memory(pid, resident)).sum())
     }
 
     /// Whether a connection from `peer` to the listener `address` is one of a process's descendants; none where the
     /// system does not tell.
     #[cfg(target_os = "linux")]
     pub(super) fn owns_connection(&self, root: u32, peer: SocketAddr, address: SocketAddr) -> Option<bool> {
-        let connections = std::fs::read_to_string("/proc/net/tcp").ok()?;
-        let Some(inode) = inode_of(&connections, peer, address) else { return Some(false) };
+        let table = |name: &str| std::fs::read_to_string(format!("/proc/net/{name}"));
+        // A socket for both versions of IP is in the second table, and there may be none.
+        let inode = inode_of(&table("tcp").ok()?, peer, address)
+            .or_else(|| inode_of(&table("tcp6").unwrap_or_default(), peer, address));
+        let Some(inode) = inode else { return Some(false) };
         let link = format!("socket:[{inode}]");
         let has = |pid: &Pid| {
             let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
             files.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|file| file.as_os_str() == link.as_str())
         };
         // A process that has just begun may well be the one.
-        self.look(Duration::ZERO, |system| below(system, Pid::from_u32(root)).iter().any(has))
+        let below = self.look(Duration::ZERO, |system| below(system, Pid::from_u32(root)))?;
+        Some(below.iter().any(has))
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -68,20 +74,43 @@ impl Processes {
 }
 
 /// Kills the descendants of this process, and those that they start meanwhile, until none is left.
-pub(super) fn kill_all_below_this() {
-    let Ok(mut system) = System::new() else { return };
+///
+/// # Errors
+/// If some do not end.
+pub(super) fn kill_all_below_this() -> io::Result<()> {
+    let mut system = System::new().map_err(io::Error::other)?;
     let this = Pid::from_u32(std::process::id());
     for _ in 0..KILLS {
         refresh(&mut system);
         let below = below(&system, this);
-        if below.is_empty() {
-            return;
-        }
         for process in below.iter().filter_map(|pid| system.process(*pid)) {
             process.kill_with(Signal::Kill);
         }
+        if has_no_child(&below) {
+            return Ok(());
+        }
         pause();
     }
+    Err(io::Error::other("processes of the function do not end"))
+}
+
+/// Takes leave of the children that have ended, and says whether there were no others.
+#[cfg(unix)]
+fn has_no_child(_: &[Pid]) -> bool {
+    use rustix::process::{WaitOptions, wait};
+
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn has_no_child(below: &[Pid]) -> bool {
+    below.is_empty()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the system needs a moment to end a process")]
@@ -94,13 +123,12 @@ fn refresh(system: &mut System) {
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, memory);
 }
 
-/// The living descendants of a process.
+/// The descendants of a process. One whose first thread has ended looks dead, and may run on in others.
 fn below(system: &System, root: Pid) -> Vec<Pid> {
-    let lives = |process: &sysinfo::Process| !matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead);
     let mut found = vec![root];
     let mut next = 0;
     while let Some(parent) = found.get(next).copied() {
-        let children = system.processes().values().filter(|process| process.parent() == Some(parent) && lives(process));
+        let children = system.processes().values().filter(|process| process.parent() == Some(parent));
         let children: Vec<_> = children.map(sysinfo::Process::pid).filter(|pid| !found.contains(pid)).collect();
         found.extend(children);
         next += 1;
@@ -115,18 +143,19 @@ fn inode_of(connections: &str, peer: SocketAddr, address: SocketAddr) -> Option<
         SocketAddr::V4(end) => Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(end.ip().octets()), end.port())),
         SocketAddr::V6(_) => None,
     };
-    let ends = [written(peer)?, written(address)?];
+    let (peer, address) = (written(peer)?, written(address)?);
+    // In the table of version 6, an address of version 4 comes after a prefix (RFC 4291, section 2.5.5.2).
+    let is = |column: &str, end: &str| column.strip_prefix("0000000000000000FFFF0000").unwrap_or(column) == end;
     connections.lines().find_map(|line| {
         let columns: Vec<_> = line.split_ascii_whitespace().collect();
-        let is_it = columns.get(1..3)? == ends;
+        let is_it = is(columns.get(1)?, &peer) && is(columns.get(2)?, &address);
         is_it.then(|| columns.get(9)?.parse().ok()).flatten()
     })
 }
 
 /// Bytes that a process takes; of the pages that it shares with what it forked, its part (`proc_pid_smaps`(5)).
 #[cfg(target_os = "linux")]
-fn memory(process: &sysinfo::Process) -> u64 {
-    let pid = process.pid();
+fn memory(pid: Pid, _: u64) -> u64 {
     let proportional = || {
         let maps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
         let line = maps.lines().find_map(|line| line.strip_prefix("Pss:"))?;
@@ -142,8 +171,8 @@ fn memory(process: &sysinfo::Process) -> u64 {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn memory(process: &sysinfo::Process) -> u64 {
-    process.memory()
+fn memory(_: Pid, resident: u64) -> u64 {
+    resident
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -159,17 +188,24 @@ mod tests {
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
         assert_eq!(inode_of(table, at(50000), at(8080)), Some(43));
         assert_eq!(inode_of(table, at(50001), at(8080)), None);
+        let of_both = "  sl  local_address                         remote_address                        st
+   0: 0000000000000000FFFF00000100007F:C351 0000000000000000FFFF00000100007F:1F90 01 0:0 00:0 0 1000 0 44 1 0 20 4 30 10 -1";
+        assert_eq!(inode_of(of_both, at(50001), at(8080)), Some(44));
     }
 
     #[test]
     fn a_connection_is_its_own_processs_and_nobody_elses() {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let stream = std::net::TcpStream::connect(address).unwrap();
-        let peer = stream.local_addr().unwrap();
+        let of_both = std::net::SocketAddrV6::new(std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped(), address.port(), 0, 0);
         let processes = Processes::default();
         let parent = std::os::unix::process::parent_id();
-        assert_eq!(processes.owns_connection(parent, peer, address), Some(true));
-        assert_eq!(processes.owns_connection(std::process::id(), peer, address), Some(false), "it is not below itself");
+        for to in [address, SocketAddr::V6(of_both)] {
+            let stream = std::net::TcpStream::connect(to).unwrap();
+            let (_, peer) = listener.accept().unwrap();
+            assert_eq!(processes.owns_connection(parent, peer, address), Some(true), "{to}");
+            assert_eq!(processes.owns_connection(std::process::id(), peer, address), Some(false), "not below itself");
+            drop(stream);
+        }
     }
 }

@@ -50,7 +50,7 @@ fn supervise() -> io::Result<u8> {
     input.read_line(&mut line)?;
     let job: Job = serde_json::from_str(&line)?;
     let ended = run(&job, input);
-    processes::kill_all_below_this();
+    processes::kill_all_below_this()?;
     folder::remove(&job.folder)?;
     ended.map_err(|error| io::Error::new(error.kind(), format!("cannot start the function: {error}")))
 }
@@ -99,12 +99,16 @@ fn start(job: &Job) -> io::Result<Child> {
         fence::raise(&job.folder, &job.readable)?;
         let mut command = Command::new(&job.program);
         command.args(&job.args).env_clear().envs(&job.variables).stdin(Stdio::null());
+        // What a function does to its group, this process survives.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.current_dir(folder::task_root(&job.folder)).spawn()
     };
     thread::scope(|scope| scope.spawn(fenced).join()).unwrap_or_else(|_| Err(io::Error::other("its start failed")))
 }
 
-/// What the function's processes leave behind becomes this process's children, instead of the system's.
+/// What the function's processes leave behind becomes this process's children, instead of the system's. Only Linux can
+/// do that.
 fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));

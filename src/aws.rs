@@ -141,8 +141,8 @@ impl Aws {
 
     /// Where the gateways are in the console; none where AWS is not Amazon's.
     pub fn console_url(&self) -> Option<String> {
-        let region = &self.region;
-        (!self.foreign).then(|| format!("https://{region}.console.aws.amazon.com/bedrock-agentcore/"))
+        let (region, host) = (&self.region, self.region.partition().console);
+        (!self.foreign).then(|| format!("https://{region}.{host}/bedrock-agentcore/"))
     }
 
     /// Whether an error means that this endpoint, which is not Amazon's, lacks the operation:

@@ -12,6 +12,7 @@ pub mod name;
 pub mod naming;
 pub mod openapi;
 pub mod outgoing;
+pub mod partition;
 pub mod policy;
 pub mod sample;
 pub mod secret;

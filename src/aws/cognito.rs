@@ -224,7 +224,8 @@ pub fn discovery_url(aws: &Aws, pool_id: &str) -> String {
 fn issuer(aws: &Aws, pool_id: &str) -> String {
     match imitation(aws) {
         Some(endpoint) => format!("{endpoint}/{pool_id}"),
-        None => format!("https://cognito-idp.{}.{}/{pool_id}", aws.region, dns_suffix(aws)),
+        // In GovCloud too (aws-jwt-verify has these issuers in its tests).
+        None => format!("https://cognito-idp.{}.{}/{pool_id}", aws.region, aws.region.partition().dns_suffix),
     }
 }
 
@@ -232,7 +233,10 @@ fn issuer(aws: &Aws, pool_id: &str) -> String {
 pub fn token_endpoint(aws: &Aws, domain: &str) -> String {
     match imitation(aws) {
         Some(endpoint) => format!("{endpoint}/oauth2/token"),
-        None => format!("https://{domain}.auth.{}.amazoncognito.com/oauth2/token", aws.region),
+        None => {
+            let (region, partition) = (&aws.region, aws.region.partition());
+            format!("https://{domain}.{}.{region}.{}/oauth2/token", partition.token_host, partition.token_suffix)
+        }
     }
 }
 
@@ -243,10 +247,6 @@ pub fn is_imitation(aws: &Aws) -> bool {
 
 fn imitation(aws: &Aws) -> Option<&str> {
     aws.cognito_endpoint.as_deref().filter(|url| !super::is_amazons(url))
-}
-
-fn dns_suffix(aws: &Aws) -> &'static str {
-    if aws.region.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
 
 /// Whether the pool is there for all to see, or that cannot be told: a pool of another account, which this one

@@ -18,8 +18,7 @@ pub async fn read_object(aws: &Aws, uri: &str) -> Result<Vec<u8>, String> {
     let Some((bucket, key)) = place.filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()) else {
         return Err(format!("{uri} is no s3://BUCKET/KEY"));
     };
-    let suffix = if aws.region.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let usual = || format!("https://s3.{}.{suffix}", aws.region);
+    let usual = || format!("https://s3.{}.{}", aws.region, aws.region.partition().dns_suffix);
     let endpoint = aws.s3_endpoint.clone().unwrap_or_else(usual);
     let key: Vec<String> = key.split('/').map(encode).collect();
     let mut request = Request {

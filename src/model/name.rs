@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 
+use super::partition::Partition;
+
 /// Why a name is refused; fits after `invalid value: `.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -111,7 +113,12 @@ fn check_region(text: &str) -> Result<(), String> {
     let number = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
     let well_formed =
         parts.len() >= 3 && parts.split_last().is_some_and(|(last, rest)| number(last) && rest.iter().all(word));
-    if well_formed { Ok(()) } else { Err("not a region name; expected something like `us-west-2`".to_owned()) }
+    if !well_formed {
+        return Err("not a region name; expected something like `us-west-2`".to_owned());
+    }
+    Partition::of_region(text)
+        .map(drop)
+        .map_err(|other| format!("a region of the partition {other}, where AgentCore Gateway is not known to be"))
 }
 
 fn check_role_arn(text: &str) -> Result<(), String> {
@@ -179,15 +186,9 @@ impl RoleArn {
 }
 
 impl Region {
-    /// The ARN partition that the region lies in.
-    pub fn partition(&self) -> &'static str {
-        if self.0.starts_with("cn-") {
-            "aws-cn"
-        } else if self.0.starts_with("us-gov-") {
-            "aws-us-gov"
-        } else {
-            "aws"
-        }
+    /// The partition that the region lies in; a region of another one is no value of this type.
+    pub fn partition(&self) -> &'static Partition {
+        Partition::of_region(&self.0).unwrap_or_else(|_| Partition::usual())
     }
 }
 

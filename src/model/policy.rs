@@ -31,7 +31,7 @@ pub fn grants<'a>(
     let [mut functions, mut objects, mut keys, mut clients] = [const { BTreeSet::<String>::new() }; 4];
     let [mut services, mut rest_apis, mut servers] = [const { Vec::<Value>::new() }; 3];
     let allow = |sid: &str, action: &str, resources: Vec<String>| json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources });
-    let (partition, region) = (names.region.partition(), &names.region);
+    let (partition, region) = (names.region.partition().name, &names.region);
     for target in targets {
         let mcp = &target["targetConfiguration"]["mcp"];
         let own = format!(":function:{}", names.function);
@@ -160,7 +160,7 @@ pub fn function_logs(names: &StackNames, account: &str) -> Value {
 /// Puts values in place of `{name}` inside the strings of a template, never into its syntax.
 fn fill(template: &str, names: &StackNames, account: &str) -> Value {
     let values = [
-        ("{partition}", names.region.partition().to_owned()),
+        ("{partition}", names.region.partition().name.to_owned()),
         ("{region}", names.region.to_string()),
         ("{account}", account.to_owned()),
         ("{gateway}", names.lower_gateway()),

@@ -30,7 +30,7 @@ impl AwsWorld<'_> {
             if !made.gateway_log_group {
                 self.gateway_log_group(gateway.gateway_id()).await?;
             }
-            let partition = self.names().region.partition();
+            let partition = self.names().region.partition().name;
             let (region, account) = (&self.names().region, &self.stack.account);
             let group_arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{}", names.log_group);
             let carries = Carries::Logs { group_arn: &group_arn };

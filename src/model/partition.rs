@@ -1,0 +1,95 @@
+//! AWS's partitions: what is called differently in each.
+
+/// Where AgentCore Gateway is, or may come to be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// As in an ARN.
+    pub name: &'static str,
+    /// What the names of its regions begin with.
+    regions: &'static str,
+    /// What its services' hosts end with.
+    pub dns_suffix: &'static str,
+    /// What stands between a user pool's domain prefix and the region in its token host.
+    pub token_host: &'static str,
+    /// What that host ends with.
+    pub token_suffix: &'static str,
+    /// The console's host; before it stands the region.
+    pub console: &'static str,
+}
+
+/// In GovCloud, Cognito's own pages are at `auth-fips` only (AWS GovCloud user guide, "Amazon Cognito"); for China, many
+/// public programs have `amazoncognito.com.cn`. AgentCore is not known to be in China.
+static PARTITIONS: [Partition; 3] = [
+    Partition {
+        name: "aws-cn",
+        regions: "cn-",
+        dns_suffix: "amazonaws.com.cn",
+        token_host: "auth",
+        token_suffix: "amazoncognito.com.cn",
+        console: "console.amazonaws.cn",
+    },
+    Partition {
+        name: "aws-us-gov",
+        regions: "us-gov-",
+        dns_suffix: "amazonaws.com",
+        token_host: "auth-fips",
+        token_suffix: "amazoncognito.com",
+        console: "console.amazonaws-us-gov.com",
+    },
+    Partition {
+        name: "aws",
+        regions: "",
+        dns_suffix: "amazonaws.com",
+        token_host: "auth",
+        token_suffix: "amazoncognito.com",
+        console: "console.aws.amazon.com",
+    },
+];
+
+/// Of the others, all that is known here is that they are not those (botocore's `partitions.json`).
+const OTHERS: [(&str, &str); 5] = [
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+    ("eusc-", "aws-eusc"),
+];
+
+impl Partition {
+    /// The partition that a region lies in.
+    ///
+    /// # Errors
+    /// The name of one that is not known here.
+    pub fn of_region(region: &str) -> Result<&'static Self, &'static str> {
+        if let Some((_, other)) = OTHERS.iter().find(|(regions, _)| region.starts_with(regions)) {
+            return Err(other);
+        }
+        // The last one's regions begin with anything.
+        let known = PARTITIONS.iter().find(|partition| region.starts_with(partition.regions));
+        Ok(known.unwrap_or_else(Self::usual))
+    }
+
+    /// That of most regions.
+    pub fn usual() -> &'static Self {
+        &PARTITIONS[PARTITIONS.len() - 1]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_region_is_in_its_partition() {
+        for (region, name) in [
+            ("us-east-1", Ok("aws")),
+            ("ap-southeast-7", Ok("aws")),
+            ("us-gov-west-1", Ok("aws-us-gov")),
+            ("cn-north-1", Ok("aws-cn")),
+            ("eusc-de-east-1", Err("aws-eusc")),
+            ("us-isob-east-1", Err("aws-iso-b")),
+        ] {
+            assert_eq!(Partition::of_region(region).map(|partition| partition.name), name, "{region}");
+        }
+    }
+}

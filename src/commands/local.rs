@@ -82,7 +82,7 @@ pub struct Serve {
     pub iam_lag: Duration,
 
     /// Fail a call, for example iam:CreateRole=ThrottlingException*2 (can be repeated)
-    #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES]")]
+    #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES][:MESSAGE]")]
     pub faults: Vec<FaultRule>,
 
     /// Its log is in its folder, not on a terminal

@@ -21,12 +21,13 @@ pub struct Faults {
     rules: Mutex<Vec<Rule>>,
 }
 
-/// `service:Operation=ErrorCode*times`; without `*times`, every time.
+/// `service:Operation=ErrorCode*times:message`; without `*times`, every time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     service: String,
     operation: String,
     code: String,
+    message: Option<String>,
     /// How many more calls fail; none: all of them.
     left: Option<u32>,
 }
@@ -35,8 +36,11 @@ impl FromStr for Rule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = "expected SERVICE:OPERATION=ERROR[*TIMES], for example iam:CreateRole=ThrottlingException*2";
+        let form =
+            "expected SERVICE:OPERATION=ERROR[*TIMES][:MESSAGE], for example iam:CreateRole=ThrottlingException*2";
         let (call, error) = text.split_once('=').ok_or(form)?;
+        let (error, message) =
+            error.split_once(':').map_or((error, None), |(error, message)| (error, Some(message.to_owned())));
         let (service, operation) = call.split_once(':').ok_or(form)?;
         let (code, left) = match error.split_once('*') {
             Some((code, times)) => (code, Some(times.parse().map_err(|_| form)?)),
@@ -49,7 +53,7 @@ impl FromStr for Rule {
         if !Service::from_scope(service).is_some_and(known) {
             return Err(format!("the local AWS does not offer {service}:{operation}"));
         }
-        Ok(Self { service: service.to_owned(), operation: operation.to_owned(), code: code.to_owned(), left })
+        Ok(Self { service: service.to_owned(), operation: operation.to_owned(), code: code.to_owned(), message, left })
     }
 }
 
@@ -82,7 +86,8 @@ impl Faults {
             code if code.starts_with("AccessDenied") => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         };
-        Some(WireError::new(status, rule.code.clone(), "This error was asked for with --fault"))
+        let message = rule.message.clone().unwrap_or_else(|| "This error was asked for with --fault".to_owned());
+        Some(WireError::new(status, rule.code.clone(), message))
     }
 }
 

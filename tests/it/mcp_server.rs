@@ -606,7 +606,7 @@ fn a_servers_errors_are_passed_on_and_its_breakdowns_are_told_of() {
         tool("break"),
     ];
     server.desk().oddities = odd.to_vec();
-    let key = ["--api-key-env", "SECRET", "--api-key-header", "X-Key", "--api-key-prefix", "Token "];
+    let key = ["--api-key-env", "SECRET", "--api-key-header", "X-Key", "--api-key-prefix", "Token"];
     setting.add("s", &server, &key);
     assert_eq!(setting.tools().len(), 8, "what no client would take is left out");
     let call = |name: &str| setting.ask("tools/call", &json!({ "name": format!("s___{name}"), "arguments": {} }));

@@ -35,7 +35,7 @@ pub struct CredentialFlags {
     #[arg(long, value_name = "NAME", group = "place", value_parser = header_name)]
     pub api_key_header: Option<String>,
 
-    /// What stands before the key in the header, a space included: 'Bearer '
+    /// What stands before the key in the header, for example Bearer; the gateway puts a space between them
     #[arg(long, value_name = "TEXT", requires = "api_key_header")]
     pub api_key_prefix: Option<String>,
 
@@ -333,12 +333,18 @@ impl CredentialFlags {
         let (variable, file) = (&self.api_key_env, &self.api_key_file);
         let secret = secret(ctx, "API key", variable.as_deref(), file.as_deref()).await?;
         // The key itself is not shown.
-        let header = format!("{}{}", self.api_key_prefix.as_deref().unwrap_or_default(), secret.reveal());
+        let header = self.prefix().map_or_else(String::new, |prefix| format!("{prefix} ")) + secret.reveal();
         if !in_query && HeaderValue::from_str(&header).is_err() {
             return usage("prefix and key cannot stand in a header", "they are one line of visible characters");
         }
         let provider = ProviderSpec { secret, client: None };
-        Ok(Credential::ApiKey { provider, name, prefix: self.api_key_prefix.clone(), in_query })
+        Ok(Credential::ApiKey { provider, name, prefix: self.prefix().map(str::to_owned), in_query })
+    }
+
+    /// The gateway puts one space after it: with one of its own, there were two, and an API refused the key (two
+    /// public runbooks of 2026).
+    fn prefix(&self) -> Option<&str> {
+        self.api_key_prefix.as_deref().map(str::trim_end).filter(|prefix| !prefix.is_empty())
     }
 
     fn brought(&self, arn: &str) -> Result<Credential, Error> {
@@ -350,7 +356,7 @@ impl CredentialFlags {
                     let location = if self.api_key_query.is_some() { "QUERY_PARAMETER" } else { "HEADER" };
                     provider["credentialLocation"] = json!(location);
                 }
-                if let Some(prefix) = &self.api_key_prefix {
+                if let Some(prefix) = self.prefix() {
                     provider["credentialPrefix"] = json!(prefix);
                 }
                 ("API_KEY", "apiKeyCredentialProvider", provider)

@@ -111,10 +111,12 @@ pub(crate) async fn present(
             let in_query = credential_location.as_deref() == Some("QUERY_PARAMETER");
             let default = if in_query { "api_key" } else { "Authorization" };
             let name = credential_parameter_name.clone().unwrap_or_else(|| default.to_owned());
-            // Prefix and key are put together as they are; without a prefix, a header named by
-            // default has the usual one (reference §1.7, §7.3 [U]).
-            let usual = if in_query || credential_parameter_name.is_some() { "" } else { "Bearer " };
-            let value = format!("{}{key}", credential_prefix.as_deref().unwrap_or(usual));
+            // The gateway puts a space between prefix and key: "Bearer" gives "Bearer KEY", and "Bearer " has two (a
+            // public end-to-end script and a runbook, August 2026). Nobody has seen a prefix where none is given.
+            let value = match credential_prefix {
+                Some(prefix) => format!("{prefix} {key}"),
+                None => key.clone(),
+            };
             Ok(if in_query {
                 Presented::Query { name, value, secret: key }
             } else {

@@ -141,6 +141,33 @@ impl Error {
         self.class == Class::Exists
     }
 
+    /// Whether AWS is at work on the gateway that a call is about: "Cannot perform operation … when gateway is in
+    /// UPDATING status", seen by one project after an update, and of two CreateGatewayTarget at once.
+    pub fn is_busy(&self) -> bool {
+        self.service == "AgentCore" && self.message.contains("in UPDATING status")
+    }
+
+    /// Whether a deletion is refused for something that passes by itself.
+    pub fn passes(&self) -> bool {
+        let says = |words: &str| self.message.to_lowercase().contains(words);
+        match (self.service, self.code.as_deref().unwrap_or_default()) {
+            ("AgentCore", _) => self.is_busy(),
+            // A policy that was deleted a moment ago may still be in the way, and so may another change of the role
+            // (service model; aws-nuke and terraform-provider-aws `role.go` try again).
+            ("IAM", code) => ["DeleteConflict", "ConcurrentModification"].iter().any(|name| code.starts_with(name)),
+            // "User pool cannot be deleted. It has a domain configured that should be deleted first.", after its domain
+            // was: clean-up scripts of AWS's samples pause between the two.
+            ("Cognito", "InvalidParameterException") => self.operation == "DeleteUserPool" && says("domain"),
+            // Two requests at once for the same thing (service models).
+            ("Cognito", "ConcurrentModificationException") | ("CloudWatch Logs", "OperationAbortedException") => true,
+            // "Requested resource is currently being updated. Please try again later." (terraform-provider-aws#42194)
+            ("CloudWatch Logs", "ConflictException") => says("being updated"),
+            // "… an update is in progress for resource" (service model, `ResourceConflictException`).
+            ("Lambda", "ResourceConflictException") => says("in progress"),
+            _ => false,
+        }
+    }
+
     /// Whether a deletion is refused for the state of things: something that still hangs on it,
     /// or work that is under way.
     pub fn refuses_for_now(&self) -> bool {

@@ -31,6 +31,13 @@ pub fn is_pending_status<'a>(mut reasons: impl Iterator<Item = &'a str>) -> bool
     })
 }
 
+/// Whether a gateway FAILED because the service could not get the OpenID document of its issuer: a user pool's may be
+/// missing for a short while after the pool was made (seen once, literally: "Failed to create gateway dependencies: Failed
+/// to fetch discovery document from: https://cognito-idp…").
+pub fn misses_discovery<'a>(mut reasons: impl Iterator<Item = &'a str>) -> bool {
+    reasons.any(|reason| reason.contains("Failed to fetch discovery document"))
+}
+
 /// What an MCP server that AWS runs is said to have answered while the role's policy spreads
 /// (awslabs/nx-plugin-for-aws#1066; the second is of a session of that role).
 const MCP_SERVER: &[&str] =

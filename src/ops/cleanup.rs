@@ -32,6 +32,9 @@ use crate::{
 /// Target operations at once on one gateway (quota page).
 const TARGETS_AT_ONCE: usize = 5;
 
+/// How long a refusal that passes by itself is borne: IAM says "a few minutes" of its own (service model,
+/// `ConcurrentModificationException`).
+const PASSES: Duration = Duration::from_mins(3);
 /// Between a look that found more to delete and the next one.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -134,8 +137,7 @@ pub async fn cleanup(
         // The anchor stays as long as anything may.
         cleaned.remaining.push((role, reason));
     } else if anchored && cleaned.is_complete() {
-        let deletion = iam::delete_role(aws, &names.role);
-        run.delete(&mut cleaned, role, deletion).await;
+        run.delete(&mut cleaned, role, async || iam::delete_role(aws, &names.role).await).await;
     }
     Ok(cleaned)
 }
@@ -175,7 +177,7 @@ impl Run<'_> {
         let Some(gateway) = &stack.gateway else { return Ok(cleaned) };
         let target = gateway.target(name);
         if let Some(target) = target {
-            let deletion = self.delete_target(gateway.id(), target.target_id());
+            let deletion = async || self.delete_target(gateway.id(), target.target_id()).await;
             self.delete(&mut cleaned, Resource::new(Kind::Target, name), deletion).await;
             if !cleaned.is_complete() {
                 return Ok(cleaned);
@@ -196,7 +198,7 @@ impl Run<'_> {
         let known = known.filter(|(_, provider)| stack.names.owns_provider_of(name, provider));
         let unused = |(_, provider): &(_, &str)| !used.iter().any(|arn| arn.ends_with(&format!("/{provider}")));
         for (kind, provider) in own.into_iter().chain(known).filter(unused).collect::<BTreeSet<_>>() {
-            let deletion = providers::delete(self.aws, kind, provider);
+            let deletion = async || providers::delete(self.aws, kind, provider).await;
             self.delete(&mut cleaned, Resource::new(Kind::Provider, provider), deletion).await;
             if stack.role.is_some() && cleaned.is_complete() {
                 iam::untag_role(self.aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
@@ -233,10 +235,13 @@ impl Run<'_> {
         let lost: Vec<DeliveryNames> = stack.lost_gateways.iter().map(|id| DeliveryNames::new(id)).collect();
         let lost = join_all(lost.iter().map(|names| self.delete_deliveries(names)));
         let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.surplus_pools);
-        let pools =
-            join_all(pools.map(|id| self.timed(Resource::new(Kind::UserPool, id), cognito::delete_pool(self.aws, id))));
-        let own = stack.providers.iter().map(|(kind, name)| {
-            self.timed(Resource::new(Kind::Provider, name), providers::delete(self.aws, *kind, name))
+        let pools = join_all(pools.map(async |id| {
+            let deletion = async || cognito::delete_pool(self.aws, id).await;
+            self.timed(Resource::new(Kind::UserPool, id), deletion).await
+        }));
+        let own = stack.providers.iter().map(async |(kind, name)| {
+            let deletion = async || providers::delete(self.aws, *kind, name).await;
+            self.timed(Resource::new(Kind::Provider, name), deletion).await
         });
         let (pools, sample, (own, lost)) =
             join3(pools, Box::pin(self.delete_sample(stack)), join(join_all(own), lost)).await;
@@ -247,9 +252,9 @@ impl Run<'_> {
     async fn delete_gateway(&self, gateway: &Gateway, cleaned: &mut Cleaned) {
         let names = gateway.delivery_names();
         let targets = stream::iter(&gateway.targets)
-            .map(|target| {
+            .map(async |target| {
                 let resource = Resource::new(Kind::Target, target.name());
-                self.timed(resource, self.delete_target(gateway.id(), target.target_id()))
+                self.timed(resource, async || self.delete_target(gateway.id(), target.target_id()).await).await
             })
             .buffer_unordered(TARGETS_AT_ONCE)
             .collect::<Vec<_>>();
@@ -262,20 +267,21 @@ impl Run<'_> {
         // Deliveries are found by the gateway's id: while one remains, so does the gateway.
         match cleaned.remaining.first().map(|(_, error)| error.clone()) {
             Some(error) => cleaned.remaining.push((resource, error)),
-            None => self.delete(cleaned, resource, self.delete_gateway_itself(gateway.id())).await,
+            None => self.delete(cleaned, resource, async || self.delete_gateway_itself(gateway.id()).await).await,
         }
     }
 
     /// A gateway's deliveries, and the log group of its own logs.
     async fn delete_deliveries(&self, names: &DeliveryNames) -> Vec<Outcome> {
         let delivery = async |kind: Kind, name: &str| {
-            let deletion = self.once_nothing_is_hidden(async || logs::delete_delivery(self.aws, name).await);
+            let deletion =
+                async || self.once_nothing_is_hidden(async || logs::delete_delivery(self.aws, name).await).await;
             self.timed(Resource::new(kind, name), deletion).await
         };
         let log_delivery = async {
             let delivery = delivery(Kind::AccessLogs, &names.logs).await;
             let group = Resource::new(Kind::LogGroup, &names.log_group);
-            [delivery, self.timed(group, logs::delete_group(self.aws, &names.log_group)).await]
+            [delivery, self.timed(group, async || logs::delete_group(self.aws, &names.log_group).await).await]
         };
         let (logs, traces) = join(log_delivery, delivery(Kind::Traces, &names.traces)).await;
         logs.into_iter().chain([traces]).collect()
@@ -348,17 +354,18 @@ impl Run<'_> {
         }
         if sample.function.is_some() {
             let function = Resource::new(Kind::Function, &names.function);
-            outcomes.push(self.timed(function, lambda::delete_function(self.aws, &names.function)).await);
+            let deletion = async || lambda::delete_function(self.aws, &names.function).await;
+            outcomes.push(self.timed(function, deletion).await);
         }
         let role = async {
-            let deletion = iam::delete_role(self.aws, &names.function_role);
+            let deletion = async || iam::delete_role(self.aws, &names.function_role).await;
             match &sample.role {
                 Some(_) => Some(self.timed(Resource::new(Kind::FunctionRole, &names.function_role), deletion).await),
                 None => None,
             }
         };
         let log_group = async {
-            let deletion = logs::delete_group(self.aws, &names.function_log_group);
+            let deletion = async || logs::delete_group(self.aws, &names.function_log_group).await;
             match &sample.log_group {
                 Some(_) => Some(self.timed(Resource::new(Kind::LogGroup, &names.function_log_group), deletion).await),
                 None => None,
@@ -372,7 +379,7 @@ impl Run<'_> {
         &self,
         cleaned: &mut Cleaned,
         resource: Resource,
-        deletion: impl Future<Output = Result<bool, aws::Error>>,
+        deletion: impl AsyncFnMut() -> Result<bool, aws::Error>,
     ) {
         self.note(cleaned, self.timed(resource, deletion).await);
     }
@@ -392,10 +399,16 @@ impl Run<'_> {
         }
     }
 
-    async fn timed(&self, resource: Resource, deletion: impl Future<Output = Result<bool, aws::Error>>) -> Outcome {
+    /// Deletes something; while AWS refuses for what passes by itself, again.
+    async fn timed(&self, resource: Resource, mut deletion: impl AsyncFnMut() -> Result<bool, aws::Error>) -> Outcome {
         let begin = Instant::now();
         self.observer.hear(Event::Started(resource.clone()));
-        let outcome = deletion.await;
+        let attempt = async || match deletion().await {
+            Err(error) if error.passes() && begin.elapsed() < PASSES => Ok(Look::NotYet(error.message)),
+            deleted => Ok::<_, aws::Error>(Look::Ready(deleted?)),
+        };
+        let told = |reason: &str| self.observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
+        let outcome = wait::until(&self.deadline, told, attempt).await;
         self.observer.hear(match &outcome {
             Ok(true) => Event::Finished(resource.clone(), Change::Deleted, begin.elapsed()),
             Ok(false) => Event::Finished(resource.clone(), Change::Absent, begin.elapsed()),

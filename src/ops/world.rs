@@ -24,7 +24,9 @@ use super::{
 };
 use crate::{
     aws::{
-        Aws, iam, propagation,
+        Aws,
+        agentcore::Document,
+        iam, propagation,
         wait::{self, Deadline, Look, Stop},
     },
     model::{naming::StackNames, spec::GatewaySpec},
@@ -131,6 +133,13 @@ impl AwsWorld<'_> {
         self.begun.elapsed() < SPREADS && created.is_some_and(is_fresh)
     }
 
+    /// Whether a gateway FAILED for what a user pool that this run has made does not serve yet.
+    fn pool_may_be_too_fresh(&self, gateway: &Document) -> bool {
+        let makes_pool = |step: &Step| step.resource.kind == Kind::UserPool && step.change != plan::Change::Keep;
+        let is_new = self.plan.interrupted || self.plan.steps.iter().any(makes_pool);
+        is_new && self.begun.elapsed() < SPREADS && propagation::misses_discovery(gateway.status_reasons())
+    }
+
     /// Does something that needs IAM to have heard of a role; where it may not have, again.
     async fn once_propagated<T>(
         &self,
@@ -141,6 +150,8 @@ impl AwsWorld<'_> {
             Err(error) if propagation::is_pending(&error) && self.may_be_too_fresh(step).await => {
                 Ok(Look::NotYet(TOO_FRESH.to_owned()))
             }
+            // Another target, or another run, is first.
+            Err(error) if error.is_busy() => Ok(Look::NotYet(error.message)),
             done => Ok(Look::Ready(done?)),
         })
         .await

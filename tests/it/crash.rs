@@ -1,8 +1,13 @@
 //! `create` and `cleanup`, killed or robbed of an answer at every request there is.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use agentcore_gw::local::Faults;
+use serde_json::{Value, json};
 
 use crate::world::{Mishap, Moment, World};
 
@@ -318,6 +323,65 @@ async fn cleanup_that_is_denied_goes_on_ends_with_3_and_keeps_the_anchor() {
     assert_eq!((census["gateways"], census["pools"], census["functions"], census["roles"]), (0, 0, 1, 1), "{census:?}");
     world.run(CLEANUP).await.expect(0);
     assert!(world.is_empty());
+}
+
+/// What AWS says while something that was deleted, or is changed, is still in the way.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_passes_by_itself_is_waited_for() {
+    for rule in [
+        "iam:DeleteRole=DeleteConflict*3:Cannot delete entity, must delete policies first.",
+        "iam:DeleteRolePolicy=ConcurrentModification*3:Another operation is in progress.",
+        "cognito-idp:DeleteUserPool=InvalidParameterException*3:User pool cannot be deleted. It has a domain configured that should be deleted first.",
+        "logs:DeleteDelivery=ConflictException*3:Requested resource is currently being updated. Please try again later.",
+        "logs:DeleteLogGroup=OperationAbortedException*3:A conflicting operation is currently in progress against this resource. Please try again.",
+        "lambda:DeleteFunction=ResourceConflictException*3:The operation cannot be performed at this time. An update is in progress for resource: x",
+    ] {
+        let world = World::with_rules(&[rule]);
+        world.run(CREATE).await.expect(0);
+        let cleaned = world.run(CLEANUP).await;
+        assert_eq!(cleaned.code, 0, "{rule}: {}{}", cleaned.stdout, cleaned.stderr);
+        assert!(world.is_empty(), "{rule}: {:?}", world.census());
+    }
+    // What stays, stays: after a while, in AWS's words.
+    let world =
+        World::with_rules(&["iam:DeleteRole=DeleteConflict:Cannot delete entity, must detach all policies first."]);
+    world.run(CREATE).await.expect(0);
+    let begun = tokio::time::Instant::now();
+    let left = world.run(CLEANUP).await.expect(3);
+    assert!(left.stdout.contains("must detach all policies first"), "{}{}", left.stdout, left.stderr);
+    assert!(begun.elapsed() < Duration::from_mins(8), "{:?}", begun.elapsed());
+}
+
+/// As while another target, or another run, is at work on it.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_is_updating_is_waited_for() {
+    for operation in ["CreateGatewayTarget", "DeleteGatewayTarget", "DeleteGateway"] {
+        let words = "Cannot perform operation when gateway is in UPDATING status";
+        let world = World::with_rules(&[&format!("bedrock-agentcore:{operation}=ConflictException*3:{words}")]);
+        world.run(CREATE).await.expect(0);
+        assert_eq!(world.census(), one_of_everything(), "{operation}");
+        world.run(CLEANUP).await.expect(0);
+        assert!(world.is_empty(), "{operation}: {:?}", world.census());
+    }
+}
+
+/// AWS fetches the pool's OpenID document when the gateway is made, and a new pool may not serve it yet.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_failed_for_its_new_pool_is_made_again() {
+    static LOOKS: AtomicUsize = AtomicUsize::new(0);
+    fn fails_once(call: &str, document: &mut Value) {
+        let is_gateway = call.starts_with("GET /gateways/") && document["gatewayId"].is_string();
+        if is_gateway && LOOKS.fetch_add(1, Ordering::Relaxed) == 0 {
+            document["status"] = json!("FAILED");
+            document["statusReasons"] =
+                json!(["Failed to create gateway dependencies: Failed to fetch discovery document \
+                from: https://x (Service: AgentCredentialProvider, Status Code: 400)"]);
+        }
+    }
+    let world = World::new(Duration::ZERO).rewriting(fails_once);
+    let created = world.run(CREATE).await.expect(0);
+    assert!(created.stderr.contains("does not serve its OpenID document yet"), "{}", created.stderr);
+    assert_eq!(world.census(), one_of_everything());
 }
 
 #[tokio::test(start_paused = true)]

@@ -109,6 +109,9 @@ impl AwsWorld<'_> {
             }
             self.delete_gateway(step, document.gateway_id()).await?;
             self.observer.hear(Event::Dropped(step.resource.clone()));
+            if self.pool_may_be_too_fresh(&document) {
+                return Ok(Look::NotYet("the user pool does not serve its OpenID document yet".to_owned()));
+            }
             if propagation::is_pending_status(document.status_reasons()) && self.may_be_too_fresh(step).await {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }

@@ -215,7 +215,8 @@ impl Locked {
 fn what_a_function_started_ends_with_its_environment_however_that_ends() {
     let env = Env::new();
     let folder = tempfile::tempdir_in("/tmp").unwrap();
-    let server = Server::start(&env, &[]);
+    let log = env.home().join("log");
+    let server = Server::start_logging(&env, &["-v"], &log);
     let [late, deleted, killed] = ["late", "deleted", "killed"].map(|name| Locked::new(&folder, name));
     let said = run(&env, &json!([late.function("late", 600), deleted.function("deleted", 0)]));
     assert_eq!(error(&said["late"]), "Sandbox.Timedout");
@@ -225,6 +226,8 @@ fn what_a_function_started_ends_with_its_environment_however_that_ends() {
     env.with_boto3("functions.py", &["--delete", "deleted"]);
     deleted.is_freed("after it was deleted");
     until("folders of environments are removed", || folders(&env).is_empty());
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(!said.contains("Traceback"), "what ends quietly says nothing: {said}");
 
     let said = run_again(&env, killed.function("killed", 0));
     assert_eq!(said, "done");

@@ -17,7 +17,6 @@ use tokio::{
     net::TcpListener,
     process::{ChildStdin, Command},
     sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
     time::MissedTickBehavior,
 };
 
@@ -49,14 +48,7 @@ pub(super) struct Environment {
     _wanted: ChildStdin,
     ended: watch::Receiver<Option<ExitStatus>>,
     queue: mpsc::Sender<api::Pending>,
-    server: JoinHandle<()>,
     processes: Arc<Processes>,
-}
-
-impl Drop for Environment {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
 }
 
 impl Environment {
@@ -104,17 +96,6 @@ impl Environment {
         let mut line = serde_json::to_vec(&job).map_err(|error| internal(error.into()))?;
         line.push(b'\n');
         wanted.write_all(&line).await.map_err(internal)?;
-        let (ends, ended) = watch::channel(None);
-        let running = runtime.running_processes();
-        tokio::spawn(async move {
-            // Without a status, it has ended all the same: the receivers see that the sender has gone.
-            if let Ok(status) = process.wait().await {
-                let _ = ends.send(Some(status));
-            }
-            // Its supervisor has removed it, unless it was killed itself.
-            drop(tokio::task::spawn_blocking(|| drop(folder)).await);
-            drop(running);
-        });
         let (queue, receiver) = mpsc::channel(1);
         let processes = runtime.processes.clone();
         let admission = secret.is_none().then(|| own_processes_only(processes.clone(), supervisor, address));
@@ -123,7 +104,20 @@ impl Environment {
         // A runtime may keep its connection while its handler works, however long.
         let bounds = Bounds { connections: MOST_CONNECTIONS, head: None, admission };
         let server = tokio::spawn(listen::serve(listener, router, bounds, std::future::pending()));
-        Ok(Self { function, log, supervisor, _wanted: wanted, ended, queue, server, processes })
+        let (ends, ended) = watch::channel(None);
+        let running = runtime.running_processes();
+        tokio::spawn(async move {
+            // Without a status, it has ended all the same: the receivers see that the sender has gone.
+            if let Ok(status) = process.wait().await {
+                let _ = ends.send(Some(status));
+            }
+            // Only now, or it would complain that nobody is there.
+            server.abort();
+            // Its supervisor has removed it, unless it was killed itself.
+            drop(tokio::task::spawn_blocking(|| drop(folder)).await);
+            drop(running);
+        });
+        Ok(Self { function, log, supervisor, _wanted: wanted, ended, queue, processes })
     }
 
     pub(super) fn function(&self) -> &Function {

@@ -48,7 +48,9 @@ fn supervise() -> io::Result<u8> {
     let mut input = BufReader::new(io::stdin());
     let mut line = String::new();
     input.read_line(&mut line)?;
-    let job: Job = serde_json::from_str(&line)?;
+    let job: Job = serde_json::from_str(&line).map_err(|error| {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("there is no function to run: {error}"))
+    })?;
     let ended = run(&job, input);
     processes::kill_all_below_this()?;
     folder::remove(&job.folder)?;

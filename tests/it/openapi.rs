@@ -534,6 +534,15 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
         assert_eq!(refused.code, 2, "{flags:?}: {refused:?}");
         assert!(refused.stderr.contains(said) && !refused.stderr.contains("s3cr3t"), "{flags:?}: {}", refused.stderr);
     }
+    // A key where its variable's name belongs.
+    for key in ["sk-live-abcdef", "AKIAIOSFODNN7EXAMPLE"] {
+        let flags = ["--spec", spec, "--api-key-env", key, "--api-key-header", "X"];
+        for format in [&[][..], &["-o", "json"]] {
+            let refused = setting.target(&["add", "openapi", "weather"], "", &[&flags[..], format].concat());
+            assert!(refused.code == 2 && !format!("{refused:?}").contains(key), "{refused:?}");
+            assert!(format!("{refused:?}").contains("give the variable's name"), "{refused:?}");
+        }
+    }
     let nothing = setting.target(&["update", "weather"], "", &[]);
     assert!(nothing.code == 2 && nothing.stderr.contains("nothing to change"), "{nothing:?}");
     let missing = setting.target(&["update", "weather"], "", &["--no-credential"]);

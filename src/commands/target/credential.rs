@@ -432,7 +432,9 @@ async fn secret(ctx: &Context, what: &str, variable: Option<&str>, file: Option<
             let missing = || {
                 // What is no usual name may be the secret itself, in the wrong place.
                 let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-                if !variable.bytes().all(is_usual) {
+                // Longer words in capitals may well be a key.
+                let is_name = variable.len() <= 12 || variable.contains('_') && variable.len() <= 64;
+                if !variable.bytes().all(is_usual) || !is_name {
                     let message = format!("the variable that is to hold the {what} is not set, or empty");
                     return Error::new(Kind::InvalidInput, message)
                         .with_hint("give the variable's name, not the secret: arguments are there for all to see");

@@ -235,6 +235,23 @@ pub async fn synchronize_target(aws: &Aws, gateway_id: &str, target_id: &str) ->
     Ok(Document(answer["targets"][0].take()))
 }
 
+const CREDENTIALS: &str = "credentialProviderConfigurations";
+
+/// What to update a target with: all that it has, known here or not, and over it what `request` names. An update
+/// replaces the whole target (AWS's own CLI merges likewise, aws/agentcore-cli#1900), so what is left out is lost. The
+/// credential is always named: without one there is to be none.
+pub fn updated_target(existing: &Document, request: &Value) -> Value {
+    let mut whole = existing.0.clone();
+    whole[CREDENTIALS] = Value::Null;
+    for (member, value) in request.as_object().into_iter().flatten() {
+        whole[member] = value.clone();
+    }
+    if let Value::Object(members) = &mut whole {
+        members.retain(|_, value| !value.is_null());
+    }
+    whole
+}
+
 fn with_token(request: &Value) -> Value {
     let mut body = request.clone();
     body["clientToken"] = json!(idempotency_token());
@@ -265,6 +282,7 @@ fn without_read_only(document: &Value) -> Value {
             "workloadIdentityDetails",
             "webAclArn",
             "authorizationData",
+            "privateEndpointManagedResources",
             "protocolType",
         ] {
             // Of a gateway, the protocol is asked for again; of a target, it is only shown.
@@ -279,6 +297,26 @@ fn without_read_only(document: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_update_of_a_target_keeps_what_it_does_not_name() {
+        let existing = json!({
+            "targetId": "T", "gatewayArn": "arn", "status": "READY", "createdAt": 1, "name": "t", "description": "theirs",
+            "targetConfiguration": {"mcp": {"openApiSchema": {"inlinePayload": "old"}}},
+            "credentialProviderConfigurations": [{"credentialProviderType": "API_KEY"}],
+            "metadataConfiguration": {"allowedRequestHeaders": ["x"]},
+            "privateEndpoint": {"of": "theirs"}, "privateEndpointManagedResources": [1], "ofTheFuture": [2],
+        });
+        let request = json!({"name": "t", "targetConfiguration": {"mcp": {"openApiSchema": {"inlinePayload": "new"}}}});
+        let sent = without_read_only(&updated_target(&Document(existing), &request));
+        let expected = json!({
+            "name": "t", "description": "theirs",
+            "targetConfiguration": {"mcp": {"openApiSchema": {"inlinePayload": "new"}}},
+            "metadataConfiguration": {"allowedRequestHeaders": ["x"]}, "privateEndpoint": {"of": "theirs"},
+            "ofTheFuture": [2],
+        });
+        assert_eq!(sent, expected);
+    }
 
     #[tokio::test]
     async fn a_list_without_an_end_is_an_error() {

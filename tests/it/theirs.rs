@@ -72,6 +72,31 @@ async fn a_target_of_another_kind_is_a_conflict() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_others_set_on_a_target_outlives_an_update() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("api.yaml");
+    let document = |title: &str| {
+        let info = format!("openapi: 3.0.3\ninfo: {{title: {title}, version: '1'}}\n");
+        info + "servers: [{url: https://x.example}]\npaths: {/x: {get: {operationId: x}}}"
+    };
+    fs::write(&spec, document("one")).unwrap();
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g"]).await.expect(0);
+    let place = ["--gateway", "g", "--spec", spec.to_str().unwrap()];
+    world.run(&[&["target", "add", "openapi", "api"], &place[..]].concat()).await.expect(0);
+    world.edit(|state| {
+        let gateways = state["agentcore"]["gateways"].as_object_mut().unwrap();
+        let targets = gateways.values_mut().next().unwrap()["targets"].as_object_mut().unwrap();
+        targets.values_mut().next().unwrap()["config"]["description"] = json!("theirs");
+    });
+    fs::write(&spec, document("two")).unwrap();
+    world.run(&[&["target", "update", "api"], &place[..]].concat()).await.expect(0);
+    let shown = world.run(&["target", "get", "api", "--gateway", "g"]).await.expect(0).json();
+    assert_eq!(shown["description"], "theirs");
+    assert!(shown["targetConfiguration"].to_string().contains("two"), "{shown:#}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_gateway_that_checks_nobody_is_made_by_who_says_yes() {
     let world = World::new(Duration::ZERO);
     let open = ["create", "g", "--authorizer", "none", "-o", "json"];

@@ -166,8 +166,9 @@ impl AwsWorld<'_> {
         let (change, document) = match (&step.change, existing) {
             (plan::Change::Update(what), Some(existing)) => {
                 let id = existing.target_id();
-                self.settled_target(step, gateway_id, id).await?;
+                let settled = self.settled_target(step, gateway_id, id).await?;
                 if what != &["state"] {
+                    let request = agentcore::updated_target(&settled, &request);
                     let update = async || agentcore::update_target(self.aws, gateway_id, id, &request).await;
                     self.once_propagated(step, update).await?;
                 }

@@ -84,8 +84,9 @@ pub struct Globals {
     #[arg(short, long, global = true)]
     pub yes: bool,
 
+    // A resolver may remember for 900 seconds that a new name was not there.
     /// Give up after this many seconds, keep what was made, and say what that is
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 1200, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }
 

@@ -384,6 +384,24 @@ async fn a_gateway_that_failed_for_its_new_pool_is_made_again() {
     assert_eq!(world.census(), one_of_everything());
 }
 
+/// A resolver that is asked for the name of a new domain too early remembers for 15 minutes that there is none.
+#[tokio::test(start_paused = true)]
+async fn amazons_token_host_is_looked_up_last_and_not_before_its_name_is_there() {
+    let world = World::new(Duration::ZERO).at_amazon();
+    let begun = tokio::time::Instant::now();
+    let created = world.run(CREATE).await.expect(0);
+    assert!((90..95).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert!(created.stderr.contains("asking for a token in 90 s"), "{}", created.stderr);
+    let asked = created.calls.iter().position(|call| call.contains("/oauth2/token"));
+    assert_eq!(asked, Some(created.calls.len() - 1), "{:?}", created.calls);
+    assert!(created.stdout.contains(".auth.us-west-2.amazoncognito.com/oauth2/token"), "{}", created.stdout);
+    let begun = tokio::time::Instant::now();
+    world.run(CREATE).await.expect(0);
+    assert!(begun.elapsed() < Duration::from_secs(5), "its name was there before: {:?}", begun.elapsed());
+    world.run(&["create", "other", "--no-wait"]).await.expect(0);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cleanup_cannot_look_at_makes_it_incomplete() {
     let world = World::with_rules(&["cognito-idp:ListUserPools=AccessDeniedException"]);

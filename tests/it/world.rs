@@ -74,6 +74,8 @@ pub struct World {
     lag: Duration,
     /// Changes the document that a request is answered with; by the request.
     rewrite: Option<Rewrite>,
+    /// Whether it is reached by Amazon's own names.
+    amazon: bool,
 }
 
 type Rewrite = fn(&str, &mut Value);
@@ -97,7 +99,16 @@ impl World {
         let lag = faults.consistency_lag;
         let dir = Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
         let local = boot(dir.path(), None, key.clone(), faults, begin);
-        Self { server: Arc::new(Mutex::new(local)), key, restart: None, dir: Some(dir), begin, lag, rewrite: None }
+        Self {
+            server: Arc::new(Mutex::new(local)),
+            key,
+            restart: None,
+            dir: Some(dir),
+            begin,
+            lag,
+            rewrite: None,
+            amazon: false,
+        }
     }
 
     /// This account, now.
@@ -122,6 +133,11 @@ impl World {
     }
 
     /// The same account, whose answers are changed on their way.
+    /// The same account, as AWS itself has it: at Amazon's addresses.
+    pub fn at_amazon(&self) -> Self {
+        Self { amazon: true, ..self.clone() }
+    }
+
     pub fn rewriting(&self, rewrite: Rewrite) -> Self {
         Self { rewrite: Some(rewrite), ..self.clone() }
     }
@@ -159,7 +175,7 @@ impl World {
         let restart = move || boot(store.dir(), Some(store.clone()), its_key.clone(), Faults::default(), begin);
         let server = Arc::new(Mutex::new(restart()));
         let restart: Option<Arc<dyn Fn() -> Local + Send + Sync>> = Some(Arc::new(restart));
-        Self { server, key, restart, dir: None, begin, lag: Duration::ZERO, rewrite: None }
+        Self { server, key, restart, dir: None, begin, lag: Duration::ZERO, rewrite: None, amazon: false }
     }
 
     fn local(&self) -> Local {
@@ -221,7 +237,10 @@ impl World {
             moments,
         });
         let (out, err) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
-        let mut all = vec!["agentcore-gw", "--region", "us-west-2", "--endpoint-url", ENDPOINT];
+        let mut all = vec!["agentcore-gw", "--region", "us-west-2"];
+        if !self.amazon {
+            all.extend(["--endpoint-url", ENDPOINT]);
+        }
         all.extend(args);
         let platform = Platform {
             env,
@@ -485,7 +504,7 @@ impl Wire {
             forwarded = forwarded.header(name, value);
         }
         let forwarded = forwarded
-            .header("host", uri.authority().unwrap().as_str())
+            .header("host", if self.world.amazon { "127.0.0.1:7755" } else { uri.authority().unwrap().as_str() })
             .body(Body::from(request.body().bytes().unwrap_or_default().to_vec()))
             .unwrap();
         let answer = self.world.router().oneshot(forwarded).await.unwrap();

@@ -1,5 +1,7 @@
 //! The OAuth authorizer: user pool, domain, resource server, client, and a token to prove it.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{AwsWorld, SETTLE};
@@ -21,6 +23,10 @@ use crate::{
 
 /// How often a create whose answer was lost is tried again, after a look.
 const DOUBTFUL_ATTEMPTS: u32 = 3;
+
+/// How long the name of a new domain may take to be there. Who looks it up before, has "no such name" from the resolver
+/// for 900 seconds, the zone's negative TTL (measured once: 180 look-ups in nine minutes, the name long published).
+const RESOLVES: Duration = Duration::from_secs(90);
 
 impl AwsWorld<'_> {
     /// Names are not unique, so after a doubtful failure: look, then create.
@@ -49,7 +55,7 @@ impl AwsWorld<'_> {
         let pool_id = made.pool_id()?;
         let mut refused = None;
         for attempt in 0..DOMAIN_ATTEMPTS {
-            let domain = self.names().domain(&self.stack.account, attempt);
+            let domain = self.names().domain(&self.stack.caller.account, attempt);
             match cognito::create_domain(self.aws, &domain, pool_id).await {
                 Ok(()) => return Ok((Change::Created, Fact::Domain(domain))),
                 Err(error) if error.is_not_found() => return Err(Error::Raced),
@@ -105,7 +111,7 @@ impl AwsWorld<'_> {
         Ok((Change::Created, Fact::Client { client, doubtful }))
     }
 
-    /// Ready means that a token was issued: the domain is ACTIVE, and its name resolves.
+    /// Last of all, ready means that a token was issued: the domain is ACTIVE, and its name resolves.
     pub(super) async fn token_endpoint(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
         if !self.wait {
             return Ok((Change::Unchanged, Fact::Nothing));
@@ -113,6 +119,16 @@ impl AwsWorld<'_> {
         let domain = made.domain()?;
         let request = token_request(self.aws, domain, made.client()?, &self.names().scope);
         let is_fresh = self.plan.interrupted || self.plan.steps.iter().any(is_new_for_tokens);
+        let has_new_name = |step: &Step| step.resource.kind == Kind::Domain && step.change != plan::Change::Keep;
+        let has_new_name = self.plan.interrupted || self.plan.steps.iter().any(has_new_name);
+        if has_new_name && !cognito::is_imitation(self.aws) {
+            let seconds = RESOLVES.as_secs();
+            self.told(step)(&format!(
+                "asking for a token in {seconds} s: a resolver that is asked too early remembers for 15 minutes that \
+                 there is no such name"
+            ));
+            wait::until_moment(Instant::now() + RESOLVES, self.stop).await?;
+        }
         let refused = wait::until(&self.deadline, self.told(step), async || {
             let found = cognito::find_domain(self.aws, domain).await?;
             if !found.is_some_and(|domain| domain.active) {

@@ -44,6 +44,7 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
+use serde::Serialize;
 
 pub use self::error::{Class, Error};
 use crate::{
@@ -68,6 +69,15 @@ pub struct Connection {
     pub http_client: Option<SharedHttpClient>,
     /// The only certificate authorities to trust, PEM; none: the system's.
     pub ca_bundle: Option<Vec<u8>>,
+}
+
+/// Who calls AWS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    pub account: String,
+    /// Of a user, or of a session of a role.
+    #[serde(rename = "caller")]
+    pub arn: String,
 }
 
 /// All clients, made from one configuration.
@@ -128,10 +138,11 @@ impl Aws {
         })
     }
 
-    /// The caller's account id.
-    pub async fn account(&self) -> Result<String, Error> {
+    /// Who calls.
+    pub async fn caller(&self) -> Result<Caller, Error> {
         let answer = self.sts.get_caller_identity().send().await.map_err(error::of("STS", "GetCallerIdentity"))?;
-        answer.account.ok_or_else(|| Error::unexpected("STS", "GetCallerIdentity", "the answer has no account"))
+        let missing = || Error::unexpected("STS", "GetCallerIdentity", "the answer has no account");
+        Ok(Caller { account: answer.account.ok_or_else(missing)?, arn: answer.arn.unwrap_or_default() })
     }
 
     /// The time, as requests are signed with it.

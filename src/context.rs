@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
     aws::{
-        self, Aws, Connection,
+        self, Aws, Caller, Connection,
         wait::{self, Deadline, Look, Stop},
     },
     config::Settings,
@@ -43,6 +43,8 @@ pub struct Context {
     pub invocation: Invocation,
     /// What this run has made.
     pub made: Mutex<Vec<Resource>>,
+    /// As whom it acts, once that is known.
+    pub caller: OnceLock<Caller>,
 }
 
 /// Shows what happens, and keeps what was made.
@@ -50,10 +52,18 @@ pub struct Context {
 pub struct Watch<'a> {
     progress: Progress<'a>,
     made: &'a Mutex<Vec<Resource>>,
+    caller: &'a OnceLock<Caller>,
+    /// The local AWS has one caller.
+    local: bool,
 }
 
 impl Observer for Watch<'_> {
     fn hear(&self, event: Event) {
+        if let Event::Acting(caller, _) = &event
+            && (self.caller.set(caller.clone()).is_err() || self.local)
+        {
+            return;
+        }
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         match &event {
             Event::Accepted(resource) | Event::Finished(resource, Change::Created, _) if !made.contains(resource) => {
@@ -77,7 +87,8 @@ impl Context {
 
     /// Watches an operation.
     pub fn watch(&self) -> Watch<'_> {
-        Watch { progress: self.ui.progress(), made: &self.made }
+        let (made, caller) = (&self.made, &self.caller);
+        Watch { progress: self.ui.progress(), made, caller, local: self.settings.local }
     }
 
     /// An error that ended a change, with what this run made, the command that goes on, and the one that takes

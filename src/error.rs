@@ -191,6 +191,10 @@ impl From<ops::Error> for Error {
             ops::Error::NotOfCognito(_) => {
                 Self::new(Kind::Conflict, message).with_hint("add `--authorizer jwt` and `--discovery-url`")
             }
+            ops::Error::OtherAuthorizer { ref name, .. } => {
+                let hint = format!("choose another name, or make it anew: first `agentcore-gw cleanup {name}`");
+                Self::new(Kind::Conflict, message).with_hint(hint)
+            }
             ops::Error::OtherKind { .. } => {
                 Self::new(Kind::Conflict, message).with_hint("choose another name, or remove that target first")
             }

@@ -25,7 +25,14 @@ pub mod model;
 pub mod ops;
 pub mod ui;
 
-use std::{ffi::OsString, panic::AssertUnwindSafe, pin::pin, process::ExitCode, sync::Mutex, time::Duration};
+use std::{
+    ffi::OsString,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    process::ExitCode,
+    sync::{Mutex, OnceLock},
+    time::Duration,
+};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use clap::{Parser as _, error::ErrorKind};
@@ -107,7 +114,16 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
     let credentials = credentials.map(|(id, secret)| (id, Secret::new(secret)));
     let invocation = Invocation::new(&args, &settings.place());
     ui.set_invocation(&invocation);
-    let ctx = Context { ui, settings, stop, http_client, credentials, invocation, made: Mutex::default() };
+    let ctx = Context {
+        ui,
+        settings,
+        stop,
+        http_client,
+        credentials,
+        invocation,
+        made: Mutex::default(),
+        caller: OnceLock::new(),
+    };
     let (serves, changes) = (app.command.serves(), app.command.changes());
     let time = ctx.settings.timeout;
     let command = async {

@@ -120,6 +120,10 @@ pub enum Error {
     /// A target of this name is of another kind: the member of the API's `targetConfiguration.mcp`.
     #[error("a target `{name}` is there, and of another kind ({kind})")]
     OtherKind { name: String, kind: String },
+    /// AWS: "Authorizer type cannot be updated for an existing gateway" (cloudformation-coverage-roadmap#2578,
+    /// terraform-provider-aws#44812), though the service model speaks of an updated one.
+    #[error("the gateway `{name}` has the authorizer {existing}; AWS changes no gateway's to {wanted}")]
+    OtherAuthorizer { name: String, existing: String, wanted: &'static str },
     /// The app client of ours that the gateway allows was deleted.
     #[error("the client `{client}` of the gateway `{gateway}` is gone")]
     ClientGone { gateway: String, client: String },

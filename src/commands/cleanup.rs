@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::find_stack;
 use crate::{
-    aws::{Aws, wait::Cause},
+    aws::{Aws, Caller, wait::Cause},
     context::Context,
     error::{Error, Kind, exit},
     model::{name::GatewayName, naming::StackNames},
@@ -74,6 +74,7 @@ impl Cleanup {
             report.add(name, cleaned.map_err(|error| ctx.ended(error, None))?);
         }
         drop(watch);
+        report.caller = ctx.caller.get().cloned();
         report.warnings.iter().for_each(|warning| ctx.ui.warn(warning));
         Ok(report)
     }
@@ -86,7 +87,8 @@ impl Cleanup {
         }
         let mut shown = Vec::new();
         drop(report::Report::human(&found, &mut shown));
-        let (list, place) = (String::from_utf8_lossy(&shown), format!("{} of account {}", aws.region, found.account));
+        let account = found.caller.as_ref().map(|caller| caller.account.as_str()).unwrap_or_default();
+        let (list, place) = (String::from_utf8_lossy(&shown), format!("{} of account {account}", aws.region));
         ctx.confirm(&format!("{list}Delete all of this in {place}?")).await
     }
 }
@@ -112,7 +114,7 @@ async fn dry_run(aws: &Aws, names: &[GatewayName]) -> Result<Report, Error> {
     let mut report = Report { dry_run: true, ..Report::new(aws) };
     for name in names {
         let stack = stack::discover(aws, &StackNames::new(&aws.region, name), Depth::Thorough).await?;
-        report.account.clone_from(&stack.account);
+        report.caller = Some(stack.caller.clone());
         // Where it cannot be told whose the gateway is, nothing that it lives on goes.
         let whose = stack.gateway.as_ref().map_or(Ok(()), |gateway| gateway.tags.as_ref().map(drop));
         let deleted = if whose.is_ok() { stack.resources() } else { Vec::new() };
@@ -147,9 +149,8 @@ pub struct Report {
     /// A gateway that is not ours was there.
     #[serde(skip)]
     kept: bool,
-    /// For the question only.
-    #[serde(skip)]
-    account: String,
+    #[serde(flatten)]
+    caller: Option<Caller>,
 }
 
 #[derive(Debug, Serialize)]
@@ -180,7 +181,7 @@ impl Report {
             again: String::new(),
             begun: Instant::now(),
             kept: false,
-            account: String::new(),
+            caller: None,
         }
     }
 

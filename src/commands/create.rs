@@ -21,7 +21,7 @@ use crate::{
     context::Context,
     error::{Error, Kind},
     model::{
-        name::{GatewayName, Region},
+        name::{GatewayName, KmsKeyArn, Region},
         naming::StackNames,
         policy,
         spec::{GatewaySpec, RoleSpec, TargetSpec},
@@ -105,7 +105,8 @@ impl Create {
                 None => error,
             }
         })?;
-        let created = Created::new(&aws, converged, required_policy)?;
+        let mut created = Created::new(&aws, converged, required_policy)?;
+        created.caller = ctx.caller.get().cloned();
         created.own_warnings().for_each(|warning| ctx.ui.warn(warning));
         if let Some(file) = &self.save {
             created.save(file)?;
@@ -161,7 +162,8 @@ impl Create {
 /// What a role that was brought must be allowed to do: it is not changed for the user.
 fn required_policy(spec: &GatewaySpec) -> Option<Value> {
     let RoleSpec::Brought(arn) = &spec.role else { return None };
-    Some(policy::gateway_base(&StackNames::new(&spec.region, &spec.name), arn.account()))
+    let key = spec.kms_key_arn.as_ref().map(KmsKeyArn::as_str);
+    Some(policy::gateway_base(&StackNames::new(&spec.region, &spec.name), arn.account(), key))
 }
 
 /// A file that cannot be written is better known before anything is made.

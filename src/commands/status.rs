@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::find_stack;
 use crate::{
     aws::{
-        Aws,
+        Aws, Caller,
         agentcore::Document,
         wait::{self, Deadline, Look},
     },
@@ -80,7 +80,8 @@ async fn look(aws: &Aws, name: &str) -> Result<(Stack, Vec<Problem>), Error> {
 pub struct Report {
     name: String,
     region: String,
-    account: String,
+    #[serde(flatten)]
+    caller: Caller,
     /// READY and so on; null where there is no gateway.
     status: Option<String>,
     status_reasons: Vec<String>,
@@ -148,7 +149,7 @@ impl Report {
         Self {
             name: stack.names.gateway.to_string(),
             region: stack.names.region.to_string(),
-            account: stack.account.clone(),
+            caller: stack.caller.clone(),
             status: document.map(|document| document.status().to_owned()),
             status_reasons: document.into_iter().flat_map(Document::status_reasons).map(str::to_owned).collect(),
             gateway_url: document.map(|document| document.gateway_url().to_owned()),
@@ -174,7 +175,8 @@ impl report::Report for Report {
                 ("Authorizer", self.authorizer.as_deref().unwrap_or_default()),
                 ("Role", self.role_arn.as_deref().unwrap_or_default()),
                 ("Region", &self.region),
-                ("Account", &self.account),
+                ("Account", &self.caller.account),
+                ("Caller", &self.caller.arn),
                 ("Reasons", &self.status_reasons.join("; ")),
             ],
         )?;

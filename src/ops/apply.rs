@@ -278,6 +278,7 @@ mod tests {
             steps: needs.iter().enumerate().map(step).collect(),
             brought_role: None,
             authorizer: AuthorizerSpec::None,
+            kms_key: None,
             interrupted: false,
             warnings: Vec::new(),
         }

@@ -98,6 +98,7 @@ pub async fn cleanup(
 ) -> Result<Cleaned, Error> {
     let first_look = Instant::now();
     let mut stack = stack::discover(aws, names, Depth::Thorough).await?;
+    observer.hear(Event::Acting(stack.caller.clone(), aws.region.clone()));
     let settled = first_look + settle;
     let run = Run { aws, names, observer, stop, settled, deadline: Deadline::of(stop) };
     let mut cleaned = Cleaned::default();
@@ -151,6 +152,7 @@ pub async fn remove_target(
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Cleaned, Error> {
+    observer.hear(Event::Acting(stack.caller.clone(), aws.region.clone()));
     let run = Run { aws, names: &stack.names, observer, stop, settled: Instant::now(), deadline: Deadline::of(stop) };
     let mut cleaned = Box::pin(run.remove_target(stack, name)).await?;
     cleaned.stopped = cleaned.stopped.or(stop.cause());
@@ -205,7 +207,8 @@ impl Run<'_> {
             }
         }
         let left = || left().map(|other| &other.0);
-        let wanted = policy::grants(&stack.names, &stack.account, left(), |target| stack.granted_actions(target));
+        let wanted =
+            policy::grants(&stack.names, &stack.caller.account, left(), |target| stack.granted_actions(target));
         for (grant, document) in &stack.grants {
             let role = &stack.names.role;
             match wanted.get(grant) {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     Error,
     apply::{self, Made},
-    event::Observer,
+    event::{Event, Observer},
     plan::{self, Plan},
     stack::{self, Depth, Stack},
     world::AwsWorld,
@@ -69,6 +69,7 @@ pub async fn create(
         |_| {},
         async || {
             let (stack, plan) = plan_after(aws, spec, raced).await?;
+            observer.hear(Event::Acting(stack.caller.clone(), aws.region.clone()));
             // One step's error ends the waits of those beside it.
             let stop = stop.part();
             let world = AwsWorld {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Resource;
+use crate::{aws::Caller, model::name::Region};
 
 /// What became of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Change {
 /// One event.
 #[derive(Debug, Clone)]
 pub enum Event {
+    /// As whom all that follows is done, and in which region.
+    Acting(Caller, Region),
     Started(Resource),
     /// AWS has taken the order to make it; what follows is a wait.
     Accepted(Resource),

@@ -113,7 +113,7 @@ fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(Ki
     let Some(pool) = stack.issuer(aws) else { return Vec::new() };
     let mut missing = Vec::new();
     if pool.domain.is_none() {
-        missing.push((Kind::Domain, stack.names.domain(&stack.account, 0), "it issues the tokens"));
+        missing.push((Kind::Domain, stack.names.domain(&stack.caller.account, 0), "it issues the tokens"));
     }
     if !stack.resource_server {
         missing.push((Kind::ResourceServer, stack.names.resource_server.clone(), "tokens are issued for its scope"));

@@ -60,6 +60,8 @@ pub struct Plan {
     /// The role that the gateway is to have, where the stack does not make it.
     pub brought_role: Option<RoleArn>,
     pub authorizer: AuthorizerSpec,
+    /// What the gateway is encrypted with, if not with AWS's own key.
+    pub kms_key: Option<String>,
     /// Work of another run was found: lists may still hide some of it.
     pub interrupted: bool,
     /// What was asked for and is chosen at creation only, one sentence each.
@@ -88,6 +90,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let mut plan = Plan {
         steps: Vec::new(),
         authorizer: authorizer(aws, spec, stack)?,
+        kms_key: kms_key(spec, stack),
         interrupted: !stack.is_empty() && !stack.is_whole(),
         brought_role,
         warnings: stack.gateway.as_ref().map(|gateway| chosen_at_creation(spec, gateway)).unwrap_or_default(),
@@ -139,6 +142,14 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     Ok(plan)
 }
 
+/// The key that the gateway has, or is to be made with.
+fn kms_key(spec: &GatewaySpec, stack: &Stack) -> Option<String> {
+    match &stack.gateway {
+        Some(gateway) => gateway.document.0["kmsKeyArn"].as_str().map(str::to_owned),
+        None => spec.kms_key_arn.as_ref().map(ToString::to_string),
+    }
+}
+
 /// What the user named that the gateway, being there, does not take.
 fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
     let document = &gateway.document.0;
@@ -186,6 +197,13 @@ fn authorizer(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Authorizer
         Some("AWS_IAM") => AuthorizerSpec::Iam,
         _ => AuthorizerSpec::None,
     };
+    if let (Some(wanted), Some(gateway)) = (&spec.authorizer, &stack.gateway)
+        && let Some(existing) = gateway.document.0["authorizerType"].as_str()
+        && existing != wanted.api_type()
+    {
+        let (name, existing) = (spec.name.to_string(), existing.to_owned());
+        return Err(Error::OtherAuthorizer { name, existing, wanted: wanted.api_type() });
+    }
     let authorizer = spec.authorizer.clone();
     let authorizer = authorizer.or_else(|| stack.gateway.as_ref().map(existing)).unwrap_or(AuthorizerSpec::Cognito);
     if authorizer != AuthorizerSpec::Cognito && !spec.allowed_clients.is_empty() {
@@ -210,10 +228,10 @@ fn document(existing: Option<&Value>, wanted: &Value, what: &'static str) -> Cha
 /// The anchor and its base policy.
 fn role_steps(plan: &mut Plan, stack: &Stack) -> (Option<usize>, Option<usize>) {
     let names = &stack.names;
-    let trust = policy::gateway_trust(names, &stack.account);
+    let trust = policy::gateway_trust(names, &stack.caller.account);
     let change = document(stack.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
     let role = plan.add(Kind::Role, &names.role, change, &[]);
-    let wanted = policy::gateway_base(names, &stack.account);
+    let wanted = policy::gateway_base(names, &stack.caller.account, plan.kms_key.as_deref());
     let change = document(stack.base_policy.as_ref(), &wanted, "document");
     let base = plan.add(Kind::BasePolicy, &names.role, change, &[Some(role)]);
     (Some(role), Some(base))
@@ -224,7 +242,7 @@ type Grants = BTreeMap<&'static str, Value>;
 
 /// What the targets to come have a part in; and what they and those that stay come to together.
 fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
-    let (names, account) = (&stack.names, stack.account.as_str());
+    let (names, account) = (&stack.names, stack.caller.account.as_str());
     let to_come: Vec<Value> = spec.targets.iter().map(|target| target.request("", "")).collect();
     let find = |name: &str| spec.targets.iter().find(|target| target.name.as_str() == name);
     let actions = |name: &str| match find(name) {
@@ -262,7 +280,7 @@ fn dropped_grant_steps(
     let Some(gateway) = &stack.gateway else { return };
     let replaced =
         spec.targets.iter().filter_map(|target| gateway.target(target.name.as_str())).map(|target| &target.0);
-    let had = policy::grants(&stack.names, &stack.account, replaced, |name| stack.granted_actions(name));
+    let had = policy::grants(&stack.names, &stack.caller.account, replaced, |name| stack.granted_actions(name));
     for name in had.keys().filter(|name| !needed.contains_key(*name)) {
         let wanted = all.get(name);
         if wanted != stack.grants.get(*name) {
@@ -280,7 +298,7 @@ fn authorizer_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> (O
     let names = &stack.names;
     let pool = plan.add(Kind::UserPool, &names.user_pool, present(stack.pool.is_some()), &[anchor]);
     let domain = stack.pool.as_ref().and_then(|pool| pool.domain.clone());
-    let shown = domain.clone().unwrap_or_else(|| names.domain(&stack.account, 0));
+    let shown = domain.clone().unwrap_or_else(|| names.domain(&stack.caller.account, 0));
     let domain = plan.add(Kind::Domain, &shown, present(domain.is_some()), &[Some(pool)]);
     let server = plan.add(Kind::ResourceServer, &names.resource_server, present(stack.resource_server), &[Some(pool)]);
     let client = plan.add(Kind::AppClient, &names.app_client, present(stack.client.is_some()), &[Some(server)]);
@@ -290,10 +308,10 @@ fn authorizer_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> (O
 /// The sample function; its log group is made first, so that Lambda never makes an untagged one.
 fn sample_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> usize {
     let (names, sample) = (&stack.names, &stack.sample);
-    let trust = policy::function_trust(names, &stack.account);
+    let trust = policy::function_trust(names, &stack.caller.account);
     let change = document(sample.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
     let role = plan.add(Kind::FunctionRole, &names.function_role, change, &[anchor]);
-    let wanted = policy::function_logs(names, &stack.account);
+    let wanted = policy::function_logs(names, &stack.caller.account);
     let change = document(sample.policy.as_ref(), &wanted, "document");
     plan.add(Kind::FunctionPolicy, &names.function_role, change, &[Some(role)]);
     let change = match &sample.log_group {

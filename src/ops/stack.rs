@@ -13,7 +13,7 @@ use tokio::try_join;
 use super::{Error, Kind, Resource};
 use crate::{
     aws::{
-        self, Aws,
+        self, Aws, Caller,
         agentcore::{self, Document},
         cognito::{self, AppClient, Pool},
         iam::{self, Role},
@@ -34,7 +34,8 @@ pub const DOMAIN_ATTEMPTS: u32 = 5;
 #[derive(Debug)]
 pub struct Stack {
     pub names: StackNames,
-    pub account: String,
+    /// Whose account it is in, as who looked at it.
+    pub caller: Caller,
     /// The anchor: first made, last deleted.
     pub role: Option<Role>,
     pub base_policy: Option<Value>,
@@ -214,15 +215,15 @@ pub async fn discover(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Sta
 
 async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Error> {
     let look = Looker { aws, names, depth, not_offered: Mutex::default(), unseen: Mutex::default() };
-    let (account, role, gateway_id) = try_join!(
-        aws.account(),
+    let (caller, role, gateway_id) = try_join!(
+        aws.caller(),
         iam::find_role(aws, &names.role),
         agentcore::find_gateway_id(aws, names.gateway.as_str()),
     )?;
     let role = role.map(|role| look.owned_role(Kind::Role, role)).transpose()?;
     let mut stack = Stack {
         names: names.clone(),
-        account,
+        caller,
         role,
         base_policy: None,
         grants: BTreeMap::new(),
@@ -252,7 +253,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         try_join(policies, look.providers(stack.role.as_ref())),
         try_join(Box::pin(look.gateway(gateway_id.clone())), Box::pin(look.lost_gateways(gateway_id.as_deref()))),
         look.sample(),
-        look.pool_of_domain(&stack.account),
+        look.pool_of_domain(&stack.caller.account),
     )
     .await?;
     stack.base_policy = base_policy;

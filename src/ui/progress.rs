@@ -95,6 +95,9 @@ impl Observer for Progress<'_> {
                 let bad = style::ERROR;
                 self.ui.write_err(&format!("{}✗{} {resource}", bad.render(), bad.render_reset()));
             }
+            Event::Acting(caller, region) => {
+                self.ui.note(&format!("as {} in account {}, {region}", caller.arn, caller.account));
+            }
             Event::Accepted(_) | Event::Dropped(_) | Event::Warning(_) => {}
         }
     }

@@ -253,10 +253,37 @@ async fn what_the_user_names_is_repaired_and_the_rest_is_left() {
     assert_eq!(config["protocolConfiguration"]["mcp"]["instructions"], "be kind");
     world.run(&["create", "g"]).await.expect(0);
     assert_eq!(get(&world), config, "what is not named is left alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_of_the_users_comes_with_the_permissions_that_its_gateway_needs() {
+    let world = World::new(Duration::ZERO);
+    let key = "arn:aws:kms:us-west-2:000000000000:key/01234567-89ab-cdef-0123-456789abcdef";
+    world.run(&["create", "g", "--kms-key-arn", key]).await.expect(0);
+    let roles = world.snapshot()["iam"]["roles"].to_string();
+    assert!(roles.contains("kms:CreateGrant") && roles.contains(key), "{roles}");
+    let again = world.run(&["create", "g"]).await.expect(0);
+    assert!(again.stdout.contains("nothing had to be changed"), "{}", again.stdout);
+    let other = World::new(Duration::ZERO);
+    other.run(&["create", "g"]).await.expect(0);
+    assert!(!other.snapshot()["iam"]["roles"].to_string().contains("kms:"));
+}
+
+/// AWS changes the kind of no authorizer; nothing is made for one that would not be.
+#[tokio::test(start_paused = true)]
+async fn another_kind_of_authorizer_is_a_conflict_before_anything_is_made() {
+    let world = World::new(Duration::ZERO);
     world.run(&["create", "g", "--authorizer", "none", "-y"]).await.expect(0);
-    assert_eq!(get(&world)["authorizerType"], "NONE");
     let listed = world.run(&["tools", "list", "g", "-o", "json"]).await.expect(0).json();
     assert_eq!(listed["items"][0]["name"], "x_amz_bedrock_agentcore_search");
+    let before = world.snapshot();
+    for kind in ["cognito", "iam"] {
+        let refused = world.run(&["create", "g", "--authorizer", kind, "-o", "json"]).await.expect(1).json();
+        assert_eq!(refused["error"]["code"], "conflict", "{refused:#}");
+        assert!(refused["error"]["message"].as_str().unwrap().contains("has the authorizer NONE"), "{refused:#}");
+        assert!(refused["error"]["hint"].as_str().unwrap().contains("cleanup g"), "{refused:#}");
+    }
+    assert_eq!(world.snapshot(), before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,6 +305,22 @@ async fn when_time_is_up_everything_is_kept_and_the_exit_code_is_6() {
     assert!(error["error"]["message"].as_str().unwrap().contains("IAM has not spread the new role yet"), "{error:#}");
     assert!(error["error"]["causes"].to_string().contains("exists now: execution role"), "{error:#}");
     assert_eq!((world.census()["roles"], world.census()["pools"]), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_whom_something_is_changed_is_said_first() {
+    let world = World::new(Duration::ZERO);
+    let words = "note: as arn:aws:iam::000000000000:root in account 000000000000, us-west-2";
+    let created = world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    assert_eq!(created.stderr.lines().next(), Some(words));
+    assert_eq!(created.stderr.matches(words).count(), 1);
+    for args in [&["create", "g"][..], &["status", "g"], &["cleanup", "g", "-y"]] {
+        let run = world.run(&[args, &["-o", "json"]].concat()).await;
+        let said = run.json();
+        assert_eq!(said["account"], "000000000000", "{said:#}");
+        assert_eq!(said["caller"], "arn:aws:iam::000000000000:root", "{said:#}");
+        assert!(run.stderr.is_empty(), "{run:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{Aws, agentcore::Document},
+    aws::{Aws, Caller, agentcore::Document},
     commands::{credentials::ClientInfo, tools::callable},
     error::{Error, Kind},
     model::{
@@ -28,6 +28,8 @@ use crate::{
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Created {
+    #[serde(flatten)]
+    pub(super) caller: Option<Caller>,
     gateway: GatewayInfo,
     client_info: Option<ClientInfo>,
     targets: Vec<TargetInfo>,
@@ -115,6 +117,7 @@ impl Created {
             warnings,
             required_policy,
             gateway: GatewayInfo::new(&document, &aws.region),
+            caller: None,
             unchanged,
         })
     }

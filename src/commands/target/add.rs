@@ -367,7 +367,7 @@ pub(super) fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), E
 /// A function that is not there would be told from a permission that has not spread by nobody. Who may
 /// not look at it is taken at their word.
 pub(super) async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) -> Result<(), Error> {
-    if arn.account() != stack.account {
+    if arn.account() != stack.caller.account {
         return Ok(());
     }
     match lambda::find_function(aws, arn.as_str()).await {

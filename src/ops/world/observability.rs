@@ -31,7 +31,7 @@ impl AwsWorld<'_> {
                 self.gateway_log_group(gateway.gateway_id()).await?;
             }
             let partition = self.names().region.partition().name;
-            let (region, account) = (&self.names().region, &self.stack.account);
+            let (region, account) = (&self.names().region, &self.stack.caller.account);
             let group_arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{}", names.log_group);
             let carries = Carries::Logs { group_arn: &group_arn };
             logs::ensure_delivery(self.aws, &names.logs, gateway.gateway_arn(), carries, &self.tags()).await?;

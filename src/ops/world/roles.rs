@@ -31,7 +31,7 @@ impl AwsWorld<'_> {
             name: self.names().role.clone(),
             path: self.names().iam_path.clone(),
             description: format!("Execution role of the AgentCore gateway {}", self.names().gateway),
-            trust: policy::gateway_trust(self.names(), &self.stack.account),
+            trust: policy::gateway_trust(self.names(), &self.stack.caller.account),
             permissions_boundary,
             tags: self.tags(),
         };
@@ -44,7 +44,7 @@ impl AwsWorld<'_> {
             name: self.names().function_role.clone(),
             path: self.names().iam_path.clone(),
             description: format!("Role of the sample function of the AgentCore gateway {}", self.names().gateway),
-            trust: policy::function_trust(self.names(), &self.stack.account),
+            trust: policy::function_trust(self.names(), &self.stack.caller.account),
             permissions_boundary: None,
             tags: self.tags(),
         };
@@ -87,12 +87,13 @@ impl AwsWorld<'_> {
     }
 
     pub(super) async fn base_policy(&self, step: &Step) -> Result<(Change, Fact), Error> {
-        let document = policy::gateway_base(self.names(), &self.stack.account);
+        let key = self.plan.kms_key.as_deref();
+        let document = policy::gateway_base(self.names(), &self.stack.caller.account, key);
         self.put_policy(step, &self.names().role, BASE_POLICY, &document).await
     }
 
     pub(super) async fn function_policy(&self, step: &Step) -> Result<(Change, Fact), Error> {
-        let document = policy::function_logs(self.names(), &self.stack.account);
+        let document = policy::function_logs(self.names(), &self.stack.caller.account);
         self.put_policy(step, &self.names().function_role, FUNCTION_POLICY, &document).await
     }
 

@@ -373,6 +373,17 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_read_or_written_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        fs::create_dir(store.dir().join("server.json")).unwrap();
+        let read = store.read::<Value>("server.json").unwrap_err().to_string();
+        let written = store.write("server.json", &Value::Null).unwrap_err().to_string();
+        assert!(read.contains("server.json: ") && written.contains("server.json: "), "{read}; {written}");
+        assert_eq!(fs::read_dir(store.dir()).unwrap().count(), 2, "nothing half-written stays");
+    }
+
+    #[test]
     fn only_a_folder_of_its_own_or_an_empty_one_is_taken() {
         use std::os::unix::fs::PermissionsExt as _;
 

@@ -184,20 +184,27 @@ pub async fn profiles() -> Vec<String> {
 
 /// The credentials of a profile, whenever they are asked for; it has some now.
 pub async fn profile_credentials(profile: &str, region: &Region) -> Result<SharedCredentialsProvider, Error> {
-    let region = aws_config::Region::new(region.to_string());
-    let config = ProviderConfig::default().with_region(Some(region));
-    let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
-    let provider = SharedCredentialsProvider::new(provider);
+    let provider = of_profile(profile, region, None);
     match provider.provide_credentials().await {
         Ok(_) => Ok(provider),
         Err(error) => Err(Error::no_credentials_of(profile, &error)),
     }
 }
 
+fn of_profile(profile: &str, region: &Region, http_client: Option<&SharedHttpClient>) -> SharedCredentialsProvider {
+    let region = aws_config::Region::new(region.to_string());
+    let mut config = ProviderConfig::default().with_region(Some(region));
+    if let Some(client) = http_client {
+        config = config.with_http_client(client.clone());
+    }
+    let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
+    SharedCredentialsProvider::new(provider)
+}
+
 async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     let region = aws_config::Region::new(connection.region.to_string());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(region.clone())
+        .region(region)
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .timeout_config(timeouts());
     if let Some(profile) = &connection.profile {
@@ -214,12 +221,7 @@ async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     if let Some((id, secret)) = &connection.credentials {
         loader = loader.credentials_provider(Credentials::new(id, secret.reveal(), None, None, "agentcore-gw"));
     } else if let Some(profile) = connection.profile.as_ref().filter(|_| connection.profile_is_explicit) {
-        let mut config = ProviderConfig::default().with_region(Some(region));
-        if let Some(client) = &http_client {
-            config = config.with_http_client(client.clone());
-        }
-        let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build();
-        loader = loader.credentials_provider(SharedCredentialsProvider::new(provider));
+        loader = loader.credentials_provider(of_profile(profile, &connection.region, http_client.as_ref()));
     }
     if let Some(client) = http_client {
         loader = loader.http_client(client);

@@ -235,21 +235,14 @@ pub async fn synchronize_target(aws: &Aws, gateway_id: &str, target_id: &str) ->
     Ok(Document(answer["targets"][0].take()))
 }
 
-const CREDENTIALS: &str = "credentialProviderConfigurations";
-
 /// What to update a target with: all that it has, known here or not, and over it what `request` names. An update
 /// replaces the whole target (AWS's own CLI merges likewise, aws/agentcore-cli#1900), so what is left out is lost. The
 /// credential is always named: without one there is to be none.
 pub fn updated_target(existing: &Document, request: &Value) -> Value {
-    let mut whole = existing.0.clone();
-    whole[CREDENTIALS] = Value::Null;
-    for (member, value) in request.as_object().into_iter().flatten() {
-        whole[member] = value.clone();
-    }
-    if let Value::Object(members) = &mut whole {
-        members.retain(|_, value| !value.is_null());
-    }
-    whole
+    let mut members = existing.0.as_object().cloned().unwrap_or_default();
+    members.shift_remove("credentialProviderConfigurations");
+    members.extend(request.as_object().cloned().unwrap_or_default());
+    Value::Object(members)
 }
 
 fn with_token(request: &Value) -> Value {

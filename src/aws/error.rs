@@ -153,7 +153,7 @@ impl Error {
         match (self.service, self.code.as_deref().unwrap_or_default()) {
             ("AgentCore", _) => self.is_busy(),
             // A policy that was deleted a moment ago may still be in the way, and so may another change of the role
-            // (service model; aws-nuke and terraform-provider-aws `role.go` try again).
+            // (service model; hashicorp/terraform#3222).
             ("IAM", code) => ["DeleteConflict", "ConcurrentModification"].iter().any(|name| code.starts_with(name)),
             // "User pool cannot be deleted. It has a domain configured that should be deleted first.", after its domain
             // was: clean-up scripts of AWS's samples pause between the two.

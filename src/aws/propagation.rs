@@ -16,7 +16,7 @@ pub fn is_pending(error: &Error) -> bool {
         ("CreateGateway" | "UpdateGateway" | "CreateGatewayTarget" | "UpdateGatewayTarget", "ValidationException") => {
             speaks_of_a_role(&message)
         }
-        // terraform-provider-aws `function.go`, and the Lambda developer guide's own scripts.
+        // terraform-provider-aws `function.go` waits for it.
         ("CreateFunction", "InvalidParameterValueException") => message.contains("cannot be assumed by lambda"),
         ("PutRolePolicy", "NoSuchEntity") => message.contains("cannot be found"),
         _ => false,
@@ -32,8 +32,8 @@ pub fn is_pending_status<'a>(mut reasons: impl Iterator<Item = &'a str>) -> bool
 }
 
 /// Whether a gateway FAILED because the service could not get the OpenID document of its issuer: a user pool's may be
-/// missing for a short while after the pool was made (seen once, literally: "Failed to create gateway dependencies: Failed
-/// to fetch discovery document from: https://cognito-idp…").
+/// missing for a short while after the pool was made (seen once, literally: "Failed to create gateway dependencies:
+/// Failed to fetch discovery document from: https://cognito-idp…").
 pub fn misses_discovery<'a>(mut reasons: impl Iterator<Item = &'a str>) -> bool {
     reasons.any(|reason| reason.contains("Failed to fetch discovery document"))
 }

@@ -105,8 +105,7 @@ impl Create {
                 None => error,
             }
         })?;
-        let mut created = Created::new(&aws, converged, required_policy)?;
-        created.caller = ctx.caller.get().cloned();
+        let created = Created::new(&aws, converged, required_policy)?;
         created.own_warnings().for_each(|warning| ctx.ui.warn(warning));
         if let Some(file) = &self.save {
             created.save(file)?;

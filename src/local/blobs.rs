@@ -51,12 +51,11 @@ impl Blobs {
     /// If it is not there, or is not what was kept.
     pub(crate) fn get(&self, id: &BlobId) -> io::Result<Vec<u8>> {
         let path = self.dir.join(&id.0);
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        let bytes = fs::read(&path).map_err(named)?;
+        let bytes = fs::read(&path).map_err(|error| store::at(&path, &error))?;
         if BlobId::of(&bytes) == *id {
             return Ok(bytes);
         }
-        Err(named(io::Error::new(io::ErrorKind::InvalidData, "it is damaged")))
+        Err(store::at(&path, &io::Error::new(io::ErrorKind::InvalidData, "it is damaged")))
     }
 
     /// Removes what nothing refers to any more.

@@ -17,8 +17,8 @@ pub struct Partition {
     pub console: &'static str,
 }
 
-/// In GovCloud, Cognito's own pages are at `auth-fips` only (AWS GovCloud user guide, "Amazon Cognito"); for China, many
-/// public programs have `amazoncognito.com.cn`. AgentCore is not known to be in China.
+/// In GovCloud, Cognito's own pages are at `auth-fips` only (AWS GovCloud user guide, "Amazon Cognito"); for China,
+/// many public programs have `amazoncognito.com.cn`. AgentCore is not known to be in China.
 static PARTITIONS: [Partition; 3] = [
     Partition {
         name: "aws-cn",

@@ -29,7 +29,7 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub(super) struct Created {
     #[serde(flatten)]
-    pub(super) caller: Option<Caller>,
+    caller: Caller,
     gateway: GatewayInfo,
     client_info: Option<ClientInfo>,
     targets: Vec<TargetInfo>,
@@ -117,7 +117,7 @@ impl Created {
             warnings,
             required_policy,
             gateway: GatewayInfo::new(&document, &aws.region),
-            caller: None,
+            caller: stack.caller,
             unchanged,
         })
     }

@@ -176,8 +176,8 @@ impl Environment {
 
 const NO_REASON: &str = "Runtime exited without providing a reason";
 
-/// How a function's process ended, in the words of Lambda (its developer guide, "Troubleshoot execution issues in
-/// Lambda"), from what a shell calls its exit status.
+/// How a function's process ended, in the words of Lambda as people's logs have them, from what a shell calls its exit
+/// status. After a signal some logs go on with "(core dumped)"; when, is not known.
 fn how_it_ended(status: Option<i32>) -> String {
     match status {
         None | Some(0) => NO_REASON.to_owned(),

@@ -1,6 +1,6 @@
-//! What a function's processes may reach of the file system, where the kernel can hold them to it: Landlock, since Linux
-//! 5.13. The same restriction keeps them from other processes' `/proc`, and since Linux 6.12 from signalling them and
-//! from their abstract sockets (`landlock`(7)). Files' modes hold everywhere.
+//! What a function's processes may reach of the file system, where the kernel can hold them to it: Landlock, here since
+//! Linux 5.19. The same restriction keeps them from other processes' `/proc`, and since Linux 6.12 from signalling them
+//! and from their abstract sockets (`landlock`(7)). Files' modes hold everywhere.
 
 use std::{io, path::PathBuf};
 
@@ -92,7 +92,7 @@ pub(super) fn holds() -> bool {
 }
 
 /// As in Lambda, no function is privileged, though the server may be: a privileged process reads the environment of
-/// others whatever restricts it (`mm_access` in the kernel's `fork.c`). Who has no capabilities cannot drop any.
+/// others whatever restricts it (`may_access_mm` in the kernel's `fork.c`). Who has no capabilities cannot drop any.
 #[cfg(target_os = "linux")]
 fn drop_capabilities() {
     use rustix::thread::{CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities};

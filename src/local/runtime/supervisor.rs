@@ -1,6 +1,6 @@
-//! The process that all processes of an execution environment descend from: this program with a hidden subcommand, which
-//! no user calls. It starts the function behind a fence, and when the function's own process ends, or the server that holds its
-//! standard input does, it kills what is left of the environment and removes its folder.
+//! The process that all processes of an execution environment descend from: this program with a hidden subcommand,
+//! which no user calls. It starts the function behind a fence. When the function's own process ends, or the server that
+//! holds its standard input does, it kills what is left of the environment and removes its folder.
 
 use std::{
     collections::BTreeMap,

@@ -143,11 +143,11 @@ impl Error {
 
     /// Whether AWS is at work on the gateway that a call is about: "Cannot perform operation … when gateway is in
     /// UPDATING status", seen by one project after an update, and of two CreateGatewayTarget at once.
-    pub fn is_busy(&self) -> bool {
+    fn is_busy(&self) -> bool {
         self.service == "AgentCore" && self.message.contains("in UPDATING status")
     }
 
-    /// Whether a deletion is refused for something that passes by itself.
+    /// Whether a change or a deletion is refused for something that passes by itself.
     pub fn passes(&self) -> bool {
         let says = |words: &str| self.message.to_lowercase().contains(words);
         match (self.service, self.code.as_deref().unwrap_or_default()) {

@@ -150,8 +150,8 @@ impl AwsWorld<'_> {
             Err(error) if propagation::is_pending(&error) && self.may_be_too_fresh(step).await => {
                 Ok(Look::NotYet(TOO_FRESH.to_owned()))
             }
-            // Another target, or another run, is first.
-            Err(error) if error.is_busy() => Ok(Look::NotYet(error.message)),
+            // Another target, another policy of the same role, or another run is first.
+            Err(error) if error.passes() => Ok(Look::NotYet(error.message)),
             done => Ok(Look::Ready(done?)),
         })
         .await

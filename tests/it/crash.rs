@@ -352,6 +352,19 @@ async fn a_refusal_that_passes_by_itself_is_waited_for() {
     assert!(begun.elapsed() < Duration::from_mins(8), "{:?}", begun.elapsed());
 }
 
+/// IAM makes changes of one role one after the other, and refuses what comes between.
+#[tokio::test(start_paused = true)]
+async fn two_changes_of_a_role_at_once_are_made_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = "ConcurrentModification*3:Another change of this role is under way.";
+    let world = World::with_rules(&[&format!("iam:PutRolePolicy={refusal}"), &format!("iam:TagRole={refusal}")]);
+    world.run(CREATE).await.expect(0);
+    assert_eq!(world.census(), one_of_everything());
+    let add = add_api(&folder, "api", "--api-key-file");
+    world.run(&add.iter().map(String::as_str).collect::<Vec<_>>()).await.expect(0);
+    assert_eq!(world.census()["providers"], 1);
+}
+
 /// As while another target, or another run, is at work on it.
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_is_updating_is_waited_for() {

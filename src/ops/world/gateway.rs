@@ -210,22 +210,23 @@ impl AwsWorld<'_> {
         let spec = target.provider().ok_or(Error::PlanForgot("credential provider"))?;
         let mut name = step.resource.name.clone();
         for attempt in 1..PROVIDER_ATTEMPTS {
-            self.note_provider(&name, spec).await?;
+            self.note_provider(step, &name, spec).await?;
             match providers::put(self.aws, &name, spec, &self.tags()).await {
                 // It is taken, and it is not there: the name of one that was deleted is held back.
                 Err(error) if error.is_not_found() => name = self.names().provider(target.name.as_str(), attempt),
                 put => return provider_fact(target, put?),
             }
         }
-        self.note_provider(&name, spec).await?;
+        self.note_provider(step, &name, spec).await?;
         provider_fact(target, providers::put(self.aws, &name, spec, &self.tags()).await?)
     }
 
     /// Lets the anchor know of a provider before it is made, so that nothing is there that nobody knows of.
-    async fn note_provider(&self, name: &str, spec: &ProviderSpec) -> Result<(), Error> {
+    async fn note_provider(&self, step: &Step, name: &str, spec: &ProviderSpec) -> Result<(), Error> {
         let key = format!("{TAG_PROVIDER}{name}");
         if let Some(role) = self.stack.role.as_ref().filter(|role| !role.tags.contains_key(&key)) {
-            iam::tag_role(self.aws, &role.name, &key, spec.kind().path()).await?;
+            let tag = async || iam::tag_role(self.aws, &role.name, &key, spec.kind().path()).await;
+            self.once_propagated(step, tag).await?;
         }
         Ok(())
     }

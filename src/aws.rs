@@ -19,13 +19,14 @@ pub mod wait;
 
 use std::{
     marker::PhantomData,
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
 use aws_config::{
     BehaviorVersion,
     meta::region::ProvideRegion as _,
-    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider, ProfileSet},
     provider_config::ProviderConfig,
     retry::RetryConfig,
     timeout::{TimeoutConfig, TimeoutConfigBuilder},
@@ -35,12 +36,17 @@ use aws_credential_types::{
     provider::{ProvideCredentials as _, SharedCredentialsProvider},
 };
 use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{
+    Connector,
+    proxy::ProxyConfig,
+    tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
 use aws_smithy_runtime_api::client::{
     http::SharedHttpClient,
     interceptors::context::InterceptorContext,
     result::CreateUnhandledError,
     retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority},
+    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
@@ -69,15 +75,17 @@ pub struct Connection {
     pub http_client: Option<SharedHttpClient>,
     /// The only certificate authorities to trust, PEM; none: the system's.
     pub ca_bundle: Option<Vec<u8>>,
+    /// Whether it is on this machine, where no proxy is needed.
+    pub is_loopback: bool,
 }
 
 /// Who calls AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Caller {
     pub account: String,
-    /// Of a user, or of a session of a role.
+    /// Of a user, or of a session of a role; none where STS cannot be asked.
     #[serde(rename = "caller")]
-    pub arn: String,
+    pub arn: Option<String>,
 }
 
 /// All clients, made from one configuration.
@@ -138,11 +146,45 @@ impl Aws {
         })
     }
 
-    /// Who calls.
+    /// Who calls. Where STS cannot be reached (a network may let out to some services only), the account alone, if
+    /// the credentials tell it: those of SSO do, a profile's `aws_account_id`, and `AWS_ACCOUNT_ID`.
     pub async fn caller(&self) -> Result<Caller, Error> {
-        let answer = self.sts.get_caller_identity().send().await.map_err(error::of("STS", "GetCallerIdentity"))?;
-        let missing = || Error::unexpected("STS", "GetCallerIdentity", "the answer has no account");
-        Ok(Caller { account: answer.account.ok_or_else(missing)?, arn: answer.arn.unwrap_or_default() })
+        let twice = RetryConfig::standard().with_max_attempts(2);
+        let call = self.sts.get_caller_identity().customize();
+        let call = call.config_override(aws_sdk_sts::config::Builder::new().retry_config(twice));
+        match call.send().await.map_err(error::of("STS", "GetCallerIdentity")) {
+            Ok(answer) => {
+                let missing = || Error::unexpected("STS", "GetCallerIdentity", "the answer has no account");
+                Ok(Caller { account: answer.account.ok_or_else(missing)?, arn: answer.arn })
+            }
+            Err(error) if error.class == Class::Unreachable => {
+                let account = self.account_of_credentials().await;
+                account.map(|account| Caller { account, arn: None }).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn account_of_credentials(&self) -> Option<String> {
+        let credentials = self.credentials.as_ref()?.provide_credentials().await.ok()?;
+        credentials.account_id().map(|account| account.as_str().to_owned())
+    }
+
+    /// An error, with what may be behind it in this region: one that an account has not enabled does not know the
+    /// account's keys.
+    pub fn of_region(&self, error: Error) -> Error {
+        let unknown = ["InvalidClientTokenId", "UnrecognizedClientException"];
+        let is_unknown = error.code.as_deref().is_some_and(|code| unknown.contains(&code));
+        if !is_unknown || self.foreign || !self.region.is_opt_in() {
+            return error;
+        }
+        let region = &self.region;
+        let message = format!(
+            "{}: the region {region} may not be enabled for this account (`aws account get-region-opt-status \
+             --region-name {region}` tells), or the keys are not valid",
+            error.message
+        );
+        Error { message, ..error }
     }
 
     /// The time, as requests are signed with it.
@@ -174,12 +216,23 @@ pub async fn profile_region(profile: Option<&str>) -> Option<String> {
 
 /// The names of the profiles in the shared configuration files.
 pub async fn profiles() -> Vec<String> {
-    let (fs, env) = (aws_types::os_shim_internal::Fs::real(), aws_types::os_shim_internal::Env::real());
-    let usual_files = EnvConfigFiles::default();
-    let Ok(loaded) = aws_config::profile::load(&fs, &env, &usual_files, None).await else { return Vec::new() };
+    let Some(loaded) = profile_files(None).await else { return Vec::new() };
     let mut names: Vec<String> = loaded.profiles().map(str::to_owned).collect();
     names.sort_unstable();
     names
+}
+
+/// The file of certificate authorities that a profile names.
+pub async fn profile_ca_bundle(profile: Option<&str>) -> Option<PathBuf> {
+    let loaded = profile_files(profile).await?;
+    loaded.get("ca_bundle").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+async fn profile_files(profile: Option<&str>) -> Option<ProfileSet> {
+    let (fs, env) = (aws_types::os_shim_internal::Fs::real(), aws_types::os_shim_internal::Env::real());
+    let usual_files = EnvConfigFiles::default();
+    let profile = profile.map(|profile| profile.to_owned().into());
+    aws_config::profile::load(&fs, &env, &usual_files, profile).await.ok()
 }
 
 /// The credentials of a profile, whenever they are asked for; it has some now.
@@ -215,7 +268,8 @@ async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     }
     let http_client = match (&connection.http_client, &connection.ca_bundle) {
         (Some(client), _) => Some(client.clone()),
-        (None, Some(pem)) => Some(trusting(pem)?),
+        (None, _) if connection.is_loopback => Some(https_client(TlsContext::default(), ProxyConfig::disabled())),
+        (None, Some(pem)) => Some(https_client(trusting(pem)?, ProxyConfig::from_env())),
         (None, None) => None,
     };
     if let Some((id, secret)) = &connection.credentials {
@@ -229,16 +283,22 @@ async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     Ok(loader.load().await)
 }
 
-/// An HTTPS client that trusts these certificate authorities and no others. The SDK does not know
-/// `AWS_CA_BUNDLE` by itself.
-fn trusting(pem: &[u8]) -> Result<SharedHttpClient, Error> {
+/// Trust in these certificate authorities and no others. The SDK does not know `AWS_CA_BUNDLE` by itself.
+fn trusting(pem: &[u8]) -> Result<TlsContext, Error> {
     let store = TrustStore::empty().with_pem_certificate(pem);
-    let context = TlsContext::builder()
-        .with_trust_store(store)
-        .build()
-        .map_err(|error| Error::unexpected("AWS", "AWS_CA_BUNDLE", &error.to_string()))?;
-    let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
-    Ok(aws_smithy_http_client::Builder::new().tls_provider(provider).tls_context(context).build_https())
+    let context = TlsContext::builder().with_trust_store(store).build();
+    context.map_err(|error| Error::unexpected("AWS", "AWS_CA_BUNDLE", &error.to_string()))
+}
+
+/// The SDK's client, but for whom it trusts and which proxy it goes through. `build_https` would go through none: its
+/// connectors do not look at the environment, as those of the default client do.
+fn https_client(context: TlsContext, proxy: ProxyConfig) -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder().proxy_config(proxy.clone());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).tls_context(context.clone()).build()
+    })
 }
 
 fn timeouts() -> TimeoutConfig {

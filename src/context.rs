@@ -150,19 +150,27 @@ impl Context {
             endpoint_url: self.settings.endpoint_url.clone(),
             credentials: self.credentials.clone(),
             http_client: self.http_client.clone(),
-            ca_bundle: self.ca_bundle()?,
+            ca_bundle: self.ca_bundle().await?,
+            is_loopback: false,
         })
     }
 
-    fn ca_bundle(&self) -> Result<Option<Vec<u8>>, Error> {
-        let Some(path) = &self.settings.ca_bundle else { return Ok(None) };
-        let read = fs::read(path).map_err(|error| error.to_string());
+    /// The variable's, else the profile's.
+    async fn ca_bundle(&self) -> Result<Option<Vec<u8>>, Error> {
+        let (by, path) = match &self.settings.ca_bundle {
+            Some(path) => ("AWS_CA_BUNDLE", path.clone()),
+            None => match aws::profile_ca_bundle(self.settings.profile.as_deref()).await {
+                Some(path) => ("the profile's ca_bundle", path),
+                None => return Ok(None),
+            },
+        };
+        let read = fs::read(&path).map_err(|error| error.to_string());
         match read {
             Ok(pem) if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => Ok(Some(pem)),
             Ok(_) => Err("it holds no PEM certificate".to_owned()),
             Err(error) => Err(error),
         }
-        .map_err(|problem| Error::new(Kind::InvalidInput, format!("AWS_CA_BUNDLE is {}: {problem}", path.display())))
+        .map_err(|problem| Error::new(Kind::InvalidInput, format!("{by} is {}: {problem}", path.display())))
     }
 
     async fn region(&self) -> Result<Region, Error> {
@@ -189,6 +197,7 @@ impl Context {
             credentials: Some((key.access_key_id, Secret::new(key.secret_access_key))),
             http_client: self.http_client.clone(),
             ca_bundle: None,
+            is_loopback: true,
         })
     }
 

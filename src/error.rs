@@ -140,6 +140,9 @@ impl From<aws::Error> for Error {
             Class::Denied => {
                 (Kind::AccessDenied, Some("ask for the permission, or choose another identity with `--profile`"))
             }
+            Class::Unreachable if error.service == "STS" => {
+                (Kind::Unreachable, Some("check the network; with AWS_ACCOUNT_ID set, nobody has to be asked"))
+            }
             Class::Unreachable => (
                 Kind::Unreachable,
                 Some("check the network, `--region` and `--endpoint-url`; with `--local`, run the same command again"),

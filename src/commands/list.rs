@@ -29,7 +29,10 @@ pub struct Get {
 impl List {
     pub async fn run(self, ctx: &Context) -> Result<Listed, Error> {
         let aws = ctx.aws().await?;
-        Ok(Listed { what: "gateways", items: agentcore::listed_gateways(&aws).await? })
+        Ok(Listed {
+            what: "gateways",
+            items: agentcore::listed_gateways(&aws).await.map_err(|error| aws.of_region(error))?,
+        })
     }
 }
 

@@ -176,7 +176,7 @@ impl report::Report for Report {
                 ("Role", self.role_arn.as_deref().unwrap_or_default()),
                 ("Region", &self.region),
                 ("Account", &self.caller.account),
-                ("Caller", &self.caller.arn),
+                ("Caller", self.caller.arn.as_deref().unwrap_or_default()),
                 ("Reasons", &self.status_reasons.join("; ")),
             ],
         )?;

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 
-use super::partition::Partition;
+use super::partition::{self, Partition};
 
 /// Why a name is refused; fits after `invalid value: `.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -189,6 +189,11 @@ impl Region {
     /// The partition that the region lies in; a region of another one is no value of this type.
     pub fn partition(&self) -> &'static Partition {
         Partition::of_region(&self.0).unwrap_or_else(|_| Partition::usual())
+    }
+
+    /// Whether an account has to enable it before it is of use.
+    pub fn is_opt_in(&self) -> bool {
+        self.partition() == Partition::usual() && !partition::ALWAYS_ENABLED.contains(&self.0.as_str())
     }
 }
 

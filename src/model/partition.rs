@@ -46,6 +46,28 @@ static PARTITIONS: [Partition; 3] = [
     },
 ];
 
+/// Regions that every account has; those that came later an account enables (AWS Account Management guide, "Enable or
+/// disable AWS Regions in your account").
+pub const ALWAYS_ENABLED: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
 /// Of the others, all that is known here is that they are not those (botocore's `partitions.json`).
 const OTHERS: [(&str, &str); 5] = [
     ("us-iso-", "aws-iso"),

@@ -71,8 +71,12 @@ impl<'a> Progress<'a> {
 
 impl Observer for Progress<'_> {
     fn hear(&self, event: Event) {
-        if let Event::Warning(text) = &event {
-            self.ui.warn(text);
+        match &event {
+            Event::Warning(text) => self.ui.warn(text),
+            Event::Acting(caller, _) if caller.arn.is_none() => {
+                self.ui.warn("STS cannot be reached, so that nobody can say as whom this is done");
+            }
+            _ => {}
         }
         if !self.shown {
             return;
@@ -96,7 +100,11 @@ impl Observer for Progress<'_> {
                 self.ui.write_err(&format!("{}✗{} {resource}", bad.render(), bad.render_reset()));
             }
             Event::Acting(caller, region) => {
-                self.ui.note(&format!("as {} in account {}, {region}", caller.arn, caller.account));
+                let account = &caller.account;
+                match &caller.arn {
+                    Some(arn) => self.ui.note(&format!("as {arn} in account {account}, {region}")),
+                    None => self.ui.note(&format!("in account {account}, {region}")),
+                }
             }
             Event::Accepted(_) | Event::Dropped(_) | Event::Warning(_) => {}
         }

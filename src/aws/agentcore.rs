@@ -1,8 +1,8 @@
 //! Gateways and targets, as the JSON documents that AWS shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Aws, Error,
@@ -165,6 +165,13 @@ pub async fn delete_gateway(aws: &Aws, id: &str) -> Result<bool, Error> {
     unless_on_its_way(answer, async || find_gateway(aws, id).await).await
 }
 
+/// A gateway or target of which AWS has given up the deletion.
+pub fn not_deleted(document: &Document) -> Error {
+    let operation = if document.target_id().is_empty() { "DeleteGateway" } else { "DeleteGatewayTarget" };
+    let reasons = document.status_reasons().collect::<Vec<_>>().join("; ");
+    Error::unexpected(SERVICE, operation, &format!("AWS gave up, and it is FAILED: {reasons}"))
+}
+
 /// A deletion that is refused because the thing is being deleted already (the answer to an
 /// earlier request was lost, or another run is at it) is one that worked.
 async fn unless_on_its_way(
@@ -245,6 +252,42 @@ pub fn updated_target(existing: &Document, request: &Value) -> Value {
     Value::Object(members)
 }
 
+/// Whether a part of a target is as wanted. Nobody has written down what GetGatewayTarget gives back byte for byte: it
+/// was seen to add `grantType`, and may add empty members and order lists its own way (a public deployer compares
+/// `scopes`, headers and a schema's `required` as sets). What else it adds counts as a difference, which costs one
+/// update that changes nothing.
+pub fn is_same(wanted: &Value, existing: &Value) -> bool {
+    match (wanted, existing) {
+        (Value::Object(wanted), Value::Object(existing)) => {
+            let names: BTreeSet<&String> = wanted.keys().chain(existing.keys()).collect();
+            let of = |members: &Map<String, Value>, name: &str| members.get(name).cloned().unwrap_or_default();
+            let is_added = |name: &str| name == "grantType" && !wanted.contains_key(name);
+            names.into_iter().all(|name| is_added(name) || is_same(&of(wanted, name), &of(existing, name)))
+        }
+        (Value::Array(wanted), Value::Array(existing)) if !wanted.is_empty() => {
+            let has = |all: &[Value], one: &Value| all.iter().any(|other| is_same(one, other));
+            wanted.len() == existing.len()
+                && wanted.iter().all(|one| has(existing, one))
+                && existing.iter().all(|one| has(wanted, one))
+        }
+        // Documents are given as text.
+        (Value::String(wanted), Value::String(existing)) if wanted != existing => {
+            let [wanted, existing] = [wanted, existing].map(|text| serde_json::from_str::<Value>(text).ok());
+            wanted.is_some_and(|wanted| (wanted.is_object()) && Some(wanted) == existing)
+        }
+        (wanted, existing) => wanted == existing || (is_empty(wanted) && is_empty(existing)),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.values().all(is_empty),
+        _ => false,
+    }
+}
+
 fn with_token(request: &Value) -> Value {
     let mut body = request.clone();
     body["clientToken"] = json!(idempotency_token());
@@ -309,6 +352,29 @@ mod tests {
             "ofTheFuture": [2],
         });
         assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn what_aws_adds_or_orders_its_own_way_is_no_difference() {
+        let wanted = json!({
+            "scopes": ["a", "b"], "schema": {"type": "object", "required": ["x", "y"]}, "document": "{\"a\": 1}",
+        });
+        let same = json!({
+            "scopes": ["b", "a"], "grantType": "CLIENT_CREDENTIALS", "customParameters": {}, "metadata": {"x": []},
+            "schema": {"required": ["y", "x"], "type": "object"}, "document": "{ \"a\":1 }",
+        });
+        assert!(is_same(&wanted, &same));
+        assert!(is_same(&json!(null), &json!([])) && is_same(&json!({}), &json!(null)));
+        let differ = |pointer: &str, value: Value| {
+            let mut other = same.clone();
+            *other.pointer_mut(pointer).unwrap() = value;
+            !is_same(&wanted, &other)
+        };
+        assert!(differ("/scopes", json!(["a", "b", "c"])) && differ("/scopes", json!(["a", "a"])));
+        assert!(differ("/customParameters", json!({"x": "y"})) && differ("/document", json!("{\"a\": 2}")));
+        assert!(differ("/schema/required", json!([])) && differ("/schema/type", json!("string")));
+        assert!(is_same(&json!({"grantType": "X"}), &json!({"grantType": "X"})));
+        assert!(!is_same(&json!({"grantType": "X"}), &json!({"grantType": "Y"})));
     }
 
     #[tokio::test]

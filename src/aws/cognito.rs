@@ -15,7 +15,12 @@ use super::{
     Aws, Error, ThrottlingOnly,
     error::{absent, deleted, of},
 };
-use crate::{http::Request, model::secret::Secret};
+use serde_json::Value;
+
+use crate::{
+    http::{NoAnswer, Request},
+    model::secret::Secret,
+};
 
 const SERVICE: &str = "Cognito";
 
@@ -229,15 +234,41 @@ fn issuer(aws: &Aws, pool_id: &str) -> String {
     }
 }
 
-/// Where tokens are got; `domain` is the prefix that was read back from the pool.
-pub fn token_endpoint(aws: &Aws, domain: &str) -> String {
-    match imitation(aws) {
-        Some(endpoint) => format!("{endpoint}/oauth2/token"),
-        None => {
-            let (region, partition) = (&aws.region, aws.region.partition());
-            format!("https://{domain}.{}.{region}.{}/oauth2/token", partition.token_host, partition.token_suffix)
-        }
+/// Where tokens are got; `domain` is the prefix that was read back from the pool. The pool's OpenID document says it;
+/// where that is not to be had, or tells of another domain (the pool may have one of the user's own besides), it
+/// follows from the partition.
+pub async fn token_endpoint(aws: &Aws, pool_id: &str, domain: &str) -> String {
+    if let Some(endpoint) = imitation(aws) {
+        return format!("{endpoint}/oauth2/token");
     }
+    let document = openid_document(aws, pool_id).await.map(|(_, document)| document).unwrap_or_default();
+    let told = document["token_endpoint"].as_str().filter(|url| url.starts_with(&format!("https://{domain}.")));
+    told.map_or_else(|| usual_token_endpoint(aws, domain), str::to_owned)
+}
+
+fn usual_token_endpoint(aws: &Aws, domain: &str) -> String {
+    let (region, partition) = (&aws.region, aws.region.partition());
+    format!("https://{domain}.{}.{region}.{}/oauth2/token", partition.token_host, partition.token_suffix)
+}
+
+/// What a pool's OpenID document lacks of what AgentCore wants, if anything. The service fetches it when it makes a
+/// gateway. For a short while after the pool was made the answer may be a 400 or 404 (a CDK resource waits up to two
+/// minutes for a 200, having seen a gateway end as FAILED for it), and a document without `authorization_endpoint` is
+/// refused like none (seen once). Who gets no answer at all here cannot tell: the service may well get one.
+pub async fn lack_of_document(aws: &Aws, pool_id: &str) -> Option<String> {
+    match openid_document(aws, pool_id).await.ok()? {
+        (200, document) if document["authorization_endpoint"].is_string() => None,
+        (200, _) => Some("the user pool's OpenID document has no authorization_endpoint yet".to_owned()),
+        (status, _) => Some(format!("the user pool does not serve its OpenID document yet (HTTP {status})")),
+    }
+}
+
+/// Status and document; null if it is not JSON.
+async fn openid_document(aws: &Aws, pool_id: &str) -> Result<(u16, Value), NoAnswer> {
+    let request =
+        Request { method: "GET".to_owned(), url: discovery_url(aws, pool_id), headers: Vec::new(), body: Vec::new() };
+    let answer = aws.http.send(request, PATIENCE).await?;
+    Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or_default()))
 }
 
 /// Whether Cognito is not Amazon's.
@@ -255,10 +286,7 @@ fn imitation(aws: &Aws) -> Option<&str> {
 /// What the address of a deleted pool answers is documented nowhere. A 400 or 404 counts as "gone"; any other answer,
 /// such as a proxy's 403, and none at all leave the gateway as it is.
 pub async fn is_published(aws: &Aws, pool_id: &str) -> bool {
-    let request =
-        Request { method: "GET".to_owned(), url: discovery_url(aws, pool_id), headers: Vec::new(), body: Vec::new() };
-    let answer = aws.http.send(request, PATIENCE).await;
-    answer.map_or(true, |answer| !matches!(answer.status, 400 | 404))
+    openid_document(aws, pool_id).await.map_or(true, |(status, _)| !matches!(status, 400 | 404))
 }
 
 /// The pool that a discovery URL names, if it is one of Cognito's: its last path segment. Where Cognito is not

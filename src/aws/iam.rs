@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use aws_sdk_iam::types::{Role as SdkRole, Tag};
-use futures_util::future::try_join_all;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -38,6 +37,11 @@ pub struct Role {
 }
 
 impl Role {
+    /// The account that its ARN names.
+    pub fn account(&self) -> &str {
+        self.arn.split(':').nth(4).unwrap_or_default()
+    }
+
     fn read(role: SdkRole) -> Self {
         let tags = role.tags.unwrap_or_default();
         Self {
@@ -129,16 +133,14 @@ pub async fn delete_role(aws: &Aws, name: &str) -> Result<bool, Error> {
     else {
         return Ok(false);
     };
-    let delete = |policy: String| async move { delete_policy(aws, name, &policy).await };
-    let detach = |arn: String| async move {
+    // Changes of one role that meet are refused (service model, `ConcurrentModificationException`).
+    for policy in inline {
+        delete_policy(aws, name, &policy).await?;
+    }
+    for arn in attached {
         let call = aws.iam.detach_role_policy().role_name(name).policy_arn(arn);
-        deleted(call.send().await.map_err(of(SERVICE, "DetachRolePolicy")))
-    };
-    futures_util::future::try_join(
-        try_join_all(inline.into_iter().map(delete)),
-        try_join_all(attached.into_iter().map(detach)),
-    )
-    .await?;
+        deleted(call.send().await.map_err(of(SERVICE, "DetachRolePolicy")))?;
+    }
     deleted(aws.iam.delete_role().role_name(name).send().await.map_err(of(SERVICE, "DeleteRole")))
 }
 

@@ -14,8 +14,9 @@ pub fn is_pending(error: &Error) -> bool {
     let message = error.message.to_lowercase();
     match (error.operation, error.code.as_deref().unwrap_or_default()) {
         ("CreateGateway" | "UpdateGateway" | "CreateGatewayTarget" | "UpdateGatewayTarget", "ValidationException") => {
-            speaks_of_a_role(&message)
+            speaks_of_a_role(&message) || speaks_of_a_key(&message)
         }
+        ("CreateGateway" | "UpdateGateway", "AccessDeniedException") => speaks_of_a_key(&message),
         // terraform-provider-aws `function.go` waits for it.
         ("CreateFunction", "InvalidParameterValueException") => message.contains("cannot be assumed by lambda"),
         ("PutRolePolicy", "NoSuchEntity") => message.contains("cannot be found"),
@@ -42,6 +43,12 @@ pub fn misses_discovery<'a>(mut reasons: impl Iterator<Item = &'a str>) -> bool 
 /// (awslabs/nx-plugin-for-aws#1066; the second is of a session of that role).
 const MCP_SERVER: &[&str] =
     &["authorization error when sending message", "is not authorized to perform: bedrock-agentcore:"];
+
+/// "not authorized to perform kms:GenerateDataKey": CreateGateway with a key whose use the role was just allowed (seen
+/// once, without its code).
+fn speaks_of_a_key(text: &str) -> bool {
+    text.contains("perform kms:") || text.contains("perform: kms:")
+}
 
 /// Of a lower-case text: whether it is of a role, and of what that may do or who may assume it.
 fn speaks_of_a_role(text: &str) -> bool {
@@ -74,6 +81,11 @@ mod tests {
         assert!(of("CreateGatewayTarget", "ValidationException", invoke));
         assert!(!of("CreateGatewayTarget", "ValidationException", "Found 1 validation error(s) in OpenAPI schema"));
         assert!(!of("GetGateway", "ValidationException", assume));
+        let key = "not authorized to perform kms:GenerateDataKey";
+        assert!(of("CreateGateway", "ValidationException", key) && of("CreateGateway", "AccessDeniedException", key));
+        let caller =
+            "User: arn:aws:sts::1:assumed-role/x/y is not authorized to perform: bedrock-agentcore:CreateGateway";
+        assert!(!of("CreateGateway", "AccessDeniedException", caller));
         let lambda = "The role defined for the function cannot be assumed by Lambda.";
         assert!(of("CreateFunction", "InvalidParameterValueException", lambda));
         assert!(of("PutRolePolicy", "NoSuchEntity", "The role with name x cannot be found."));

@@ -162,7 +162,7 @@ impl Create {
 fn required_policy(spec: &GatewaySpec) -> Option<Value> {
     let RoleSpec::Brought(arn) = &spec.role else { return None };
     let key = spec.kms_key_arn.as_ref().map(KmsKeyArn::as_str);
-    Some(policy::gateway_base(&StackNames::new(&spec.region, &spec.name), arn.account(), key))
+    Some(policy::gateway_base(&StackNames::new(&spec.region, &spec.name), arn.account(), key.as_slice()))
 }
 
 /// A file that cannot be written is better known before anything is made.

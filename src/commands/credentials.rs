@@ -14,7 +14,6 @@ use crate::{
     },
     context::Context,
     error::Error,
-    model::naming::StackNames,
     ops::{self, stack::Stack, token::TokenRequest, world},
     ui::report::{Report, fields},
 };
@@ -32,9 +31,10 @@ impl Credentials {
         let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
         let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
         let (pool_id, domain, client) = client_of(&aws, &stack)?;
+        let tokens = world::token_request(&aws, pool_id, domain, client, &stack.names.scope).await;
         Ok(Shown {
             gateway: GatewayInfo::new(&gateway.document, &aws.region),
-            client_info: ClientInfo::new(&aws, &stack.names, pool_id, domain, client),
+            client_info: ClientInfo::new(&aws, pool_id, domain, &tokens),
         })
     }
 }
@@ -55,9 +55,9 @@ fn client_of<'a>(aws: &Aws, stack: &'a Stack) -> Result<(&'a str, &'a str, &'a A
 }
 
 /// How a token for a stack's gateway is asked for.
-pub fn token_request(aws: &Aws, stack: &Stack) -> Result<TokenRequest, ops::Error> {
-    let (_, domain, client) = client_of(aws, stack)?;
-    Ok(world::token_request(aws, domain, client, &stack.names.scope))
+pub async fn token_request(aws: &Aws, stack: &Stack) -> Result<TokenRequest, ops::Error> {
+    let (pool_id, domain, client) = client_of(aws, stack)?;
+    Ok(world::token_request(aws, pool_id, domain, client, &stack.names.scope).await)
 }
 
 /// What `credentials` shows.
@@ -82,13 +82,12 @@ pub struct ClientInfo {
 }
 
 impl ClientInfo {
-    pub fn new(aws: &Aws, names: &StackNames, pool_id: &str, domain: &str, client: &AppClient) -> Self {
-        let request = world::token_request(aws, domain, client, &names.scope);
+    pub fn new(aws: &Aws, pool_id: &str, domain: &str, tokens: &TokenRequest) -> Self {
         Self {
-            client_id: client.id.clone(),
-            client_secret: client.secret.reveal().to_owned(),
-            token_endpoint: request.endpoint,
-            scope: request.scope,
+            client_id: tokens.client_id.clone(),
+            client_secret: tokens.client_secret.reveal().to_owned(),
+            token_endpoint: tokens.endpoint.clone(),
+            scope: tokens.scope.clone(),
             user_pool_id: pool_id.to_owned(),
             domain_prefix: domain.to_owned(),
             discovery_url: cognito::discovery_url(aws, pool_id),

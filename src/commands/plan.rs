@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     ops::{
+        Kind,
         plan::{Change, Plan, Step},
         stack::Stack,
     },
@@ -44,7 +45,9 @@ impl PlanReport {
                 Change::Update(differs) => ("update", differs.clone()),
             };
             let (kind, name) = (step.resource.kind.label(), step.resource.name.clone());
-            Some(PlannedChange { action, kind, name, differs, policy: step.grant.clone() })
+            // What the role may do anyway is no news.
+            let policy = step.policy.clone().filter(|_| step.resource.kind == Kind::Grant);
+            Some(PlannedChange { action, kind, name, differs, policy })
         };
         let changes = plan.steps.iter().filter_map(change).collect();
         Self { gateway: stack.names.gateway.to_string(), changes, warnings }

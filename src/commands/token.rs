@@ -28,7 +28,7 @@ impl Token {
     pub async fn run(self, ctx: &Context) -> Result<Issued, Error> {
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
-        let token = token::fetch(&aws.http, &token_request(&aws, &stack)?).await?;
+        let token = token::fetch(&aws.http, &token_request(&aws, &stack).await?).await?;
         Ok(Issued { token, header: self.header })
     }
 }

@@ -119,8 +119,10 @@ async fn connect(ctx: &Context, name: &str) -> Result<Session, Error> {
             ));
         }
     };
-    let connected = Client::connect(aws.http.clone(), gateway.gateway_url().to_owned(), sign_in, ctx.settings.timeout);
-    match connected.await {
+    let versions = gateway.0["protocolConfiguration"]["mcp"]["supportedVersions"].as_array().into_iter().flatten();
+    let versions: Vec<&str> = versions.filter_map(Value::as_str).collect();
+    let (http, url) = (aws.http.clone(), gateway.gateway_url().to_owned());
+    match Client::connect(http, url, sign_in, ctx.settings.timeout, &versions).await {
         Ok(client) => Ok(Session { aws, gateway, token, client }),
         Err(error) => Err(explained(&aws, &gateway, token.as_ref(), error)),
     }
@@ -162,7 +164,7 @@ fn explained(aws: &Aws, gateway: &Document, token: Option<&Secret>, error: ops::
 
 /// A token of the stack's own client; where callers come from another provider, the user's.
 async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Error> {
-    match (token_request(aws, stack), &ctx.settings.gateway_token) {
+    match (token_request(aws, stack).await, &ctx.settings.gateway_token) {
         (Ok(request), _) => Ok(token::fetch(&aws.http, &request).await?.secret),
         (Err(_), Some(token)) if is_one_word(token.reveal()) => Ok(token.clone()),
         (Err(_), Some(_)) => {

@@ -25,8 +25,8 @@ fn client_info() -> Value {
 }
 
 /// What `initialize` has to say.
-pub fn hello(capabilities: &Value) -> Value {
-    json!({ "protocolVersion": VERSION, "capabilities": capabilities, "clientInfo": client_info() })
+pub fn hello(version: &str, capabilities: &Value) -> Value {
+    json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": client_info() })
 }
 
 /// A request of [`STATELESS`], whose parameters are an object, as it is sent.
@@ -47,6 +47,15 @@ pub fn stateless(url: &str, mut message: Value, capabilities: &Value) -> Request
     request.headers.push(("mcp-method".to_owned(), method.to_owned()));
     request.headers.extend(name.map(|name| ("mcp-name".to_owned(), name.to_owned())));
     request
+}
+
+/// The version to speak with a server that serves these and no others; with one that does not say, the newest.
+pub fn version_for<'a>(served: impl Iterator<Item = &'a str> + Clone) -> Option<&'static str> {
+    if served.clone().next().is_none() {
+        return Some(VERSION);
+    }
+    let spoken = std::iter::once(VERSION).chain(OLDER.iter().copied()).chain([STATELESS]);
+    spoken.into_iter().find(|version| served.clone().any(|other| other == *version))
 }
 
 /// Whether a server's version is one of those that are spoken.

@@ -17,12 +17,12 @@ pub fn gateway_trust(names: &StackNames, account: &str) -> Value {
 /// with new targets, so a new target waits for no IAM propagation.
 ///
 /// A gateway that is encrypted with a key of the user's uses it as its role (developer guide, "Encrypt your gateway
-/// with a customer-managed KMS key").
-pub fn gateway_base(names: &StackNames, account: &str, kms_key: Option<&str>) -> Value {
+/// with a customer-managed KMS key"); while it changes its key, both are named.
+pub fn gateway_base(names: &StackNames, account: &str, kms_keys: &[&str]) -> Value {
     let mut policy = fill(include_str!("../../templates/iam/gateway-base.json"), names, account);
-    if let (Some(key), Some(statements)) = (kms_key, policy["Statement"].as_array_mut()) {
+    if let (false, Some(statements)) = (kms_keys.is_empty(), policy["Statement"].as_array_mut()) {
         let mut statement = fill(include_str!("../../templates/iam/gateway-kms.json"), names, account);
-        fill_strings(&mut statement, &[("{kms_key}", key.to_owned())]);
+        statement["Resource"] = if let [key] = kms_keys { json!(key) } else { json!(kms_keys) };
         statements.push(statement);
     }
     policy
@@ -204,7 +204,7 @@ mod tests {
         let names = StackNames::new(&"us-gov-west-1".parse().unwrap(), &"My-Gateway".parse().unwrap());
         for document in [
             gateway_trust(&names, "123456789012"),
-            gateway_base(&names, "123456789012", Some("arn:aws:kms:us-west-2:123456789012:key/k")),
+            gateway_base(&names, "123456789012", &["arn:aws:kms:us-west-2:123456789012:key/k"]),
             function_trust(&names, "123456789012"),
             function_logs(&names, "123456789012"),
         ] {
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn the_base_policy_leaves_room_on_the_role() {
         let names = StackNames::new(&"ap-southeast-7".parse().unwrap(), &"x-".repeat(48).parse().unwrap());
-        let size = gateway_base(&names, "123456789012", None).to_string().len();
+        let size = gateway_base(&names, "123456789012", &[]).to_string().len();
         assert!(size < 10_240 / 2, "{size} of the role's 10,240 characters");
     }
 }

@@ -288,9 +288,6 @@ impl GatewaySpec {
         }
         let mut request = json!({ "name": self.name, "protocolType": "MCP" });
         request["protocolConfiguration"] = json!({ "mcp": mcp });
-        if let Some(arn) = &self.kms_key_arn {
-            request["kmsKeyArn"] = json!(arn);
-        }
         self.merge_named(&mut request);
         request
     }
@@ -303,6 +300,10 @@ impl GatewaySpec {
         }
         if let Some(instructions) = &self.instructions {
             document["protocolConfiguration"]["mcp"]["instructions"] = json!(instructions);
+        }
+        // Model and developer guide ("Update a gateway's configurations") have it among what can be changed.
+        if let Some(arn) = &self.kms_key_arn {
+            document["kmsKeyArn"] = json!(arn);
         }
         if !self.mcp_versions.is_empty() {
             document["protocolConfiguration"]["mcp"]["supportedVersions"] = json!(self.mcp_versions);

@@ -8,9 +8,10 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
 use super::{
-    Error,
+    Error, Kind,
     event::{Change, Event, Observer},
     plan::{Plan, Step},
+    token::TokenRequest,
 };
 use crate::aws::{
     agentcore::Document,
@@ -26,6 +27,8 @@ pub struct Made {
     pub pool_id: Option<String>,
     pub domain: Option<String>,
     pub client: Option<AppClient>,
+    /// How tokens of that client are asked for.
+    pub tokens: Option<TokenRequest>,
     pub function_arn: Option<String>,
     pub gateway: Option<Document>,
     /// Whether the log group of the gateway's own logs was made with it.
@@ -110,10 +113,11 @@ pub enum Fact {
         target: String,
         arn: String,
     },
+    /// How tokens are asked for, and what is the matter with them.
+    Tokens(TokenRequest, Option<String>),
     DeliversLogs,
     /// Logs or traces are not delivered, and why.
     Undelivered(&'static str, String),
-    Warning(String),
     Nothing,
 }
 
@@ -138,13 +142,19 @@ impl Made {
             }
             Fact::Target(document) => drop(self.targets.insert(document.name().to_owned(), document)),
             Fact::Provider { target, arn } => drop(self.providers.insert(target, arn)),
+            Fact::Tokens(request, warning) => {
+                self.tokens = Some(request);
+                self.warnings.extend(warning);
+            }
             Fact::DeliversLogs => self.delivers_logs = true,
             Fact::Undelivered(what, why) => self.undelivered.entry(why).or_default().push(what),
-            Fact::Warning(text) => self.warnings.push(text),
             Fact::Nothing => {}
         }
     }
 }
+
+/// Target operations at once on one gateway (quota page of the developer guide).
+pub const TARGETS_AT_ONCE: usize = 5;
 
 /// Carries out steps: AWS, or a test's own world.
 pub trait World {
@@ -164,14 +174,20 @@ pub async fn apply(
     let mut waiting: Vec<usize> = (0..plan.steps.len()).collect();
     let mut done = vec![false; plan.steps.len()];
     let mut running = FuturesUnordered::new();
+    let mut targets_running = 0;
     let mut failed: Option<Error> = None;
     loop {
         if let Some(cause) = stop.cause().filter(|_| failed.is_none()) {
             failed = Some(Error::of_stop(cause));
         }
         if failed.is_none() {
-            let (ready, later): (Vec<usize>, Vec<usize>) =
-                waiting.into_iter().partition(|index| plan.steps[*index].needs.iter().all(|need| done[*need]));
+            let is_target = |index: usize| plan.steps[index].resource.kind == Kind::Target;
+            let (ready, later): (Vec<usize>, Vec<usize>) = waiting.into_iter().partition(|index| {
+                let is_ready = plan.steps[*index].needs.iter().all(|need| done[*need]);
+                let has_room = !is_target(*index) || targets_running < TARGETS_AT_ONCE;
+                targets_running += usize::from(is_ready && has_room && is_target(*index));
+                is_ready && has_room
+            });
             waiting = later;
             for index in ready {
                 // The SDK's futures are large: they belong on the heap.
@@ -180,6 +196,7 @@ pub async fn apply(
         }
         let Some((index, outcome)) = running.next().await else { break };
         let resource = plan.steps[index].resource.clone();
+        targets_running -= usize::from(resource.kind == Kind::Target);
         match outcome {
             Ok((change, fact, took)) => {
                 done[index] = true;
@@ -232,7 +249,7 @@ mod tests {
     use super::*;
     use crate::{
         model::spec::AuthorizerSpec,
-        ops::{Kind, Resource, plan},
+        ops::{Resource, plan},
     };
 
     /// Counts the steps that were done.
@@ -272,16 +289,28 @@ mod tests {
             change: plan::Change::Create,
             needs: needs.to_vec(),
             target: None,
-            grant: None,
+            policy: None,
         };
         Plan {
             steps: needs.iter().enumerate().map(step).collect(),
             brought_role: None,
             authorizer: AuthorizerSpec::None,
-            kms_key: None,
             interrupted: false,
             warnings: Vec::new(),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn five_targets_of_a_gateway_are_made_at_once() {
+        let mut plan = diamond();
+        let one = plan.steps.remove(0);
+        plan.steps = (0..12)
+            .map(|index| Step { resource: Resource::new(Kind::Target, index.to_string()), ..one.clone() })
+            .collect();
+        let world = FakeWorld { fails: None, order: Mutex::default() };
+        let begin = Instant::now();
+        apply(&plan, &world, &Counter::default(), &Stop::default(), Made::default()).await.unwrap();
+        assert_eq!(begin.elapsed(), Duration::from_secs(3), "five, five and two");
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,8 +11,10 @@ use tokio::time::Instant;
 
 use super::{
     Error, Kind, Resource,
+    apply::TARGETS_AT_ONCE,
     event::{Change, Event, Observer},
     stack::{self, Depth, Gateway, Stack},
+    sync::gone,
 };
 use crate::{
     aws::{
@@ -28,9 +30,6 @@ use crate::{
         policy,
     },
 };
-
-/// Target operations at once on one gateway (quota page).
-const TARGETS_AT_ONCE: usize = 5;
 
 /// How long a refusal that passes by itself is borne: IAM says "a few minutes" of its own (service model,
 /// `ConcurrentModificationException`).
@@ -65,7 +64,8 @@ pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, 
     let prefix = format!("{IAM_PATH_ROOT}{region}/");
     let ours = |name: &str| name.starts_with(USER_POOL_PREFIX);
     let (paths, gateways, pools) =
-        tokio::try_join!(iam::paths_below(aws, &prefix), agentcore::list_gateways(aws), cognito::pools(aws, ours),)?;
+        tokio::try_join!(iam::paths_below(aws, &prefix), agentcore::list_gateways(aws), cognito::pools(aws, ours),)
+            .map_err(|error| aws.of_region(error))?;
     let mut found: Vec<GatewayName> =
         paths.iter().filter_map(|path| path.strip_prefix(&prefix)?.trim_end_matches('/').parse().ok()).collect();
     let stack_of = |pool: &Pool| pool.tags.get(TAG_STACK).and_then(|name| name.parse::<GatewayName>().ok());
@@ -307,15 +307,15 @@ impl Run<'_> {
 
     async fn delete_target(&self, gateway_id: &str, target_id: &str) -> Result<bool, aws::Error> {
         let find = async || agentcore::find_target(self.aws, gateway_id, target_id).await;
-        self.while_there(find, at_work).await?;
+        let before = self.settled(find).await?;
         let deleted = agentcore::delete_target(self.aws, gateway_id, target_id).await?;
-        self.while_there(find, |_| true).await?;
+        gone(before.as_ref(), &self.deadline, |_| {}, find).await?;
         Ok(deleted)
     }
 
     async fn delete_gateway_itself(&self, id: &str) -> Result<bool, aws::Error> {
         let find = async || agentcore::find_gateway(self.aws, id).await;
-        self.while_there(find, at_work).await?;
+        let before = self.settled(find).await?;
         let deletion = async || {
             let deleted = agentcore::delete_gateway(self.aws, id).await;
             if deleted.as_ref().is_err_and(aws::Error::refuses_for_now) {
@@ -326,20 +326,21 @@ impl Run<'_> {
             deleted
         };
         let deleted = self.once_nothing_is_hidden(deletion).await?;
-        self.while_there(find, |_| true).await?;
+        gone(before.as_ref(), &self.deadline, |_| {}, find).await?;
         Ok(deleted)
     }
 
-    /// Waits while a gateway or target is there and in the way.
-    async fn while_there(
+    /// A gateway or target when AWS is no longer at work on it, but to delete it: it refuses to delete it before.
+    async fn settled(
         &self,
         mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
-        in_the_way: impl Fn(&Document) -> bool,
-    ) -> Result<(), aws::Error> {
+    ) -> Result<Option<Document>, aws::Error> {
         let look = async || {
             Ok::<_, aws::Error>(match find().await? {
-                Some(found) if in_the_way(&found) => Look::NotYet(format!("it is {}", found.status())),
-                _ => Look::Ready(()),
+                Some(found) if found.is_moving() && found.status() != "DELETING" => {
+                    Look::NotYet(format!("it is {}", found.status()))
+                }
+                found => Look::Ready(found),
             })
         };
         wait::until(&self.deadline, |_| {}, look).await
@@ -419,9 +420,4 @@ impl Run<'_> {
         });
         (resource, outcome)
     }
-}
-
-/// Whether AWS is at work on it: it refuses to delete it then.
-fn at_work(document: &Document) -> bool {
-    document.is_moving() && document.status() != "DELETING"
 }

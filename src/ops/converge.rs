@@ -114,6 +114,7 @@ fn known(stack: &Stack, plan: &Plan) -> Made {
         pool_id: pool.map(|pool| pool.id.clone()),
         domain: pool.and_then(|pool| pool.domain.clone()),
         client: stack.client.clone().filter(|_| pool.is_some()),
+        tokens: None,
         function_arn: stack.sample.function.as_ref().map(|function| function.arn.clone()),
         gateway: gateway.map(|gateway| gateway.document.clone()),
         gateway_log_group: false,

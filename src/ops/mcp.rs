@@ -37,10 +37,26 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects: `initialize` and its notification.
-    pub async fn connect(http: Http, url: String, sign_in: SignIn, timeout: Duration) -> Result<Self, Error> {
+    /// Connects to a server of these versions: `initialize` and its notification, where there is a handshake.
+    pub async fn connect(
+        http: Http,
+        url: String,
+        sign_in: SignIn,
+        timeout: Duration,
+        versions: &[&str],
+    ) -> Result<Self, Error> {
         let mut client = Self { http, url, sign_in, timeout, version: String::new(), session: None, next_id: 0 };
-        let welcome = client.request("initialize", &mcp::hello(&json!({}))).await?;
+        let Some(version) = mcp::version_for(versions.iter().copied()) else {
+            let served = versions.join(", ");
+            return Err(client.problem(format!("it serves MCP {served}, which this client does not speak")));
+        };
+        // "Clients do not perform an initialize handshake", and a gateway "accepts only versions in supportedVersions"
+        // (developer guide, "Using an AgentCore gateway").
+        if version == mcp::STATELESS {
+            version.clone_into(&mut client.version);
+            return Ok(client);
+        }
+        let welcome = client.request("initialize", &mcp::hello(version, &json!({}))).await?;
         let version = welcome["protocolVersion"].as_str().unwrap_or_default();
         if !mcp::speaks(version) {
             return Err(client.problem(format!("it speaks MCP version `{version}`, which this client does not")));
@@ -95,7 +111,11 @@ impl Client {
     }
 
     async fn send(&self, message: &Value) -> Result<Response, Error> {
-        let mut request = mcp::post(&self.url, &self.version, self.session.as_deref(), message);
+        let mut request = if self.version == mcp::STATELESS {
+            mcp::stateless(&self.url, message.clone(), &json!({}))
+        } else {
+            mcp::post(&self.url, &self.version, self.session.as_deref(), message)
+        };
         if let SignIn::Token(token) = &self.sign_in {
             request.headers.push(("authorization".to_owned(), format!("Bearer {}", token.reveal())));
         }

@@ -1,7 +1,7 @@
 //! From what should be and what is, the steps between. Pure: `--dry-run` prints the very plan
 //! that would be carried out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -10,9 +10,13 @@ use super::{
     stack::{Gateway, Stack},
 };
 use crate::{
-    aws::{Aws, agentcore::Document, cognito, propagation, providers},
+    aws::{
+        Aws,
+        agentcore::{self, Document},
+        cognito, propagation, providers,
+    },
     model::{
-        name::RoleArn,
+        name::{KmsKeyArn, RoleArn},
         naming::StackNames,
         policy, sample,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
@@ -40,8 +44,8 @@ pub struct Step {
     pub needs: Vec<usize>,
     /// The target that a step of kind `Target` makes.
     pub target: Option<TargetSpec>,
-    /// The policy that a step of kind `Grant` writes; without one, it deletes what is there.
-    pub grant: Option<Value>,
+    /// The policy that a step of kind `BasePolicy` or `Grant` writes; without one, it deletes what is there.
+    pub policy: Option<Value>,
 }
 
 impl Step {
@@ -60,8 +64,6 @@ pub struct Plan {
     /// The role that the gateway is to have, where the stack does not make it.
     pub brought_role: Option<RoleArn>,
     pub authorizer: AuthorizerSpec,
-    /// What the gateway is encrypted with, if not with AWS's own key.
-    pub kms_key: Option<String>,
     /// Work of another run was found: lists may still hide some of it.
     pub interrupted: bool,
     /// What was asked for and is chosen at creation only, one sentence each.
@@ -72,7 +74,7 @@ impl Plan {
     fn add(&mut self, kind: Kind, name: &str, change: Change, needs: &[Option<usize>]) -> usize {
         let needs = needs.iter().copied().flatten().collect();
         let resource = Resource::new(kind, name);
-        self.steps.push(Step { resource, change, needs, target: None, grant: None });
+        self.steps.push(Step { resource, change, needs, target: None, policy: None });
         self.steps.len() - 1
     }
 }
@@ -90,16 +92,23 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let mut plan = Plan {
         steps: Vec::new(),
         authorizer: authorizer(aws, spec, stack)?,
-        kms_key: kms_key(spec, stack),
         interrupted: !stack.is_empty() && !stack.is_whole(),
         brought_role,
         warnings: stack.gateway.as_ref().map(|gateway| chosen_at_creation(spec, gateway)).unwrap_or_default(),
     };
-    let (role, base) = if plan.brought_role.is_some() { (None, None) } else { role_steps(&mut plan, stack) };
+    let (role, base) = if plan.brought_role.is_some() { (None, None) } else { role_steps(&mut plan, spec, stack) };
     let (domain, client) = authorizer_steps(&mut plan, stack, role);
     let function = spec.wants_sample().then(|| sample_steps(&mut plan, stack, role));
     let change = gateway_change(aws, spec, stack, &mut plan)?;
-    let gateway = plan.add(Kind::Gateway, names.gateway.as_str(), change, &[role, domain, client]);
+    let (key, old_key) = kms_keys(spec, stack);
+    // The service uses a key of the user's as the gateway's role, when it makes the gateway.
+    let base_before = base.filter(|_| key.is_some());
+    let gateway = plan.add(Kind::Gateway, names.gateway.as_str(), change, &[role, domain, client, base_before]);
+    // While the key is changed, the role may use both.
+    if base_before.is_some() && old_key.is_some_and(|old| key != Some(old)) {
+        let step = plan.add(Kind::BasePolicy, &names.role, Change::Update(vec!["key"]), &[Some(gateway)]);
+        plan.steps[step].policy = Some(policy::gateway_base(names, &stack.caller.account, key.as_slice()));
+    }
     if client.is_some() && spec.prove_tokens {
         plan.add(Kind::TokenEndpoint, &names.scope, Change::Keep, &[domain, client]);
     }
@@ -142,12 +151,10 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     Ok(plan)
 }
 
-/// The key that the gateway has, or is to be made with.
-fn kms_key(spec: &GatewaySpec, stack: &Stack) -> Option<String> {
-    match &stack.gateway {
-        Some(gateway) => gateway.document.0["kmsKeyArn"].as_str().map(str::to_owned),
-        None => spec.kms_key_arn.as_ref().map(ToString::to_string),
-    }
+/// The key that the gateway is to have, and the one that it has.
+fn kms_keys<'a>(spec: &'a GatewaySpec, stack: &'a Stack) -> (Option<&'a str>, Option<&'a str>) {
+    let existing = stack.gateway.as_ref().and_then(|gateway| gateway.document.0["kmsKeyArn"].as_str());
+    (spec.kms_key_arn.as_ref().map(KmsKeyArn::as_str).or(existing), existing)
 }
 
 /// What the user named that the gateway, being there, does not take.
@@ -165,9 +172,6 @@ fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
     }
     if !spec.semantic_search && document["protocolConfiguration"]["mcp"]["searchType"] == "SEMANTIC" {
         warnings.push("the search tool is chosen when a gateway is made: this one keeps it".to_owned());
-    }
-    if spec.kms_key_arn.as_ref().is_some_and(|arn| document["kmsKeyArn"] != arn.as_str()) {
-        warnings.push("the KMS key is chosen when a gateway is made: this one keeps what it has".to_owned());
     }
     warnings
 }
@@ -226,14 +230,17 @@ fn document(existing: Option<&Value>, wanted: &Value, what: &'static str) -> Cha
 }
 
 /// The anchor and its base policy.
-fn role_steps(plan: &mut Plan, stack: &Stack) -> (Option<usize>, Option<usize>) {
+fn role_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack) -> (Option<usize>, Option<usize>) {
     let names = &stack.names;
     let trust = policy::gateway_trust(names, &stack.caller.account);
     let change = document(stack.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
     let role = plan.add(Kind::Role, &names.role, change, &[]);
-    let wanted = policy::gateway_base(names, &stack.caller.account, plan.kms_key.as_deref());
+    let (key, old_key) = kms_keys(spec, stack);
+    let keys: BTreeSet<&str> = key.into_iter().chain(old_key).collect();
+    let wanted = policy::gateway_base(names, &stack.caller.account, &keys.into_iter().collect::<Vec<_>>());
     let change = document(stack.base_policy.as_ref(), &wanted, "document");
     let base = plan.add(Kind::BasePolicy, &names.role, change, &[Some(role)]);
+    plan.steps[base].policy = Some(wanted);
     (Some(role), Some(base))
 }
 
@@ -263,7 +270,7 @@ fn grant_steps(plan: &mut Plan, stack: &Stack, (needed, all): &(Grants, Grants),
     for (name, wanted) in all.iter().filter(|(name, _)| needed.contains_key(*name)) {
         let change = document(stack.grants.get(name), wanted, "what it allows");
         let step = plan.add(Kind::Grant, name, change, &[role]);
-        plan.steps[step].grant = Some(wanted.clone());
+        plan.steps[step].policy = Some(wanted.clone());
         steps.push(step);
     }
     steps
@@ -285,7 +292,7 @@ fn dropped_grant_steps(
         let wanted = all.get(name);
         if wanted != stack.grants.get(*name) {
             let step = plan.add(Kind::Grant, name, Change::Update(vec!["what it allows"]), targets);
-            plan.steps[step].grant = wanted.cloned();
+            plan.steps[step].policy = wanted.cloned();
         }
     }
 }
@@ -406,8 +413,7 @@ fn target_change(
     let mut differs = Vec::new();
     for (member, what) in [("targetConfiguration", "configuration"), ("credentialProviderConfigurations", "credential")]
     {
-        let has_something = |value: &&Value| **value != json!([]);
-        if wanted.get(member).filter(has_something) != existing.0.get(member).filter(has_something) {
+        if !agentcore::is_same(&wanted[member], &existing.0[member]) {
             differs.push(what);
         }
     }

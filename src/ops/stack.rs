@@ -216,10 +216,15 @@ pub async fn discover(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Sta
 async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Error> {
     let look = Looker { aws, names, depth, not_offered: Mutex::default(), unseen: Mutex::default() };
     let (caller, role, gateway_id) = try_join!(
-        aws.caller(),
+        caller(aws),
         iam::find_role(aws, &names.role),
         agentcore::find_gateway_id(aws, names.gateway.as_str()),
-    )?;
+    )
+    .map_err(|error| aws.of_region(error))?;
+    let caller = match (caller, &role) {
+        (Err(_), Some(role)) => Caller { account: role.account().to_owned(), arn: None },
+        (caller, _) => caller?,
+    };
     let role = role.map(|role| look.owned_role(Kind::Role, role)).transpose()?;
     let mut stack = Stack {
         names: names.clone(),
@@ -269,6 +274,14 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
     stack.not_offered = look.not_offered.into_inner().unwrap_or_default();
     stack.unseen = look.unseen.into_inner().unwrap_or_default();
     Ok(stack)
+}
+
+/// Who calls. That STS cannot be reached is an error of its own: the anchor tells the account, too.
+async fn caller(aws: &Aws) -> Result<Result<Caller, aws::Error>, aws::Error> {
+    match aws.caller().await {
+        Err(error) if error.class != aws::Class::Unreachable => Err(error),
+        caller => Ok(caller),
+    }
 }
 
 /// Looks at one thing after the other, and knows what to make of errors.

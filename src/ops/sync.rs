@@ -1,5 +1,8 @@
 //! Brings a target up to date with the MCP server behind it.
 
+use std::time::Duration;
+
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
@@ -8,7 +11,7 @@ use super::{
     event::{Change, Event, Observer},
 };
 use crate::aws::{
-    Aws,
+    self, Aws,
     agentcore::{self, Document},
     wait::{self, Deadline, Look, Stop},
 };
@@ -32,7 +35,7 @@ pub async fn synchronize(
     let deadline = Deadline::of(stop);
     let told = |reason: &str| observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
     let settled = async || {
-        let found = settled_target(aws, gateway_id, target.target_id(), &deadline, told).await?;
+        let found = settled_target(aws, gateway_id, target.target_id(), None, &deadline, told).await?;
         found.ok_or_else(|| Error::NotFound(target.name().to_owned()))
     };
     // What another run began is to end first: what it lists may be older than what is wanted.
@@ -49,15 +52,68 @@ pub async fn synchronize(
     Ok(document)
 }
 
+/// Waits until a gateway or target that is being deleted is gone; `before` is what it was before. AWS may give up on a
+/// deletion: whose identity lacks `bedrock-agentcore:DeleteWorkloadIdentity` is answered success, and DELETING ends in
+/// FAILED, for good (measured by one project, seen by another).
+///
+/// # Errors
+/// If AWS gives up, with its reasons.
+pub(super) async fn gone(
+    before: Option<&Document>,
+    deadline: &Deadline,
+    told: impl Fn(&str),
+    mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
+) -> Result<(), aws::Error> {
+    let look = async || match find().await? {
+        None => Ok(Look::Ready(())),
+        // One that was FAILED before may be shown so a moment longer.
+        Some(document) if document.status() == "FAILED" && Some(&document) != before => {
+            Err(agentcore::not_deleted(&document))
+        }
+        Some(_) => Ok(Look::NotYet("it is being deleted".to_owned())),
+    };
+    wait::until(deadline, told, look).await
+}
+
+/// How long a document may be shown as it was before an update.
+const SHOWN_AS_BEFORE: Duration = Duration::from_secs(15);
+
+/// Whether AWS may show a document as it was before its update: READY with the old configuration (one deployer has a
+/// test for it). Nobody says how long.
+pub(super) fn is_stale(document: &Document, updated: &Updated) -> bool {
+    updated.at.elapsed() < SHOWN_AS_BEFORE
+        && !updated.since.is_null()
+        && document.0["updatedAt"] == updated.since
+        && updated.answered != updated.since
+}
+
+/// An update that AWS has accepted.
+pub(super) struct Updated {
+    /// The document's `updatedAt` before, and in the answer.
+    since: Value,
+    answered: Value,
+    at: Instant,
+}
+
+impl Updated {
+    pub(super) fn new(before: &Document, answer: &Document) -> Self {
+        Self { since: before.0["updatedAt"].clone(), answered: answer.0["updatedAt"].clone(), at: Instant::now() }
+    }
+}
+
 /// A target when AWS is no longer at work on it; none if it is gone.
 pub(super) async fn settled_target(
     aws: &Aws,
     gateway_id: &str,
     target_id: &str,
+    updated: Option<&Updated>,
     deadline: &Deadline,
     told: impl Fn(&str),
 ) -> Result<Option<Document>, Error> {
     let look = async || match agentcore::find_target(aws, gateway_id, target_id).await? {
+        Some(document) if updated.is_some_and(|updated| is_stale(&document, updated)) => {
+            Ok(Look::NotYet("the target is shown as it was before".to_owned()))
+        }
         Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the target is {}", document.status()))),
         found => Ok(Look::Ready(found)),
     };

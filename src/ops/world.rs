@@ -77,7 +77,7 @@ impl AwsWorld<'_> {
             Kind::BasePolicy => self.base_policy(step).await,
             Kind::Grant => {
                 let (role, name) = (&self.names().role, &step.resource.name);
-                match &step.grant {
+                match &step.policy {
                     Some(document) => self.put_policy(step, role, name, document).await,
                     None => {
                         iam::delete_policy(self.aws, role, name).await?;
@@ -135,9 +135,13 @@ impl AwsWorld<'_> {
 
     /// Whether a gateway FAILED for what a user pool that this run has made does not serve yet.
     fn pool_may_be_too_fresh(&self, gateway: &Document) -> bool {
+        self.pool_is_new() && self.begun.elapsed() < SPREADS && propagation::misses_discovery(gateway.status_reasons())
+    }
+
+    /// Whether this run, or one that was interrupted, has made the pool.
+    fn pool_is_new(&self) -> bool {
         let makes_pool = |step: &Step| step.resource.kind == Kind::UserPool && step.change != plan::Change::Keep;
-        let is_new = self.plan.interrupted || self.plan.steps.iter().any(makes_pool);
-        is_new && self.begun.elapsed() < SPREADS && propagation::misses_discovery(gateway.status_reasons())
+        self.plan.interrupted || self.plan.steps.iter().any(makes_pool)
     }
 
     /// Does something that needs IAM to have heard of a role; where it may not have, again.

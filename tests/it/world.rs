@@ -76,7 +76,34 @@ pub struct World {
     rewrite: Option<Rewrite>,
     /// Whether it is reached by Amazon's own names.
     amazon: bool,
+    /// How late Cognito's public addresses are there.
+    late: Late,
+    moments_of_cognito: Arc<Mutex<MomentsOfCognito>>,
+    /// Whether STS can be reached.
+    sts: bool,
+    region: &'static str,
 }
+
+/// How long after it was made a pool's OpenID document is served, and after the domain was, its name resolves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Late {
+    pub document: Duration,
+    pub name: Duration,
+}
+
+#[derive(Debug, Default)]
+struct MomentsOfCognito {
+    pool: Option<Instant>,
+    domain: Option<Instant>,
+    /// Until when a resolver that was asked too early says that there is no such name.
+    no_such_name: Option<Instant>,
+}
+
+/// The zone's negative TTL.
+const NO_SUCH_NAME: Duration = Duration::from_mins(15);
+
+/// The member of a rewritten document that changes the answer's HTTP status, too.
+pub const STATUS: &str = "__status";
 
 type Rewrite = fn(&str, &mut Value);
 
@@ -108,6 +135,10 @@ impl World {
             lag,
             rewrite: None,
             amazon: false,
+            late: Late::default(),
+            moments_of_cognito: Arc::default(),
+            sts: true,
+            region: "us-west-2",
         }
     }
 
@@ -132,12 +163,26 @@ impl World {
         self.fork(moment, Faults::new(latency, self.lag, Vec::new()))
     }
 
-    /// The same account, whose answers are changed on their way.
     /// The same account, as AWS itself has it: at Amazon's addresses.
     pub fn at_amazon(&self) -> Self {
         Self { amazon: true, ..self.clone() }
     }
 
+    /// The same account, where STS cannot be reached.
+    pub fn without_sts(&self) -> Self {
+        Self { sts: false, ..self.clone() }
+    }
+
+    pub fn in_region(&self, region: &'static str) -> Self {
+        Self { region, ..self.clone() }
+    }
+
+    /// The same, where Cognito's public addresses are there later.
+    pub fn with_late_names(&self, late: Late) -> Self {
+        Self { late, ..self.at_amazon() }
+    }
+
+    /// The same account, whose answers are changed on their way.
     pub fn rewriting(&self, rewrite: Rewrite) -> Self {
         Self { rewrite: Some(rewrite), ..self.clone() }
     }
@@ -175,7 +220,7 @@ impl World {
         let restart = move || boot(store.dir(), Some(store.clone()), its_key.clone(), Faults::default(), begin);
         let server = Arc::new(Mutex::new(restart()));
         let restart: Option<Arc<dyn Fn() -> Local + Send + Sync>> = Some(Arc::new(restart));
-        Self { server, key, restart, dir: None, begin, lag: Duration::ZERO, rewrite: None, amazon: false }
+        Self { server, restart, dir: None, ..Self::begun(key, Faults::default(), begin) }
     }
 
     fn local(&self) -> Local {
@@ -237,7 +282,7 @@ impl World {
             moments,
         });
         let (out, err) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
-        let mut all = vec!["agentcore-gw", "--region", "us-west-2"];
+        let mut all = vec!["agentcore-gw", "--region", self.region];
         if !self.amazon {
             all.extend(["--endpoint-url", ENDPOINT]);
         }
@@ -451,6 +496,9 @@ impl HttpConnector for InProcess {
                 let closed = "connection closed before message completed".into();
                 return Err(ConnectorError::other(closed, Some(ErrorKind::TransientError)));
             }
+            if let Some(answer) = wire.too_early(&request, &call) {
+                return answer;
+            }
             wire.keep_moment(&call);
             let answer = wire.forward(request).await;
             wire.keep_moment(&call);
@@ -466,6 +514,34 @@ impl Wire {
     async fn die(&self) -> Result<HttpResponse, ConnectorError> {
         self.crash.notify_one();
         std::future::pending().await
+    }
+
+    /// What is answered at an address that is not there, or not yet.
+    fn too_early(&self, request: &HttpRequest, call: &str) -> Option<Result<HttpResponse, ConnectorError>> {
+        if call == "POST GetCallerIdentity" && !self.world.sts {
+            return Some(Err(ConnectorError::io("connection refused".into())));
+        }
+        let (now, late) = (Instant::now(), self.world.late);
+        let mut moments = self.world.moments_of_cognito.lock().unwrap();
+        match call {
+            "POST CreateUserPool" => moments.pool = moments.pool.or(Some(now)),
+            "POST CreateUserPoolDomain" => moments.domain = moments.domain.or(Some(now)),
+            _ => {}
+        }
+        let before = |made: Option<Instant>, late: Duration| made.is_some_and(|made| now < made + late);
+        if call.ends_with("/.well-known/openid-configuration") && before(moments.pool, late.document) {
+            let missing = SdkBody::from(r#"{"message":"User pool does not exist."}"#);
+            return Some(Ok(HttpResponse::new(StatusCode::try_from(400).unwrap(), missing)));
+        }
+        if request.uri().contains(".amazoncognito.com/") {
+            if before(moments.domain, late.name) {
+                moments.no_such_name = Some(now + NO_SUCH_NAME);
+            }
+            if moments.no_such_name.is_some_and(|until| now < until) {
+                return Some(Err(ConnectorError::io("failed to lookup address information: no such name".into())));
+            }
+        }
+        None
     }
 
     /// Whether the same request is made again and again without a pause.
@@ -509,15 +585,19 @@ impl Wire {
             .unwrap();
         let answer = self.world.router().oneshot(forwarded).await.unwrap();
         let (parts, body) = answer.into_parts();
+        let mut status = parts.status.as_u16();
         let mut body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         if let Some(rewrite) = self.world.rewrite
             && let Ok(mut document) = serde_json::from_slice(&body)
         {
             rewrite(&call, &mut document);
+            if let Some(other) = document.as_object_mut().and_then(|members| members.shift_remove(STATUS)) {
+                status = u16::try_from(other.as_u64().unwrap()).unwrap();
+            }
             body = serde_json::to_vec(&document).unwrap();
         }
         self.world.restart();
-        let mut response = HttpResponse::new(StatusCode::try_from(parts.status.as_u16()).unwrap(), SdkBody::from(body));
+        let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
         let is_rewritten = self.world.rewrite.is_some();
         for (name, value) in parts.headers.iter().filter(|(name, _)| !is_rewritten || *name != "content-length") {
             response.headers_mut().append(name.as_str().to_owned(), value.to_str().unwrap().to_owned());

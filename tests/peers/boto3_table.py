@@ -985,9 +985,11 @@ def gateways():
     good(c, "DeleteGateway", {"gatewayIdentifier": failed["gatewayId"]}, lambda a: a["status"] == "DELETING")
     bad(c, "GetGateway", "ResourceNotFoundException", {"gatewayIdentifier": failed["gatewayId"]})
 
-    update = dict(g, name="Table-1", roleArn=role, protocolType="MCP", authorizerType="NONE")
+    update = dict(g, name="Table-1", roleArn=role, protocolType="MCP", authorizerType="CUSTOM_JWT", authorizerConfiguration={"customJWTAuthorizer": dict(jwt, allowedScopes=["a/b"])})
     good(c, "UpdateGateway", update, lambda a: a["status"] == "UPDATING")
-    good(c, "GetGateway", g, lambda a: a["status"] == "READY" and "description" not in a and "authorizerConfiguration" not in a)
+    good(c, "GetGateway", g, lambda a: a["status"] == "READY" and "description" not in a and a["authorizerConfiguration"] == update["authorizerConfiguration"])
+    unchecked = {k: v for k, v in dict(update, authorizerType="NONE").items() if k != "authorizerConfiguration"}
+    bad(c, "UpdateGateway", "ValidationException", unchecked, "Authorizer type cannot be updated for an existing gateway")
     bad(c, "UpdateGateway", "ResourceNotFoundException", dict(update, **none))
     bad(c, "UpdateGateway", "AccessDeniedException", dict(update, roleArn=role.replace(ACCOUNT, STRANGER)))
     bad(c, "UpdateGateway", "ValidationException", dict(update, name="Renamed"), "cannot be changed", field, ["name"])

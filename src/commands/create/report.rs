@@ -97,7 +97,8 @@ impl Created {
         }
         let open = document.0["authorizerType"] == "NONE";
         let checked = document.0["authorizerType"] == "CUSTOM_JWT";
-        let client = made.client.as_ref().zip(made.domain.as_deref()).zip(made.pool_id.as_deref()).filter(|_| checked);
+        let client = made.client.as_ref().filter(|_| checked);
+        let issuer = made.pool_id.as_deref().zip(made.domain.as_deref()).zip(made.tokens.as_ref());
         warnings.extend(made.targets.values().filter(|target| target.is_broken()).map(|target| {
             let reasons = target.status_reasons().collect::<Vec<_>>().join("; ");
             format!("the target `{}` is {}: {reasons}", target.name(), target.status())
@@ -108,9 +109,10 @@ impl Created {
         let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
         Ok(Self {
             told,
-            callable: callable(&document, client.map(|((client, _), _)| client)),
-            client_info: client
-                .map(|((client, domain), pool_id)| ClientInfo::new(aws, &stack.names, pool_id, domain, client)),
+            callable: callable(&document, client),
+            client_info: issuer
+                .filter(|_| client.is_some())
+                .map(|((pool_id, domain), tokens)| ClientInfo::new(aws, pool_id, domain, tokens)),
             targets: made.targets.values().map(TargetInfo::new).collect(),
             console_url: aws.console_url(),
             log_group,

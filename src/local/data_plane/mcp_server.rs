@@ -125,7 +125,8 @@ impl Connection {
             next_id: AtomicU64::new(1),
         };
         let mut connection = new("");
-        let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": mcp::hello(offered) });
+        let hello =
+            json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": mcp::hello(mcp::VERSION, offered) });
         let (answer, presented) = connection.post(&hello).await?;
         let status = answer.status;
         connection.session = answer.header(mcp::SESSION_HEADER).map(str::to_owned);

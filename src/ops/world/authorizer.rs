@@ -10,7 +10,7 @@ use crate::{
         Aws, cognito,
         wait::{self, Look},
     },
-    model::naming::SCOPE_NAME,
+    model::{naming::SCOPE_NAME, spec::AuthorizerSpec},
     ops::{
         Error, Kind,
         apply::{Fact, Made},
@@ -27,6 +27,9 @@ const DOUBTFUL_ATTEMPTS: u32 = 3;
 /// How long the name of a new domain may take to be there. Who looks it up before, has "no such name" from the resolver
 /// for 900 seconds, the zone's negative TTL (measured once: 180 look-ups in nine minutes, the name long published).
 const RESOLVES: Duration = Duration::from_secs(90);
+
+/// How long the OpenID document of a new pool is waited for (see [`cognito::lack_of_document`]).
+const PUBLISHED: Duration = Duration::from_mins(2);
 
 impl AwsWorld<'_> {
     /// Names are not unique, so after a doubtful failure: look, then create.
@@ -111,13 +114,27 @@ impl AwsWorld<'_> {
         Ok((Change::Created, Fact::Client { client, doubtful }))
     }
 
+    /// Waits for the OpenID document of a pool that was just made, as long as it takes at most: the gateway is then
+    /// made all the same, and AWS has the last word.
+    pub(super) async fn openid_document(&self, step: &Step, made: &Made) -> Result<(), Error> {
+        if self.plan.authorizer != AuthorizerSpec::Cognito || !self.pool_is_new() || cognito::is_imitation(self.aws) {
+            return Ok(());
+        }
+        let (pool_id, begin) = (made.pool_id()?, Instant::now());
+        wait::until(&self.deadline, self.told(step), async || {
+            let lack = cognito::lack_of_document(self.aws, pool_id).await.filter(|_| begin.elapsed() < PUBLISHED);
+            Ok(lack.map_or(Look::Ready(()), Look::NotYet))
+        })
+        .await
+    }
+
     /// Last of all, ready means that a token was issued: the domain is ACTIVE, and its name resolves.
     pub(super) async fn token_endpoint(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+        let (pool_id, domain) = (made.pool_id()?, made.domain()?);
+        let request = token_request(self.aws, pool_id, domain, made.client()?, &self.names().scope).await;
         if !self.wait {
-            return Ok((Change::Unchanged, Fact::Nothing));
+            return Ok((Change::Unchanged, Fact::Tokens(request, None)));
         }
-        let domain = made.domain()?;
-        let request = token_request(self.aws, domain, made.client()?, &self.names().scope);
         let is_fresh = self.plan.interrupted || self.plan.steps.iter().any(is_new_for_tokens);
         let has_new_name = |step: &Step| step.resource.kind == Kind::Domain && step.change != plan::Change::Keep;
         let has_new_name = self.plan.interrupted || self.plan.steps.iter().any(has_new_name);
@@ -147,7 +164,8 @@ impl AwsWorld<'_> {
                 Err(error) => Err(error),
             }
         });
-        Ok((Change::Unchanged, refused.await?.map_or(Fact::Nothing, Fact::Warning)))
+        let warning = refused.await?;
+        Ok((Change::Unchanged, Fact::Tokens(request, warning)))
     }
 
     /// Pools and clients of ours that nobody uses. After interrupted or doubtful work a list may
@@ -190,9 +208,15 @@ fn is_new_for_tokens(step: &Step) -> bool {
 }
 
 /// How a token is asked for.
-pub fn token_request(aws: &Aws, domain: &str, client: &cognito::AppClient, scope: &str) -> TokenRequest {
+pub async fn token_request(
+    aws: &Aws,
+    pool_id: &str,
+    domain: &str,
+    client: &cognito::AppClient,
+    scope: &str,
+) -> TokenRequest {
     TokenRequest {
-        endpoint: cognito::token_endpoint(aws, domain),
+        endpoint: cognito::token_endpoint(aws, pool_id, domain).await,
         client_id: client.id.clone(),
         client_secret: client.secret.clone(),
         scope: client.scopes.first().cloned().unwrap_or_else(|| scope.to_owned()),

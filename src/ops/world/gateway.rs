@@ -19,7 +19,7 @@ use crate::{
         apply::{Fact, Made},
         event::{Change, Event},
         plan::{self, Step},
-        sync::settled_target,
+        sync::{Updated, gone, is_stale, settled_target},
     },
 };
 
@@ -28,6 +28,7 @@ const PROVIDER_ATTEMPTS: u32 = 3;
 
 impl AwsWorld<'_> {
     pub(super) async fn gateway(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+        self.openid_document(step, made).await?;
         match (&step.change, &self.stack.gateway) {
             (plan::Change::Update(what), Some(gateway)) => {
                 let document = self.updated_gateway(step, gateway.id(), what, made).await?;
@@ -102,7 +103,7 @@ impl AwsWorld<'_> {
                 return Ok(Look::Ready((created, false)));
             }
             let id = created.gateway_id();
-            let (document, log_group) = join(self.settled_gateway(step, id), self.gateway_log_group(id)).await;
+            let (document, log_group) = join(self.settled_gateway(step, id, None), self.gateway_log_group(id)).await;
             let document = document?;
             if document.is_ready() {
                 return Ok(Look::Ready((document, log_group.is_ok_and(|made| made))));
@@ -122,7 +123,8 @@ impl AwsWorld<'_> {
 
     async fn updated_gateway(&self, step: &Step, id: &str, what: &[&str], made: &Made) -> Result<Document, Error> {
         // Another run may be at work on it; what it leaves is what is changed.
-        let mut request = self.settled_gateway(step, id).await?.0;
+        let before = self.settled_gateway(step, id, None).await?;
+        let (mut request, mut updated) = (before.0.clone(), None);
         if what != ["state"] {
             self.spec.merge_named(&mut request);
             if let Some(role) = &self.plan.brought_role {
@@ -131,15 +133,20 @@ impl AwsWorld<'_> {
             if what.contains(&"authorizer") {
                 self.set_authorizer(&mut request, made)?;
             }
-            agentcore::update_gateway(self.aws, id, &request).await?;
+            let update = async || agentcore::update_gateway(self.aws, id, &request).await;
+            let answer = self.once_propagated(step, update).await?;
+            updated = Some(Updated::new(&before, &answer));
         }
-        let document = self.settled_gateway(step, id).await?;
+        let document = self.settled_gateway(step, id, updated.as_ref()).await?;
         if document.is_ready() { Ok(document) } else { Err(Error::of_state(step.resource.kind, &document)) }
     }
 
     /// The gateway when AWS is no longer at work on it.
-    async fn settled_gateway(&self, step: &Step, id: &str) -> Result<Document, Error> {
+    async fn settled_gateway(&self, step: &Step, id: &str, updated: Option<&Updated>) -> Result<Document, Error> {
         wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
+            Some(document) if updated.is_some_and(|updated| is_stale(&document, updated)) => {
+                Ok(Look::NotYet("the gateway is shown as it was before".to_owned()))
+            }
             Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the gateway is {}", document.status()))),
             Some(document) => Ok(Look::Ready(document)),
             None => Err(Error::Raced),
@@ -150,12 +157,10 @@ impl AwsWorld<'_> {
     async fn delete_gateway(&self, step: &Step, id: &str) -> Result<(), Error> {
         // Found by the gateway's id, so it goes before it.
         logs::delete_group(self.aws, &DeliveryNames::new(id).log_group).await?;
+        let find = async || agentcore::find_gateway(self.aws, id).await;
+        let before = find().await?;
         agentcore::delete_gateway(self.aws, id).await?;
-        wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
-            Some(_) => Ok(Look::NotYet("the FAILED gateway is being deleted".to_owned())),
-            None => Ok::<_, Error>(Look::Ready(())),
-        })
-        .await
+        Ok(gone(before.as_ref(), &self.deadline, self.told(step), find).await?)
     }
 
     pub(super) async fn target(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
@@ -166,13 +171,15 @@ impl AwsWorld<'_> {
         let (change, document) = match (&step.change, existing) {
             (plan::Change::Update(what), Some(existing)) => {
                 let id = existing.target_id();
-                let settled = self.settled_target(step, gateway_id, id).await?;
+                let settled = self.settled_target(step, gateway_id, id, None).await?;
+                let mut updated = None;
                 if what != &["state"] {
                     let request = agentcore::updated_target(&settled, &request);
                     let update = async || agentcore::update_target(self.aws, gateway_id, id, &request).await;
-                    self.once_propagated(step, update).await?;
+                    let answer = self.once_propagated(step, update).await?;
+                    updated = Some(Updated::new(&settled, &answer));
                 }
-                (Change::Updated, self.settled_target(step, gateway_id, id).await?)
+                (Change::Updated, self.settled_target(step, gateway_id, id, updated.as_ref()).await?)
             }
             (plan::Change::Replace, Some(existing)) => {
                 self.delete_target(step, gateway_id, existing.target_id()).await?;
@@ -242,7 +249,7 @@ impl AwsWorld<'_> {
             if !self.wait {
                 return Ok(Look::Ready(created));
             }
-            let document = self.settled_target(step, gateway_id, created.target_id()).await?;
+            let document = self.settled_target(step, gateway_id, created.target_id(), None).await?;
             if document.is_ready() {
                 return Ok(Look::Ready(document));
             }
@@ -256,20 +263,23 @@ impl AwsWorld<'_> {
         wait::until(&self.deadline, self.told(step), attempt).await
     }
 
-    async fn settled_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<Document, Error> {
-        let found = settled_target(self.aws, gateway_id, id, &self.deadline, self.told(step)).await?;
+    async fn settled_target(
+        &self,
+        step: &Step,
+        gateway_id: &str,
+        id: &str,
+        updated: Option<&Updated>,
+    ) -> Result<Document, Error> {
+        let found = settled_target(self.aws, gateway_id, id, updated, &self.deadline, self.told(step)).await?;
         found.ok_or(Error::Raced)
     }
 
     async fn delete_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<(), Error> {
-        agentcore::delete_target(self.aws, gateway_id, id).await?;
-        wait::until(&self.deadline, self.told(step), async || {
-            match agentcore::find_target(self.aws, gateway_id, id).await? {
-                Some(_) => Ok(Look::NotYet("the FAILED target is being deleted".to_owned())),
-                None => Ok::<_, Error>(Look::Ready(())),
-            }
-        })
-        .await
+        let find = async || agentcore::find_target(self.aws, gateway_id, id).await;
+        let before = find().await?;
+        let deletion = async || agentcore::delete_target(self.aws, gateway_id, id).await;
+        self.once_propagated(step, deletion).await?;
+        Ok(gone(before.as_ref(), &self.deadline, self.told(step), find).await?)
     }
 }
 

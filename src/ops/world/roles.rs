@@ -87,9 +87,8 @@ impl AwsWorld<'_> {
     }
 
     pub(super) async fn base_policy(&self, step: &Step) -> Result<(Change, Fact), Error> {
-        let key = self.plan.kms_key.as_deref();
-        let document = policy::gateway_base(self.names(), &self.stack.caller.account, key);
-        self.put_policy(step, &self.names().role, BASE_POLICY, &document).await
+        let document = step.policy.as_ref().ok_or(Error::PlanForgot("base policy"))?;
+        self.put_policy(step, &self.names().role, BASE_POLICY, document).await
     }
 
     pub(super) async fn function_policy(&self, step: &Step) -> Result<(Change, Fact), Error> {

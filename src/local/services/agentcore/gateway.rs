@@ -237,6 +237,10 @@ pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
     if gateway.text("name") != Some(input.name.as_str()) {
         return Err(invalid("name", "The name of a gateway cannot be changed"));
     }
+    // aws-cloudformation/cloudformation-coverage-roadmap#2578, terraform-provider-aws#44812.
+    if gateway.text("authorizerType") != Some(input.authorizer_type.as_str()) {
+        return Err(refused("Authorizer type cannot be updated for an existing gateway"));
+    }
     if !matches!(gateway.state.status, Status::Ready | Status::UpdateUnsuccessful) {
         return Err(wrong_state(call, "gateway", gateway.state.status));
     }

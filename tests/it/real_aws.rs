@@ -1,0 +1,247 @@
+//! What the real AWS does and a local one need not: sentences, moments and states that people with accounts wrote down,
+//! each played once.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use agentcore_gw::local::Faults;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::world::{Late, STATUS, World};
+
+const CREATE: &[&str] = &["create", "g", "--sample"];
+const CLEANUP: &[&str] = &["cleanup", "g", "-y"];
+
+/// Files that targets are made from.
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let api = "openapi: 3.0.3\nservers: [{url: https://x.example}]\npaths: {/x: {get: {operationId: x}}}";
+        fs::write(folder.path().join("api.yaml"), api).unwrap();
+        fs::write(folder.path().join("key"), "secret").unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// The arguments that add a target of each kind.
+    fn targets(&self) -> Vec<Vec<String>> {
+        let (api, key) = (self.path("api.yaml"), self.path("key"));
+        let with_key = ["openapi", "api", "--spec", &api, "--api-key-file", &key, "--api-key-header", "x-key"];
+        let kinds: [&[&str]; 4] = [
+            &with_key,
+            &["smithy", "dynamodb"],
+            &["lambda", "more"],
+            &["api-gateway", "rest", "--rest-api-id", "a1b2c3d4e5", "--stage", "prod", "--filter", "/x=GET"],
+        ];
+        let add = |kind: &&[&str]| {
+            ["target", "add"].iter().chain(*kind).chain(&["--gateway", "g"]).map(|word| (*word).to_owned()).collect()
+        };
+        kinds.iter().map(add).collect()
+    }
+}
+
+fn words(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
+
+/// A new account at its slowest: IAM takes 40 seconds, the pool's document 60, the domain's name 70.
+#[tokio::test(start_paused = true)]
+async fn create_and_a_target_of_each_kind_pass_where_everything_is_late() {
+    let updating = "ConflictException*1:Cannot perform operation when gateway is in UPDATING status";
+    let rules = vec![format!("bedrock-agentcore:CreateGatewayTarget={updating}").parse().unwrap()];
+    let faults = Faults::new(Duration::ZERO, Duration::ZERO, rules).with_iam_lag(Duration::from_secs(40));
+    let late = Late { document: Duration::from_mins(1), name: Duration::from_secs(70) };
+    let world = World::with_faults(faults).with_late_names(late);
+    let begun = Instant::now();
+    let created = world.run(CREATE).await.expect(0);
+    assert!(begun.elapsed() < Duration::from_mins(4), "{:?}", begun.elapsed());
+    assert!(created.stderr.contains("does not serve its OpenID document yet (HTTP 400)"), "{}", created.stderr);
+    let gateways = created.calls.iter().filter(|call| *call == "POST /gateways").count();
+    assert_eq!(gateways, 1, "none was made in vain: {:?}", created.calls);
+    for target in Files::new().targets() {
+        let added = world.run(&words(&target)).await;
+        assert_eq!(added.code, 0, "{target:?}: {}{}", added.stdout, added.stderr);
+    }
+    assert_eq!(world.census()["targets"], 5);
+    world.run(CLEANUP).await.expect(0);
+    assert!(world.is_empty(), "{:?}", world.census());
+}
+
+/// A document that never comes ends nothing: AWS has the last word.
+#[tokio::test(start_paused = true)]
+async fn a_pool_without_a_document_is_waited_for_two_minutes() {
+    let late = Late { document: Duration::from_hours(1), name: Duration::ZERO };
+    let world = World::new(Duration::ZERO).with_late_names(late);
+    let begun = Instant::now();
+    world.run(&["create", "g"]).await.expect(0);
+    assert!((120..240).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+/// AgentCore refuses a document without `authorization_endpoint`, as it does one that is not there.
+#[tokio::test(start_paused = true)]
+async fn a_document_is_whole_when_it_has_an_authorization_endpoint() {
+    static LOOKS: AtomicUsize = AtomicUsize::new(0);
+    fn lacks(call: &str, document: &mut Value) {
+        if call.ends_with("/.well-known/openid-configuration") && LOOKS.fetch_add(1, Ordering::Relaxed) < 3 {
+            document.as_object_mut().unwrap().remove("authorization_endpoint");
+        }
+    }
+    let world = World::new(Duration::ZERO).at_amazon().rewriting(lacks);
+    let created = world.run(&["create", "g"]).await.expect(0);
+    assert!(created.stderr.contains("has no authorization_endpoint yet"), "{}", created.stderr);
+    let at = |call: &str| created.calls.iter().position(|other| other == call).unwrap();
+    assert!(LOOKS.load(Ordering::Relaxed) > 3 && at("POST /gateways") > at("POST CreateUserPoolDomain"));
+}
+
+/// The document tells where tokens are got; only for the domain that is the pool's.
+#[tokio::test(start_paused = true)]
+async fn the_token_endpoint_is_the_one_that_the_pools_document_names() {
+    fn fips(call: &str, document: &mut Value) {
+        if call.ends_with("/.well-known/openid-configuration") {
+            document["token_endpoint"] =
+                json!("https://agw-g-1537ee96.auth-fips.us-west-2.amazoncognito.com/oauth2/token");
+        }
+    }
+    fn strange(call: &str, document: &mut Value) {
+        if call.ends_with("/.well-known/openid-configuration") {
+            document["token_endpoint"] = json!("https://tokens.example/oauth2/token");
+        }
+    }
+    let world = World::new(Duration::ZERO).at_amazon();
+    let created = world.run(&["create", "g", "-o", "json"]).await.expect(0).json();
+    let domain = created["clientInfo"]["domainPrefix"].as_str().unwrap().to_owned();
+    assert_eq!(domain, "agw-g-1537ee96");
+    let endpoint = async |world: &World| {
+        let shown = world.run(&["credentials", "g", "-o", "json"]).await.expect(0).json();
+        shown["clientInfo"]["tokenEndpoint"].as_str().unwrap().to_owned()
+    };
+    let usual = format!("https://{domain}.auth.us-west-2.amazoncognito.com/oauth2/token");
+    assert_eq!(created["clientInfo"]["tokenEndpoint"], usual.as_str());
+    assert_eq!(endpoint(&world).await, usual);
+    assert_eq!(endpoint(&world.rewriting(strange)).await, usual);
+    assert!(endpoint(&world.rewriting(fips)).await.contains(".auth-fips."));
+}
+
+/// DELETING ends in FAILED where the caller's identity lacks a right, and stays.
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_aws_gives_up_ends_the_wait_with_its_reasons() {
+    fn gives_up(call: &str, document: &mut Value) {
+        let is_gone = call.starts_with("GET /gateways/g-") && document["message"].is_string();
+        if is_gone && !call.contains("/targets/") {
+            let reason = "Failed to delete gateway dependencies: User: arn:aws:iam::000000000000:user/x is not \
+                          authorized to perform: bedrock-agentcore:DeleteWorkloadIdentity";
+            *document = json!({ "name": "g", "status": "FAILED", "statusReasons": [reason], STATUS: 200 });
+        }
+    }
+    let world = World::new(Duration::ZERO);
+    world.run(CREATE).await.expect(0);
+    let begun = Instant::now();
+    let cleaned = world.rewriting(gives_up).run(CLEANUP).await.expect(3);
+    assert!(cleaned.stdout.contains("bedrock-agentcore:DeleteWorkloadIdentity"), "{}", cleaned.stdout);
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_eq!(world.census()["roles"], 2, "what it lives on stays");
+}
+
+/// The first read after an update may be the old document, READY.
+#[tokio::test(start_paused = true)]
+async fn what_is_shown_as_before_an_update_is_not_its_result() {
+    static BEFORE: std::sync::Mutex<Option<Value>> = std::sync::Mutex::new(None);
+    static READS: AtomicUsize = AtomicUsize::new(0);
+    fn stale(call: &str, document: &mut Value) {
+        let before = BEFORE.lock().unwrap();
+        if call.starts_with("GET /gateways/g-") && document["targetId"].is_string() {
+            match &*before {
+                Some(old) if READS.fetch_add(1, Ordering::Relaxed) < 4 => *document = old.clone(),
+                _ => {}
+            }
+        }
+    }
+    let world = World::new(Duration::ZERO);
+    let files = Files::new();
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    world.run(&words(&files.targets()[0])).await.expect(0);
+    let shown = world.run(&["target", "get", "api", "--gateway", "g", "-o", "json"]).await.expect(0).json();
+    *BEFORE.lock().unwrap() = Some(shown);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let api = files.path("api.yaml");
+    fs::write(&api, fs::read_to_string(&api).unwrap().replace("operationId: x", "operationId: y")).unwrap();
+    let updated = world.rewriting(stale).run(&words(&files.targets()[0])).await.expect(0);
+    assert!(updated.stdout.contains("api___y"), "{}", updated.stdout);
+    assert!(updated.stderr.contains("shown as it was before"), "{}", updated.stderr);
+}
+
+/// AWS adds what was not sent, and orders lists its own way.
+#[tokio::test(start_paused = true)]
+async fn what_aws_gives_back_otherwise_than_it_was_sent_is_no_reason_to_update() {
+    fn otherwise(call: &str, document: &mut Value) {
+        if call.starts_with("GET /gateways/g-") && document["targetId"].is_string() {
+            document["metadataConfiguration"] = json!({});
+            let credentials = &mut document["credentialProviderConfigurations"];
+            if credentials.is_null() {
+                *credentials = json!([]);
+            }
+            if let Some(tools) = document.pointer_mut("/targetConfiguration/mcp/lambda/toolSchema/inlinePayload") {
+                tools.as_array_mut().unwrap().reverse();
+            }
+        }
+    }
+    let world = World::new(Duration::ZERO).rewriting(otherwise);
+    world.run(CREATE).await.expect(0);
+    let again = world.run(CREATE).await.expect(0);
+    assert!(again.stdout.contains("nothing had to be changed"), "{}", again.stdout);
+}
+
+/// A network may let out to some services only.
+#[tokio::test(start_paused = true)]
+async fn where_sts_cannot_be_reached_the_account_is_known_otherwise() {
+    let world = World::new(Duration::ZERO);
+    world.run(CREATE).await.expect(0);
+    let status = ["status", "g", "-o", "json"];
+    let unreachable = world.without_sts();
+    let shown = unreachable.run(&status).await.expect(0).json();
+    assert_eq!((&shown["account"], &shown["caller"]), (&json!("000000000000"), &Value::Null), "the anchor tells it");
+    let cleaned = unreachable.run(CLEANUP).await.expect(0);
+    assert!(cleaned.stderr.contains("STS cannot be reached"), "{}", cleaned.stderr);
+    // Nothing tells it in a new account, but the caller may.
+    let refused = unreachable.run(CREATE).await.expect(1);
+    assert!(refused.stderr.contains("AWS_ACCOUNT_ID"), "{}", refused.stderr);
+    assert!(world.is_empty(), "{:?}", world.census());
+}
+
+/// An account's keys are unknown where it has not enabled the region.
+#[tokio::test(start_paused = true)]
+async fn a_region_that_is_not_enabled_is_named() {
+    let rule = "sts:GetCallerIdentity=InvalidClientTokenId:The security token included in the request is invalid";
+    let world = World::with_rules(&[rule]).at_amazon();
+    for (region, is_named) in [("ap-southeast-7", true), ("us-east-1", false)] {
+        let refused = world.in_region(region).run(&["status", "g"]).await.expect(4);
+        assert_eq!(refused.stderr.contains(&format!("{region} may not be enabled")), is_named, "{}", refused.stderr);
+    }
+}
+
+/// A gateway that serves 2026-07-28 alone takes no `initialize`.
+#[tokio::test(start_paused = true)]
+async fn tools_of_a_gateway_without_a_handshake_are_listed_and_called() {
+    let world = World::new(Duration::ZERO);
+    for (gateway, versions) in
+        [("new", &["2026-07-28"][..]), ("old", &["2025-03-26"]), ("both", &["2026-07-28", "2025-06-18"])]
+    {
+        let mut create = vec!["create", gateway, "--sample", "--no-observability"];
+        create.extend(versions.iter().flat_map(|version| ["--mcp-version", version]));
+        world.run(&create).await.expect(0);
+        let listed = world.run(&["tools", "list", gateway]).await.expect(0);
+        assert!(listed.stdout.contains("weather-tool___get_weather"), "{gateway}: {}", listed.stdout);
+        let posts = listed.calls.iter().filter(|call| call.ends_with("/mcp")).count();
+        assert_eq!(posts, if gateway == "new" { 1 } else { 3 }, "{:?}", listed.calls);
+    }
+}

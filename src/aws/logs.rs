@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudwatchlogs::{
     config::Builder,
     operation::create_delivery::CreateDeliveryError,
-    types::{DeliveryDestinationConfiguration, DeliveryDestinationType},
+    types::{DeliveryDestinationConfiguration, DeliveryDestinationType, DeliverySource},
 };
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join, try_join, try_join_all};
 
 use super::{
     Aws, Error, ThrottlingOnly,
@@ -105,8 +105,44 @@ pub enum Carries<'a> {
     Traces,
 }
 
+impl Carries<'_> {
+    fn log_type(self) -> &'static str {
+        match self {
+            Self::Logs { .. } => "APPLICATION_LOGS",
+            Self::Traces => "TRACES",
+        }
+    }
+}
+
+/// The source other than `own` that takes this from a resource: there is one for each resource and type, whoever made
+/// it (the console calls its own `WdDeliverySource-…`; aws-cloudformation/cloudformation-coverage-roadmap#2513).
+pub async fn other_source(
+    aws: &Aws,
+    own: &str,
+    resource_arn: &str,
+    carries: Carries<'_>,
+) -> Result<Option<String>, Error> {
+    let pages = aws.logs.describe_delivery_sources().into_paginator().items().send();
+    let sources = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeDeliverySources"))?;
+    let takes_it = |source: &DeliverySource| {
+        source.log_type.as_deref() == Some(carries.log_type())
+            && source.resource_arns.iter().flatten().any(|arn| arn == resource_arn)
+    };
+    Ok(sources.into_iter().filter(takes_it).filter_map(|source| source.name).find(|name| name != own))
+}
+
+/// Whether traces are refused until the account lets X-Ray send them to CloudWatch Logs. The sentence is "X-Ray
+/// Delivery Destination is supported with CloudWatch Logs as a Trace Segment Destination. Please enable the CloudWatch
+/// Logs destination …" (aws/aws-cdk#38372, and many public files).
+pub fn needs_transaction_search(error: &Error) -> bool {
+    error.operation == "CreateDelivery" && error.message.contains("Trace Segment Destination")
+}
+
 /// Connects a resource with its destination; whatever part is there already is kept. `name` is
 /// that of source and destination.
+///
+/// # Errors
+/// One of class `Exists` if another source takes the same from the resource; nothing of ours is left then.
 pub async fn ensure_delivery(
     aws: &Aws,
     name: &str,
@@ -114,13 +150,12 @@ pub async fn ensure_delivery(
     carries: Carries<'_>,
     tags: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let log_type = if carries == Carries::Traces { "TRACES" } else { "APPLICATION_LOGS" };
     let source = aws
         .logs
         .put_delivery_source()
         .name(name)
         .resource_arn(resource_arn)
-        .log_type(log_type)
+        .log_type(carries.log_type())
         .set_tags(Some(tags.clone().into_iter().collect()));
     let destination = aws.logs.put_delivery_destination().name(name).set_tags(Some(tags.clone().into_iter().collect()));
     let destination = match carries {
@@ -133,21 +168,27 @@ pub async fn ensure_delivery(
             destination.delivery_destination_configuration(configuration)
         }
     };
-    let (_, destination) = try_join(async { source.send().await.map_err(of(SERVICE, "PutDeliverySource")) }, async {
+    let (source, destination) = join(async { source.send().await.map_err(of(SERVICE, "PutDeliverySource")) }, async {
         destination.send().await.map_err(of(SERVICE, "PutDeliveryDestination"))
     })
-    .await?;
-    let arn = destination.delivery_destination.and_then(|destination| destination.arn).unwrap_or_default();
-    match create_delivery(aws, name, &arn, tags).await {
-        Err(error) if error.exists() => Ok(()),
-        // The answer may be lost and the delivery there: look, then create.
-        Err(error) if error.doubtful && !delivery_sources(aws).await?.contains(name) => {
-            match create_delivery(aws, name, &arn, tags).await {
-                Err(error) if error.exists() => Ok(()),
-                created => created,
-            }
+    .await;
+    if let Err(error) = source {
+        // "This ResourceId has already been used in another Delivery Source in this account."
+        if error.exists() && !error.passes() && destination.is_ok() {
+            let call = aws.logs.delete_delivery_destination().name(name);
+            deleted(call.send().await.map_err(of(SERVICE, "DeleteDeliveryDestination")))?;
         }
-        Err(error) if error.doubtful => Ok(()),
+        return Err(error);
+    }
+    let destination = destination?;
+    let arn = destination.delivery_destination.and_then(|destination| destination.arn).unwrap_or_default();
+    // A conflict may say that it is there, and something else; of a lost answer nothing is known: look.
+    match create_delivery(aws, name, &arn, tags).await {
+        Err(error) if error.exists() || error.doubtful => match delivery_sources(aws).await?.contains(name) {
+            true => Ok(()),
+            false if error.exists() => Err(error),
+            false => create_delivery(aws, name, &arn, tags).await,
+        },
         created => created,
     }
 }

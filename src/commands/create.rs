@@ -151,6 +151,12 @@ impl Create {
             kms_key_arn: flags.kms_key_arn.clone(),
             tags: distinct(&flags.tags)?,
             observability: !flags.no_observability,
+            traces: match (flags.traces, flags.no_traces) {
+                (true, _) => Some(true),
+                (false, true) => Some(false),
+                (false, false) => None,
+            },
+            log_retention: flags.log_retention,
             prove_tokens: true,
             targets: if self.sample { vec![TargetSpec::sample()] } else { Vec::new() },
             adopt: flags.adopt,

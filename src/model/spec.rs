@@ -35,6 +35,10 @@ pub struct GatewaySpec {
     pub tags: BTreeMap<String, String>,
     /// Deliver the gateway's logs and traces to CloudWatch.
     pub observability: bool,
+    /// Whether traces are among that; unless said, they are where AWS has not refused them before.
+    pub traces: Option<bool>,
+    /// Days that the gateway's log group keeps its records.
+    pub log_retention: Option<i32>,
     /// Wait until the token endpoint of its user pool has issued a token.
     pub prove_tokens: bool,
     pub targets: Vec<TargetSpec>,

@@ -31,8 +31,8 @@ pub struct Made {
     pub tokens: Option<TokenRequest>,
     pub function_arn: Option<String>,
     pub gateway: Option<Document>,
-    /// Whether the log group of the gateway's own logs was made with it.
-    pub gateway_log_group: bool,
+    /// The log group of the gateway's own logs, if it was made with it.
+    pub gateway_log_group: Option<LogGroup>,
     /// By name.
     pub targets: BTreeMap<String, Document>,
     /// ARNs of the credential providers that were made, by the target that they are for.
@@ -89,6 +89,14 @@ impl Made {
     }
 }
 
+/// A log group that was to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogGroup {
+    New,
+    /// It was there.
+    Old,
+}
+
 /// What a step adds to what is made.
 #[derive(Debug)]
 pub enum Fact {
@@ -106,7 +114,7 @@ pub enum Fact {
     Function(String),
     Gateway {
         document: Document,
-        log_group: bool,
+        log_group: Option<LogGroup>,
     },
     Target(Document),
     Provider {

@@ -117,7 +117,7 @@ fn known(stack: &Stack, plan: &Plan) -> Made {
         tokens: None,
         function_arn: stack.sample.function.as_ref().map(|function| function.arn.clone()),
         gateway: gateway.map(|gateway| gateway.document.clone()),
-        gateway_log_group: false,
+        gateway_log_group: None,
         targets: targets.map(|target| (target.name().to_owned(), target.clone())).collect(),
         providers: BTreeMap::new(),
         doubtful: false,

@@ -31,6 +31,8 @@ pub enum Event {
     Finished(Resource, Change, Duration),
     Failed(Resource),
     Warning(String),
+    /// Something good to know.
+    Note(String),
 }
 
 /// Hears events as they happen.

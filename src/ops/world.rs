@@ -96,8 +96,8 @@ impl AwsWorld<'_> {
             Kind::Function => self.function(step, &made).await,
             Kind::Gateway => self.gateway(step, &made).await,
             Kind::Target => self.target(step, &made).await,
-            Kind::AccessLogs => Ok(self.access_logs(&made).await),
-            Kind::Traces => Ok(self.traces(&made).await),
+            Kind::AccessLogs => Ok(self.access_logs(step, &made).await),
+            Kind::Traces => Ok(self.traces(step, &made).await),
         }
     }
 

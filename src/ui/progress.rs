@@ -106,6 +106,7 @@ impl Observer for Progress<'_> {
                     None => self.ui.note(&format!("in account {account}, {region}")),
                 }
             }
+            Event::Note(text) => self.ui.note(&text),
             Event::Accepted(_) | Event::Dropped(_) | Event::Warning(_) => {}
         }
     }

@@ -78,6 +78,18 @@ pub struct GatewayFlags {
     #[arg(long)]
     pub no_observability: bool,
 
+    /// Do not deliver the gateway's traces to X-Ray
+    #[arg(long, conflicts_with = "no_observability")]
+    pub no_traces: bool,
+
+    /// Try again to deliver traces that AWS refused before
+    #[arg(long, conflicts_with_all = ["no_traces", "no_observability"])]
+    pub traces: bool,
+
+    /// Days that the gateway's logs are kept [default: 30 for a new gateway]
+    #[arg(long, value_name = "DAYS", value_parser = log_retention, conflicts_with = "no_observability")]
+    pub log_retention: Option<i32>,
+
     /// What the gateway is for, at most 200 characters
     #[arg(long, value_name = "TEXT", value_parser = |text: &str| limited(text, 200))]
     pub description: Option<String>,
@@ -119,6 +131,17 @@ fn mcp_version(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!("supported: {}", mcp::VERSIONS.join(", ")))
+}
+
+/// The days that PutRetentionPolicy takes (API reference).
+const RETENTIONS: [i32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+fn log_retention(text: &str) -> Result<i32, String> {
+    let days = text.parse().ok().filter(|days| RETENTIONS.contains(days));
+    days.ok_or_else(|| {
+        format!("CloudWatch Logs keeps logs for {} days", RETENTIONS.map(|days| days.to_string()).join(", "))
+    })
 }
 
 fn limited(text: &str, most: usize) -> Result<String, String> {

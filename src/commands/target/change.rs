@@ -79,6 +79,8 @@ impl Wanted {
             kms_key_arn: None,
             tags: std::collections::BTreeMap::new(),
             observability: false,
+            traces: None,
+            log_retention: None,
             prove_tokens: false,
             targets: vec![TargetSpec { name: self.common.name.clone(), kind: self.kind.clone() }],
             // Targets are added to anybody's gateway, by name.

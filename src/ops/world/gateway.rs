@@ -16,7 +16,7 @@ use crate::{
     },
     ops::{
         Error,
-        apply::{Fact, Made},
+        apply::{Fact, LogGroup, Made},
         event::{Change, Event},
         plan::{self, Step},
         sync::{Updated, gone, is_stale, settled_target},
@@ -32,7 +32,7 @@ impl AwsWorld<'_> {
         match (&step.change, &self.stack.gateway) {
             (plan::Change::Update(what), Some(gateway)) => {
                 let document = self.updated_gateway(step, gateway.id(), what, made).await?;
-                return Ok((Change::Updated, Fact::Gateway { document, log_group: false }));
+                return Ok((Change::Updated, Fact::Gateway { document, log_group: None }));
             }
             (plan::Change::Replace, Some(gateway)) => self.delete_gateway(step, gateway.id()).await?,
             _ => {}
@@ -88,8 +88,8 @@ impl AwsWorld<'_> {
     /// too fresh is the cause, it is made again.
     ///
     /// While AWS is at work on it, the log group that bears its id is made: a link less in the
-    /// chain of calls. Whether it was is the second half of the answer.
-    async fn created_gateway(&self, step: &Step, made: &Made) -> Result<(Document, bool), Error> {
+    /// chain of calls. It is the second half of the answer.
+    async fn created_gateway(&self, step: &Step, made: &Made) -> Result<(Document, Option<LogGroup>), Error> {
         let request = self.gateway_request(made)?;
         let attempt = async || {
             let create = async || agentcore::create_gateway(self.aws, &request).await;
@@ -100,13 +100,13 @@ impl AwsWorld<'_> {
             };
             self.observer.hear(Event::Accepted(step.resource.clone()));
             if !self.wait && self.spec.targets.is_empty() {
-                return Ok(Look::Ready((created, false)));
+                return Ok(Look::Ready((created, None)));
             }
             let id = created.gateway_id();
             let (document, log_group) = join(self.settled_gateway(step, id, None), self.gateway_log_group(id)).await;
             let document = document?;
             if document.is_ready() {
-                return Ok(Look::Ready((document, log_group.is_ok_and(|made| made))));
+                return Ok(Look::Ready((document, log_group.ok().flatten())));
             }
             self.delete_gateway(step, document.gateway_id()).await?;
             self.observer.hear(Event::Dropped(step.resource.clone()));

@@ -6,6 +6,7 @@
 
 pub mod agentcore;
 pub mod cognito;
+pub mod denied;
 pub mod error;
 pub mod iam;
 pub mod lambda;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    aws::{self, Class, propagation},
+    aws::{self, Class, denied::Denied},
     ops::{self, Resource},
 };
 
@@ -162,10 +162,8 @@ impl From<aws::Error> for Error {
             shown.causes.push(format!("request id: {id}"));
         }
         shown.hint = hint.map(str::to_owned);
-        if propagation::is_pending(&error) {
-            let hint = "look at the trust policy and the permissions of the gateway's execution role: `agentcore-gw get \
-                        NAME` shows its ARN";
-            shown.hint = Some(hint.to_owned());
+        if let Some(denied) = Denied::read(&error.message) {
+            shown.hint = Some(denied.remedy());
         }
         // A role's own policies have 10,240 characters together (IAM quotas).
         if error.code.as_deref() == Some("LimitExceeded") && shown.message.contains("policy size") {
@@ -207,8 +205,11 @@ impl From<ops::Error> for Error {
             }
             ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
             ops::Error::Refused { .. } => Self::new(Kind::AccessDenied, message),
-            ops::Error::Failed { .. }
-            | ops::Error::Token { .. }
+            ops::Error::Failed { ref reasons, .. } => {
+                let hint = Denied::read(reasons).map(|denied| denied.remedy());
+                Self { hint, ..Self::new(Kind::Failed, message) }
+            }
+            ops::Error::Token { .. }
             | ops::Error::NotOAuth { .. }
             | ops::Error::Mcp { .. }
             | ops::Error::McpRefused { .. }

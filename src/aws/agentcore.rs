@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Aws, Error,
+    denied::Denied,
     error::{absent, deleted, of},
     raw::exchange,
 };
@@ -169,7 +170,8 @@ pub async fn delete_gateway(aws: &Aws, id: &str) -> Result<bool, Error> {
 pub fn not_deleted(document: &Document) -> Error {
     let operation = if document.target_id().is_empty() { "DeleteGateway" } else { "DeleteGatewayTarget" };
     let reasons = document.status_reasons().collect::<Vec<_>>().join("; ");
-    Error::unexpected(SERVICE, operation, &format!("AWS gave up, and it is FAILED: {reasons}"))
+    let remedy = Denied::read(&reasons).map(|denied| format!(" ({})", denied.remedy())).unwrap_or_default();
+    Error::unexpected(SERVICE, operation, &format!("AWS gave up, and it is FAILED: {reasons}{remedy}"))
 }
 
 /// A deletion that is refused because the thing is being deleted already (the answer to an

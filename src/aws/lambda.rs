@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::{
     primitives::Blob,
-    types::{FunctionCode, LastUpdateStatus, Runtime, State},
+    types::{FunctionCode, FunctionConfiguration, LastUpdateStatus, Runtime, State},
 };
 
 use super::{
@@ -35,8 +35,8 @@ pub struct Function {
     pub tags: BTreeMap<String, String>,
     /// It runs, and as its latest update wants it.
     pub active: bool,
-    /// Why it is not active, where Lambda says so.
-    pub failure: Option<String>,
+    /// The state that it does not leave for Active by itself, or that of its latest update, and why.
+    pub failure: Option<(String, String)>,
 }
 
 /// Creates a function; an error of class `Exists` if the name is taken.
@@ -72,17 +72,33 @@ pub async fn find_function(aws: &Aws, name: &str) -> Result<Option<Function>, Er
     }
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     Ok(answer.configuration.and_then(|configuration| {
+        let failure = failure(&configuration);
         // An endpoint that knows no state has nothing to wait for.
-        let failed = configuration.state == Some(State::Failed);
         Some(Function {
             arn: configuration.function_arn?,
             code_sha256: configuration.code_sha256.unwrap_or_default(),
             tags,
             active: configuration.state.is_none_or(|state| state == State::Active)
-                && configuration.last_update_status != Some(LastUpdateStatus::InProgress),
-            failure: failed.then(|| configuration.state_reason.unwrap_or_else(|| "no reason given".to_owned())),
+                && configuration.last_update_status != Some(LastUpdateStatus::InProgress)
+                && failure.is_none(),
+            failure,
         })
     }))
+}
+
+/// Of the states of a function, Pending alone leads to Active; the model also has Failed, Inactive, Deactivating,
+/// Deactivated, ActiveNonInvocable and Deleting.
+fn failure(configuration: &FunctionConfiguration) -> Option<(String, String)> {
+    let reason = |reason: &Option<String>| reason.clone().unwrap_or_else(|| "Lambda gives no reason".to_owned());
+    match (&configuration.state, &configuration.last_update_status) {
+        (Some(state), _) if !matches!(state, State::Active | State::Pending) => {
+            Some((state.as_str().to_owned(), reason(&configuration.state_reason)))
+        }
+        (_, Some(LastUpdateStatus::Failed)) => {
+            Some(("Active, but its last update Failed".to_owned(), reason(&configuration.last_update_status_reason)))
+        }
+        _ => None,
+    }
 }
 
 pub async fn delete_function(aws: &Aws, name: &str) -> Result<bool, Error> {

@@ -18,8 +18,13 @@ pub const TAG_PROVIDER: &str = "agentcore-gw:provider:";
 pub const USER_POOL_PREFIX: &str = "agentcore-gw-";
 /// Value of [`TAG_MANAGED_BY`].
 pub const MANAGED_BY: &str = "agentcore-gw";
-/// Root of the IAM paths of all stacks.
-pub const IAM_PATH_ROOT: &str = "/agentcore-gw/";
+/// Root of the IAM paths of all stacks. Who has AWS's managed policy BedrockAgentCoreFullAccess may pass roles of
+/// `arn:aws:iam::*:role/*BedrockAgentCore*` to the service, and no others.
+pub const IAM_PATH_ROOT: &str = "/BedrockAgentCore/agentcore-gw/";
+/// What it was before; roles there stay.
+pub const OLD_IAM_PATH_ROOT: &str = "/agentcore-gw/";
+/// Tag of the anchor by which AWS's refusal of traces is remembered, and its value.
+pub const TAG_TRACES: (&str, &str) = ("agentcore-gw:traces", "refused");
 /// Name of the inline policy that covers all that the stack makes itself.
 pub const BASE_POLICY: &str = "base";
 /// Names of the inline policies for what the user brought: functions, schemas in S3, API keys, OAuth
@@ -49,8 +54,10 @@ pub struct StackNames {
     pub gateway: GatewayName,
     /// The execution role: the stack's anchor.
     pub role: String,
-    /// IAM path of the stack's roles, with slashes at both ends.
+    /// IAM path of the stack's new roles, with slashes at both ends.
     pub iam_path: String,
+    /// Where older ones may be.
+    old_iam_path: String,
     pub function: String,
     pub function_role: String,
     pub function_log_group: String,
@@ -70,6 +77,7 @@ impl StackNames {
         Self {
             role: fit("agw-", gateway.as_str(), &format!("-{hash}"), ROLE_LIMIT),
             iam_path: format!("{IAM_PATH_ROOT}{region}/{gateway}/"),
+            old_iam_path: format!("{OLD_IAM_PATH_ROOT}{region}/{gateway}/"),
             function_role: function.clone(),
             function_log_group: format!("/aws/lambda/{function}"),
             function,
@@ -81,6 +89,17 @@ impl StackNames {
             gateway: gateway.clone(),
             hash,
         }
+    }
+
+    /// Whether a role at this IAM path may be the stack's.
+    pub fn has_iam_path(&self, path: &str) -> bool {
+        path == self.iam_path || path == self.old_iam_path
+    }
+
+    /// Whether this is the ARN of the execution role that the stack makes.
+    pub fn is_role_arn(&self, arn: &str) -> bool {
+        let path = arn.strip_suffix(&self.role).and_then(|rest| rest.split_once(":role"));
+        path.is_some_and(|(_, path)| self.has_iam_path(path))
     }
 
     /// Pattern, for IAM, of the functions that this stack makes.
@@ -229,7 +248,11 @@ mod tests {
         let names = names("us-west-2", "weather-gateway");
         assert_eq!(names.role, "agw-weather-gateway-3b16a739");
         assert_eq!(names.function, "agw-weather-gateway-3b16a739-sample");
-        assert_eq!(names.iam_path, "/agentcore-gw/us-west-2/weather-gateway/");
+        assert_eq!(names.iam_path, "/BedrockAgentCore/agentcore-gw/us-west-2/weather-gateway/");
+        for root in [IAM_PATH_ROOT, OLD_IAM_PATH_ROOT] {
+            let arn = format!("arn:aws:iam::1:role{root}us-west-2/weather-gateway/{}", names.role);
+            assert!(names.is_role_arn(&arn) && !names.is_role_arn(&format!("{arn}x")), "{arn}");
+        }
         assert_eq!(names.scope, "weather-gateway/invoke");
     }
 

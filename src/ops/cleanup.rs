@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::{
-    future::{join, join_all, join3},
+    future::{join, join_all, join3, try_join_all},
     stream::{self, StreamExt as _},
 };
 use tokio::time::Instant;
@@ -26,7 +26,9 @@ use crate::{
     },
     model::{
         name::{GatewayName, Region},
-        naming::{DeliveryNames, IAM_PATH_ROOT, StackNames, TAG_PROVIDER, TAG_STACK, USER_POOL_PREFIX},
+        naming::{
+            DeliveryNames, IAM_PATH_ROOT, OLD_IAM_PATH_ROOT, StackNames, TAG_PROVIDER, TAG_STACK, USER_POOL_PREFIX,
+        },
         policy,
     },
 };
@@ -61,13 +63,16 @@ impl Cleaned {
 /// The gateways of all stacks in a region: those with an anchor, and those of which a gateway or a
 /// user pool has our tag (a stack on a role that was brought has no anchor).
 pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, Error> {
-    let prefix = format!("{IAM_PATH_ROOT}{region}/");
+    let prefixes = [IAM_PATH_ROOT, OLD_IAM_PATH_ROOT].map(|root| format!("{root}{region}/"));
+    let paths = try_join_all(prefixes.iter().map(async |prefix: &String| {
+        let paths = iam::paths_below(aws, prefix).await?;
+        let name = |path: &String| path.strip_prefix(prefix)?.trim_end_matches('/').parse().ok();
+        Ok(paths.iter().filter_map(name).collect::<Vec<GatewayName>>())
+    }));
     let ours = |name: &str| name.starts_with(USER_POOL_PREFIX);
-    let (paths, gateways, pools) =
-        tokio::try_join!(iam::paths_below(aws, &prefix), agentcore::list_gateways(aws), cognito::pools(aws, ours),)
-            .map_err(|error| aws.of_region(error))?;
-    let mut found: Vec<GatewayName> =
-        paths.iter().filter_map(|path| path.strip_prefix(&prefix)?.trim_end_matches('/').parse().ok()).collect();
+    let (paths, gateways, pools) = tokio::try_join!(paths, agentcore::list_gateways(aws), cognito::pools(aws, ours))
+        .map_err(|error| aws.of_region(error))?;
+    let mut found: Vec<GatewayName> = paths.into_iter().flatten().collect();
     let stack_of = |pool: &Pool| pool.tags.get(TAG_STACK).and_then(|name| name.parse::<GatewayName>().ok());
     found.extend(pools.iter().filter_map(stack_of));
     for (id, name) in gateways {

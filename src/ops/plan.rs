@@ -141,7 +141,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         dropped_grant_steps(&mut plan, spec, stack, &wanted, &last);
     }
     if spec.observability {
-        observability_steps(&mut plan, names, stack.gateway.as_ref(), gateway);
+        observability_steps(&mut plan, spec, stack, gateway);
     }
     if plan.authorizer == AuthorizerSpec::Cognito {
         let surplus = !stack.surplus_pools.is_empty() || !stack.surplus_clients.is_empty();
@@ -457,10 +457,17 @@ fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Chang
 }
 
 /// Logs and traces are delivered from the gateway, so they come after it.
-fn observability_steps(plan: &mut Plan, names: &StackNames, existing: Option<&Gateway>, gateway: usize) {
-    let kept = plan.steps[gateway].change != Change::Replace;
-    let logs = existing.is_some_and(|gateway| kept && gateway.delivers_logs);
-    let traces = existing.is_some_and(|gateway| kept && gateway.delivers_traces);
-    plan.add(Kind::AccessLogs, names.gateway.as_str(), present(logs), &[Some(gateway)]);
-    plan.add(Kind::Traces, names.gateway.as_str(), present(traces), &[Some(gateway)]);
+fn observability_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, gateway: usize) {
+    let existing = stack.gateway.as_ref().filter(|_| plan.steps[gateway].change != Change::Replace);
+    let logs = match existing {
+        Some(gateway) if gateway.delivers_logs && spec.log_retention.is_some() => Change::Update(vec!["retention"]),
+        existing => present(existing.is_some_and(|gateway| gateway.delivers_logs)),
+    };
+    let name = stack.names.gateway.as_str();
+    plan.add(Kind::AccessLogs, name, logs, &[Some(gateway)]);
+    // What AWS refused before is tried again when that is asked for.
+    if spec.traces.unwrap_or(!stack.refuses_traces()) {
+        let traces = existing.is_some_and(|gateway| gateway.delivers_traces);
+        plan.add(Kind::Traces, name, present(traces), &[Some(gateway)]);
+    }
 }

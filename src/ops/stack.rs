@@ -21,7 +21,7 @@ use crate::{
         logs, providers,
     },
     model::{
-        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, GRANTS, StackNames, TAG_PROVIDER},
+        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, GRANTS, StackNames, TAG_PROVIDER, TAG_TRACES},
         policy,
         spec::ProviderKind,
     },
@@ -82,7 +82,7 @@ impl Gateway {
 
     /// Whether its role is the one that the stack makes.
     pub fn has_role(&self, names: &StackNames) -> bool {
-        self.document.role_arn().ends_with(&format!("{}{}", names.iam_path, names.role))
+        names.is_role_arn(self.document.role_arn())
     }
 
     /// The user pool of this region whose tokens it takes.
@@ -147,6 +147,11 @@ impl Stack {
     pub fn issuer(&self, aws: &Aws) -> Option<&Pool> {
         let named = self.gateway.as_ref()?.named_pool(aws)?;
         self.pool.as_ref().filter(|pool| pool.id == named)
+    }
+
+    /// Whether AWS has refused the gateway's traces before.
+    pub fn refuses_traces(&self) -> bool {
+        self.role.as_ref().is_some_and(|role| role.tags.contains_key(TAG_TRACES.0))
     }
 
     /// The actions that the role is allowed for a target that is an AWS service.
@@ -322,7 +327,7 @@ impl Looker<'_> {
     }
 
     fn owned_role(&self, kind: Kind, role: Role) -> Result<Role, Error> {
-        if role.path == self.names.iam_path && self.names.owns(&role.tags) {
+        if self.names.has_iam_path(&role.path) && self.names.owns(&role.tags) {
             Ok(role)
         } else {
             Err(Error::Foreign(Resource::new(kind, role.name)))

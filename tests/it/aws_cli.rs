@@ -36,7 +36,7 @@ fn the_aws_cli_reads_what_create_made() {
         format!("bedrock-agentcore-control list-tags-for-resource --resource-arn {}", text(&gateway["gatewayArn"]));
     assert_eq!(aws(&env, &tags)["tags"]["agentcore-gw:stack"], "g");
 
-    let roles = aws(&env, "iam list-roles --path-prefix /agentcore-gw/");
+    let roles = aws(&env, "iam list-roles --path-prefix /BedrockAgentCore/agentcore-gw/");
     assert_eq!(roles["Roles"].as_array().unwrap().len(), 2);
     let role = text(&roles["Roles"][0]["RoleName"]);
     assert_eq!(

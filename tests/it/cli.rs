@@ -431,7 +431,10 @@ async fn what_an_existing_gateway_does_not_take_is_said() {
     }
     let status = world.run(&["status", "g", "-o", "json"]).await.expect(0).json();
     assert_eq!(status["authorizer"], "CUSTOM_JWT");
-    assert!(status["roleArn"].as_str().unwrap().contains(":role/agentcore-gw/us-west-2/g/"), "{status}");
+    assert!(
+        status["roleArn"].as_str().unwrap().contains(":role/BedrockAgentCore/agentcore-gw/us-west-2/g/"),
+        "{status}"
+    );
 }
 
 #[test]

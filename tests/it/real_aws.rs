@@ -152,6 +152,215 @@ async fn a_deletion_that_aws_gives_up_ends_the_wait_with_its_reasons() {
     assert_eq!(world.census()["roles"], 2, "what it lives on stays");
 }
 
+/// The same of a creation: the caller's right is missing, not the role's.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_failed_for_a_right_of_the_callers_says_whose_it_is() {
+    fn fails(call: &str, document: &mut Value) {
+        if call.starts_with("GET /gateways/g-") && document["gatewayUrl"].is_string() {
+            document["status"] = json!("FAILED");
+            document["statusReasons"] = json!([
+                "Failed to create gateway dependencies: User: arn:aws:sts::000000000000:assumed-role/Dev/x is not \
+                 authorized to perform: bedrock-agentcore:CreateWorkloadIdentity on resource: y"
+            ]);
+        }
+    }
+    let world = World::new(Duration::ZERO).rewriting(fails);
+    let failed = world.run(&["create", "g", "--no-observability"]).await.expect(1);
+    let said = "your identity lacks `bedrock-agentcore:CreateWorkloadIdentity`, on the workload identity directory";
+    assert!(failed.stderr.contains(said), "{}", failed.stderr);
+    let denied =
+        "AccessDeniedException:User: arn:aws:iam::000000000000:user/x is not authorized to perform: iam:PassRole";
+    let world = World::with_rules(&[&format!("bedrock-agentcore:CreateGateway={denied}")]);
+    let failed = world.run(&["create", "g", "--no-observability"]).await.expect(4);
+    assert!(failed.stderr.contains("your identity lacks `iam:PassRole`"), "{}", failed.stderr);
+}
+
+/// The role may be assumed for its own gateway and for no other.
+#[tokio::test(start_paused = true)]
+async fn the_trust_policy_lets_no_other_gateway_assume_the_role() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let status = world.run(&["status", "g", "-o", "json"]).await.expect(0).json();
+    let role = status["roleArn"].as_str().unwrap();
+    assert!(role.contains(":role/BedrockAgentCore/agentcore-gw/us-west-2/g/agw-g-"), "{role}");
+    let others = ["create", "g-2", "--role-arn", role, "--authorizer", "iam", "--no-observability"];
+    world.run(&others).await.expect(0);
+    let refused = world.run(&["target", "add", "smithy", "x", "--gateway", "g-2", "--timeout", "400"]).await.expect(1);
+    assert!(refused.stderr.contains("not authorized to perform AssumeRole on Gateway role"), "{}", refused.stderr);
+    world.run(&["target", "add", "smithy", "x", "--gateway", "g"]).await.expect(0);
+}
+
+/// Roles that an older version of this program made are at an older path, and stay.
+#[tokio::test(start_paused = true)]
+async fn stacks_on_the_older_path_are_found_and_keep_it() {
+    let world = World::new(Duration::ZERO);
+    world.run(CREATE).await.expect(0);
+    let old =
+        serde_json::to_string(&world.snapshot()).unwrap().replace("/BedrockAgentCore/agentcore-gw/", "/agentcore-gw/");
+    let old: Value = serde_json::from_str(&old).unwrap();
+    world.edit(|state| *state = old.clone());
+    world.run(&["status", "g"]).await.expect(0);
+    let again = world.run(CREATE).await.expect(0);
+    assert!(again.stdout.contains("nothing had to be changed"), "{}", again.stdout);
+    assert_eq!(world.snapshot(), old);
+    world.run(&["cleanup", "--all", "-y"]).await.expect(0);
+    assert!(world.is_empty(), "{:?}", world.census());
+}
+
+/// Who owns a function in another account must allow the role to invoke it.
+#[tokio::test(start_paused = true)]
+async fn of_a_function_in_another_account_the_owners_statement_is_printed() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let folder = tempfile::tempdir().unwrap();
+    let tools = folder.path().join("tools.json");
+    fs::write(&tools, r#"[{"name":"t","description":"d","inputSchema":{"type":"object"}}]"#).unwrap();
+    let arn = "arn:aws:lambda:us-west-2:111122223333:function:theirs";
+    let add =
+        ["target", "add", "lambda", "t", "--gateway", "g", "--lambda-arn", arn, "--tools", tools.to_str().unwrap()];
+    let planned = world.run(&[&add[..], &["--dry-run", "-o", "json"]].concat()).await.expect(0).json();
+    let said = planned["warnings"][0].as_str().unwrap();
+    assert!(
+        said.contains("111122223333") && said.contains(r#""Principal":{"AWS":"arn:aws:iam::000000000000:role/"#),
+        "{said}"
+    );
+}
+
+/// A function may be in a state that never ends well.
+#[tokio::test(start_paused = true)]
+async fn a_function_that_never_becomes_active_ends_the_wait_and_is_named() {
+    fn deactivated(call: &str, document: &mut Value) {
+        if call.starts_with("GET /2015-03-31/functions/") && document["Configuration"].is_object() {
+            document["Configuration"]["State"] = json!("Deactivated");
+        }
+    }
+    fn update_failed(call: &str, document: &mut Value) {
+        if call.starts_with("GET /2015-03-31/functions/") && document["Configuration"].is_object() {
+            document["Configuration"]["LastUpdateStatus"] = json!("Failed");
+            document["Configuration"]["LastUpdateStatusReason"] = json!("no more room");
+        }
+    }
+    for (rewrite, words) in [
+        (deactivated as fn(&str, &mut Value), "Deactivated: Lambda gives no reason"),
+        (update_failed, "its last update Failed: no more room"),
+    ] {
+        let begun = Instant::now();
+        let failed = World::new(Duration::ZERO).rewriting(rewrite).run(CREATE).await.expect(1);
+        assert!(failed.stderr.contains(words), "{}", failed.stderr);
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    }
+}
+
+/// All six calls may meet another change of the same thing.
+#[tokio::test(start_paused = true)]
+async fn deliveries_that_are_being_updated_are_tried_again() {
+    for operation in [
+        "PutDeliverySource",
+        "PutDeliveryDestination",
+        "CreateDelivery",
+        "DeleteDelivery",
+        "DeleteDeliverySource",
+        "DeleteDeliveryDestination",
+    ] {
+        let words = "Requested resource is currently being updated. Please try again later.";
+        let world = World::with_rules(&[&format!("logs:{operation}=ConflictException*3:{words}")]);
+        let created = world.run(CREATE).await.expect(0);
+        assert!(!created.stderr.contains("warning"), "{operation}: {}", created.stderr);
+        assert_eq!(world.census()["deliveries"], 2, "{operation}");
+        world.run(CLEANUP).await.expect(0);
+        assert!(world.is_empty(), "{operation}: {:?}", world.census());
+    }
+    // A conflict that is another one makes no delivery, and is not taken for one.
+    let world = World::with_rules(&["logs:CreateDelivery=ConflictException:Something else."]);
+    let created = world.run(&["create", "g", "-o", "json"]).await.expect(0).json();
+    assert_eq!((&created["logGroup"], world.census()["deliveries"]), (&Value::Null, 0), "{created:#}");
+}
+
+/// There is one source for a resource and a type, whoever made it.
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_somebody_made_already_is_left() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g"]).await.expect(0);
+    // The console has names of its own.
+    let theirs = serde_json::to_string(&world.snapshot()["logs"]).unwrap();
+    let id = world.run(&["get", "g", "-o", "json"]).await.json()["gatewayId"].as_str().unwrap().to_owned();
+    let theirs: Value = serde_json::from_str(&theirs.replace(&format!("{id}-logs"), "WdDeliverySource-1")).unwrap();
+    world.edit(|state| state["logs"] = theirs.clone());
+    let again = world.run(&["create", "g"]).await.expect(0);
+    assert!(again.stderr.contains("the source `WdDeliverySource-1` is there already"), "{}", again.stderr);
+    assert!(!again.stderr.contains("warning"), "{}", again.stderr);
+    assert_eq!(world.snapshot()["logs"], theirs);
+    // AWS's own words for it, where it comes between.
+    let words = "ConflictException:This ResourceId has already been used in another Delivery Source in this account.";
+    let world = World::with_rules(&[&format!("logs:PutDeliverySource={words}")]);
+    let created = world.run(&["create", "g"]).await.expect(0);
+    assert!(created.stderr.contains("has already been used in another Delivery Source"), "{}", created.stderr);
+    assert_eq!((world.census()["destinations"], world.census()["sources"]), (0, 0), "no litter");
+}
+
+/// An account sends traces to CloudWatch Logs when Transaction Search was switched on, once.
+#[tokio::test(start_paused = true)]
+async fn traces_that_the_account_refuses_are_said_once_and_tried_again_on_demand() {
+    fn refuses(call: &str, document: &mut Value) {
+        let source = document["delivery"]["deliverySourceName"].as_str().unwrap_or_default();
+        if call == "POST CreateDelivery" && source.ends_with("-traces") {
+            let message = "X-Ray Delivery Destination is supported with CloudWatch Logs as a Trace Segment Destination. \
+                           Please enable the CloudWatch Logs destination using the UpdateTraceSegmentDestination API";
+            *document = json!({ "__type": "ValidationException", "message": message, STATUS: 400 });
+        }
+    }
+    let world = World::new(Duration::ZERO);
+    let refusing = world.rewriting(refuses);
+    let created = refusing.run(&["create", "g"]).await.expect(0);
+    let warnings = created.stderr.matches("warning").count();
+    assert_eq!(warnings, 1, "{}", created.stderr);
+    assert!(
+        created.stderr.contains("Transaction Search") && created.stderr.contains("create g --traces"),
+        "{}",
+        created.stderr
+    );
+    let census = world.census();
+    assert_eq!((census["sources"], census["destinations"], census["deliveries"]), (1, 1, 1), "{census:?}");
+    let again = refusing.run(&["create", "g"]).await.expect(0);
+    assert!(
+        again.stdout.contains("nothing had to be changed") && !again.stderr.contains("warning"),
+        "{}",
+        again.stderr
+    );
+    assert!(
+        !again.calls.iter().any(|call| call.contains("Delivery") && !call.contains("Describe")),
+        "{:?}",
+        again.calls
+    );
+    world.run(&["create", "g", "--traces"]).await.expect(0);
+    assert_eq!(world.census()["deliveries"], 2);
+    assert!(!world.snapshot()["iam"].to_string().contains("agentcore-gw:traces"));
+    world.run(CLEANUP).await.expect(0);
+    assert!(world.is_empty(), "{:?}", world.census());
+    let created = refusing.run(&["create", "g", "--no-traces"]).await.expect(0);
+    assert!(!created.stderr.contains("warning"), "{}", created.stderr);
+    assert_eq!(world.census()["deliveries"], 1);
+}
+
+/// Records hold what was asked and answered.
+#[tokio::test(start_paused = true)]
+async fn the_gateways_own_logs_do_not_stay_for_ever() {
+    let world = World::new(Duration::ZERO);
+    let retention = |world: &World| {
+        let groups = world.snapshot()["logs"]["groups"].clone();
+        let group = groups.as_object().unwrap().iter().find(|(name, _)| name.contains("vendedlogs")).unwrap().1.clone();
+        group.to_string()
+    };
+    world.run(&["create", "g"]).await.expect(0);
+    assert!(retention(&world).contains(":30"), "{}", retention(&world));
+    let changed = world.run(&["create", "g", "--log-retention", "7"]).await.expect(0);
+    assert!(retention(&world).contains(":7") && changed.stderr.contains("updated log delivery"), "{}", changed.stderr);
+    let again = world.run(&["create", "g", "--log-retention", "7"]).await.expect(0);
+    assert!(again.stdout.contains("nothing had to be changed"), "{}", again.stdout);
+    let refused = world.run(&["create", "g", "--log-retention", "8"]).await.expect(2);
+    assert!(refused.stderr.contains("1, 3, 5, 7, 14, 30"), "{}", refused.stderr);
+}
+
 /// The first read after an update may be the old document, READY.
 #[tokio::test(start_paused = true)]
 async fn what_is_shown_as_before_an_update_is_not_its_result() {

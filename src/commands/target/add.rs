@@ -250,9 +250,24 @@ impl AddLambda {
         if let Some(arn) = &self.lambda_arn {
             check_function(&aws, &stack, arn).await?;
         }
-        let wanted = Wanted { common: self.common, kind, warnings: Vec::new() };
+        let theirs = self.lambda_arn.as_ref().filter(|arn| arn.account() != stack.caller.account);
+        let warnings = theirs.map(|arn| statement_of_owner(arn, gateway.document.role_arn())).into_iter().collect();
+        let wanted = Wanted { common: self.common, kind, warnings };
         wanted.settle(ctx, &aws, stack, gateway).await
     }
+}
+
+/// What the owner of a function in another account must allow: the role's own policy is not enough there (developer
+/// guide, "Add an AWS Lambda function target").
+fn statement_of_owner(function: &FunctionArn, role: &str) -> String {
+    let statement = json!({
+        "Sid": "AgentCoreGateway", "Effect": "Allow", "Principal": { "AWS": role },
+        "Action": "lambda:InvokeFunction", "Resource": function.as_str(),
+    });
+    let account = function.account();
+    format!(
+        "the function is of account {account}, whose owner must add this to its policy (`aws lambda add-permission`): {statement}"
+    )
 }
 
 impl AddOpenapi {

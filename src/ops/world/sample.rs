@@ -58,12 +58,8 @@ impl AwsWorld<'_> {
         let function = wait::until(&self.deadline, self.told(step), async || {
             Ok(match lambda::find_function(self.aws, &spec.name).await? {
                 Some(function) if function.active => Look::Ready(function),
-                Some(lambda::Function { failure: Some(reasons), .. }) => {
-                    return Err(Error::Failed {
-                        resource: step.resource.clone(),
-                        status: "Failed".to_owned(),
-                        reasons,
-                    });
+                Some(lambda::Function { failure: Some((status, reasons)), .. }) => {
+                    return Err(Error::Failed { resource: step.resource.clone(), status, reasons });
                 }
                 _ => Look::NotYet("the function is not Active yet".to_owned()),
             })

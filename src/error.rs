@@ -196,6 +196,10 @@ impl From<ops::Error> for Error {
                 let hint = format!("choose another name, or make it anew: first `agentcore-gw cleanup {name}`");
                 Self::new(Kind::Conflict, message).with_hint(hint)
             }
+            ops::Error::PolicyTooLong(_) => Self::new(Kind::InvalidInput, message).with_hint(
+                "let the role do less: name what is needed with `--allow-action`, which takes wildcards, such as \
+                 `--allow-action 'ec2:Describe*'`",
+            ),
             ops::Error::OtherKind { .. } => {
                 Self::new(Kind::Conflict, message).with_hint("choose another name, or remove that target first")
             }

@@ -120,6 +120,9 @@ pub enum Error {
     /// A target of this name is of another kind: the member of the API's `targetConfiguration.mcp`.
     #[error("a target `{name}` is there, and of another kind ({kind})")]
     OtherKind { name: String, kind: String },
+    /// The role's own policies may have 10,240 characters together (IAM quotas).
+    #[error("the policies of the gateway's role would come to {0} characters, and IAM takes 10,240")]
+    PolicyTooLong(usize),
     /// AWS: "Authorizer type cannot be updated for an existing gateway" (cloudformation-coverage-roadmap#2578,
     /// terraform-provider-aws#44812), though the service model speaks of an updated one.
     #[error("the gateway `{name}` has the authorizer {existing}; AWS changes no gateway's to {wanted}")]

@@ -88,8 +88,8 @@ pub struct Service {
     version: String,
     /// The name that calls are signed for.
     pub signing_name: String,
-    /// What the names of its IAM actions begin with.
-    iam_prefix: String,
+    /// What its IAM actions are looked up by, where it is signed for.
+    iam_key: Option<String>,
     /// The name that `AWS_ENDPOINT_URL_…` has it under: capitals and underscores.
     pub variable: String,
     xml_namespace: Option<String>,

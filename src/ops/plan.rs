@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// Characters of all inline policies of a role (IAM quotas); white space, of which ours have none, does not count.
+const POLICY_LIMIT: usize = 10_240;
+
 /// What a step will do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -115,6 +118,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let mut last = vec![Some(gateway)];
     // A role that somebody brought is theirs to allow things.
     let wanted = role.map(|_| wanted_grants(spec, stack)).unwrap_or_default();
+    check_size(&plan, stack, &wanted)?;
     let grants = grant_steps(&mut plan, stack, &wanted, role);
     for target in &spec.targets {
         let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
@@ -261,6 +265,18 @@ fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
     let others = stack.gateway.iter().flat_map(|gateway| &gateway.targets).filter(|target| !is_to_come(target.name()));
     let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)), actions);
     (needed, all)
+}
+
+/// Refuses what IAM would refuse after everything else was made.
+fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Grants)) -> Result<(), Error> {
+    let size = |document: &Value| document.to_string().chars().count();
+    let base = plan.steps.iter().filter_map(|step| step.policy.as_ref()).map(size).max().unwrap_or_default();
+    let kept = stack.grants.iter().filter(|(name, _)| !needed.contains_key(*name)).map(|(_, document)| size(document));
+    let written = all.iter().filter(|(name, _)| needed.contains_key(*name)).map(|(_, document)| size(document));
+    match base + kept.sum::<usize>() + written.sum::<usize>() {
+        total if total > POLICY_LIMIT && !needed.is_empty() => Err(Error::PolicyTooLong(total)),
+        _ => Ok(()),
+    }
 }
 
 /// What the role needs for what the user brought: for the targets that are there, and those to come.

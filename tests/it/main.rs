@@ -12,6 +12,7 @@ mod docs;
 mod env;
 mod environments;
 mod functions;
+mod iam_actions;
 mod inbound;
 mod kills;
 mod limits;

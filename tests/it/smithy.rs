@@ -416,8 +416,10 @@ fn a_role_has_room_for_so_much_and_no_more() {
     let many: Vec<String> = (0..600).map(|at| format!("sqs:VeryLongActionNumber{at}")).collect();
     let flags = many.iter().flat_map(|action| ["--allow-action", action]);
     let add = ["target", "add", "smithy", "s", "--gateway", "g", "--model", &queues];
+    let before = setting.env.state();
     let refused = setting.run(&add.into_iter().chain(flags).collect::<Vec<_>>());
-    assert!(refused.code == 1 && refused.stderr.contains("name what is needed with `--allow-action`"), "{refused:?}");
+    assert_eq!(setting.env.state(), before, "it is known before anything is made");
+    assert!(refused.code == 2 && refused.stderr.contains("name what is needed with `--allow-action`"), "{refused:?}");
     setting.end();
 }
 

@@ -1,85 +1,78 @@
-//! Which IAM actions a service's operations need (service authorization reference).
+//! Which IAM actions a service's operations need.
+//!
+//! Most are called as the operation, after the name that the service is signed for. What is called otherwise is in
+//! `actions.json`: gathered from the service authorization reference, from what AWS's models say of their operations,
+//! and from AWS's guides. An operation that the reference does not have keeps its own name: the reference lags behind.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use serde::Deserialize;
 
 use super::shape::Traits;
 
+#[derive(Deserialize)]
+struct Table {
+    /// What a service's actions begin with, by the name that it is signed for; null where it asks nothing of IAM.
+    prefixes: HashMap<String, Option<String>>,
+    /// By that name and the operation's: the actions, with their prefix where it is another service's.
+    operations: HashMap<String, HashMap<String, Vec<String>>>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("actions.json")).expect("actions.json is a table (a unit test reads it)")
+});
+
+/// What a service's operations are looked up by; none where it is not signed for and so asks nothing of IAM.
+pub(super) fn key(signing_name: Option<&str>, sdk_id: &str) -> Option<String> {
+    Some(match sdk_id {
+        // These two are signed for as S3 and as API Gateway's APIs.
+        "S3 Control" => "s3-control".to_owned(),
+        "ConnectParticipant" => "connect-participant".to_owned(),
+        _ => signing_name?.to_owned(),
+    })
+}
+
 /// The actions of an operation, as `service:Action`.
-pub(super) fn of_operation(prefix: &str, name: &str, traits: Traits<'_>) -> Vec<String> {
+pub(super) fn of_operation(key: Option<&str>, name: &str, traits: Traits<'_>) -> Vec<String> {
+    // Of a caller without credentials, IAM is not asked.
+    let is_unsigned = traits.get("auth").and_then(|schemes| schemes.as_array()).is_some_and(Vec::is_empty);
+    let Some(key) = key.filter(|_| !is_unsigned) else { return Vec::new() };
+    let prefix = match TABLE.prefixes.get(key) {
+        Some(None) => return Vec::new(),
+        Some(Some(prefix)) => prefix,
+        None => key,
+    };
     let own = traits.text("aws.iam#actionName").or_else(|| traits.get("aws.iam#iamAction")?["name"].as_str());
-    let actions: Vec<&str> = match (own, exceptional(prefix, name)) {
+    let known = TABLE.operations.get(key).and_then(|operations| operations.get(name));
+    let actions: Vec<&str> = match (own, known) {
         (Some(own), _) => vec![own],
-        (None, Some(actions)) => actions.to_vec(),
-        (None, None) => vec![usual(prefix, name)],
+        (None, Some(actions)) => actions.iter().map(String::as_str).collect(),
+        (None, None) => vec![verb_of_api_gateway(key, name, traits).unwrap_or(name)],
     };
     let further = traits.get("aws.iam#requiredActions").and_then(|all| all.as_array()).into_iter().flatten();
     let further = further.filter_map(|action| action.as_str().map(str::to_owned));
-    actions.into_iter().map(|action| format!("{prefix}:{action}")).chain(further).collect()
+    let full = |action: &str| if action.contains(':') { action.to_owned() } else { format!("{prefix}:{action}") };
+    actions.into_iter().map(full).chain(further).collect()
 }
 
-/// Batches are allowed by what is in them.
-fn usual<'a>(prefix: &str, name: &'a str) -> &'a str {
-    if prefix == "sqs" { name.strip_suffix("Batch").unwrap_or(name) } else { name }
+/// API Gateway's actions are HTTP methods, but for its newer resources.
+fn verb_of_api_gateway<'a>(key: &str, name: &str, traits: Traits<'a>) -> Option<&'a str> {
+    let is_newer = ["Portal", "Product", "RoutingRule"].iter().any(|word| name.contains(word));
+    traits.get("http")?["method"].as_str().filter(|_| key == "apigateway" && !is_newer)
 }
 
-/// Operations whose actions have other names than they.
-fn exceptional(prefix: &str, name: &str) -> Option<&'static [&'static str]> {
-    Some(match (prefix, name) {
-        ("dynamodb", "TransactGetItems") => &["GetItem"],
-        ("dynamodb", "TransactWriteItems") => &["ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem"],
-        ("dynamodb", "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction") => {
-            &["PartiQLDelete", "PartiQLInsert", "PartiQLSelect", "PartiQLUpdate"]
-        }
-        ("lambda", "Invoke" | "InvokeAsync" | "InvokeWithResponseStream") => &["InvokeFunction"],
-        ("secretsmanager", "BatchGetSecretValue") => &["BatchGetSecretValue", "GetSecretValue"],
-        ("s3", name) => return of_s3(name),
-        _ => return None,
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn of_s3(name: &str) -> Option<&'static [&'static str]> {
-    Some(match name {
-        "ListBuckets" => &["ListAllMyBuckets"],
-        "ListDirectoryBuckets" => &["ListAllMyDirectoryBuckets"],
-        "HeadBucket" | "ListObjects" | "ListObjectsV2" => &["ListBucket"],
-        "ListObjectVersions" => &["ListBucketVersions"],
-        "HeadObject" | "SelectObjectContent" => &["GetObject"],
-        "GetObjectAttributes" => &["GetObject", "GetObjectAttributes"],
-        "CopyObject" | "UploadPartCopy" => &["GetObject", "PutObject"],
-        "CreateMultipartUpload" | "CompleteMultipartUpload" | "UploadPart" => &["PutObject"],
-        "DeleteObjects" => &["DeleteObject"],
-        "ListMultipartUploads" => &["ListBucketMultipartUploads"],
-        "ListParts" => &["ListMultipartUploadParts"],
-        "GetBucketCors" => &["GetBucketCORS"],
-        "PutBucketCors" | "DeleteBucketCors" => &["PutBucketCORS"],
-        "GetBucketEncryption" => &["GetEncryptionConfiguration"],
-        "PutBucketEncryption" | "DeleteBucketEncryption" => &["PutEncryptionConfiguration"],
-        "GetBucketLifecycle" | "GetBucketLifecycleConfiguration" => &["GetLifecycleConfiguration"],
-        "PutBucketLifecycle" | "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle" => {
-            &["PutLifecycleConfiguration"]
+    #[test]
+    fn the_table_names_actions() {
+        for (key, operations) in &TABLE.operations {
+            assert!(TABLE.prefixes.get(key).is_none_or(Option::is_some), "{key}");
+            for (name, actions) in operations {
+                let good = |action: &String| !action.is_empty() && action.matches(':').count() <= 1;
+                assert!(!actions.is_empty() && actions.iter().all(good), "{key}:{name}");
+            }
         }
-        "GetBucketReplication" => &["GetReplicationConfiguration"],
-        "PutBucketReplication" | "DeleteBucketReplication" => &["PutReplicationConfiguration"],
-        "GetBucketNotificationConfiguration" => &["GetBucketNotification"],
-        "PutBucketNotificationConfiguration" => &["PutBucketNotification"],
-        "GetBucketAccelerateConfiguration" => &["GetAccelerateConfiguration"],
-        "PutBucketAccelerateConfiguration" => &["PutAccelerateConfiguration"],
-        "GetBucketAnalyticsConfiguration" | "ListBucketAnalyticsConfigurations" => &["GetAnalyticsConfiguration"],
-        "PutBucketAnalyticsConfiguration" | "DeleteBucketAnalyticsConfiguration" => &["PutAnalyticsConfiguration"],
-        "GetBucketIntelligentTieringConfiguration" | "ListBucketIntelligentTieringConfigurations" => {
-            &["GetIntelligentTieringConfiguration"]
-        }
-        "PutBucketIntelligentTieringConfiguration" | "DeleteBucketIntelligentTieringConfiguration" => {
-            &["PutIntelligentTieringConfiguration"]
-        }
-        "GetBucketInventoryConfiguration" | "ListBucketInventoryConfigurations" => &["GetInventoryConfiguration"],
-        "PutBucketInventoryConfiguration" | "DeleteBucketInventoryConfiguration" => &["PutInventoryConfiguration"],
-        "GetBucketMetricsConfiguration" | "ListBucketMetricsConfigurations" => &["GetMetricsConfiguration"],
-        "PutBucketMetricsConfiguration" | "DeleteBucketMetricsConfiguration" => &["PutMetricsConfiguration"],
-        "GetObjectLockConfiguration" => &["GetBucketObjectLockConfiguration"],
-        "PutObjectLockConfiguration" => &["PutBucketObjectLockConfiguration"],
-        "GetPublicAccessBlock" => &["GetBucketPublicAccessBlock"],
-        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => &["PutBucketPublicAccessBlock"],
-        "DeleteBucketTagging" => &["PutBucketTagging"],
-        "DeleteBucketOwnershipControls" => &["PutBucketOwnershipControls"],
-        _ => return None,
-    })
+    }
 }

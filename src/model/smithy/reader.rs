@@ -45,7 +45,7 @@ impl Service {
             protocol: Protocol::RestJson1,
             version: String::new(),
             signing_name: String::new(),
-            iam_prefix: String::new(),
+            iam_key: None,
             variable: String::new(),
             xml_namespace: None,
             places_buckets: false,
@@ -138,8 +138,9 @@ impl<'a> Reader<'a> {
             self.notes.warn(&at, "signature", problem, remedy);
         }
         let lower = local_name(id).to_ascii_lowercase();
-        let signing_name = signing_name.map_or_else(|| lower.clone(), str::to_owned);
         let sdk_id = named("sdkId").unwrap_or_else(|| local_name(id).to_owned());
+        let iam_key = action::key(signing_name, &sdk_id);
+        let signing_name = signing_name.map_or_else(|| lower.clone(), str::to_owned);
         let protocol = self.protocol(id, shape);
         let rules = traits.get(RULES).cloned().unwrap_or_default();
         if !rules.is_object() {
@@ -150,7 +151,7 @@ impl<'a> Reader<'a> {
         Service {
             name: local_name(id).to_owned(),
             protocol,
-            iam_prefix: named("arnNamespace").unwrap_or_else(|| signing_name.clone()),
+            iam_key,
             version: shape["version"].as_str().unwrap_or_default().to_owned(),
             signing_name,
             variable: sdk_id.to_ascii_uppercase().replace([' ', '-'], "_"),
@@ -270,7 +271,7 @@ impl<'a> Reader<'a> {
             name: name.to_owned(),
             description: documentation.unwrap_or_else(|| name.to_owned()),
             input_schema,
-            actions: action::of_operation(&service.iam_prefix, name, traits),
+            actions: action::of_operation(service.iam_key.as_deref(), name, traits),
             id: id.to_owned(),
         });
     }

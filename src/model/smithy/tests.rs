@@ -781,6 +781,30 @@ fn actions_are_those_of_the_service_authorization_reference() {
     assert!(actions(1).contains(&"lambda:InvokeFunction".to_owned()));
 }
 
+#[test]
+fn what_iam_does_not_look_at_takes_no_action() {
+    let actions = |sigv4: &str, auth: &str, sdk_id: &str| {
+        let model = format!(
+            r#"{{"smithy": "2.0", "shapes": {{
+                "x#S": {{"type": "service", "version": "1", "operations": [{{"target": "x#CreateDomainName"}}], "traits": {{
+                    "aws.api#service": {{"sdkId": "{sdk_id}", "arnNamespace": "x"}}, {sigv4}
+                    "aws.protocols#restJson1": {{}}, "smithy.rules#endpointRuleSet": {{}}}}}},
+                "x#CreateDomainName": {{"type": "operation", "traits": {{
+                    "smithy.api#http": {{"method": "POST", "uri": "/", "code": 200}}, {auth} "smithy.api#idempotent": {{}}}}}}
+            }}}}"#
+        );
+        let model = Model::read(&Document::parse(&model).unwrap(), LOCAL);
+        assert_eq!(model.operations.len(), 1);
+        model.actions().into_iter().collect::<Vec<_>>()
+    };
+    let signed = |name: &str| format!(r#""aws.auth#sigv4": {{"name": "{name}"}},"#);
+    assert_eq!(actions(&signed("monitoring"), "", "CloudWatch"), ["cloudwatch:CreateDomainName"]);
+    assert_eq!(actions(&signed("apigateway"), "", "API Gateway"), ["apigateway:POST"]);
+    assert_eq!(actions(&signed("monitoring"), r#""smithy.api#auth": [],"#, "CloudWatch"), [""; 0]);
+    assert_eq!(actions("", "", "CodeCatalyst"), [""; 0]);
+    assert_eq!(actions(&signed("execute-api"), "", "ConnectParticipant"), [""; 0]);
+}
+
 mod properties {
     use proptest::prelude::*;
 
@@ -852,7 +876,7 @@ mod properties {
             let there = Circumstances { endpoint: Some("http://127.0.0.1:1"), ..HERE };
             for operation in &model.operations {
                 prop_assert_eq!(&operation.input_schema["type"], "object");
-                prop_assert!(!operation.actions.is_empty());
+                prop_assert!(operation.actions.iter().all(|action| action.contains(':')));
                 drop(model.request(operation, &arguments, HERE));
                 if let Ok(sent) = model.request(operation, &arguments, there) && model.error().is_none() {
                     let url = sent.outgoing.url;

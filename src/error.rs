@@ -196,6 +196,14 @@ impl From<ops::Error> for Error {
                 let hint = format!("choose another name, or make it anew: first `agentcore-gw cleanup {name}`");
                 Self::new(Kind::Conflict, message).with_hint(hint)
             }
+            ops::Error::UnknownResource { ref service, .. } => {
+                let arn = if service == "lambda" {
+                    "arn:aws:lambda:REGION:ACCOUNT:function:NAME"
+                } else {
+                    "arn:aws:execute-api:REGION:ACCOUNT:API/*"
+                };
+                Self::new(Kind::Usage, message).with_hint(format!("add `--iam-resource {arn}`"))
+            }
             ops::Error::PolicyTooLong(_) => Self::new(Kind::InvalidInput, message).with_hint(
                 "let the role do less: name what is needed with `--allow-action`, which takes wildcards, such as \
                  `--allow-action 'ec2:Describe*'`",

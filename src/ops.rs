@@ -120,6 +120,9 @@ pub enum Error {
     /// A target of this name is of another kind: the member of the API's `targetConfiguration.mcp`.
     #[error("a target `{name}` is there, and of another kind ({kind})")]
     OtherKind { name: String, kind: String },
+    /// The role signs for an address, and what is there, so what it is to be allowed, is not known.
+    #[error("the address of `{target}` does not tell which {} the gateway's role is to call", if service == "lambda" { "function" } else { "API" })]
+    UnknownResource { target: String, service: String },
     /// The role's own policies may have 10,240 characters together (IAM quotas).
     #[error("the policies of the gateway's role would come to {0} characters, and IAM takes 10,240")]
     PolicyTooLong(usize),

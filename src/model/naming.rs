@@ -28,8 +28,9 @@ pub const TAG_TRACES: (&str, &str) = ("agentcore-gw:traces", "refused");
 /// Name of the inline policy that covers all that the stack makes itself.
 pub const BASE_POLICY: &str = "base";
 /// Names of the inline policies for what the user brought: functions, schemas in S3, API keys, OAuth
-/// clients, AWS services, REST APIs and MCP servers.
-pub const GRANTS: [&str; 7] = ["lambda", "s3", "api-key", "oauth", "smithy", "api-gateway", "mcp-server"];
+/// clients, AWS services, REST APIs, MCP servers, and addresses that the role signs for.
+pub const GRANTS: [&str; 8] =
+    ["lambda", "s3", "api-key", "oauth", "smithy", "api-gateway", "mcp-server", "iam-service"];
 /// Name of the inline policy of the sample function's role.
 pub const FUNCTION_POLICY: &str = "logs";
 /// The scope that a stack's resource server offers.

@@ -29,16 +29,16 @@ pub fn gateway_base(names: &StackNames, account: &str, kms_keys: &[&str]) -> Val
 }
 
 /// What the execution role may do with what the user brought, one policy a kind, by its name. Each is
-/// written anew as a whole: `targets` are the documents of all targets, `actions` what one of a Smithy
-/// model needs where that is known.
+/// written anew as a whole: `targets` are the documents of all targets, `allowed` what was named for one
+/// ([`super::spec::Configured::allowed`]).
 pub fn grants<'a>(
     names: &StackNames,
     account: &str,
     targets: impl Iterator<Item = &'a Value>,
-    actions: impl Fn(&str) -> Option<Vec<String>>,
+    allowed: impl Fn(&str) -> Option<Vec<String>>,
 ) -> BTreeMap<&'static str, Value> {
     let [mut functions, mut objects, mut keys, mut clients] = [const { BTreeSet::<String>::new() }; 4];
-    let [mut services, mut rest_apis, mut servers] = [const { Vec::<Value>::new() }; 3];
+    let [mut services, mut rest_apis, mut servers, mut signed] = [const { Vec::<Value>::new() }; 4];
     let allow = |sid: &str, action: &str, resources: Vec<String>| json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources });
     let (partition, region) = (names.region.partition().name, &names.region);
     for target in targets {
@@ -55,7 +55,7 @@ pub fn grants<'a>(
             let name = target["name"].as_str().unwrap_or_default();
             let sid = names.statement_of(name);
             if mcp["smithyModel"].is_object() {
-                let actions = actions(name).unwrap_or_else(|| inline_actions(name, &mcp["smithyModel"]));
+                let actions = allowed(name).unwrap_or_else(|| inline_actions(name, &mcp["smithyModel"]));
                 let statement = json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*" });
                 services.extend((!actions.is_empty()).then_some(statement));
             }
@@ -68,6 +68,10 @@ pub fn grants<'a>(
             let endpoint = mcp["mcpServer"]["endpoint"].as_str().unwrap_or_default();
             let invoked = agentcore_resource(endpoint, partition, region.as_str(), account);
             servers.extend(invoked.map(|(action, resources)| allow(&sid, action, resources)));
+            if let Some(service) = signed_service(target) {
+                let resources = resources(names, account, service, mcp, allowed(name));
+                signed.extend(signed_statements(&sid, service, resources));
+            }
         }
         let provider = &credential["credentialProvider"];
         for (member, into) in [("apiKeyCredentialProvider", &mut keys), ("oauthCredentialProvider", &mut clients)] {
@@ -112,7 +116,9 @@ pub fn grants<'a>(
     if !clients.is_empty() {
         grants.insert("oauth", provider("bedrock-agentcore:GetResourceOauth2Token", "oauth2", clients));
     }
-    for (name, statements) in [("smithy", services), ("api-gateway", rest_apis), ("mcp-server", servers)] {
+    for (name, statements) in
+        [("smithy", services), ("api-gateway", rest_apis), ("mcp-server", servers), ("iam-service", signed)]
+    {
         if !statements.is_empty() {
             grants.insert(name, policy(statements));
         }
@@ -120,11 +126,95 @@ pub fn grants<'a>(
     grants
 }
 
-/// The actions that a policy of kind `smithy` allows for a target.
-pub fn granted_actions(names: &StackNames, policy: Option<&Value>, target: &str) -> Option<Vec<String>> {
+/// What was named for a target ([`super::spec::Configured::allowed`]), read back from the role's policies.
+pub fn granted(names: &StackNames, grants: &BTreeMap<&'static str, Value>, target: &str) -> Option<Vec<String>> {
     let sid = names.statement_of(target);
-    let statement = policy?["Statement"].as_array()?.iter().find(|statement| statement["Sid"] == sid.as_str())?;
-    Some(statement["Action"].as_array()?.iter().filter_map(|action| action.as_str().map(str::to_owned)).collect())
+    let read = |policy: &str, member: &str| {
+        let statements = grants.get(policy)?["Statement"].as_array()?;
+        let statement = statements.iter().find(|statement| statement["Sid"] == sid.as_str())?;
+        Some(statement[member].as_array()?.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
+    };
+    read("smithy", "Action").or_else(|| read("iam-service", "Resource"))
+}
+
+/// The service that the calls of a target are signed for with the gateway's role, if it is one whose permission its
+/// address may not tell.
+fn signed_service(target: &Value) -> Option<&str> {
+    let credential = &target["credentialProviderConfigurations"][0]["credentialProvider"];
+    let service = credential["iamCredentialProvider"]["service"].as_str()?;
+    [EXECUTE_API, LAMBDA].contains(&service).then_some(service)
+}
+
+const EXECUTE_API: &str = "execute-api";
+const LAMBDA: &str = "lambda";
+
+/// Whether neither its address nor anything named tells what the role is to be allowed for a target; and the service.
+pub fn unknown_resource<'a>(
+    names: &StackNames,
+    account: &str,
+    target: &'a Value,
+    allowed: &[String],
+) -> Option<&'a str> {
+    let service = signed_service(target)?;
+    let mcp = &target["targetConfiguration"]["mcp"];
+    // What is on this machine, as it may be for the local AWS, asks no IAM.
+    let addresses = addresses(mcp);
+    let is_here = !addresses.is_empty() && addresses.iter().all(|address| address.starts_with("http://"));
+    let is_known = is_here || !resources(names, account, service, mcp, Some(allowed.to_vec())).is_empty();
+    (!is_known).then_some(service)
+}
+
+/// What the role may call: what was named, else the REST and HTTP APIs of API Gateway that the addresses are of, with
+/// all of their stages. A function's URL does not tell the function.
+fn resources(
+    names: &StackNames,
+    account: &str,
+    service: &str,
+    mcp: &Value,
+    allowed: Option<Vec<String>>,
+) -> Vec<String> {
+    if let Some(allowed) = allowed.filter(|allowed| !allowed.is_empty()) {
+        return allowed;
+    }
+    let partition = names.region.partition();
+    let api = |address: &String| {
+        let host = address.strip_prefix("https://")?.split(['/', ':', '?']).next()?;
+        let (id, rest) = host.split_once(".execute-api.")?;
+        let region = rest.strip_suffix(partition.dns_suffix)?.strip_suffix('.')?;
+        Some(format!("arn:{}:execute-api:{region}:{account}:{id}/*", partition.name))
+    };
+    let apis: BTreeSet<String> = addresses(mcp).iter().filter(|_| service == EXECUTE_API).filter_map(api).collect();
+    apis.into_iter().collect()
+}
+
+/// Where the calls of an OpenAPI or MCP-server target go.
+fn addresses(mcp: &Value) -> Vec<String> {
+    let document = mcp["openApiSchema"]["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
+    let servers = document.map(|document| document.value["servers"].clone()).unwrap_or_default();
+    let servers = servers.as_array().into_iter().flatten().filter_map(|server| server["url"].as_str());
+    servers.chain(mcp["mcpServer"]["endpoint"].as_str()).map(str::to_owned).collect()
+}
+
+/// The statements of one target. A function URL takes two actions (Lambda developer guide, "Control access to Lambda
+/// function URLs": "Starting in October 2025, new function URLs will require both").
+fn signed_statements(sid: &str, service: &str, resources: Vec<String>) -> Vec<Value> {
+    if resources.is_empty() {
+        return Vec::new();
+    }
+    if service == EXECUTE_API {
+        let statement = json!({ "Sid": sid, "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resources });
+        return vec![statement];
+    }
+    vec![
+        json!({
+            "Sid": sid, "Effect": "Allow", "Action": "lambda:InvokeFunctionUrl", "Resource": resources,
+            "Condition": { "StringEquals": { "lambda:FunctionUrlAuthType": "AWS_IAM" } },
+        }),
+        json!({
+            "Sid": format!("{sid}Function"), "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": resources,
+            "Condition": { "Bool": { "lambda:InvokedViaFunctionUrl": "true" } },
+        }),
+    ]
 }
 
 /// The actions that a model needs which is part of its target.

@@ -84,9 +84,9 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
-    /// A target with this member of `targetConfiguration.mcp`, which takes none of the role's actions.
+    /// A target with this member of `targetConfiguration.mcp`, for which nothing is named that the role may do.
     pub fn other(member: &'static str, configuration: Value, credential: Credential) -> Self {
-        Self::Other(Box::new(Configured { member, configuration, credential, actions: Vec::new() }))
+        Self::Other(Box::new(Configured { member, configuration, credential, allowed: Vec::new() }))
     }
 
     /// The member of the API's `targetConfiguration.mcp`.
@@ -105,8 +105,9 @@ pub struct Configured {
     pub member: &'static str,
     pub configuration: Value,
     pub credential: Credential,
-    /// The IAM actions that the gateway's role needs for it, as `service:Action`, on any resource.
-    pub actions: Vec<String>,
+    /// What the gateway's role is to be allowed for it: for an AWS service the IAM actions, as `service:Action`, on any
+    /// resource; for an address that is signed for, the ARNs of what is there, where the address does not tell.
+    pub allowed: Vec<String>,
 }
 
 /// How a target's calls are signed in.
@@ -232,10 +233,10 @@ impl TargetSpec {
         }
     }
 
-    /// The IAM actions that the gateway's role needs for it, on any resource.
-    pub fn actions(&self) -> &[String] {
+    /// What the gateway's role is to be allowed for it ([`Configured::allowed`]).
+    pub fn allowed(&self) -> &[String] {
         match &self.kind {
-            TargetKind::Other(target) => &target.actions,
+            TargetKind::Other(target) => &target.allowed,
             TargetKind::Sample | TargetKind::Lambda { .. } => &[],
         }
     }

@@ -212,8 +212,7 @@ impl Run<'_> {
             }
         }
         let left = || left().map(|other| &other.0);
-        let wanted =
-            policy::grants(&stack.names, &stack.caller.account, left(), |target| stack.granted_actions(target));
+        let wanted = policy::grants(&stack.names, &stack.caller.account, left(), |target| stack.granted(target));
         for (grant, document) in &stack.grants {
             let role = &stack.names.role;
             match wanted.get(grant) {

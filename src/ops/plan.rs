@@ -118,6 +118,9 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let mut last = vec![Some(gateway)];
     // A role that somebody brought is theirs to allow things.
     let wanted = role.map(|_| wanted_grants(spec, stack)).unwrap_or_default();
+    if role.is_some() {
+        check_resources(spec, stack)?;
+    }
     check_size(&plan, stack, &wanted)?;
     let grants = grant_steps(&mut plan, stack, &wanted, role);
     for target in &spec.targets {
@@ -256,15 +259,27 @@ fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
     let (names, account) = (&stack.names, stack.caller.account.as_str());
     let to_come: Vec<Value> = spec.targets.iter().map(|target| target.request("", "")).collect();
     let find = |name: &str| spec.targets.iter().find(|target| target.name.as_str() == name);
-    let actions = |name: &str| match find(name) {
-        Some(target) => Some(target.actions().to_vec()).filter(|actions| !actions.is_empty()),
-        None => stack.granted_actions(name),
+    let allowed = |name: &str| match find(name) {
+        Some(target) => Some(target.allowed().to_vec()).filter(|allowed| !allowed.is_empty()),
+        None => stack.granted(name),
     };
-    let needed = policy::grants(names, account, to_come.iter(), actions);
+    let needed = policy::grants(names, account, to_come.iter(), allowed);
     let is_to_come = |name: &str| find(name).is_some();
     let others = stack.gateway.iter().flat_map(|gateway| &gateway.targets).filter(|target| !is_to_come(target.name()));
-    let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)), actions);
+    let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)), allowed);
     (needed, all)
+}
+
+/// Refuses a target that the role could not call, since nobody has said what is at its address.
+fn check_resources(spec: &GatewaySpec, stack: &Stack) -> Result<(), Error> {
+    for target in &spec.targets {
+        let request = target.request("", "");
+        let (names, account) = (&stack.names, &stack.caller.account);
+        if let Some(service) = policy::unknown_resource(names, account, &request, target.allowed()) {
+            return Err(Error::UnknownResource { target: target.name.to_string(), service: service.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses what IAM would refuse after everything else was made.
@@ -303,7 +318,7 @@ fn dropped_grant_steps(
     let Some(gateway) = &stack.gateway else { return };
     let replaced =
         spec.targets.iter().filter_map(|target| gateway.target(target.name.as_str())).map(|target| &target.0);
-    let had = policy::grants(&stack.names, &stack.caller.account, replaced, |name| stack.granted_actions(name));
+    let had = policy::grants(&stack.names, &stack.caller.account, replaced, |name| stack.granted(name));
     for name in had.keys().filter(|name| !needed.contains_key(*name)) {
         let wanted = all.get(name);
         if wanted != stack.grants.get(*name) {

@@ -154,9 +154,9 @@ impl Stack {
         self.role.as_ref().is_some_and(|role| role.tags.contains_key(TAG_TRACES.0))
     }
 
-    /// The actions that the role is allowed for a target that is an AWS service.
-    pub fn granted_actions(&self, target: &str) -> Option<Vec<String>> {
-        policy::granted_actions(&self.names, self.grants.get("smithy"), target)
+    /// What was named for a target that the role is allowed.
+    pub fn granted(&self, target: &str) -> Option<Vec<String>> {
+        policy::granted(&self.names, &self.grants, target)
     }
 
     /// Everything of the stack, in the order in which it was made.

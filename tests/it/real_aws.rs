@@ -226,6 +226,70 @@ async fn of_a_function_in_another_account_the_owners_statement_is_printed() {
     );
 }
 
+/// A role that signs for an address may call what is there: the API that the address names, or what the user names.
+#[tokio::test(start_paused = true)]
+async fn what_is_signed_for_is_allowed_to_the_role() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let folder = tempfile::tempdir().unwrap();
+    let api = |url: &str| {
+        let path = folder.path().join("api.json");
+        let document = json!({ "openapi": "3.0.3", "servers": [{ "url": url }], "paths": { "/x": { "get": { "operationId": "x" } } } });
+        fs::write(&path, document.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let policy = |world: &World| {
+        let roles = world.snapshot()["iam"]["roles"].clone();
+        let role = roles.as_object().unwrap().values().next().unwrap().clone();
+        role["inline"]["iam-service"]["document"]
+            .as_str()
+            .map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
+    };
+    let signed = ["--gateway", "g", "--iam-service"];
+    let spec = api("https://a1b2c3.execute-api.eu-west-1.amazonaws.com/prod");
+    let add = ["target", "add", "openapi", "rest", "--spec", &spec];
+    world.run(&[&add[..], &signed[..], &["execute-api"]].concat()).await.expect(0);
+    let derived = policy(&world);
+    let statement = &derived["Statement"][0];
+    assert_eq!(statement["Action"], "execute-api:Invoke");
+    assert_eq!(statement["Resource"], json!(["arn:aws:execute-api:eu-west-1:000000000000:a1b2c3/*"]), "{derived:#}");
+    // The address of a function does not tell the function.
+    let spec = api("https://abc.lambda-url.us-west-2.on.aws");
+    let add = ["target", "add", "openapi", "url", "--spec", &spec];
+    let before = world.snapshot();
+    let refused = world.run(&[&add[..], &signed[..], &["lambda"]].concat()).await.expect(2);
+    assert!(refused.stderr.contains("--iam-resource arn:aws:lambda:"), "{}", refused.stderr);
+    assert_eq!(world.snapshot(), before);
+    let function = "arn:aws:lambda:us-west-2:000000000000:function:mine";
+    world.run(&[&add[..], &signed[..], &["lambda", "--iam-resource", function]].concat()).await.expect(0);
+    let both = policy(&world).to_string();
+    for word in
+        ["lambda:InvokeFunctionUrl", "lambda:InvokedViaFunctionUrl", "\"lambda:InvokeFunction\"", function, "a1b2c3/*"]
+    {
+        assert!(both.contains(word), "{word}: {both}");
+    }
+    // Whoever changes another target, or something else of this one, does not take it away.
+    let spec = api("https://def.lambda-url.us-west-2.on.aws");
+    world.run(&["target", "update", "url", "--gateway", "g", "--spec", &spec]).await.expect(0);
+    world.run(&["target", "remove", "rest", "--gateway", "g", "-y"]).await.expect(0);
+    let left = policy(&world).to_string();
+    assert!(left.contains(function) && !left.contains("execute-api"), "{left}");
+    let wrong = ["--iam-resource", "arn:aws:execute-api:us-west-2:000000000000:x/*"];
+    world.run(&[&add[..], &signed[..], &["lambda"], &wrong[..]].concat()).await.expect(2);
+    world.run(&["target", "remove", "url", "--gateway", "g", "-y"]).await.expect(0);
+    assert_eq!(policy(&world), Value::Null);
+}
+
+/// A runtime's own host is not listed by a gateway; its address below AgentCore's is.
+#[tokio::test(start_paused = true)]
+async fn a_runtime_at_its_own_host_is_refused_with_the_address_that_works() {
+    let world = World::new(Duration::ZERO);
+    let host = "https://x.runtime.bedrock-agentcore.us-west-2.amazonaws.com/mcp";
+    let refused =
+        world.run(&["target", "add", "mcp-server", "t", "--gateway", "g", "--endpoint", host]).await.expect(2);
+    assert!(refused.stderr.contains("/runtimes/ARN/invocations"), "{}", refused.stderr);
+}
+
 /// A function may be in a state that never ends well.
 #[tokio::test(start_paused = true)]
 async fn a_function_that_never_becomes_active_ends_the_wait_and_is_named() {
@@ -359,6 +423,170 @@ async fn the_gateways_own_logs_do_not_stay_for_ever() {
     assert!(again.stdout.contains("nothing had to be changed"), "{}", again.stdout);
     let refused = world.run(&["create", "g", "--log-retention", "8"]).await.expect(2);
     assert!(refused.stderr.contains("1, 3, 5, 7, 14, 30"), "{}", refused.stderr);
+}
+
+/// Sentences that pass by themselves: each is said three times at the operation that says it, and nobody notices.
+#[tokio::test(start_paused = true)]
+async fn what_aws_says_for_a_while_only_stops_nobody() {
+    let assume =
+        "Gateway service is not authorized to perform AssumeRole on Gateway role. Update trust policy and retry";
+    let invoke =
+        "Gateway execution role lacks permission to invoke Lambda function arn:x. Update the permission and retry";
+    let updating = "Cannot perform operation UpdateGatewayTarget when gateway is in UPDATING status";
+    let files = Files::new();
+    for (operation, code, said) in [
+        ("bedrock-agentcore:CreateGateway", "ValidationException", assume),
+        ("bedrock-agentcore:CreateGatewayTarget", "ValidationException", assume),
+        ("bedrock-agentcore:CreateGatewayTarget", "ValidationException", invoke),
+        ("bedrock-agentcore:UpdateGatewayTarget", "ValidationException", assume),
+        ("bedrock-agentcore:UpdateGatewayTarget", "ValidationException", updating),
+        ("bedrock-agentcore:UpdateGateway", "ValidationException", assume),
+        ("bedrock-agentcore:CreateGateway", "AccessDeniedException", "not authorized to perform kms:GenerateDataKey"),
+        (
+            "lambda:CreateFunction",
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+        ),
+        ("iam:PutRolePolicy", "NoSuchEntity", "The role with name agw-g cannot be found."),
+        ("cognito-idp:DeleteUserPoolDomain", "InvalidParameterException", "No such domain or user pool exists."),
+        (
+            "bedrock-agentcore:DeleteGatewayTarget",
+            "ValidationException",
+            "DeleteGatewayTarget can't be performed when in Deleting state",
+        ),
+    ] {
+        // A deletion that is refused for good is no such case: the thing is on its way, or gone.
+        let times = if operation.contains("Delete") { 0 } else { 3 };
+        let world = World::with_rules(&[&format!("{operation}={code}*{times}:{said}")]);
+        let ended = world.run(CREATE).await;
+        assert_eq!(ended.code, 0, "{operation}: {said}: {}", ended.stderr);
+        let (api, target) = (files.path("api.yaml"), files.targets().swap_remove(0));
+        for update in [words(&target), vec!["create", "g", "--description", "d"]] {
+            world.run(&update).await.expect(0);
+        }
+        let text = fs::read_to_string(&api).unwrap();
+        fs::write(&api, text.replace("operationId: x", "operationId: y")).unwrap();
+        let updated = world.run(&["target", "update", "api", "--gateway", "g", "--spec", &api]).await;
+        assert_eq!(updated.code, 0, "{operation}: {said}: {}", updated.stderr);
+        fs::write(&api, text).unwrap();
+        world.run(CLEANUP).await.expect(0);
+        assert!(world.is_empty(), "{operation}: {said}: {:?}", world.census());
+    }
+}
+
+/// Sentences that mean it: AWS's own words are shown, with what to do where that is known.
+#[tokio::test(start_paused = true)]
+async fn what_aws_says_for_good_is_shown_in_its_words() {
+    let files = Files::new();
+    let api = files.targets().swap_remove(0);
+    let api = words(&api);
+    let describe = ["create", "g", "--description", "d"];
+    for (operation, code, said, command, exit) in [
+        (
+            "bedrock-agentcore:UpdateGateway",
+            "ValidationException",
+            "Authorizer type cannot be updated for an existing gateway",
+            &describe[..],
+            1,
+        ),
+        (
+            "bedrock-agentcore:UpdateGateway",
+            "ValidationException",
+            "UpdateGateway operation can't be performed on gateway when it is in Failed state",
+            &describe,
+            1,
+        ),
+        (
+            "bedrock-agentcore:CreateGatewayTarget",
+            "ValidationException",
+            "Cannot perform operation CreateGatewayTarget when gateway is in FAILED status",
+            &api,
+            1,
+        ),
+        (
+            "bedrock-agentcore:CreateGatewayTarget",
+            "AccessDeniedException",
+            "User: arn:aws:iam::000000000000:user/x is not authorized to perform: bedrock-agentcore:SynchronizeGatewayTargets on resource: y",
+            &api,
+            4,
+        ),
+        (
+            "bedrock-agentcore:CreateApiKeyCredentialProvider",
+            "AccessDeniedException",
+            "User: arn:aws:iam::000000000000:user/x is not authorized to perform: bedrock-agentcore:CreateTokenVault on resource: y",
+            &api,
+            4,
+        ),
+        (
+            "logs:PutDeliverySource",
+            "ConflictException",
+            "Update to existing Delivery Source with new ResourceId is not allowed. Please create a new Delivery Source instead.",
+            &["create", "g"],
+            0,
+        ),
+        (
+            "logs:PutDeliverySource",
+            "AccessDeniedException",
+            "User: arn:aws:iam::000000000000:user/x is not authorized to perform: bedrock-agentcore:AllowVendedLogDeliveryForResource on resource: y",
+            &["create", "g"],
+            0,
+        ),
+    ] {
+        let whole = World::new(Duration::ZERO);
+        whole.run(&["create", "g", "--no-observability"]).await.expect(0);
+        let world = whole.under(&whole.moment(), &[&format!("{operation}={code}:{said}")]);
+        let ended = world.run(command).await;
+        assert_eq!(ended.code, exit, "{operation}: {said}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{operation}: {said}: {}", ended.stderr);
+        if let Some((_, action)) = said.split_once("perform: ").filter(|_| exit == 4) {
+            let action = action.split(' ').next().unwrap();
+            assert!(ended.stderr.contains(&format!("your identity lacks `{action}`")), "{}", ended.stderr);
+        }
+    }
+}
+
+/// The name of a provider is taken, which has no error type of its own: its secret is replaced.
+#[tokio::test(start_paused = true)]
+async fn a_providers_name_that_is_taken_is_a_validation_exception() {
+    let files = Files::new();
+    let api = files.targets().swap_remove(0);
+    let api = words(&api);
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    world.run(&api).await.expect(0);
+    let taken = "ValidationException:Credential provider with name: agw-api already exists";
+    let world = world.under(&world.moment(), &[&format!("bedrock-agentcore:CreateApiKeyCredentialProvider={taken}")]);
+    world.run(&api).await.expect(0);
+    assert_eq!(world.census()["providers"], 1);
+}
+
+/// A target may be FAILED for a policy of the role's that has not spread: it is made again, while that may be so.
+#[tokio::test(start_paused = true)]
+async fn an_mcp_server_that_aws_runs_is_tried_again_while_its_policy_spreads() {
+    static LOOKS: AtomicUsize = AtomicUsize::new(0);
+    fn fails(call: &str, document: &mut Value) {
+        if call.starts_with("GET /gateways/g-") && document["targetId"].is_string() {
+            let reason = match LOOKS.fetch_add(1, Ordering::Relaxed) {
+                0 => {
+                    "Failed to connect and fetch tools from the provided MCP target server. Error - Authorization error when sending message"
+                }
+                1 => {
+                    "User: arn:aws:sts::1:assumed-role/x/mcp-iam-auth-session is not authorized to perform: bedrock-agentcore:InvokeAgentRuntime on resource: y"
+                }
+                2 => "Gateway service is not authorized to assume the execution role",
+                _ => return,
+            };
+            document["status"] = json!("FAILED");
+            document["statusReasons"] = json!([reason]);
+        }
+    }
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let added = world.rewriting(fails).run(&["target", "add", "smithy", "dynamodb", "--gateway", "g"]).await.expect(0);
+    let made =
+        added.calls.iter().filter(|call| call.starts_with("POST /gateways/") && call.ends_with("/targets")).count();
+    assert_eq!(made, 4, "{:?}", added.calls);
+    assert_eq!(world.census()["targets"], 1);
 }
 
 /// The first read after an update may be the old document, READY.

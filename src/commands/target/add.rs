@@ -275,7 +275,12 @@ impl AddOpenapi {
         check_stdin(Some(&self.spec), &self.credential)?;
         let source = source::api(ctx, &self.common.name, &self.spec)?;
         let credential = self.credential.resolve(ctx, Takes::API).await?;
-        let kind = TargetKind::other("openApiSchema", source.configuration, credential);
+        let kind = TargetKind::Other(Box::new(Configured {
+            member: "openApiSchema",
+            configuration: source.configuration,
+            credential,
+            allowed: self.credential.iam_resource,
+        }));
         settle(ctx, self.common, kind, source.warnings).await
     }
 }
@@ -298,7 +303,7 @@ impl AddSmithy {
             member: "smithyModel",
             configuration: source.configuration,
             credential,
-            actions,
+            allowed: actions,
         }));
         let wanted = Wanted { common: self.common, kind, warnings: source.warnings };
         wanted.settle(ctx, &aws, stack, gateway).await
@@ -316,7 +321,12 @@ impl AddMcpServer {
         if let Some(priority) = self.resource_priority {
             configuration["resourcePriority"] = json!(priority);
         }
-        let kind = TargetKind::other("mcpServer", configuration, credential);
+        let kind = TargetKind::Other(Box::new(Configured {
+            member: "mcpServer",
+            configuration,
+            credential,
+            allowed: self.credential.iam_resource,
+        }));
         settle(ctx, self.common, kind, warnings).await
     }
 }
@@ -348,6 +358,15 @@ async fn settle(ctx: &Context, common: Common, kind: TargetKind, warnings: Vec<S
 
 /// A gateway in AWS calls https only; one on this machine calls what runs beside it.
 pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String>, Error> {
+    // terraform-provider-aws, `gateway_target_test.go`: "typically fails implicit tool sync".
+    if endpoint.contains(".runtime.bedrock-agentcore.") {
+        let error =
+            Error::new(Kind::InvalidInput, format!("{endpoint}: a gateway cannot list a runtime at its own host"));
+        return Err(error.with_hint(
+            "use https://bedrock-agentcore.REGION.amazonaws.com/runtimes/ARN/invocations, the runtime's ARN \
+             percent-encoded, with `--iam-service bedrock-agentcore`",
+        ));
+    }
     if endpoint.starts_with("https://") {
         return Ok(Vec::new());
     }

@@ -100,6 +100,10 @@ pub struct CredentialFlags {
     )]
     pub iam_service: Option<String>,
 
+    /// ARN of the function or API that is called there; without one, the API is told from its address (can be repeated)
+    #[arg(long, value_name = "ARN", requires = "iam_service", value_parser = resource)]
+    pub iam_resource: Vec<String>,
+
     /// Region to sign for [default: the gateway's]
     #[arg(long, value_name = "REGION", requires = "iam_service")]
     pub iam_region: Option<String>,
@@ -206,6 +210,15 @@ fn url(text: &str) -> Result<String, String> {
     if is_absolute { Ok(text.to_owned()) } else { Err("expected an https:// address".to_owned()) }
 }
 
+/// The ARN of a function or of an API.
+fn resource(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let known = matches!(parts[..], ["arn", _, "lambda" | "execute-api", region, account, what]
+        if !region.is_empty() && account.len() == 12 && !what.is_empty());
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if known && is_plain { Ok(text.to_owned()) } else { Err("expected the ARN of a function or of an API".to_owned()) }
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
@@ -267,7 +280,9 @@ impl CredentialFlags {
                 Some("API_KEY") if !takes.key => refuse("API key"),
                 Some("OAUTH") if !takes.oauth => refuse("OAuth client"),
                 // The role signs for API Gateway without being told.
-                Some("GATEWAY_IAM_ROLE") if takes.role_alone && self.iam_region.is_none() => {
+                Some("GATEWAY_IAM_ROLE")
+                    if takes.role_alone && self.iam_region.is_none() && self.iam_resource.is_empty() =>
+                {
                     match self.iam_service.as_deref() {
                         Some("execute-api") => Ok(Credential::role()),
                         _ => refuse("other service than execute-api"),
@@ -295,6 +310,9 @@ impl CredentialFlags {
             );
         }
         if let Some(service) = &self.iam_service {
+            if let Some(other) = self.iam_resource.iter().find(|arn| arn.split(':').nth(2) != Some(service.as_str())) {
+                return usage(&format!("`{other}` is nothing of {service}"), "leave it out, or name another service");
+            }
             let mut provider = json!({ "service": service });
             if let Some(region) = &self.iam_region {
                 provider["region"] = json!(region);

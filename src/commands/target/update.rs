@@ -151,8 +151,8 @@ impl Update {
         let name = &self.common.name;
         let mut configuration = existing["targetConfiguration"]["mcp"][member].clone();
         let mut warnings = Vec::new();
-        let mut actions = self.allow_action.clone();
-        let granted = stack.granted_actions(name.as_str()).unwrap_or_default();
+        let mut actions = [self.allow_action.as_slice(), &self.credential.iam_resource].concat();
+        let granted = stack.granted(name.as_str()).unwrap_or_default();
         if let Some(spec) = &self.spec {
             let source = source::api(ctx, name, spec)?;
             (configuration, warnings) = (source.configuration, source.warnings);
@@ -178,10 +178,10 @@ impl Update {
                 }
                 actions = kept;
             }
-        } else if actions.is_empty() {
+        } else if actions.is_empty() && (keeps || member == "smithyModel") {
             actions = granted;
         }
-        Ok((TargetKind::Other(Box::new(Configured { member, configuration, credential, actions })), warnings))
+        Ok((TargetKind::Other(Box::new(Configured { member, configuration, credential, allowed: actions })), warnings))
     }
 }
 

@@ -34,7 +34,7 @@ impl AwsWorld<'_> {
                 let document = self.updated_gateway(step, gateway.id(), what, made).await?;
                 return Ok((Change::Updated, Fact::Gateway { document, log_group: None }));
             }
-            (plan::Change::Replace, Some(gateway)) => self.delete_gateway(step, gateway.id()).await?,
+            (plan::Change::Replace, Some(gateway)) => self.delete_gateway(step, &gateway.document).await?,
             _ => {}
         }
         let (document, log_group) = self.created_gateway(step, made).await?;
@@ -108,7 +108,7 @@ impl AwsWorld<'_> {
             if document.is_ready() {
                 return Ok(Look::Ready((document, log_group.ok().flatten())));
             }
-            self.delete_gateway(step, document.gateway_id()).await?;
+            self.delete_gateway(step, &document).await?;
             self.observer.hear(Event::Dropped(step.resource.clone()));
             if self.pool_may_be_too_fresh(&document) {
                 return Ok(Look::NotYet("the user pool does not serve its OpenID document yet".to_owned()));
@@ -154,13 +154,13 @@ impl AwsWorld<'_> {
         .await
     }
 
-    async fn delete_gateway(&self, step: &Step, id: &str) -> Result<(), Error> {
+    async fn delete_gateway(&self, step: &Step, gateway: &Document) -> Result<(), Error> {
+        let id = gateway.gateway_id();
         // Found by the gateway's id, so it goes before it.
         logs::delete_group(self.aws, &DeliveryNames::new(id).log_group).await?;
         let find = async || agentcore::find_gateway(self.aws, id).await;
-        let before = find().await?;
         agentcore::delete_gateway(self.aws, id).await?;
-        Ok(gone(before.as_ref(), &self.deadline, self.told(step), find).await?)
+        Ok(gone(Some(gateway), &self.deadline, self.told(step), find).await?)
     }
 
     pub(super) async fn target(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
@@ -182,7 +182,7 @@ impl AwsWorld<'_> {
                 (Change::Updated, self.settled_target(step, gateway_id, id, updated.as_ref()).await?)
             }
             (plan::Change::Replace, Some(existing)) => {
-                self.delete_target(step, gateway_id, existing.target_id()).await?;
+                self.delete_target(step, gateway_id, existing).await?;
                 (Change::Created, self.created_target(step, gateway_id, &request).await?)
             }
             _ => (Change::Created, self.created_target(step, gateway_id, &request).await?),
@@ -253,7 +253,7 @@ impl AwsWorld<'_> {
             if document.is_ready() {
                 return Ok(Look::Ready(document));
             }
-            self.delete_target(step, gateway_id, document.target_id()).await?;
+            self.delete_target(step, gateway_id, &document).await?;
             self.observer.hear(Event::Dropped(step.resource.clone()));
             if propagation::is_pending_status(document.status_reasons()) && self.may_be_too_fresh(step).await {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
@@ -274,12 +274,12 @@ impl AwsWorld<'_> {
         found.ok_or(Error::Raced)
     }
 
-    async fn delete_target(&self, step: &Step, gateway_id: &str, id: &str) -> Result<(), Error> {
+    async fn delete_target(&self, step: &Step, gateway_id: &str, target: &Document) -> Result<(), Error> {
+        let id = target.target_id();
         let find = async || agentcore::find_target(self.aws, gateway_id, id).await;
-        let before = find().await?;
         let deletion = async || agentcore::delete_target(self.aws, gateway_id, id).await;
         self.once_propagated(step, deletion).await?;
-        Ok(gone(before.as_ref(), &self.deadline, self.told(step), find).await?)
+        Ok(gone(Some(target), &self.deadline, self.told(step), find).await?)
     }
 }
 

@@ -165,6 +165,12 @@ impl From<aws::Error> for Error {
         if let Some(denied) = Denied::read(&error.message) {
             shown.hint = Some(denied.remedy());
         }
+        // IAM quotas: 50 tags. The stack's own two are among them, and one for each credential provider.
+        if error.code.as_deref() == Some("LimitExceeded") && error.operation == "TagRole" {
+            let hint = "the execution role has as many tags as a role may have (50), one for each credential provider: \
+                        bring the providers of further targets with `--credential-provider`";
+            shown.hint = Some(hint.to_owned());
+        }
         // A role's own policies have 10,240 characters together (IAM quotas).
         if error.code.as_deref() == Some("LimitExceeded") && shown.message.contains("policy size") {
             shown.hint = Some("let the role do less: name what is needed with `--allow-action`".to_owned());

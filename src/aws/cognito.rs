@@ -255,11 +255,32 @@ fn usual_token_endpoint(aws: &Aws, domain: &str) -> String {
 /// gateway. For a short while after the pool was made the answer may be a 400 or 404 (a CDK resource waits up to two
 /// minutes for a 200, having seen a gateway end as FAILED for it), and a document without `authorization_endpoint` is
 /// refused like none (seen once). Who gets no answer at all here cannot tell: the service may well get one.
-pub async fn lack_of_document(aws: &Aws, pool_id: &str) -> Option<String> {
-    match openid_document(aws, pool_id).await.ok()? {
-        (200, document) if document["authorization_endpoint"].is_string() => None,
-        (200, _) => Some("the user pool's OpenID document has no authorization_endpoint yet".to_owned()),
-        (status, _) => Some(format!("the user pool does not serve its OpenID document yet (HTTP {status})")),
+///
+/// # Errors
+/// What it lacks.
+pub async fn whole_document(aws: &Aws, pool_id: &str) -> Result<Option<Value>, String> {
+    match openid_document(aws, pool_id).await {
+        Err(_) => Ok(None),
+        Ok((200, document)) if document["authorization_endpoint"].is_string() => Ok(Some(document)),
+        Ok((200, _)) => Err("the user pool's OpenID document has no authorization_endpoint yet".to_owned()),
+        Ok((status, _)) => Err(format!("the user pool does not serve its OpenID document yet (HTTP {status})")),
+    }
+}
+
+/// Where a pool's OpenID documents are, as its own document has it: below its issuer, if that is one of Cognito's for
+/// this pool.
+pub fn told_discovery_url(aws: &Aws, pool_id: &str, document: &Value) -> Option<String> {
+    let url = format!("{}/.well-known/openid-configuration", document["issuer"].as_str()?);
+    (!is_imitation(aws) && pool_of_discovery_url(aws, &url).as_deref() == Some(pool_id)).then_some(url)
+}
+
+/// Whether a discovery URL is one of the pool's. Where Cognito is not Amazon's, only the address that it has now is
+/// of use.
+pub fn is_discovery_url(aws: &Aws, pool_id: &str, url: &str) -> bool {
+    if is_imitation(aws) {
+        url == discovery_url(aws, pool_id)
+    } else {
+        pool_of_discovery_url(aws, url).as_deref() == Some(pool_id)
     }
 }
 

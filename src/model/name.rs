@@ -72,13 +72,22 @@ checked_name!(
 checked_name!(
     /// The ARN of a KMS key (service model, `KmsKeyArn`).
     KmsKeyArn,
-    |text: &str| check_arn(text, "kms", "key/", "a KMS key", "arn:aws:kms:us-west-2:123456789012:key/ID")
+    |text: &str| check_key_arn(text)
 );
 checked_name!(
     /// The ARN of a managed policy, the account's own or AWS's.
     PolicyArn,
     |text: &str| check_arn(text, "iam", "policy/", "an IAM policy", "arn:aws:iam::123456789012:policy/NAME")
 );
+
+/// `KmsKeyArn` of the service model: the id has 36 characters, as UUIDs and `mrk-` with 32 hex digits have.
+fn check_key_arn(text: &str) -> Result<(), String> {
+    let example = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    check_arn(text, "kms", "key/", "a KMS key", example)?;
+    let id = text.rsplit_once("key/").map_or("", |(_, id)| id);
+    let is_id = id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_id { Ok(()) } else { Err(format!("`{id}` is no key's id, which has 36 characters: {example}")) }
+}
 
 /// An ARN of this service, its resource beginning so; account or region may be missing.
 fn check_arn(text: &str, service: &str, resource: &str, what: &str, example: &str) -> Result<(), String> {
@@ -241,7 +250,11 @@ mod tests {
 
     #[test]
     fn keys_and_policies_are_named_by_their_arns() {
-        assert!(KmsKeyArn::from_str("arn:aws:kms:us-west-2:123456789012:key/1234").is_ok());
+        let key = "arn:aws:kms:us-west-2:123456789012:key/";
+        for id in ["1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"] {
+            assert!(KmsKeyArn::from_str(&format!("{key}{id}")).is_ok(), "{id}");
+        }
+        assert!(KmsKeyArn::from_str(&format!("{key}1234")).is_err());
         assert!(PolicyArn::from_str("arn:aws:iam::aws:policy/AdministratorAccess").is_ok());
         for bad in ["alias/x", "arn:aws:kms:us-west-2:123456789012:key/", "arn:aws:iam::1:role/x", ""] {
             assert!(KmsKeyArn::from_str(bad).is_err() && PolicyArn::from_str(bad).is_err(), "{bad}");

@@ -386,7 +386,7 @@ fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
         AuthorizerSpec::Cognito => stack.pool.as_ref().zip(stack.client.as_ref()).is_some_and(|(pool, client)| {
             let jwt = gateway.document.jwt_authorizer();
             let allowed = |id: &str| jwt["allowedClients"].as_array().is_some_and(|ids| ids.contains(&json!(id)));
-            jwt["discoveryUrl"] == json!(cognito::discovery_url(aws, &pool.id))
+            jwt["discoveryUrl"].as_str().is_some_and(|url| cognito::is_discovery_url(aws, &pool.id, url))
                 && allowed(&client.id)
                 && spec.allowed_clients.iter().all(|id| allowed(id))
         }),

@@ -1,6 +1,6 @@
 //! What is theirs stays theirs: what users added, made or chose is kept, or asked about.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -71,29 +71,111 @@ async fn a_target_of_another_kind_is_a_conflict() {
     assert_eq!(world.snapshot(), before);
 }
 
+/// Targets of each kind, each as the API takes it.
+fn targets_of_each_kind(function: &str) -> Vec<(&'static str, Value)> {
+    let role = json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }]);
+    let tool = json!([{ "name": "t", "description": "d", "inputSchema": { "type": "object" } }]);
+    let api =
+        r#"{"openapi":"3.0.3","servers":[{"url":"https://x.example"}],"paths":{"/x":{"get":{"operationId":"x"}}}}"#;
+    let model = include_str!("../models/sts.json");
+    let target = |name: &str, configuration: Value, credential: Option<Value>| {
+        let mut target =
+            json!({ "name": name, "description": "theirs", "targetConfiguration": { "mcp": configuration } });
+        if let Some(credential) = credential {
+            target["credentialProviderConfigurations"] = credential;
+        }
+        target
+    };
+    let schema = json!({ "inlinePayload": tool });
+    let stage = json!({
+        "restApiId": "a1b2c3d4e5", "stage": "prod",
+        "apiGatewayToolConfiguration": { "toolFilters": [{ "filterPath": "/x", "methods": ["GET"] }] },
+    });
+    let server = json!({ "endpoint": "https://127.0.0.1:1/mcp", "listingMode": "DYNAMIC", "resourcePriority": 7 });
+    vec![
+        (
+            "lambda",
+            target("lambda", json!({ "lambda": { "lambdaArn": function, "toolSchema": schema } }), Some(role.clone())),
+        ),
+        ("openApiSchema", target("openapi", json!({ "openApiSchema": { "inlinePayload": api } }), None)),
+        ("smithyModel", target("smithy", json!({ "smithyModel": { "inlinePayload": model } }), Some(role.clone()))),
+        ("mcpServer", target("server", json!({ "mcpServer": server }), None)),
+        ("apiGateway", target("stage", json!({ "apiGateway": stage }), Some(role))),
+    ]
+}
+
+/// An update replaces the whole target, so all is sent that there was, members that this program does not know
+/// included, but for what was named.
 #[tokio::test(start_paused = true)]
 async fn what_others_set_on_a_target_outlives_an_update() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = folder.path().join("api.yaml");
-    let document = |title: &str| {
-        let info = format!("openapi: 3.0.3\ninfo: {{title: {title}, version: '1'}}\n");
-        info + "servers: [{url: https://x.example}]\npaths: {/x: {get: {operationId: x}}}"
+    let file = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).to_str().unwrap().to_owned()
     };
-    fs::write(&spec, document("one")).unwrap();
+    let api =
+        file("api.yaml", "openapi: 3.0.3\nservers: [{url: https://y.example}]\npaths: {/y: {get: {operationId: y}}}");
+    let tools = file("tools.json", r#"[{"name":"u","description":"d","inputSchema":{"type":"object"}}]"#);
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/models/sqs.json");
+    let key = file("key", "secret");
     let world = World::new(Duration::ZERO);
-    world.run(&["create", "g"]).await.expect(0);
-    let place = ["--gateway", "g", "--spec", spec.to_str().unwrap()];
-    world.run(&[&["target", "add", "openapi", "api"], &place[..]].concat()).await.expect(0);
-    world.edit(|state| {
-        let gateways = state["agentcore"]["gateways"].as_object_mut().unwrap();
-        let targets = gateways.values_mut().next().unwrap()["targets"].as_object_mut().unwrap();
-        targets.values_mut().next().unwrap()["config"]["description"] = json!("theirs");
+    world.run(&["create", "g", "--sample", "--no-observability"]).await.expect(0);
+    let functions = world.snapshot()["lambda"]["functions"].clone();
+    let function = functions.as_object().unwrap().values().next().unwrap()["arn"].as_str().unwrap().to_owned();
+    let targets = targets_of_each_kind(&function);
+    for (_, target) in &targets {
+        world.create_target("g", target).await;
+    }
+    let members = json!({
+        "metadataConfiguration": { "allowedRequestHeaders": ["x-theirs"] },
+        "privateEndpoint": { "selfManagedLatticeResource": { "resourceConfigurationIdentifier": "rcfg-1" } },
+        "certificateConfigurations": [{ "of": "theirs" }], "ofTheFuture": { "deep": [1, { "x": null }] },
     });
-    fs::write(&spec, document("two")).unwrap();
-    world.run(&[&["target", "update", "api"], &place[..]].concat()).await.expect(0);
-    let shown = world.run(&["target", "get", "api", "--gateway", "g"]).await.expect(0).json();
-    assert_eq!(shown["description"], "theirs");
-    assert!(shown["targetConfiguration"].to_string().contains("two"), "{shown:#}");
+    let (world, foreign) = world.with_foreign(members.clone());
+    // No server answers there; what is sent matters here.
+    let keyed = ["--api-key-file", &key, "--api-key-header", "x-key"];
+    let credential = "credentialProviderConfigurations";
+    for (kind, flags, changed) in [
+        ("lambda", &["--tools", &tools][..], "targetConfiguration"),
+        ("openApiSchema", &["--spec", &api], "targetConfiguration"),
+        ("openApiSchema", &keyed, credential),
+        ("openApiSchema", &["--no-credential"], credential),
+        ("smithyModel", &["--model", model], "targetConfiguration"),
+        ("mcpServer", &["--endpoint", "https://127.0.0.1:2/mcp"], "targetConfiguration"),
+        ("mcpServer", &keyed, credential),
+        ("apiGateway", &keyed, credential),
+        ("apiGateway", &["--no-credential"], credential),
+    ] {
+        let name = targets.iter().find(|(other, _)| *other == kind).unwrap().1["name"].as_str().unwrap();
+        let get = ["target", "get", name, "--gateway", "g", "-o", "json"];
+        let before = world.run(&get).await.expect(0).json();
+        foreign.sent.lock().unwrap().clear();
+        world.run(&[&["target", "update", name, "--gateway", "g"], flags].concat()).await;
+        let sent = foreign.sent.lock().unwrap().first().unwrap_or_else(|| panic!("{kind} {flags:?}")).clone();
+        let of_answers = [
+            "targetId",
+            "gatewayArn",
+            "status",
+            "statusReasons",
+            "createdAt",
+            "updatedAt",
+            "lastSynchronizedAt",
+            "protocolType",
+        ];
+        let names: BTreeSet<&String> =
+            before.as_object().unwrap().keys().chain(sent.as_object().unwrap().keys()).collect();
+        for member in names.into_iter().filter(|member| !of_answers.contains(&member.as_str())) {
+            // No credential may be shown as an empty list.
+            let of = |document: &Value| {
+                Some(document[member].clone()).filter(|value| *value != json!([])).unwrap_or_default()
+            };
+            assert_eq!(of(&sent) != of(&before), member == changed, "{kind} {flags:?}: {member}: {sent:#}");
+        }
+        if kind == "mcpServer" && changed == "targetConfiguration" {
+            let server = &sent["targetConfiguration"]["mcp"]["mcpServer"];
+            assert_eq!((&server["listingMode"], &server["resourcePriority"]), (&json!("DYNAMIC"), &json!(7)));
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -79,9 +79,42 @@ pub struct World {
     /// How late Cognito's public addresses are there.
     late: Late,
     moments_of_cognito: Arc<Mutex<MomentsOfCognito>>,
+    /// Members of targets that the local AWS does not have, and somebody set.
+    foreign: Option<Arc<Foreign>>,
+    /// Whether each run's first write of a target finds the gateway UPDATING.
+    busy: bool,
     /// Whether STS can be reached.
     sts: bool,
     region: &'static str,
+}
+
+/// Members of targets that the local AWS does not have.
+pub struct Foreign {
+    pub members: Value,
+    /// What UpdateGatewayTarget was sent, whole.
+    pub sent: Mutex<Vec<Value>>,
+}
+
+impl Foreign {
+    fn is_update(request: &HttpRequest) -> bool {
+        request.method() == "PUT" && request.uri().contains("/targets/")
+    }
+
+    /// The body of an update without them.
+    fn receive(&self, body: &[u8]) -> Vec<u8> {
+        let mut document: Value = serde_json::from_slice(body).unwrap();
+        self.sent.lock().unwrap().push(document.clone());
+        let members = document.as_object_mut().unwrap();
+        members.retain(|name, _| self.members.get(name).is_none());
+        serde_json::to_vec(&document).unwrap()
+    }
+
+    /// A target's document with them.
+    fn show(&self, document: &mut Value) {
+        if document["targetId"].is_string() {
+            document.as_object_mut().unwrap().extend(self.members.as_object().unwrap().clone());
+        }
+    }
 }
 
 /// How long after it was made a pool's OpenID document is served, and after the domain was, its name resolves.
@@ -137,6 +170,8 @@ impl World {
             amazon: false,
             late: Late::default(),
             moments_of_cognito: Arc::default(),
+            foreign: None,
+            busy: false,
             sts: true,
             region: "us-west-2",
         }
@@ -166,6 +201,17 @@ impl World {
     /// The same account, as AWS itself has it: at Amazon's addresses.
     pub fn at_amazon(&self) -> Self {
         Self { amazon: true, ..self.clone() }
+    }
+
+    /// The same account, where somebody set these members of every target.
+    pub fn with_foreign(&self, members: Value) -> (Self, Arc<Foreign>) {
+        let foreign = Arc::new(Foreign { members, sent: Mutex::default() });
+        (Self { foreign: Some(foreign.clone()), ..self.clone() }, foreign)
+    }
+
+    /// The same account, where each run's first write of a target finds the gateway UPDATING.
+    pub fn busy(&self) -> Self {
+        Self { busy: true, ..self.clone() }
     }
 
     /// The same account, where STS cannot be reached.
@@ -280,6 +326,7 @@ impl World {
             recent: Mutex::default(),
             hot: Mutex::default(),
             moments,
+            was_busy: AtomicBool::new(!self.busy),
         });
         let (out, err) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let mut all = vec!["agentcore-gw", "--region", self.region];
@@ -457,6 +504,7 @@ struct Wire {
     /// A request that was made too often.
     hot: Mutex<Option<String>>,
     moments: Option<Arc<Mutex<Vec<Moment>>>>,
+    was_busy: AtomicBool,
 }
 
 /// Requests of the same kind within a second of virtual time that no waiting program makes: waits pause for 200 ms
@@ -521,6 +569,12 @@ impl Wire {
         if call == "POST GetCallerIdentity" && !self.world.sts {
             return Some(Err(ConnectorError::io("connection refused".into())));
         }
+        if call.contains("/targets") && !call.starts_with("GET ") && !self.was_busy.swap(true, Ordering::SeqCst) {
+            let body = r#"{"message":"Cannot perform operation when gateway is in UPDATING status"}"#;
+            let mut refused = HttpResponse::new(StatusCode::try_from(400).unwrap(), SdkBody::from(body));
+            refused.headers_mut().append("x-amzn-errortype", "ValidationException");
+            return Some(Ok(refused));
+        }
         let (now, late) = (Instant::now(), self.world.late);
         let mut moments = self.world.moments_of_cognito.lock().unwrap();
         match call {
@@ -576,17 +630,28 @@ impl Wire {
         let uri: http::Uri = request.uri().parse().unwrap();
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let mut forwarded = http::Request::builder().method(request.method()).uri(path);
-        for (name, value) in request.headers() {
+        for (name, value) in request.headers().iter().filter(|(name, _)| *name != "content-length") {
             forwarded = forwarded.header(name, value);
         }
+        let body = request.body().bytes().unwrap_or_default();
+        let body = match self.world.foreign.as_ref().filter(|_| Foreign::is_update(&request)) {
+            Some(foreign) => foreign.receive(body),
+            None => body.to_vec(),
+        };
         let forwarded = forwarded
             .header("host", if self.world.amazon { "127.0.0.1:7755" } else { uri.authority().unwrap().as_str() })
-            .body(Body::from(request.body().bytes().unwrap_or_default().to_vec()))
+            .body(Body::from(body))
             .unwrap();
         let answer = self.world.router().oneshot(forwarded).await.unwrap();
         let (parts, body) = answer.into_parts();
         let mut status = parts.status.as_u16();
         let mut body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        if let Some(foreign) = &self.world.foreign
+            && let Ok(mut document) = serde_json::from_slice::<Value>(&body)
+        {
+            foreign.show(&mut document);
+            body = serde_json::to_vec(&document).unwrap();
+        }
         if let Some(rewrite) = self.world.rewrite
             && let Ok(mut document) = serde_json::from_slice(&body)
         {
@@ -598,7 +663,7 @@ impl Wire {
         }
         self.world.restart();
         let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
-        let is_rewritten = self.world.rewrite.is_some();
+        let is_rewritten = self.world.rewrite.is_some() || self.world.foreign.is_some();
         for (name, value) in parts.headers.iter().filter(|(name, _)| !is_rewritten || *name != "content-length") {
             response.headers_mut().append(name.as_str().to_owned(), value.to_str().unwrap().to_owned());
         }

@@ -28,7 +28,7 @@ const DOUBTFUL_ATTEMPTS: u32 = 3;
 /// for 900 seconds, the zone's negative TTL (measured once: 180 look-ups in nine minutes, the name long published).
 const RESOLVES: Duration = Duration::from_secs(90);
 
-/// How long the OpenID document of a new pool is waited for (see [`cognito::lack_of_document`]).
+/// How long the OpenID document of a new pool is waited for (see [`cognito::whole_document`]).
 const PUBLISHED: Duration = Duration::from_mins(2);
 
 impl AwsWorld<'_> {
@@ -115,17 +115,20 @@ impl AwsWorld<'_> {
     }
 
     /// Waits for the OpenID document of a pool that was just made, as long as it takes at most: the gateway is then
-    /// made all the same, and AWS has the last word.
-    pub(super) async fn openid_document(&self, step: &Step, made: &Made) -> Result<(), Error> {
+    /// made all the same, and AWS has the last word. Where it is, is the answer, if the document tells.
+    pub(super) async fn discovery_url(&self, step: &Step, made: &Made) -> Result<Option<String>, Error> {
         if self.plan.authorizer != AuthorizerSpec::Cognito || !self.pool_is_new() || cognito::is_imitation(self.aws) {
-            return Ok(());
+            return Ok(None);
         }
         let (pool_id, begin) = (made.pool_id()?, Instant::now());
-        wait::until(&self.deadline, self.told(step), async || {
-            let lack = cognito::lack_of_document(self.aws, pool_id).await.filter(|_| begin.elapsed() < PUBLISHED);
-            Ok(lack.map_or(Look::Ready(()), Look::NotYet))
+        let document = wait::until(&self.deadline, self.told(step), async || {
+            Ok::<_, Error>(match cognito::whole_document(self.aws, pool_id).await {
+                Err(lack) if begin.elapsed() < PUBLISHED => Look::NotYet(lack),
+                document => Look::Ready(document.ok().flatten()),
+            })
         })
-        .await
+        .await?;
+        Ok(document.and_then(|document| cognito::told_discovery_url(self.aws, pool_id, &document)))
     }
 
     /// Last of all, ready means that a token was issued: the domain is ACTIVE, and its name resolves.

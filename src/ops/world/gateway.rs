@@ -28,28 +28,29 @@ const PROVIDER_ATTEMPTS: u32 = 3;
 
 impl AwsWorld<'_> {
     pub(super) async fn gateway(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
-        self.openid_document(step, made).await?;
+        let discovery_url = self.discovery_url(step, made).await?;
         match (&step.change, &self.stack.gateway) {
             (plan::Change::Update(what), Some(gateway)) => {
-                let document = self.updated_gateway(step, gateway.id(), what, made).await?;
+                let document = self.updated_gateway(step, gateway.id(), what, made, discovery_url).await?;
                 return Ok((Change::Updated, Fact::Gateway { document, log_group: None }));
             }
             (plan::Change::Replace, Some(gateway)) => self.delete_gateway(step, &gateway.document).await?,
             _ => {}
         }
-        let (document, log_group) = self.created_gateway(step, made).await?;
+        let (document, log_group) = self.created_gateway(step, made, discovery_url).await?;
         Ok((Change::Created, Fact::Gateway { document, log_group }))
     }
 
-    fn gateway_request(&self, made: &Made) -> Result<Value, Error> {
+    fn gateway_request(&self, made: &Made, discovery_url: Option<String>) -> Result<Value, Error> {
         let mut request = self.spec.request();
         request["roleArn"] = json!(made.role_arn()?);
         request["tags"] = json!(self.tags());
-        self.set_authorizer(&mut request, made)?;
+        self.set_authorizer(&mut request, made, discovery_url)?;
         Ok(request)
     }
 
-    fn set_authorizer(&self, request: &mut Value, made: &Made) -> Result<(), Error> {
+    /// `discovery_url` is the pool's own, where its document tells it.
+    fn set_authorizer(&self, request: &mut Value, made: &Made, discovery_url: Option<String>) -> Result<(), Error> {
         let authorizer = &self.plan.authorizer;
         request["authorizerType"] = json!(authorizer.api_type());
         let configuration = match authorizer {
@@ -60,7 +61,8 @@ impl AwsWorld<'_> {
                 if named.as_deref() != Some(made.pool_id()?) {
                     jwt = json!({});
                 }
-                jwt["discoveryUrl"] = json!(cognito::discovery_url(self.aws, made.pool_id()?));
+                let usual = cognito::discovery_url(self.aws, made.pool_id()?);
+                jwt["discoveryUrl"] = json!(discovery_url.unwrap_or(usual));
                 // Cognito's access tokens have a client_id and no aud.
                 let mut allowed = jwt["allowedClients"].as_array().cloned().unwrap_or_default();
                 let own = std::iter::once(&made.client()?.id);
@@ -89,8 +91,13 @@ impl AwsWorld<'_> {
     ///
     /// While AWS is at work on it, the log group that bears its id is made: a link less in the
     /// chain of calls. It is the second half of the answer.
-    async fn created_gateway(&self, step: &Step, made: &Made) -> Result<(Document, Option<LogGroup>), Error> {
-        let request = self.gateway_request(made)?;
+    async fn created_gateway(
+        &self,
+        step: &Step,
+        made: &Made,
+        discovery_url: Option<String>,
+    ) -> Result<(Document, Option<LogGroup>), Error> {
+        let request = self.gateway_request(made, discovery_url)?;
         let attempt = async || {
             let create = async || agentcore::create_gateway(self.aws, &request).await;
             let created = match self.once_propagated(step, create).await {
@@ -121,7 +128,14 @@ impl AwsWorld<'_> {
         wait::until(&self.deadline, self.told(step), attempt).await
     }
 
-    async fn updated_gateway(&self, step: &Step, id: &str, what: &[&str], made: &Made) -> Result<Document, Error> {
+    async fn updated_gateway(
+        &self,
+        step: &Step,
+        id: &str,
+        what: &[&str],
+        made: &Made,
+        discovery_url: Option<String>,
+    ) -> Result<Document, Error> {
         // Another run may be at work on it; what it leaves is what is changed.
         let before = self.settled_gateway(step, id, None).await?;
         let (mut request, mut updated) = (before.0.clone(), None);
@@ -131,7 +145,7 @@ impl AwsWorld<'_> {
                 request["roleArn"] = json!(role);
             }
             if what.contains(&"authorizer") {
-                self.set_authorizer(&mut request, made)?;
+                self.set_authorizer(&mut request, made, discovery_url)?;
             }
             let update = async || agentcore::update_gateway(self.aws, id, &request).await;
             let answer = self.once_propagated(step, update).await?;

@@ -140,9 +140,12 @@ impl From<aws::Error> for Error {
             Class::Denied => {
                 (Kind::AccessDenied, Some("ask for the permission, or choose another identity with `--profile`"))
             }
-            Class::Unreachable if error.service == "STS" => {
-                (Kind::Unreachable, Some("check the network; with AWS_ACCOUNT_ID set, nobody has to be asked"))
-            }
+            Class::Unreachable if error.service == "STS" => (
+                Kind::Unreachable,
+                Some(
+                    "check the network; or name the account: AWS_ACCOUNT_ID with keys in the environment, aws_account_id in a profile",
+                ),
+            ),
             Class::Unreachable => (
                 Kind::Unreachable,
                 Some("check the network, `--region` and `--endpoint-url`; with `--local`, run the same command again"),
@@ -210,10 +213,15 @@ impl From<ops::Error> for Error {
                 };
                 Self::new(Kind::Usage, message).with_hint(format!("add `--iam-resource {arn}`"))
             }
-            ops::Error::PolicyTooLong(_) => Self::new(Kind::InvalidInput, message).with_hint(
-                "let the role do less: name what is needed with `--allow-action`, which takes wildcards, such as \
-                 `--allow-action 'ec2:Describe*'`",
-            ),
+            ops::Error::PolicyTooLong { largest, .. } => {
+                let hint = if largest == "smithy" {
+                    "let the role do less: name what is needed with `--allow-action`, which takes wildcards, such as \
+                     `--allow-action 'ec2:Describe*'`"
+                } else {
+                    "remove targets that are not needed, or make another gateway for some of them"
+                };
+                Self::new(Kind::InvalidInput, message).with_hint(hint)
+            }
             ops::Error::OtherKind { .. } => {
                 Self::new(Kind::Conflict, message).with_hint("choose another name, or remove that target first")
             }
@@ -224,7 +232,10 @@ impl From<ops::Error> for Error {
             ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
             ops::Error::Refused { .. } => Self::new(Kind::AccessDenied, message),
             ops::Error::Failed { ref reasons, .. } => {
-                let hint = Denied::read(reasons).map(|denied| denied.remedy());
+                let templates = "let the server answer resources/templates/list, with an empty list where it has none";
+                let lacks_templates = reasons.contains("Method not found: resources/templates/list");
+                let hint = lacks_templates.then(|| templates.to_owned());
+                let hint = hint.or_else(|| Denied::read(reasons).map(|denied| denied.remedy()));
                 Self { hint, ..Self::new(Kind::Failed, message) }
             }
             ops::Error::Token { .. }

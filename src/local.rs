@@ -323,6 +323,7 @@ impl Local {
             journal: self.0.journal.clone(),
             lag: self.0.faults.consistency_lag,
             iam_lag: self.0.faults.consistency_lag.max(self.0.faults.iam_lag),
+            transaction_search: self.0.faults.transaction_search,
         }
     }
 

@@ -124,8 +124,10 @@ pub enum Error {
     #[error("the address of `{target}` does not tell which {} the gateway's role is to call", if service == "lambda" { "function" } else { "API" })]
     UnknownResource { target: String, service: String },
     /// The role's own policies may have 10,240 characters together (IAM quotas).
-    #[error("the policies of the gateway's role would come to {0} characters, and IAM takes 10,240")]
-    PolicyTooLong(usize),
+    #[error(
+        "the policies of the gateway's role would come to {size} characters, most of them for {largest}, and IAM takes 10,240"
+    )]
+    PolicyTooLong { size: usize, largest: &'static str },
     /// AWS: "Authorizer type cannot be updated for an existing gateway" (cloudformation-coverage-roadmap#2578,
     /// terraform-provider-aws#44812), though the service model speaks of an updated one.
     #[error("the gateway `{name}` has the authorizer {existing}; AWS changes no gateway's to {wanted}")]

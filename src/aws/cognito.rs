@@ -24,6 +24,8 @@ use crate::{
 
 const SERVICE: &str = "Cognito";
 
+/// What the address of a pool's metadata answers where there is none.
+const NOT_THERE: [u16; 2] = [400, 404];
 /// How long a pool's metadata may take to come.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -260,10 +262,13 @@ fn usual_token_endpoint(aws: &Aws, domain: &str) -> String {
 /// What it lacks.
 pub async fn whole_document(aws: &Aws, pool_id: &str) -> Result<Option<Value>, String> {
     match openid_document(aws, pool_id).await {
-        Err(_) => Ok(None),
         Ok((200, document)) if document["authorization_endpoint"].is_string() => Ok(Some(document)),
         Ok((200, _)) => Err("the user pool's OpenID document has no authorization_endpoint yet".to_owned()),
-        Ok((status, _)) => Err(format!("the user pool does not serve its OpenID document yet (HTTP {status})")),
+        Ok((status, _)) if NOT_THERE.contains(&status) => {
+            Err(format!("the user pool does not serve its OpenID document yet (HTTP {status})"))
+        }
+        // No answer at all, or a proxy's.
+        _ => Ok(None),
     }
 }
 
@@ -307,7 +312,7 @@ fn imitation(aws: &Aws) -> Option<&str> {
 /// What the address of a deleted pool answers is documented nowhere. A 400 or 404 counts as "gone"; any other answer,
 /// such as a proxy's 403, and none at all leave the gateway as it is.
 pub async fn is_published(aws: &Aws, pool_id: &str) -> bool {
-    openid_document(aws, pool_id).await.map_or(true, |(status, _)| !matches!(status, 400 | 404))
+    openid_document(aws, pool_id).await.map_or(true, |(status, _)| !NOT_THERE.contains(&status))
 }
 
 /// The pool that a discovery URL names, if it is one of Cognito's: its last path segment. Where Cognito is not

@@ -29,7 +29,7 @@ const WITHOUT_ACTION: [(&str, &str); 2] = [
 impl Denied {
     /// Reads an error's message or a `statusReasons` member; none if it is about something else.
     pub fn read(text: &str) -> Option<Self> {
-        let lower = text.to_lowercase();
+        let lower = text.to_ascii_lowercase();
         let action = PERFORMS.iter().find_map(|before| action(&text[lower.find(before)? + before.len()..]));
         let action = action.or_else(|| {
             let known = WITHOUT_ACTION.iter().find(|(words, _)| lower.contains(words));
@@ -125,7 +125,9 @@ mod tests {
             let denied = Denied { whose, action: action.map(str::to_owned) };
             assert_eq!(Denied::read(text), Some(denied), "{text}");
         }
-        for other in ["Failed to connect and fetch tools", "perform: ", "is not authorized to perform this"] {
+        for other in
+            ["Failed to connect and fetch tools", "perform: ", "is not authorized to perform this", "İİİ perform İ"]
+        {
             assert_eq!(Denied::read(other), None, "{other}");
         }
     }

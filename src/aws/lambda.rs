@@ -35,7 +35,8 @@ pub struct Function {
     pub tags: BTreeMap<String, String>,
     /// It runs, and as its latest update wants it.
     pub active: bool,
-    /// The state that it does not leave for Active by itself, or that of its latest update, and why.
+    /// A state that it does not leave by itself, and why; or those of its latest update, whose failure leaves the
+    /// function as it was before.
     pub failure: Option<(String, String)>,
 }
 
@@ -78,20 +79,20 @@ pub async fn find_function(aws: &Aws, name: &str) -> Result<Option<Function>, Er
             arn: configuration.function_arn?,
             code_sha256: configuration.code_sha256.unwrap_or_default(),
             tags,
-            active: configuration.state.is_none_or(|state| state == State::Active)
-                && configuration.last_update_status != Some(LastUpdateStatus::InProgress)
-                && failure.is_none(),
+            active: configuration.state.is_none_or(|state| matches!(state, State::Active | State::Inactive))
+                && configuration.last_update_status != Some(LastUpdateStatus::InProgress),
             failure,
         })
     }))
 }
 
-/// Of the states of a function, Pending alone leads to Active; the model also has Failed, Inactive, Deactivating,
-/// Deactivated, ActiveNonInvocable and Deleting.
+/// Of the states of a function, Pending leads to Active by itself, and Inactive when it is invoked (Lambda developer
+/// guide, "Lambda function states"); the model also has Failed, Deactivating, Deactivated, ActiveNonInvocable and
+/// Deleting.
 fn failure(configuration: &FunctionConfiguration) -> Option<(String, String)> {
     let reason = |reason: &Option<String>| reason.clone().unwrap_or_else(|| "Lambda gives no reason".to_owned());
     match (&configuration.state, &configuration.last_update_status) {
-        (Some(state), _) if !matches!(state, State::Active | State::Pending) => {
+        (Some(state), _) if !matches!(state, State::Active | State::Inactive | State::Pending) => {
             Some((state.as_str().to_owned(), reason(&configuration.state_reason)))
         }
         (_, Some(LastUpdateStatus::Failed)) => {

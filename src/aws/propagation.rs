@@ -2,7 +2,11 @@
 //! program matches modelled errors. Who asks knows that a role or a policy may have been written minutes ago: words of
 //! this family are also those of a role that lacks something for good.
 
-use super::Error;
+use super::{
+    Error,
+    agentcore::Document,
+    denied::{Denied, Whose},
+};
 
 /// Whether a call failed as one does whose role or policy is too fresh.
 ///
@@ -24,11 +28,17 @@ pub fn is_pending(error: &Error) -> bool {
     }
 }
 
-/// The same question of the `statusReasons` of a gateway or target that FAILED.
-pub fn is_pending_status<'a>(mut reasons: impl Iterator<Item = &'a str>) -> bool {
-    reasons.any(|reason| {
+/// The same question of the `statusReasons` of a gateway or target that FAILED. What an MCP server is said to have
+/// answered is of the role only where the role signs for it.
+pub fn is_pending_state(document: &Document) -> bool {
+    let signs = document.0["credentialProviderConfigurations"][0]["credentialProviderType"] == "GATEWAY_IAM_ROLE";
+    document.status_reasons().any(|reason| {
+        // What the caller lacks, no waiting brings.
+        if Denied::read(reason).is_some_and(|denied| denied.whose == Whose::Caller) {
+            return false;
+        }
         let reason = reason.to_lowercase();
-        speaks_of_a_role(&reason) || MCP_SERVER.iter().any(|words| reason.contains(words))
+        speaks_of_a_role(&reason) || signs && MCP_SERVER.iter().any(|words| reason.contains(words))
     })
 }
 
@@ -58,6 +68,8 @@ fn speaks_of_a_role(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::aws::error::Class;
 
@@ -93,15 +105,25 @@ mod tests {
 
     #[test]
     fn a_failed_target_may_be_failed_for_a_fresh_policy() {
+        let failed_with = |credential: &str, reason: &str| {
+            let credential = json!([{ "credentialProviderType": credential }]);
+            Document(json!({ "statusReasons": [reason], "credentialProviderConfigurations": credential }))
+        };
+        let failed = |reason: &str| failed_with("GATEWAY_IAM_ROLE", reason);
+        let message = "Error - Authorization error when sending message";
+        assert!(is_pending_state(&failed(message)) && !is_pending_state(&failed_with("API_KEY", message)));
         for reason in [
             "Failed to connect and fetch tools from the provided MCP target server. Error - Authorization error when sending message",
             "User: arn:aws:sts::1:assumed-role/x/mcp-iam-auth-session is not authorized to perform: bedrock-agentcore:InvokeAgentRuntime on resource: y",
             "Gateway service is not authorized to perform AssumeRole on Gateway role. Update trust policy and retry",
         ] {
-            assert!(is_pending_status(std::iter::once(reason)), "{reason}");
+            assert!(is_pending_state(&failed(reason)), "{reason}");
         }
-        assert!(!is_pending_status(std::iter::once(
-            "Failed to connect and fetch tools from the provided MCP target server"
-        )));
+        for reason in [
+            "Failed to connect and fetch tools from the provided MCP target server",
+            "Failed to create gateway dependencies: User: arn:aws:sts::1:assumed-role/Dev/x is not authorized to perform: bedrock-agentcore:CreateWorkloadIdentity on resource: y",
+        ] {
+            assert!(!is_pending_state(&failed(reason)), "{reason}");
+        }
     }
 }

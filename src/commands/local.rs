@@ -81,6 +81,10 @@ pub struct Serve {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     pub iam_lag: Duration,
 
+    /// Be an account that does not send traces to CloudWatch Logs
+    #[arg(long)]
+    pub no_transaction_search: bool,
+
     /// Fail a call, for example iam:CreateRole=ThrottlingException*2 (can be repeated)
     #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES][:MESSAGE]")]
     pub faults: Vec<FaultRule>,
@@ -134,7 +138,9 @@ impl Serve {
         let server = local::Local::new(Config {
             access_key: store.access_key().map_err(|error| local_error(&error))?,
             store: (!self.ephemeral).then(|| store.clone()),
-            faults: Faults::new(self.latency, self.consistency_lag, self.faults).with_iam_lag(self.iam_lag),
+            faults: Faults::new(self.latency, self.consistency_lag, self.faults)
+                .with_iam_lag(self.iam_lag)
+                .without_transaction_search(self.no_transaction_search),
             clock: Arc::new(now),
             new_key: Arc::new(SigningKey::generate),
             dir,

@@ -18,6 +18,8 @@ pub struct Faults {
     pub consistency_lag: Duration,
     /// How long roles and policies take, if that is longer.
     pub iam_lag: Duration,
+    /// Whether the account sends traces to CloudWatch Logs, as one does when Transaction Search was switched on.
+    pub transaction_search: bool,
     rules: Mutex<Vec<Rule>>,
 }
 
@@ -59,12 +61,17 @@ impl FromStr for Rule {
 
 impl Faults {
     pub fn new(latency: Duration, consistency_lag: Duration, rules: Vec<Rule>) -> Self {
-        Self { latency, consistency_lag, iam_lag: Duration::ZERO, rules: Mutex::new(rules) }
+        Self { latency, consistency_lag, iam_lag: Duration::ZERO, transaction_search: true, rules: Mutex::new(rules) }
     }
 
     #[must_use]
     pub fn with_iam_lag(self, iam_lag: Duration) -> Self {
         Self { iam_lag, ..self }
+    }
+
+    #[must_use]
+    pub fn without_transaction_search(self, without: bool) -> Self {
+        Self { transaction_search: !without, ..self }
     }
 
     /// The error that this call shall meet, if any; `service` is the name in the credential scope.

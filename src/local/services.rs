@@ -71,6 +71,8 @@ pub(crate) struct Call {
     pub(crate) lag: Duration,
     /// How long roles and policies are not in force.
     pub(crate) iam_lag: Duration,
+    /// Whether the account sends traces to CloudWatch Logs.
+    pub(crate) transaction_search: bool,
 }
 
 impl State {

@@ -111,6 +111,18 @@ impl MediaType {
     }
 }
 
+/// Whether the gateway takes a response of this media type: GitHub's own document was taken when the others were
+/// removed from it (one project).
+fn is_response_type(name: &str) -> bool {
+    let taken = ["application/json", "application/xml", "multipart/form-data", "application/x-www-form-urlencoded"];
+    taken.contains(&name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str())
+}
+
+/// AWS's words for a document of no version that it knows, and for a server that is not https (cdk-preflight,
+/// `target-openapi-schema`; the second in many public files).
+const NO_VERSION: &str = "attribute openapi is missing";
+const NOT_HTTPS: &str = "Server URL (located at: servers) must use HTTPS protocol.";
+
 impl Operation {
     /// The operation as a tool.
     pub fn tool(&self) -> Tool {
@@ -133,6 +145,7 @@ impl Api {
             operations: Vec::new(),
             seen: HashSet::new(),
             ids: BTreeMap::new(),
+            lacks_id: false,
         };
         reader.read();
         Self { operations: reader.operations, findings: reader.notes.finish() }
@@ -160,6 +173,8 @@ struct Reader<'a> {
     seen: HashSet<(usize, Side)>,
     /// Where each operationId stands first.
     ids: BTreeMap<String, String>,
+    /// Whether an operation has none.
+    lacks_id: bool,
 }
 
 /// A part of the document, and the pointer to it.
@@ -206,6 +221,7 @@ impl<'a> Reader<'a> {
         }
         if let Some(at) = root.member("components").and_then(|components| components.member("securitySchemes")) {
             self.ignored(&at.pointer, "securitySchemes");
+            self.security_schemes(&at);
         }
         let server = self.server(&root, true);
         let Some(paths) = root.member("paths").filter(|paths| paths.value.is_object()) else {
@@ -217,7 +233,7 @@ impl<'a> Reader<'a> {
                 self.path(path, &item, server.as_ref());
             }
         }
-        if self.operations.is_empty() && self.ids.is_empty() {
+        if self.operations.is_empty() && self.ids.is_empty() && !self.lacks_id {
             let remedy = "give an operationId to each operation that is to become a tool";
             self.notes.error("/paths", "operationId", "no operation becomes a tool", remedy);
         }
@@ -239,7 +255,7 @@ impl<'a> Reader<'a> {
         }
         if root.value.get("swagger").is_some() {
             let remedy = "convert it to OpenAPI 3, for example with `npx swagger2openapi`";
-            self.notes.error("/swagger", "openapi", "Swagger 2.0 is not supported", remedy);
+            self.notes.error("/swagger", "openapi", NO_VERSION, remedy);
             return false;
         }
         let version = root.text("openapi").unwrap_or_default();
@@ -247,11 +263,23 @@ impl<'a> Reader<'a> {
             return true;
         }
         let problem = match root.value.get("openapi") {
-            None => "the member `openapi` is missing".to_owned(),
+            None => NO_VERSION.to_owned(),
             Some(version) => format!("version {version} is not supported"),
         };
         self.notes.error("/openapi", "openapi", problem, "the gateway reads OpenAPI 3.0 and 3.1, such as \"3.0.3\"");
         false
+    }
+
+    /// What the service's parser checks of them, though nothing else looks at them (awslabs/agentcore-samples#1141).
+    fn security_schemes(&mut self, at: &At<'a>) {
+        for (name, scheme) in at.members() {
+            let Some(scheme) = self.resolve(scheme) else { continue };
+            if scheme.text("type").is_none() {
+                let problem = format!("attribute components.securitySchemes.{name}.type is missing");
+                let remedy = "give it a type, such as `http`, or take it out";
+                self.notes.error(&scheme.pointer, "security scheme", problem, remedy);
+            }
+        }
     }
 
     fn ignored(&mut self, pointer: &str, member: &str) {
@@ -307,8 +335,9 @@ impl<'a> Reader<'a> {
         let first = at.member("servers").and_then(|servers| servers.items().next());
         let Some(first) = first else {
             if is_root {
-                let problem = "there is no server: the gateway would not know whom to call";
-                self.notes.error("/servers", "server", problem, remedy);
+                // "Found 2 validation error(s) in OpenAPI schema: […]" (cdk-preflight, `target-openapi-schema`).
+                self.notes.error("/servers", "server", "Server URL must not be empty.", remedy);
+                self.notes.error("/servers", "server", NOT_HTTPS, remedy);
             }
             return None;
         };
@@ -366,8 +395,7 @@ impl<'a> Reader<'a> {
         match scheme {
             "https" => {}
             "http" => {
-                let problem = "a gateway in AWS calls https only".to_owned();
-                self.notes.add(severity, place, "server", problem, "use the API's https address");
+                self.notes.add(severity, place, "server", NOT_HTTPS, "use the API's https address");
             }
             other => self.notes.error(place, "server", format!("the gateway does not speak {other}"), remedy),
         }
@@ -416,8 +444,10 @@ impl<'a> Reader<'a> {
             return;
         }
         let Some(id) = at.text("operationId").filter(|id| !id.is_empty()) else {
-            let problem = format!("{} {path} becomes no tool: it has no operationId", method.to_uppercase());
-            self.notes.warn(&at.pointer, "operationId", problem, "give it one; it becomes the tool's name");
+            // For one, the whole target is FAILED (cdk-preflight, `target-openapi-schema`).
+            let problem = format!("Operation {path} -> {} must have an operationId", method.to_uppercase());
+            self.notes.error(&at.pointer, "operationId", problem, "give it one; it becomes the tool's name");
+            self.lacks_id = true;
             return;
         };
         self.check_id(id, at);
@@ -636,7 +666,7 @@ impl<'a> Reader<'a> {
         let Some((media_type, media)) = best else {
             let names: Vec<&str> = content.iter().map(|(name, _)| *name).collect();
             let problem = match names.as_slice() {
-                [] => "the request's body has no content".to_owned(),
+                [] => "requestBody.content is missing".to_owned(),
                 names => format!("a body of {} is not supported", names.join(" or ")),
             };
             self.notes.error(&at.pointer, "media type", problem, "offer `application/json`");
@@ -674,10 +704,22 @@ impl<'a> Reader<'a> {
 
     fn responses(&mut self, operation: &At<'a>) {
         let Some(responses) = operation.member("responses") else { return };
-        for (_, response) in responses.members() {
+        for (status, response) in responses.members().filter(|(status, _)| !status.starts_with("x-")) {
             let Some(response) = self.resolve(response) else { continue };
+            if response.value.is_object() && response.text("description").is_none() {
+                // In the words of one that stands below `components`, which were seen.
+                let name = response.pointer.strip_prefix("/components/").map(|pointer| pointer.replace('/', "."));
+                let place = name.map_or_else(|| format!("responses.{status}"), |name| format!("components.{name}"));
+                let problem = format!("attribute {place}.description is missing");
+                self.notes.error(&response.pointer, "response", problem, "say in a word what it is");
+            }
             let Some(content) = response.member("content") else { continue };
-            for (_, media) in content.members() {
+            for (kind, media) in content.members() {
+                if !is_response_type(kind) {
+                    let problem = format!("MediaType {kind} is not supported in response");
+                    let remedy = "describe the response as `application/json`, or leave its content out";
+                    self.notes.error(&media.pointer, "media type", problem, remedy);
+                }
                 if let Some(schema) = media.member("schema") {
                     self.check_schema(schema, Side::Response);
                 }

@@ -187,6 +187,12 @@ fn resources(
     apis.into_iter().collect()
 }
 
+/// What the role may call of a target by its address alone.
+pub fn told_by_address(names: &StackNames, account: &str, target: &Value) -> Vec<String> {
+    let mcp = &target["targetConfiguration"]["mcp"];
+    signed_service(target).map(|service| resources(names, account, service, mcp, None)).unwrap_or_default()
+}
+
 /// Where the calls of an OpenAPI or MCP-server target go.
 fn addresses(mcp: &Value) -> Vec<String> {
     let document = mcp["openApiSchema"]["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());

@@ -1,5 +1,7 @@
 //! Tools: how they are named, how a Lambda target defines them, how arguments are checked.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -12,6 +14,10 @@ use super::{
 pub const SEPARATOR: &str = "___";
 /// Tools that one target may have (quota page).
 pub const MOST_TOOLS: usize = 1000;
+/// Of a definition without tools.
+pub const NO_TOOLS: &str = "No Lambda tool schema found in target configuration";
+const TOOL_MEMBERS: [&str; 4] = ["name", "description", "inputSchema", "outputSchema"];
+const SCHEMA_KEYWORDS: [&str; 5] = ["type", "description", "properties", "required", "items"];
 /// Schemas nested deeper than this are refused: nobody writes them, and recursion stays bounded.
 const DEEPEST: usize = 64;
 
@@ -63,18 +69,52 @@ pub fn parse_inline(schema: &Value) -> Result<Vec<Tool>, SchemaError> {
     let Value::Array(items) = schema else {
         return refuse("", "expected an array of tool definitions");
     };
+    // AWS's words (badmintoncryer/cdk-preflight, `lambda-tool-schema-empty`).
+    if items.is_empty() {
+        return refuse("", NO_TOOLS);
+    }
     if items.len() > MOST_TOOLS {
         return refuse("", format!("{} tools are too many: at most {MOST_TOOLS} per target", items.len()));
     }
     let mut tools: Vec<Tool> = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
-        let tool = parse_tool(item, &format!("/{index}"))?;
-        if tools.iter().any(|other| other.name == tool.name) {
-            return refuse(&format!("/{index}/name"), format!("there are two tools named `{}`", tool.name));
-        }
-        tools.push(tool);
+        tools.push(parse_tool(item, &format!("/{index}"))?);
     }
     Ok(tools)
+}
+
+/// That two tools have one name, in AWS's words (badmintoncryer/cdk-preflight, `lambda-tool-name-unique`), and where
+/// the second stands. A target is made all the same, and FAILED then.
+pub fn duplicate(tools: &[Tool], target: &str) -> Option<(usize, String)> {
+    let mut names = HashSet::new();
+    let index = tools.iter().position(|tool| !names.insert(tool.name.as_str()))?;
+    let name = qualified(target, &tools[index].name);
+    Some((index, format!("Duplicate tool found in target configuration: {name}")))
+}
+
+/// A tool schema in S3 as the gateway takes it: keywords that it has no place for are dropped there, and not refused
+/// (several projects compared what they gave with `tools/list`).
+pub fn without_unknown_keywords(schema: &Value) -> Value {
+    fn schema_of(schema: &Value) -> Value {
+        let Value::Object(members) = schema else { return schema.clone() };
+        let known = members.iter().filter(|(name, _)| SCHEMA_KEYWORDS.contains(&name.as_str()));
+        let read = |name: &str, value: &Value| match (name, value) {
+            ("properties", Value::Object(properties)) => {
+                properties.iter().map(|(name, property)| (name.clone(), schema_of(property))).collect()
+            }
+            ("items", items) => schema_of(items),
+            (_, value) => value.clone(),
+        };
+        Value::Object(known.map(|(name, value)| (name.clone(), read(name, value))).collect())
+    }
+    let Value::Array(tools) = schema else { return schema.clone() };
+    let tool = |tool: &Value| {
+        let Value::Object(members) = tool else { return tool.clone() };
+        let known = members.iter().filter(|(name, _)| TOOL_MEMBERS.contains(&name.as_str()));
+        let read = |name: &str, value: &Value| if name.ends_with("Schema") { schema_of(value) } else { value.clone() };
+        Value::Object(known.map(|(name, value)| (name.clone(), read(name, value))).collect())
+    };
+    tools.iter().map(tool).collect()
 }
 
 /// The tools of a Lambda target's schema, and what is to be said of it: its first error, or what
@@ -96,6 +136,10 @@ pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Findin
         }
     };
     let mut findings = Vec::new();
+    if let Some((index, problem)) = duplicate(&tools, reading.target) {
+        let remedy = "give each tool a name of its own";
+        findings.push(finding(Severity::Error, &format!("/{index}/name"), "tool name", problem, remedy));
+    }
     for (index, tool) in tools.iter().enumerate() {
         for (problem, remedy) in finding::of_tool_name(reading.target, &tool.name) {
             findings.push(finding(Severity::Warning, &format!("/{index}/name"), "tool name", problem, remedy));
@@ -114,7 +158,7 @@ pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Findin
 
 fn parse_tool(item: &Value, pointer: &str) -> Result<Tool, SchemaError> {
     let members = object(item, pointer)?;
-    only_members(members, &["name", "description", "inputSchema", "outputSchema"], pointer)?;
+    only_members(members, &TOOL_MEMBERS, pointer)?;
     let name = text(members, "name", pointer)?;
     let description = text(members, "description", pointer)?;
     let Some(input_schema) = members.get("inputSchema") else {
@@ -137,7 +181,7 @@ fn check_schema(schema: &Value, pointer: &str, depth: usize) -> Result<(), Schem
         return refuse(pointer, format!("nested more than {DEEPEST} levels deep"));
     }
     let members = object(schema, pointer)?;
-    only_members(members, &["type", "description", "properties", "required", "items"], pointer)?;
+    only_members(members, &SCHEMA_KEYWORDS, pointer)?;
     let kind = text(members, "type", pointer)?;
     if !["string", "number", "object", "array", "boolean", "integer"].contains(&kind.as_str()) {
         return refuse(
@@ -174,9 +218,10 @@ fn text(members: &Map<String, Value>, key: &str, pointer: &str) -> Result<String
 
 fn only_members(members: &Map<String, Value>, known: &[&str], pointer: &str) -> Result<(), SchemaError> {
     match members.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => {
-            refuse(&format!("{pointer}/{key}"), format!("the gateway has no place for `{key}` here; remove it"))
-        }
+        Some(key) => refuse(
+            &format!("{pointer}/{key}"),
+            format!("the gateway has no place for `{key}` here; remove it (in S3 it would be dropped)"),
+        ),
         None => Ok(()),
     }
 }
@@ -209,14 +254,10 @@ fn check_value(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<
     }
     if let Value::Object(members) = value {
         let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let missing: Vec<String> = required
-            .iter()
-            .filter_map(Value::as_str)
-            .filter(|name| !members.contains_key(*name))
-            .map(|name| format!("'{}'", format!("{pointer}/{name}").trim_start_matches('/')))
-            .collect();
-        if !missing.is_empty() {
-            findings.push(format!("- Missing required field(s): {}", missing.join(", ")));
+        // A line for each (three captures).
+        for name in required.iter().filter_map(Value::as_str).filter(|name| !members.contains_key(*name)) {
+            let place = format!("{pointer}/{name}");
+            findings.push(format!("- Missing required field(s): '{}'", place.trim_start_matches('/')));
         }
         for (name, member) in members {
             match schema["properties"].get(name) {
@@ -273,6 +314,12 @@ mod tests {
         assert!(schema_error(&tool(json!({ "type": "string" }))).starts_with("/0/inputSchema/type"));
         assert!(schema_error(&json!([{ "name": "t", "inputSchema": {} }])).contains("`description` is missing"));
         assert!(schema_error(&json!({})).contains("expected an array"));
+        assert!(schema_error(&json!([])).contains(NO_TOOLS));
+        let stripped = without_unknown_keywords(&bad);
+        assert_eq!(stripped, tool(json!({ "type": "object", "properties": { "a": { "type": "string" } } })));
+        let twice = [parse_inline(&stripped).unwrap(), parse_inline(&stripped).unwrap()].concat();
+        let words = "Duplicate tool found in target configuration: tgt___t";
+        assert_eq!(duplicate(&twice, "tgt"), Some((1, words.to_owned())));
     }
 
     #[test]
@@ -293,16 +340,17 @@ mod tests {
                 "amount": { "type": "integer" },
                 "tags": { "type": "array", "items": { "type": "string" } },
             },
-            "required": ["amount", "x"],
+            "required": ["amount", "x", "y"],
         });
         assert_eq!(
             check_arguments(&schema, &json!({ "amount": "7", "tags": ["a", 1] })),
             [
                 "- Missing required field(s): 'x'",
+                "- Missing required field(s): 'y'",
                 "- Field '/amount' has invalid type: string found, integer expected",
                 "- Field '/tags/1' has invalid type: integer found, string expected",
             ]
         );
-        assert!(check_arguments(&schema, &json!({ "amount": 7.0, "x": null, "extra": true })).is_empty());
+        assert!(check_arguments(&schema, &json!({ "amount": 7.0, "x": null, "y": 1, "extra": true })).is_empty());
     }
 }

@@ -285,11 +285,17 @@ fn check_resources(spec: &GatewaySpec, stack: &Stack) -> Result<(), Error> {
 /// Refuses what IAM would refuse after everything else was made.
 fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Grants)) -> Result<(), Error> {
     let size = |document: &Value| document.to_string().chars().count();
+    // The base policy may be written twice, one after the other; of grants, no step is planned yet.
     let base = plan.steps.iter().filter_map(|step| step.policy.as_ref()).map(size).max().unwrap_or_default();
-    let kept = stack.grants.iter().filter(|(name, _)| !needed.contains_key(*name)).map(|(_, document)| size(document));
-    let written = all.iter().filter(|(name, _)| needed.contains_key(*name)).map(|(_, document)| size(document));
-    match base + kept.sum::<usize>() + written.sum::<usize>() {
-        total if total > POLICY_LIMIT && !needed.is_empty() => Err(Error::PolicyTooLong(total)),
+    let kept = stack.grants.iter().filter(|(name, _)| !needed.contains_key(*name));
+    let written = all.iter().filter(|(name, _)| needed.contains_key(*name));
+    let sizes: Vec<(&'static str, usize)> =
+        kept.chain(written).map(|(name, document)| (*name, size(document))).collect();
+    let total = base + sizes.iter().map(|(_, size)| size).sum::<usize>();
+    match sizes.iter().max_by_key(|(_, size)| *size) {
+        Some((largest, _)) if total > POLICY_LIMIT && !needed.is_empty() => {
+            Err(Error::PolicyTooLong { size: total, largest })
+        }
         _ => Ok(()),
     }
 }
@@ -479,7 +485,7 @@ fn with_defaults(mut wanted: Value, existing: &Value) -> Value {
 /// What to do with a gateway or target that is not READY.
 fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Change>, Error> {
     match document.status() {
-        "FAILED" if ours && propagation::is_pending_status(document.status_reasons()) => Ok(Some(Change::Replace)),
+        "FAILED" if ours && propagation::is_pending_state(document) => Ok(Some(Change::Replace)),
         "FAILED" => Err(Error::of_state(kind, document)),
         "DELETING" => Ok(Some(Change::Create)),
         "CREATING" | "UPDATING" | "SYNCHRONIZING" => Ok(Some(Change::Update(vec!["state"]))),

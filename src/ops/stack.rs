@@ -226,8 +226,9 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         agentcore::find_gateway_id(aws, names.gateway.as_str()),
     )
     .map_err(|error| aws.of_region(error))?;
+    // Where STS is not there to say it, the anchor knows better than a variable.
     let caller = match (caller, &role) {
-        (Err(_), Some(role)) => Caller { account: role.account().to_owned(), arn: None },
+        (Err(_) | Ok(Caller { arn: None, .. }), Some(role)) => Caller { account: role.account().to_owned(), arn: None },
         (caller, _) => caller?,
     };
     let role = role.map(|role| look.owned_role(Kind::Role, role)).transpose()?;

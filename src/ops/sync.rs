@@ -64,13 +64,19 @@ pub(super) async fn gone(
     told: impl Fn(&str),
     mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
 ) -> Result<(), aws::Error> {
+    let begin = Instant::now();
+    let mut is_moving = false;
     let look = async || match find().await? {
         None => Ok(Look::Ready(())),
-        // One that was FAILED before may be shown so a moment longer.
-        Some(document) if document.status() == "FAILED" && Some(&document) != before => {
-            Err(agentcore::not_deleted(&document))
+        Some(document) => {
+            is_moving |= document.status() == "DELETING";
+            // One that was FAILED before may be shown so a moment longer.
+            let is_new = is_moving || Some(&document) != before || begin.elapsed() >= SHOWN_AS_BEFORE;
+            if document.status() == "FAILED" && is_new {
+                return Err(agentcore::not_deleted(&document));
+            }
+            Ok(Look::NotYet("it is being deleted".to_owned()))
         }
-        Some(_) => Ok(Look::NotYet("it is being deleted".to_owned())),
     };
     wait::until(deadline, told, look).await
 }

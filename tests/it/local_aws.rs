@@ -221,7 +221,7 @@ async fn mcp_messages_are_answered_as_the_gateway_does() {
     let tools = served.call(&request(&json!(3), "tools/list", &json!({}))).await.body;
     let names: Vec<_> =
         tools["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["x_amz_bedrock_agentcore_search", "weather-tool___get_weather", "weather-tool___get_time"]);
+    assert_eq!(names, ["x_amz_bedrock_agentcore_search", "weather-tool___get_time", "weather-tool___get_weather"]);
 
     for (message, status, code) in [
         (request(&json!(1), "tools/call", &json!({ "name": "weather-tool___nope" })), 200, -32602),

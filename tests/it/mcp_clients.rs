@@ -46,7 +46,7 @@ fn the_mcp_python_sdk_gets_a_token_lists_the_tools_and_calls_them() {
         let tools: Vec<_> = seen["tools"].as_array().unwrap().iter().map(|tool| tool.as_str().unwrap()).collect();
         assert_eq!(
             tools,
-            ["x_amz_bedrock_agentcore_search", "weather-tool___get_weather", "weather-tool___get_time"],
+            ["x_amz_bedrock_agentcore_search", "weather-tool___get_time", "weather-tool___get_weather"],
             "{sdk}"
         );
         assert_eq!(seen["weather"]["location"], "Seattle", "{sdk}");

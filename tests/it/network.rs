@@ -197,7 +197,7 @@ fn a_profile_of_aws_login_works() {
 }
 
 #[test]
-fn with_the_accounts_number_in_a_variable_nobody_asks_sts() {
+fn with_the_accounts_number_in_a_variable_sts_need_not_be_there() {
     let env = Env::new();
     let create = |account: Option<&str>| {
         let mut command = env.aws_tool(Path::new(env!("CARGO_BIN_EXE_agentcore-gw")));

@@ -111,6 +111,7 @@ for _kind in ("ApiKey", "Oauth2"):
     for _verb in ("Create", "Get", "Update", "Delete"):
         NOT_HERE[(f"{_verb}{_kind}CredentialProvider", "AccessDeniedException")] = "the one access key may do everything"
         NOT_HERE[(f"{_verb}{_kind}CredentialProvider", "ServiceQuotaExceededException")] = "the quota is not kept"
+    NOT_HERE[(f"Create{_kind}CredentialProvider", "ConflictException")] = "a taken name is a ValidationException"
     NOT_HERE[(f"Update{_kind}CredentialProvider", "ConflictException")] = "requests are handled one after the other"
     NOT_HERE[(f"Delete{_kind}CredentialProvider", "ConflictException")] = "nothing holds a provider"
     NOT_HERE[(f"List{_kind}CredentialProviders", "AccessDeniedException")] = "the one access key may do everything"
@@ -778,7 +779,7 @@ def until(scope, operation, params, status):
     return answer
 
 
-def models_and_servers(c, g, credential):
+def models_and_servers(c, g, credential, fails):
     """Targets that are Smithy models, MCP servers and stages of API Gateway."""
     vault = f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:token-vault/default"
     key, client = {"providerArn": f"{vault}/apikeycredentialprovider/k"}, {"providerArn": f"{vault}/oauth2credentialprovider/k", "scopes": []}
@@ -818,6 +819,9 @@ def models_and_servers(c, g, credential):
         (smithy(role, shapes={}), "there is no service"),
         (smithy(role, dict(traits, **{"smithy.rules#endpointRuleSet": None})), "no endpoint rule set"),
         (with_configuration("smithyModel", {"inlinePayload": "{"}, role), "not JSON"),
+    ):
+        fails(params, says)
+    for params, says in (
         (with_configuration("smithyModel", {"s3": {"uri": "s3://none/x"}}, role), "s3:GetObject"),
         (with_configuration("smithyModel", {}, role), "targetConfiguration.mcp.smithyModel"),
         (smithy(None), "CredentialProviderConfigurations is required for smithyModel targets"),
@@ -863,10 +867,11 @@ def models_and_servers(c, g, credential):
 
     lost = good(c, "CreateGatewayTarget", with_configuration("mcpServer", {"endpoint": "http://127.0.0.1:1/mcp"}, None))
     lost = until(c, "GetGatewayTarget", dict(g, targetId=lost["targetId"]), "FAILED")
-    if lost["statusReasons"][0] != "Failed to connect and fetch tools from the provided MCP target server":
+    why = "Failed to connect and fetch tools from the provided MCP target server. Error - Unable to connect to the MCP server"
+    if len(lost["statusReasons"]) != 1 or not lost["statusReasons"][0].startswith(why):
         fail(c, "GetGatewayTarget", f"another reason: {lost}")
-    failed = dict(g, targetIdList=[lost["targetId"]])
-    bad(c, "SynchronizeGatewayTargets", "ConflictException", failed, "FAILED status")
+    good(c, "SynchronizeGatewayTargets", dict(g, targetIdList=[lost["targetId"]]), lambda a: [t["status"] for t in a["targets"]] == ["SYNCHRONIZING"])
+    until(c, "GetGatewayTarget", dict(g, targetId=lost["targetId"]), "SYNCHRONIZE_UNSUCCESSFUL")
     good(c, "DeleteGatewayTarget", dict(g, targetId=lost["targetId"]))
     good(c, "ListGatewayTargets", g)
 
@@ -941,21 +946,26 @@ def gateways():
         (dict(other, name="x", authorizerConfiguration={"customJWTAuthorizer": dict(jwt, allowedScopes=["a b"])}), ["authorizerConfiguration.customJWTAuthorizer.allowedScopes.1.member"]),
         (dict(other, name="x", authorizerConfiguration={"customJWTAuthorizer": dict(jwt, customClaims=[claim("EQUALS", {"matchValueStringList": ["a"]})])}), ["authorizerConfiguration.customJWTAuthorizer.customClaims"]),
         (dict(other, name="x", authorizerConfiguration={"customJWTAuthorizer": dict(jwt, customClaims=[claim("LIKE", {"matchValueString": "a"})])}), ["authorizerConfiguration.customJWTAuthorizer.customClaims.1.member.authorizingClaimMatchValue.claimMatchOperator"]),
-        (dict(name="x", roleArn=role, protocolType="MCP", authorizerType="CUSTOM_JWT"), ["authorizerConfiguration"]),
-        (dict(other, name="x", authorizerType="NONE"), ["authorizerConfiguration"]),
         (dict(other, name="x", protocolConfiguration={"mcp": {"searchType": "WORDS", "instructions": ""}}), ["protocolConfiguration.mcp.instructions", "protocolConfiguration.mcp.searchType"]),
-        (dict(other, name="x", protocolConfiguration={"mcp": {"supportedVersions": ["1999-01-01"]}}), ["protocolConfiguration.mcp.supportedVersions"]),
         (dict(other, name="x", kmsKeyArn="alias/x"), ["kmsKeyArn"]),
         (dict(other, name="x", tags={"a!": ""}), ["tags.key"]),
         (dict(other, name="x", tags={f"t{n}": "" for n in range(51)}), ["tags"]),
         ({"description": "d"}, ["name", "roleArn", "authorizerType"]),
     ):
         bad(c, "CreateGateway", "ValidationException", params, "validation error", field, fields)
+    versions = {"mcp": {"supportedVersions": ["1999-01-01"]}}
+    for params, says in (
+        (dict(other, name="x", protocolConfiguration=versions), "Unsupported MCP Version(s) are provided in request: [1999-01-01]. Update request with supported version(s) [2025-11-25, 2026-07-28, 2025-03-26, 2025-06-18] and retry."),
+        (dict(name="x", roleArn=role, protocolType="MCP", authorizerType="CUSTOM_JWT"), "AuthorizerConfiguration is required for CUSTOM_JWT authorizer type"),
+        (dict(other, name="x", authorizerType="AWS_IAM"), "AuthorizerConfiguration should be null for AWS_IAM AuthorizerType"),
+    ):
+        bad(c, "CreateGateway", "ValidationException", params, says, field)
+
     def intercepted(*points):
         return [{"interceptor": {"lambda": {"arn": function}}, "interceptionPoints": [point]} for point in points]
 
     twice = dict(other, name="x", interceptorConfigurations=intercepted("REQUEST", "REQUEST"))
-    bad(c, "CreateGateway", "ValidationException", twice, "one REQUEST and one RESPONSE", field, ["interceptorConfigurations"])
+    bad(c, "CreateGateway", "ValidationException", twice, "Only one interceptor configuration per interception point can be defined", field)
     bad(c, "CreateGateway", "ValidationException", dict(other, name="x", interceptorConfigurations=intercepted("RESPONSE")), "lacks permission to invoke Lambda function")
     for member, named in (
         ({"policyEngineConfiguration": {"arn": "x", "mode": "ENFORCE"}}, "`policyEngineConfiguration`"),
@@ -1034,7 +1044,6 @@ def gateways():
         (with_lambda(toolSchema={"inlinePayload": [{"name": "a", "inputSchema": {"type": "object"}}]}), [schema + ".inlinePayload"]),
         (with_lambda(toolSchema={"inlinePayload": [{"name": "a", "description": "d", "inputSchema": {"type": "text"}}]}), [schema + ".inlinePayload"]),
         (dict(target, name="x", credentialProviderConfigurations=[]), ["credentialProviderConfigurations"]),
-        (dict(target, name="x", credentialProviderConfigurations=[{"credentialProviderType": "API_KEY"}]), ["credentialProviderConfigurations"]),
         (dict(target, name="x", credentialProviderConfigurations=[{"credentialProviderType": "MAGIC"}]), ["credentialProviderConfigurations.1.member.credentialProviderType"]),
     ):
         bad(c, "CreateGatewayTarget", "ValidationException", params, "validation error", field, fields)
@@ -1047,7 +1056,25 @@ def gateways():
     bad(c, "CreateGatewayTarget", "ValidationException", {k: v for k, v in target.items() if k != "credentialProviderConfigurations"}, "CredentialProviderConfigurations is required for Lambda targets")
     bad(c, "CreateGatewayTarget", "ResourceNotFoundException", dict(target, **none))
     bad(c, "CreateGatewayTarget", "AccessDeniedException", dict(target, **an_arn))
-    bad(c, "CreateGatewayTarget", "ValidationException", with_lambda(lambdaArn=function + ":alias"), "lacks permission")
+    bad(c, "CreateGatewayTarget", "ValidationException", with_lambda(lambdaArn=function + ":alias"), "Lambda function not found: ")
+    away = function.replace(REGION, "us-east-1")
+    for params, says in (
+        (with_lambda(lambdaArn=away), f"Lambda function not found: {away}. Verify the function ARN is correct and retry"),
+        (with_lambda(toolSchema={"inlinePayload": []}), "No Lambda tool schema found in target configuration"),
+        (dict(target, name="x", credentialProviderConfigurations=[{"credentialProviderType": "API_KEY"}]), "Lambda target only supports GATEWAY_IAM_ROLE credential provider type"),
+    ):
+        bad(c, "CreateGatewayTarget", "ValidationException", params, says, field)
+
+    def fails(params, says):
+        """A target that is accepted, and FAILED then."""
+        accepted = good(c, "CreateGatewayTarget", params, lambda a: a["status"] == "CREATING")
+        it = dict(g, targetId=accepted.get("targetId", "0" * 10))
+        good(c, "GetGatewayTarget", it, lambda a: a["status"] == "FAILED" and any(says in reason for reason in a["statusReasons"]))
+        good(c, "DeleteGatewayTarget", it)
+        bad(c, "GetGatewayTarget", "ResourceNotFoundException", it)
+
+    tool = configuration["toolSchema"]["inlinePayload"][0]
+    fails(with_lambda(toolSchema={"inlinePayload": [tool, tool]}), "Duplicate tool found in target configuration: x___a")
     operation = {"get": {"operationId": "x", "summary": "s"}}
     document = {"openapi": "3.0.3", "servers": [{"url": "https://api.example.com"}], "paths": {"/x": operation}}
 
@@ -1063,17 +1090,24 @@ def gateways():
     client = {"providerArn": key["providerArn"].replace("apikey", "oauth2"), "scopes": []}
     api = "targetConfiguration.mcp.openApiSchema"
     for params, says in (
-        (with_api(None, paths={}), "no operation becomes a tool"),
-        (with_api(None, servers=[]), "there is no server"),
-        (with_api(None, openapi="2.0"), "not supported"),
+        (with_api(credential("OAUTH")), "OAuth credential provider is required for OAUTH credential provider type"),
+        (with_api(credential("API_KEY")), "API key credential provider is required for API_KEY credential provider type"),
         (with_api(credential("JWT_PASSTHROUGH")), "does not take this JWT_PASSTHROUGH"),
         (with_api(credential("GATEWAY_IAM_ROLE")), "IamCredentialProvider is required"),
         (with_api(credential("GATEWAY_IAM_ROLE", iamCredentialProvider={"service": "s3"})), "execute-api"),
         (with_api(credential("API_KEY", oauthCredentialProvider=client)), "does not take this API_KEY"),
-        (dict(with_api(None), targetConfiguration={"mcp": {"openApiSchema": {"inlinePayload": "{"}}}), "not JSON"),
         (dict(with_api(None), targetConfiguration={"mcp": {"openApiSchema": {"s3": {"uri": "s3://none/x"}}}}), "s3:GetObject"),
     ):
         bad(c, "CreateGatewayTarget", "ValidationException", params, says)
+    two = {"/x": {"get": {}}, "/y": {"post": {"operationId": "y", "responses": {"200": {"description": "d", "content": {"text/html": {}}}}}}}
+    for params, says in (
+        (with_api(None, servers=[]), "Found 2 validation error(s) in OpenAPI schema: [Server URL must not be empty., Server URL (located at: servers) must use HTTPS protocol.]"),
+        (with_api(None, openapi=None, swagger="2.0"), "Invalid OpenAPI schema: attribute openapi is missing"),
+        (with_api(None, paths=two), "Operation /x -> GET must have an operationId, MediaType text/html is not supported in response"),
+        (with_api(None, paths={}), "no operation becomes a tool"),
+        (dict(with_api(None), targetConfiguration={"mcp": {"openApiSchema": {"inlinePayload": "{"}}}), "not JSON"),
+    ):
+        fails(params, says)
     code = credential("OAUTH", oauthCredentialProvider=dict(client, grantType="AUTHORIZATION_CODE"))
     bad(c, "CreateGatewayTarget", "NotImplemented", with_api(code), "AUTHORIZATION_CODE")
     for one in (None, credential("API_KEY", apiKeyCredentialProvider=key), credential("OAUTH", oauthCredentialProvider=client), credential("GATEWAY_IAM_ROLE", iamCredentialProvider={"service": "lambda"})):
@@ -1136,14 +1170,14 @@ def gateways():
     s3.delete_bucket(Bucket="table-schemas")
     iam.delete_role_policy(RoleName="table-gateway", PolicyName="read")
     sync = dict(g, targetIdList=[first["targetId"]])
-    bad(c, "SynchronizeGatewayTargets", "ValidationException", sync, "MCP server")
+    bad(c, "SynchronizeGatewayTargets", "ValidationException", sync, "Target type LAMBDA is not supported for synchronization")
     bad(c, "SynchronizeGatewayTargets", "ResourceNotFoundException", dict(g, targetIdList=["0" * 10]))
     bad(c, "SynchronizeGatewayTargets", "AccessDeniedException", dict(sync, **an_arn))
     for target_id in more:
         good(c, "DeleteGatewayTarget", dict(g, targetId=target_id))
         good(c, "ListGatewayTargets", g)
     more = []
-    models_and_servers(c, g, credential)
+    models_and_servers(c, g, credential, fails)
     bad(c, "DeleteGateway", "ValidationException", g, "Gateway has targets associated with it")
     bad(c, "DeleteGateway", "ResourceNotFoundException", none)
     bad(c, "DeleteGateway", "AccessDeniedException", an_arn)
@@ -1244,9 +1278,17 @@ def secrets():
     bad("secretsmanager", "PutSecretValue", "InvalidRequestException", dict(secret, SecretString="x"), "managed by")
     bad("secretsmanager", "DeleteSecret", "InvalidRequestException", secret, "managed by")
     good(c, "ListTagsForResource", {"resourceArn": made["credentialProviderArn"]}, lambda a: a["tags"] == {"k": "v"})
-    bad(c, "CreateApiKeyCredentialProvider", "ConflictException", dict(key, apiKey="k"), "already exists")
+    bad(c, "CreateApiKeyCredentialProvider", "ValidationException", dict(key, apiKey="k"), "Credential provider with name: table-key already exists")
     bad(c, "CreateApiKeyCredentialProvider", "ValidationException", dict(wrong, apiKey="k"), reason=field, fields=["name"])
-    bad(c, "CreateApiKeyCredentialProvider", "ValidationException", {"name": "x"}, reason=field, fields=["apiKey"])
+    given = {"apiKeySecretConfig": {"secretId": "none", "jsonKey": "k"}}
+    managed, elsewhere = "when secret source is MANAGED or not specified", "when secret source is EXTERNAL"
+    for params, says in (
+        ({}, f"ApiKey is required {managed}"),
+        (dict(given, apiKey="k"), f"ApiKeySecretConfig must not be provided {managed}"),
+        ({"apiKeySecretSource": "EXTERNAL"}, f"ApiKeySecretConfig is required {elsewhere}"),
+        (dict(given, apiKey="k", apiKeySecretSource="EXTERNAL"), f"ApiKey must not be provided {elsewhere}"),
+    ):
+        bad(c, "CreateApiKeyCredentialProvider", "ValidationException", dict(params, name="x"), says, field)
     external = dict(apiKeySecretSource="EXTERNAL", apiKeySecretConfig={"secretId": "none", "jsonKey": "k"})
     bad(c, "CreateApiKeyCredentialProvider", "ResourceNotFoundException", dict(external, name="x"), "Secret none")
     good(c, "UpdateApiKeyCredentialProvider", dict(key, apiKey="k2"), lambda a: a["apiKeySecretArn"] == made["apiKeySecretArn"])
@@ -1263,7 +1305,7 @@ def secrets():
     custom = dict(name="table-client", credentialProviderVendor="CustomOauth2", oauth2ProviderConfigInput={"customOauth2ProviderConfig": dict(client, **discovery)})
     made = good(c, "CreateOauth2CredentialProvider", custom, lambda a: a["status"] == "READY" and a["oauth2ProviderConfigOutput"] == {"customOauth2ProviderConfig": dict(discovery, clientId="c")})
     good("secretsmanager", "GetSecretValue", {"SecretId": made["clientSecretArn"]["secretArn"]}, lambda a: json.loads(a["SecretString"]) == {"client_secret": "s"})
-    bad(c, "CreateOauth2CredentialProvider", "ConflictException", custom)
+    bad(c, "CreateOauth2CredentialProvider", "ValidationException", custom, "Credential provider with name: table-client already exists")
     for vendor, member, more in (
         ("GoogleOauth2", "googleOauth2ProviderConfig", {}),
         ("GithubOauth2", "githubOauth2ProviderConfig", {}),
@@ -1279,7 +1321,7 @@ def secrets():
         good(c, "CreateOauth2CredentialProvider", config, lambda a: a["oauth2ProviderConfigOutput"][member]["clientId"] == "c" and "oauthDiscovery" in a["oauth2ProviderConfigOutput"][member])
         good(c, "DeleteOauth2CredentialProvider", {"name": "x"})
     google = dict(custom, name="x", credentialProviderVendor="GoogleOauth2")
-    bad(c, "CreateOauth2CredentialProvider", "ValidationException", google, "googleOauth2ProviderConfig", field)
+    bad(c, "CreateOauth2CredentialProvider", "ValidationException", google, "Provided configuration does not match selected type: GoogleOauth2", field)
     bad(c, "CreateOauth2CredentialProvider", "ValidationException", dict(custom, name="x", credentialProviderVendor="NobodyOauth2"), reason=field, fields=["credentialProviderVendor"])
     nobody = {"customOauth2ProviderConfig": dict(discovery, clientSecret="s")}
     bad(c, "CreateOauth2CredentialProvider", "ValidationException", dict(custom, name="x", oauth2ProviderConfigInput=nobody), "clientId")

@@ -19,7 +19,7 @@ use crate::{
         name::FunctionArn,
         spec::{Configured, Credential, TargetKind},
     },
-    ops::stack::Stack,
+    ops::stack::{Gateway, Stack},
 };
 
 /// Add a target, or repair the one of this name
@@ -237,7 +237,7 @@ impl AddLambda {
     async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
         let kind = match (&self.lambda_arn, &self.tools) {
             (Some(arn), Some(tools)) => {
-                TargetKind::Lambda { arn: arn.to_string(), schema: source::tool_schema(tools)? }
+                TargetKind::Lambda { arn: arn.to_string(), schema: source::tool_schema(&self.common.name, tools)? }
             }
             _ => {
                 ctx.check_sample().await?;
@@ -250,8 +250,8 @@ impl AddLambda {
         if let Some(arn) = &self.lambda_arn {
             check_function(&aws, &stack, arn).await?;
         }
-        let theirs = self.lambda_arn.as_ref().filter(|arn| arn.account() != stack.caller.account);
-        let warnings = theirs.map(|arn| statement_of_owner(arn, gateway.document.role_arn())).into_iter().collect();
+        let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
+        let warnings = warning.into_iter().collect();
         let wanted = Wanted { common: self.common, kind, warnings };
         wanted.settle(ctx, &aws, stack, gateway).await
     }
@@ -259,15 +259,19 @@ impl AddLambda {
 
 /// What the owner of a function in another account must allow: the role's own policy is not enough there (developer
 /// guide, "Add an AWS Lambda function target").
-fn statement_of_owner(function: &FunctionArn, role: &str) -> String {
+pub(super) fn statement_of_owner(stack: &Stack, gateway: &Gateway, function: &FunctionArn) -> Option<String> {
+    if function.account() == stack.caller.account {
+        return None;
+    }
+    let role = gateway.document.role_arn();
     let statement = json!({
         "Sid": "AgentCoreGateway", "Effect": "Allow", "Principal": { "AWS": role },
         "Action": "lambda:InvokeFunction", "Resource": function.as_str(),
     });
     let account = function.account();
-    format!(
+    Some(format!(
         "the function is of account {account}, whose owner must add this to its policy (`aws lambda add-permission`): {statement}"
-    )
+    ))
 }
 
 impl AddOpenapi {
@@ -405,7 +409,7 @@ pub(super) async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) 
         return Ok(());
     }
     match lambda::find_function(aws, arn.as_str()).await {
-        Ok(None) => Err(Error::new(Kind::NotFound, format!("there is no function {arn}"))
+        Ok(None) => Err(Error::new(Kind::NotFound, format!("Lambda function not found: {arn}"))
             .with_hint("`aws lambda list-functions` shows the functions of the region")),
         Err(error) if error.class != Class::Denied => Err(error.into()),
         _ => Ok(()),

@@ -6,7 +6,10 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    aws::{Aws, propagation},
+    aws::{
+        Aws,
+        denied::{Denied, Whose},
+    },
     commands::{create::TargetInfo, plan::PlanReport, tools::callable},
     context::Context,
     error::Error,
@@ -100,11 +103,12 @@ impl Wanted {
         let document = gateway.document;
         let (name, gateway) = (&common.name, &spec.name);
         let converged = converged.map_err(|error| {
-            let lacks_rights = match &error {
-                ops::Error::Failed { reasons, .. } => propagation::is_pending_status(std::iter::once(reasons.as_str())),
-                ops::Error::Aws(error) => propagation::is_pending(error),
-                _ => false,
+            let said = match &error {
+                ops::Error::Failed { reasons, .. } => reasons,
+                ops::Error::Aws(error) => &error.message,
+                _ => "",
             };
+            let lacks_rights = Denied::read(said).is_some_and(|denied| denied.whose == Whose::Role);
             let mut error = Error::from(error);
             // A role that the stack did not make is its owner's to mend.
             if lacks_rights && has_brought_role {

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Kind},
     model::{
         document::Document,
-        finding::Reading,
+        finding::{Reading, Severity},
         name::{Region, TargetName},
         openapi::INLINE_LIMIT,
         smithy::{self, Model},
@@ -29,15 +29,16 @@ fn in_s3(uri: &str) -> Value {
 }
 
 /// A Lambda target's `toolSchema`.
-pub(super) fn tool_schema(place: &str) -> Result<Value, Error> {
+pub(super) fn tool_schema(target: &TargetName, place: &str) -> Result<Value, Error> {
     if place.starts_with("s3://") {
         return Ok(in_s3(place));
     }
     let document = validate::parse(place, &validate::read(place)?)?;
-    if let Err(error) = tool::parse_inline(&document.value) {
-        let message = format!("{place}: line {}, {error}", document.line_of(&error.pointer));
-        return Err(Error::new(Kind::InvalidInput, message)
-            .with_hint("a Lambda tool's schema has type, description, properties, required and items"));
+    let reading = Reading { target: target.as_str(), local: false };
+    let (_, findings) = tool::lint(&document, reading);
+    if let Some(found) = findings.iter().find(|found| found.severity == Severity::Error) {
+        let message = format!("{place}: line {}, {}: {}", found.line, found.pointer, found.problem);
+        return Err(Error::new(Kind::InvalidInput, message).with_hint(found.remedy.as_str()));
     }
     Ok(json!({ "inlinePayload": document.value }))
 }

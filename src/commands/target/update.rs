@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    add::{check_endpoint, check_function, check_region, check_stdin},
+    add::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
     change::{Common, Outcome, Wanted},
     credential::{CredentialFlags, Takes},
     source, target_of, with_gateway,
@@ -17,6 +17,7 @@ use crate::{
         document::Document,
         finding::Reading,
         name::FunctionArn,
+        policy,
         smithy::Model,
         spec::{Configured, Credential, TargetKind},
     },
@@ -95,7 +96,11 @@ impl Update {
             return Err(usage(&format!("the target is {what}"), &format!("use {takes}")));
         }
         let (kind, warnings) = match member {
-            "lambda" => (self.function(&aws, &stack, &mcp["lambda"]).await?, Vec::new()),
+            "lambda" => {
+                let kind = self.function(&aws, &stack, &mcp["lambda"]).await?;
+                let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
+                (kind, warning.into_iter().collect())
+            }
             member => self.other(ctx, &aws, &stack, (member, &existing)).await?,
         };
         let wanted = Wanted { common: self.common, kind, warnings };
@@ -123,7 +128,7 @@ impl Update {
     }
 
     async fn function(&self, aws: &Aws, stack: &Stack, existing: &Value) -> Result<TargetKind, Error> {
-        let tools = self.tools.as_ref().map(|tools| source::tool_schema(tools)).transpose()?;
+        let tools = self.tools.as_ref().map(|tools| source::tool_schema(&self.common.name, tools)).transpose()?;
         if let Some(arn) = &self.lambda_arn {
             check_function(aws, stack, arn).await?;
         }
@@ -153,6 +158,9 @@ impl Update {
         let mut warnings = Vec::new();
         let mut actions = [self.allow_action.as_slice(), &self.credential.iam_resource].concat();
         let granted = stack.granted(name.as_str()).unwrap_or_default();
+        // What its address told is not kept for another address.
+        let told = policy::told_by_address(&stack.names, &stack.caller.account, existing);
+        let granted: Vec<String> = granted.into_iter().filter(|one| !told.contains(one)).collect();
         if let Some(spec) = &self.spec {
             let source = source::api(ctx, name, spec)?;
             (configuration, warnings) = (source.configuration, source.warnings);

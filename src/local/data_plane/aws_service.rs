@@ -37,6 +37,8 @@ pub(crate) enum Answer {
 }
 
 /// Calls an operation.
+const NO_ANSWER: &str = "The service did not answer";
+
 pub(crate) async fn call(
     local: &Local,
     gateway: &outbound::Gateway,
@@ -65,9 +67,9 @@ pub(crate) async fn call(
         };
         let scope = Scope { region: request.signing_region, service: request.signing_name };
         let presented = Presented::Signature { scope, credentials };
-        (upstream::send(local, &request.outgoing, &presented).await?, presented)
+        (upstream::send(local, &request.outgoing, &presented, NO_ANSWER).await?, presented)
     } else {
-        upstream::exchange(local, gateway, &request.outgoing, credential).await?
+        upstream::exchange(local, gateway, &request.outgoing, credential, NO_ANSWER).await?
     };
     let incoming = Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
     match answer.status {

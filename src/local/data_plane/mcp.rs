@@ -279,6 +279,8 @@ fn refuse(refusal: Refusal, gateway_id: &str, base: &str, id: &str) -> Response 
             "The request signature we calculated does not match the signature you provided",
         ),
     };
+    // Without a token, AWS answers the id 0, whatever the request's (printed in one of its samples).
+    let id = if refusal == Refusal::Missing { "0" } else { id };
     let mut reply = Reply::error(status, id, RpcError::new(UNAUTHORIZED, message));
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         reply.headers.insert(header::WWW_AUTHENTICATE, challenge);

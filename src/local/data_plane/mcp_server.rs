@@ -137,11 +137,14 @@ impl Connection {
             Err(why) if ![401, 403].contains(&status) => {
                 let stateless = Arc::new(new(mcp::STATELESS));
                 let found = stateless.request("server/discover", &json!({}), &mut None).await;
-                let found = found.map_err(|_| why.into_failure())?;
+                let found = found.map_err(|_| refused_handshake(&server.endpoint, status, why.into_failure()))?;
                 connection = stateless;
                 json!({ "protocolVersion": mcp::STATELESS, "capabilities": found["capabilities"] })
             }
-            Err(why) => return Err(why.into_failure()),
+            // A role that has not spread, or a credential that is refused (many observers).
+            Err(why) => {
+                return Err(Failure(format!("Authorization error when sending message: {}", why.into_failure().0)));
+            }
         };
         let version = welcome["protocolVersion"].as_str().unwrap_or_default();
         if version.is_empty() {
@@ -300,6 +303,16 @@ impl Connection {
     }
 }
 
+/// Of a server that answers `initialize` with an error of HTTP's: AWS's words (many observers, in two regions).
+fn refused_handshake(endpoint: &str, status: u16, why: Failure) -> Failure {
+    match status {
+        400..=599 => Failure(format!("MCP server '{endpoint}' returned HTTP {status} to the initialize handshake.")),
+        _ => why,
+    }
+}
+
 fn not_there(presented: &Presented, problem: &str) -> Failure {
-    Failure(presented.without_secret(&format!("The MCP server did not answer: {problem}")))
+    Failure(
+        presented.without_secret(&format!("Unable to connect to the MCP server. Please check the server: {problem}")),
+    )
 }

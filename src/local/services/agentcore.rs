@@ -50,6 +50,9 @@ pub(crate) struct AgentCore {
 struct Lifecycle {
     status: Status,
     reasons: Vec<String>,
+    /// Why what is under way will not come to a good end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<String>,
     created: i64,
     updated: i64,
     /// The request that made it, if it had a `clientToken`.
@@ -85,7 +88,7 @@ impl Status {
 
 impl Lifecycle {
     fn begin(origin: Option<Origin>, now: i64) -> Self {
-        Self { status: Status::Creating, reasons: Vec::new(), created: now, updated: now, origin }
+        Self { status: Status::Creating, reasons: Vec::new(), problems: Vec::new(), created: now, updated: now, origin }
     }
 
     fn under_way(&self) -> bool {
@@ -101,18 +104,21 @@ impl Lifecycle {
         self.status = status;
         self.updated = now;
         self.reasons.clear();
+        self.problems.clear();
     }
 
     /// Ends what was under way; `problems` are why it failed, if it did.
     fn finish(&mut self, problems: &[&str]) {
+        let mut reasons: Vec<String> = std::mem::take(&mut self.problems);
+        reasons.extend(problems.iter().copied().map(str::to_owned));
         self.status = match self.status {
-            Status::Creating | Status::Updating | Status::Synchronizing if problems.is_empty() => Status::Ready,
+            Status::Creating | Status::Updating | Status::Synchronizing if reasons.is_empty() => Status::Ready,
             Status::Creating => Status::Failed,
             Status::Updating => Status::UpdateUnsuccessful,
             Status::Synchronizing => Status::SynchronizeUnsuccessful,
             done => return self.status = done,
         };
-        self.reasons = problems.iter().copied().map(str::to_owned).collect();
+        self.reasons = reasons;
     }
 
     fn show(&self, document: &mut Map<String, Value>) {
@@ -180,10 +186,15 @@ fn role_problem(iam: &iam::Iam, gateway: &Gateway, call: &Call) -> Option<&'stat
     (!assumable).then_some(ROLE_NOT_ASSUMABLE)
 }
 
-/// That a function exists, and that a gateway's role may invoke it.
+/// That a function exists, and that a gateway's role may invoke it. One of another region is not found, though it is
+/// there (badmintoncryer/cdk-preflight, `lambda-region`).
 fn check_invocable(state: &State, call: &Call, role: &str, arn: &str) -> Result<(), WireError> {
     let unqualified = matches!(arn.split(':').nth(7), None | Some("$LATEST"));
-    let function = state.lambda.by_arn(arn).filter(|_| unqualified);
+    let is_here = arn.split(':').nth(3) == Some(call.region.as_str());
+    let function = state.lambda.by_arn(arn).filter(|_| unqualified && is_here);
+    if function.is_none() {
+        return Err(refused(format!("Lambda function not found: {arn}. Verify the function ARN is correct and retry")));
+    }
     let allowed =
         |policy: Option<String>| state.iam.allows(role, "lambda:InvokeFunction", Some(arn), policy.as_deref(), call);
     if function.is_some_and(|function| allowed(function.resource_policy())) {

@@ -135,11 +135,10 @@ fn what_the_gateway_refuses_is_an_error_at_its_place() {
         (parameter(json!({ "$ref": "#/components/parameters/none" })), "$ref", at("/parameters/0/$ref")),
         (parameter(json!({ "$ref": "other.yaml#/x" })), "$ref", at("/parameters/0/$ref")),
         (parameter(json!({ "$ref": 7 })), "$ref", at("/parameters/0/$ref")),
-        (body(json!({ "anyOf": [text(), { "type": "integer" }] })), "schema keyword", format!("{media}/anyOf")),
         (
-            body(json!({ "properties": { "a": { "allOf": [] } } })),
+            body(json!({ "properties": { "a": { "oneOf": [] } } })),
             "schema keyword",
-            format!("{media}/properties/a/allOf"),
+            format!("{media}/properties/a/oneOf"),
         ),
         (body(json!(7)), "schema", media.to_owned()),
         (
@@ -154,6 +153,34 @@ fn what_the_gateway_refuses_is_an_error_at_its_place() {
         ),
     ] {
         finds(&document, Error, construct, &pointer);
+    }
+}
+
+#[test]
+fn what_aws_was_seen_to_refuse_of_responses_and_schemes_is_an_error() {
+    let answer = "/paths/~1x/get/responses/200";
+    let response = |media: Value| {
+        let responses = json!({ "200": { "description": "d", "content": { "application/json": media } } });
+        one("get", "/x", json!({ "responses": responses }))
+    };
+    let mut untyped = one("get", "/x", json!({}));
+    untyped["components"] = json!({ "securitySchemes": { "s": { "scheme": "bearer" } } });
+    for (document, construct, pointer) in [
+        (
+            response(json!({ "schema": { "oneOf": [] } })),
+            "schema keyword",
+            format!("{answer}/content/application~1json/schema/oneOf"),
+        ),
+        (
+            one("get", "/x", json!({ "responses": { "200": { "description": "d", "content": { "text/html": {} } } } })),
+            "media type",
+            format!("{answer}/content/text~1html"),
+        ),
+        (one("get", "/x", json!({ "responses": { "200": {} } })), "response", answer.to_owned()),
+        (api(json!({ "/x": { "get": {} } })), "operationId", "/paths/~1x/get".to_owned()),
+        (untyped, "security scheme", "/components/securitySchemes/s".to_owned()),
+    ] {
+        finds(&document, Severity::Error, construct, &pointer);
     }
 }
 
@@ -192,8 +219,7 @@ fn a_server_is_one_that_the_gateway_reaches() {
 #[test]
 fn what_a_model_stumbles_over_is_a_warning() {
     use Severity::Warning;
-    let nameless = api(json!({ "/x": { "get": {}, "post": { "operationId": "a/b", "callbacks": {} } } }));
-    finds(&nameless, Warning, "operationId", "/paths/~1x/get");
+    let nameless = api(json!({ "/x": { "post": { "operationId": "a/b", "callbacks": {} } } }));
     finds(&nameless, Warning, "tool name", "/paths/~1x/post/operationId");
     finds(&nameless, Warning, "description", "/paths/~1x/post");
     finds(&nameless, Warning, "ignored member", "/paths/~1x/post/callbacks");
@@ -202,9 +228,9 @@ fn what_a_model_stumbles_over_is_a_warning() {
     let response = one(
         "get",
         "/x",
-        json!({ "responses": { "200": { "content": { "application/json": { "schema": { "oneOf": [] } } } } } }),
+        json!({ "responses": { "200": { "description": "d", "content": { "application/json": { "schema": { "anyOf": [] } } } } } }),
     );
-    let schema = "/paths/~1x/get/responses/200/content/application~1json/schema/oneOf";
+    let schema = "/paths/~1x/get/responses/200/content/application~1json/schema/anyOf";
     finds(&response, Warning, "schema keyword", schema);
     let collides = one(
         "post",

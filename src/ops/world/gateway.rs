@@ -120,7 +120,7 @@ impl AwsWorld<'_> {
             if self.pool_may_be_too_fresh(&document) {
                 return Ok(Look::NotYet("the user pool does not serve its OpenID document yet".to_owned()));
             }
-            if propagation::is_pending_status(document.status_reasons()) && self.may_be_too_fresh(step).await {
+            if propagation::is_pending_state(&document) && self.may_be_too_fresh(step).await {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
             Err(Error::of_state(step.resource.kind, &document))
@@ -269,7 +269,7 @@ impl AwsWorld<'_> {
             }
             self.delete_target(step, gateway_id, &document).await?;
             self.observer.hear(Event::Dropped(step.resource.clone()));
-            if propagation::is_pending_status(document.status_reasons()) && self.may_be_too_fresh(step).await {
+            if propagation::is_pending_state(&document) && self.may_be_too_fresh(step).await {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
             Err(Error::of_state(step.resource.kind, &document))

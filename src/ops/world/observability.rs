@@ -44,7 +44,10 @@ impl AwsWorld<'_> {
             let gateway = made.gateway()?;
             let names = DeliveryNames::new(gateway.gateway_id());
             if let plan::Change::Update(_) = step.change {
-                return self.retention(&names.log_group).await;
+                let changed = self.retention(step, &names.log_group, Some(LogGroup::Old)).await;
+                let change = if matches!(changed, Ok(true)) { Change::Updated } else { Change::Unchanged };
+                self.warn_of_retention(changed);
+                return Ok((change, Fact::Nothing));
             }
             let partition = self.names().region.partition().name;
             let (region, account) = (&self.names().region, &self.stack.caller.account);
@@ -57,16 +60,10 @@ impl AwsWorld<'_> {
                 Some(group) => Some(group),
                 None => self.gateway_log_group(gateway.gateway_id()).await?,
             };
-            let default = (group == Some(LogGroup::New)).then_some(LOG_RETENTION_DAYS);
-            let retention = async {
-                match self.spec.log_retention.or(default) {
-                    Some(days) => logs::set_retention(self.aws, &names.log_group, days).await,
-                    None => Ok(()),
-                }
-            };
+            let retention = self.retention(step, &names.log_group, group);
             let delivered = self.deliver(step, &names.logs, gateway.gateway_arn(), carries, Fact::DeliversLogs);
             let (retention, delivered) = join(retention, delivered).await;
-            retention?;
+            self.warn_of_retention(retention);
             delivered
         };
         delivered.await.unwrap_or_else(|error: Error| undelivered("logs", error.to_string()))
@@ -81,27 +78,47 @@ impl AwsWorld<'_> {
             }
             match self.deliver(step, &names.traces, gateway.gateway_arn(), Carries::Traces, Fact::Nothing).await {
                 Err(Error::Aws(error)) if logs::needs_transaction_search(&error) => {
-                    self.note_refused_traces(&names.traces).await?;
+                    // What cannot be taken back or remembered now, the next run finds and tries again.
+                    if let Err(error) = self.note_refused_traces(step, &names.traces).await {
+                        tracing::debug!("{error}");
+                    }
                     Ok(undelivered("traces", self.remedy_of_traces()))
                 }
-                delivered => {
-                    self.forget_refused_traces().await?;
-                    delivered
+                Ok(delivered) => {
+                    if let Err(error) = self.forget_refused_traces(step).await {
+                        tracing::debug!("{error}");
+                    }
+                    Ok(delivered)
                 }
+                Err(error) => Err(error),
             }
         };
         delivered.await.unwrap_or_else(|error: Error| undelivered("traces", error.to_string()))
     }
 
-    /// One that is there keeps its records as long as the user says now.
-    async fn retention(&self, log_group: &str) -> Result<(Change, Fact), Error> {
-        let found = logs::find_group(self.aws, log_group).await?;
-        match (found, self.spec.log_retention) {
-            (Some(group), Some(days)) if group.retention_days != Some(days) => {
-                logs::set_retention(self.aws, log_group, days).await?;
-                Ok((Change::Updated, Fact::Nothing))
+    /// Has a log group keep its records as long as the user says, or as usual where nothing says how long: a run that
+    /// was interrupted may have made it. Whether anything had to be changed is the answer.
+    async fn retention(&self, step: &Step, log_group: &str, group: Option<LogGroup>) -> Result<bool, Error> {
+        let existing = match group {
+            Some(LogGroup::New) | None => None,
+            Some(LogGroup::Old) => logs::find_group(self.aws, log_group).await?,
+        };
+        let is_ours = existing.as_ref().is_none_or(|group| self.names().owns(&group.tags));
+        let now = existing.and_then(|group| group.retention_days);
+        let usual = (now.is_none() && is_ours).then_some(LOG_RETENTION_DAYS);
+        match self.spec.log_retention.or(usual).filter(|days| Some(*days) != now) {
+            None => Ok(false),
+            Some(days) => {
+                let call = async || logs::set_retention(self.aws, log_group, days).await;
+                self.while_refused(step, call).await.map(|()| true)
             }
-            _ => Ok((Change::Unchanged, Fact::Nothing)),
+        }
+    }
+
+    /// Logs are delivered all the same.
+    fn warn_of_retention(&self, outcome: Result<bool, Error>) {
+        if let Err(error) = outcome {
+            self.observer.hear(Event::Warning(format!("the gateway's logs are kept without an end: {error}")));
         }
     }
 
@@ -133,15 +150,24 @@ impl AwsWorld<'_> {
         carries: Carries<'_>,
         fact: Fact,
     ) -> Result<(Change, Fact), Error> {
-        let begin = Instant::now();
-        wait::until(&self.deadline, self.told(step), async || {
-            match logs::ensure_delivery(self.aws, name, gateway_arn, carries, &self.tags()).await {
-                Err(error) if error.passes() && begin.elapsed() < PASSES => Ok(Look::NotYet(error.message)),
-                delivered => delivered.map(Look::Ready),
-            }
-        })
-        .await?;
+        let tags = self.tags();
+        let call = async || logs::ensure_delivery(self.aws, name, gateway_arn, carries, &tags).await;
+        self.while_refused(step, call).await?;
         Ok((Change::Created, fact))
+    }
+
+    /// Does something again while AWS refuses it for what passes by itself, but not for long.
+    async fn while_refused(
+        &self,
+        step: &Step,
+        mut call: impl AsyncFnMut() -> Result<(), aws::Error>,
+    ) -> Result<(), Error> {
+        let begin = Instant::now();
+        let attempt = async || match call().await {
+            Err(error) if error.passes() && begin.elapsed() < PASSES => Ok(Look::NotYet(error.message)),
+            done => Ok::<_, Error>(Look::Ready(done?)),
+        };
+        wait::until(&self.deadline, self.told(step), attempt).await
     }
 
     fn remedy_of_traces(&self) -> String {
@@ -153,19 +179,21 @@ impl AwsWorld<'_> {
     }
 
     /// Takes back what the refusal left, and remembers it on the anchor: a later run does not try again by itself.
-    async fn note_refused_traces(&self, name: &str) -> Result<(), Error> {
-        logs::delete_delivery(self.aws, name).await?;
-        if self.plan.brought_role.is_none() {
-            iam::tag_role(self.aws, &self.names().role, TAG_TRACES.0, TAG_TRACES.1).await?;
+    async fn note_refused_traces(&self, step: &Step, name: &str) -> Result<(), Error> {
+        self.while_refused(step, async || logs::delete_delivery(self.aws, name).await.map(drop)).await?;
+        if self.plan.brought_role.is_some() {
+            return Ok(());
         }
-        Ok(())
+        let (key, value) = TAG_TRACES;
+        self.while_refused(step, async || iam::tag_role(self.aws, &self.names().role, key, value).await).await
     }
 
-    async fn forget_refused_traces(&self) -> Result<(), Error> {
-        if self.stack.refuses_traces() {
-            iam::untag_role(self.aws, &self.names().role, TAG_TRACES.0).await?;
+    async fn forget_refused_traces(&self, step: &Step) -> Result<(), Error> {
+        if !self.stack.refuses_traces() {
+            return Ok(());
         }
-        Ok(())
+        let untag = async || iam::untag_role(self.aws, &self.names().role, TAG_TRACES.0).await.map(drop);
+        self.while_refused(step, untag).await
     }
 }
 

@@ -57,10 +57,13 @@ impl AwsWorld<'_> {
         }
         let function = wait::until(&self.deadline, self.told(step), async || {
             Ok(match lambda::find_function(self.aws, &spec.name).await? {
-                Some(function) if function.active => Look::Ready(function),
-                Some(lambda::Function { failure: Some((status, reasons)), .. }) => {
+                // A failed update that this run did not make leaves a function that works.
+                Some(lambda::Function { failure: Some((status, reasons)), active, .. })
+                    if !active || change == Change::Updated =>
+                {
                     return Err(Error::Failed { resource: step.resource.clone(), status, reasons });
                 }
+                Some(function) if function.active => Look::Ready(function),
                 _ => Look::NotYet("the function is not Active yet".to_owned()),
             })
         })

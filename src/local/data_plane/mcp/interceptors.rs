@@ -120,8 +120,10 @@ impl Exchange {
         let output: Output = serde_json::from_slice(&payload).unwrap_or_default();
         match output.mcp {
             Some(mcp) if output.version == VERSION => Ok(mcp),
+            // AWS's words, in its own sample (05-entraid-3lo).
             _ => Err(format!(
-                "Interceptor function {arn} returned no object with interceptorOutputVersion \"{VERSION}\" and mcp"
+                "InterceptorException - Received invalid response from interceptor: {arn} returned no object with \
+                 interceptorOutputVersion \"{VERSION}\" and mcp"
             )),
         }
     }

@@ -24,7 +24,7 @@ pub(super) async fn list_dynamic(exchange: &Exchange) {
     let all = exchange.view.dynamic().map(async |target| {
         let listed = async {
             let connection = connect(exchange, target).await?;
-            let listing = connection.list().await;
+            let listing = connection.list(true).await;
             leave(exchange, &connection).await;
             listing
         };

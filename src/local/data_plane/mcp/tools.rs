@@ -19,8 +19,8 @@ use crate::{
     model::tool::{self, check_arguments},
 };
 
-/// Items on a page; how many the managed gateway shows is not documented (reference §5.4).
-const PAGE: usize = 100;
+/// Items on a page (of tools, three or four observers; of other lists, nobody has said).
+const PAGE: usize = 30;
 /// Bytes of them, as clients can be expected to take.
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// All that a caller learns of a target's failure without DEBUG (reference §5.6).
@@ -29,6 +29,8 @@ pub(super) use crate::model::mcp::TERSE_ERROR as TERSE;
 /// One page of the tools, the search tool first.
 pub(super) fn list(view: &View, params: &Value) -> Result<Value, RpcError> {
     let mut tools = view.listed_tools();
+    // By name, across targets (one observer); where the search tool stands, nobody has said.
+    tools.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
     if view.search {
         tools.insert(0, search::definition());
     }

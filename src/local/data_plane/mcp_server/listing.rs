@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Connection, Server};
+use super::{Connection, NoResult, Server};
 use crate::{
     http::mcp::MOST_PAGES,
     local::{
@@ -16,20 +16,27 @@ use crate::{
     model::tool::MOST_TOOLS,
 };
 
+/// JSON-RPC's code.
+const METHOD_NOT_FOUND: i64 = -32601;
 /// Items of each kind that a server may list beside tools.
 const MOST_ITEMS: usize = 10_000;
 /// Characters of a tool's name (MCP, "Tool Names").
 const LONGEST_NAME: usize = 128;
-/// How long listing a server may take.
-const LONGEST_LISTING: Duration = Duration::from_mins(2);
+/// How long the first contact with a server may take, all that is listed included: a runtime that takes longer to begin
+/// fails with "Runtime initialization time exceeded" (once).
+const LONGEST_LISTING: Duration = Duration::from_secs(30);
 
 impl Connection {
-    /// All that the server has to offer.
-    pub(crate) async fn list(self: &Arc<Self>) -> Result<Listing, Failure> {
+    /// All that the server has to offer. Of one that is listed anew each time, less is demanded: what AWS says of it
+    /// nobody has written down.
+    pub(crate) async fn list(self: &Arc<Self>, is_dynamic: bool) -> Result<Listing, Failure> {
         if self.capabilities.get("tools").is_none() {
-            return Err(Failure("The MCP server does not offer tools".to_owned()));
+            return Err(self.without_tools());
         }
         let tools = self.all("tools/list", ("tools", "name"), MOST_TOOLS).await?;
+        if tools.is_empty() && !is_dynamic {
+            return Err(self.without_tools());
+        }
         let (tools, odd): (Vec<Value>, Vec<Value>) = tools.into_iter().partition(is_sound);
         for tool in odd {
             tracing::warn!("a tool of {} is left out: {:?}", self.server.endpoint, tool["name"]);
@@ -40,12 +47,18 @@ impl Connection {
         }
         if self.capabilities.get("resources").is_some() {
             listing.resources = self.all("resources/list", ("resources", "uri"), MOST_ITEMS).await?;
-            // Servers with resources need not have templates.
+            // Without templates a server has an empty list of them: one that does not know the method is refused
+            // ("… Error - Method not found: resources/templates/list", once).
             let templates = ("resourceTemplates", "uriTemplate");
             let templates = self.all("resources/templates/list", templates, MOST_ITEMS).await;
-            listing.resource_templates = templates.unwrap_or_default();
+            listing.resource_templates = if is_dynamic { templates.unwrap_or_default() } else { templates? };
         }
         Ok(listing)
+    }
+
+    /// "MCP server … has no tools" (once, of one with resources only).
+    fn without_tools(&self) -> Failure {
+        Failure(format!("MCP server '{}' has no tools", self.server.endpoint))
     }
 
     /// A list, page by page, of the items that have a text in `key`, the first of each.
@@ -60,7 +73,12 @@ impl Connection {
         let mut params = json!({});
         for _ in 0..MOST_PAGES {
             let page = self.request(method, &params, &mut None).await;
-            let page = page.map_err(|problem| Failure(format!("{method}: {}", problem.into_failure().0)))?;
+            let page = page.map_err(|problem| match problem {
+                NoResult::Refused(error) if error["code"] == METHOD_NOT_FOUND => {
+                    Failure(format!("Method not found: {method}"))
+                }
+                problem => Failure(format!("{method}: {}", problem.into_failure().0)),
+            })?;
             let Value::Array(found) = &page[member] else {
                 return Err(Failure(format!("{method}: the MCP server's result has no `{member}`")));
             };
@@ -99,7 +117,7 @@ fn of_callers(gateway: &Gateway) -> Value {
 /// Connects to a server, lists all, and takes its leave.
 async fn list(local: &Local, server: Server, offered: &Value) -> Result<Listing, Failure> {
     let connection = Connection::open(local, server, offered).await?;
-    let listing = connection.list().await;
+    let listing = connection.list(false).await;
     connection.close().await;
     listing
 }
@@ -129,8 +147,7 @@ impl Local {
         };
         let call = self.call_in(&server.gateway.region, &base_url);
         let outcome = timeout(LONGEST_LISTING, list(self, server, &offered)).await;
-        let outcome =
-            outcome.unwrap_or_else(|_| Err(Failure("The MCP server's lists do not come to an end".to_owned())));
+        let outcome = outcome.unwrap_or_else(|_| Err(Failure("Runtime initialization time exceeded.".to_owned())));
         let outcome = outcome.map_err(|Failure(problem)| problem);
         let outcome = outcome.and_then(|listing| {
             let bytes = serde_json::to_vec(&listing).map_err(|error| error.to_string())?;

@@ -241,6 +241,10 @@ pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
     if gateway.text("authorizerType") != Some(input.authorizer_type.as_str()) {
         return Err(refused("Authorizer type cannot be updated for an existing gateway"));
     }
+    if gateway.state.status == Status::Failed {
+        // Once; another form than that of the other states.
+        return Err(refused("UpdateGateway operation can't be performed on gateway when it is in Failed state"));
+    }
     if !matches!(gateway.state.status, Status::Ready | Status::UpdateUnsuccessful) {
         return Err(wrong_state(call, "gateway", gateway.state.status));
     }
@@ -262,14 +266,15 @@ fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<Strin
         check_versions(&protocol.mcp)?;
     }
     check_interceptors(state, call, input)?;
+    // Sentences of cdk-preflight, `jwt-authorizer` and `authorizer-config-unexpected`.
     match (input.authorizer_type.as_str(), &input.authorizer_configuration) {
         ("CUSTOM_JWT", Some(configuration)) => check_jwt(&configuration.jwt)?,
         ("CUSTOM_JWT", None) => {
-            return Err(invalid("authorizerConfiguration", "AuthorizerConfiguration is required for CUSTOM_JWT"));
+            return Err(refused("AuthorizerConfiguration is required for CUSTOM_JWT authorizer type"));
         }
         ("NONE" | "AWS_IAM", None) => {}
-        ("NONE" | "AWS_IAM", Some(_)) => {
-            return Err(invalid("authorizerConfiguration", "AuthorizerConfiguration is for CUSTOM_JWT only"));
+        (kind @ ("NONE" | "AWS_IAM"), Some(_)) => {
+            return Err(refused(format!("AuthorizerConfiguration should be null for {kind} AuthorizerType")));
         }
         (other, _) => {
             return Err(not_implemented(format!("the local AWS does not serve authorizerType {other}")));
@@ -291,8 +296,12 @@ fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<Strin
 fn check_versions(mcp: &McpConfiguration) -> Result<(), WireError> {
     let unknown = mcp.supported_versions.iter().flatten().find(|version| !mcp::VERSIONS.contains(&version.as_str()));
     let Some(version) = unknown else { return Ok(()) };
-    let message = format!("MCP version {version} is not supported; supported are {}", mcp::VERSIONS.join(", "));
-    Err(invalid("protocolConfiguration.mcp.supportedVersions", &message))
+    // cdk-preflight, `mcp-supported-versions`; the order of the supported ones is AWS's own.
+    let supported = "2025-11-25, 2026-07-28, 2025-03-26, 2025-06-18";
+    Err(refused(format!(
+        "Unsupported MCP Version(s) are provided in request: [{version}]. Update request with supported version(s) \
+         [{supported}] and retry."
+    )))
 }
 
 /// That there is one interceptor at most for each point, and that the role may invoke it (when the
@@ -302,10 +311,8 @@ fn check_interceptors(state: &State, call: &Call, input: &Input) -> Result<(), W
     let points: Vec<_> = interceptors.iter().flat_map(|one| one.interception_points.iter().copied()).collect();
     for point in [InterceptionPoint::Request, InterceptionPoint::Response] {
         if points.iter().filter(|one| **one == point).count() > 1 {
-            return Err(invalid(
-                "interceptorConfigurations",
-                "A gateway can have at most one REQUEST and one RESPONSE interceptor",
-            ));
+            // cdk-preflight, `interceptor-point-unique`.
+            return Err(refused("Only one interceptor configuration per interception point can be defined"));
         }
     }
     interceptors

@@ -12,8 +12,10 @@ use crate::{
     model::tool,
 };
 
-/// The managed gateway's own words (reference §1.9).
-const NOT_LISTED: &str = "Failed to connect and fetch tools from the provided MCP target server";
+/// AWS's words, before the cause (many observers, on several causes).
+const NOT_LISTED: &str = "Failed to connect and fetch tools from the provided MCP target server. Error - ";
+/// A cause that stands alone: "MCP server '…' returned HTTP 400 to the initialize handshake."
+const OF_SERVER: &str = "MCP server ";
 
 /// All of it, as the server wrote it.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,7 +113,8 @@ pub(crate) fn listed(state: &mut State, call: &Call, awaiting: &Awaiting, outcom
     match (problem, outcome) {
         (None, Ok(listing)) => target.take_listing(listing, call.now),
         (Some(problem), _) => target.state.finish(&[problem]),
-        (None, Err(why)) => target.state.finish(&[NOT_LISTED, &why]),
+        (None, Err(why)) if why.starts_with(OF_SERVER) => target.state.finish(&[&why]),
+        (None, Err(why)) => target.state.finish(&[&format!("{NOT_LISTED}{why}")]),
     }
 }
 

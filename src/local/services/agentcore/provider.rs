@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{conflict, invalid, not_found, present};
+use super::{invalid, not_found, present, refused};
 use crate::local::{
     services::{Answer, Call, State, epoch_seconds, not_implemented, page, read, secrets::Secrets},
     wire::WireError,
@@ -121,9 +121,26 @@ impl Wanted {
                 Ok(Self::External { arn, json_key: reference.json_key })
             }
             (None | Some("MANAGED"), Some(value), None) => Ok(Self::Value(value)),
-            _ => Err(invalid(member, &format!("Give {member}, or an EXTERNAL secret and its key"))),
+            (source, value, reference) => Err(mismatch(member, source, value.is_some(), reference.is_some())),
         }
     }
+}
+
+/// What is wrong with a secret and its source, in AWS's words for API keys (cdk-preflight,
+/// `apikey-provider-secret-source`); those for clients' secrets are made alike.
+fn mismatch(member: &str, source: Option<&str>, has_value: bool, has_reference: bool) -> WireError {
+    let (value, config) = match member {
+        "apiKey" => ("ApiKey", "ApiKeySecretConfig"),
+        _ => ("ClientSecret", "ClientSecretConfig"),
+    };
+    let managed = "when secret source is MANAGED or not specified";
+    let external = "when secret source is EXTERNAL";
+    refused(match (source == Some("EXTERNAL"), has_value, has_reference) {
+        (true, true, _) => format!("{value} must not be provided {external}"),
+        (true, false, _) => format!("{config} is required {external}"),
+        (false, _, true) => format!("{config} must not be provided {managed}"),
+        (false, ..) => format!("{value} is required {managed}"),
+    })
 }
 
 impl Provider {
@@ -189,7 +206,8 @@ fn keep(state: &mut State, call: &Call, put: Put) -> Answer {
     let existing = state.agentcore.providers.get(&arn).cloned();
     let is_new = tags.is_some();
     match (&existing, is_new) {
-        (Some(_), true) => return Err(conflict(format!("Credential provider with name: {name} already exists"))),
+        // Not a conflict (four projects).
+        (Some(_), true) => return Err(refused(format!("Credential provider with name: {name} already exists"))),
         (None, false) => return Err(missing(name)),
         _ => {}
     }
@@ -316,8 +334,8 @@ pub(super) fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, cre
         return Err(invalid("oauth2ProviderConfigInput", "Member must not be null"));
     };
     if member != wanted_member {
-        let problem = format!("The vendor {vendor} takes {wanted_member}");
-        return Err(invalid("oauth2ProviderConfigInput", &problem));
+        // cdk-preflight, `oauth2-provider-vendor-config`.
+        return Err(refused(format!("Provided configuration does not match selected type: {vendor}")));
     }
     if let Some(method) =
         config.client_authentication_method.as_deref().filter(|method| !method.starts_with("CLIENT_SECRET"))

@@ -110,14 +110,14 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
         return Err(quota_exceeded(format!("A gateway can have at most {MOST_TARGETS} targets")));
     }
     gateway.check_at_once()?;
-    let (config, schema) = checked(state, call, gateway, &name, &input)?;
+    let Checked { config, schema, problems } = checked(state, call, gateway, &name, &input)?;
     let target = Target {
         id: random::upper_alphanumeric(10),
         config,
         schema,
         synchronized: None,
         served: OnceLock::new(),
-        state: Lifecycle::begin(origin, call.now),
+        state: Lifecycle { problems, ..Lifecycle::begin(origin, call.now) },
     };
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     let answer = show(gateway, &target);
@@ -138,40 +138,46 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
         return Err(conflict(format!("Target with name {name} already exists in gateway {}", gateway.id)));
     }
     gateway.check_at_once()?;
-    let (config, schema) = checked(state, call, gateway, name, &input)?;
+    let Checked { config, schema, problems } = checked(state, call, gateway, name, &input)?;
     let gateway = state.agentcore.gateway_mut(call, &id.gateway_identifier)?;
     let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
-    // A server's old listing holds until there is a new one.
-    if [target.kind(), Some(input.target_configuration.kind())] != [Some(Kind::McpServer); 2] {
-        target.schema = schema;
-    }
-    target.config = config;
-    target.served = OnceLock::new();
     target.state.change(Status::Updating, call.now);
+    target.state.problems = problems;
+    // An update that comes to nothing changes nothing.
+    if target.state.problems.is_empty() {
+        // A server's old listing holds until there is a new one.
+        if [target.kind(), Some(input.target_configuration.kind())] != [Some(Kind::McpServer); 2] {
+            target.schema = schema;
+        }
+        target.config = config;
+        target.served = OnceLock::new();
+    }
     get(state, call, &id)
 }
 
-/// The members that are kept, and the schema, both of which were let in.
-fn checked(
-    state: &State,
-    call: &Call,
-    gateway: &Gateway,
-    name: &str,
-    input: &Input,
-) -> Result<(Map<String, Value>, BlobId), WireError> {
+/// What was let in.
+struct Checked {
+    /// The members that are kept.
+    config: Map<String, Value>,
+    schema: BlobId,
+    /// Why the target will be FAILED, or its update unsuccessful: faults of what a document says come late.
+    problems: Vec<String>,
+}
+
+fn checked(state: &State, call: &Call, gateway: &Gateway, name: &str, input: &Input) -> Result<Checked, WireError> {
     if let Some(problem) = role_problem(&state.iam, gateway, call) {
         return Err(refused(problem));
     }
     let role = gateway.text("roleArn").unwrap_or_default();
     let credential = input.credential_provider_configurations.as_deref().and_then(<[_]>::first);
-    let schema = input.target_configuration.checked_schema(state, call, role, name, credential)?;
+    let (schema, problem) = input.target_configuration.checked_schema(state, call, role, name, credential)?;
     let config = present([
         ("name", json!(name)),
         ("description", json!(input.description)),
         ("targetConfiguration", json!(input.target_configuration)),
         (CREDENTIALS, json!(input.credential_provider_configurations)),
     ]);
-    Ok((config, call.keep(&schema)?))
+    Ok(Checked { config, schema: call.keep(&schema)?, problems: problem.into_iter().collect() })
 }
 
 #[derive(Deserialize)]
@@ -267,11 +273,15 @@ pub(super) fn synchronize(state: &mut State, call: &Call, input: &Synchronize) -
         let id = TargetId { gateway_identifier: gateway.id.clone(), target_id: target_id.clone() };
         let target = gateway.targets.get(target_id).ok_or_else(|| id.missing())?;
         let server = target.mcp_server();
-        let server = server.ok_or_else(|| refused("Only MCP server targets can be synchronized"))?;
+        let server = server.ok_or_else(|| {
+            let kind = target.kind().map(Kind::listed).unwrap_or_default();
+            refused(format!("Target type {kind} is not supported for synchronization"))
+        })?;
         if server.is_dynamic() {
             return Err(refused("Targets with listingMode DYNAMIC are listed with every request"));
         }
-        if target.state.under_way() || target.state.status == Status::Failed {
+        // One that FAILED may be (once, 20 s after a fresh role's first try).
+        if target.state.under_way() {
             let status = target.state.status.name();
             return Err(conflict(format!("Target {target_id} is in {status} status")));
         }

@@ -62,7 +62,16 @@ pub(super) fn put_source(logs: &mut Logs, call: &Call, input: PutSource) -> Answ
     }
     let key = arn(call, "delivery-source", &input.name);
     if logs.sources.get(&key).is_some_and(|source| source.resource_arn != input.resource_arn) {
-        return Err(bad_request("ConflictException", "A delivery source of this name exists for another resource."));
+        // aws-cloudformation/cloudformation-coverage-roadmap#2513.
+        let message = "Update to existing Delivery Source with new ResourceId is not allowed. Please create a new \
+                       Delivery Source instead.";
+        return Err(bad_request("ConflictException", message));
+    }
+    let same = |source: &Source| source.resource_arn == input.resource_arn && source.log_type == input.log_type;
+    if logs.sources.iter().any(|(other, source)| *other != key && same(source)) {
+        // aws-samples/sample-autonomous-cloud-coding-agents#662, and the issue above.
+        let message = "This ResourceId has already been used in another Delivery Source in this account.";
+        return Err(bad_request("ConflictException", message));
     }
     let source = Source {
         name: input.name,
@@ -217,6 +226,13 @@ pub(super) fn create_delivery(logs: &mut Logs, call: &Call, input: CreateDeliver
     let Some(destination) = logs.destinations.get(&destination_arn) else {
         return Err(not_found("delivery destination"));
     };
+    if destination.kind == "XRAY" && !call.transaction_search {
+        // aws/aws-cdk#38372, and many public files.
+        let message = "X-Ray Delivery Destination is supported with CloudWatch Logs as a Trace Segment Destination. \
+                       Please enable the CloudWatch Logs destination for your traces using the \
+                       UpdateTraceSegmentDestination API";
+        return Err(bad_request("ValidationException", message));
+    }
     let same = |delivery: &Delivery| delivery.source == source && delivery.destination_arn == destination_arn;
     if logs.deliveries.values().any(same) {
         return Err(bad_request("ConflictException", "A delivery with this source and destination exists."));

@@ -16,7 +16,7 @@ use crate::{
     },
     model::{
         document::Document,
-        finding::{Finding, Reading, Severity},
+        finding::{Reading, Severity},
         openapi::Api,
         smithy::{self, Model, SAMPLE_KEY},
         tool,
@@ -198,7 +198,8 @@ impl Configuration {
     }
 
     /// Checks what the service model does not show, function and permission among it, and returns the tool
-    /// definitions or the document; nothing where they come from elsewhere.
+    /// definitions or the document (nothing where they come from elsewhere), and why the target will fail for what is
+    /// in them: CreateGatewayTarget accepts it, and the target is FAILED then (cdk-preflight, `target-openapi-schema`).
     pub(super) fn checked_schema(
         &self,
         state: &State,
@@ -206,19 +207,18 @@ impl Configuration {
         role: &str,
         name: &str,
         credential: Option<&Credential>,
-    ) -> Result<Vec<u8>, WireError> {
+    ) -> Result<(Vec<u8>, Option<String>), WireError> {
         check_outbound(self.kind(), credential)?;
         match &self.mcp {
             McpConfiguration::Lambda(lambda) => {
-                let tools = read_tools(state, call, role, &lambda.tool_schema)?;
-                // The service dry-runs the invocation (reference §1.9).
+                let tools = read_tools(state, call, role, name, &lambda.tool_schema)?;
                 check_invocable(state, call, role, &lambda.lambda_arn)?;
                 Ok(tools)
             }
             McpConfiguration::OpenApiSchema(schema) | McpConfiguration::SmithyModel(schema) => {
                 read_document(state, call, role, (self.kind(), name), schema)
             }
-            McpConfiguration::McpServer(_) | McpConfiguration::ApiGateway(_) => Ok(Vec::new()),
+            McpConfiguration::McpServer(_) | McpConfiguration::ApiGateway(_) => Ok((Vec::new(), None)),
         }
     }
 }
@@ -231,6 +231,17 @@ const SIGNED_SERVICES: [&str; 3] = ["bedrock-agentcore", "execute-api", "lambda"
 fn check_outbound(kind: Kind, credential: Option<&Credential>) -> Result<(), WireError> {
     let (takes, what) = (kind.takes(), kind.member());
     let what = if kind == Kind::Lambda { "Lambda" } else { what };
+    // Sentences of cdk-preflight, `lambda-credential-type` and `credential-provider-required`.
+    if let Some(credential) = credential.filter(|credential| credential.provider.is_none()) {
+        let lacking = match credential.kind.as_str() {
+            "OAUTH" => "OAuth credential provider is required for OAUTH credential provider type",
+            "API_KEY" => "API key credential provider is required for API_KEY credential provider type",
+            _ => "",
+        };
+        if !lacking.is_empty() && kind != Kind::Lambda {
+            return Err(refused(lacking));
+        }
+    }
     let Some(credential) = credential else {
         if takes.none {
             return Ok(());
@@ -267,7 +278,7 @@ fn check_outbound(kind: Kind, credential: Option<&Credential>) -> Result<(), Wir
         return Ok(());
     }
     if kind == Kind::Lambda {
-        return Err(invalid(CREDENTIALS, "Lambda targets take GATEWAY_IAM_ROLE only"));
+        return Err(refused("Lambda target only supports GATEWAY_IAM_ROLE credential provider type"));
     }
     Err(invalid(CREDENTIALS, &format!("The target type {what} does not take this {}", credential.kind)))
 }
@@ -277,7 +288,13 @@ const S3_LIMIT: usize = 10 * 1024 * 1024;
 const INLINE_LIMIT: usize = 1024 * 1024;
 
 /// The tool definitions, from where they are.
-fn read_tools(state: &State, call: &Call, role: &str, schema: &ToolSchema) -> Result<Vec<u8>, WireError> {
+fn read_tools(
+    state: &State,
+    call: &Call,
+    role: &str,
+    target: &str,
+    schema: &ToolSchema,
+) -> Result<(Vec<u8>, Option<String>), WireError> {
     let schema_field = "targetConfiguration.mcp.lambda.toolSchema";
     let (tools, field) = match schema {
         ToolSchema::InlinePayload(tools) => {
@@ -292,11 +309,15 @@ fn read_tools(state: &State, call: &Call, role: &str, schema: &ToolSchema) -> Re
             let bytes = read_object(state, call, role, object).map_err(|problem| invalid(&field, &problem))?;
             let tools =
                 serde_json::from_slice(&bytes).map_err(|error| invalid(&field, &format!("not JSON: {error}")))?;
-            (tools, field)
+            (tool::without_unknown_keywords(&tools), field)
         }
     };
-    tool::parse_inline(&tools).map_err(|error| invalid(&field, &error.to_string()))?;
-    Ok(tools.to_string().into_bytes())
+    let read = tool::parse_inline(&tools).map_err(|error| match error.problem.as_str() {
+        tool::NO_TOOLS => refused(tool::NO_TOOLS),
+        _ => invalid(&field, &error.to_string()),
+    })?;
+    let problem = tool::duplicate(&read, target).map(|(_, problem)| problem);
+    Ok((tools.to_string().into_bytes(), problem))
 }
 
 /// An OpenAPI document or a Smithy model, from where it is.
@@ -306,7 +327,7 @@ fn read_document(
     role: &str,
     (kind, target): (Kind, &str),
     schema: &TextSchema,
-) -> Result<Vec<u8>, WireError> {
+) -> Result<(Vec<u8>, Option<String>), WireError> {
     let schema_field = format!("targetConfiguration.mcp.{}", kind.member());
     let (bytes, field) = match schema {
         TextSchema::InlinePayload(text) => {
@@ -323,17 +344,30 @@ fn read_document(
         }
     };
     let text = std::str::from_utf8(&bytes).map_err(|_| invalid(&field, "The schema is no text"))?;
-    let document = Document::parse(text).map_err(|error| invalid(&field, &error.to_string()))?;
+    let problem = match Document::parse(text) {
+        Err(error) => Some(error.to_string()),
+        Ok(document) => fault_of(kind, &document, target),
+    };
+    Ok((bytes, problem))
+}
+
+/// Why a document fails its target: all of its faults, in one reason. What the service's parser misses, it calls
+/// otherwise than what it finds later: "Invalid OpenAPI schema: attribute openapi is missing" and "Found 1 validation
+/// error(s) in OpenAPI schema: [Server URL (located at: servers) must use HTTPS protocol.]" (cdk-preflight; public
+/// files). Nobody has written down what it says of a Smithy model.
+fn fault_of(kind: Kind, document: &Document, target: &str) -> Option<String> {
     let reading = Reading { target, local: true };
     let (what, findings) = match kind {
-        Kind::Smithy => ("Smithy model", Model::read(&document, reading).findings),
-        _ => ("OpenAPI schema", Api::read(&document, reading).findings),
+        Kind::Smithy => ("Smithy model", Model::read(document, reading).findings),
+        _ => ("OpenAPI schema", Api::read(document, reading).findings),
     };
-    match findings.into_iter().find(|finding| finding.severity == Severity::Error) {
-        None => Ok(bytes),
-        Some(Finding { problem, line, pointer, .. }) => {
-            Err(invalid(&field, &format!("Failed to parse {what}: {problem} (line {line}, {pointer})")))
-        }
+    let errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+    let problems: Vec<String> = errors.map(|finding| finding.problem).collect();
+    let missing: Vec<&str> = problems.iter().map(String::as_str).filter(|it| it.ends_with(" is missing")).collect();
+    match (problems.as_slice(), missing.as_slice()) {
+        ([], _) => None,
+        (_, []) => Some(format!("Found {} validation error(s) in {what}: [{}]", problems.len(), problems.join(", "))),
+        (_, missing) => Some(format!("Invalid {what}: {}", missing.join(", "))),
     }
 }
 
@@ -353,7 +387,7 @@ fn read_object(state: &State, call: &Call, role: &str, object: &S3Object) -> Res
     let bytes = state.s3.content(call, uri).map_err(|error| error.message)?;
     let bytes = bytes.ok_or_else(|| format!("there is no object {uri}"))?;
     if bytes.len() > S3_LIMIT {
-        return Err("A schema in S3 can have at most 10 MB".to_owned());
+        return Err("The provided S3 object exceeds the maximum allowed size of 10 MB".to_owned());
     }
     Ok(bytes)
 }

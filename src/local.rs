@@ -287,8 +287,11 @@ impl Local {
         if let Some(error) = self.0.faults.strike(&scope.service, &decoded.operation) {
             return Err(error);
         }
-        let call =
-            Call { operation: decoded.operation.clone(), ..self.call_in(&scope.region, &base_url(&received.headers)) };
+        let call = Call {
+            operation: decoded.operation.clone(),
+            lacks: self.0.faults.lacking(&scope.service, &decoded.operation),
+            ..self.call_in(&scope.region, &base_url(&received.headers))
+        };
         let mut input = decoded.input.clone();
         if service == Service::Lambda && decoded.operation == "Invoke" {
             lambda::add_header_members(&mut input, |name| received.headers.get(name)?.to_str().ok());
@@ -324,7 +327,13 @@ impl Local {
             lag: self.0.faults.consistency_lag,
             iam_lag: self.0.faults.consistency_lag.max(self.0.faults.iam_lag),
             transaction_search: self.0.faults.transaction_search,
+            lacks: None,
         }
+    }
+
+    /// Whether what was made at this time (Unix milliseconds) has reached every reader.
+    fn has_reached_all(&self, made: i64) -> bool {
+        self.call_in(DEFAULT_REGION, "").propagated(made)
     }
 
     /// Runs a function, and keeps its environment for as long as the function stays as it is.

@@ -42,6 +42,11 @@ pub fn is_pending_state(document: &Document) -> bool {
     })
 }
 
+/// Whether what a gateway or target FAILED for may have passed since.
+pub fn may_pass(document: &Document) -> bool {
+    is_pending_state(document) || misses_discovery(document.status_reasons())
+}
+
 /// Whether a gateway FAILED because the service could not get the OpenID document of its issuer: a user pool's may be
 /// missing for a short while after the pool was made (seen once, literally: "Failed to create gateway dependencies:
 /// Failed to fetch discovery document from: https://cognito-idp…").

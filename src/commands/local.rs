@@ -73,7 +73,7 @@ pub struct Serve {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "300s")]
     pub function_idle: Duration,
 
-    /// Let lists, roles and policies show changes this much later, for example 15s
+    /// Let lists, roles, policies, pools' OpenID documents and domains show changes this much later, for example 15s
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     pub consistency_lag: Duration,
 

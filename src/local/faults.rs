@@ -51,13 +51,21 @@ impl FromStr for Rule {
         if [service, operation, code].contains(&"") {
             return Err(form.to_owned());
         }
-        let known = |found: Service| found.operations().iter().any(|covered| covered.name == operation);
+        let known = |found: Service| {
+            found.operations().iter().any(|covered| covered.name == operation)
+                || service == IN_NAME_OF_CALLER.0 && IN_NAME_OF_CALLER.1.iter().any(|(_, action)| *action == operation)
+        };
         if !Service::from_scope(service).is_some_and(known) {
             return Err(format!("the local AWS does not offer {service}:{operation}"));
         }
         Ok(Self { service: service.to_owned(), operation: operation.to_owned(), code: code.to_owned(), message, left })
     }
 }
+
+/// What operations of a service do in their caller's name, each with the action: whoever may not do that hears of it
+/// when the work has failed (`CreateWorkloadIdentity`: many; `DeleteWorkloadIdentity`: measured by one project).
+const IN_NAME_OF_CALLER: (&str, [(&str, &str); 2]) =
+    ("bedrock-agentcore", [("CreateGateway", "CreateWorkloadIdentity"), ("DeleteGateway", "DeleteWorkloadIdentity")]);
 
 impl Faults {
     pub fn new(latency: Duration, consistency_lag: Duration, rules: Vec<Rule>) -> Self {
@@ -72,6 +80,13 @@ impl Faults {
     #[must_use]
     pub fn without_transaction_search(self, without: bool) -> Self {
         Self { transaction_search: !without, ..self }
+    }
+
+    /// The action that the caller of this call lacks for what it does in their name, if any.
+    pub(crate) fn lacking(&self, service: &str, operation: &str) -> Option<&'static str> {
+        let (of, actions) = IN_NAME_OF_CALLER;
+        let (_, action) = actions.into_iter().find(|(name, _)| service == of && *name == operation)?;
+        self.strike(service, action).map(|_| action)
     }
 
     /// The error that this call shall meet, if any; `service` is the name in the credential scope.

@@ -73,6 +73,8 @@ pub(crate) struct Call {
     pub(crate) iam_lag: Duration,
     /// Whether the account sends traces to CloudWatch Logs.
     pub(crate) transaction_search: bool,
+    /// An action that the caller may not do, which the operation does in the caller's name.
+    pub(crate) lacks: Option<&'static str>,
 }
 
 impl State {

@@ -485,7 +485,7 @@ fn with_defaults(mut wanted: Value, existing: &Value) -> Value {
 /// What to do with a gateway or target that is not READY.
 fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Change>, Error> {
     match document.status() {
-        "FAILED" if ours && propagation::is_pending_state(document) => Ok(Some(Change::Replace)),
+        "FAILED" if ours && propagation::may_pass(document) => Ok(Some(Change::Replace)),
         "FAILED" => Err(Error::of_state(kind, document)),
         "DELETING" => Ok(Some(Change::Create)),
         "CREATING" | "UPDATING" | "SYNCHRONIZING" => Ok(Some(Change::Update(vec!["state"]))),

@@ -298,6 +298,11 @@ async fn what_is_signed_for_is_allowed_to_the_role() {
     world.run(&["target", "remove", "rest", "--gateway", "g", "-y"]).await.expect(0);
     let left = policy(&world).to_string();
     assert!(left.contains(function) && !left.contains("execute-api"), "{left}");
+    let other = "arn:aws:lambda:us-west-2:000000000000:function:other";
+    world.run(&["target", "update", "url", "--gateway", "g", "--iam-resource", other]).await.expect(0);
+    assert!(policy(&world).to_string().contains(other), "the credential stays");
+    let unsigned = ["target", "add", "openapi", "plain", "--spec", &spec, "--gateway", "g", "--iam-resource", other];
+    world.run(&unsigned).await.expect(2);
     let wrong = ["--iam-resource", "arn:aws:execute-api:us-west-2:000000000000:x/*"];
     world.run(&[&add[..], &signed[..], &["lambda"], &wrong[..]].concat()).await.expect(2);
     world.run(&["target", "remove", "url", "--gateway", "g", "-y"]).await.expect(0);
@@ -717,4 +722,67 @@ async fn tools_of_a_gateway_without_a_handshake_are_listed_and_called() {
         let posts = listed.calls.iter().filter(|call| call.ends_with("/mcp")).count();
         assert_eq!(posts, if gateway == "new" { 1 } else { 3 }, "{:?}", listed.calls);
     }
+}
+
+/// The local AWS can be such an account.
+#[tokio::test(start_paused = true)]
+async fn the_local_aws_takes_rights_away_that_aws_uses_in_the_callers_name() {
+    let rules = ["CreateWorkloadIdentity", "DeleteWorkloadIdentity"]
+        .map(|action| format!("bedrock-agentcore:{action}=AccessDeniedException*1"));
+    let world = World::with_rules(&rules.each_ref().map(String::as_str));
+    let failed = world.run(CREATE).await.expect(1);
+    assert!(
+        failed.stderr.contains("your identity lacks `bedrock-agentcore:CreateWorkloadIdentity`"),
+        "{}",
+        failed.stderr
+    );
+    // The FAILED gateway was to be deleted, which failed as well.
+    let cleaned = world.run(CLEANUP).await;
+    let said = format!("{}{}{}", failed.stderr, cleaned.stdout, cleaned.stderr);
+    assert!(said.contains("bedrock-agentcore:DeleteWorkloadIdentity"), "{said}");
+    world.run(CLEANUP).await.expect(0);
+    assert!(world.is_empty(), "{:?}", world.census());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_local_aws_may_be_an_account_without_transaction_search() {
+    let faults = Faults::new(Duration::ZERO, Duration::ZERO, Vec::new()).without_transaction_search(true);
+    let world = World::with_faults(faults);
+    let created = world.run(&["create", "g"]).await.expect(0);
+    assert!(created.stderr.contains("Transaction Search"), "{}", created.stderr);
+    let again = world.run(&["create", "g"]).await.expect(0);
+    assert!(!again.stderr.contains("warning"), "{}", again.stderr);
+    let asked = world.run(&["create", "g", "--traces"]).await.expect(0);
+    assert!(asked.stderr.contains("Transaction Search"), "{}", asked.stderr);
+    world.run(CLEANUP).await.expect(0);
+    assert!(world.is_empty(), "{:?}", world.census());
+}
+
+/// A new pool's document and domain come later, where things take their time.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_fails_for_a_pool_whose_document_is_not_there_yet() {
+    let world = World::new(Duration::from_secs(15));
+    let created = world.run(&["create", "g", "--no-observability", "-o", "json"]).await.expect(0);
+    let made = created.calls.iter().filter(|call| *call == "POST /gateways").count();
+    assert!(made > 1 && world.census()["gateways"] == 1, "it is made again: {:?}", created.calls);
+    // As a program does that does not wait.
+    let url = created.json()["clientInfo"]["discoveryUrl"].as_str().unwrap().to_owned();
+    world.edit(|state| {
+        for pool in state["cognito"]["pools"].as_object_mut().unwrap().values_mut() {
+            pool["created"] = json!(i64::MAX);
+        }
+    });
+    let hasty = [
+        "create",
+        "hasty",
+        "--authorizer",
+        "jwt",
+        "--discovery-url",
+        &url,
+        "--allowed-client",
+        "c",
+        "--no-observability",
+    ];
+    let failed = world.run(&hasty).await.expect(1);
+    assert!(failed.stderr.contains("Failed to fetch discovery document from: http"), "{}", failed.stderr);
 }

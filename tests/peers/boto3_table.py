@@ -694,7 +694,8 @@ def logs():
     gateway = f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:gateway/g-0123456789"
     source = dict(name="s", resourceArn=gateway, logType="APPLICATION_LOGS")
     good(c, "PutDeliverySource", source, lambda a: a["deliverySource"]["service"] == "bedrock-agentcore")
-    bad(c, "PutDeliverySource", "ConflictException", dict(source, resourceArn=gateway.replace("g-", "h-")))
+    bad(c, "PutDeliverySource", "ConflictException", dict(source, resourceArn=gateway.replace("g-", "h-")), "Update to existing Delivery Source with new ResourceId is not allowed. Please create a new Delivery Source instead.")
+    bad(c, "PutDeliverySource", "ConflictException", dict(source, name="another"), "This ResourceId has already been used in another Delivery Source in this account.")
     bad(c, "PutDeliverySource", "ValidationException", dict(source, name="a b"), "'name'")
     bad(c, "PutDeliverySource", "ValidationException", dict(source, logType="NOPE"))
     bad(c, "PutDeliverySource", "ResourceNotFoundException", dict(source, name="t", resourceArn="arn:aws:s3:::bucket"))

@@ -277,6 +277,7 @@ pub(super) fn statement_of_owner(stack: &Stack, gateway: &Gateway, function: &Fu
 impl AddOpenapi {
     async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
         check_stdin(Some(&self.spec), &self.credential)?;
+        self.credential.check_resources()?;
         let source = source::api(ctx, &self.common.name, &self.spec)?;
         let credential = self.credential.resolve(ctx, Takes::API).await?;
         let kind = TargetKind::Other(Box::new(Configured {
@@ -316,6 +317,7 @@ impl AddSmithy {
 
 impl AddMcpServer {
     async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+        self.credential.check_resources()?;
         let credential = self.credential.resolve(ctx, Takes::API).await?;
         let warnings = check_endpoint(ctx, &self.endpoint)?;
         let mut configuration = json!({ "endpoint": self.endpoint });

@@ -101,7 +101,7 @@ pub struct CredentialFlags {
     pub iam_service: Option<String>,
 
     /// ARN of the function or API that is called there; without one, the API is told from its address (can be repeated)
-    #[arg(long, value_name = "ARN", requires = "iam_service", value_parser = resource)]
+    #[arg(long, value_name = "ARN", value_parser = resource)]
     pub iam_resource: Vec<String>,
 
     /// Region to sign for [default: the gateway's]
@@ -229,7 +229,7 @@ impl CredentialFlags {
     pub fn says_something(&self) -> bool {
         let places = [&self.api_key_header, &self.api_key_prefix, &self.api_key_query];
         let named = places.into_iter().any(Option::is_some) || !self.oauth_scope.is_empty();
-        !self.is_empty() || named || !self.oauth_param.is_empty()
+        !self.is_empty() || named || !self.oauth_param.is_empty() || !self.iam_resource.is_empty()
     }
 
     /// The same; a key without a place goes where the target's key goes now.
@@ -264,6 +264,15 @@ impl CredentialFlags {
             && self.oauth_client_id.is_none()
             && self.credential_provider.is_none()
             && self.iam_service.is_none()
+    }
+
+    /// That what the role may call is named for a role that signs.
+    pub fn check_resources(&self) -> Result<(), Error> {
+        if self.iam_resource.is_empty() || self.iam_service.is_some() {
+            return Ok(());
+        }
+        let error = Error::new(Kind::Usage, "the gateway's role calls nothing of what `--iam-resource` names");
+        Err(error.with_hint("add `--iam-service` for the service that it signs for"))
     }
 
     /// The credential that the flags come to, for a kind of target.

@@ -27,7 +27,8 @@ pub(crate) async fn discovery(
 ) -> Response {
     let base = base_url(&headers);
     let document = local.read(|state| {
-        let pool = state.cognito.pools.get(&pool_id)?;
+        // That of a new pool comes later, where things take their time.
+        let pool = state.cognito.pools.get(&pool_id).filter(|pool| local.has_reached_all(pool.created))?;
         Some(json!({
             "authorization_endpoint": format!("{base}/oauth2/authorize"),
             "id_token_signing_alg_values_supported": ["RS256"],

@@ -114,6 +114,8 @@ impl Lifecycle {
         self.status = match self.status {
             Status::Creating | Status::Updating | Status::Synchronizing if reasons.is_empty() => Status::Ready,
             Status::Creating => Status::Failed,
+            // A deletion that is given up.
+            Status::Deleting if !reasons.is_empty() => Status::Failed,
             Status::Updating => Status::UpdateUnsuccessful,
             Status::Synchronizing => Status::SynchronizeUnsuccessful,
             done => return self.status = done,
@@ -160,7 +162,8 @@ impl Origin {
 fn settle(state: &mut State, call: &Call) {
     let looked = call.operation.starts_with("Get") || call.operation.starts_with("List");
     let due = |lifecycle: &Lifecycle| lifecycle.under_way() && (looked || call.now - lifecycle.updated >= UNDER_WAY);
-    let gone = |lifecycle: &Lifecycle| lifecycle.status == Status::Deleting && due(lifecycle);
+    let gone =
+        |lifecycle: &Lifecycle| lifecycle.status == Status::Deleting && lifecycle.problems.is_empty() && due(lifecycle);
     let gateways = &mut state.agentcore.gateways;
     gateways.retain(|_, gateway| !gone(&gateway.state));
     for gateway in gateways.values_mut() {
@@ -173,6 +176,18 @@ fn settle(state: &mut State, call: &Call) {
             gateway.state.finish(&[]);
         }
     }
+}
+
+/// That the caller may not do what an operation does in their name.
+fn lacking(call: &Call, what: &str) -> Option<String> {
+    let (region, account) = (&call.region, &call.account);
+    call.lacks.map(|action| {
+        format!(
+            "Failed to {what} gateway dependencies: User: arn:aws:iam::{account}:root is not authorized to perform: \
+             bedrock-agentcore:{action} on resource: \
+             arn:aws:bedrock-agentcore:{region}:{account}:workload-identity-directory/default"
+        )
+    })
 }
 
 /// Why a gateway's role is of no use, if it is.

@@ -33,11 +33,14 @@ pub(crate) struct Pool {
     tags: BTreeMap<String, String>,
     pub(crate) key: SigningKey,
     domain: Option<String>,
+    /// When the domain was made, in Unix milliseconds.
+    #[serde(default)]
+    domain_made: i64,
     /// 1 for the hosted UI of old, 2 for managed login; neither is served here.
     managed_login_version: u8,
     resource_servers: BTreeMap<String, ResourceServer>,
     pub(crate) clients: BTreeMap<String, Client>,
-    created: i64,
+    pub(crate) created: i64,
     modified: i64,
 }
 
@@ -87,6 +90,7 @@ fn create_pool(cognito: &mut Cognito, call: &Call, input: CreatePool) -> Answer 
         tags: input.user_pool_tags,
         key: (call.new_key)(),
         domain: None,
+        domain_made: 0,
         managed_login_version: 1,
         resource_servers: BTreeMap::new(),
         clients: BTreeMap::new(),
@@ -271,6 +275,7 @@ fn create_domain(cognito: &mut Cognito, call: &Call, input: DomainOfPool) -> Ans
         return Err(invalid("User pool already has a domain configured."));
     }
     pool.domain = Some(input.domain);
+    pool.domain_made = call.now;
     pool.managed_login_version = input.managed_login_version.unwrap_or(1);
     Ok(json!({ "ManagedLoginVersion": pool.managed_login_version }))
 }
@@ -293,7 +298,7 @@ fn describe_domain(cognito: &Cognito, call: &Call, input: &DomainName) -> Answer
                 "UserPoolId": pool.id,
                 "AWSAccountId": call.account,
                 "Domain": input.domain,
-                "Status": "ACTIVE",
+                "Status": if call.propagated(pool.domain_made) { "ACTIVE" } else { "CREATING" },
                 "Version": pool.created.to_string(),
                 "ManagedLoginVersion": pool.managed_login_version,
             })

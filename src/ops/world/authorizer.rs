@@ -117,6 +117,8 @@ impl AwsWorld<'_> {
     /// Waits for the OpenID document of a pool that was just made, as long as it takes at most: the gateway is then
     /// made all the same, and AWS has the last word. Where it is, is the answer, if the document tells.
     pub(super) async fn discovery_url(&self, step: &Step, made: &Made) -> Result<Option<String>, Error> {
+        // An imitation may serve none, ever; where it fails gateways for that, as the local AWS does when it is told to be
+        // late, they are made again.
         if self.plan.authorizer != AuthorizerSpec::Cognito || !self.pool_is_new() || cognito::is_imitation(self.aws) {
             return Ok(None);
         }

@@ -31,8 +31,15 @@ impl AwsWorld<'_> {
         let discovery_url = self.discovery_url(step, made).await?;
         match (&step.change, &self.stack.gateway) {
             (plan::Change::Update(what), Some(gateway)) => {
-                let document = self.updated_gateway(step, gateway.id(), what, made, discovery_url).await?;
-                return Ok((Change::Updated, Fact::Gateway { document, log_group: None }));
+                let document = self.updated_gateway(step, gateway.id(), what, made, discovery_url.clone()).await?;
+                if document.is_ready() {
+                    return Ok((Change::Updated, Fact::Gateway { document, log_group: None }));
+                }
+                // One that an interrupted run had begun.
+                if what != &["state"] || !gateway.ours || !self.fails_for_now(step, &document).await {
+                    return Err(Error::of_state(step.resource.kind, &document));
+                }
+                self.delete_gateway(step, &document).await?;
             }
             (plan::Change::Replace, Some(gateway)) => self.delete_gateway(step, &gateway.document).await?,
             _ => {}
@@ -115,17 +122,26 @@ impl AwsWorld<'_> {
             if document.is_ready() {
                 return Ok(Look::Ready((document, log_group.ok().flatten())));
             }
-            self.delete_gateway(step, &document).await?;
+            if let Err(error) = self.delete_gateway(step, &document).await {
+                return Err(stays(step, &document, error));
+            }
             self.observer.hear(Event::Dropped(step.resource.clone()));
             if self.pool_may_be_too_fresh(&document) {
                 return Ok(Look::NotYet("the user pool does not serve its OpenID document yet".to_owned()));
             }
-            if propagation::is_pending_state(&document) && self.may_be_too_fresh(step).await {
+            if self.fails_for_now(step, &document).await {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
             Err(Error::of_state(step.resource.kind, &document))
         };
         wait::until(&self.deadline, self.told(step), attempt).await
+    }
+
+    /// Whether a gateway or target FAILED for something that passes: it is made again then.
+    async fn fails_for_now(&self, step: &Step, document: &Document) -> bool {
+        document.status() == "FAILED"
+            && (self.pool_may_be_too_fresh(document)
+                || propagation::is_pending_state(document) && self.may_be_too_fresh(step).await)
     }
 
     async fn updated_gateway(
@@ -151,8 +167,7 @@ impl AwsWorld<'_> {
             let answer = self.once_propagated(step, update).await?;
             updated = Some(Updated::new(&before, &answer));
         }
-        let document = self.settled_gateway(step, id, updated.as_ref()).await?;
-        if document.is_ready() { Ok(document) } else { Err(Error::of_state(step.resource.kind, &document)) }
+        self.settled_gateway(step, id, updated.as_ref()).await
     }
 
     /// The gateway when AWS is no longer at work on it.
@@ -193,7 +208,13 @@ impl AwsWorld<'_> {
                     let answer = self.once_propagated(step, update).await?;
                     updated = Some(Updated::new(&settled, &answer));
                 }
-                (Change::Updated, self.settled_target(step, gateway_id, id, updated.as_ref()).await?)
+                let document = self.settled_target(step, gateway_id, id, updated.as_ref()).await?;
+                if what == &["state"] && self.fails_for_now(step, &document).await {
+                    self.delete_target(step, gateway_id, &document).await?;
+                    (Change::Created, self.created_target(step, gateway_id, &request).await?)
+                } else {
+                    (Change::Updated, document)
+                }
             }
             (plan::Change::Replace, Some(existing)) => {
                 self.delete_target(step, gateway_id, existing).await?;
@@ -267,9 +288,11 @@ impl AwsWorld<'_> {
             if document.is_ready() {
                 return Ok(Look::Ready(document));
             }
-            self.delete_target(step, gateway_id, &document).await?;
+            if let Err(error) = self.delete_target(step, gateway_id, &document).await {
+                return Err(stays(step, &document, error));
+            }
             self.observer.hear(Event::Dropped(step.resource.clone()));
-            if propagation::is_pending_state(&document) && self.may_be_too_fresh(step).await {
+            if self.fails_for_now(step, &document).await {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
             Err(Error::of_state(step.resource.kind, &document))
@@ -294,6 +317,16 @@ impl AwsWorld<'_> {
         let deletion = async || agentcore::delete_target(self.aws, gateway_id, id).await;
         self.once_propagated(step, deletion).await?;
         Ok(gone(Some(target), &self.deadline, self.told(step), find).await?)
+    }
+}
+
+/// Of what FAILED and could not be deleted either, both are told.
+fn stays(step: &Step, document: &Document, error: Error) -> Error {
+    match Error::of_state(step.resource.kind, document) {
+        Error::Failed { resource, status, reasons } if !error.is_stop() => {
+            Error::Failed { resource, status, reasons: format!("{reasons}; and it stays: {error}") }
+        }
+        _ => error,
     }
 }
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Lifecycle, Origin, Page, Status, access_denied, check_invocable, conflict, invalid, present, quota_exceeded,
-    refused, target::Target, wrong_state,
+    Lifecycle, Origin, Page, Status, access_denied, check_invocable, conflict, invalid, lacking, present,
+    quota_exceeded, refused, target::Target, wrong_state,
 };
 use crate::{
     local::{
@@ -214,13 +214,14 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
     if state.agentcore.in_region(call).count() >= MOST_GATEWAYS {
         return Err(quota_exceeded(format!("An account can have at most {MOST_GATEWAYS} gateways in a region")));
     }
+    let problems = lacking(call, "create").or_else(|| missing_document(state, call, &input)).into_iter().collect();
     let id = format!("{}-{}", input.name.to_ascii_lowercase(), random::lower_alphanumeric(10));
     let gateway = Gateway {
         arn: format!("arn:aws:bedrock-agentcore:{}:{}:gateway/{id}", call.region, call.account),
         region: call.region.clone(),
         config,
         tags: input.tags,
-        state: Lifecycle::begin(origin, call.now),
+        state: Lifecycle { problems, ..Lifecycle::begin(origin, call.now) },
         targets: BTreeMap::new(),
         id: id.clone(),
     };
@@ -291,6 +292,18 @@ fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<Strin
     ]);
     config.extend(input.others.clone());
     Ok(config)
+}
+
+/// That the OpenID document of the pool which a gateway is to trust is not there yet (once, literally).
+fn missing_document(state: &State, call: &Call, input: &Input) -> Option<String> {
+    let url = &input.authorizer_configuration.as_ref()?.jwt.discovery_url;
+    let pool = state.cognito.pool_at(url)?;
+    (!call.propagated(pool.created)).then(|| {
+        format!(
+            "Failed to create gateway dependencies: Failed to fetch discovery document from: {url} (Service: \
+             AgentCredentialProvider, Status Code: 400)"
+        )
+    })
 }
 
 fn check_versions(mcp: &McpConfiguration) -> Result<(), WireError> {
@@ -382,6 +395,7 @@ pub(super) fn delete(state: &mut State, call: &Call, input: &GatewayId) -> Answe
         return Err(conflict(format!("Gateway {} is in {} status", gateway.id, gateway.state.status.name())));
     }
     gateway.state.change(Status::Deleting, call.now);
+    gateway.state.problems = lacking(call, "delete").into_iter().collect();
     Ok(json!({ "gatewayId": gateway.id, "status": gateway.state.status }))
 }
 

@@ -169,6 +169,8 @@ struct Desk {
     /// What it lists beside them.
     oddities: Vec<Value>,
     resources: Vec<&'static str>,
+    /// Whether it knows `resources/templates/list`.
+    templates: bool,
     /// A header that it wants, and the value.
     wants: Option<(&'static str, &'static str)>,
     /// Whether it has sessions, and those that are open.
@@ -297,7 +299,7 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
             page
         }
         "resources/list" => desk.listed_resources(&origin),
-        "resources/templates/list" => json!({ "resourceTemplates": [] }),
+        "resources/templates/list" if desk.templates => json!({ "resourceTemplates": [] }),
         "resources/read" => json!({ "contents": [{ "uri": params["uri"], "text": origin }] }),
         "tools/call" => return called(&asked),
         _ if id.is_null() => return StatusCode::ACCEPTED.into_response(),
@@ -472,7 +474,8 @@ fn a_server_that_cannot_be_listed_fails_its_target_in_the_services_words() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{nobody}/mcp");
     let endpoint = server.endpoint();
-    let cases: [(&str, Spoil, &str); 6] = [
+    let cases: [(&str, Spoil, &str); 7] = [
+        (&endpoint, |desk| desk.templates = false, "Error - Method not found: resources/templates/list"),
         (&nobody, |_| (), "Unable to connect to the MCP server. Please check the server"),
         (
             &endpoint,
@@ -515,6 +518,7 @@ fn fresh() -> Desk {
         tools: vec!["one"],
         oddities: Vec::new(),
         resources: vec!["mem://shared"],
+        templates: true,
         wants: None,
         sessions: None,
         opened: 0,

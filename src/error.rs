@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::{
-    aws::{self, Class, denied::Denied},
+    aws::{
+        self, Class,
+        denied::{Denied, Whose},
+    },
     ops::{self, Resource},
 };
 
@@ -235,8 +238,10 @@ impl From<ops::Error> for Error {
                 let templates = "let the server answer resources/templates/list, with an empty list where it has none";
                 let lacks_templates = reasons.contains("Method not found: resources/templates/list");
                 let hint = lacks_templates.then(|| templates.to_owned());
-                let hint = hint.or_else(|| Denied::read(reasons).map(|denied| denied.remedy()));
-                Self { hint, ..Self::new(Kind::Failed, message) }
+                let denied = Denied::read(reasons);
+                let is_callers = denied.as_ref().is_some_and(|denied| denied.whose == Whose::Caller);
+                let kind = if is_callers { Kind::AccessDenied } else { Kind::Failed };
+                Self { hint: hint.or_else(|| denied.map(|denied| denied.remedy())), ..Self::new(kind, message) }
             }
             ops::Error::Token { .. }
             | ops::Error::NotOAuth { .. }

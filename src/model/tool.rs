@@ -131,7 +131,12 @@ pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Findin
     let tools = match parse_inline(&document.value) {
         Ok(tools) => tools,
         Err(SchemaError { pointer, problem }) => {
-            let remedy = "a Lambda tool's schema has type, description, properties, required and items";
+            let remedy = match problem.as_str() {
+                NO_TOOLS => "define at least one tool",
+                _ => {
+                    "a tool has name, description and inputSchema; a schema type, description, properties, required and items"
+                }
+            };
             return (Vec::new(), vec![finding(Severity::Error, &pointer, "tool schema", problem, remedy)]);
         }
     };

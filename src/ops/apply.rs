@@ -216,7 +216,12 @@ pub async fn apply(
                 if error.is_stop() {
                     failed.get_or_insert(Error::of_stop(stop.cause().unwrap_or(Cause::Request)));
                 } else {
-                    observer.hear(Event::Failed(resource));
+                    // After a race there is nothing to tell yet.
+                    observer.hear(if matches!(error, Error::Raced) {
+                        Event::Finished(resource, Change::Unchanged, Duration::ZERO)
+                    } else {
+                        Event::Failed(resource)
+                    });
                     failed.get_or_insert(error);
                 }
                 // After a race all is looked at anew, the later the more is to be seen.

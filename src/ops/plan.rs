@@ -177,6 +177,15 @@ fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
              bedrock-agentcore-control tag-resource --resource-arn {arn} --tags {key}={value}` gives it"
         ));
     }
+    let stays = [
+        (spec.observability, gateway.delivers_logs, "logs"),
+        (spec.observability && spec.traces != Some(false), gateway.delivers_traces, "traces"),
+    ];
+    for (_, _, what) in
+        stays.into_iter().filter(|(is_wanted, is_there, _)| !is_wanted && *is_there && spec.prove_tokens)
+    {
+        warnings.push(format!("the gateway's {what} are delivered already, and go on being delivered"));
+    }
     if !spec.semantic_search && document["protocolConfiguration"]["mcp"]["searchType"] == "SEMANTIC" {
         warnings.push("the search tool is chosen when a gateway is made: this one keeps it".to_owned());
     }
@@ -436,7 +445,9 @@ fn target_change(
         let (name, kind) = (target.name.to_string(), kind.to_owned());
         return Err(Error::OtherKind { name, kind });
     }
-    if let Some(change) = unsettled(existing, Kind::Target, true)? {
+    // One that FAILED for good recovers by an update (once), and is compared as any other.
+    let is_lost = existing.status() == "FAILED" && !propagation::may_pass(existing);
+    if let Some(change) = if is_lost { None } else { unsettled(existing, Kind::Target, true)? } {
         return Ok(change);
     }
     let function = stack.sample.function.as_ref().map(|function| function.arn.clone());

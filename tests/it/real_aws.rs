@@ -182,7 +182,7 @@ async fn a_gateway_that_failed_for_a_right_of_the_callers_says_whose_it_is() {
         }
     }
     let world = World::new(Duration::ZERO).rewriting(fails);
-    let failed = world.run(&["create", "g", "--no-observability"]).await.expect(1);
+    let failed = world.run(&["create", "g", "--no-observability"]).await.expect(4);
     let said = "your identity lacks `bedrock-agentcore:CreateWorkloadIdentity`, on the workload identity directory";
     assert!(failed.stderr.contains(said), "{}", failed.stderr);
     let made = failed.calls.iter().filter(|call| *call == "POST /gateways").count();
@@ -301,6 +301,8 @@ async fn what_is_signed_for_is_allowed_to_the_role() {
     let other = "arn:aws:lambda:us-west-2:000000000000:function:other";
     world.run(&["target", "update", "url", "--gateway", "g", "--iam-resource", other]).await.expect(0);
     assert!(policy(&world).to_string().contains(other), "the credential stays");
+    let api_arn = "arn:aws:execute-api:us-west-2:000000000000:x/*";
+    world.run(&["target", "update", "url", "--gateway", "g", "--iam-resource", api_arn]).await.expect(2);
     let unsigned = ["target", "add", "openapi", "plain", "--spec", &spec, "--gateway", "g", "--iam-resource", other];
     world.run(&unsigned).await.expect(2);
     let wrong = ["--iam-resource", "arn:aws:execute-api:us-west-2:000000000000:x/*"];
@@ -415,7 +417,7 @@ async fn traces_that_the_account_refuses_are_said_once_and_tried_again_on_demand
     let warnings = created.stderr.matches("warning").count();
     assert_eq!(warnings, 1, "{}", created.stderr);
     assert!(
-        created.stderr.contains("Transaction Search") && created.stderr.contains("create g --traces"),
+        created.stderr.contains("Transaction Search") && created.stderr.contains("again with `--traces`"),
         "{}",
         created.stderr
     );
@@ -438,6 +440,8 @@ async fn traces_that_the_account_refuses_are_said_once_and_tried_again_on_demand
     world.run(CLEANUP).await.expect(0);
     assert!(world.is_empty(), "{:?}", world.census());
     let created = refusing.run(&["create", "g", "--no-traces"]).await.expect(0);
+    let kept = world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    assert!(kept.stderr.contains("the gateway's logs are delivered already"), "{}", kept.stderr);
     assert!(!created.stderr.contains("warning"), "{}", created.stderr);
     assert_eq!(world.census()["deliveries"], 1);
 }
@@ -730,7 +734,7 @@ async fn the_local_aws_takes_rights_away_that_aws_uses_in_the_callers_name() {
     let rules = ["CreateWorkloadIdentity", "DeleteWorkloadIdentity"]
         .map(|action| format!("bedrock-agentcore:{action}=AccessDeniedException*1"));
     let world = World::with_rules(&rules.each_ref().map(String::as_str));
-    let failed = world.run(CREATE).await.expect(1);
+    let failed = world.run(CREATE).await.expect(4);
     assert!(
         failed.stderr.contains("your identity lacks `bedrock-agentcore:CreateWorkloadIdentity`"),
         "{}",

@@ -78,7 +78,8 @@ impl TargetInfo {
             name: target.name().to_owned(),
             target_id: target.target_id().to_owned(),
             status: target.status().to_owned(),
-            tools: tool_names(target.name(), &target.0),
+            // One that FAILED has none.
+            tools: if target.status() == "FAILED" { Some(Vec::new()) } else { tool_names(target.name(), &target.0) },
         }
     }
 }

@@ -153,6 +153,13 @@ impl Update {
         let named = self.credential.in_known_place(existing).resolve(ctx, takes).await?;
         let keeps = self.credential.is_empty() && !self.no_credential;
         let credential = if keeps { Credential::Given(kept()) } else { named };
+        let service = &existing["credentialProviderConfigurations"][0]["credentialProvider"]["iamCredentialProvider"];
+        let service = service["service"].as_str().unwrap_or_default();
+        let is_other = |arn: &&String| keeps && arn.split(':').nth(2) != Some(service);
+        if let Some(other) = self.credential.iam_resource.iter().find(is_other) {
+            let remedy = "leave it out, or name the service with `--iam-service`";
+            return Err(usage(&format!("`{other}` is nothing that the target signs for"), remedy));
+        }
         let name = &self.common.name;
         let mut configuration = existing["targetConfiguration"]["mcp"][member].clone();
         let mut warnings = Vec::new();

@@ -82,7 +82,7 @@ impl AwsWorld<'_> {
                     if let Err(error) = self.note_refused_traces(step, &names.traces).await {
                         tracing::debug!("{error}");
                     }
-                    Ok(undelivered("traces", self.remedy_of_traces()))
+                    Ok(undelivered("traces", Self::remedy_of_traces()))
                 }
                 Ok(delivered) => {
                     if let Err(error) = self.forget_refused_traces(step).await {
@@ -170,12 +170,10 @@ impl AwsWorld<'_> {
         wait::until(&self.deadline, self.told(step), attempt).await
     }
 
-    fn remedy_of_traces(&self) -> String {
-        format!(
-            "this account does not send traces to CloudWatch Logs; switch on Transaction Search in the CloudWatch \
-             console, once for the account, and run `agentcore-gw create {} --traces`",
-            self.names().gateway
-        )
+    fn remedy_of_traces() -> String {
+        "this account does not send traces to CloudWatch Logs; switch on Transaction Search in the CloudWatch console, \
+         once for the account, and run this again with `--traces`"
+            .to_owned()
     }
 
     /// Takes back what the refusal left, and remembers it on the anchor: a later run does not try again by itself.

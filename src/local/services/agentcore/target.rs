@@ -129,7 +129,8 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
     let id = TargetId { gateway_identifier: input.gateway_identifier.clone(), target_id: input.target_id.clone() };
     let gateway = state.agentcore.gateway(call, &id.gateway_identifier)?;
     let target = gateway.targets.get(&id.target_id).ok_or_else(|| id.missing())?;
-    let settled = [Status::Ready, Status::UpdateUnsuccessful, Status::SynchronizeUnsuccessful];
+    // One that FAILED recovers by an update (once).
+    let settled = [Status::Ready, Status::UpdateUnsuccessful, Status::SynchronizeUnsuccessful, Status::Failed];
     if !settled.contains(&target.state.status) {
         return Err(wrong_state(call, "target", target.state.status));
     }

@@ -275,7 +275,7 @@ pub fn is_same(wanted: &Value, existing: &Value) -> bool {
         // Documents are given as text.
         (Value::String(wanted), Value::String(existing)) if wanted != existing => {
             let [wanted, existing] = [wanted, existing].map(|text| serde_json::from_str::<Value>(text).ok());
-            wanted.is_some_and(|wanted| (wanted.is_object()) && Some(wanted) == existing)
+            wanted.is_some_and(|wanted| wanted.is_object() && Some(wanted) == existing)
         }
         (wanted, existing) => wanted == existing || (is_empty(wanted) && is_empty(existing)),
     }

@@ -253,8 +253,8 @@ fn usual_token_endpoint(aws: &Aws, domain: &str) -> String {
     format!("https://{domain}.{}.{region}.{}/oauth2/token", partition.token_host, partition.token_suffix)
 }
 
-/// What a pool's OpenID document lacks of what AgentCore wants, if anything. The service fetches it when it makes a
-/// gateway. For a short while after the pool was made the answer may be a 400 or 404 (a CDK resource waits up to two
+/// A pool's OpenID document, with all that AgentCore wants of it; none where that cannot be told. The service fetches
+/// it when it makes a gateway. For a short while after the pool was made the answer may be a 400 or 404 (a CDK resource waits up to two
 /// minutes for a 200, having seen a gateway end as FAILED for it), and a document without `authorization_endpoint` is
 /// refused like none (seen once). Who gets no answer at all here cannot tell: the service may well get one.
 ///

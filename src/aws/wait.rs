@@ -163,6 +163,21 @@ pub async fn until<T, E: From<Error>>(
     }
 }
 
+/// Does something, and again while AWS refuses it for what passes by itself, but no longer than `patience`.
+pub async fn while_refused<T, E: From<Error>>(
+    deadline: &Deadline,
+    patience: Duration,
+    told: impl Fn(&str),
+    mut call: impl AsyncFnMut() -> Result<T, Error>,
+) -> Result<T, E> {
+    let begin = Instant::now();
+    let attempt = async || match call().await {
+        Err(error) if error.passes() && begin.elapsed() < patience => Ok(Look::NotYet(error.message)),
+        done => Ok(Look::Ready(done?)),
+    };
+    until(deadline, told, attempt).await
+}
+
 /// Waits until a moment has come.
 ///
 /// # Errors

@@ -408,15 +408,11 @@ impl Run<'_> {
     }
 
     /// Deletes something; while AWS refuses for what passes by itself, again.
-    async fn timed(&self, resource: Resource, mut deletion: impl AsyncFnMut() -> Result<bool, aws::Error>) -> Outcome {
+    async fn timed(&self, resource: Resource, deletion: impl AsyncFnMut() -> Result<bool, aws::Error>) -> Outcome {
         let begin = Instant::now();
         self.observer.hear(Event::Started(resource.clone()));
-        let attempt = async || match deletion().await {
-            Err(error) if error.passes() && begin.elapsed() < PASSES => Ok(Look::NotYet(error.message)),
-            deleted => Ok::<_, aws::Error>(Look::Ready(deleted?)),
-        };
         let told = |reason: &str| self.observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
-        let outcome = wait::until(&self.deadline, told, attempt).await;
+        let outcome = wait::while_refused(&self.deadline, PASSES, told, deletion).await;
         self.observer.hear(match &outcome {
             Ok(true) => Event::Finished(resource.clone(), Change::Deleted, begin.elapsed()),
             Ok(false) => Event::Finished(resource.clone(), Change::Absent, begin.elapsed()),

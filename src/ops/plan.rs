@@ -177,13 +177,11 @@ fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
              bedrock-agentcore-control tag-resource --resource-arn {arn} --tags {key}={value}` gives it"
         ));
     }
-    let stays = [
-        (spec.observability, gateway.delivers_logs, "logs"),
-        (spec.observability && spec.traces != Some(false), gateway.delivers_traces, "traces"),
-    ];
-    for (_, _, what) in
-        stays.into_iter().filter(|(is_wanted, is_there, _)| !is_wanted && *is_there && spec.prove_tokens)
-    {
+    let wants_traces = spec.observability && spec.traces != Some(false);
+    let unwanted =
+        [("logs", gateway.delivers_logs && !spec.observability), ("traces", gateway.delivers_traces && !wants_traces)];
+    // Who changes a target says nothing of either.
+    for (what, _) in unwanted.into_iter().filter(|(_, is_unwanted)| *is_unwanted && spec.prove_tokens) {
         warnings.push(format!("the gateway's {what} are delivered already, and go on being delivered"));
     }
     if !spec.semantic_search && document["protocolConfiguration"]["mcp"]["searchType"] == "SEMANTIC" {
@@ -445,9 +443,7 @@ fn target_change(
         let (name, kind) = (target.name.to_string(), kind.to_owned());
         return Err(Error::OtherKind { name, kind });
     }
-    // One that FAILED for good recovers by an update (once), and is compared as any other.
-    let is_lost = existing.status() == "FAILED" && !propagation::may_pass(existing);
-    if let Some(change) = if is_lost { None } else { unsettled(existing, Kind::Target, true)? } {
+    if let Some(change) = unsettled(existing, Kind::Target, true)? {
         return Ok(change);
     }
     let function = stack.sample.function.as_ref().map(|function| function.arn.clone());
@@ -497,6 +493,8 @@ fn with_defaults(mut wanted: Value, existing: &Value) -> Value {
 fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Change>, Error> {
     match document.status() {
         "FAILED" if ours && propagation::may_pass(document) => Ok(Some(Change::Replace)),
+        // A target recovers by an update (once), and is compared as any other.
+        "FAILED" if kind == Kind::Target => Ok(None),
         "FAILED" => Err(Error::of_state(kind, document)),
         "DELETING" => Ok(Some(Change::Create)),
         "CREATING" | "UPDATING" | "SYNCHRONIZING" => Ok(Some(Change::Update(vec!["state"]))),

@@ -466,7 +466,6 @@ impl Looker<'_> {
         if let Some(id) = named {
             match self.seen(cognito::find_pool(self.aws, &id)).await? {
                 Ok(Some(named)) => pool = Some(named).filter(|pool| self.owns_pool(pool)),
-                // Pools of other accounts cannot be looked at either, and are there.
                 // A pool of another account cannot be looked at either, and is there.
                 Ok(None) if !cognito::is_published(self.aws, &id).await => stack.lost_pool = Some(id),
                 Ok(None) | Err(_) => {}

@@ -36,9 +36,10 @@ pub(crate) enum Answer {
     NotOffered(String),
 }
 
-/// Calls an operation.
+/// What is said of a service that gives no answer.
 const NO_ANSWER: &str = "The service did not answer";
 
+/// Calls an operation.
 pub(crate) async fn call(
     local: &Local,
     gateway: &outbound::Gateway,

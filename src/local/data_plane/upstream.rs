@@ -56,10 +56,10 @@ pub(crate) async fn call_lambda(local: &Local, function: Function, call: &ToolCa
     }
 }
 
-/// Calls an operation of an API and returns the text that the caller sees.
 /// Of any operation, AWS says "unknown" here (three of its notebooks).
 const NO_ANSWER: &str = "OpenAPIClientException - Error executing HTTP request for unknown";
 
+/// Calls an operation of an API and returns the text that the caller sees.
 pub(crate) async fn call_api(
     local: &Local,
     gateway: &outbound::Gateway,

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join;
-use tokio::time::Instant;
 
 use super::AwsWorld;
 use crate::{
     aws::{
         self, iam,
         logs::{self, Carries},
-        wait::{self, Look},
+        wait,
     },
     model::naming::{DeliveryNames, TAG_TRACES},
     ops::{
@@ -157,17 +156,8 @@ impl AwsWorld<'_> {
     }
 
     /// Does something again while AWS refuses it for what passes by itself, but not for long.
-    async fn while_refused(
-        &self,
-        step: &Step,
-        mut call: impl AsyncFnMut() -> Result<(), aws::Error>,
-    ) -> Result<(), Error> {
-        let begin = Instant::now();
-        let attempt = async || match call().await {
-            Err(error) if error.passes() && begin.elapsed() < PASSES => Ok(Look::NotYet(error.message)),
-            done => Ok::<_, Error>(Look::Ready(done?)),
-        };
-        wait::until(&self.deadline, self.told(step), attempt).await
+    async fn while_refused(&self, step: &Step, call: impl AsyncFnMut() -> Result<(), aws::Error>) -> Result<(), Error> {
+        wait::while_refused(&self.deadline, PASSES, self.told(step), call).await
     }
 
     fn remedy_of_traces() -> String {

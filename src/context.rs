@@ -19,7 +19,7 @@ use crate::{
     local::{
         self,
         daemon::{self, Launch, Started},
-        store::Store,
+        storage::store::Store,
     },
     model::{name::Region, sample, secret::Secret},
     ops::{

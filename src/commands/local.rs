@@ -20,7 +20,7 @@ use crate::{
     local::{
         self, Config, DEFAULT_PORT, Endpoints, FaultRule, Faults, SigningKey,
         daemon::{self, Claim, Mode},
-        store::{AccessKey, Store},
+        storage::store::{AccessKey, Store},
     },
     ui::report::{Report, fields},
 };

@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use aws_lc_rs::hmac;
 use axum::{
     body::Bytes,
     http::{Method, Request, StatusCode, header},
@@ -22,20 +21,14 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{
-    DEFAULT_PORT, random,
-    store::{AccessKey, Store, log_file, private_file},
+    DEFAULT_PORT,
+    admin::{ANSWER, NONCE_HEADER, PROOF_HEADER, RESET_PATH, RUNTIME_PATH, STATUS_PATH, STOP_PATH, proof},
+    random,
+    storage::{
+        private_files::{log_file, private_file},
+        store::{AccessKey, Store},
+    },
 };
-
-pub(super) const STATUS_PATH: &str = "/_agentcore-gw/status";
-pub(super) const STOP_PATH: &str = "/_agentcore-gw/stop";
-pub(super) const RESET_PATH: &str = "/_agentcore-gw/reset";
-/// Before the name of a Lambda runtime.
-pub(super) const RUNTIME_PATH: &str = "/_agentcore-gw/runtimes/";
-
-pub(super) const NONCE_HEADER: &str = "x-agentcore-gw-nonce";
-pub(super) const PROOF_HEADER: &str = "x-agentcore-gw-proof";
-/// What the server proves in its answer.
-pub(super) const ANSWER: &str = "answer";
 
 const SERVER: &str = "server.json";
 const SERVER_LOCK: &str = "server.lock";
@@ -442,14 +435,6 @@ async fn lock(store: &Store) -> io::Result<File> {
         Ok(file)
     });
     locked.await.map_err(io::Error::other)?
-}
-
-/// Shows that one knows the secret key, without sending it: other users of this machine may
-/// listen where a server once did.
-pub(super) fn proof(key: &AccessKey, what: &str, nonce: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key.secret_access_key.as_bytes());
-    let tag = hmac::sign(&key, format!("{what} {nonce}").as_bytes());
-    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One request of the server's own routes.

@@ -1,12 +1,18 @@
 //! What agents and MCP clients talk to: the token endpoint and the gateways themselves.
+//!
+//! A request to a gateway goes one way: `mcp` reads it, `caller` checks who sends it, `mcp::snapshot`
+//! takes what the gateway is made of at that moment, `mcp::dispatch` finds the method, `target`,
+//! `aws_service` or `mcp_server` calls what is behind a tool, and `mcp::reply` is what goes back.
 
-pub(crate) mod auth;
-pub(crate) mod aws_service;
-pub(crate) mod keys;
+mod aws_service;
+mod caller;
+mod credentials;
 pub(crate) mod mcp;
-pub(crate) mod mcp_server;
+mod mcp_server;
 pub(crate) mod oauth;
-pub(crate) mod outbound;
-pub(crate) mod providers;
-pub(crate) mod search;
-pub(crate) mod upstream;
+mod providers;
+mod state;
+mod target;
+
+pub use self::aws_service::Endpoints;
+pub(crate) use self::state::DataPlane;

@@ -51,11 +51,11 @@ impl FromStr for Rule {
         if [service, operation, code].contains(&"") {
             return Err(form.to_owned());
         }
-        let known = |found: Service| {
-            found.operations().iter().any(|covered| covered.name == operation)
+        let known = |found: &Service| {
+            found.operations.iter().any(|covered| covered.name == operation)
                 || service == IN_NAME_OF_CALLER.0 && IN_NAME_OF_CALLER.1.iter().any(|(_, action)| *action == operation)
         };
-        if !Service::from_scope(service).is_some_and(known) {
+        if !Service::of_scope(service).is_some_and(known) {
             return Err(format!("the local AWS does not offer {service}:{operation}"));
         }
         Ok(Self { service: service.to_owned(), operation: operation.to_owned(), code: code.to_owned(), message, left })
@@ -86,11 +86,11 @@ impl Faults {
     pub(crate) fn lacking(&self, service: &str, operation: &str) -> Option<&'static str> {
         let (of, actions) = IN_NAME_OF_CALLER;
         let (_, action) = actions.into_iter().find(|(name, _)| service == of && *name == operation)?;
-        self.strike(service, action).map(|_| action)
+        self.next_error(service, action).map(|_| action)
     }
 
     /// The error that this call shall meet, if any; `service` is the name in the credential scope.
-    pub(crate) fn strike(&self, service: &str, operation: &str) -> Option<WireError> {
+    pub(crate) fn next_error(&self, service: &str, operation: &str) -> Option<WireError> {
         let mut rules = self.rules.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let rule = rules
             .iter_mut()
@@ -98,7 +98,7 @@ impl Faults {
         if let Some(left) = &mut rule.left {
             *left -= 1;
         }
-        let rest = Service::from_scope(service).is_some_and(|service| matches!(service.protocol(), Protocol::RestJson));
+        let rest = Service::of_scope(service).is_some_and(|service| matches!(service.protocol, Protocol::RestJson));
         let status = match rule.code.as_str() {
             "ServiceUnavailable" | "ServiceUnavailableException" => StatusCode::SERVICE_UNAVAILABLE,
             "ThrottlingException" | "TooManyRequestsException" if rest => StatusCode::TOO_MANY_REQUESTS,
@@ -124,12 +124,12 @@ mod tests {
             "sts:GetCallerIdentity=AccessDenied".parse().unwrap(),
         ];
         let faults = Faults::new(Duration::ZERO, Duration::ZERO, rules);
-        let strikes: Vec<bool> = (0..3).map(|_| faults.strike("iam", "CreateRole").is_some()).collect();
+        let strikes: Vec<bool> = (0..3).map(|_| faults.next_error("iam", "CreateRole").is_some()).collect();
         assert_eq!(strikes, [true, true, false]);
         assert!((0..9).all(|_| {
-            faults.strike("sts", "GetCallerIdentity").is_some_and(|error| error.status == StatusCode::FORBIDDEN)
+            faults.next_error("sts", "GetCallerIdentity").is_some_and(|error| error.status == StatusCode::FORBIDDEN)
         }));
-        assert!(faults.strike("iam", "GetRole").is_none());
+        assert!(faults.next_error("iam", "GetRole").is_none());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
-use super::pause;
+use super::clock::pause;
 
 /// How long a connection to the server may take to send the head of a request, be it the first or the next: hyper's
 /// own default.

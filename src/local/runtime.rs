@@ -24,7 +24,10 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc};
 
 use self::{environment::Environment, languages::Languages, processes::Processes};
-use super::{blobs::Blobs, journal::Journal, services::lambda::Function};
+use super::{
+    services::lambda::Function,
+    storage::{blobs::Blobs, journal::Journal},
+};
 
 pub use self::supervisor::{of_args as supervise, own_program};
 

@@ -7,7 +7,7 @@ use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest
 use axum::http::{HeaderMap, Method, header};
 use jiff::{civil::DateTime, tz::TimeZone};
 
-use super::store::AccessKey;
+use super::storage::store::AccessKey;
 use crate::http::sigv4::{self, Scope};
 
 /// How far a request's date may be from the server's (IAM user guide, "Signature Version 4 for API

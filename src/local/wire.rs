@@ -62,6 +62,8 @@ pub(crate) struct Route {
     pub(crate) success: u16,
     /// The body, of request or answer, is the operation's own matter, not its members.
     pub(crate) payload: bool,
+    /// Headers that are members of the input (restJson1).
+    pub(crate) headers: &'static [(&'static str, &'static str)],
 }
 
 /// The protocol of a service.

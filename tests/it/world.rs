@@ -18,7 +18,7 @@ use agentcore_gw::{
     config::Env,
     local::{
         self, Config, FaultRule, Faults, Local, SigningKey,
-        store::{AccessKey, Store},
+        storage::store::{AccessKey, Store},
     },
     ui::Streams,
 };

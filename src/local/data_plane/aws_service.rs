@@ -3,19 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials as _, SharedCredentialsProvider},
-};
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use serde_json::Value;
 
 use super::{
-    outbound::{self, Presented},
-    upstream::{self, Failure},
+    credentials::{Failure, OutboundAuth},
+    target::request_of,
 };
 use crate::{
     http::sigv4::Scope,
-    local::{Local, random, services::agentcore::Credential},
+    local::random,
     model::smithy::{Circumstances, Incoming, Model, Operation, service_error},
 };
 
@@ -41,36 +38,33 @@ const NO_ANSWER: &str = "The service did not answer";
 
 /// Calls an operation.
 pub(crate) async fn call(
-    local: &Local,
-    gateway: &outbound::Gateway,
+    auth: &OutboundAuth,
+    Endpoints { by_service, real_aws }: &Endpoints,
     (model, operation): (&Model, &Operation),
-    credential: Option<&Credential>,
     arguments: &Value,
 ) -> Result<Answer, Failure> {
-    let service = &model.service;
-    let Endpoints { by_service, real_aws } = &local.0.endpoints;
+    let (service, caller) = (&model.service, &auth.caller);
     let named = by_service.get(&service.variable);
     let is_real = named.is_none() && real_aws.is_some();
-    let endpoint = named.unwrap_or(&gateway.base_url);
+    let endpoint = named.unwrap_or(&caller.base_url);
     let token = random::uuid();
     let circumstances =
-        Circumstances { region: &gateway.region, endpoint: (!is_real).then_some(endpoint.as_str()), token: &token };
+        Circumstances { region: &caller.region, endpoint: (!is_real).then_some(endpoint.as_str()), token: &token };
     let request = model.request(operation, arguments, circumstances).map_err(Failure)?;
-    let by_role = credential.is_none_or(|credential| credential.provider.is_none());
-    let (answer, presented) = if by_role {
-        check_role(local, gateway, operation)?;
+    let outgoing = request_of(&request.outgoing);
+    let (answer, auth) = if auth.is_by_role() {
+        check_role(auth, operation)?;
         let credentials = match real_aws.as_ref().filter(|_| is_real) {
-            None => local.credentials(),
+            None => auth.server().credentials(),
             Some(provider) => provider
                 .provide_credentials()
                 .await
                 .map_err(|error| Failure(format!("No credentials for the real AWS: {error}")))?,
         };
         let scope = Scope { region: request.signing_region, service: request.signing_name };
-        let presented = Presented::Signature { scope, credentials };
-        (upstream::send(local, &request.outgoing, &presented, NO_ANSWER).await?, presented)
+        auth.send_signed(&outgoing, (scope, credentials), NO_ANSWER).await?
     } else {
-        upstream::exchange(local, gateway, &request.outgoing, credential, NO_ANSWER).await?
+        auth.send(&outgoing, NO_ANSWER).await?
     };
     let incoming = Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
     match answer.status {
@@ -90,30 +84,23 @@ pub(crate) async fn call(
             let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
             let said = if said.is_empty() { reason.unwrap_or_default() } else { &said };
             let message = format!("The service answered HTTP {status}: {said}");
-            Err(Failure(presented.without_secret(&message)))
+            Err(Failure(auth.redact(&message)))
         }
     }
 }
 
 /// That the gateway's role may do what an operation takes; on what, only the service could tell.
-fn check_role(local: &Local, gateway: &outbound::Gateway, operation: &Operation) -> Result<(), Failure> {
-    let call = local.call_in(&gateway.region, &gateway.base_url);
-    let denied = local.read(|state| {
-        let allows = |action: &&String| state.iam.allows(&gateway.role, action, None, None, &call);
+fn check_role(auth: &OutboundAuth, operation: &Operation) -> Result<(), Failure> {
+    let (server, caller) = (auth.server(), &auth.caller);
+    let call = server.call_in(&caller.region, &caller.base_url);
+    let denied = server.read(|state| {
+        let allows = |action: &&String| state.iam.allows(&caller.role, action, None, None, &call);
         operation.actions.iter().find(|action| !allows(action)).cloned()
     });
     denied.map_or(Ok(()), |action| {
         Err(Failure(format!(
             "Access denied: the gateway execution role {} is not authorized to perform {action}",
-            gateway.role
+            caller.role
         )))
     })
-}
-
-impl Local {
-    /// The local AWS's own key, for calls that stay on this machine.
-    pub(crate) fn credentials(&self) -> Credentials {
-        let key = &self.0.access_key;
-        Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "local")
-    }
 }

@@ -1,34 +1,45 @@
 //! The MCP endpoint of a gateway: who may call it, and how requests and answers travel (reference
 //! §4, §5).
 
-mod exchange;
+mod dispatch;
 mod interceptors;
+mod page;
 mod protocol;
+mod reply;
+mod request;
+mod search;
 mod servers;
 pub(crate) mod sessions;
+mod snapshot;
 mod tools;
-mod view;
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
     extract::{Path, State as Shared, rejection::BytesRejection},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-pub(crate) use self::protocol::VERSIONS;
 use self::{
-    exchange::{Exchange, envelope, has_request, id_of},
     protocol::{PARSE_ERROR, RpcError},
-    view::View,
+    reply::{Reply, event, event_stream},
+    request::{McpRequest, has_request, id_of},
+    snapshot::GatewaySnapshot,
 };
-use super::auth::{self, Caller, Inbound, Refusal};
-use crate::local::{Local, base_url, is_of_type, json_response, random, sigv4::Signed};
+use super::{
+    caller::{self, AuthError, Caller, Inbound},
+    state::DataPlane,
+};
+use crate::local::{
+    http_message::{base_url, is_of_type, json_response},
+    random,
+    sigv4::Signed,
+};
 
 /// Bytes of a request (reference §5.7).
 pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
@@ -38,7 +49,7 @@ pub(super) const SESSION_HEADER: HeaderName = HeaderName::from_static(crate::htt
 
 /// `POST /gateways/{gatewayId}/mcp`
 pub(crate) async fn post(
-    Shared(local): Shared<Local>,
+    Shared(plane): Shared<Arc<DataPlane>>,
     Path(gateway_id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
@@ -47,14 +58,14 @@ pub(crate) async fn post(
     let request_id = random::uuid();
     let text = body.as_ref().cloned().unwrap_or_default();
     let parsed: Result<Value, _> = serde_json::from_slice(&text);
-    // The id goes into a refusal too; nothing else of an unchecked caller's request is looked at.
+    // The id goes into a error too; nothing else of an unchecked caller's request is looked at.
     let id = parsed.as_ref().map_or_else(|_| "null".to_owned(), |message| id_of(&text, message));
     let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
     let signed = Signed { method: &Method::POST, path_and_query, headers: &headers, body: &text };
-    let entered = enter(&local, &gateway_id, &signed, &id).await;
-    let (caller, view) = match entered {
+    let entered = enter(&plane, &gateway_id, &signed, &id).await;
+    let (caller, gateway) = match entered {
         Ok(entered) => entered,
-        Err(refusal) => return *refusal,
+        Err(error) => return *error,
     };
     if !is_of_type(&headers, "application/json") {
         let error = RpcError::invalid_request("Content-Type must be application/json");
@@ -68,25 +79,25 @@ pub(crate) async fn post(
         let error = RpcError::new(PARSE_ERROR, "Parse error");
         return Reply::error(StatusCode::BAD_REQUEST, "null", error).into_response(&request_id);
     };
-    let streams = view.streaming && takes_events(&headers) && has_request(&message);
-    let intercepted = view.is_intercepted();
+    let streams = gateway.streaming && takes_events(&headers) && has_request(&message);
+    let intercepted = gateway.is_intercepted();
     let (events, said) = mpsc::unbounded_channel();
-    let exchange = Exchange {
-        local,
-        view,
+    let request = McpRequest {
+        plane,
+        gateway,
         caller,
         request_id: request_id.clone(),
         headers,
-        text,
+        body: text,
         message,
         // An interceptor has the answer before the caller has any of it.
         events: (streams && !intercepted).then(|| events.clone()),
-        talk: None,
+        session: None,
     };
     if !streams {
-        return exchange.run().await.into_response(&request_id);
+        return request.run().await.into_response(&request_id);
     }
-    let mut reply = Box::pin(exchange.run());
+    let mut reply = Box::pin(request.run());
     // What has its answer at once may still say so in its status; an interceptor may always. What
     // waits for a target begins its stream.
     let at_once = if intercepted { Some(reply.as_mut().await) } else { reply.as_mut().now_or_never() };
@@ -103,36 +114,37 @@ pub(crate) async fn post(
 
 /// `DELETE /gateways/{gatewayId}/mcp`: the end of a session, where the gateway has them.
 pub(crate) async fn delete(
-    shared: Shared<Local>,
+    shared: Shared<Arc<DataPlane>>,
     Path(gateway_id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let Shared(local) = &shared;
+    let Shared(plane) = &shared;
     let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
     let signed = Signed { method: &Method::DELETE, path_and_query, headers: &headers, body: &[] };
-    let (caller, view) = match enter(local, &gateway_id, &signed, "null").await {
+    let (caller, gateway) = match enter(plane, &gateway_id, &signed, "null").await {
         Ok(entered) => entered,
-        Err(refusal) => return *refusal,
+        Err(error) => return *error,
     };
-    if view.session_lifetime.is_none() {
+    if gateway.session_lifetime.is_none() {
         return not_allowed(shared, Path(gateway_id)).await;
     }
-    match local.0.sessions.end(&headers, &gateway_id, &caller, local.now()) {
+    match plane.sessions.end(&headers, &gateway_id, &caller, plane.server.now()) {
         Ok(()) => Reply { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: None },
-        Err(lost) => lost.reply("null"),
+        Err(error) => error.reply("null"),
     }
     .into_response(&random::uuid())
 }
 
 /// Every other method. `GET` would be a stream that the server may speak on without being asked:
 /// 405, which clients know how to take (reference §5.1 [U]).
-pub(crate) async fn not_allowed(Shared(local): Shared<Local>, Path(gateway_id): Path<String>) -> Response {
+pub(crate) async fn not_allowed(Shared(plane): Shared<Arc<DataPlane>>, Path(gateway_id): Path<String>) -> Response {
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32000, "message": "Method not allowed" } });
     let mut response = json_response(StatusCode::METHOD_NOT_ALLOWED, &body);
-    let view =
-        local.read(|state| state.agentcore.serving(&gateway_id).map(|gateway| View::new(gateway, &local.0.blobs)));
-    let sessions = view.is_some_and(|view| view.session_lifetime.is_some());
+    let gateway = plane.server.read(|state| {
+        state.agentcore.serving(&gateway_id).map(|gateway| GatewaySnapshot::new(gateway, plane.server.blobs()))
+    });
+    let sessions = gateway.is_some_and(|gateway| gateway.session_lifetime.is_some());
     let allowed = HeaderValue::from_static(if sessions { "POST, DELETE" } else { "POST" });
     response.headers_mut().insert(header::ALLOW, allowed);
     response
@@ -140,22 +152,26 @@ pub(crate) async fn not_allowed(Shared(local): Shared<Local>, Path(gateway_id): 
 
 /// Lets a caller in: who it is, and what the gateway is made of at this moment.
 async fn enter(
-    local: &Local,
+    plane: &DataPlane,
     gateway_id: &str,
     request: &Signed<'_>,
     id: &str,
-) -> Result<(Caller, View), Box<Response>> {
-    let inbound = local
+) -> Result<(Caller, GatewaySnapshot), Box<Response>> {
+    let inbound = plane
+        .server
         .read(|state| state.agentcore.serving(gateway_id).map(Inbound::of))
         .ok_or_else(|| Box::new(not_found()))?;
-    let caller = auth::check(local, inbound, request)
+    let caller = caller::check((&plane.server, &plane.providers), inbound, request)
         .await
-        .map_err(|refusal| Box::new(refuse(refusal, gateway_id, &base_url(request.headers), id)))?;
+        .map_err(|error| Box::new(refuse(error, gateway_id, &base_url(request.headers), id)))?;
     // It may have gone while the caller's provider was asked.
-    let view = local
-        .read(|state| state.agentcore.serving(gateway_id).map(|gateway| View::new(gateway, &local.0.blobs)))
+    let gateway = plane
+        .server
+        .read(|state| {
+            state.agentcore.serving(gateway_id).map(|gateway| GatewaySnapshot::new(gateway, plane.server.blobs()))
+        })
         .ok_or_else(|| Box::new(not_found()))?;
-    Ok((caller, view))
+    Ok((caller, gateway))
 }
 
 fn takes_events(headers: &HeaderMap) -> bool {
@@ -164,79 +180,14 @@ fn takes_events(headers: &HeaderMap) -> bool {
     kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
-/// An answer on its way to the caller.
-struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    /// JSON; none where nothing is answered.
-    body: Option<String>,
-}
-
-impl Reply {
-    fn new(status: StatusCode, body: String) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Some(body) }
-    }
-
-    fn error(status: StatusCode, id: &str, error: RpcError) -> Self {
-        Self::new(status, envelope(id, &Err(error)))
-    }
-
-    fn accepted() -> Self {
-        Self { status: StatusCode::ACCEPTED, headers: HeaderMap::new(), body: None }
-    }
-
-    fn into_response(self, request_id: &str) -> Response {
-        let mut response = match self.body {
-            None => self.status.into_response(),
-            Some(body) => (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
-        };
-        response.headers_mut().extend(self.headers);
-        identified(response, request_id)
-    }
-
-    /// The answer as an event stream, if it is an answer at all.
-    fn into_events(self, request_id: &str) -> Response {
-        if self.body.is_none() || self.status != StatusCode::OK {
-            return self.into_response(request_id);
-        }
-        let headers = self.headers.clone();
-        let mut response = event_stream(StatusCode::OK, Body::from(event(&self.into_message())), request_id);
-        response.headers_mut().extend(headers);
-        response
-    }
-
-    /// The one message that an answer is; empty where nothing is answered.
-    fn into_message(self) -> String {
-        self.body.unwrap_or_default()
-    }
-}
-
-/// The event that a message is (reference §5.3).
-fn event(message: &str) -> String {
-    if message.is_empty() { String::new() } else { format!("event: message\ndata: {message}\n\n") }
-}
-
-fn event_stream(status: StatusCode, body: Body, request_id: &str) -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
-    identified((status, headers, body).into_response(), request_id)
-}
-
-/// The header by which AWS names a request.
-fn identified(mut response: Response, request_id: &str) -> Response {
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert("x-amzn-requestid", id);
-    }
-    response
-}
-
 /// `GET /.well-known/oauth-protected-resource/gateways/{gatewayId}/mcp` (RFC 9728)
 pub(crate) async fn protected_resource(
-    Shared(local): Shared<Local>,
+    Shared(plane): Shared<Arc<DataPlane>>,
     Path(gateway_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
     let base = base_url(&headers);
-    let found = local.read(|state| {
+    let found = plane.server.read(|state| {
         let authorizer = state.agentcore.serving(&gateway_id)?.jwt_authorizer()?;
         let own = state.cognito.pool_at(&authorizer.discovery_url).map(|pool| format!("{base}/{}", pool.id));
         Some((authorizer, own))
@@ -244,7 +195,7 @@ pub(crate) async fn protected_resource(
     let Some((authorizer, own)) = found else { return not_found() };
     let issuer = match own {
         Some(issuer) => Some(issuer),
-        None => local.providers().issuer(&authorizer.discovery_url, local.now()).await,
+        None => plane.providers.issuer(&authorizer.discovery_url, plane.server.now()).await,
     };
     let mut document = json!({
         "resource": format!("{base}/gateways/{gateway_id}/mcp"),
@@ -261,26 +212,26 @@ fn not_found() -> Response {
     json_response(StatusCode::NOT_FOUND, &json!({ "message": "No such gateway, or it is not READY" }))
 }
 
-fn refuse(refusal: Refusal, gateway_id: &str, base: &str, id: &str) -> Response {
+fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Response {
     let metadata =
         format!("resource_metadata=\"{base}/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp\"");
     let bearer = |error: &str| Some(format!("Bearer {error}{metadata}"));
-    let (status, challenge, message) = match refusal {
-        Refusal::Missing => (StatusCode::UNAUTHORIZED, bearer(""), "Missing Bearer token"),
-        Refusal::Invalid => (StatusCode::UNAUTHORIZED, bearer("error=\"invalid_token\", "), "Invalid Bearer token"),
-        Refusal::InsufficientScope => {
+    let (status, challenge, message) = match error {
+        AuthError::Missing => (StatusCode::UNAUTHORIZED, bearer(""), "Missing Bearer token"),
+        AuthError::Invalid => (StatusCode::UNAUTHORIZED, bearer("error=\"invalid_token\", "), "Invalid Bearer token"),
+        AuthError::InsufficientScope => {
             (StatusCode::FORBIDDEN, bearer("error=\"insufficient_scope\", "), "Insufficient scope")
         }
         // In IAM's words (reference §4.3 [U]).
-        Refusal::Unsigned => (StatusCode::FORBIDDEN, None, "Missing Authentication Token"),
-        Refusal::BadSignature => (
+        AuthError::Unsigned => (StatusCode::FORBIDDEN, None, "Missing Authentication Token"),
+        AuthError::BadSignature => (
             StatusCode::FORBIDDEN,
             None,
             "The request signature we calculated does not match the signature you provided",
         ),
     };
     // Without a token, AWS answers the id 0, whatever the request's (printed in one of its samples).
-    let id = if refusal == Refusal::Missing { "0" } else { id };
+    let id = if error == AuthError::Missing { "0" } else { id };
     let mut reply = Reply::error(status, id, RpcError::new(UNAUTHORIZED, message));
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         reply.headers.insert(header::WWW_AUTHENTICATE, challenge);

@@ -1,7 +1,7 @@
 //! The MCP servers behind targets: connected to, listed and asked (reference §9.1).
 
 mod listing;
-mod talk;
+mod session;
 
 use std::{
     sync::{
@@ -14,18 +14,15 @@ use std::{
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use self::talk::Question;
-pub(crate) use self::talk::{Relay, Talk};
-use super::{
-    outbound::{self, Presented},
-    upstream::{self, Failure},
+use self::session::ServerRequest;
+pub(crate) use self::{
+    listing::Listings,
+    session::{McpSession, NotificationSink},
 };
-use crate::{
-    http::{
-        Opened, Request,
-        mcp::{self, Messages},
-    },
-    local::{Local, services::agentcore::Credential},
+use super::credentials::{Failure, OutboundAuth, RequestAuth};
+use crate::http::{
+    Opened, Request,
+    mcp::{self, Messages},
 };
 
 /// How long a request may take as a whole (quota page), and a server whose question waits for a person.
@@ -34,13 +31,14 @@ const LONGEST: Duration = Duration::from_mins(15);
 /// never end.
 pub(crate) const THROUGH_HEADER: &str = "agentcore-gw-through";
 const MOST_GATEWAYS: usize = 5;
+/// Of a server that gives no answer.
+const NOT_THERE: &str = "Unable to connect to the MCP server. Please check the server";
 
 /// A server, and how its calls are signed in.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     pub(crate) endpoint: String,
-    pub(crate) credential: Option<Credential>,
-    pub(crate) gateway: outbound::Gateway,
+    pub(crate) auth: OutboundAuth,
     /// The ids of the gateways that the request has come through, this one last.
     pub(crate) through: Vec<String>,
 }
@@ -64,7 +62,6 @@ impl Server {
 /// A server that was agreed with on a version.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    local: Local,
     server: Server,
     version: String,
     session: Option<String>,
@@ -77,7 +74,7 @@ pub(crate) struct Connection {
 
 /// Why a request has no result.
 #[derive(Debug)]
-pub(crate) enum NoResult {
+pub(crate) enum CallError {
     /// The server's own JSON-RPC error.
     Refused(Value),
     /// It does not know the session any more.
@@ -85,13 +82,13 @@ pub(crate) enum NoResult {
     Failed(Failure),
 }
 
-impl From<Failure> for NoResult {
+impl From<Failure> for CallError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
 }
 
-impl NoResult {
+impl CallError {
     /// In words.
     pub(crate) fn into_failure(self) -> Failure {
         match self {
@@ -106,17 +103,16 @@ impl NoResult {
 
 impl Connection {
     /// Connects to a server, which may ask for what is offered.
-    pub(crate) async fn open(local: &Local, server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
+    pub(crate) async fn open(server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
         server.check_way()?;
-        let patience = local.0.upstream_timeout;
-        let opened = timeout(patience, Self::agree(local, server, offered)).await;
+        let patience = server.auth.timeout();
+        let opened = timeout(patience, Self::agree(server, offered)).await;
         opened.unwrap_or_else(|_| Err(Failure(format!("The MCP server took more than {} s", patience.as_secs()))))
     }
 
     /// Agrees on a version.
-    async fn agree(local: &Local, server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
+    async fn agree(server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
         let new = |version: &str| Self {
-            local: local.clone(),
             server: server.clone(),
             version: version.to_owned(),
             session: None,
@@ -127,11 +123,11 @@ impl Connection {
         let mut connection = new("");
         let hello =
             json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": mcp::hello(mcp::VERSION, offered) });
-        let (answer, presented) = connection.post(&hello).await?;
+        let (answer, auth) = connection.post(&hello).await?;
         let status = answer.status;
         connection.session = answer.header(mcp::SESSION_HEADER).map(str::to_owned);
         let mut connection = Arc::new(connection);
-        let welcome = match connection.result(answer, &presented, 0, &mut None).await {
+        let welcome = match connection.result(answer, &auth, 0, &mut None).await {
             Ok(welcome) => welcome,
             // Who has never heard of it may do without.
             Err(why) if ![401, 403].contains(&status) => {
@@ -166,13 +162,13 @@ impl Connection {
         self: &Arc<Self>,
         method: &str,
         params: &Value,
-        relay: &mut Option<Relay<'_>>,
-    ) -> Result<Value, NoResult> {
+        sink: &mut Option<NotificationSink<'_>>,
+    ) -> Result<Value, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         let asked = async {
-            let (answer, presented) = self.post(&message).await?;
-            self.result(answer, &presented, id, relay).await
+            let (answer, auth) = self.post(&message).await?;
+            self.result(answer, &auth, id, sink).await
         };
         let minutes = LONGEST.as_secs() / 60;
         let too_long = |_| Err(Failure(format!("The MCP server took more than {minutes} minutes")).into());
@@ -188,7 +184,7 @@ impl Connection {
         }
     }
 
-    async fn post(&self, message: &Value) -> Result<(Opened, Presented), Failure> {
+    async fn post(&self, message: &Value) -> Result<(Opened, RequestAuth), Failure> {
         let url = &self.server.endpoint;
         self.send(if self.version == mcp::STATELESS {
             mcp::stateless(url, message.clone(), &self.offered)
@@ -198,51 +194,41 @@ impl Connection {
         .await
     }
 
-    /// Sends a request with the target's credential, and says what that was.
-    async fn send(&self, request: Request) -> Result<(Opened, Presented), Failure> {
-        let Self { local, server, .. } = self;
-        let mut anew = false;
-        loop {
-            let presented = outbound::present(local, &server.gateway, server.credential.as_ref(), anew).await?;
-            let mut request = request.clone();
-            request.headers.push((THROUGH_HEADER.to_owned(), server.through.join(",")));
-            upstream::present(local, &mut request, &presented)?;
-            let answer = local.0.upstream.open(request, local.0.upstream_timeout).await;
-            let answer = answer.map_err(|error| not_there(&presented, error.problem()))?;
-            if !anew && outbound::may_be_stale(answer.status, server.credential.as_ref()) {
-                anew = true;
-                continue;
-            }
-            return Ok((answer, presented));
-        }
+    /// Sends a request with the target's credential, and returns with what that was.
+    async fn send(&self, mut request: Request) -> Result<(Opened, RequestAuth), Failure> {
+        request.headers.push((THROUGH_HEADER.to_owned(), self.server.through.join(",")));
+        self.server.auth.open(&request, NOT_THERE).await
     }
 
     /// Reads an answer up to the result of this request.
     async fn result(
         self: &Arc<Self>,
         mut answer: Opened,
-        presented: &Presented,
+        auth: &RequestAuth,
         id: u64,
-        relay: &mut Option<Relay<'_>>,
-    ) -> Result<Value, NoResult> {
+        sink: &mut Option<NotificationSink<'_>>,
+    ) -> Result<Value, CallError> {
         // 404 as MCP has it; servers that have started anew say 400, but of a session that has worked before.
         let lost = answer.status == 404 || (answer.status == 400 && id > 1);
         if lost && self.session.is_some() && !self.version.is_empty() {
-            return Err(NoResult::SessionLost);
+            return Err(CallError::SessionLost);
         }
-        let mut patience = self.local.0.upstream_timeout;
+        let mut patience = self.server.auth.timeout();
         let mut messages = Messages::of(answer.header("content-type"));
         loop {
-            let bytes = answer.next(patience).await.map_err(|error| not_there(presented, error.problem()))?;
+            let bytes = answer
+                .next(patience)
+                .await
+                .map_err(|error| Failure(auth.redact(&format!("{NOT_THERE}: {}", error.problem()))))?;
             let (arrived, ended) = match bytes {
                 Some(bytes) => (messages.push(&bytes), false),
                 None => (std::mem::replace(&mut messages, Messages::of(None)).finish(), true),
             };
             for message in arrived {
                 match (&message["method"], message.get("id")) {
-                    (Value::String(method), None) => relay.iter().for_each(|relay| relay.tell(method, &message)),
+                    (Value::String(method), None) => sink.iter().for_each(|sink| sink.tell(method, &message)),
                     (Value::String(method), Some(_)) => {
-                        let asked = self.ask(method, &message, relay).await?;
+                        let asked = self.ask(method, &message, sink).await?;
                         patience = if asked { LONGEST } else { patience };
                     }
                     _ if message["result"].is_object() && message["id"] == id => {
@@ -252,8 +238,8 @@ impl Connection {
                     (_, of) if message["error"].is_object() && of.is_none_or(|of| *of == id || of.is_null()) => {
                         let mut error = message["error"].clone();
                         // A server may well repeat what it was sent.
-                        presented.take_secret_out(&mut error);
-                        return Err(NoResult::Refused(error));
+                        auth.redact_document(&mut error);
+                        return Err(CallError::Refused(error));
                     }
                     _ => {}
                 }
@@ -267,7 +253,7 @@ impl Connection {
     }
 
     /// A result, unless it is a question: that takes a caller who speaks the server's version.
-    fn complete(&self, mut result: Value) -> Result<Value, NoResult> {
+    fn complete(&self, mut result: Value) -> Result<Value, CallError> {
         if self.version == mcp::STATELESS {
             if result["resultType"] == "input_required" {
                 let problem = "The MCP server asks for more input, which is not passed on".to_owned();
@@ -285,11 +271,11 @@ impl Connection {
         self: &Arc<Self>,
         method: &str,
         message: &Value,
-        relay: &mut Option<Relay<'_>>,
+        sink: &mut Option<NotificationSink<'_>>,
     ) -> Result<bool, Failure> {
         let id = &message["id"];
-        let question = Question { connection: self.clone(), id: id.clone() };
-        if relay.as_mut().is_some_and(|relay| relay.ask(method, question, message)) {
+        let question = ServerRequest { connection: self.clone(), id: id.clone() };
+        if sink.as_mut().is_some_and(|sink| sink.ask(method, question, message)) {
             return Ok(true);
         }
         let answer = if method == "ping" {
@@ -309,10 +295,4 @@ fn refused_handshake(endpoint: &str, status: u16, why: Failure) -> Failure {
         400..=599 => Failure(format!("MCP server '{endpoint}' returned HTTP {status} to the initialize handshake.")),
         _ => why,
     }
-}
-
-fn not_there(presented: &Presented, problem: &str) -> Failure {
-    Failure(
-        presented.without_secret(&format!("Unable to connect to the MCP server. Please check the server: {problem}")),
-    )
 }

@@ -14,21 +14,23 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
 use crate::local::{
-    Local, base_url, is_of_type, json_response, random,
+    http_message::{base_url, is_of_type, json_response},
+    random,
+    server::Server,
     services::cognito::{Client, Pool},
     wire::rest_json::query_parameters,
 };
 
 /// `GET /{poolId}/.well-known/openid-configuration`
 pub(crate) async fn discovery(
-    Shared(local): Shared<Local>,
+    Shared(server): Shared<Server>,
     Path(pool_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
     let base = base_url(&headers);
-    let document = local.read(|state| {
+    let document = server.read(|state| {
         // That of a new pool comes later, where things take their time.
-        let pool = state.cognito.pools.get(&pool_id).filter(|pool| local.has_reached_all(pool.created))?;
+        let pool = state.cognito.pools.get(&pool_id).filter(|pool| server.has_reached_all(pool.created))?;
         Some(json!({
             "authorization_endpoint": format!("{base}/oauth2/authorize"),
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -46,8 +48,8 @@ pub(crate) async fn discovery(
 }
 
 /// `GET /{poolId}/.well-known/jwks.json`
-pub(crate) async fn jwks(Shared(local): Shared<Local>, Path(pool_id): Path<String>) -> Response {
-    let keys = local.read(|state| state.cognito.pools.get(&pool_id).map(|pool| pool.key.jwks()));
+pub(crate) async fn jwks(Shared(server): Shared<Server>, Path(pool_id): Path<String>) -> Response {
+    let keys = server.read(|state| state.cognito.pools.get(&pool_id).map(|pool| pool.key.jwks()));
     match keys {
         Some(Ok(keys)) => json_response(StatusCode::OK, &keys),
         Some(Err(damaged)) => server_error(&damaged.to_string()),
@@ -56,7 +58,7 @@ pub(crate) async fn jwks(Shared(local): Shared<Local>, Path(pool_id): Path<Strin
 }
 
 /// `POST /oauth2/token`
-pub(crate) async fn token(Shared(local): Shared<Local>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn token(Shared(server): Shared<Server>, headers: HeaderMap, body: Bytes) -> Response {
     if !is_of_type(&headers, "application/x-www-form-urlencoded") {
         return json_response(StatusCode::BAD_REQUEST, &json!({ "error": OAuthError::InvalidRequest.code() }));
     }
@@ -68,8 +70,8 @@ pub(crate) async fn token(Shared(local): Shared<Local>, headers: HeaderMap, body
         }
     }
     let base = base_url(&headers);
-    let now = local.now() / 1000;
-    let issued = local.read(|state| {
+    let now = server.now() / 1000;
+    let issued = server.read(|state| {
         let (id, secret) = client_credentials(&headers, &form)?;
         let (pool, client) = state.cognito.client(&id).ok_or(OAuthError::InvalidClient)?;
         if let Some(expected) = &client.secret {

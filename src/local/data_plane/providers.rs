@@ -10,8 +10,10 @@ use jsonwebtoken::{
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::keys::signed_claims;
-use crate::http::{Http, NoAnswer, Request};
+use crate::{
+    http::{Http, NoAnswer, Request},
+    local::keys::signed_claims,
+};
 
 /// How long a provider may take for each document.
 const PATIENCE: Duration = Duration::from_secs(5);

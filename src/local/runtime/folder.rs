@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::local::{package, store};
+use crate::local::{package, storage::private_files};
 
 /// Where the package is.
 pub(super) fn task_root(folder: &Path) -> PathBuf {
@@ -33,17 +33,17 @@ impl Folder {
     /// Makes the folder of a package, whole or not at all.
     pub(super) fn make(path: PathBuf, package: &[u8]) -> Result<Self, package::PackageError> {
         if let Some(all) = path.parent() {
-            store::make_private_dir(all)?;
+            private_files::make_private_dir(all)?;
         }
         let folder = Self(path);
         let (path, task_root) = (folder.path(), task_root(folder.path()));
-        store::make_private_dir(path)?;
-        store::make_private_dir(&temporary(path))?;
+        private_files::make_private_dir(path)?;
+        private_files::make_private_dir(&temporary(path))?;
         // Node.js looks for the package that a file belongs to upwards, and a home may well be one.
-        store::write_whole(path, "package.json", b"{}")?;
-        store::make_private_dir(&task_root)?;
+        private_files::write_whole(path, "package.json", b"{}")?;
+        private_files::make_private_dir(&task_root)?;
         package::unpack(package, &task_root)?;
-        store::set_writable(&task_root, false)?;
+        private_files::set_writable(&task_root, false)?;
         Ok(folder)
     }
 
@@ -54,7 +54,7 @@ impl Folder {
 
 /// Removes an environment's folder, if it is there.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
-    match store::remove_dir(folder) {
+    match private_files::remove_dir(folder) {
         // Its supervisor may be removing it, too.
         Err(_) if !folder.exists() => Ok(()),
         removed => removed,

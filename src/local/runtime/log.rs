@@ -2,7 +2,11 @@
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 
-use crate::local::{ACCOUNT, journal::Journal, random, services::lambda::Function};
+use crate::local::{
+    random,
+    services::{call::ACCOUNT, lambda::Function},
+    storage::journal::Journal,
+};
 
 /// Bytes of a log event (CloudWatch Logs quota page); a longer line becomes several.
 const LONGEST_LINE: u64 = 256 * 1024;

@@ -18,15 +18,17 @@ use serde_json::{Map, Value, json};
 pub(crate) use self::{
     gateway::{Gateway, InterceptionPoint, Interceptor, JwtAuthorizer},
     listing::{Awaiting, Listing, listed},
-    operations::OPERATIONS,
     provider::{Discovery, Provider},
     target::{Credential, CredentialProvider, Served, Target},
 };
 use super::{
-    Answer, Call, State, bad_request, iam, iso8601, page,
-    shape::{Refusal, Violation},
+    Answer, Call, ErrorCodes, Service, State, bad_request, iam, iso8601, page,
+    shape::{ValidationError, Violation},
 };
-use crate::local::{blobs::BlobId, wire::WireError};
+use crate::local::{
+    storage::blobs::BlobId,
+    wire::{Protocol, WireError},
+};
 
 /// Milliseconds after which what is under way is done, though nobody looked.
 const UNDER_WAY: i64 = 5000;
@@ -35,6 +37,18 @@ const MOST_TAGS: usize = 50;
 /// CreateGatewayTarget's own words: deploy scripts of several people quote them. CreateGateway only stores the role.
 const ROLE_NOT_ASSUMABLE: &str =
     "Gateway service is not authorized to perform AssumeRole on Gateway role. Update trust policy and retry";
+
+pub(crate) const SERVICE: Service = Service {
+    scope: "bedrock-agentcore",
+    protocol: Protocol::RestJson,
+    operations: operations::OPERATIONS,
+    errors: ErrorCodes {
+        unknown_key: "UnrecognizedClientException",
+        malformed: "ValidationException",
+        violation: "ValidationException",
+        members: validation_members,
+    },
+};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct AgentCore {
@@ -159,8 +173,8 @@ impl Origin {
 }
 
 /// Brings what was under way to its end, if somebody looks or it is long enough ago.
-fn settle(state: &mut State, call: &Call) {
-    let looked = call.operation.starts_with("Get") || call.operation.starts_with("List");
+fn advance(state: &mut State, call: &Call) {
+    let looked = call.observes;
     let due = |lifecycle: &Lifecycle| lifecycle.under_way() && (looked || call.now - lifecycle.updated >= UNDER_WAY);
     let gone =
         |lifecycle: &Lifecycle| lifecycle.status == Status::Deleting && lifecycle.problems.is_empty() && due(lifecycle);
@@ -265,7 +279,7 @@ impl Tagging {
     }
 }
 
-fn list_tags(agentcore: &mut AgentCore, call: &Call, input: &Tagging) -> Answer {
+fn list_tags(agentcore: &mut AgentCore, call: &Call, input: Tagging) -> Answer {
     Ok(json!({ "tags": input.of(agentcore, call)? }))
 }
 
@@ -280,7 +294,7 @@ fn tag(agentcore: &mut AgentCore, call: &Call, input: Tagging) -> Answer {
     Ok(Value::Null)
 }
 
-fn untag(agentcore: &mut AgentCore, call: &Call, input: &Tagging) -> Answer {
+fn untag(agentcore: &mut AgentCore, call: &Call, input: Tagging) -> Answer {
     input.of(agentcore, call)?.retain(|key, _| !input.tag_keys.contains(key));
     Ok(Value::Null)
 }
@@ -325,8 +339,8 @@ fn wrong_state(call: &Call, what: &str, status: Status) -> WireError {
 }
 
 /// `reason` and `fieldList` of an input that its shape does not let in.
-pub(crate) fn validation_members(refusal: &Refusal) -> Map<String, Value> {
-    let Refusal::Violations(violations) = refusal else {
+fn validation_members(error: &ValidationError) -> Map<String, Value> {
+    let ValidationError::Violations(violations) = error else {
         return present([("reason", json!("CannotParse"))]);
     };
     let field = |violation: &Violation| json!({ "name": violation.path, "message": violation.constraint });

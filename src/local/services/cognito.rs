@@ -9,14 +9,25 @@ use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(crate) use self::{clients::Client, operations::OPERATIONS};
-use super::{Answer, Call, bad_request, epoch_seconds, page};
-use crate::local::{data_plane::keys::SigningKey, random, wire::WireError};
+pub(crate) use self::clients::Client;
+use super::{Answer, Call, ErrorCodes, Service, bad_request, epoch_seconds, page};
+use crate::local::{
+    keys::SigningKey,
+    random,
+    wire::{Protocol, WireError},
+};
 
 /// Resource servers that a pool may have (Cognito quotas).
 const MOST_RESOURCE_SERVERS: usize = 25;
 /// Tags that a pool may have.
 const MOST_TAGS: usize = 50;
+
+pub(crate) const SERVICE: Service = Service {
+    scope: "cognito-idp",
+    protocol: Protocol::Json11,
+    operations: operations::OPERATIONS,
+    errors: ErrorCodes::plain("UnrecognizedClientException", "SerializationException", "InvalidParameterException"),
+};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Cognito {
@@ -155,7 +166,7 @@ struct ListPools {
     max_results: Option<usize>,
 }
 
-fn list_pools(cognito: &Cognito, call: &Call, input: &ListPools) -> Answer {
+fn list_pools(cognito: &mut Cognito, call: &Call, input: ListPools) -> Answer {
     let prefix = format!("{}_", call.region);
     let pools = cognito.pools.iter().filter(|(id, pool)| id.starts_with(&prefix) && call.propagated(pool.created));
     let shown = pools.map(|(id, pool)| {
@@ -182,7 +193,7 @@ fn list_answer(
     Ok(json!({ member: items, "NextToken": next }))
 }
 
-fn describe(cognito: &Cognito, call: &Call, input: &PoolId) -> Answer {
+fn describe(cognito: &mut Cognito, call: &Call, input: PoolId) -> Answer {
     Ok(json!({ "UserPool": describe_pool(cognito.pool(call, &input.user_pool_id)?, call) }))
 }
 
@@ -218,7 +229,7 @@ struct Tagging {
     tag_keys: Vec<String>,
 }
 
-fn list_tags(cognito: &mut Cognito, call: &Call, input: &ResourceArn) -> Answer {
+fn list_tags(cognito: &mut Cognito, call: &Call, input: ResourceArn) -> Answer {
     Ok(json!({ "Tags": input.pool(cognito, call)?.tags }))
 }
 
@@ -233,12 +244,12 @@ fn tag(cognito: &mut Cognito, call: &Call, input: Tagging) -> Answer {
     Ok(json!({}))
 }
 
-fn untag(cognito: &mut Cognito, call: &Call, input: &Tagging) -> Answer {
+fn untag(cognito: &mut Cognito, call: &Call, input: Tagging) -> Answer {
     input.resource.pool(cognito, call)?.tags.retain(|key, _| !input.tag_keys.contains(key));
     Ok(json!({}))
 }
 
-fn delete_pool(cognito: &mut Cognito, call: &Call, input: &PoolId) -> Answer {
+fn delete_pool(cognito: &mut Cognito, call: &Call, input: PoolId) -> Answer {
     let pool = cognito.pool(call, &input.user_pool_id)?;
     if pool.domain.is_some() {
         return Err(invalid("User pool cannot be deleted. It has a domain configured that should be deleted first."));
@@ -287,7 +298,7 @@ struct DomainName {
 }
 
 /// A domain that is not there is an empty description, not an error.
-fn describe_domain(cognito: &Cognito, call: &Call, input: &DomainName) -> Answer {
+fn describe_domain(cognito: &mut Cognito, call: &Call, input: DomainName) -> Answer {
     let prefix = format!("{}_", call.region);
     let owner =
         cognito.pools.values().find(|pool| pool.id.starts_with(&prefix) && pool.domain.as_ref() == Some(&input.domain));
@@ -307,7 +318,7 @@ fn describe_domain(cognito: &Cognito, call: &Call, input: &DomainName) -> Answer
     Ok(json!({ "DomainDescription": description }))
 }
 
-fn delete_domain(cognito: &mut Cognito, call: &Call, input: &DomainOfPool) -> Answer {
+fn delete_domain(cognito: &mut Cognito, call: &Call, input: DomainOfPool) -> Answer {
     let pool = cognito.pool_mut(call, &input.user_pool_id)?;
     if pool.domain.as_ref() != Some(&input.domain) {
         return Err(invalid("No such domain or user pool exists."));
@@ -346,7 +357,7 @@ fn update_resource_server(cognito: &mut Cognito, call: &Call, input: CreateResou
     let pool = cognito.pool_mut(call, &id.user_pool_id)?;
     let server = pool.resource_servers.get_mut(&id.identifier).ok_or_else(|| id.missing())?;
     *server = ResourceServer { name: input.name, scopes: input.scopes };
-    describe_resource_server(cognito, call, &id)
+    describe_resource_server(cognito, call, id)
 }
 
 #[derive(Deserialize)]
@@ -362,13 +373,13 @@ impl ResourceServerId {
     }
 }
 
-fn describe_resource_server(cognito: &Cognito, call: &Call, input: &ResourceServerId) -> Answer {
+fn describe_resource_server(cognito: &mut Cognito, call: &Call, input: ResourceServerId) -> Answer {
     let pool = cognito.pool(call, &input.user_pool_id)?;
     let server = pool.resource_servers.get(&input.identifier).ok_or_else(|| input.missing())?;
     Ok(json!({ "ResourceServer": describe_server(pool, &input.identifier, server) }))
 }
 
-fn delete_resource_server(cognito: &mut Cognito, call: &Call, input: &ResourceServerId) -> Answer {
+fn delete_resource_server(cognito: &mut Cognito, call: &Call, input: ResourceServerId) -> Answer {
     let removed = cognito.pool_mut(call, &input.user_pool_id)?.resource_servers.remove(&input.identifier);
     removed.map(|_| Value::Null).ok_or_else(|| input.missing())
 }
@@ -381,7 +392,7 @@ struct ListOfPool {
     max_results: Option<usize>,
 }
 
-fn list_resource_servers(cognito: &Cognito, call: &Call, input: &ListOfPool) -> Answer {
+fn list_resource_servers(cognito: &mut Cognito, call: &Call, input: ListOfPool) -> Answer {
     let pool = cognito.pool(call, &input.user_pool_id)?;
     let servers = pool.resource_servers.iter().map(|(id, server)| (id, describe_server(pool, id, server)));
     list_answer("ResourceServers", servers, input.max_results.or(Some(50)), input.next_token.as_deref())
@@ -427,7 +438,8 @@ impl Cognito {
         let host = url.host()?;
         let pool = self.pools.get(url.path().split('/').nth(1)?)?;
         let region = pool.id.split('_').next()?;
-        let ours = crate::local::is_loopback(host) || host == format!("cognito-idp.{region}.amazonaws.com");
+        let ours =
+            crate::local::http_message::is_loopback(host) || host == format!("cognito-idp.{region}.amazonaws.com");
         ours.then_some(pool)
     }
 }

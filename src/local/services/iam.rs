@@ -12,13 +12,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(crate) use self::operations::OPERATIONS;
 use self::{
     access::{Verdict, evaluate},
     grammar::Use,
 };
-use super::{Answer, Call, bad_request, iso8601};
-use crate::local::{random, wire::WireError};
+use super::{Answer, Call, ErrorCodes, Service, bad_request, iso8601};
+use crate::local::{
+    random,
+    wire::{Protocol, WireError},
+};
 
 /// Characters that a role's inline policies may have in all (IAM quotas; white space not counted).
 const INLINE_POLICY_LIMIT: usize = 10_240;
@@ -28,6 +30,13 @@ const TRUST_POLICY_LIMIT: usize = 2_048;
 const MOST_ATTACHED: usize = 10;
 /// Tags that a role may have (IAM quotas).
 const MOST_TAGS: usize = 50;
+
+pub(crate) const SERVICE: Service = Service {
+    scope: "iam",
+    protocol: Protocol::Query { xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
+    operations: operations::OPERATIONS,
+    errors: ErrorCodes::plain("InvalidClientTokenId", "MalformedInput", "ValidationError"),
+};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Iam {
@@ -129,7 +138,7 @@ fn create_role(iam: &mut Iam, call: &Call, input: CreateRole) -> Answer {
     Ok(answer)
 }
 
-fn get_role(iam: &Iam, input: &RoleName) -> Answer {
+fn get_role(iam: &mut Iam, _: &Call, input: RoleName) -> Answer {
     Ok(json!({ "Role": describe(iam.role(&input.role_name)?) }))
 }
 
@@ -141,13 +150,13 @@ struct ListRoles {
     page: Page,
 }
 
-fn list_roles(iam: &Iam, call: &Call, input: &ListRoles) -> Answer {
+fn list_roles(iam: &mut Iam, call: &Call, input: ListRoles) -> Answer {
     let prefix = input.path_prefix.as_deref().unwrap_or("/");
     let shown = iam.roles.iter().filter(|(_, role)| role.path.starts_with(prefix) && call.propagated(role.created));
     input.page.answer("Roles", shown.map(|(name, role)| (name, describe_in_list(role))))
 }
 
-fn delete_role(iam: &mut Iam, input: &RoleName) -> Answer {
+fn delete_role(iam: &mut Iam, _: &Call, input: RoleName) -> Answer {
     let role = iam.role(&input.role_name)?;
     if !role.attached.is_empty() {
         return Err(conflict("DeleteConflict", "Cannot delete entity, must detach all policies first."));
@@ -167,7 +176,7 @@ struct UpdateRole {
     max_session_duration: Option<u32>,
 }
 
-fn update_role(iam: &mut Iam, input: UpdateRole) -> Answer {
+fn update_role(iam: &mut Iam, _: &Call, input: UpdateRole) -> Answer {
     let role = iam.role_mut(&input.role_name)?;
     if input.description.is_some() {
         role.description = input.description;
@@ -199,14 +208,14 @@ struct PutBoundary {
     permissions_boundary: String,
 }
 
-fn put_boundary(iam: &mut Iam, input: PutBoundary) -> Answer {
+fn put_boundary(iam: &mut Iam, _: &Call, input: PutBoundary) -> Answer {
     iam.role(&input.role_name)?;
     iam.must_be_attachable(&input.permissions_boundary)?;
     iam.role_mut(&input.role_name)?.permissions_boundary = Some(input.permissions_boundary);
     Ok(Value::Null)
 }
 
-fn delete_boundary(iam: &mut Iam, input: &RoleName) -> Answer {
+fn delete_boundary(iam: &mut Iam, _: &Call, input: RoleName) -> Answer {
     iam.role_mut(&input.role_name)?.permissions_boundary = None;
     Ok(Value::Null)
 }
@@ -245,7 +254,7 @@ impl PolicyName {
     }
 }
 
-fn get_role_policy(iam: &Iam, input: &PolicyName) -> Answer {
+fn get_role_policy(iam: &mut Iam, _: &Call, input: PolicyName) -> Answer {
     let policy = iam.role(&input.role_name)?.inline.get(&input.policy_name).ok_or_else(|| input.missing())?;
     Ok(json!({
         "RoleName": input.role_name,
@@ -254,7 +263,7 @@ fn get_role_policy(iam: &Iam, input: &PolicyName) -> Answer {
     }))
 }
 
-fn delete_role_policy(iam: &mut Iam, input: &PolicyName) -> Answer {
+fn delete_role_policy(iam: &mut Iam, _: &Call, input: PolicyName) -> Answer {
     let removed = iam.role_mut(&input.role_name)?.inline.remove(&input.policy_name);
     removed.map(|_| Value::Null).ok_or_else(|| input.missing())
 }
@@ -267,7 +276,7 @@ struct ListOfRole {
     page: Page,
 }
 
-fn list_role_policies(iam: &Iam, input: &ListOfRole) -> Answer {
+fn list_role_policies(iam: &mut Iam, _: &Call, input: ListOfRole) -> Answer {
     let names = iam.role(&input.role_name)?.inline.keys();
     input.page.answer("PolicyNames", names.map(|name| (name, json!(name))))
 }
@@ -290,19 +299,19 @@ fn attach_policy(iam: &mut Iam, call: &Call, input: Attachment) -> Answer {
     Ok(Value::Null)
 }
 
-fn detach_policy(iam: &mut Iam, input: &Attachment) -> Answer {
+fn detach_policy(iam: &mut Iam, _: &Call, input: Attachment) -> Answer {
     policies::check_arn(&input.policy_arn)?;
     let removed = iam.role_mut(&input.role_name)?.attached.remove(&input.policy_arn);
     removed.map(|_| Value::Null).ok_or_else(|| no_such_entity(format!("Policy {} was not found.", input.policy_arn)))
 }
 
-fn list_role_tags(iam: &Iam, input: &ListOfRole) -> Answer {
+fn list_role_tags(iam: &mut Iam, _: &Call, input: ListOfRole) -> Answer {
     let tags = &iam.role(&input.role_name)?.tags;
     input.page.answer("Tags", tags.iter().map(|(key, value)| (key, json!({ "Key": key, "Value": value }))))
 }
 
 /// Roles of this server are in no instance profile.
-fn list_instance_profiles(iam: &Iam, input: &ListOfRole) -> Answer {
+fn list_instance_profiles(iam: &mut Iam, _: &Call, input: ListOfRole) -> Answer {
     iam.role(&input.role_name)?;
     Ok(json!({ "InstanceProfiles": [], "IsTruncated": false }))
 }
@@ -314,7 +323,7 @@ struct TagRole {
     tags: Vec<Tag>,
 }
 
-fn tag_role(iam: &mut Iam, input: TagRole) -> Answer {
+fn tag_role(iam: &mut Iam, _: &Call, input: TagRole) -> Answer {
     duplicate_keys(&input.tags)?;
     let role = iam.role_mut(&input.role_name)?;
     let mut tags = role.tags.clone();
@@ -333,7 +342,7 @@ struct UntagRole {
     tag_keys: Vec<String>,
 }
 
-fn untag_role(iam: &mut Iam, input: &UntagRole) -> Answer {
+fn untag_role(iam: &mut Iam, _: &Call, input: UntagRole) -> Answer {
     iam.role_mut(&input.role_name)?.tags.retain(|key, _| !input.tag_keys.contains(key));
     Ok(Value::Null)
 }

@@ -1,5 +1,6 @@
 //! Lambda: functions, their code and who may invoke them. Running them is `local::runtime`'s job.
 
+mod invoke;
 mod operations;
 mod policy;
 
@@ -11,14 +12,23 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(crate) use self::operations::OPERATIONS;
-use super::{Answer, Call, bad_request, iam, iso8601, not_implemented, page, read};
-use crate::local::{blobs::BlobId, package, random, wire::WireError};
+pub(crate) use self::invoke::check_payload;
+use super::{Answer, Call, ErrorCodes, Service, State, bad_request, iam, iso8601, not_implemented, page};
+use crate::local::{
+    package, random,
+    storage::blobs::BlobId,
+    wire::{Protocol, WireError},
+};
 
 /// Milliseconds after which a function is Active, and an update done, though nobody looked.
 const UNDER_WAY: i64 = 1000;
-/// Bytes of a payload that `Invoke` takes (Lambda quotas).
-const PAYLOAD_LIMIT: usize = 6_291_456;
+
+pub(crate) const SERVICE: Service = Service {
+    scope: "lambda",
+    protocol: Protocol::RestJson,
+    operations: operations::OPERATIONS,
+    errors: ErrorCodes::plain("UnrecognizedClientException", "SerializationException", "ValidationException"),
+};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Lambda {
@@ -64,8 +74,8 @@ impl Lambda {
     }
 }
 
-fn get(lambda: &mut Lambda, call: &Call, input: &FunctionName) -> Answer {
-    let function = lambda.settled(call, input)?;
+fn get(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
+    let function = lambda.settled(call, &input)?;
     let mut configuration = configuration(function);
     // A package that is lost or damaged is that of nobody: who compares its hash brings it again.
     if let Err(error) = call.blobs.get(&function.code) {
@@ -79,12 +89,12 @@ fn get(lambda: &mut Lambda, call: &Call, input: &FunctionName) -> Answer {
     }))
 }
 
-fn get_configuration(lambda: &mut Lambda, call: &Call, input: &FunctionName) -> Answer {
-    Ok(configuration(lambda.settled(call, input)?))
+fn get_configuration(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
+    Ok(configuration(lambda.settled(call, &input)?))
 }
 
-fn delete(lambda: &mut Lambda, call: &Call, input: &FunctionName) -> Answer {
-    let arn = lambda.find_mut(call, input)?.arn.clone();
+fn delete(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
+    let arn = lambda.find_mut(call, &input)?.arn.clone();
     lambda.functions.remove(&arn);
     Ok(Value::Null)
 }
@@ -126,7 +136,8 @@ struct Environment {
     variables: BTreeMap<String, String>,
 }
 
-fn create(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: Create) -> Answer {
+fn create(state: &mut State, call: &Call, input: Create) -> Answer {
+    let State { lambda, iam, .. } = state;
     let name = input.function_name.clone();
     let arn = function_arn(call, &name)?;
     if lambda.functions.contains_key(&arn) {
@@ -167,58 +178,6 @@ fn create(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: Create) -> An
     let answer = configuration(&function);
     lambda.functions.insert(arn, function);
     Ok(answer)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Invoke {
-    #[serde(flatten)]
-    function: FunctionName,
-    invocation_type: Option<String>,
-    log_type: Option<String>,
-    client_context: Option<String>,
-}
-
-/// A call of `Invoke`, looked up.
-#[derive(Debug)]
-pub(crate) struct Invoked {
-    pub(crate) function: Function,
-    /// `RequestResponse`, `Event` or `DryRun`; the first if it is not said.
-    pub(crate) kind: Option<String>,
-    /// JSON.
-    pub(crate) client_context: Option<String>,
-}
-
-/// Members of `Invoke` that come in headers.
-const INVOKE_HEADERS: [(&str, &str); 5] = [
-    ("x-amz-invocation-type", "InvocationType"),
-    ("x-amz-log-type", "LogType"),
-    ("x-amz-client-context", "ClientContext"),
-    ("x-amz-durable-execution-name", "DurableExecutionName"),
-    ("x-amz-tenant-id", "TenantId"),
-];
-
-pub(crate) fn add_header_members<'a>(input: &mut Value, header: impl Fn(&str) -> Option<&'a str>) {
-    for (name, member) in INVOKE_HEADERS {
-        if let Some(value) = header(name) {
-            input[member] = json!(value);
-        }
-    }
-}
-
-/// That a payload is one that `Invoke` takes: JSON, or nothing.
-pub(crate) fn check_payload(payload: &[u8]) -> Result<(), WireError> {
-    if payload.len() > PAYLOAD_LIMIT {
-        let message = format!("Request must be smaller than {PAYLOAD_LIMIT} bytes for the InvokeFunction operation");
-        return Err(WireError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message));
-    }
-    match serde_json::from_slice::<serde::de::IgnoredAny>(payload) {
-        Err(error) if !payload.is_empty() => {
-            let message = format!("Could not parse request body into json: {error}");
-            Err(bad_request("InvalidRequestContentException", message))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn check_runtime(runtime: &str) -> Result<(), WireError> {
@@ -310,7 +269,7 @@ struct ListFunctions {
     max_items: Option<usize>,
 }
 
-fn list(lambda: &Lambda, call: &Call, input: &ListFunctions) -> Answer {
+fn list(lambda: &mut Lambda, call: &Call, input: ListFunctions) -> Answer {
     let in_region = lambda.functions.iter().filter(|(_, function)| function.region == call.region);
     let shown = in_region.filter(|(_, function)| call.propagated(function.modified));
     let shown = shown.map(|(arn, function)| (arn, configuration(function)));
@@ -352,7 +311,8 @@ struct UpdateConfiguration {
 }
 
 /// What is not given stays as it is.
-fn update_configuration(lambda: &mut Lambda, iam: &iam::Iam, call: &Call, input: UpdateConfiguration) -> Answer {
+fn update_configuration(state: &mut State, call: &Call, input: UpdateConfiguration) -> Answer {
+    let State { lambda, iam, .. } = state;
     let function = lambda.unoccupied(call, &input.function, input.revision_id.as_deref())?;
     if let Some(runtime) = &input.runtime {
         check_runtime(runtime)?;
@@ -423,7 +383,7 @@ impl Tagging {
     }
 }
 
-fn list_tags(lambda: &mut Lambda, call: &Call, input: &Tagging) -> Answer {
+fn list_tags(lambda: &mut Lambda, call: &Call, input: Tagging) -> Answer {
     Ok(json!({ "Tags": input.function(lambda, call)?.tags }))
 }
 
@@ -438,7 +398,7 @@ fn tag(lambda: &mut Lambda, call: &Call, input: Tagging) -> Answer {
     Ok(Value::Null)
 }
 
-fn untag(lambda: &mut Lambda, call: &Call, input: &Tagging) -> Answer {
+fn untag(lambda: &mut Lambda, call: &Call, input: Tagging) -> Answer {
     input.function(lambda, call)?.tags.retain(|key, _| !input.tag_keys.contains(key));
     Ok(Value::Null)
 }
@@ -492,6 +452,14 @@ fn not_found(arn: &str) -> WireError {
     WireError::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", format!("Function not found: {arn}"))
 }
 
+/// The ARN of the function that a request names.
+fn find_arn(call: &Call, name: &FunctionName) -> Result<String, WireError> {
+    if name.qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST") {
+        return Err(not_implemented("the local AWS keeps no versions and aliases of functions"));
+    }
+    function_arn(call, &name.function_name)
+}
+
 impl Lambda {
     /// The function after a look at it: whatever was under way is done from here on.
     fn settled(&mut self, call: &Call, name: &FunctionName) -> Result<&Function, WireError> {
@@ -526,35 +494,14 @@ impl Lambda {
         Err(conflict(why))
     }
 
-    fn find_mut(&mut self, call: &Call, name: &FunctionName) -> Result<&mut Function, WireError> {
-        if name.qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST") {
-            return Err(not_implemented("the local AWS keeps no versions and aliases of functions"));
-        }
-        let arn = function_arn(call, &name.function_name)?;
-        self.functions.get_mut(&arn).ok_or_else(|| not_found(&arn))
+    fn find(&self, call: &Call, name: &FunctionName) -> Result<&Function, WireError> {
+        let arn = find_arn(call, name)?;
+        self.functions.get(&arn).ok_or_else(|| not_found(&arn))
     }
 
-    /// What `Invoke` is to run, and how.
-    pub(crate) fn invoked(&mut self, call: &Call, input: Value) -> Result<Invoked, WireError> {
-        let input: Invoke = read(input)?;
-        if input.log_type.as_deref() == Some("Tail") {
-            return Err(not_implemented(
-                "the local AWS does not honour LogType Tail: what functions print is in its log",
-            ));
-        }
-        let client_context = input.client_context.map(|encoded| {
-            let decoded = BASE64.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            decoded.filter(|text| serde_json::from_str::<Value>(text).is_ok_and(|json| json.is_object())).ok_or_else(
-                || {
-                    bad_request(
-                        "InvalidRequestContentException",
-                        "Client context must be a valid Base64-encoded JSON object.",
-                    )
-                },
-            )
-        });
-        let function = self.find_mut(call, &input.function)?.clone();
-        Ok(Invoked { function, kind: input.invocation_type, client_context: client_context.transpose()? })
+    fn find_mut(&mut self, call: &Call, name: &FunctionName) -> Result<&mut Function, WireError> {
+        let arn = find_arn(call, name)?;
+        self.functions.get_mut(&arn).ok_or_else(|| not_found(&arn))
     }
 
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &BlobId> {

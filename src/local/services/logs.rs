@@ -10,15 +10,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::delivery::{Delivery, Destination, Source};
-pub(crate) use self::operations::OPERATIONS;
-use super::{Answer, Call, bad_request, internal, page};
-use crate::local::wire::WireError;
+use super::{Answer, Call, ErrorCodes, Service, bad_request, internal, page};
+use crate::local::wire::{Protocol, WireError};
 
 /// Days that logs may be kept for (`PutRetentionPolicy`, API reference).
 const RETENTION_DAYS: [u32; 23] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, 3654];
 /// Tags that a resource may have.
 const MOST_TAGS: usize = 50;
+
+pub(crate) const SERVICE: Service = Service {
+    scope: "logs",
+    protocol: Protocol::Json11,
+    operations: operations::OPERATIONS,
+    errors: ErrorCodes::plain("UnrecognizedClientException", "SerializationException", "InvalidParameterException"),
+};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Logs {
@@ -84,7 +90,7 @@ struct DescribeGroups {
     limit: Option<usize>,
 }
 
-fn describe_groups(logs: &Logs, call: &Call, input: &DescribeGroups) -> Answer {
+fn describe_groups(logs: &mut Logs, call: &Call, input: DescribeGroups) -> Answer {
     if input.log_group_name_prefix.is_some() && input.log_group_name_pattern.is_some() {
         return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
     }
@@ -121,7 +127,7 @@ struct GroupName {
     log_group_name: String,
 }
 
-fn delete_group(logs: &mut Logs, call: &Call, input: &GroupName) -> Answer {
+fn delete_group(logs: &mut Logs, call: &Call, input: GroupName) -> Answer {
     let key = arn(call, "log-group", &input.log_group_name);
     logs.groups.remove(&key).ok_or_else(|| not_found("log group"))?;
     call.journal.close(&key);
@@ -135,7 +141,7 @@ struct PutRetention {
     retention_in_days: u32,
 }
 
-fn put_retention(logs: &mut Logs, call: &Call, input: &PutRetention) -> Answer {
+fn put_retention(logs: &mut Logs, call: &Call, input: PutRetention) -> Answer {
     let group = logs.groups.get_mut(&arn(call, "log-group", &input.log_group_name));
     let group = group.ok_or_else(|| not_found("log group"))?;
     if !RETENTION_DAYS.contains(&input.retention_in_days) {
@@ -146,7 +152,7 @@ fn put_retention(logs: &mut Logs, call: &Call, input: &PutRetention) -> Answer {
     Ok(Value::Null)
 }
 
-fn delete_retention(logs: &mut Logs, call: &Call, input: &GroupName) -> Answer {
+fn delete_retention(logs: &mut Logs, call: &Call, input: GroupName) -> Answer {
     let group = logs.groups.get_mut(&arn(call, "log-group", &input.log_group_name));
     group.ok_or_else(|| not_found("log group"))?.retention_days = None;
     Ok(Value::Null)
@@ -187,11 +193,11 @@ struct Tagging {
     tag_keys: Vec<String>,
 }
 
-fn list_tags(logs: &mut Logs, input: &ResourceArn) -> Answer {
+fn list_tags(logs: &mut Logs, _: &Call, input: ResourceArn) -> Answer {
     Ok(json!({ "tags": input.tags(logs)? }))
 }
 
-fn tag(logs: &mut Logs, input: Tagging) -> Answer {
+fn tag(logs: &mut Logs, _: &Call, input: Tagging) -> Answer {
     let tags = input.resource.tags(logs)?;
     let mut all = tags.clone();
     all.extend(input.tags);
@@ -202,7 +208,7 @@ fn tag(logs: &mut Logs, input: Tagging) -> Answer {
     Ok(Value::Null)
 }
 
-fn untag(logs: &mut Logs, input: &Tagging) -> Answer {
+fn untag(logs: &mut Logs, _: &Call, input: Tagging) -> Answer {
     input.resource.tags(logs)?.retain(|key, _| !input.tag_keys.contains(key));
     Ok(Value::Null)
 }

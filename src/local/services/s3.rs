@@ -9,15 +9,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call, Operation, State, bad_request, iso8601, not_implemented, page, read,
+    Answer, Call, ErrorCodes, Service, bad_request, iso8601, not_implemented,
+    operation::{Operation, handler, operation},
+    page,
     shape::{Member, Shape, TEXT, integer, map, optional, required, text},
 };
 use crate::{
     local::{
-        blobs::BlobId,
-        wire::{Route, WireError},
+        storage::blobs::BlobId,
+        wire::{Protocol, Route, WireError},
     },
     model::smithy::{self, SAMPLE_BUCKETS},
+};
+
+pub(crate) const SERVICE: Service = Service {
+    scope: "s3",
+    protocol: Protocol::RestXml,
+    operations: OPERATIONS,
+    errors: ErrorCodes::plain("InvalidAccessKeyId", "InvalidRequest", "InvalidArgument"),
 };
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -46,47 +55,31 @@ const KEY: Member = required("Key", text(1, 1024));
 const OWNER: Member = optional("ExpectedBucketOwner", TEXT);
 const ANY_TEXT: Shape = TEXT;
 
-const fn operation(
-    name: &'static str,
-    route: Route,
-    input: &'static [Member],
-    run: fn(&mut State, &Call, Value) -> Answer,
-) -> Operation {
-    Operation { name, route: Some(route), input, run }
-}
-
 /// An operation whose answer is XML, or nothing.
 const fn xml(method: &'static str, path: &'static str, query: &'static str, success: u16) -> Route {
-    Route { method, path, query, success, payload: false }
+    Route { method, path, query, success, payload: false, headers: &[] }
 }
 
 /// An operation whose answer is headers and perhaps a body.
 const fn payload(method: &'static str, path: &'static str) -> Route {
-    Route { method, path, query: "", success: 200, payload: true }
+    Route { method, path, query: "", success: 200, payload: true, headers: &[] }
 }
 
 const OBJECT: &str = "/{Bucket}/{Key+}";
 
-pub(crate) const OPERATIONS: &[Operation] = &[
-    operation("ListBuckets", xml("GET", "/", "", 200), &[], |state, _, _| list_buckets(&state.s3)),
-    operation(
-        "CreateBucket",
-        xml("PUT", "/{Bucket}", "", 200),
-        &[BUCKET, optional("Body", TEXT), optional("BadDigest", TEXT)],
-        |state, call, input| create_bucket(&mut state.s3, call, &read(input)?),
-    ),
-    operation("HeadBucket", payload("HEAD", "/{Bucket}"), &[BUCKET, OWNER], |state, call, input| {
-        head_bucket(&state.s3, call, &read(input)?)
-    }),
-    operation(
-        "GetBucketLocation",
-        xml("GET", "/{Bucket}", "location", 200),
-        &[BUCKET, OWNER, optional("Location", TEXT)],
-        |state, call, input| location(&state.s3, call, &read(input)?),
-    ),
+const OPERATIONS: &[Operation] = &[
+    operation("ListBuckets", &[], handler!(list_buckets)).at(xml("GET", "/", "", 200)),
+    operation("CreateBucket", &[BUCKET, optional("Body", TEXT), optional("BadDigest", TEXT)], handler!(create_bucket))
+        .at(xml("PUT", "/{Bucket}", "", 200)),
+    operation("HeadBucket", &[BUCKET, OWNER], handler!(head_bucket)).at(payload("HEAD", "/{Bucket}")),
+    operation("GetBucketLocation", &[BUCKET, OWNER, optional("Location", TEXT)], handler!(location)).at(xml(
+        "GET",
+        "/{Bucket}",
+        "location",
+        200,
+    )),
     operation(
         "ListObjectsV2",
-        xml("GET", "/{Bucket}", "list-type=2", 200),
         &[
             BUCKET,
             OWNER,
@@ -97,14 +90,12 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             optional("StartAfter", TEXT),
             optional("EncodingType", Shape::Enum(&["url"])),
         ],
-        |state, call, input| list_objects(&state.s3, call, &read(input)?),
-    ),
-    operation("DeleteBucket", xml("DELETE", "/{Bucket}", "", 204), &[BUCKET, OWNER], |state, call, input| {
-        delete_bucket(&mut state.s3, call, &read(input)?)
-    }),
+        handler!(list_objects),
+    )
+    .at(xml("GET", "/{Bucket}", "list-type=2", 200)),
+    operation("DeleteBucket", &[BUCKET, OWNER], handler!(delete_bucket)).at(xml("DELETE", "/{Bucket}", "", 204)),
     operation(
         "PutObject",
-        payload("PUT", OBJECT),
         &[
             BUCKET,
             KEY,
@@ -114,17 +105,12 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             optional("ContentType", TEXT),
             optional("Metadata", map(&ANY_TEXT, &ANY_TEXT, usize::MAX)),
         ],
-        |state, call, input| put_object(&mut state.s3, call, read(input)?),
-    ),
-    operation("GetObject", payload("GET", OBJECT), &[BUCKET, KEY, OWNER], |state, call, input| {
-        get_object(&state.s3, call, &read(input)?)
-    }),
-    operation("HeadObject", payload("HEAD", OBJECT), &[BUCKET, KEY, OWNER], |state, call, input| {
-        head_object(&state.s3, call, &read(input)?)
-    }),
-    operation("DeleteObject", xml("DELETE", OBJECT, "", 204), &[BUCKET, KEY, OWNER], |state, call, input| {
-        delete_object(&mut state.s3, call, &read(input)?)
-    }),
+        handler!(put_object),
+    )
+    .at(payload("PUT", OBJECT)),
+    operation("GetObject", &[BUCKET, KEY, OWNER], handler!(get_object)).at(payload("GET", OBJECT)),
+    operation("HeadObject", &[BUCKET, KEY, OWNER], handler!(head_object)).at(payload("HEAD", OBJECT)),
+    operation("DeleteObject", &[BUCKET, KEY, OWNER], handler!(delete_object)).at(xml("DELETE", OBJECT, "", 204)),
 ];
 
 #[derive(Deserialize)]
@@ -214,7 +200,7 @@ impl InBucket {
     }
 }
 
-fn list_buckets(s3: &S3) -> Answer {
+fn list_buckets(s3: &mut S3, _: &Call, _: Value) -> Answer {
     let shown = |(name, bucket): (&String, &Bucket)| json!({ "Name": name, "CreationDate": iso8601(bucket.created) });
     let buckets: Vec<Value> = s3.buckets.iter().map(shown).collect();
     let owner = json!({ "ID": "local", "DisplayName": "local" });
@@ -229,7 +215,7 @@ struct Create {
     body: Option<String>,
 }
 
-fn create_bucket(s3: &mut S3, call: &Call, input: &Create) -> Answer {
+fn create_bucket(s3: &mut S3, call: &Call, input: Create) -> Answer {
     let name = &input.bucket;
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -259,19 +245,19 @@ fn create_bucket(s3: &mut S3, call: &Call, input: &Create) -> Answer {
     Ok(Value::Null)
 }
 
-fn head_bucket(s3: &S3, call: &Call, input: &InBucket) -> Answer {
-    Ok(json!({ "x-amz-bucket-region": s3.bucket(call, input)?.region }))
+fn head_bucket(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
+    Ok(json!({ "x-amz-bucket-region": s3.bucket(call, &input)?.region }))
 }
 
-fn location(s3: &S3, call: &Call, input: &InBucket) -> Answer {
+fn location(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
     // The oldest region has no name here.
-    let bucket = s3.bucket(call, input)?;
+    let bucket = s3.bucket(call, &input)?;
     let region = bucket.region.as_str();
     Ok(json!({ "LocationConstraint": if region == "us-east-1" { "" } else { region } }))
 }
 
-fn delete_bucket(s3: &mut S3, call: &Call, input: &InBucket) -> Answer {
-    if !s3.bucket(call, input)?.objects.is_empty() {
+fn delete_bucket(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
+    if !s3.bucket(call, &input)?.objects.is_empty() {
         return Err(conflict("BucketNotEmpty", "The bucket you tried to delete is not empty"));
     }
     s3.buckets.remove(&input.bucket);
@@ -295,7 +281,7 @@ struct List {
 /// Unreserved characters and the slash stay as they are.
 const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-fn list_objects(s3: &S3, call: &Call, input: &List) -> Answer {
+fn list_objects(s3: &mut S3, call: &Call, input: List) -> Answer {
     let bucket = s3.bucket(call, &input.of)?;
     let url = |text: &str| match input.encoding_type {
         Some(_) => utf8_percent_encode(text, URL).to_string(),
@@ -403,21 +389,21 @@ fn put_object(s3: &mut S3, call: &Call, input: Put) -> Answer {
     Ok(answer)
 }
 
-fn get_object(s3: &S3, call: &Call, input: &InBucket) -> Answer {
-    let bucket = s3.bucket(call, input)?;
+fn get_object(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
+    let bucket = s3.bucket(call, &input)?;
     let object = input.object(&bucket)?;
     let mut answer = object.head();
     answer["Body"] = json!(BASE64.encode(call.kept(&object.content)?));
     Ok(answer)
 }
 
-fn head_object(s3: &S3, call: &Call, input: &InBucket) -> Answer {
-    let bucket = s3.bucket(call, input)?;
+fn head_object(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
+    let bucket = s3.bucket(call, &input)?;
     Ok(input.object(&bucket)?.head())
 }
 
 /// An object that is not there is as good as deleted.
-fn delete_object(s3: &mut S3, call: &Call, input: &InBucket) -> Answer {
-    s3.bucket_mut(call, input)?.objects.remove(&input.key);
+fn delete_object(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
+    s3.bucket_mut(call, &input)?.objects.remove(&input.key);
     Ok(Value::Null)
 }

@@ -7,17 +7,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Call, Operation, bad_request, epoch_seconds, operation, page, read,
+    Answer, Call, ErrorCodes, Service, bad_request, epoch_seconds,
+    operation::{Operation, handler, operation},
+    page,
     shape::{Member, Shape, integer, list, optional, required, text},
 };
-use crate::local::{random, wire::WireError};
+use crate::local::{
+    random,
+    wire::{Protocol, WireError},
+};
 
 const SECRET_ID: Member = required("SecretId", text(1, 2048));
 const SECRET_STRING: Member = optional("SecretString", text(1, 65_536).sensitive());
 const TAG: Shape = Shape::Structure(&[optional("Key", text(1, 128)), optional("Value", text(0, 256))]);
 const TAGS: Shape = list(&TAG, 0, 50);
 
-pub(crate) const OPERATIONS: &[Operation] = &[
+const OPERATIONS: &[Operation] = &[
     operation(
         "CreateSecret",
         &[
@@ -27,31 +32,38 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             SECRET_STRING,
             optional("Tags", TAGS),
         ],
-        |state, call, input| create(&mut state.secrets, call, read(input)?),
+        handler!(create),
     ),
     operation(
         "GetSecretValue",
         &[SECRET_ID, optional("VersionStage", Shape::Enum(&["AWSCURRENT"]))],
-        |state, call, input| get_value(&state.secrets, call, &read(input)?),
+        handler!(get_value),
     ),
     operation(
         "PutSecretValue",
         &[SECRET_ID, optional("ClientRequestToken", text(32, 64)), SECRET_STRING],
-        |state, call, input| put_value(&mut state.secrets, call, &read(input)?),
+        handler!(put_value),
     ),
-    operation("DescribeSecret", &[SECRET_ID], |state, call, input| describe(&state.secrets, call, &read(input)?)),
+    operation("DescribeSecret", &[SECRET_ID], handler!(describe)),
     operation(
         "ListSecrets",
         &[optional("MaxResults", integer(1, 100)), optional("NextToken", text(1, 4096))],
-        |state, call, input| list_secrets(&state.secrets, call, &read(input)?),
+        handler!(list_secrets),
     ),
     operation(
         "DeleteSecret",
         // A secret is gone at once: whoever wants to wait for that says so on AWS.
         &[SECRET_ID, optional("ForceDeleteWithoutRecovery", Shape::Boolean)],
-        |state, call, input| delete(&mut state.secrets, call, &read(input)?),
+        handler!(delete),
     ),
 ];
+
+pub(crate) const SERVICE: Service = Service {
+    scope: "secretsmanager",
+    protocol: Protocol::Json11,
+    operations: OPERATIONS,
+    errors: ErrorCodes::plain("UnrecognizedClientException", "SerializationException", "InvalidParameterException"),
+};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Secrets {
@@ -104,7 +116,7 @@ struct SecretId {
     secret_string: Option<String>,
 }
 
-fn get_value(secrets: &Secrets, call: &Call, input: &SecretId) -> Answer {
+fn get_value(secrets: &mut Secrets, call: &Call, input: SecretId) -> Answer {
     let (arn, secret) = secrets.find(call, &input.secret_id)?;
     let Some(value) = &secret.value else {
         let message = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT";
@@ -120,7 +132,7 @@ fn get_value(secrets: &Secrets, call: &Call, input: &SecretId) -> Answer {
     }))
 }
 
-fn put_value(secrets: &mut Secrets, call: &Call, input: &SecretId) -> Answer {
+fn put_value(secrets: &mut Secrets, call: &Call, input: SecretId) -> Answer {
     let (arn, secret) = secrets.find(call, &input.secret_id)?;
     if let Some(owner) = &secret.owner {
         return Err(managed(owner));
@@ -149,7 +161,7 @@ fn show(arn: &str, secret: &Secret) -> Map<String, Value> {
     shown
 }
 
-fn describe(secrets: &Secrets, call: &Call, input: &SecretId) -> Answer {
+fn describe(secrets: &mut Secrets, call: &Call, input: SecretId) -> Answer {
     let (arn, secret) = secrets.find(call, &input.secret_id)?;
     let mut shown = show(arn, secret);
     shown.insert("VersionIdsToStages".to_owned(), json!({ &secret.version: ["AWSCURRENT"] }));
@@ -163,7 +175,7 @@ struct List {
     next_token: Option<String>,
 }
 
-fn list_secrets(secrets: &Secrets, call: &Call, input: &List) -> Answer {
+fn list_secrets(secrets: &mut Secrets, call: &Call, input: List) -> Answer {
     let shown = secrets.in_region(call).map(|(arn, secret)| (arn, Value::Object(show(arn, secret))));
     let (items, next) = page(shown, input.max_results.or(Some(100)), input.next_token.as_deref())
         .map_err(|_| bad_request("InvalidNextTokenException", "Invalid NextToken"))?;
@@ -174,7 +186,7 @@ fn list_secrets(secrets: &Secrets, call: &Call, input: &List) -> Answer {
     Ok(answer)
 }
 
-fn delete(secrets: &mut Secrets, call: &Call, input: &SecretId) -> Answer {
+fn delete(secrets: &mut Secrets, call: &Call, input: SecretId) -> Answer {
     let (arn, secret) = secrets.find(call, &input.secret_id)?;
     if let Some(owner) = &secret.owner {
         return Err(managed(owner));

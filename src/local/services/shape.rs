@@ -102,9 +102,9 @@ impl Shape {
 
 /// Why an input is not let in.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum ValidationError {
     /// A member that this server does not know; AWS may.
-    NotHonoured(String),
+    UnsupportedMember(String),
     /// A value of another type.
     Malformed(String),
     /// Everything else that is wrong, at once.
@@ -141,21 +141,21 @@ pub(crate) fn sentence(violations: &[Violation]) -> String {
 
 /// Checks an operation's input and returns it in its canonical form: without nulls, and with
 /// numbers, booleans and lists where a query string or a form had only text.
-pub(crate) fn check(members: &[Member], input: Value) -> Result<Value, Refusal> {
+pub(crate) fn check(members: &[Member], input: Value) -> Result<Value, ValidationError> {
     let mut findings = Findings::default();
     let checked = findings.structure(members, input, "", false);
-    if let Some(path) = findings.not_honoured {
-        return Err(Refusal::NotHonoured(path));
+    if let Some(path) = findings.unsupported {
+        return Err(ValidationError::UnsupportedMember(path));
     }
     if let Some(problem) = findings.malformed {
-        return Err(Refusal::Malformed(problem));
+        return Err(ValidationError::Malformed(problem));
     }
-    if findings.violations.is_empty() { Ok(checked) } else { Err(Refusal::Violations(findings.violations)) }
+    if findings.violations.is_empty() { Ok(checked) } else { Err(ValidationError::Violations(findings.violations)) }
 }
 
 #[derive(Default)]
 struct Findings {
-    not_honoured: Option<String>,
+    unsupported: Option<String>,
     malformed: Option<String>,
     violations: Vec<Violation>,
 }
@@ -240,7 +240,7 @@ impl Findings {
         let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         let known = |name: &str| members.iter().any(|member| member.name == name);
         if let Some(name) = given.keys().find(|name| !known(name)) {
-            self.not_honoured.get_or_insert_with(|| below(name));
+            self.unsupported.get_or_insert_with(|| below(name));
         }
         if union && given.len() != 1 {
             self.violate(path, None, "Member must have exactly one of its members set");
@@ -364,7 +364,7 @@ mod tests {
 
     fn refusal(input: Value) -> String {
         match check(MEMBERS, input).unwrap_err() {
-            Refusal::Violations(violations) => sentence(&violations),
+            ValidationError::Violations(violations) => sentence(&violations),
             other => format!("{other:?}"),
         }
     }
@@ -399,8 +399,8 @@ mod tests {
 
     #[test]
     fn unknown_members_and_wrong_types_come_first() {
-        assert_eq!(refusal(json!({ "Nope": 1 })), r#"NotHonoured("Nope")"#);
-        assert_eq!(refusal(json!({ "Tags": [{ "Key": "k", "X": 1 }] })), r#"NotHonoured("tags.1.member.X")"#);
+        assert_eq!(refusal(json!({ "Nope": 1 })), r#"UnsupportedMember("Nope")"#);
+        assert_eq!(refusal(json!({ "Tags": [{ "Key": "k", "X": 1 }] })), r#"UnsupportedMember("tags.1.member.X")"#);
         assert_eq!(refusal(json!({ "RoleName": 7 })), r#"Malformed("the member 'roleName' is not a string")"#);
         assert_eq!(refusal(json!([])), r#"Malformed("the member '' is not a structure")"#);
     }

@@ -1,13 +1,28 @@
-//! STS: who am I.
+//! STS: the caller's identity.
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::{Answer, Call, Operation};
+use super::{
+    Answer, Call, ErrorCodes, Service,
+    operation::{Operation, handler, operation},
+};
+use crate::local::wire::Protocol;
 
-pub(crate) const OPERATIONS: &[Operation] =
-    &[Operation { name: "GetCallerIdentity", route: None, input: &[], run: |_, call, _| get_caller_identity(call) }];
+pub(crate) const SERVICE: Service = Service {
+    scope: "sts",
+    protocol: Protocol::Query { xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
+    operations: OPERATIONS,
+    errors: ErrorCodes::plain("InvalidClientTokenId", "MalformedInput", "ValidationError"),
+};
 
-fn get_caller_identity(call: &Call) -> Answer {
+/// STS remembers nothing.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Sts {}
+
+const OPERATIONS: &[Operation] = &[operation("GetCallerIdentity", &[], handler!(get_caller_identity))];
+
+fn get_caller_identity(_: &mut Sts, call: &Call, _: Value) -> Answer {
     Ok(json!({
         "Arn": format!("arn:aws:iam::{}:root", call.account),
         "UserId": call.account,

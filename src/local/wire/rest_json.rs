@@ -32,6 +32,9 @@ pub(crate) fn decode(
             None => drop(input.insert(name, json!(value))),
         }
     }
+    let header = |name: &str| request.headers.get(name)?.to_str().ok();
+    let bound = route.headers.iter().filter_map(|(name, member)| Some(((*member).to_owned(), json!(header(name)?))));
+    input.extend(bound);
     input.extend(labels);
     Ok(Decoded {
         operation: operation.to_owned(),

@@ -7,15 +7,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Reply,
-    exchange::Exchange,
-    protocol::{INTERNAL_ERROR, RpcError},
-    tools::TERSE,
+    protocol::{INTERNAL_ERROR, RpcError, TERSE},
+    reply::Reply,
+    request::McpRequest,
 };
 use crate::local::{
-    ACCOUNT,
     runtime::{Invocation, Outcome},
-    services::agentcore::Interceptor,
+    services::{agentcore::Interceptor, call::ACCOUNT},
 };
 
 /// The version of what interceptors get and return.
@@ -29,10 +27,10 @@ struct Output {
     mcp: Option<Map<String, Value>>,
 }
 
-impl Exchange {
+impl McpRequest {
     /// Shows the request to the REQUEST interceptor, which may change it, or answer it itself.
     pub(super) async fn intercept_request(&mut self) -> Option<Reply> {
-        let interceptor = self.view.on_request.clone()?;
+        let interceptor = self.gateway.on_request.clone()?;
         let event = json!({ "rawGatewayRequest": self.raw(), "gatewayRequest": self.shown(&interceptor) });
         let output = match self.invoke(&interceptor, event).await {
             Ok(output) => output,
@@ -53,7 +51,7 @@ impl Exchange {
                 return Some(self.failed("An interceptor's transformedGatewayRequest is no object"));
             }
             if let Some(body) = changed.get("body").filter(|body| !body.is_null()) {
-                self.text = Bytes::from(body.to_string());
+                self.body = Bytes::from(body.to_string());
                 self.message = body.clone();
             }
             set_headers(&mut self.headers, &changed["headers"]);
@@ -63,7 +61,7 @@ impl Exchange {
 
     /// Shows the answer to the RESPONSE interceptor, which may change it.
     pub(super) async fn intercept_response(&self, mut reply: Reply) -> Reply {
-        let Some(interceptor) = &self.view.on_response else { return reply };
+        let Some(interceptor) = &self.gateway.on_response else { return reply };
         let body: Value = reply.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
         let event = json!({
             "rawGatewayRequest": self.raw(),
@@ -88,7 +86,7 @@ impl Exchange {
     }
 
     fn raw(&self) -> Value {
-        json!({ "body": String::from_utf8_lossy(&self.text) })
+        json!({ "body": String::from_utf8_lossy(&self.body) })
     }
 
     fn shown(&self, interceptor: &Interceptor) -> Value {
@@ -102,10 +100,10 @@ impl Exchange {
     /// What an interceptor returns in `mcp`; else why it is of no use.
     async fn invoke(&self, interceptor: &Interceptor, mcp: Value) -> Result<Map<String, Value>, String> {
         let arn = interceptor.function_arn();
-        let function = self.local.read(|state| state.lambda.by_arn(arn).cloned());
+        let function = self.plane.functions.find(arn);
         let function = function.ok_or_else(|| format!("Interceptor function {arn} does not exist"))?;
         let client_context = json!({ "custom": {
-            "GATEWAY_ARN": self.view.arn,
+            "GATEWAY_ARN": self.gateway.arn,
             "GATEWAY_ACCOUNT_ID": ACCOUNT,
             "REQUEST_ID": self.request_id,
             "SOURCE_IP": "127.0.0.1",
@@ -113,7 +111,7 @@ impl Exchange {
         let event = json!({ "interceptorInputVersion": VERSION, "mcp": mcp });
         let invocation =
             Invocation { event: event.to_string().into(), client_context: Some(client_context.to_string()) };
-        let payload = match self.local.run(function, invocation).await {
+        let payload = match self.plane.functions.run(function, invocation).await {
             Outcome::Returned(payload) => payload,
             Outcome::Failed(error) => return Err(format!("Interceptor function {arn} failed: {error}")),
         };
@@ -130,8 +128,8 @@ impl Exchange {
 
     /// A request whose interceptor failed goes no further; the status is [U].
     fn failed(&self, problem: &str) -> Reply {
-        tracing::warn!(gateway = self.view.id, "{problem}");
-        let message = if self.view.debug { problem } else { TERSE };
+        tracing::warn!(gateway = self.gateway.id, "{problem}");
+        let message = if self.gateway.debug { problem } else { TERSE };
         Reply::error(StatusCode::INTERNAL_SERVER_ERROR, &self.id(), RpcError::new(INTERNAL_ERROR, message))
     }
 }

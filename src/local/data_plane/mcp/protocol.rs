@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::http::mcp::{CAPABILITIES_META, STATELESS, VERSION_META};
 
-pub(crate) use crate::model::mcp::VERSIONS;
+/// All that a caller learns of a target's failure without DEBUG (reference §5.6).
+pub(super) use crate::model::mcp::TERSE_ERROR as TERSE;
 /// The only one with JSON-RPC batches, and what a request without a version header is taken for
 /// (MCP 2025-06-18, "Protocol Version Header").
 const BATCHES: &str = "2025-03-26";

@@ -6,26 +6,26 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
-    exchange::Exchange,
-    protocol::{INTERNAL_ERROR, RESOURCE_NOT_FOUND, RpcError},
-    tools::{TERSE, page},
-    view::ServedTarget,
+    page::page,
+    protocol::{INTERNAL_ERROR, RESOURCE_NOT_FOUND, RpcError, TERSE},
+    request::McpRequest,
+    snapshot::TargetSnapshot,
 };
 use crate::local::{
     data_plane::{
-        mcp_server::{Connection, NoResult, Relay, THROUGH_HEADER},
-        upstream::Failure,
+        credentials::Failure,
+        mcp_server::{CallError, Connection, NotificationSink, THROUGH_HEADER},
     },
     services::agentcore::Listing,
 };
 
 /// Lists those servers that are listed anew for each request; who does not answer offers nothing.
-pub(super) async fn list_dynamic(exchange: &Exchange) {
-    let all = exchange.view.dynamic().map(async |target| {
+pub(super) async fn list_dynamic(request: &McpRequest) {
+    let all = request.gateway.dynamic().map(async |target| {
         let listed = async {
-            let connection = connect(exchange, target).await?;
+            let connection = connect(request, target).await?;
             let listing = connection.list(true).await;
-            leave(exchange, &connection).await;
+            leave(request, &connection).await;
             listing
         };
         match listed.await {
@@ -37,106 +37,111 @@ pub(super) async fn list_dynamic(exchange: &Exchange) {
 }
 
 /// `prompts/list`
-pub(super) fn list_prompts(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
-    page(&exchange.view, "prompts", &exchange.view.listed_prompts(), params)
+pub(super) fn list_prompts(request: &McpRequest, params: &Value) -> Result<Value, RpcError> {
+    page(request.gateway.paged, "prompts", &request.gateway.listed_prompts(), params)
 }
 
 /// `resources/list`
-pub(super) fn list_resources(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
-    let items = exchange.view.listed_resources(|listing: &Listing| &listing.resources, "uri");
-    page(&exchange.view, "resources", &items, params)
+pub(super) fn list_resources(request: &McpRequest, params: &Value) -> Result<Value, RpcError> {
+    let items = request.gateway.listed_resources(|listing: &Listing| &listing.resources, "uri");
+    page(request.gateway.paged, "resources", &items, params)
 }
 
 /// `resources/templates/list`
-pub(super) fn list_templates(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
-    let items = exchange.view.listed_resources(|listing: &Listing| &listing.resource_templates, "uriTemplate");
-    page(&exchange.view, "resourceTemplates", &items, params)
+pub(super) fn list_templates(request: &McpRequest, params: &Value) -> Result<Value, RpcError> {
+    let items = request.gateway.listed_resources(|listing: &Listing| &listing.resource_templates, "uriTemplate");
+    page(request.gateway.paged, "resourceTemplates", &items, params)
 }
 
 /// `prompts/get`
-pub(super) async fn get_prompt(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
+pub(super) async fn get_prompt(request: &McpRequest, params: &Value) -> Result<Value, RpcError> {
     let Some(name) = params["name"].as_str() else {
         return Err(RpcError::invalid_params("params.name is missing"));
     };
     let unknown = || RpcError::invalid_params(format!("Unknown prompt: {name}"));
-    let (target, own_name) = exchange.view.target_of(name).ok_or_else(unknown)?;
+    let (target, own_name) = request.gateway.target_of(name).ok_or_else(unknown)?;
     let known = |listing: &Listing| listing.prompts.iter().any(|prompt| prompt["name"] == own_name);
     if !(target.is_dynamic() || target.listing().is_some_and(known)) {
         return Err(unknown());
     }
     let mut params = params.clone();
     params["name"] = json!(own_name);
-    forward(exchange, target, "prompts/get", &params).await
+    forward(request, target, "prompts/get", &params).await
 }
 
 /// `resources/read`
-pub(super) async fn read_resource(exchange: &Exchange, params: &Value) -> Result<Value, RpcError> {
+pub(super) async fn read_resource(request: &McpRequest, params: &Value) -> Result<Value, RpcError> {
     let Some(uri) = params["uri"].as_str() else {
         return Err(RpcError::invalid_params("params.uri is missing"));
     };
-    match exchange.view.owner_of(uri) {
-        Some(target) => forward(exchange, target, "resources/read", params).await,
+    match request.gateway.owner_of(uri) {
+        Some(target) => forward(request, target, "resources/read", params).await,
         None => Err(RpcError::new(RESOURCE_NOT_FOUND, format!("Resource not found: {uri}"))),
     }
 }
 
-async fn forward(exchange: &Exchange, target: &ServedTarget, method: &str, params: &Value) -> Result<Value, RpcError> {
-    ask(exchange, target, method, params).await.map_err(|problem| match problem {
-        NoResult::Refused(error) => RpcError::of(&error),
+async fn forward(
+    request: &McpRequest,
+    target: &TargetSnapshot,
+    method: &str,
+    params: &Value,
+) -> Result<Value, RpcError> {
+    ask(request, target, method, params).await.map_err(|problem| match problem {
+        CallError::Refused(error) => RpcError::of(&error),
         problem => {
             let failure = problem.into_failure();
             tracing::warn!(target = target.name, "{:?}", failure.0);
-            RpcError::new(INTERNAL_ERROR, if exchange.view.debug { failure.0.as_str() } else { TERSE })
+            RpcError::new(INTERNAL_ERROR, if request.gateway.debug { failure.0.as_str() } else { TERSE })
         }
     })
 }
 
 /// Asks a target's server.
 pub(super) async fn ask(
-    exchange: &Exchange,
-    target: &ServedTarget,
+    request: &McpRequest,
+    target: &TargetSnapshot,
     method: &str,
     params: &Value,
-) -> Result<Value, NoResult> {
-    let params = passed_on(params, exchange.events.is_some());
-    let mut relay = exchange.events.as_ref().map(|events| Relay::new(events, exchange.talk.as_deref()));
-    let connection = connect(exchange, target).await?;
-    let answer = match connection.request(method, &params, &mut relay).await {
-        Err(NoResult::SessionLost) => {
-            if let Some(talk) = &exchange.talk {
-                talk.forget(&connection);
+) -> Result<Value, CallError> {
+    let params = passed_on(params, request.events.is_some());
+    let mut sink = request.events.as_ref().map(|events| NotificationSink::new(events, request.session.as_deref()));
+    let connection = connect(request, target).await?;
+    let answer = match connection.request(method, &params, &mut sink).await {
+        Err(CallError::SessionLost) => {
+            if let Some(session) = &request.session {
+                session.forget(&connection);
             }
-            connect(exchange, target).await?.request(method, &params, &mut relay).await
+            connect(request, target).await?.request(method, &params, &mut sink).await
         }
         answer => answer,
     };
-    leave(exchange, &connection).await;
+    leave(request, &connection).await;
     answer
 }
 
 /// The session's connection to a target's server, or one for this request alone where there is no session.
-async fn connect(exchange: &Exchange, target: &ServedTarget) -> Result<Arc<Connection>, Failure> {
-    let server = target.server(exchange.gateway(), through(exchange));
+async fn connect(request: &McpRequest, target: &TargetSnapshot) -> Result<Arc<Connection>, Failure> {
+    let server = target.server(request.outbound(target), through(request));
     let server = server.ok_or_else(|| Failure(format!("The target {} is no MCP server", target.name)))?;
-    let Some(talk) = &exchange.talk else {
-        return Connection::open(&exchange.local, server, &json!({})).await;
+    let Some(session) = &request.session else {
+        return Connection::open(server, &json!({})).await;
     };
     // Another address or another credential makes another connection.
-    let key = json!([target.id, server.endpoint, server.credential]).to_string();
-    let (local, capabilities) = (exchange.local.clone(), talk.capabilities.clone());
-    talk.connection(&key, async move { Connection::open(&local, server, &capabilities).await }).await
+    let key = json!([target.id, server.endpoint, target.credential]).to_string();
+    let capabilities = session.capabilities.clone();
+    session.connection(&key, async move { Connection::open(server, &capabilities).await }).await
 }
 
 /// The gateways that the request has come through, this one last.
-fn through(exchange: &Exchange) -> Vec<String> {
-    let header = exchange.headers.get(THROUGH_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn through(request: &McpRequest) -> Vec<String> {
+    let header = request.headers.get(THROUGH_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let before = header.split(',').map(str::trim).filter(|id| !id.is_empty());
-    before.chain([exchange.view.id.as_str()]).map(str::to_owned).collect()
+    before.chain([request.gateway.id.as_str()]).map(str::to_owned).collect()
 }
 
 /// Takes leave of a server, unless the session will ask it again.
-async fn leave(exchange: &Exchange, connection: &Connection) {
-    if exchange.talk.is_none() {
+async fn leave(request: &McpRequest, connection: &Connection) {
+    if request.session.is_none() {
         connection.close().await;
     }
 }

@@ -7,9 +7,9 @@ use std::{
 
 use axum::http::{HeaderMap, StatusCode};
 
-use super::{Reply, SESSION_HEADER, UNAUTHORIZED, protocol::RpcError};
+use super::{SESSION_HEADER, UNAUTHORIZED, protocol::RpcError, reply::Reply};
 use crate::local::{
-    data_plane::{auth::Caller, mcp_server::Talk},
+    data_plane::{caller::Caller, mcp_server::McpSession},
     random,
 };
 
@@ -25,19 +25,19 @@ struct Session {
     owner: Caller,
     /// Unix milliseconds.
     ends: i64,
-    talk: Arc<Talk>,
+    mcp: Arc<McpSession>,
 }
 
 /// Why a request has no session to go on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(super) enum SessionError {
     /// It names none.
     Unnamed,
     /// Unknown, at its end, or somebody else's: which, nobody is told.
     Gone,
 }
 
-impl Lost {
+impl SessionError {
     pub(super) fn reply(self, id: &str) -> Reply {
         match self {
             Self::Unnamed => Reply::error(
@@ -53,21 +53,21 @@ impl Lost {
 
 impl Sessions {
     /// Opens a session that ends at `ends` (Unix milliseconds), whatever happens in it.
-    pub(super) fn open(&self, gateway_id: &str, owner: &Caller, (now, ends): (i64, i64), talk: Talk) -> String {
+    pub(super) fn open(&self, gateway_id: &str, owner: &Caller, (now, ends): (i64, i64), mcp: McpSession) -> String {
         let mut sessions = self.lock();
-        let mut ended: Vec<Arc<Talk>> =
-            sessions.extract_if(|_, session| session.ends <= now).map(|(_, it)| it.talk).collect();
+        let mut ended: Vec<Arc<McpSession>> =
+            sessions.extract_if(|_, session| session.ends <= now).map(|(_, session)| session.mcp).collect();
         let own = || sessions.iter().filter(|(_, session)| session.gateway_id == gateway_id);
         let oldest = own().min_by_key(|(_, session)| session.ends).map(|(id, _)| id.clone());
         if let Some(oldest) = oldest.filter(|_| own().count() >= MOST) {
-            ended.extend(sessions.remove(&oldest).map(|session| session.talk));
+            ended.extend(sessions.remove(&oldest).map(|session| session.mcp));
         }
         let id = random::uuid();
-        let talk = Arc::new(talk);
-        let session = Session { gateway_id: gateway_id.to_owned(), owner: owner.clone(), ends, talk };
+        let mcp = Arc::new(mcp);
+        let session = Session { gateway_id: gateway_id.to_owned(), owner: owner.clone(), ends, mcp };
         sessions.insert(id.clone(), session);
-        for talk in ended {
-            tokio::spawn(talk.close());
+        for mcp in ended {
+            tokio::spawn(mcp.close());
         }
         id
     }
@@ -79,21 +79,27 @@ impl Sessions {
         gateway_id: &str,
         caller: &Caller,
         now: i64,
-    ) -> Result<Arc<Talk>, Lost> {
-        let id = headers.get(SESSION_HEADER).ok_or(Lost::Unnamed)?;
+    ) -> Result<Arc<McpSession>, SessionError> {
+        let id = headers.get(SESSION_HEADER).ok_or(SessionError::Unnamed)?;
         let sessions = self.lock();
         let found = id.to_str().ok().and_then(|id| sessions.get(id));
         let open =
             |session: &&Session| session.gateway_id == gateway_id && session.owner == *caller && session.ends > now;
-        found.filter(open).map(|session| session.talk.clone()).ok_or(Lost::Gone)
+        found.filter(open).map(|session| session.mcp.clone()).ok_or(SessionError::Gone)
     }
 
-    pub(super) fn end(&self, headers: &HeaderMap, gateway_id: &str, caller: &Caller, now: i64) -> Result<(), Lost> {
-        let talk = self.find(headers, gateway_id, caller, now)?;
+    pub(super) fn end(
+        &self,
+        headers: &HeaderMap,
+        gateway_id: &str,
+        caller: &Caller,
+        now: i64,
+    ) -> Result<(), SessionError> {
+        let mcp = self.find(headers, gateway_id, caller, now)?;
         if let Some(id) = headers.get(SESSION_HEADER).and_then(|id| id.to_str().ok()) {
             self.lock().remove(id);
         }
-        tokio::spawn(talk.close());
+        tokio::spawn(mcp.close());
         Ok(())
     }
 

@@ -1,16 +1,20 @@
 //! Listing MCP servers: what they offer, and when the targets that stand for them are listed.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Connection, NoResult, Server};
+use super::{CallError, Connection, Server};
 use crate::{
     http::mcp::MOST_PAGES,
     local::{
-        Local,
-        data_plane::{outbound, upstream::Failure},
+        data_plane::credentials::{CallerIdentity, Failure, OutboundAuth, Upstream},
+        server::Server as Account,
         services::agentcore::{Awaiting, Gateway, Listing, listed},
     },
     model::tool::MOST_TOOLS,
@@ -74,7 +78,7 @@ impl Connection {
         for _ in 0..MOST_PAGES {
             let page = self.request(method, &params, &mut None).await;
             let page = page.map_err(|problem| match problem {
-                NoResult::Refused(error) if error["code"] == METHOD_NOT_FOUND => {
+                CallError::Refused(error) if error["code"] == METHOD_NOT_FOUND => {
                     Failure(format!("Method not found: {method}"))
                 }
                 problem => Failure(format!("{method}: {}", problem.into_failure().0)),
@@ -115,38 +119,54 @@ fn of_callers(gateway: &Gateway) -> Value {
 }
 
 /// Connects to a server, lists all, and takes its leave.
-async fn list(local: &Local, server: Server, offered: &Value) -> Result<Listing, Failure> {
-    let connection = Connection::open(local, server, offered).await?;
+async fn list(server: Server, offered: &Value) -> Result<Listing, Failure> {
+    let connection = Connection::open(server, offered).await?;
     let listing = connection.list(false).await;
     connection.close().await;
     listing
 }
 
-impl Local {
-    /// Begins to list the servers whose targets wait for it, but for those where that is under way.
-    pub(crate) fn list_servers(&self, base_url: &str) {
-        for awaiting in self.read(|state| state.agentcore.awaiting_listing()) {
-            if self.listing_under_way().insert(awaiting.clone()) {
-                let (local, base_url) = (self.clone(), base_url.to_owned());
-                tokio::spawn(async move { local.list_server(awaiting, base_url).await });
+/// Which servers are being listed; clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Listings {
+    account: Account,
+    upstream: Arc<Upstream>,
+    in_progress: Arc<Mutex<HashSet<Awaiting>>>,
+}
+
+impl Listings {
+    pub(crate) fn new(account: Account, upstream: Arc<Upstream>) -> Self {
+        Self { account, upstream, in_progress: Arc::default() }
+    }
+
+    /// Begins to list the servers whose targets wait for it, but for those where that is in progress.
+    pub(crate) fn begin(&self, base_url: &str) {
+        for awaiting in self.account.read(|state| state.agentcore.awaiting_listing()) {
+            if self.in_progress().insert(awaiting.clone()) {
+                let (listings, base_url) = (self.clone(), base_url.to_owned());
+                tokio::spawn(async move { listings.list(awaiting, base_url).await });
             }
         }
     }
 
-    async fn list_server(&self, awaiting: Awaiting, base_url: String) {
-        let found = self.read(|state| {
+    fn in_progress(&self) -> MutexGuard<'_, HashSet<Awaiting>> {
+        self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn list(&self, awaiting: Awaiting, base_url: String) {
+        let found = self.account.read(|state| {
             let (gateway, target) = state.agentcore.awaits(&awaiting)?;
             let endpoint = target.mcp_server()?.endpoint;
-            let by = outbound::Gateway::of(gateway, &base_url);
-            let (credential, through) = (target.credential(), vec![gateway.id.clone()]);
-            Some((Server { endpoint, credential, gateway: by, through }, of_callers(gateway)))
+            let caller = CallerIdentity::of(gateway, &base_url);
+            let auth = OutboundAuth::new(&self.upstream, caller, target.credential());
+            Some((Server { endpoint, auth, through: vec![gateway.id.clone()] }, of_callers(gateway)))
         });
         let Some((server, offered)) = found else {
-            self.listing_under_way().remove(&awaiting);
+            self.in_progress().remove(&awaiting);
             return;
         };
-        let call = self.call_in(&server.gateway.region, &base_url);
-        let outcome = timeout(LONGEST_LISTING, list(self, server, &offered)).await;
+        let call = self.account.call_in(&server.auth.caller.region, &base_url);
+        let outcome = timeout(LONGEST_LISTING, list(server, &offered)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(Failure("Runtime initialization time exceeded.".to_owned())));
         let outcome = outcome.map_err(|Failure(problem)| problem);
         let outcome = outcome.and_then(|listing| {
@@ -154,8 +174,8 @@ impl Local {
             call.keep(&bytes).map_err(|error| error.message)
         });
         // Before the target is at rest: it may be synchronized again at once.
-        self.listing_under_way().remove(&awaiting);
-        if let Err(error) = self.change(|state| listed(state, &call, &awaiting, outcome)) {
+        self.in_progress().remove(&awaiting);
+        if let Err(error) = self.account.change(|state| listed(state, &call, &awaiting, outcome)) {
             tracing::error!("{}", error.message);
         }
     }

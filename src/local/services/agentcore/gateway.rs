@@ -6,17 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Lifecycle, Origin, Page, Status, access_denied, check_invocable, conflict, invalid, lacking, present,
+    Lifecycle, Origin, Page, State, Status, access_denied, check_invocable, conflict, invalid, lacking, present,
     quota_exceeded, refused, target::Target, wrong_state,
 };
 use crate::{
     local::{
-        data_plane::mcp,
         random,
-        services::{Answer, Call, State, not_implemented, read},
+        services::{
+            answer::{not_implemented, read},
+            call::{Answer, Call},
+        },
         wire::WireError,
     },
-    model::name::RoleArn,
+    model::{mcp::VERSIONS, name::RoleArn},
 };
 
 /// Gateways that an account may have in a region (quota page).
@@ -307,7 +309,7 @@ fn missing_document(state: &State, call: &Call, input: &Input) -> Option<String>
 }
 
 fn check_versions(mcp: &McpConfiguration) -> Result<(), WireError> {
-    let unknown = mcp.supported_versions.iter().flatten().find(|version| !mcp::VERSIONS.contains(&version.as_str()));
+    let unknown = mcp.supported_versions.iter().flatten().find(|version| !VERSIONS.contains(&version.as_str()));
     let Some(version) = unknown else { return Ok(()) };
     // cdk-preflight, `mcp-supported-versions`; the order of the supported ones is AWS's own.
     let supported = "2025-11-25, 2026-07-28, 2025-03-26, 2025-06-18";
@@ -366,11 +368,11 @@ pub(super) struct GatewayId {
     gateway_identifier: String,
 }
 
-pub(super) fn get(state: &State, call: &Call, input: &GatewayId) -> Answer {
+pub(super) fn get(state: &mut State, call: &Call, input: GatewayId) -> Answer {
     Ok(show(state.agentcore.gateway(call, &input.gateway_identifier)?, call))
 }
 
-pub(super) fn list(state: &State, call: &Call, input: &Page) -> Answer {
+pub(super) fn list(state: &mut State, call: &Call, input: Page) -> Answer {
     let shown = state.agentcore.in_region(call).filter(|gateway| call.propagated(gateway.state.created));
     input.answer(shown.map(|gateway| {
         let mut document = present([
@@ -386,7 +388,7 @@ pub(super) fn list(state: &State, call: &Call, input: &Page) -> Answer {
     }))
 }
 
-pub(super) fn delete(state: &mut State, call: &Call, input: &GatewayId) -> Answer {
+pub(super) fn delete(state: &mut State, call: &Call, input: GatewayId) -> Answer {
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     if !gateway.targets.is_empty() {
         return Err(refused("Gateway has targets associated with it. Delete all targets before deleting the gateway."));

@@ -3,12 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{AgentCore, Gateway, Status, Target, role_problem};
+use super::{AgentCore, Gateway, State, Status, Target, role_problem};
 use crate::{
-    local::{
-        blobs::BlobId,
-        services::{Call, State},
-    },
+    local::{services::call::Call, storage::blobs::BlobId},
     model::tool,
 };
 

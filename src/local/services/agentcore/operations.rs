@@ -1,13 +1,9 @@
 //! The operations of AgentCore that are covered, with what they let in (botocore's model
 //! `bedrock-agentcore-control/2023-06-05`, appendix A of the reference).
 
-use super::{
-    gateway, list_tags,
-    provider::{self, Kind},
-    settle, tag, target, untag,
-};
+use super::{advance, gateway, list_tags, provider, tag, target, untag};
 use crate::local::services::{
-    Call, Operation, State, read, rest_operation,
+    operation::{Operation, Resource, handler, rest_operation},
     shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
 };
 
@@ -318,7 +314,7 @@ const TARGETS: &str = "/gateways/{gatewayIdentifier}/targets/";
 const TARGET: &str = "/gateways/{gatewayIdentifier}/targets/{targetId}/";
 const TAGS_OF: &str = "/tags/{resourceArn}";
 
-pub(crate) const OPERATIONS: &[Operation] = &[
+pub(super) const OPERATIONS: &[Operation] = &[
     rest_operation(
         "CreateGateway",
         ("POST", GATEWAYS, 202),
@@ -336,14 +332,18 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             EXCEPTION_LEVEL,
             optional("tags", TAGS),
         ],
-        |state, call, input| gateway::create(settled(state, call), call, input),
-    ),
-    rest_operation("ListGateways", ("GET", GATEWAYS, 200), &[MAX_RESULTS, NEXT_TOKEN], |state, call, input| {
-        gateway::list(settled(state, call), call, &read(input)?)
-    }),
-    rest_operation("GetGateway", ("GET", GATEWAY, 200), &[GATEWAY_ID], |state, call, input| {
-        gateway::get(settled(state, call), call, &read(input)?)
-    }),
+        handler!(gateway::create),
+    )
+    .on(Resource::Gateways)
+    .after(advance),
+    rest_operation("ListGateways", ("GET", GATEWAYS, 200), &[MAX_RESULTS, NEXT_TOKEN], handler!(gateway::list))
+        .on(Resource::Gateways)
+        .after(advance)
+        .observes(),
+    rest_operation("GetGateway", ("GET", GATEWAY, 200), &[GATEWAY_ID], handler!(gateway::get))
+        .on(Resource::Gateways)
+        .after(advance)
+        .observes(),
     rest_operation(
         "UpdateGateway",
         ("PUT", GATEWAY, 202),
@@ -360,121 +360,134 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             KMS_KEY_ARN,
             EXCEPTION_LEVEL,
         ],
-        |state, call, input| gateway::update(settled(state, call), call, input),
-    ),
-    rest_operation("DeleteGateway", ("DELETE", GATEWAY, 202), &[GATEWAY_ID], |state, call, input| {
-        gateway::delete(settled(state, call), call, &read(input)?)
-    }),
+        handler!(gateway::update),
+    )
+    .on(Resource::Gateways)
+    .after(advance),
+    rest_operation("DeleteGateway", ("DELETE", GATEWAY, 202), &[GATEWAY_ID], handler!(gateway::delete))
+        .on(Resource::Gateways)
+        .after(advance),
     rest_operation(
         "CreateGatewayTarget",
         ("POST", TARGETS, 202),
         &[GATEWAY_ID, TARGET_NAME, DESCRIPTION, CLIENT_TOKEN, TARGET_CONFIGURATION, CREDENTIALS],
-        |state, call, input| target::create(settled(state, call), call, input),
-    ),
+        handler!(target::create),
+    )
+    .on(Resource::Gateways)
+    .after(advance),
     rest_operation(
         "ListGatewayTargets",
         ("GET", TARGETS, 200),
         &[GATEWAY_ID, MAX_RESULTS, NEXT_TOKEN],
-        |state, call, input| target::list(settled(state, call), call, &read(input)?),
-    ),
-    rest_operation("GetGatewayTarget", ("GET", TARGET, 200), &[GATEWAY_ID, TARGET_ID], |state, call, input| {
-        target::get(settled(state, call), call, &read(input)?)
-    }),
+        handler!(target::list),
+    )
+    .on(Resource::Gateways)
+    .after(advance)
+    .observes(),
+    rest_operation("GetGatewayTarget", ("GET", TARGET, 200), &[GATEWAY_ID, TARGET_ID], handler!(target::get))
+        .on(Resource::Gateways)
+        .after(advance)
+        .observes(),
     rest_operation(
         "UpdateGatewayTarget",
         ("PUT", TARGET, 202),
         &[GATEWAY_ID, TARGET_ID, TARGET_NAME, DESCRIPTION, TARGET_CONFIGURATION, CREDENTIALS],
-        |state, call, input| target::update(settled(state, call), call, read(input)?),
-    ),
-    rest_operation("DeleteGatewayTarget", ("DELETE", TARGET, 202), &[GATEWAY_ID, TARGET_ID], |state, call, input| {
-        target::delete(settled(state, call), call, &read(input)?)
-    }),
+        handler!(target::update),
+    )
+    .on(Resource::Gateways)
+    .after(advance),
+    rest_operation("DeleteGatewayTarget", ("DELETE", TARGET, 202), &[GATEWAY_ID, TARGET_ID], handler!(target::delete))
+        .on(Resource::Gateways)
+        .after(advance),
     rest_operation(
         "SynchronizeGatewayTargets",
         ("PUT", "/gateways/{gatewayIdentifier}/synchronizeTargets", 202),
         &[GATEWAY_ID, required("targetIdList", list(&TARGET_ID_TEXT, 1, 1))],
-        |state, call, input| target::synchronize(settled(state, call), call, &read(input)?),
-    ),
+        handler!(target::synchronize),
+    )
+    .on(Resource::Gateways)
+    .after(advance),
     rest_operation(
         "CreateApiKeyCredentialProvider",
         ("POST", "/identities/CreateApiKeyCredentialProvider", 201),
         &[PROVIDER_NAME, PROVIDER_KEY[0], PROVIDER_KEY[1], PROVIDER_KEY[2], optional("tags", TAGS)],
-        provider::create_api_key,
-    ),
+        handler!(provider::create_api_key),
+    )
+    .on(Resource::CredentialProviders),
     rest_operation(
         "GetApiKeyCredentialProvider",
         ("POST", "/identities/GetApiKeyCredentialProvider", 200),
         &[PROVIDER_NAME],
-        |state, call, input| provider::get(state, call, Kind::ApiKey, &read(input)?),
+        handler!(provider::get_api_key),
     ),
     rest_operation(
         "UpdateApiKeyCredentialProvider",
         ("POST", "/identities/UpdateApiKeyCredentialProvider", 200),
         &[PROVIDER_NAME, PROVIDER_KEY[0], PROVIDER_KEY[1], PROVIDER_KEY[2]],
-        provider::update_api_key,
-    ),
+        handler!(provider::update_api_key),
+    )
+    .on(Resource::CredentialProviders),
     rest_operation(
         "DeleteApiKeyCredentialProvider",
         ("POST", "/identities/DeleteApiKeyCredentialProvider", 204),
         &[PROVIDER_NAME],
-        |state, call, input| provider::delete(state, call, Kind::ApiKey, &read(input)?),
-    ),
+        handler!(provider::delete_api_key),
+    )
+    .on(Resource::CredentialProviders),
     rest_operation(
         "ListApiKeyCredentialProviders",
         ("POST", "/identities/ListApiKeyCredentialProviders", 200),
         &[optional("nextToken", TEXT), optional("maxResults", integer(1, 100))],
-        |state, call, input| provider::list(state, call, Kind::ApiKey, &read(input)?),
+        handler!(provider::list_api_keys),
     ),
     rest_operation(
         "CreateOauth2CredentialProvider",
         ("POST", "/identities/CreateOauth2CredentialProvider", 201),
         &[PROVIDER_NAME, VENDOR, OAUTH_CONFIG, optional("tags", TAGS)],
-        provider::create_oauth2,
-    ),
+        handler!(provider::create_oauth2),
+    )
+    .on(Resource::CredentialProviders),
     rest_operation(
         "GetOauth2CredentialProvider",
         ("POST", "/identities/GetOauth2CredentialProvider", 200),
         &[PROVIDER_NAME],
-        |state, call, input| provider::get(state, call, Kind::Oauth2, &read(input)?),
+        handler!(provider::get_oauth2),
     ),
     rest_operation(
         "UpdateOauth2CredentialProvider",
         ("POST", "/identities/UpdateOauth2CredentialProvider", 200),
         &[PROVIDER_NAME, VENDOR, OAUTH_CONFIG],
-        provider::update_oauth2,
-    ),
+        handler!(provider::update_oauth2),
+    )
+    .on(Resource::CredentialProviders),
     rest_operation(
         "DeleteOauth2CredentialProvider",
         ("POST", "/identities/DeleteOauth2CredentialProvider", 204),
         &[PROVIDER_NAME],
-        |state, call, input| provider::delete(state, call, Kind::Oauth2, &read(input)?),
-    ),
+        handler!(provider::delete_oauth2),
+    )
+    .on(Resource::CredentialProviders),
     rest_operation(
         "ListOauth2CredentialProviders",
         ("POST", "/identities/ListOauth2CredentialProviders", 200),
         &[optional("nextToken", TEXT), optional("maxResults", integer(1, 20))],
-        |state, call, input| provider::list(state, call, Kind::Oauth2, &read(input)?),
+        handler!(provider::list_oauth2),
     ),
-    rest_operation("ListTagsForResource", ("GET", TAGS_OF, 200), &[RESOURCE_ARN], |state, call, input| {
-        list_tags(&mut settled(state, call).agentcore, call, &read(input)?)
-    }),
-    rest_operation(
-        "TagResource",
-        ("POST", TAGS_OF, 204),
-        &[RESOURCE_ARN, required("tags", TAGS)],
-        |state, call, input| tag(&mut settled(state, call).agentcore, call, read(input)?),
-    ),
+    rest_operation("ListTagsForResource", ("GET", TAGS_OF, 200), &[RESOURCE_ARN], handler!(list_tags))
+        .on(Resource::Gateways)
+        .after(advance)
+        .observes(),
+    rest_operation("TagResource", ("POST", TAGS_OF, 204), &[RESOURCE_ARN, required("tags", TAGS)], handler!(tag))
+        .on(Resource::Gateways)
+        .after(advance),
     rest_operation(
         "UntagResource",
         ("DELETE", TAGS_OF, 204),
         &[RESOURCE_ARN, required("tagKeys", list(&TAG_KEY, 0, 200))],
-        |state, call, input| untag(&mut settled(state, call).agentcore, call, &read(input)?),
-    ),
+        handler!(untag),
+    )
+    .on(Resource::Gateways)
+    .after(advance),
 ];
 
 const TARGET_ID_TEXT: Shape = TEXT.matching("[0-9a-zA-Z]{10}");
-
-fn settled<'a>(state: &'a mut State, call: &Call) -> &'a mut State {
-    settle(state, call);
-    state
-}

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{invalid, not_found, present, refused};
+use super::{State, invalid, not_found, present, refused};
 use crate::local::{
-    services::{Answer, Call, State, epoch_seconds, not_implemented, page, read, secrets::Secrets},
+    services::{
+        answer::{epoch_seconds, not_implemented, page},
+        call::{Answer, Call},
+        secrets::Secrets,
+    },
     wire::WireError,
 };
 
@@ -256,7 +260,7 @@ fn missing(name: &str) -> WireError {
     not_found(format!("Credential provider with name: {name} not found"))
 }
 
-pub(super) fn put_api_key(state: &mut State, call: &Call, input: ApiKeyInput, create: bool) -> Answer {
+fn put_api_key(state: &mut State, call: &Call, input: ApiKeyInput, create: bool) -> Answer {
     let source = input.api_key_secret_source.as_deref();
     let wanted = Wanted::read(&state.secrets, call, "apiKey", input.api_key, source, input.api_key_secret_config)?;
     keep(state, call, Put { name: input.name, wanted, oauth: None, tags: create.then_some(input.tags) })
@@ -326,7 +330,7 @@ enum Known {
     Endpoints(&'static str, &'static str),
 }
 
-pub(super) fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, create: bool) -> Answer {
+fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, create: bool) -> Answer {
     let (vendor, name) = (input.credential_provider_vendor, input.name);
     let known = VENDORS.iter().find(|(one, ..)| *one == vendor);
     let (wanted_member, known) = known.map_or((INCLUDED, Known::Given), |(_, member, known)| (*member, *known));
@@ -404,7 +408,15 @@ pub(super) struct Name {
     name: String,
 }
 
-pub(super) fn get(state: &State, call: &Call, kind: Kind, input: &Name) -> Answer {
+pub(super) fn get_api_key(state: &mut State, call: &Call, input: Name) -> Answer {
+    get(state, call, Kind::ApiKey, &input)
+}
+
+pub(super) fn get_oauth2(state: &mut State, call: &Call, input: Name) -> Answer {
+    get(state, call, Kind::Oauth2, &input)
+}
+
+fn get(state: &State, call: &Call, kind: Kind, input: &Name) -> Answer {
     let provider = state.agentcore.providers.get(&kind.arn(call, &input.name));
     Ok(provider.ok_or_else(|| missing(&input.name))?.show(call, true))
 }
@@ -412,13 +424,21 @@ pub(super) fn get(state: &State, call: &Call, kind: Kind, input: &Name) -> Answe
 /// The deletion of what is not there, or is of the other kind, is answered with success, though the service model
 /// declares an error for it: a public sample's notes have it "verified live" that `delete_oauth2_credential_provider`
 /// "on an API-key provider returns success without deleting it" (2026; others saw the same of absent names).
-pub(super) fn delete(state: &mut State, call: &Call, kind: Kind, input: &Name) -> Answer {
+fn delete(state: &mut State, call: &Call, kind: Kind, input: &Name) -> Answer {
     if let Some(removed) = state.agentcore.providers.remove(&kind.arn(call, &input.name))
         && removed.secret.managed
     {
         state.secrets.remove(&removed.secret.arn);
     }
     Ok(Value::Null)
+}
+
+pub(super) fn delete_api_key(state: &mut State, call: &Call, input: Name) -> Answer {
+    delete(state, call, Kind::ApiKey, &input)
+}
+
+pub(super) fn delete_oauth2(state: &mut State, call: &Call, input: Name) -> Answer {
+    delete(state, call, Kind::Oauth2, &input)
 }
 
 #[derive(Deserialize)]
@@ -428,7 +448,15 @@ pub(super) struct List {
     max_results: Option<usize>,
 }
 
-pub(super) fn list(state: &State, call: &Call, kind: Kind, input: &List) -> Answer {
+pub(super) fn list_api_keys(state: &mut State, call: &Call, input: List) -> Answer {
+    list(state, call, Kind::ApiKey, &input)
+}
+
+pub(super) fn list_oauth2(state: &mut State, call: &Call, input: List) -> Answer {
+    list(state, call, Kind::Oauth2, &input)
+}
+
+fn list(state: &State, call: &Call, kind: Kind, input: &List) -> Answer {
     let own = state.agentcore.providers.iter().filter(|(arn, provider)| kind.of(arn) && provider.region == call.region);
     let shown = own.filter(|(_, provider)| call.propagated(provider.created));
     let shown = shown.map(|(arn, provider)| (arn, provider.listed(call)));
@@ -437,18 +465,18 @@ pub(super) fn list(state: &State, call: &Call, kind: Kind, input: &List) -> Answ
     Ok(Value::Object(present([("credentialProviders", json!(items)), ("nextToken", json!(next))])))
 }
 
-pub(super) fn create_api_key(state: &mut State, call: &Call, input: Value) -> Answer {
-    put_api_key(state, call, read(input)?, true)
+pub(super) fn create_api_key(state: &mut State, call: &Call, input: ApiKeyInput) -> Answer {
+    put_api_key(state, call, input, true)
 }
 
-pub(super) fn update_api_key(state: &mut State, call: &Call, input: Value) -> Answer {
-    put_api_key(state, call, read(input)?, false)
+pub(super) fn update_api_key(state: &mut State, call: &Call, input: ApiKeyInput) -> Answer {
+    put_api_key(state, call, input, false)
 }
 
-pub(super) fn create_oauth2(state: &mut State, call: &Call, input: Value) -> Answer {
-    put_oauth2(state, call, read(input)?, true)
+pub(super) fn create_oauth2(state: &mut State, call: &Call, input: Oauth2Input) -> Answer {
+    put_oauth2(state, call, input, true)
 }
 
-pub(super) fn update_oauth2(state: &mut State, call: &Call, input: Value) -> Answer {
-    put_oauth2(state, call, read(input)?, false)
+pub(super) fn update_oauth2(state: &mut State, call: &Call, input: Oauth2Input) -> Answer {
+    put_oauth2(state, call, input, false)
 }

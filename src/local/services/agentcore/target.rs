@@ -10,14 +10,17 @@ use serde_json::{Map, Value, json};
 use self::configuration::{CREDENTIALS, Configuration, Kind};
 pub(crate) use self::configuration::{Credential, CredentialProvider, McpServer};
 use super::{
-    Gateway, Lifecycle, Listing, Origin, Page, Status, conflict, invalid, not_found, present, quota_exceeded, refused,
-    role_problem, wrong_state,
+    Gateway, Lifecycle, Listing, Origin, Page, State, Status, check_invocable, conflict, invalid, not_found, present,
+    quota_exceeded, refused, role_problem, wrong_state,
 };
 use crate::{
     local::{
-        blobs::{BlobId, Blobs},
         random,
-        services::{Answer, Call, State, iso8601, read},
+        services::{
+            answer::{iso8601, read},
+            call::{Answer, Call},
+        },
+        storage::blobs::{BlobId, Blobs},
         wire::WireError,
     },
     model::{
@@ -153,7 +156,7 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
         target.config = config;
         target.served = OnceLock::new();
     }
-    get(state, call, &id)
+    get(state, call, id)
 }
 
 /// What was let in.
@@ -205,7 +208,7 @@ fn show(gateway: &Gateway, target: &Target) -> Value {
     Value::Object(document)
 }
 
-pub(super) fn get(state: &State, call: &Call, input: &TargetId) -> Answer {
+pub(super) fn get(state: &mut State, call: &Call, input: TargetId) -> Answer {
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
     let mut shown = show(gateway, target);
@@ -227,7 +230,7 @@ pub(super) struct List {
     page: Page,
 }
 
-pub(super) fn list(state: &State, call: &Call, input: &List) -> Answer {
+pub(super) fn list(state: &mut State, call: &Call, input: List) -> Answer {
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     let shown = gateway.targets.values().filter(|target| call.propagated(target.state.created));
     input.page.answer(shown.map(|target| {
@@ -246,7 +249,7 @@ pub(super) fn list(state: &State, call: &Call, input: &List) -> Answer {
     }))
 }
 
-pub(super) fn delete(state: &mut State, call: &Call, input: &TargetId) -> Answer {
+pub(super) fn delete(state: &mut State, call: &Call, input: TargetId) -> Answer {
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
     if target.state.under_way() {
@@ -267,7 +270,7 @@ pub(super) struct Synchronize {
 }
 
 /// Begins to list an MCP server anew; other targets cannot be synchronized.
-pub(super) fn synchronize(state: &mut State, call: &Call, input: &Synchronize) -> Answer {
+pub(super) fn synchronize(state: &mut State, call: &Call, input: Synchronize) -> Answer {
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     let mut ids = Vec::new();
     for target_id in &input.target_id_list {

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use super::{Cognito, ListOfPool, Pool, invalid, list_answer, not_found};
 use crate::local::{
     random,
-    services::{Answer, Call, bad_request, epoch_seconds, not_implemented},
+    services::{
+        answer::{bad_request, epoch_seconds, not_implemented},
+        call::{Answer, Call},
+    },
     wire::WireError,
 };
 
@@ -138,7 +141,7 @@ pub(super) fn update(cognito: &mut Cognito, call: &Call, input: ClientInput) -> 
         client.settings = input.settings;
         client.modified = call.now;
     }
-    describe(cognito, call, &id)
+    describe(cognito, call, id)
 }
 
 fn describe_one(pool: &Pool, client: &Client) -> Value {
@@ -173,13 +176,13 @@ impl ClientId {
     }
 }
 
-pub(super) fn describe(cognito: &Cognito, call: &Call, input: &ClientId) -> Answer {
+pub(super) fn describe(cognito: &mut Cognito, call: &Call, input: ClientId) -> Answer {
     let pool = cognito.pool(call, &input.user_pool_id)?;
     let client = pool.clients.get(&input.client_id).ok_or_else(|| input.missing())?;
     Ok(json!({ "UserPoolClient": describe_one(pool, client) }))
 }
 
-pub(super) fn list(cognito: &Cognito, call: &Call, input: &ListOfPool) -> Answer {
+pub(super) fn list(cognito: &mut Cognito, call: &Call, input: ListOfPool) -> Answer {
     let pool = cognito.pool(call, &input.user_pool_id)?;
     let clients = pool.clients.iter().filter(|(_, client)| call.propagated(client.created));
     let shown =
@@ -187,7 +190,7 @@ pub(super) fn list(cognito: &Cognito, call: &Call, input: &ListOfPool) -> Answer
     list_answer("UserPoolClients", shown, input.max_results.or(Some(60)), input.next_token.as_deref())
 }
 
-pub(super) fn delete(cognito: &mut Cognito, call: &Call, input: &ClientId) -> Answer {
+pub(super) fn delete(cognito: &mut Cognito, call: &Call, input: ClientId) -> Answer {
     let removed = cognito.pool_mut(call, &input.user_pool_id)?.clients.remove(&input.client_id);
     removed.map(|_| Value::Null).ok_or_else(|| input.missing())
 }

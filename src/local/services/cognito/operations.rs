@@ -7,7 +7,7 @@ use super::{
     update_pool, update_resource_server,
 };
 use crate::local::services::{
-    Operation, operation, read,
+    operation::{Operation, handler, operation},
     shape::{Member, Shape, integer, list, map, optional, required, text},
 };
 
@@ -76,16 +76,14 @@ const EXISTENCE_ERRORS: Member = optional("PreventUserExistenceErrors", Shape::E
 const REVOCATION: Member = optional("EnableTokenRevocation", Shape::Boolean);
 const CLIENT_NAME: Shape = text(1, 128).matching(r"[\w\s+=,.@-]+");
 
-pub(crate) const OPERATIONS: &[Operation] = &[
+pub(super) const OPERATIONS: &[Operation] = &[
     operation(
         "CreateUserPool",
         &[required("PoolName", POOL_NAME), ADMIN_CREATE_USER, DELETION_PROTECTION, optional("UserPoolTags", TAGS)],
-        |state, call, input| create_pool(&mut state.cognito, call, read(input)?),
+        handler!(create_pool),
     ),
-    operation("DescribeUserPool", &[POOL_ID], |state, call, input| describe(&state.cognito, call, &read(input)?)),
-    operation("ListUserPools", &[TOKEN, required("MaxResults", integer(1, 60))], |state, call, input| {
-        list_pools(&state.cognito, call, &read(input)?)
-    }),
+    operation("DescribeUserPool", &[POOL_ID], handler!(describe)),
+    operation("ListUserPools", &[TOKEN, required("MaxResults", integer(1, 60))], handler!(list_pools)),
     operation(
         "UpdateUserPool",
         &[
@@ -95,37 +93,25 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             DELETION_PROTECTION,
             optional("UserPoolTags", TAGS),
         ],
-        |state, call, input| update_pool(&mut state.cognito, call, read(input)?),
+        handler!(update_pool),
     ),
-    operation("DeleteUserPool", &[POOL_ID], |state, call, input| delete_pool(&mut state.cognito, call, &read(input)?)),
+    operation("DeleteUserPool", &[POOL_ID], handler!(delete_pool)),
     operation(
         "CreateUserPoolDomain",
         &[DOMAIN, POOL_ID, optional("ManagedLoginVersion", integer(1, 2))],
-        |state, call, input| create_domain(&mut state.cognito, call, read(input)?),
+        handler!(create_domain),
     ),
-    operation("DescribeUserPoolDomain", &[DOMAIN], |state, call, input| {
-        describe_domain(&state.cognito, call, &read(input)?)
-    }),
-    operation("DeleteUserPoolDomain", &[DOMAIN, POOL_ID], |state, call, input| {
-        delete_domain(&mut state.cognito, call, &read(input)?)
-    }),
-    operation("CreateResourceServer", SERVER, |state, call, input| {
-        create_resource_server(&mut state.cognito, call, read(input)?)
-    }),
-    operation("DescribeResourceServer", &[POOL_ID, IDENTIFIER], |state, call, input| {
-        describe_resource_server(&state.cognito, call, &read(input)?)
-    }),
+    operation("DescribeUserPoolDomain", &[DOMAIN], handler!(describe_domain)),
+    operation("DeleteUserPoolDomain", &[DOMAIN, POOL_ID], handler!(delete_domain)),
+    operation("CreateResourceServer", SERVER, handler!(create_resource_server)),
+    operation("DescribeResourceServer", &[POOL_ID, IDENTIFIER], handler!(describe_resource_server)),
     operation(
         "ListResourceServers",
         &[POOL_ID, optional("MaxResults", integer(1, 50)), TOKEN],
-        |state, call, input| list_resource_servers(&state.cognito, call, &read(input)?),
+        handler!(list_resource_servers),
     ),
-    operation("UpdateResourceServer", SERVER, |state, call, input| {
-        update_resource_server(&mut state.cognito, call, read(input)?)
-    }),
-    operation("DeleteResourceServer", &[POOL_ID, IDENTIFIER], |state, call, input| {
-        delete_resource_server(&mut state.cognito, call, &read(input)?)
-    }),
+    operation("UpdateResourceServer", SERVER, handler!(update_resource_server)),
+    operation("DeleteResourceServer", &[POOL_ID, IDENTIFIER], handler!(delete_resource_server)),
     operation(
         "CreateUserPoolClient",
         &[
@@ -144,15 +130,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             EXISTENCE_ERRORS,
             REVOCATION,
         ],
-        |state, call, input| clients::create(&mut state.cognito, call, read(input)?),
+        handler!(clients::create),
     ),
-    operation("DescribeUserPoolClient", &[POOL_ID, CLIENT_ID], |state, call, input| {
-        clients::describe(&state.cognito, call, &read(input)?)
-    }),
+    operation("DescribeUserPoolClient", &[POOL_ID, CLIENT_ID], handler!(clients::describe)),
     operation(
         "ListUserPoolClients",
         &[POOL_ID, optional("MaxResults", integer(1, 60)), TOKEN],
-        |state, call, input| clients::list(&state.cognito, call, &read(input)?),
+        handler!(clients::list),
     ),
     operation(
         "UpdateUserPoolClient",
@@ -172,16 +156,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             EXISTENCE_ERRORS,
             REVOCATION,
         ],
-        |state, call, input| clients::update(&mut state.cognito, call, read(input)?),
+        handler!(clients::update),
     ),
-    operation("DeleteUserPoolClient", &[POOL_ID, CLIENT_ID], |state, call, input| {
-        clients::delete(&mut state.cognito, call, &read(input)?)
-    }),
-    operation("TagResource", &[ARN, required("Tags", TAGS)], |state, call, input| {
-        tag(&mut state.cognito, call, read(input)?)
-    }),
-    operation("UntagResource", &[ARN, required("TagKeys", list(&TAG_KEY, 0, usize::MAX))], |state, call, input| {
-        untag(&mut state.cognito, call, &read(input)?)
-    }),
-    operation("ListTagsForResource", &[ARN], |state, call, input| list_tags(&mut state.cognito, call, &read(input)?)),
+    operation("DeleteUserPoolClient", &[POOL_ID, CLIENT_ID], handler!(clients::delete)),
+    operation("TagResource", &[ARN, required("Tags", TAGS)], handler!(tag)),
+    operation("UntagResource", &[ARN, required("TagKeys", list(&TAG_KEY, 0, usize::MAX))], handler!(untag)),
+    operation("ListTagsForResource", &[ARN], handler!(list_tags)),
 ];

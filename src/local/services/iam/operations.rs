@@ -6,7 +6,7 @@ use super::{
     put_role_policy, tag_role, untag_role, update_role, update_trust,
 };
 use crate::local::services::{
-    Operation, operation, read,
+    operation::{Operation, handler, operation},
     shape::{Member, Shape, TEXT, integer, list, optional, required, text},
 };
 
@@ -29,7 +29,7 @@ const TAG: Shape = Shape::Structure(&[
 ]);
 const TAGS: Shape = list(&TAG, 0, 50);
 
-pub(crate) const OPERATIONS: &[Operation] = &[
+pub(super) const OPERATIONS: &[Operation] = &[
     operation(
         "CreateRole",
         &[
@@ -41,64 +41,42 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             optional("PermissionsBoundary", text(20, 2048)),
             optional("Tags", TAGS),
         ],
-        |state, call, input| create_role(&mut state.iam, call, read(input)?),
+        handler!(create_role),
     ),
-    operation("GetRole", &[ROLE_NAME], |state, _, input| get_role(&state.iam, &read(input)?)),
-    operation("ListRoles", &[optional("PathPrefix", PREFIX), MARKER, MAX_ITEMS], |state, call, input| {
-        list_roles(&state.iam, call, &read(input)?)
-    }),
-    operation("DeleteRole", &[ROLE_NAME], |state, _, input| delete_role(&mut state.iam, &read(input)?)),
+    operation("GetRole", &[ROLE_NAME], handler!(get_role)),
+    operation("ListRoles", &[optional("PathPrefix", PREFIX), MARKER, MAX_ITEMS], handler!(list_roles)),
+    operation("DeleteRole", &[ROLE_NAME], handler!(delete_role)),
     operation(
         "UpdateRole",
         &[ROLE_NAME, optional("Description", DESCRIPTION), optional("MaxSessionDuration", SESSION)],
-        |state, _, input| update_role(&mut state.iam, read(input)?),
+        handler!(update_role),
     ),
-    operation("UpdateAssumeRolePolicy", &[ROLE_NAME, required("PolicyDocument", DOCUMENT)], |state, call, input| {
-        update_trust(&mut state.iam, call, read(input)?)
-    }),
+    operation("UpdateAssumeRolePolicy", &[ROLE_NAME, required("PolicyDocument", DOCUMENT)], handler!(update_trust)),
     operation(
         "PutRolePermissionsBoundary",
         &[ROLE_NAME, required("PermissionsBoundary", text(20, 2048))],
-        |state, _, input| put_boundary(&mut state.iam, read(input)?),
+        handler!(put_boundary),
     ),
-    operation("DeleteRolePermissionsBoundary", &[ROLE_NAME], |state, _, input| {
-        delete_boundary(&mut state.iam, &read(input)?)
-    }),
+    operation("DeleteRolePermissionsBoundary", &[ROLE_NAME], handler!(delete_boundary)),
     operation(
         "PutRolePolicy",
         &[ROLE_NAME, POLICY_NAME, required("PolicyDocument", DOCUMENT)],
-        |state, call, input| put_role_policy(&mut state.iam, call, read(input)?),
+        handler!(put_role_policy),
     ),
-    operation("GetRolePolicy", &[ROLE_NAME, POLICY_NAME], |state, _, input| get_role_policy(&state.iam, &read(input)?)),
-    operation("ListRolePolicies", &[ROLE_NAME, MARKER, MAX_ITEMS], |state, _, input| {
-        list_role_policies(&state.iam, &read(input)?)
-    }),
-    operation("DeleteRolePolicy", &[ROLE_NAME, POLICY_NAME], |state, _, input| {
-        delete_role_policy(&mut state.iam, &read(input)?)
-    }),
-    operation("AttachRolePolicy", &[ROLE_NAME, POLICY_ARN], |state, call, input| {
-        attach_policy(&mut state.iam, call, read(input)?)
-    }),
-    operation("DetachRolePolicy", &[ROLE_NAME, POLICY_ARN], |state, _, input| {
-        detach_policy(&mut state.iam, &read(input)?)
-    }),
+    operation("GetRolePolicy", &[ROLE_NAME, POLICY_NAME], handler!(get_role_policy)),
+    operation("ListRolePolicies", &[ROLE_NAME, MARKER, MAX_ITEMS], handler!(list_role_policies)),
+    operation("DeleteRolePolicy", &[ROLE_NAME, POLICY_NAME], handler!(delete_role_policy)),
+    operation("AttachRolePolicy", &[ROLE_NAME, POLICY_ARN], handler!(attach_policy)),
+    operation("DetachRolePolicy", &[ROLE_NAME, POLICY_ARN], handler!(detach_policy)),
     operation(
         "ListAttachedRolePolicies",
         &[ROLE_NAME, optional("PathPrefix", POLICY_PATH), MARKER, MAX_ITEMS],
-        |state, _, input| policies::list_attached(&state.iam, &read(input)?),
+        handler!(policies::list_attached),
     ),
-    operation("ListInstanceProfilesForRole", &[ROLE_NAME, MARKER, MAX_ITEMS], |state, _, input| {
-        list_instance_profiles(&state.iam, &read(input)?)
-    }),
-    operation("TagRole", &[ROLE_NAME, required("Tags", TAGS)], |state, _, input| {
-        tag_role(&mut state.iam, read(input)?)
-    }),
-    operation("UntagRole", &[ROLE_NAME, required("TagKeys", list(&TAG_KEY, 0, 50))], |state, _, input| {
-        untag_role(&mut state.iam, &read(input)?)
-    }),
-    operation("ListRoleTags", &[ROLE_NAME, MARKER, MAX_ITEMS], |state, _, input| {
-        list_role_tags(&state.iam, &read(input)?)
-    }),
+    operation("ListInstanceProfilesForRole", &[ROLE_NAME, MARKER, MAX_ITEMS], handler!(list_instance_profiles)),
+    operation("TagRole", &[ROLE_NAME, required("Tags", TAGS)], handler!(tag_role)),
+    operation("UntagRole", &[ROLE_NAME, required("TagKeys", list(&TAG_KEY, 0, 50))], handler!(untag_role)),
+    operation("ListRoleTags", &[ROLE_NAME, MARKER, MAX_ITEMS], handler!(list_role_tags)),
     operation(
         "CreatePolicy",
         &[
@@ -108,9 +86,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             optional("Description", text(0, 1000)),
             optional("Tags", TAGS),
         ],
-        |state, call, input| policies::create(&mut state.iam, call, read(input)?),
+        handler!(policies::create),
     ),
-    operation("GetPolicy", &[POLICY_ARN], |state, _, input| policies::get(&state.iam, &read(input)?)),
+    operation("GetPolicy", &[POLICY_ARN], handler!(policies::get)),
     operation(
         "ListPolicies",
         &[
@@ -120,29 +98,19 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             MARKER,
             MAX_ITEMS,
         ],
-        |state, call, input| policies::list(&state.iam, call, read(input)?),
+        handler!(policies::list),
     ),
-    operation("DeletePolicy", &[POLICY_ARN], |state, _, input| policies::delete(&mut state.iam, &read(input)?)),
+    operation("DeletePolicy", &[POLICY_ARN], handler!(policies::delete)),
     operation(
         "CreatePolicyVersion",
         &[POLICY_ARN, required("PolicyDocument", DOCUMENT), optional("SetAsDefault", Shape::Boolean)],
-        |state, call, input| policies::create_version(&mut state.iam, call, read(input)?),
+        handler!(policies::create_version),
     ),
-    operation("GetPolicyVersion", &[POLICY_ARN, VERSION_ID], |state, _, input| {
-        policies::get_version(&state.iam, &read(input)?)
-    }),
-    operation("ListPolicyVersions", &[POLICY_ARN, MARKER, MAX_ITEMS], |state, _, input| {
-        policies::list_versions(&state.iam, &read(input)?)
-    }),
-    operation("SetDefaultPolicyVersion", &[POLICY_ARN, VERSION_ID], |state, _, input| {
-        policies::set_default_version(&mut state.iam, &read(input)?)
-    }),
-    operation("DeletePolicyVersion", &[POLICY_ARN, VERSION_ID], |state, _, input| {
-        policies::delete_version(&mut state.iam, &read(input)?)
-    }),
-    operation("ListPolicyTags", &[POLICY_ARN, MARKER, MAX_ITEMS], |state, _, input| {
-        policies::list_tags(&state.iam, &read(input)?)
-    }),
+    operation("GetPolicyVersion", &[POLICY_ARN, VERSION_ID], handler!(policies::get_version)),
+    operation("ListPolicyVersions", &[POLICY_ARN, MARKER, MAX_ITEMS], handler!(policies::list_versions)),
+    operation("SetDefaultPolicyVersion", &[POLICY_ARN, VERSION_ID], handler!(policies::set_default_version)),
+    operation("DeletePolicyVersion", &[POLICY_ARN, VERSION_ID], handler!(policies::delete_version)),
+    operation("ListPolicyTags", &[POLICY_ARN, MARKER, MAX_ITEMS], handler!(policies::list_tags)),
     operation(
         "ListEntitiesForPolicy",
         &[
@@ -152,6 +120,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             MARKER,
             MAX_ITEMS,
         ],
-        |state, _, input| policies::list_entities(&state.iam, &read(input)?),
+        handler!(policies::list_entities),
     ),
 ];

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::local::{
     random,
-    services::{Answer, Call, iso8601, not_implemented, page},
+    services::{
+        answer::{iso8601, not_implemented, page},
+        call::{Answer, Call},
+    },
     wire::WireError,
 };
 
@@ -239,12 +242,12 @@ pub(super) struct PolicyArn {
     page: Page,
 }
 
-pub(super) fn get(iam: &Iam, input: &PolicyArn) -> Answer {
+pub(super) fn get(iam: &mut Iam, _: &Call, input: PolicyArn) -> Answer {
     let arn = &input.policy_arn;
     Ok(json!({ "Policy": iam.policy(arn, |policy| describe(iam, arn, policy))? }))
 }
 
-pub(super) fn list_tags(iam: &Iam, input: &PolicyArn) -> Answer {
+pub(super) fn list_tags(iam: &mut Iam, _: &Call, input: PolicyArn) -> Answer {
     Ok(json!({ "Tags": iam.policy(&input.policy_arn, |policy| shown_tags(&policy.tags))?, "IsTruncated": false }))
 }
 
@@ -259,7 +262,7 @@ pub(super) struct List {
     page: Page,
 }
 
-pub(super) fn list(iam: &Iam, call: &Call, input: List) -> Answer {
+pub(super) fn list(iam: &mut Iam, call: &Call, input: List) -> Answer {
     let scope = input.scope.as_deref().unwrap_or("All");
     let aws: Vec<(String, Policy)> = match scope {
         "Local" => Vec::new(),
@@ -275,7 +278,7 @@ pub(super) fn list(iam: &Iam, call: &Call, input: List) -> Answer {
     input.page.answer("Policies", shown.map(|(arn, policy)| (arn, describe_in_list(iam, arn, policy))))
 }
 
-pub(super) fn delete(iam: &mut Iam, input: &PolicyArn) -> Answer {
+pub(super) fn delete(iam: &mut Iam, _: &Call, input: PolicyArn) -> Answer {
     let arn = &input.policy_arn;
     if iam.own_policy(arn)?.versions.len() > 1 {
         return Err(conflict(
@@ -344,14 +347,14 @@ fn describe_version(policy: &Policy, number: u32, with_document: bool) -> Value 
     })
 }
 
-pub(super) fn get_version(iam: &Iam, input: &VersionId) -> Answer {
+pub(super) fn get_version(iam: &mut Iam, _: &Call, input: VersionId) -> Answer {
     let version = iam.policy(&input.policy_arn, |policy| {
         input.number(policy).map(|number| describe_version(policy, number, true))
     })??;
     Ok(json!({ "PolicyVersion": version }))
 }
 
-pub(super) fn list_versions(iam: &Iam, input: &PolicyArn) -> Answer {
+pub(super) fn list_versions(iam: &mut Iam, _: &Call, input: PolicyArn) -> Answer {
     iam.policy(&input.policy_arn, |policy| {
         let shown =
             policy.versions.keys().map(|number| (format!("{number:010}"), describe_version(policy, *number, false)));
@@ -359,13 +362,13 @@ pub(super) fn list_versions(iam: &Iam, input: &PolicyArn) -> Answer {
     })?
 }
 
-pub(super) fn set_default_version(iam: &mut Iam, input: &VersionId) -> Answer {
+pub(super) fn set_default_version(iam: &mut Iam, _: &Call, input: VersionId) -> Answer {
     let policy = iam.own_policy(&input.policy_arn)?;
     policy.default = input.number(policy)?;
     Ok(Value::Null)
 }
 
-pub(super) fn delete_version(iam: &mut Iam, input: &VersionId) -> Answer {
+pub(super) fn delete_version(iam: &mut Iam, _: &Call, input: VersionId) -> Answer {
     let policy = iam.own_policy(&input.policy_arn)?;
     let number = input.number(policy)?;
     if number == policy.default {
@@ -384,7 +387,7 @@ pub(super) struct Entities {
 }
 
 /// Who has the policy: roles, since there are no users and groups here.
-pub(super) fn list_entities(iam: &Iam, input: &Entities) -> Answer {
+pub(super) fn list_entities(iam: &mut Iam, _: &Call, input: Entities) -> Answer {
     iam.policy(&input.policy_arn, |_| ())?;
     let wanted = input.entity_filter.as_deref().is_none_or(|kind| kind == "Role");
     let prefix = input.path_prefix.as_deref().unwrap_or("/");
@@ -405,7 +408,7 @@ pub(super) struct AttachedPolicies {
     page: Page,
 }
 
-pub(super) fn list_attached(iam: &Iam, input: &AttachedPolicies) -> Answer {
+pub(super) fn list_attached(iam: &mut Iam, _: &Call, input: AttachedPolicies) -> Answer {
     let prefix = input.path_prefix.as_deref().unwrap_or("/");
     // `arn:…:policy/path/name`
     let path_of = |arn: &str| arn.split_once(":policy").map(|(_, path)| path.to_owned()).unwrap_or_default();

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::local::{
     services::{
-        Operation, not_implemented, read, rest_operation,
+        operation::{Operation, Resource, Run, handler, operation, rest_operation},
         shape::{Member, Shape, TEXT, integer, list as items, map, optional, required, text},
     },
     wire::Route,
@@ -48,7 +48,7 @@ const TAG_VALUE: Shape = text(0, 256).matching(r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)")
 const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, usize::MAX);
 const STATEMENT_ID: Member = required("StatementId", text(1, 100).matching("([a-zA-Z0-9-_.]+)"));
 
-pub(crate) const OPERATIONS: &[Operation] = &[
+pub(super) const OPERATIONS: &[Operation] = &[
     rest_operation(
         "CreateFunction",
         ("POST", "/2015-03-31/functions", 201),
@@ -66,31 +66,31 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             optional("Environment", ENVIRONMENT),
             optional("Tags", TAGS),
         ],
-        |state, call, input| create(&mut state.lambda, &state.iam, call, read(input)?),
-    ),
+        handler!(create),
+    ).on(Resource::Functions),
     rest_operation(
         "ListFunctions",
         ("GET", "/2015-03-31/functions", 200),
         &[optional("Marker", TEXT), optional("MaxItems", integer(1, 10_000))],
-        |state, call, input| list(&state.lambda, call, &read(input)?),
+        handler!(list),
     ),
     rest_operation(
         "GetFunction",
         ("GET", "/2015-03-31/functions/{FunctionName}", 200),
         &[FUNCTION, QUALIFIER],
-        |state, call, input| get(&mut state.lambda, call, &read(input)?),
+        handler!(get),
     ),
     rest_operation(
         "DeleteFunction",
         ("DELETE", "/2015-03-31/functions/{FunctionName}", 204),
         &[FUNCTION, QUALIFIER],
-        |state, call, input| delete(&mut state.lambda, call, &read(input)?),
-    ),
+        handler!(delete),
+    ).on(Resource::Functions),
     rest_operation(
         "GetFunctionConfiguration",
         ("GET", "/2015-03-31/functions/{FunctionName}/configuration", 200),
         &[FUNCTION, QUALIFIER],
-        |state, call, input| get_configuration(&mut state.lambda, call, &read(input)?),
+        handler!(get_configuration),
     ),
     rest_operation(
         "UpdateFunctionConfiguration",
@@ -106,32 +106,39 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             optional("Runtime", RUNTIME),
             REVISION,
         ],
-        |state, call, input| update_configuration(&mut state.lambda, &state.iam, call, read(input)?),
-    ),
+        handler!(update_configuration),
+    ).on(Resource::Functions),
     rest_operation(
         "UpdateFunctionCode",
         ("PUT", "/2015-03-31/functions/{FunctionName}/code", 200),
         &[FUNCTION, optional("ZipFile", SECRET_TEXT), REVISION],
-        |state, call, input| update_code(&mut state.lambda, call, read(input)?),
-    ),
-    Operation {
-        name: "Invoke",
-        route: Some(Route {
-            method: "POST",
-            path: "/2015-03-31/functions/{FunctionName}/invocations",
-            query: "",
-            success: 200,
-            payload: true,
-        }),
-        input: &[
+        handler!(update_code),
+    ).on(Resource::Functions),
+    operation(
+        "Invoke",
+        &[
             FUNCTION,
             QUALIFIER,
             optional("InvocationType", Shape::Enum(&["Event", "RequestResponse", "DryRun"])),
             optional("LogType", Shape::Enum(&["None", "Tail"])),
             optional("ClientContext", TEXT),
         ],
-        run: |_, _, _| Err(not_implemented("Invoke takes as long as the function does; the server answers it itself")),
-    },
+        Run::Function,
+    )
+    .at(Route {
+        method: "POST",
+        path: "/2015-03-31/functions/{FunctionName}/invocations",
+        query: "",
+        success: 200,
+        payload: true,
+        headers: &[
+            ("x-amz-invocation-type", "InvocationType"),
+            ("x-amz-log-type", "LogType"),
+            ("x-amz-client-context", "ClientContext"),
+            ("x-amz-durable-execution-name", "DurableExecutionName"),
+            ("x-amz-tenant-id", "TenantId"),
+        ],
+    }),
     rest_operation(
         "AddPermission",
         ("POST", "/2015-03-31/functions/{FunctionName}/policy", 201),
@@ -150,33 +157,31 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             optional("SourceAccount", text(0, 12).matching(r"\d{12}")),
             REVISION,
         ],
-        |state, call, input| policy::add(&mut state.lambda, call, read(input)?),
+        handler!(policy::add),
     ),
     rest_operation(
         "GetPolicy",
         ("GET", "/2015-03-31/functions/{FunctionName}/policy", 200),
         &[FUNCTION, QUALIFIER],
-        |state, call, input| policy::get(&mut state.lambda, call, &read(input)?),
+        handler!(policy::get),
     ),
     rest_operation(
         "RemovePermission",
         ("DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}", 204),
         &[FUNCTION, STATEMENT_ID, QUALIFIER, REVISION],
-        |state, call, input| policy::remove(&mut state.lambda, call, &read(input)?),
+        handler!(policy::remove),
     ),
-    rest_operation("ListTags", ("GET", "/2017-03-31/tags/{Resource}", 200), &[RESOURCE], |state, call, input| {
-        list_tags(&mut state.lambda, call, &read(input)?)
-    }),
+    rest_operation("ListTags", ("GET", "/2017-03-31/tags/{Resource}", 200), &[RESOURCE], handler!(list_tags)),
     rest_operation(
         "TagResource",
         ("POST", "/2017-03-31/tags/{Resource}", 204),
         &[RESOURCE, required("Tags", TAGS)],
-        |state, call, input| tag(&mut state.lambda, call, read(input)?),
+        handler!(tag),
     ),
     rest_operation(
         "UntagResource",
         ("DELETE", "/2017-03-31/tags/{Resource}", 204),
         &[RESOURCE, optional("tagKeys", items(&TAG_KEY, 0, usize::MAX))],
-        |state, call, input| untag(&mut state.lambda, call, &read(input)?),
+        handler!(untag),
     ),
 ];

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use super::{Function, FunctionName, Lambda, conflict};
 use crate::local::{
     random,
-    services::{Answer, Call, bad_request},
+    services::{
+        answer::bad_request,
+        call::{Answer, Call},
+    },
     wire::WireError,
 };
 
@@ -83,8 +86,8 @@ fn none(function: &Function) -> WireError {
     error
 }
 
-pub(super) fn get(lambda: &mut Lambda, call: &Call, input: &FunctionName) -> Answer {
-    let function = lambda.find_mut(call, input)?;
+pub(super) fn get(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
+    let function = lambda.find_mut(call, &input)?;
     let policy = function.resource_policy().ok_or_else(|| none(function))?;
     Ok(json!({ "Policy": policy, "RevisionId": function.revision }))
 }
@@ -98,7 +101,7 @@ pub(super) struct RemovePermission {
     revision_id: Option<String>,
 }
 
-pub(super) fn remove(lambda: &mut Lambda, call: &Call, input: &RemovePermission) -> Answer {
+pub(super) fn remove(lambda: &mut Lambda, call: &Call, input: RemovePermission) -> Answer {
     let function = lambda.find_mut(call, &input.function)?;
     function.check_revision(input.revision_id.as_deref())?;
     function.policy.remove(&input.statement_id).ok_or_else(|| none(function))?;

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use super::{Logs, arn, not_found};
 use crate::local::{
     random,
-    services::{Answer, Call, bad_request, not_implemented, page},
+    services::{
+        answer::{bad_request, not_implemented, page},
+        call::{Answer, Call},
+    },
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,7 +116,7 @@ impl DescribeDelivery {
     }
 }
 
-pub(super) fn describe_sources(logs: &Logs, call: &Call, input: &DescribeDelivery) -> Answer {
+pub(super) fn describe_sources(logs: &mut Logs, call: &Call, input: DescribeDelivery) -> Answer {
     let shown =
         logs.sources.iter().filter(|(_, source)| source.region == call.region && call.propagated(source.written));
     input.answer("deliverySources", shown.map(|(arn, source)| (arn, describe_source(arn, source))))
@@ -125,7 +128,7 @@ pub(super) struct Named {
     name: String,
 }
 
-pub(super) fn delete_source(logs: &mut Logs, call: &Call, input: &Named) -> Answer {
+pub(super) fn delete_source(logs: &mut Logs, call: &Call, input: Named) -> Answer {
     if logs.deliveries.values().any(|delivery| delivery.region == call.region && delivery.source == input.name) {
         return Err(bad_request("ConflictException", "The delivery source is used by a delivery."));
     }
@@ -193,7 +196,7 @@ fn describe_destination(arn: &str, destination: &Destination) -> Value {
     document
 }
 
-pub(super) fn describe_destinations(logs: &Logs, call: &Call, input: &DescribeDelivery) -> Answer {
+pub(super) fn describe_destinations(logs: &mut Logs, call: &Call, input: DescribeDelivery) -> Answer {
     let shown = logs
         .destinations
         .iter()
@@ -201,7 +204,7 @@ pub(super) fn describe_destinations(logs: &Logs, call: &Call, input: &DescribeDe
     input.answer("deliveryDestinations", shown.map(|(arn, one)| (arn, describe_destination(arn, one))))
 }
 
-pub(super) fn delete_destination(logs: &mut Logs, call: &Call, input: &Named) -> Answer {
+pub(super) fn delete_destination(logs: &mut Logs, call: &Call, input: Named) -> Answer {
     let key = arn(call, "delivery-destination", &input.name);
     if logs.deliveries.values().any(|delivery| delivery.destination_arn == key) {
         return Err(bad_request("ConflictException", "The delivery destination is used by a delivery."));
@@ -263,7 +266,7 @@ fn describe_delivery(arn: &str, delivery: &Delivery) -> Value {
     })
 }
 
-pub(super) fn describe_deliveries(logs: &Logs, call: &Call, input: &DescribeDelivery) -> Answer {
+pub(super) fn describe_deliveries(logs: &mut Logs, call: &Call, input: DescribeDelivery) -> Answer {
     let shown = logs
         .deliveries
         .iter()
@@ -276,24 +279,24 @@ pub(super) struct DeliveryId {
     id: String,
 }
 
-pub(super) fn delete_delivery(logs: &mut Logs, call: &Call, input: &DeliveryId) -> Answer {
+pub(super) fn delete_delivery(logs: &mut Logs, call: &Call, input: DeliveryId) -> Answer {
     let removed = logs.deliveries.remove(&arn(call, "delivery", &input.id));
     removed.map(|_| Value::Null).ok_or_else(|| not_found("delivery"))
 }
 
-pub(super) fn get_source(logs: &Logs, call: &Call, input: &Named) -> Answer {
+pub(super) fn get_source(logs: &mut Logs, call: &Call, input: Named) -> Answer {
     let key = arn(call, "delivery-source", &input.name);
     let source = logs.sources.get(&key).ok_or_else(|| not_found("delivery source"))?;
     Ok(json!({ "deliverySource": describe_source(&key, source) }))
 }
 
-pub(super) fn get_destination(logs: &Logs, call: &Call, input: &Named) -> Answer {
+pub(super) fn get_destination(logs: &mut Logs, call: &Call, input: Named) -> Answer {
     let key = arn(call, "delivery-destination", &input.name);
     let destination = logs.destinations.get(&key).ok_or_else(|| not_found("delivery destination"))?;
     Ok(json!({ "deliveryDestination": describe_destination(&key, destination) }))
 }
 
-pub(super) fn get_delivery(logs: &Logs, call: &Call, input: &DeliveryId) -> Answer {
+pub(super) fn get_delivery(logs: &mut Logs, call: &Call, input: DeliveryId) -> Answer {
     let key = arn(call, "delivery", &input.id);
     let delivery = logs.deliveries.get(&key).ok_or_else(|| not_found("delivery"))?;
     Ok(json!({ "delivery": describe_delivery(&key, delivery) }))

@@ -7,8 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Logs, arn, invalid, not_found};
 use crate::local::{
-    journal::Event,
-    services::{Answer, Call, not_implemented, page},
+    services::{
+        answer::{not_implemented, page},
+        call::{Answer, Call},
+    },
+    storage::journal::Event,
     wire::WireError,
 };
 
@@ -42,7 +45,7 @@ pub(super) struct DescribeStreams {
     limit: Option<usize>,
 }
 
-pub(super) fn describe_streams(logs: &Logs, call: &Call, input: &DescribeStreams) -> Answer {
+pub(super) fn describe_streams(logs: &mut Logs, call: &Call, input: DescribeStreams) -> Answer {
     let by_time = input.order_by.as_deref() == Some("LastEventTime");
     if by_time && input.log_stream_name_prefix.is_some() {
         return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
@@ -93,7 +96,7 @@ pub(super) struct Filter {
     limit: Option<usize>,
 }
 
-pub(super) fn filter(logs: &Logs, call: &Call, input: &Filter) -> Answer {
+pub(super) fn filter(logs: &mut Logs, call: &Call, input: Filter) -> Answer {
     if !input.log_stream_names.is_empty() && input.log_stream_name_prefix.is_some() {
         return Err(invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters."));
     }
@@ -135,7 +138,7 @@ pub(super) struct Get {
 }
 
 /// Pages forward (`f/…`) and backward (`b/…`); the end is where a token comes back as it went.
-pub(super) fn get(logs: &Logs, call: &Call, input: &Get) -> Answer {
+pub(super) fn get(logs: &mut Logs, call: &Call, input: Get) -> Answer {
     let group = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
     let events: Vec<Event> = events_of(logs, call, group.0, group.1)?
         .into_iter()

@@ -6,7 +6,7 @@ use super::{
     untag,
 };
 use crate::local::services::{
-    Operation, operation, read,
+    operation::{Operation, handler, operation},
     shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
 };
 
@@ -27,10 +27,8 @@ const ARN: Member = required("resourceArn", text(1, 1011).matching(r"[\w+=/:,.@*
 const NAME: Member = required("name", text(1, 60).matching(r"[\w-]*"));
 const ID: Member = required("id", text(1, 64).matching("^[0-9A-Za-z]+$"));
 
-pub(crate) const OPERATIONS: &[Operation] = &[
-    operation("CreateLogGroup", &[GROUP, optional("tags", TAGS)], |state, call, input| {
-        create_group(&mut state.logs, call, read(input)?)
-    }),
+pub(super) const OPERATIONS: &[Operation] = &[
+    operation("CreateLogGroup", &[GROUP, optional("tags", TAGS)], handler!(create_group)),
     operation(
         "DescribeLogGroups",
         &[
@@ -39,9 +37,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             TOKEN,
             LIMIT,
         ],
-        |state, call, input| describe_groups(&state.logs, call, &read(input)?),
+        handler!(describe_groups),
     ),
-    operation("DeleteLogGroup", &[GROUP], |state, call, input| delete_group(&mut state.logs, call, &read(input)?)),
+    operation("DeleteLogGroup", &[GROUP], handler!(delete_group)),
     operation(
         "DescribeLogStreams",
         &[
@@ -53,7 +51,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             TOKEN,
             LIMIT,
         ],
-        |state, call, input| events::describe_streams(&state.logs, call, &read(input)?),
+        handler!(events::describe_streams),
     ),
     operation(
         "FilterLogEvents",
@@ -70,7 +68,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             TOKEN,
             EVENTS_LIMIT,
         ],
-        |state, call, input| events::filter(&state.logs, call, &read(input)?),
+        handler!(events::filter),
     ),
     operation(
         "GetLogEvents",
@@ -84,23 +82,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             TOKEN,
             EVENTS_LIMIT,
         ],
-        |state, call, input| events::get(&state.logs, call, &read(input)?),
+        handler!(events::get),
     ),
     operation(
         "PutRetentionPolicy",
         &[GROUP, required("retentionInDays", integer(0, i32::MAX as i64))],
-        |state, call, input| put_retention(&mut state.logs, call, &read(input)?),
+        handler!(put_retention),
     ),
-    operation("DeleteRetentionPolicy", &[GROUP], |state, call, input| {
-        delete_retention(&mut state.logs, call, &read(input)?)
-    }),
-    operation("TagResource", &[ARN, required("tags", map(&TAG_KEY, &TAG_VALUE, 50))], |state, _, input| {
-        tag(&mut state.logs, read(input)?)
-    }),
-    operation("UntagResource", &[ARN, required("tagKeys", list(&TAG_KEY, 0, 50))], |state, _, input| {
-        untag(&mut state.logs, &read(input)?)
-    }),
-    operation("ListTagsForResource", &[ARN], |state, _, input| list_tags(&mut state.logs, &read(input)?)),
+    operation("DeleteRetentionPolicy", &[GROUP], handler!(delete_retention)),
+    operation("TagResource", &[ARN, required("tags", map(&TAG_KEY, &TAG_VALUE, 50))], handler!(tag)),
+    operation("UntagResource", &[ARN, required("tagKeys", list(&TAG_KEY, 0, 50))], handler!(untag)),
+    operation("ListTagsForResource", &[ARN], handler!(list_tags)),
     operation(
         "PutDeliverySource",
         &[
@@ -109,17 +101,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             required("logType", text(1, 255).matching(r"[\w]*")),
             optional("tags", TAGS),
         ],
-        |state, call, input| delivery::put_source(&mut state.logs, call, read(input)?),
-    ),
-    operation("GetDeliverySource", &[NAME], |state, call, input| {
-        delivery::get_source(&state.logs, call, &read(input)?)
-    }),
-    operation("DescribeDeliverySources", &[TOKEN, LIMIT], |state, call, input| {
-        delivery::describe_sources(&state.logs, call, &read(input)?)
-    }),
-    operation("DeleteDeliverySource", &[NAME], |state, call, input| {
-        delivery::delete_source(&mut state.logs, call, &read(input)?)
-    }),
+        handler!(delivery::put_source),
+    )
+    .violation("ValidationException"),
+    operation("GetDeliverySource", &[NAME], handler!(delivery::get_source)).violation("ValidationException"),
+    operation("DescribeDeliverySources", &[TOKEN, LIMIT], handler!(delivery::describe_sources))
+        .violation("ValidationException"),
+    operation("DeleteDeliverySource", &[NAME], handler!(delivery::delete_source)).violation("ValidationException"),
     operation(
         "PutDeliveryDestination",
         &[
@@ -128,17 +116,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             optional("deliveryDestinationConfiguration", Shape::Structure(&[required("destinationResourceArn", TEXT)])),
             optional("tags", TAGS),
         ],
-        |state, call, input| delivery::put_destination(&mut state.logs, call, read(input)?),
-    ),
-    operation("GetDeliveryDestination", &[NAME], |state, call, input| {
-        delivery::get_destination(&state.logs, call, &read(input)?)
-    }),
-    operation("DescribeDeliveryDestinations", &[TOKEN, LIMIT], |state, call, input| {
-        delivery::describe_destinations(&state.logs, call, &read(input)?)
-    }),
-    operation("DeleteDeliveryDestination", &[NAME], |state, call, input| {
-        delivery::delete_destination(&mut state.logs, call, &read(input)?)
-    }),
+        handler!(delivery::put_destination),
+    )
+    .violation("ValidationException"),
+    operation("GetDeliveryDestination", &[NAME], handler!(delivery::get_destination)).violation("ValidationException"),
+    operation("DescribeDeliveryDestinations", &[TOKEN, LIMIT], handler!(delivery::describe_destinations))
+        .violation("ValidationException"),
+    operation("DeleteDeliveryDestination", &[NAME], handler!(delivery::delete_destination))
+        .violation("ValidationException"),
     operation(
         "CreateDelivery",
         &[
@@ -146,13 +131,11 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             required("deliveryDestinationArn", TEXT),
             optional("tags", TAGS),
         ],
-        |state, call, input| delivery::create_delivery(&mut state.logs, call, read(input)?),
-    ),
-    operation("GetDelivery", &[ID], |state, call, input| delivery::get_delivery(&state.logs, call, &read(input)?)),
-    operation("DescribeDeliveries", &[TOKEN, LIMIT], |state, call, input| {
-        delivery::describe_deliveries(&state.logs, call, &read(input)?)
-    }),
-    operation("DeleteDelivery", &[ID], |state, call, input| {
-        delivery::delete_delivery(&mut state.logs, call, &read(input)?)
-    }),
+        handler!(delivery::create_delivery),
+    )
+    .violation("ValidationException"),
+    operation("GetDelivery", &[ID], handler!(delivery::get_delivery)).violation("ValidationException"),
+    operation("DescribeDeliveries", &[TOKEN, LIMIT], handler!(delivery::describe_deliveries))
+        .violation("ValidationException"),
+    operation("DeleteDelivery", &[ID], handler!(delivery::delete_delivery)).violation("ValidationException"),
 ];

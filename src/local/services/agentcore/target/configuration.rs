@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{State, check_invocable, invalid, refused};
 use crate::{
     local::{
-        services::{
-            Call, State,
-            agentcore::{check_invocable, invalid, refused},
-            not_implemented,
-        },
+        services::{answer::not_implemented, call::Call},
         wire::WireError,
     },
     model::{

@@ -1,47 +1,23 @@
-//! One request of a caller who has been let in, from its message to the answer.
+//! From a request to its reply: interceptors, session, batch, method.
 
-use std::sync::Arc;
-
-use axum::{
-    body::Bytes,
-    http::{HeaderMap, HeaderValue, StatusCode},
-};
-use serde::Deserialize;
+use axum::http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json, value::RawValue};
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    Reply, SESSION_HEADER,
+    SESSION_HEADER,
     protocol::{self, Dialect, METHOD_NOT_FOUND, RpcError},
-    servers, tools,
-    view::View,
+    reply::{Reply, envelope},
+    request::{McpRequest, id_of, is_id},
+    servers,
+    snapshot::GatewaySnapshot,
+    tools,
 };
-use crate::local::{
-    Local, base_url,
-    data_plane::{auth::Caller, mcp_server::Talk, outbound, upstream::Failure},
-};
+use crate::local::data_plane::{credentials::Failure, mcp_server::McpSession};
 
 /// Messages of a batch; nobody sends more.
 const LARGEST_BATCH: usize = 100;
 
-/// A caller's request, with what it takes to answer it.
-pub(super) struct Exchange {
-    pub(super) local: Local,
-    pub(super) view: View,
-    pub(super) caller: Caller,
-    /// The gateway's own id of the request.
-    pub(super) request_id: String,
-    pub(super) headers: HeaderMap,
-    /// The body as it was written.
-    pub(super) text: Bytes,
-    pub(super) message: Value,
-    /// Where the caller hears what servers say while they work, if it does.
-    pub(super) events: Option<UnboundedSender<String>>,
-    /// The session's, once there is one.
-    pub(super) talk: Option<Arc<Talk>>,
-}
-
-impl Exchange {
+impl McpRequest {
     /// The whole way: the interceptors, and between them the answer.
     pub(super) async fn run(mut self) -> Reply {
         match self.intercept_request().await {
@@ -53,42 +29,31 @@ impl Exchange {
         }
     }
 
-    /// The id of the message, as JSON.
-    pub(super) fn id(&self) -> String {
-        id_of(&self.text, &self.message)
-    }
-
-    /// Who calls targets.
-    pub(super) fn gateway(&self) -> outbound::Gateway {
-        let View { role, region, .. } = &self.view;
-        outbound::Gateway { role: role.clone(), region: region.clone(), base_url: base_url(&self.headers) }
-    }
-
     async fn reply(&mut self) -> Reply {
         let opening = self.message["method"] == "initialize";
-        let dialect = match Dialect::of(&self.headers, &self.view.versions, &self.message) {
+        let dialect = match Dialect::of(&self.headers, &self.gateway.versions, &self.message) {
             Ok(dialect) => dialect,
             // How an `initialize` goes on is not for its header to say.
             Err(_) if opening => Dialect::Handshake { batches: false },
             Err(error) => return Reply::error(StatusCode::BAD_REQUEST, &self.id(), error),
         };
-        let lifetime = self.view.session_lifetime.filter(|_| dialect != Dialect::Stateless);
-        let (sessions, now) = (&self.local.0.sessions, self.local.now());
+        let lifetime = self.gateway.session_lifetime.filter(|_| dialect != Dialect::Stateless);
+        let (sessions, now) = (&self.plane.sessions, self.plane.server.now());
         if let Some(lifetime) = lifetime.filter(|_| opening) {
             let answer = self.answer(dialect, &self.id(), &self.message).await;
             let opened = matches!(answer, Some(Ok(_)));
             let mut reply = self.one(dialect, answer);
             if opened {
-                let talk = Talk::new(self.usable_capabilities());
-                let session = sessions.open(&self.view.id, &self.caller, (now, now + lifetime * 1000), talk);
-                reply.headers.extend(HeaderValue::from_str(&session).ok().map(|session| (SESSION_HEADER, session)));
+                let session = McpSession::new(self.usable_capabilities());
+                let id = sessions.open(&self.gateway.id, &self.caller, (now, now + lifetime * 1000), session);
+                reply.headers.extend(HeaderValue::from_str(&id).ok().map(|id| (SESSION_HEADER, id)));
             }
             return reply;
         }
         if lifetime.is_some() {
-            match sessions.find(&self.headers, &self.view.id, &self.caller, now) {
-                Ok(talk) => self.talk = Some(talk),
-                Err(lost) => return lost.reply(&self.id()),
+            match sessions.find(&self.headers, &self.gateway.id, &self.caller, now) {
+                Ok(session) => self.session = Some(session),
+                Err(error) => return error.reply(&self.id()),
             }
         }
         match dialect {
@@ -100,7 +65,7 @@ impl Exchange {
     /// What servers may ask a caller for who opens a session: only an event stream could carry it.
     fn usable_capabilities(&self) -> Value {
         let named = &self.message["params"]["capabilities"];
-        let usable = ["elicitation", "sampling"].into_iter().filter(|_| self.view.streaming);
+        let usable = ["elicitation", "sampling"].into_iter().filter(|_| self.gateway.streaming);
         let usable = usable.filter_map(|name| Some((name.to_owned(), named.get(name)?.clone())));
         Value::Object(usable.collect::<Map<_, _>>())
     }
@@ -118,7 +83,7 @@ impl Exchange {
     /// The answers to all requests of a batch, in their order (MCP 2025-03-26).
     async fn batch(&self) -> Reply {
         let dialect = Dialect::Handshake { batches: true };
-        let messages: Vec<&RawValue> = serde_json::from_slice(&self.text).unwrap_or_default();
+        let messages: Vec<&RawValue> = serde_json::from_slice(&self.body).unwrap_or_default();
         if messages.is_empty() || messages.len() > LARGEST_BATCH {
             let error = RpcError::invalid_request(&format!("A batch has 1 to {LARGEST_BATCH} messages"));
             return Reply::error(StatusCode::BAD_REQUEST, "null", error);
@@ -166,12 +131,12 @@ impl Exchange {
         // What functions are told is the id as text, a string's without its quotes.
         let id = id_member.as_str().unwrap_or(id);
         let result = self.dispatch(dialect, method, id, &message["params"]).await;
-        Some(result.map(|result| dialect.complete(method, &self.view.server_info(), result)))
+        Some(result.map(|result| dialect.complete(method, &self.gateway.server_info(), result)))
     }
 
     /// Passes a caller's response on to the server that had asked, whether or not the caller waits for that.
     fn pass_response(&self, message: &Value) {
-        let Some(question) = self.talk.as_ref().and_then(|talk| talk.answered(message)) else { return };
+        let Some(question) = self.session.as_ref().and_then(|session| session.take_pending(message)) else { return };
         let message = message.clone();
         tokio::spawn(async move {
             if let Err(Failure(problem)) = question.answer(message).await {
@@ -185,78 +150,45 @@ impl Exchange {
         if lists.contains(&method) {
             servers::list_dynamic(self).await;
         }
-        let offered = |capability: &str| self.view.capabilities(Value::Null).get(capability).is_some();
+        let offered = |capability: &str| self.gateway.capabilities(Value::Null).get(capability).is_some();
         match (dialect, method) {
-            (_, "tools/list") => tools::list(&self.view, params),
+            (_, "tools/list") => tools::list(&self.gateway, params),
             (_, "tools/call") => tools::call(self, id, params).await,
             (_, "prompts/list") if offered("prompts") => servers::list_prompts(self, params),
             (_, "prompts/get") if offered("prompts") => servers::get_prompt(self, params).await,
             (_, "resources/list") if offered("resources") => servers::list_resources(self, params),
             (_, "resources/templates/list") if offered("resources") => servers::list_templates(self, params),
             (_, "resources/read") if offered("resources") => servers::read_resource(self, params).await,
-            (Dialect::Handshake { .. }, "initialize") => initialize(&self.view, params),
+            (Dialect::Handshake { .. }, "initialize") => initialize(&self.gateway, params),
             (Dialect::Handshake { .. }, "ping") => Ok(json!({})),
-            (Dialect::Stateless, "server/discover") => Ok(discover(&self.view)),
+            (Dialect::Stateless, "server/discover") => Ok(discover(&self.gateway)),
             _ => Err(RpcError::new(METHOD_NOT_FOUND, format!("Method not found: {method}"))),
         }
     }
 }
 
-/// A message's id as it was written: a number may be larger than any that is calculated with.
-pub(super) fn id_of(text: &[u8], message: &Value) -> String {
-    #[derive(Deserialize)]
-    struct WithId<'a> {
-        #[serde(borrow)]
-        id: &'a RawValue,
-    }
-
-    match message.get("id").filter(|id| is_id(id)) {
-        None => "null".to_owned(),
-        Some(id) => serde_json::from_slice::<WithId<'_>>(text)
-            .map_or_else(|_| id.to_string(), |message| message.id.get().to_owned()),
-    }
-}
-
-/// Whether there is a request in it, whose answer may be a stream.
-pub(super) fn has_request(message: &Value) -> bool {
-    let is_request = |message: &Value| message.get("method").is_some() && message.get("id").is_some();
-    message.as_array().map_or_else(|| is_request(message), |batch| batch.iter().any(is_request))
-}
-
-fn is_id(id: &Value) -> bool {
-    id.is_string() || id.is_number()
-}
-
-/// A JSON-RPC response; `id` is JSON.
-pub(super) fn envelope(id: &str, answer: &Result<Value, RpcError>) -> String {
-    match answer {
-        Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
-        Err(error) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{}}}"#, error.to_json()),
-    }
-}
-
-fn initialize(view: &View, params: &Value) -> Result<Value, RpcError> {
+fn initialize(gateway: &GatewaySnapshot, params: &Value) -> Result<Value, RpcError> {
     let Some(asked) = params["protocolVersion"].as_str() else {
         return Err(RpcError::invalid_params("protocolVersion is missing"));
     };
-    let Some(version) = protocol::agreed(asked, &view.versions) else {
+    let Some(version) = protocol::agreed(asked, &gateway.versions) else {
         return Err(RpcError::invalid_params("Every version that this gateway serves does without initialize"));
     };
     let mut result = json!({
         "protocolVersion": version,
-        "capabilities": view.capabilities(json!({ "listChanged": true })),
-        "serverInfo": view.server_info(),
+        "capabilities": gateway.capabilities(json!({ "listChanged": true })),
+        "serverInfo": gateway.server_info(),
     });
-    if let Some(instructions) = &view.instructions {
+    if let Some(instructions) = &gateway.instructions {
         result["instructions"] = instructions.clone();
     }
     Ok(result)
 }
 
 /// `server/discover` (MCP 2026-07-28)
-fn discover(view: &View) -> Value {
-    let mut result = json!({ "supportedVersions": protocol::discoverable(&view.versions), "capabilities": view.capabilities(json!({})) });
-    if let Some(instructions) = &view.instructions {
+fn discover(gateway: &GatewaySnapshot) -> Value {
+    let mut result = json!({ "supportedVersions": protocol::discoverable(&gateway.versions), "capabilities": gateway.capabilities(json!({})) });
+    if let Some(instructions) = &gateway.instructions {
         result["instructions"] = instructions.clone();
     }
     result

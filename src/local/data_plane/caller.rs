@@ -6,12 +6,14 @@ use axum::http::header;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 
-use super::keys::signed_claims;
+use super::providers::Providers;
 use crate::local::{
-    ACCOUNT, Local,
+    keys::signed_claims,
+    server::Server,
     services::{
         State,
         agentcore::{Gateway, JwtAuthorizer},
+        call::ACCOUNT,
         cognito::Pool,
     },
     sigv4::{Authorization, Signed},
@@ -22,7 +24,7 @@ const SIGNING_NAME: &str = "bedrock-agentcore";
 
 /// Why a caller is turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum AuthError {
     /// No `Authorization: Bearer …`.
     Missing,
     /// Not a token, or one that does not pass: the managed gateway does not say which.
@@ -60,42 +62,50 @@ impl Inbound {
 }
 
 /// Checks the caller of a request.
-pub(crate) async fn check(local: &Local, inbound: Option<Inbound>, request: &Signed<'_>) -> Result<Caller, Refusal> {
+pub(crate) async fn check(
+    (server, providers): (&Server, &Providers),
+    inbound: Option<Inbound>,
+    request: &Signed<'_>,
+) -> Result<Caller, AuthError> {
     match inbound {
         Some(Inbound::Anyone) => Ok(None),
-        Some(Inbound::Jwt(authorizer)) => check_token(local, &authorizer, request).await,
-        Some(Inbound::Iam { region }) => check_signature(local, &region, request),
-        None => Err(Refusal::Invalid),
+        Some(Inbound::Jwt(authorizer)) => check_token((server, providers), &authorizer, request).await,
+        Some(Inbound::Iam { region }) => check_signature(server, &region, request),
+        None => Err(AuthError::Invalid),
     }
 }
 
-fn check_signature(local: &Local, region: &str, request: &Signed<'_>) -> Result<Caller, Refusal> {
-    let authorization = Authorization::of(request.headers).ok_or(Refusal::Unsigned)?;
-    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(local.clock().unsigned_abs());
+fn check_signature(server: &Server, region: &str, request: &Signed<'_>) -> Result<Caller, AuthError> {
+    let authorization = Authorization::of(request.headers).ok_or(AuthError::Unsigned)?;
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(server.clock().unsigned_abs());
     let in_scope = authorization.scope.region == region && authorization.scope.service == SIGNING_NAME;
-    if in_scope && authorization.holds(&local.0.access_key, request, now) {
+    if in_scope && authorization.holds(server.access_key(), request, now) {
         return Ok(Some(format!("arn:aws:iam::{ACCOUNT}:root")));
     }
-    Err(Refusal::BadSignature)
+    Err(AuthError::BadSignature)
 }
 
-async fn check_token(local: &Local, authorizer: &JwtAuthorizer, request: &Signed<'_>) -> Result<Caller, Refusal> {
+async fn check_token(
+    (server, providers): (&Server, &Providers),
+    authorizer: &JwtAuthorizer,
+    request: &Signed<'_>,
+) -> Result<Caller, AuthError> {
     let authorization = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     // The scheme's name has no case (RFC 9110 §11.1).
     let token = match authorization.map(|value| value.split_once(' ').unwrap_or((value, ""))) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        _ => return Err(Refusal::Missing),
+        _ => return Err(AuthError::Missing),
     };
     let url = &authorizer.discovery_url;
-    let of_own_pool = local.read(|state| {
+    let of_own_pool = server.read(|state| {
         let pool = state.cognito.pool_at(url)?;
         Some(pool_claims(state, pool, token))
     });
     let (claims, now) = match of_own_pool {
-        Some(claims) => (claims, local.now()),
-        None => (local.providers().claims(url, token, local.clock()).await, local.clock()),
+        Some(claims) => (claims, server.now()),
+        None => (providers.claims(url, token, server.clock()).await, server.clock()),
     };
-    let claims = claims.filter(|claims| hold_at(claims, now)).ok_or(Refusal::Invalid)?;
+    let claims = claims.filter(|claims| hold_at(claims, now)).ok_or(AuthError::Invalid)?;
 
     // Every kind that is configured must pass; within a kind, any one value does.
     let overlaps = |allowed: &[String], found: &[&str]| {
@@ -104,16 +114,16 @@ async fn check_token(local: &Local, authorizer: &JwtAuthorizer, request: &Signed
     let audience = texts(&claims["aud"]);
     let client: Vec<&str> = claims["client_id"].as_str().into_iter().collect();
     if !overlaps(&authorizer.allowed_audience, &audience) || !overlaps(&authorizer.allowed_clients, &client) {
-        return Err(Refusal::Invalid);
+        return Err(AuthError::Invalid);
     }
     if !authorizer.custom_claims.iter().all(|claim| claim.holds(&claims)) {
-        return Err(Refusal::Invalid);
+        return Err(AuthError::Invalid);
     }
     // Cognito has `scope`, a text; others have `scp`, a text or a list (reference §4.2).
     let scopes = [&claims["scope"], &claims["scp"]].into_iter().flat_map(texts);
     let scopes: Vec<&str> = scopes.flat_map(|text| text.split(' ')).collect();
     if !overlaps(&authorizer.allowed_scopes, &scopes) {
-        return Err(Refusal::InsufficientScope);
+        return Err(AuthError::InsufficientScope);
     }
     Ok(claims["sub"].as_str().map(str::to_owned))
 }

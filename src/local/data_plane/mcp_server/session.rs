@@ -13,20 +13,20 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Connection;
-use crate::local::{data_plane::upstream::Failure, random};
+use crate::local::{data_plane::credentials::Failure, random};
 
 /// What a server may say while it works that its caller is told (reference §5.1).
-const TOLD: [&str; 2] = ["notifications/progress", "notifications/message"];
+const FORWARDED: [&str; 2] = ["notifications/progress", "notifications/message"];
 
 /// What a caller and the servers behind a gateway have with each other in a session.
 #[derive(Debug, Default)]
-pub(crate) struct Talk {
+pub(crate) struct McpSession {
     /// Of what the caller's `initialize` named, what servers may make use of.
     pub(crate) capabilities: Value,
     /// Connections that are open or being opened, by what they are to.
     connections: Mutex<HashMap<String, Opening>>,
-    /// Questions of servers that the caller has not answered, by the id that it knows them by.
-    questions: Mutex<HashMap<String, Question>>,
+    /// Questions of servers that the caller has not take_pending, by the id that it knows them by.
+    requests: Mutex<HashMap<String, ServerRequest>>,
 }
 
 /// A connection that is open, being opened, or that came to nothing, for all who want it.
@@ -34,12 +34,12 @@ type Opening = Shared<BoxFuture<'static, Result<Arc<Connection>, Failure>>>;
 
 /// A request of a server's, whose answer is to go back to it.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub(crate) struct ServerRequest {
     pub(super) connection: Arc<Connection>,
     pub(super) id: Value,
 }
 
-impl Question {
+impl ServerRequest {
     /// Passes the caller's response on.
     pub(crate) async fn answer(self, mut response: Value) -> Result<(), Failure> {
         response["id"] = self.id;
@@ -47,13 +47,13 @@ impl Question {
     }
 }
 
-impl Talk {
+impl McpSession {
     /// With a caller who can be asked for these.
     pub(crate) fn new(capabilities: Value) -> Self {
         Self { capabilities, ..Self::default() }
     }
 
-    /// Whether the caller takes questions of this method.
+    /// Whether the caller takes requests of this method.
     fn takes(&self, method: &str) -> bool {
         let capability = match method {
             "elicitation/create" => "elicitation",
@@ -63,13 +63,13 @@ impl Talk {
         self.capabilities.get(capability).is_some()
     }
 
-    /// The question that a caller's response is to.
-    pub(crate) fn answered(&self, response: &Value) -> Option<Question> {
-        self.questions().remove(response["id"].as_str()?)
+    /// The request that a caller's response is to.
+    pub(crate) fn take_pending(&self, response: &Value) -> Option<ServerRequest> {
+        self.requests().remove(response["id"].as_str()?)
     }
 
-    fn questions(&self) -> MutexGuard<'_, HashMap<String, Question>> {
-        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn requests(&self) -> MutexGuard<'_, HashMap<String, ServerRequest>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection to what this key stands for. One that is opened holds up nobody else's, and all who wait
@@ -108,43 +108,43 @@ impl Talk {
 
 /// Who hears what a server says before its answer.
 #[derive(Debug)]
-pub(crate) struct Relay<'a> {
+pub(crate) struct NotificationSink<'a> {
     /// The caller's event stream.
     events: &'a UnboundedSender<String>,
-    talk: Option<&'a Talk>,
-    /// The ids of questions that were passed on; those that are open at the end stay unanswered.
+    session: Option<&'a McpSession>,
+    /// The ids of requests that were passed on; those that are open at the end stay unanswered.
     asked: Vec<String>,
 }
 
-impl<'a> Relay<'a> {
-    pub(crate) fn new(events: &'a UnboundedSender<String>, talk: Option<&'a Talk>) -> Self {
-        Self { events, talk, asked: Vec::new() }
+impl<'a> NotificationSink<'a> {
+    pub(crate) fn new(events: &'a UnboundedSender<String>, session: Option<&'a McpSession>) -> Self {
+        Self { events, session, asked: Vec::new() }
     }
 
     /// Passes on what a server says while it works; a caller who is gone needs no news.
     pub(super) fn tell(&self, method: &str, message: &Value) {
-        if TOLD.contains(&method) {
+        if FORWARDED.contains(&method) {
             drop(self.events.send(message.to_string()));
         }
     }
 
-    /// Passes a question on, if the caller takes such.
-    pub(super) fn ask(&mut self, method: &str, question: Question, message: &Value) -> bool {
-        let Some(talk) = self.talk.filter(|talk| talk.takes(method)) else { return false };
+    /// Passes a request on, if the caller takes such.
+    pub(super) fn ask(&mut self, method: &str, request: ServerRequest, message: &Value) -> bool {
+        let Some(session) = self.session.filter(|session| session.takes(method)) else { return false };
         let (id, mut message) = (random::uuid(), message.clone());
         message["id"] = json!(id);
-        talk.questions().insert(id.clone(), question);
+        session.requests().insert(id.clone(), request);
         self.asked.push(id);
         drop(self.events.send(message.to_string()));
         true
     }
 }
 
-impl Drop for Relay<'_> {
+impl Drop for NotificationSink<'_> {
     fn drop(&mut self) {
-        if let Some(talk) = self.talk {
-            let mut questions = talk.questions();
-            self.asked.iter().for_each(|id| drop(questions.remove(id)));
+        if let Some(session) = self.session {
+            let mut requests = session.requests();
+            self.asked.iter().for_each(|id| drop(requests.remove(id)));
         }
     }
 }

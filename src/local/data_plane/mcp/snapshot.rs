@@ -7,14 +7,14 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::protocol::VERSIONS;
 use crate::{
     local::{
-        blobs::Blobs,
-        data_plane::{mcp_server::Server, outbound},
+        data_plane::{credentials::OutboundAuth, mcp_server::Server},
         services::agentcore::{Credential, Gateway, InterceptionPoint, Interceptor, Listing, Served, Target},
+        storage::blobs::Blobs,
     },
     model::{
+        mcp::VERSIONS,
         openapi::Operation,
         smithy::{self, Model},
         tool::{self, Tool},
@@ -26,7 +26,7 @@ const NO_PRIORITY: i64 = i64::MAX;
 /// Seconds that a session lasts, unless told otherwise (reference §5.3).
 const SESSION_LIFETIME: i64 = 3600;
 
-pub(super) struct View {
+pub(super) struct GatewaySnapshot {
     pub(super) id: String,
     pub(super) arn: String,
     pub(super) region: String,
@@ -44,10 +44,10 @@ pub(super) struct View {
     pub(super) session_lifetime: Option<i64>,
     pub(super) on_request: Option<Interceptor>,
     pub(super) on_response: Option<Interceptor>,
-    targets: Vec<ServedTarget>,
+    targets: Vec<TargetSnapshot>,
 }
 
-pub(super) struct ServedTarget {
+pub(super) struct TargetSnapshot {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) served: Arc<Served>,
@@ -56,7 +56,7 @@ pub(super) struct ServedTarget {
     pub(super) listed_now: OnceLock<Listing>,
 }
 
-impl ServedTarget {
+impl TargetSnapshot {
     /// What an MCP server offers, as far as it is known.
     pub(super) fn listing(&self) -> Option<&Listing> {
         match &*self.served {
@@ -66,9 +66,9 @@ impl ServedTarget {
     }
 
     /// The MCP server that it is, if it is one.
-    pub(super) fn server(&self, gateway: outbound::Gateway, through: Vec<String>) -> Option<Server> {
+    pub(super) fn server(&self, auth: OutboundAuth, through: Vec<String>) -> Option<Server> {
         let Served::McpServer { server, .. } = &*self.served else { return None };
-        Some(Server { endpoint: server.endpoint.clone(), credential: self.credential.clone(), gateway, through })
+        Some(Server { endpoint: server.endpoint.clone(), auth, through })
     }
 
     /// Whether it is to be listed for each request.
@@ -85,7 +85,7 @@ impl ServedTarget {
 }
 
 /// A tool that can be called.
-pub(super) enum Callable<'a> {
+pub(super) enum ResolvedTool<'a> {
     Function {
         arn: &'a str,
         tool: &'a Tool,
@@ -104,14 +104,14 @@ pub(super) enum Callable<'a> {
     NotServed,
 }
 
-impl View {
+impl GatewaySnapshot {
     pub(super) fn new(gateway: &Gateway, blobs: &Blobs) -> Self {
         let configured: Option<Vec<String>> =
             gateway.mcp("supportedVersions").and_then(|versions| serde_json::from_value(versions.clone()).ok());
         // The managed gateway's default is unknown (reference §5.2 [U]); here it is all that is served.
         let mut versions = configured.unwrap_or_else(|| VERSIONS.iter().map(ToString::to_string).collect());
         versions.sort();
-        let target = |target: &Target| ServedTarget {
+        let target = |target: &Target| TargetSnapshot {
             id: target.id.clone(),
             name: target.text("name").unwrap_or_default().to_owned(),
             served: target.served(blobs),
@@ -149,7 +149,7 @@ impl View {
     }
 
     pub(super) fn listed_tools(&self) -> Vec<Value> {
-        let of = |target: &ServedTarget| match target.listing() {
+        let of = |target: &TargetSnapshot| match target.listing() {
             Some(listing) => Listing::qualified(&listing.tools, &target.name),
             None => target.served.listed_tools(&target.name),
         };
@@ -157,7 +157,7 @@ impl View {
     }
 
     pub(super) fn listed_prompts(&self) -> Vec<Value> {
-        let of = |target: &ServedTarget| -> Vec<Value> {
+        let of = |target: &TargetSnapshot| -> Vec<Value> {
             target.listing().map(|listing| Listing::qualified(&listing.prompts, &target.name)).unwrap_or_default()
         };
         self.targets.iter().flat_map(of).collect()
@@ -166,29 +166,29 @@ impl View {
     /// Resources, or their templates; of several with the same address in `key`, the first by priority.
     pub(super) fn listed_resources(&self, items: fn(&Listing) -> &[Value], key: &str) -> Vec<Value> {
         let mut seen = HashSet::new();
-        let listed = self.by_priority().into_iter().filter_map(ServedTarget::listing).flat_map(items);
+        let listed = self.by_priority().into_iter().filter_map(TargetSnapshot::listing).flat_map(items);
         listed.filter(|item| item[key].as_str().is_some_and(|address| seen.insert(address))).cloned().collect()
     }
 
     /// The target that a resource is read from.
-    pub(super) fn owner_of(&self, uri: &str) -> Option<&ServedTarget> {
-        let owns = |target: &&ServedTarget| target.listing().is_some_and(|listing| listing.has_resource(uri));
+    pub(super) fn owner_of(&self, uri: &str) -> Option<&TargetSnapshot> {
+        let owns = |target: &&TargetSnapshot| target.listing().is_some_and(|listing| listing.has_resource(uri));
         self.by_priority().into_iter().find(owns)
     }
 
-    fn by_priority(&self) -> Vec<&ServedTarget> {
-        let mut targets: Vec<&ServedTarget> = self.targets.iter().collect();
+    fn by_priority(&self) -> Vec<&TargetSnapshot> {
+        let mut targets: Vec<&TargetSnapshot> = self.targets.iter().collect();
         targets.sort_by_key(|target| target.priority());
         targets
     }
 
     /// The targets that are to be listed for each request.
-    pub(super) fn dynamic(&self) -> impl Iterator<Item = &ServedTarget> {
+    pub(super) fn dynamic(&self) -> impl Iterator<Item = &TargetSnapshot> {
         self.targets.iter().filter(|target| target.is_dynamic())
     }
 
     /// The target of this name, and what follows it, of a qualified name.
-    pub(super) fn target_of<'a>(&self, name: &'a str) -> Option<(&ServedTarget, &'a str)> {
+    pub(super) fn target_of<'a>(&self, name: &'a str) -> Option<(&TargetSnapshot, &'a str)> {
         let (target, name) = name.split_once(tool::SEPARATOR)?;
         Some((self.targets.iter().find(|candidate| candidate.name == target)?, name))
     }
@@ -209,34 +209,34 @@ impl View {
     }
 
     /// The target and the tool that a qualified name stands for.
-    pub(super) fn find<'a>(&'a self, name: &'a str) -> Option<(&'a ServedTarget, Callable<'a>)> {
+    pub(super) fn find<'a>(&'a self, name: &'a str) -> Option<(&'a TargetSnapshot, ResolvedTool<'a>)> {
         let (target, name) = self.target_of(name)?;
         let callable = match &*target.served {
             Served::Lambda { arn, tools } => {
-                Callable::Function { arn, tool: tools.iter().find(|tool| tool.name == name)? }
+                ResolvedTool::Function { arn, tool: tools.iter().find(|tool| tool.name == name)? }
             }
             Served::OpenApi { operations } => {
-                Callable::Operation(operations.iter().find(|operation| operation.id == name)?)
+                ResolvedTool::Operation(operations.iter().find(|operation| operation.id == name)?)
             }
             Served::Smithy(model) => {
                 let operation = model.operations.iter().find(|operation| operation.name == name)?;
-                Callable::Service { model, operation }
+                ResolvedTool::Service { model, operation }
             }
             Served::McpServer { listing, .. } => {
                 let schema = match listing {
                     Some(listing) => &listing.tool(name)?["inputSchema"],
                     None => &Value::Null,
                 };
-                Callable::Server { name, schema }
+                ResolvedTool::Server { name, schema }
             }
-            Served::ApiGateway => Callable::NotServed,
+            Served::ApiGateway => ResolvedTool::NotServed,
             Served::Nothing => return None,
         };
         Some((target, callable))
     }
 }
 
-impl Callable<'_> {
+impl ResolvedTool<'_> {
     pub(super) fn input_schema(&self) -> &Value {
         match self {
             Self::Function { tool, .. } => &tool.input_schema,

@@ -2,17 +2,17 @@
 //! so that a kill at any point leaves the old or the new, never a half.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{random, services::State};
+use super::private_files::{at, make_private_dir, remove_dir, write_whole};
+use crate::local::random;
 
 /// Says that a folder is a local AWS's.
 const MARKER: &str = "agentcore-gw.txt";
@@ -112,17 +112,16 @@ impl Store {
     /// # Errors
     /// If the file is no state, or one of a newer version: what this one does not know would be lost at the next
     /// write. It is kept.
-    pub(crate) fn load_state(&self) -> io::Result<State> {
+    pub(crate) fn load_state<S: Default + Serialize + DeserializeOwned>(&self) -> io::Result<S> {
         let path = self.dir.join(STATE);
         let refuse = |problem: &str| {
             let problem = format!("{}: {problem}; it is kept as it is", path.display());
             io::Error::new(io::ErrorKind::InvalidData, problem)
         };
         let state = match self.read::<Value>(STATE)? {
-            None => State::default(),
+            None => S::default(),
             Some(document) if document["iam"].is_object() => {
-                let state: State =
-                    serde_json::from_value(document.clone()).map_err(|error| refuse(&error.to_string()))?;
+                let state: S = serde_json::from_value(document.clone()).map_err(|error| refuse(&error.to_string()))?;
                 if let Some(member) = unknown_member(&document, &serde_json::to_value(&state)?) {
                     return Err(refuse(&format!(
                         "this version of agentcore-gw does not know its member `{member}`: a newer one wrote it"
@@ -144,12 +143,12 @@ impl Store {
     }
 
     /// The state as it was last saved: what to go back to when a change cannot be.
-    pub(crate) fn saved_state(&self) -> State {
+    pub(crate) fn saved_state<S: Default + DeserializeOwned>(&self) -> S {
         let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         serde_json::from_slice(&saved).unwrap_or_default()
     }
 
-    pub(crate) fn save_state(&self, state: &State) -> io::Result<()> {
+    pub(crate) fn save_state(&self, state: &impl Serialize) -> io::Result<()> {
         let bytes = serde_json::to_vec(state)?;
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         if *saved != bytes {
@@ -222,7 +221,7 @@ impl Store {
     /// # Errors
     /// If the file cannot be removed.
     pub fn reset(&self) -> io::Result<()> {
-        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::to_vec(&State::default())?;
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.remove(STATE)
     }
 }
@@ -266,97 +265,21 @@ fn unknown_member(document: &Value, known: &Value) -> Option<String> {
     }
 }
 
-/// Writes a file of this folder that is its owner's alone, whole or not at all.
-pub(super) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let (path, temporary) = (dir.join(name), dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8))));
-    let written = private_file(&temporary)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&temporary, &path));
-    written.map_err(|error| {
-        // On a full disk every byte counts; what cannot be removed is swept at the next start.
-        drop(fs::remove_file(&temporary));
-        at(&path, &error)
-    })
-}
-
-/// An error that names its file.
-pub(super) fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-}
-
-/// Removes a folder in which folders may not be writable.
-pub(super) fn remove_dir(dir: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(dir).is_ok_and(|found| !found.is_dir()) {
-        return fs::remove_file(dir);
-    }
-    drop(set_writable(dir, true));
-    fs::remove_dir_all(dir)
-}
-
-/// Sets the modes of a folder and of all that is in it: with or without those to write.
-#[cfg(unix)]
-pub(super) fn set_writable(path: &Path, writable: bool) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let metadata = fs::symlink_metadata(path)?;
-    let set = |mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode));
-    if metadata.is_dir() {
-        if writable {
-            set(0o700)?;
-        }
-        for entry in fs::read_dir(path)? {
-            set_writable(&entry?.path(), writable)?;
-        }
-    }
-    if metadata.is_symlink() || writable {
-        return Ok(());
-    }
-    set(metadata.permissions().mode() & 0o500)
-}
-
-#[cfg(not(unix))]
-pub(super) fn set_writable(_: &Path, _: bool) -> io::Result<()> {
-    Ok(())
-}
-
-/// Makes a folder that only its owner can look into.
-pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|error| at(dir, &error))?;
-    // A folder that was there before may be wider; one of another user fails here.
-    #[cfg(unix)]
-    fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-    Ok(())
-}
-
-/// A file of ours alone, written at its end; one that is longer than `most` bytes begins anew.
-pub(crate) fn log_file(path: &Path, most: u64) -> io::Result<fs::File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    if file.metadata()?.len() > most {
-        file.set_len(0)?;
-    }
-    Ok(file)
-}
-
-/// Makes a file that only its owner can read, or empties the one there.
-pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    #[derive(Debug, Default, Serialize, Deserialize)]
+    struct State {
+        iam: Iam,
+    }
+
+    #[derive(Debug, Default, Serialize, Deserialize)]
+    struct Iam {
+        roles: BTreeMap<String, Value>,
+    }
 
     #[cfg(unix)]
     #[test]
@@ -429,7 +352,7 @@ mod tests {
     fn a_state_that_is_none_or_a_newer_versions_is_refused_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
-        let whole = serde_json::to_value(State::default()).unwrap();
+        let whole = serde_json::json!({ "iam": { "roles": {} } });
         let with = |pointer: &str, member: &str| {
             let mut state = whole.clone();
             let at = state.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
@@ -444,12 +367,12 @@ mod tests {
             (with("/iam", "groups"), "`iam.groups`"),
         ] {
             fs::write(dir.path().join(STATE), &text).unwrap();
-            let refused = store.load_state().unwrap_err().to_string();
+            let refused = store.load_state::<State>().unwrap_err().to_string();
             assert!(refused.contains(said) && refused.contains("kept as it is"), "{refused}");
             assert_eq!(fs::read_to_string(dir.path().join(STATE)).unwrap(), text);
         }
         fs::write(dir.path().join(STATE), whole.to_string()).unwrap();
-        store.load_state().unwrap();
+        store.load_state::<State>().unwrap();
     }
 
     #[test]
@@ -457,6 +380,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         fs::write(dir.path().join(STATE), "{").unwrap();
-        assert!(store.load_state().unwrap_err().to_string().contains(STATE));
+        assert!(store.load_state::<State>().unwrap_err().to_string().contains(STATE));
     }
 }

@@ -10,7 +10,8 @@ use std::{
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
-use super::{Clock, store, unix_millis};
+use super::private_files;
+use crate::local::clock::{Clock, unix_millis};
 
 /// Bytes of a group's events before its oldest half gives way.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -55,7 +56,7 @@ impl Journal {
 
     /// Removes the events of every group but these, which are opened. Comes before everything else.
     pub(crate) fn keep_only<'a>(&self, groups: impl Iterator<Item = &'a String>) -> io::Result<()> {
-        store::make_private_dir(&self.dir)?;
+        private_files::make_private_dir(&self.dir)?;
         let mut kept = HashSet::new();
         for group in groups {
             self.open(group)?;

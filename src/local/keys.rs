@@ -25,7 +25,7 @@ pub struct DamagedKey;
 
 /// The claims of a token that this key signed. Times and audiences are for the caller to check: the
 /// server has a clock of its own.
-pub(super) fn signed_claims(token: &str, algorithm: Algorithm, key: &DecodingKey) -> Option<Value> {
+pub(crate) fn signed_claims(token: &str, algorithm: Algorithm, key: &DecodingKey) -> Option<Value> {
     // Who does not understand what is critical must refuse the token (RFC 7515, section 4.1.11): nothing is here.
     if decode_header(token).ok()?.crit.is_some() {
         return None;

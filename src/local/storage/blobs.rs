@@ -6,7 +6,7 @@ use std::{collections::HashSet, fmt, fs, io, path::PathBuf};
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
-use super::store;
+use super::private_files;
 
 /// SHA-256 of the content, hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,8 +41,8 @@ impl Blobs {
         let id = BlobId::of(bytes);
         // One that is there and damaged is put back.
         if self.get(&id).is_err() {
-            store::make_private_dir(&self.dir)?;
-            store::write_whole(&self.dir, &id.0, bytes)?;
+            private_files::make_private_dir(&self.dir)?;
+            private_files::write_whole(&self.dir, &id.0, bytes)?;
         }
         Ok(id)
     }
@@ -51,11 +51,11 @@ impl Blobs {
     /// If it is not there, or is not what was kept.
     pub(crate) fn get(&self, id: &BlobId) -> io::Result<Vec<u8>> {
         let path = self.dir.join(&id.0);
-        let bytes = fs::read(&path).map_err(|error| store::at(&path, &error))?;
+        let bytes = fs::read(&path).map_err(|error| private_files::at(&path, &error))?;
         if BlobId::of(&bytes) == *id {
             return Ok(bytes);
         }
-        Err(store::at(&path, &io::Error::new(io::ErrorKind::InvalidData, "it is damaged")))
+        Err(private_files::at(&path, &io::Error::new(io::ErrorKind::InvalidData, "it is damaged")))
     }
 
     /// Removes what nothing refers to any more.

@@ -1,0 +1,255 @@
+//! Outbound authorization: how a gateway's calls to what is behind it are signed or given a key or a token.
+
+mod request_auth;
+mod tokens;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use aws_credential_types::Credentials;
+use futures_util::{FutureExt as _, future::BoxFuture};
+
+pub(crate) use self::request_auth::RequestAuth;
+use self::tokens::TokenCache;
+use crate::{
+    http::{Http, NoAnswer, Opened, Request, Response, sigv4::Scope},
+    local::{
+        server::Server,
+        services::{
+            State,
+            agentcore::{self, Credential, CredentialProvider, Provider},
+            call::Call,
+        },
+    },
+};
+
+/// Why a call came to nothing, as a caller of a gateway with exceptionLevel DEBUG may read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure(pub(crate) String);
+
+/// Who calls: the gateway's role.
+#[derive(Debug, Clone)]
+pub(crate) struct CallerIdentity {
+    pub(crate) role: String,
+    pub(crate) region: String,
+    /// What the server's own addresses begin with, as the caller sees them.
+    pub(crate) base_url: String,
+}
+
+impl CallerIdentity {
+    pub(crate) fn of(gateway: &agentcore::Gateway, base_url: &str) -> Self {
+        let role = gateway.text("roleArn").unwrap_or_default().to_owned();
+        Self { role, region: gateway.region.clone(), base_url: base_url.to_owned() }
+    }
+}
+
+/// What reaches the APIs behind gateways, and the authorization servers that issue tokens for them.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    server: Server,
+    http: Http,
+    timeout: Duration,
+    tokens: TokenCache,
+}
+
+impl Upstream {
+    /// `timeout` is how long an API may take to answer.
+    pub(crate) fn new(server: Server, timeout: Duration) -> Self {
+        Self { server, http: Http::new(None), timeout, tokens: TokenCache::default() }
+    }
+
+    /// Drops all cached tokens: what a credential provider holds may have changed.
+    pub(crate) fn forget_tokens(&self) {
+        self.tokens.clear();
+    }
+}
+
+/// How the calls of one target are authorized.
+#[derive(Clone)]
+pub(crate) struct OutboundAuth {
+    upstream: Arc<Upstream>,
+    pub(crate) caller: CallerIdentity,
+    credential: Option<Credential>,
+}
+
+impl fmt::Debug for OutboundAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundAuth").field("caller", &self.caller).finish_non_exhaustive()
+    }
+}
+
+impl OutboundAuth {
+    pub(crate) fn new(upstream: &Arc<Upstream>, caller: CallerIdentity, credential: Option<Credential>) -> Self {
+        Self { upstream: upstream.clone(), caller, credential }
+    }
+
+    /// How long what is called may take to answer.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.upstream.timeout
+    }
+
+    /// Whether the gateway's role authorizes the calls, without a provider.
+    pub(crate) fn is_by_role(&self) -> bool {
+        self.credential.as_ref().is_none_or(|credential| credential.provider.is_none())
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.upstream.server
+    }
+
+    /// Sends a request, and returns with what authorized it. Redirects are not followed: no credential goes where the
+    /// target does not name.
+    ///
+    /// # Errors
+    /// If there is no credential; or no answer, after the words `no_answer`.
+    pub(crate) async fn send(&self, request: &Request, no_answer: &str) -> Result<(Response, RequestAuth), Failure> {
+        let Upstream { http, timeout, .. } = &*self.upstream;
+        self.authorized(request, no_answer, |request| http.send(request, *timeout).boxed(), |it| it.status).await
+    }
+
+    /// As [`Self::send`], for an answer whose body is read as it arrives.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn open(&self, request: &Request, no_answer: &str) -> Result<(Opened, RequestAuth), Failure> {
+        let Upstream { http, timeout, .. } = &*self.upstream;
+        self.authorized(request, no_answer, |request| http.open(request, *timeout).boxed(), |it| it.status).await
+    }
+
+    /// Sends a request signed with these credentials, and returns with what authorized it.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn send_signed(
+        &self,
+        request: &Request,
+        (scope, credentials): (Scope, Credentials),
+        no_answer: &str,
+    ) -> Result<(Response, RequestAuth), Failure> {
+        let auth = RequestAuth::Signature { scope, credentials };
+        let mut request = request.clone();
+        auth.apply_to(&mut request, self.server().clock())?;
+        let answer = self.upstream.http.send(request, self.upstream.timeout).await;
+        answer.map(|answer| (answer, auth)).map_err(|error| Failure(format!("{no_answer}: {}", error.problem())))
+    }
+
+    /// Resolves the credential and sends; once more with a new token if a cached one was refused: it may have been
+    /// revoked before its time.
+    async fn authorized<'a, T>(
+        &'a self,
+        request: &Request,
+        no_answer: &str,
+        send: impl Fn(Request) -> BoxFuture<'a, Result<T, NoAnswer>>,
+        status: impl Fn(&T) -> u16,
+    ) -> Result<(T, RequestAuth), Failure> {
+        let mut force_refresh = false;
+        loop {
+            let auth = self.resolve(force_refresh).await?;
+            let mut authorized = request.clone();
+            auth.apply_to(&mut authorized, self.server().clock())?;
+            let answer = send(authorized).await;
+            let answer = answer.map_err(|error| Failure(auth.redact(&format!("{no_answer}: {}", error.problem()))))?;
+            if force_refresh || !self.uses_token() || status(&answer) != 401 {
+                return Ok((answer, auth));
+            }
+            force_refresh = true;
+        }
+    }
+
+    fn uses_token(&self) -> bool {
+        let provider = self.credential.as_ref().and_then(|credential| credential.provider.as_ref());
+        matches!(provider, Some(CredentialProvider::Oauth { .. }))
+    }
+
+    /// The credential for the next request; `force_refresh` if a cached token was refused.
+    async fn resolve(&self, force_refresh: bool) -> Result<RequestAuth, Failure> {
+        let Some(provider) = self.credential.as_ref().and_then(|credential| credential.provider.as_ref()) else {
+            return Ok(RequestAuth::Nothing);
+        };
+        let Self { upstream, caller, .. } = self;
+        let server = &upstream.server;
+        match provider {
+            CredentialProvider::Iam { service, region } => Ok(RequestAuth::Signature {
+                scope: Scope {
+                    region: region.clone().unwrap_or_else(|| caller.region.clone()),
+                    service: service.clone(),
+                },
+                credentials: server.credentials(),
+            }),
+            CredentialProvider::ApiKey {
+                provider_arn,
+                credential_parameter_name,
+                credential_prefix,
+                credential_location,
+            } => {
+                let (_, key) = secret_of(server, caller, provider_arn, "GetResourceApiKey")?;
+                let in_query = credential_location.as_deref() == Some("QUERY_PARAMETER");
+                let default = if in_query { "api_key" } else { "Authorization" };
+                let name = credential_parameter_name.clone().unwrap_or_else(|| default.to_owned());
+                // The gateway puts a space between prefix and key: "Bearer" gives "Bearer KEY", and "Bearer " has two (a
+                // public end-to-end script and a runbook, August 2026). Nobody has seen a prefix where none is given.
+                let value = match credential_prefix {
+                    Some(prefix) => format!("{prefix} {key}"),
+                    None => key.clone(),
+                };
+                Ok(if in_query {
+                    RequestAuth::Query { name, value, secret: key }
+                } else {
+                    RequestAuth::Header { name, value, secret: key }
+                })
+            }
+            CredentialProvider::Oauth { provider_arn, scopes, custom_parameters, .. } => {
+                let (provider, secret) = secret_of(server, caller, provider_arn, "GetResourceOauth2Token")?;
+                let key = format!("{provider_arn}\n{scopes:?}\n{custom_parameters:?}");
+                let token = match upstream.tokens.get(&key, server.now()).filter(|_| !force_refresh) {
+                    Some(token) => token,
+                    None => {
+                        let client = (&provider, secret.as_str());
+                        let (token, ttl) = tokens::fetch(upstream, caller, client, scopes, custom_parameters).await?;
+                        upstream.tokens.insert(key, token.clone(), (server.now(), ttl));
+                        token
+                    }
+                };
+                let value = format!("Bearer {token}");
+                Ok(RequestAuth::Header { name: "Authorization".to_owned(), value, secret: token })
+            }
+        }
+    }
+}
+
+/// A provider and its secret, if the gateway's role may have it (reference §3.2).
+fn secret_of(server: &Server, caller: &CallerIdentity, arn: &str, action: &str) -> Result<(Provider, String), Failure> {
+    let call = server.call_in(&caller.region, &caller.base_url);
+    server.read(|state| {
+        let provider = state.agentcore.provider(arn);
+        let provider = provider.ok_or_else(|| Failure(format!("Credential provider {arn} does not exist")))?;
+        check_allowed(state, &call, caller, arn, action, &provider.secret.arn)?;
+        let secret = state.secrets.member(&provider.secret.arn, &provider.secret.json_key);
+        let missing = || {
+            let (secret, key) = (&provider.secret.arn, &provider.secret.json_key);
+            Failure(format!("The secret {secret} has no text under the key {key}"))
+        };
+        Ok((provider.clone(), secret.ok_or_else(missing)?))
+    })
+}
+
+fn check_allowed(
+    state: &State,
+    call: &Call,
+    caller: &CallerIdentity,
+    provider: &str,
+    action: &str,
+    secret: &str,
+) -> Result<(), Failure> {
+    // Whether GetWorkloadAccessToken on the gateway's identity is needed as well is [U]: the reference has
+    // it, the starter toolkit's own policy does not. Roles of ours allow it.
+    let action = format!("bedrock-agentcore:{action}");
+    for (action, resource) in [(action.as_str(), provider), ("secretsmanager:GetSecretValue", secret)] {
+        if !state.iam.allows(&caller.role, action, Some(resource), None, call) {
+            return Err(Failure(format!(
+                "Access denied: the gateway execution role {} is not authorized to perform {action} on {resource}",
+                caller.role
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! OAuth access tokens of credential providers: fetched by the client credentials grant, and kept while they are good.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{CallerIdentity, Failure, Upstream};
+use crate::{
+    http::{Http, Request},
+    local::services::agentcore::{Discovery, Provider},
+    model::outgoing::encode,
+};
+
+/// How long an authorization server may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Milliseconds before its end at which a token is fetched again.
+const EXPIRY_MARGIN: i64 = 60_000;
+/// Milliseconds that any token is kept: a day.
+const MAX_TTL: i64 = 86_400_000;
+/// Milliseconds that a token is kept whose answer does not say (RFC 6749 §5.1 leaves it open).
+const DEFAULT_TTL: i64 = 300_000;
+/// Tokens that are kept at most; when there are as many, those that have expired are dropped, or else all.
+const MOST: usize = 10_000;
+
+/// Tokens that are still good, by provider, scopes and parameters.
+#[derive(Debug, Default)]
+pub(super) struct TokenCache(Mutex<HashMap<String, CachedToken>>);
+
+struct CachedToken {
+    token: String,
+    /// Unix milliseconds.
+    expires: i64,
+}
+
+impl fmt::Debug for CachedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedToken").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
+impl TokenCache {
+    pub(super) fn get(&self, key: &str, now: i64) -> Option<String> {
+        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.get(key).filter(|cached| cached.expires > now).map(|cached| cached.token.clone())
+    }
+
+    pub(super) fn insert(&self, key: String, token: String, (now, ttl): (i64, i64)) {
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() >= MOST {
+            tokens.retain(|_, cached| cached.expires > now);
+        }
+        if tokens.len() >= MOST {
+            tokens.clear();
+        }
+        tokens.insert(key, CachedToken { token, expires: now + ttl });
+    }
+
+    /// Drops everything: what a provider holds may have changed.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A token by the client credentials grant (RFC 6749 §4.4), and the milliseconds that it is kept.
+pub(super) async fn fetch(
+    upstream: &Upstream,
+    caller: &CallerIdentity,
+    (provider, secret): (&Provider, &str),
+    scopes: &[String],
+    parameters: &BTreeMap<String, String>,
+) -> Result<(String, i64), Failure> {
+    let client =
+        provider.oauth.as_ref().ok_or_else(|| Failure("The credential provider is none for OAuth".to_owned()))?;
+    let http = &upstream.http;
+    let endpoint = match &client.discovery {
+        Discovery::TokenEndpoint(endpoint) => endpoint.clone(),
+        Discovery::Url(url) => {
+            let own = upstream.server.read(|state| state.cognito.pool_at(url).is_some());
+            if own { format!("{}/oauth2/token", caller.base_url) } else { token_endpoint(http, url).await? }
+        }
+    };
+    let mut form = vec![("grant_type", "client_credentials".to_owned())];
+    if !scopes.is_empty() {
+        form.push(("scope", scopes.join(" ")));
+    }
+    form.extend(parameters.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    let mut headers = vec![
+        ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+        ("accept".to_owned(), "application/json".to_owned()),
+    ];
+    if client.method.as_deref() == Some("CLIENT_SECRET_POST") {
+        form.push(("client_id", client.client_id.clone()));
+        form.push(("client_secret", secret.to_owned()));
+    } else {
+        // Both parts are form-encoded first (RFC 6749 §2.3.1).
+        let pair = format!("{}:{}", encode(&client.client_id), encode(secret));
+        headers.push(("authorization".to_owned(), format!("Basic {}", STANDARD.encode(pair))));
+    }
+    let body = form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    let body = body.collect::<Vec<_>>().join("&");
+    let request = Request { method: "POST".to_owned(), url: endpoint.clone(), headers, body: body.into_bytes() };
+    let answer = http.send(request, TIMEOUT).await.map_err(|error| Failure(format!("No token: {error}")))?;
+    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(token) = document["access_token"].as_str() else {
+        let said = document["error_description"].as_str().or(document["error"].as_str()).unwrap_or("no reason given");
+        let status = answer.status;
+        return Err(Failure(format!("No token: {endpoint} answered HTTP {status}: {said}")));
+    };
+    let lasts = document["expires_in"]
+        .as_i64()
+        .map_or(DEFAULT_TTL, |seconds| seconds.saturating_mul(1000).saturating_sub(EXPIRY_MARGIN).clamp(0, MAX_TTL));
+    Ok((token.to_owned(), lasts))
+}
+
+async fn token_endpoint(http: &Http, discovery_url: &str) -> Result<String, Failure> {
+    let headers = vec![("accept".to_owned(), "application/json".to_owned())];
+    let request = Request { method: "GET".to_owned(), url: discovery_url.to_owned(), headers, body: Vec::new() };
+    let answer = http.send(request, TIMEOUT).await.map_err(|error| Failure(format!("No token: {error}")))?;
+    let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let endpoint = document["token_endpoint"].as_str().map(str::to_owned);
+    endpoint.ok_or_else(|| {
+        let status = answer.status;
+        Failure(format!("No token: {discovery_url} answered HTTP {status} without a token_endpoint"))
+    })
+}

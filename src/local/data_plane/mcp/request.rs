@@ -1,0 +1,75 @@
+//! A request of a caller who has been let in.
+
+use std::sync::Arc;
+
+use axum::{body::Bytes, http::HeaderMap};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::snapshot::{GatewaySnapshot, TargetSnapshot};
+use crate::local::{
+    data_plane::{
+        caller::Caller,
+        credentials::{CallerIdentity, OutboundAuth},
+        mcp_server::McpSession,
+        state::DataPlane,
+    },
+    http_message::base_url,
+};
+
+/// A caller's request, with what it takes to answer it.
+pub(super) struct McpRequest {
+    pub(super) plane: Arc<DataPlane>,
+    pub(super) gateway: GatewaySnapshot,
+    pub(super) caller: Caller,
+    /// The gateway's own id of the request.
+    pub(super) request_id: String,
+    pub(super) headers: HeaderMap,
+    /// As it was written.
+    pub(super) body: Bytes,
+    pub(super) message: Value,
+    /// Where the caller hears what servers say while they work, if it does.
+    pub(super) events: Option<UnboundedSender<String>>,
+    /// Once it is known.
+    pub(super) session: Option<Arc<McpSession>>,
+}
+
+impl McpRequest {
+    /// The id of the message, as JSON.
+    pub(super) fn id(&self) -> String {
+        id_of(&self.body, &self.message)
+    }
+
+    /// How the calls of a target are authorized.
+    pub(super) fn outbound(&self, target: &TargetSnapshot) -> OutboundAuth {
+        let GatewaySnapshot { role, region, .. } = &self.gateway;
+        let caller = CallerIdentity { role: role.clone(), region: region.clone(), base_url: base_url(&self.headers) };
+        OutboundAuth::new(&self.plane.upstream, caller, target.credential.clone())
+    }
+}
+
+/// A message's id as it was written: a number may be larger than any that is calculated with.
+pub(super) fn id_of(text: &[u8], message: &Value) -> String {
+    #[derive(Deserialize)]
+    struct WithId<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
+    }
+
+    match message.get("id").filter(|id| is_id(id)) {
+        None => "null".to_owned(),
+        Some(id) => serde_json::from_slice::<WithId<'_>>(text)
+            .map_or_else(|_| id.to_string(), |message| message.id.get().to_owned()),
+    }
+}
+
+/// Whether there is a request in it, whose answer may be a stream.
+pub(super) fn has_request(message: &Value) -> bool {
+    let is_request = |message: &Value| message.get("method").is_some() && message.get("id").is_some();
+    message.as_array().map_or_else(|| is_request(message), |batch| batch.iter().any(is_request))
+}
+
+pub(super) fn is_id(id: &Value) -> bool {
+    id.is_string() || id.is_number()
+}

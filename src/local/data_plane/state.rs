@@ -1,0 +1,39 @@
+//! What the routes of the gateways share.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    aws_service::Endpoints, credentials::Upstream, mcp::sessions::Sessions, mcp_server::Listings, providers::Providers,
+};
+use crate::{
+    http::Http,
+    local::{functions::Functions, server::Server},
+};
+
+/// The account, its functions, and what the data plane keeps of its callers and of what it calls.
+#[derive(Debug)]
+pub(crate) struct DataPlane {
+    pub(crate) server: Server,
+    pub(crate) functions: Functions,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) providers: Providers,
+    pub(crate) sessions: Sessions,
+    pub(crate) listings: Listings,
+    pub(crate) endpoints: Endpoints,
+}
+
+impl DataPlane {
+    /// `timeout` is how long the APIs behind gateways may take.
+    pub(crate) fn new(server: Server, functions: Functions, timeout: Duration, endpoints: Endpoints) -> Self {
+        let upstream = Arc::new(Upstream::new(server.clone(), timeout));
+        Self {
+            listings: Listings::new(server.clone(), upstream.clone()),
+            providers: Providers::new(Http::new(None)),
+            sessions: Sessions::default(),
+            server,
+            functions,
+            upstream,
+            endpoints,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Which requests are served at all: loopback is reachable from web pages.
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{Response, StatusCode, header, uri::Authority},
+    middleware::Next,
+    response::IntoResponse as _,
+};
+
+use crate::local::http_message::{host_of, is_loopback};
+
+/// Loopback is no boundary: a web page can reach it by DNS rebinding (a foreign Host) or
+/// directly (a foreign Origin). Neither is let in.
+pub(super) async fn only_from_here(request: Request, next: Next) -> Response<Body> {
+    match refusal(&request) {
+        Some(refusal) => refusal.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+/// Why a request is not let in.
+fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
+    // Of two, nobody can tell which one somebody before us believed (RFC 9112, section 3.2).
+    for name in [header::HOST, header::ORIGIN, header::AUTHORIZATION] {
+        if request.headers().get_all(&name).iter().count() > 1 {
+            return Some((StatusCode::BAD_REQUEST, "a header that may be there once is there twice"));
+        }
+    }
+    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    // The address of a request in absolute form comes before its Host.
+    let target = request.uri().authority().map(Authority::as_str);
+    let is_here = |authority: &str| host_of(authority).is_some_and(is_loopback);
+    if !text(header::HOST).is_some_and(is_here) || !target.is_none_or(is_here) {
+        return Some((StatusCode::FORBIDDEN, "the Host header does not name this machine's loopback address"));
+    }
+    let is_foreign = |origin: &str| {
+        let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+        !is_here(authority)
+    };
+    // A browser says so even where it names no origin (Fetch Metadata Request Headers).
+    let is_cross_site = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    let comes_from_elsewhere = is_cross_site || text(header::ORIGIN).is_some_and(is_foreign);
+    comes_from_elsewhere.then_some((StatusCode::FORBIDDEN, "requests from other origins are refused"))
+}

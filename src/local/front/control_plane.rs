@@ -1,0 +1,110 @@
+//! Every call of the AWS APIs: whose it is, what it asks for, and the answer in its service's protocol.
+
+use axum::{
+    body::Body,
+    extract::{Request, State as Shared},
+    http::{Response, StatusCode, header},
+    response::IntoResponse as _,
+};
+
+use super::Local;
+use crate::{
+    http::sigv4::Scope,
+    local::{
+        http_message::base_url,
+        random,
+        services::{
+            Service, not_implemented,
+            operation::{Resource, Run},
+        },
+        sigv4::Authorization,
+        wire::{DecodeError, Decoded, Protocol, Received, WireError},
+    },
+};
+
+/// Bytes of a control-plane request: a 50 MB package in base64, and what is around it.
+const REQUEST_LIMIT: usize = 70 * 1024 * 1024;
+
+pub(super) async fn control_plane(Shared(local): Shared<Local>, request: Request) -> Response<Body> {
+    let request_id = random::uuid();
+    // No signature is checked: the key id is random, and only its owner knows it.
+    let Some(Authorization { access_key_id, scope, .. }) = Authorization::of(request.headers()) else {
+        let message = "nothing is served here; AWS calls carry a SigV4 Authorization header";
+        return (StatusCode::NOT_FOUND, message).into_response();
+    };
+    let Some(service) = Service::of_scope(&scope.service) else {
+        let error = not_implemented(format!("the local AWS does not offer the service {}", scope.service));
+        return protocol_of_unknown(&request).encode_error(&error, &request_id);
+    };
+    let answer = if access_key_id == local.server.access_key().access_key_id {
+        local.answer(service, &scope, request, &request_id).await
+    } else {
+        let message = "The security token included in the request is invalid.";
+        Err(WireError::new(StatusCode::FORBIDDEN, service.errors.unknown_key, message))
+    };
+    answer.unwrap_or_else(|error| {
+        tracing::debug!(service = scope.service, code = error.code, "{}", error.message);
+        service.protocol.encode_error(&error, &request_id)
+    })
+}
+
+/// Forms are answered with XML; which protocol any other request is of cannot be told.
+fn protocol_of_unknown(request: &Request) -> Protocol {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_form = content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if is_form { Protocol::Query { xml_namespace: "" } } else { Protocol::RestJson }
+}
+
+impl Local {
+    async fn answer(
+        &self,
+        service: &'static Service,
+        scope: &Scope,
+        request: Request,
+        request_id: &str,
+    ) -> Result<Response<Body>, WireError> {
+        let received = receive(request).await?;
+        let decoded = decode(service, &received)?;
+        tracing::debug!(service = scope.service, operation = decoded.operation, "call");
+        let base_url = base_url(&received.headers);
+        let place = (scope.region.as_str(), base_url.as_str());
+        let asked = (decoded.operation.as_str(), decoded.input.clone());
+        let (operation, call, input) = self.server.admit(service, place, asked).await?;
+        let handler = match operation.run {
+            Run::Function => return self.functions.invoke(&call, &received.body, input, request_id).await,
+            Run::State(handler) => handler,
+        };
+        let output = self.server.run(operation, handler, &call, input);
+        match operation.resource {
+            Resource::Functions => self.functions.end_outdated(),
+            Resource::Gateways => self.data_plane.listings.begin(&base_url),
+            Resource::CredentialProviders => self.data_plane.upstream.forget_tokens(),
+            Resource::Other => {}
+        }
+        Ok(service.protocol.encode(&decoded, operation.route.as_ref(), &output?, request_id))
+    }
+}
+
+async fn receive(request: Request) -> Result<Received, WireError> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, REQUEST_LIMIT)
+        .await
+        .map_err(|error| WireError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", error.to_string()))?;
+    Ok(Received {
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        method: parts.method,
+        headers: parts.headers,
+        body,
+    })
+}
+
+fn decode(service: &'static Service, received: &Received) -> Result<Decoded, WireError> {
+    let routes = service.operations.iter().filter_map(|operation| Some((operation.name, operation.route.as_ref()?)));
+    service.protocol.decode(received, routes).map_err(|error| match error {
+        DecodeError::NoSuchRoute(route) => {
+            not_implemented(format!("the local AWS does not offer {}: {route}", service.scope))
+        }
+        DecodeError::Malformed(problem) => WireError::new(StatusCode::BAD_REQUEST, "SerializationException", problem),
+    })
+}

@@ -1,0 +1,48 @@
+//! The routes: data plane, admin, and the control plane for everything else.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Request, State as Shared},
+    http::Response,
+    middleware::{self, Next},
+    routing::{get, post},
+};
+
+use super::{Local, admin, admission::only_from_here, control_plane::control_plane};
+use crate::local::{
+    admin::{RESET_PATH, RUNTIME_PATH, STATUS_PATH, STOP_PATH},
+    data_plane::{mcp, oauth},
+    services::{Service, s3},
+    sigv4::Authorization,
+};
+
+/// All routes of a local AWS.
+pub fn router(local: Local) -> Router {
+    let tokens = Router::new()
+        .route("/oauth2/token", post(oauth::token))
+        .route("/{pool_id}/.well-known/openid-configuration", get(oauth::discovery))
+        .route("/{pool_id}/.well-known/jwks.json", get(oauth::jwks))
+        .with_state(local.server.clone());
+    let gateways = Router::new()
+        .route("/gateways/{gateway_id}/mcp", post(mcp::post).delete(mcp::delete).fallback(mcp::not_allowed))
+        .route("/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp", get(mcp::protected_resource))
+        .with_state(local.data_plane.clone());
+    let admin = Router::new()
+        .route(STATUS_PATH, get(admin::status))
+        .route(STOP_PATH, post(admin::stop))
+        .route(&format!("{RUNTIME_PATH}{{runtime}}"), get(admin::runtime))
+        .route(RESET_PATH, post(admin::reset));
+    let data_plane = tokens.merge(gateways).layer(DefaultBodyLimit::max(mcp::PAYLOAD_LIMIT));
+    let routes = admin.merge(data_plane).fallback(control_plane);
+    let objects = middleware::from_fn_with_state(local.clone(), objects_first);
+    routes.layer(objects).layer(middleware::from_fn(only_from_here)).with_state(local)
+}
+
+/// An object may be called as a route of the data plane is; who signed for S3 wants the object.
+async fn objects_first(local: Shared<Local>, request: Request, next: Next) -> Response<Body> {
+    let signed = Authorization::of(request.headers());
+    let service = signed.and_then(|signed| Service::of_scope(&signed.scope.service));
+    let is_object = service.is_some_and(|service| service.scope == s3::SERVICE.scope);
+    if is_object { control_plane(local, request).await } else { next.run(request).await }
+}

@@ -1,0 +1,71 @@
+//! What is read from the heads of HTTP requests, and how answers in JSON are made.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+};
+use serde_json::Value;
+
+/// The host of an authority that is one: host, and a port from 0 to 65535 if there is a colon.
+pub(crate) fn host_of(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.rfind(']') {
+        Some(end) => (&authority[..=end], &authority[end + 1..]),
+        None => authority.find(':').map_or((authority, ""), |colon| authority.split_at(colon)),
+    };
+    let has_port = port
+        .strip_prefix(':')
+        .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    (port.is_empty() || has_port).then_some(host)
+}
+
+/// Whether a host, without port, is this machine's loopback interface.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    if let Some(inside) = host.strip_prefix('[') {
+        let address = inside.strip_suffix(']').and_then(|address| address.parse::<Ipv6Addr>().ok());
+        return address.is_some_and(|address| address.is_loopback());
+    }
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a body is of this type, or says nothing of its type. What a page of elsewhere may send unasked is of
+/// another: text, or a form (Fetch standard, "CORS-safelisted request-header").
+pub(crate) fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let named = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    named.is_none_or(|named| named.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted))
+}
+
+/// What the caller's own addresses begin with: nothing stores a port.
+pub(crate) fn base_url(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
+    format!("http://{host}")
+}
+
+pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_are_loopback() {
+        let is_here = |authority: &str| host_of(authority).is_some_and(is_loopback);
+        for host in ["127.0.0.1:7755", "localhost:1", "[::1]:7755", "[::1]", "127.8.8.8", "LOCALHOST"] {
+            assert!(is_here(host), "{host}");
+        }
+        for host in ["example.com", "127.0.0.1.evil.com:7755", "10.0.0.1", "localhost.evil.com", ""] {
+            assert!(!is_here(host), "{host}");
+        }
+        for odd in
+            ["[127.0.0.1", "[127.0.0.1]", "[[::1]]", "127.0.0.1:", "localhost:99999", "localhost:+1", "::1", "[::1]x"]
+        {
+            assert!(!is_here(odd), "{odd}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The account: its state, its time and its faults, and the calls of the control plane that need no more than that.
+
+use std::{
+    fmt, io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use aws_credential_types::Credentials;
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use super::{
+    DEFAULT_REGION,
+    clock::{Clock, Timeline, pause, unix_millis},
+    faults::Faults,
+    services::{
+        ACCOUNT, Answer, Call, NewKey, Service, State,
+        operation::{Handler, Operation},
+    },
+    storage::{
+        blobs::Blobs,
+        journal::Journal,
+        store::{AccessKey, Store},
+    },
+    wire::WireError,
+};
+
+/// What a server is made of.
+pub(crate) struct Setup<'a> {
+    /// Where state is kept; `None` keeps it in memory.
+    pub(crate) store: Option<Store>,
+    pub(crate) access_key: AccessKey,
+    pub(crate) faults: Faults,
+    pub(crate) clock: Clock,
+    pub(crate) new_key: NewKey,
+    /// Where packages, objects and logs are kept.
+    pub(crate) dir: &'a Path,
+}
+
+/// The account that everybody's calls read and change; clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Server(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    store: Option<Store>,
+    access_key: AccessKey,
+    faults: Faults,
+    clock: Clock,
+    time: Mutex<Timeline>,
+    new_key: NewKey,
+    blobs: Blobs,
+    journal: Journal,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A server with the state that its store holds.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    pub(crate) fn new(setup: Setup<'_>) -> io::Result<Self> {
+        let Setup { store, access_key, faults, clock, new_key, dir } = setup;
+        if let Some(store) = &store {
+            store.sweep()?;
+        }
+        let state = store.as_ref().map_or_else(|| Ok(State::default()), Store::load_state)?;
+        let blobs = Blobs::new(dir.join("blobs"));
+        if store.is_some() {
+            blobs.sweep(&state.blobs().collect())?;
+        }
+        let journal = Journal::new(dir.join("logs"), clock.clone());
+        journal.keep_only(state.logs.groups())?;
+        // The state was not written in the future.
+        let time = Mutex::new(Timeline::since(store.as_ref().map_or(0, Store::written)));
+        let state = Mutex::new(state);
+        Ok(Self(Arc::new(Inner { state, store, access_key, faults, clock, time, new_key, blobs, journal })))
+    }
+
+    /// Everything that is there, as JSON: for tests that want to see an empty account.
+    pub(crate) fn snapshot(&self) -> Value {
+        self.read(|state| serde_json::to_value(state).unwrap_or_default())
+    }
+
+    /// Changes what is there, by way of its JSON: for tests that need a past of another kind.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut Value)) {
+        let mut snapshot = self.snapshot();
+        change(&mut snapshot);
+        if let Ok(state) = serde_json::from_value(snapshot) {
+            *self.lock() = state;
+        }
+    }
+
+    /// Unix time in milliseconds, as the machine has it: for what others gave a time, or are to check one by.
+    pub(crate) fn clock(&self) -> i64 {
+        unix_millis(&self.0.clock)
+    }
+
+    /// Unix time in milliseconds, which never goes back: for what is kept, and for tokens of own pools.
+    pub(crate) fn now(&self) -> i64 {
+        self.0.time.lock().unwrap_or_else(PoisonError::into_inner).at(unix_millis(&self.0.clock))
+    }
+
+    /// The only key that may call.
+    pub(crate) fn access_key(&self) -> &AccessKey {
+        &self.0.access_key
+    }
+
+    /// The same key, for calls that stay on this machine.
+    pub(crate) fn credentials(&self) -> Credentials {
+        let key = &self.0.access_key;
+        Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "local")
+    }
+
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.0.blobs
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes what is there, and has it on disk before anybody hears of it.
+    ///
+    /// # Errors
+    /// If it cannot be written; then nothing has changed.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> Result<T, WireError> {
+        let mut state = self.lock();
+        let answer = change(&mut state);
+        if let Some(store) = &self.0.store
+            && let Err(error) = store.save_state(&*state)
+        {
+            *state = store.saved_state();
+            let message = format!("the local AWS cannot write its state: {error}");
+            return Err(WireError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message));
+        }
+        Ok(answer)
+    }
+
+    /// Removes everything but the access key.
+    ///
+    /// # Errors
+    /// If a file cannot be removed.
+    pub(crate) fn reset(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        *state = State::default();
+        self.0.store.as_ref().map_or(Ok(()), Store::reset)?;
+        self.0.blobs.sweep(&std::collections::HashSet::new())?;
+        self.0.journal.keep_only(std::iter::empty())
+    }
+
+    /// What every call meets first: the latency, a fault that was asked for, and the check of its input.
+    ///
+    /// # Errors
+    /// The fault; else the service's own error for whatever is wrong with the call.
+    pub(crate) async fn admit(
+        &self,
+        service: &'static Service,
+        (region, base_url): (&str, &str),
+        (operation, input): (&str, Value),
+    ) -> Result<(&'static Operation, Call, Value), WireError> {
+        let faults = &self.0.faults;
+        if !faults.latency.is_zero() {
+            pause(faults.latency).await;
+        }
+        if let Some(error) = faults.next_error(service.scope, operation) {
+            return Err(error);
+        }
+        let lacks = faults.lacking(service.scope, operation);
+        let (operation, input) = service.validate(operation, input)?;
+        let call =
+            Call { operation: operation.name, observes: operation.observes, lacks, ..self.call_in(region, base_url) };
+        Ok((operation, call, input))
+    }
+
+    /// Runs an operation's handler on the state.
+    pub(crate) fn run(&self, operation: &Operation, handler: Handler, call: &Call, input: Value) -> Answer {
+        self.change(|state| {
+            (operation.before)(state, call);
+            handler(state, call, input)
+        })?
+    }
+
+    /// The account's own view of a region, at this moment.
+    pub(crate) fn call_in(&self, region: &str, base_url: &str) -> Call {
+        let faults = &self.0.faults;
+        Call {
+            operation: "",
+            observes: false,
+            region: region.to_owned(),
+            account: ACCOUNT.to_owned(),
+            base_url: base_url.to_owned(),
+            now: self.now(),
+            new_key: self.0.new_key.clone(),
+            blobs: self.0.blobs.clone(),
+            journal: self.0.journal.clone(),
+            lag: faults.consistency_lag,
+            iam_lag: faults.consistency_lag.max(faults.iam_lag),
+            transaction_search: faults.transaction_search,
+            lacks: None,
+        }
+    }
+
+    /// Whether what was made at this time (Unix milliseconds) has reached every reader.
+    pub(crate) fn has_reached_all(&self, made: i64) -> bool {
+        self.call_in(DEFAULT_REGION, "").propagated(made)
+    }
+}

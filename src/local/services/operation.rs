@@ -1,0 +1,110 @@
+//! An operation as a value, and how the tables of the services write theirs.
+
+use serde_json::Value;
+
+use super::{
+    State,
+    call::{Answer, Call},
+    shape::Member,
+};
+use crate::local::wire::Route;
+
+/// An operation: where it is found, what input it accepts, and its handler.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    /// Method and path, where the protocol has them.
+    pub(crate) route: Option<Route>,
+    /// Members that AWS knows and this server does not honour are missing on purpose: naming
+    /// one is an error.
+    pub(crate) input: &'static [Member],
+    pub(crate) run: Run,
+    /// Whether it shows a status: what is in progress is done once it looks.
+    pub(crate) observes: bool,
+    /// What else depends on what it changes.
+    pub(crate) resource: Resource,
+    /// The code of an input that breaks a constraint, where it is not the service's usual one.
+    pub(crate) violation: Option<&'static str>,
+    /// What is done to the state first.
+    pub(crate) before: fn(&mut State, &Call),
+}
+
+/// From the state and an accepted input to the output's members.
+pub(crate) type Handler = fn(&mut State, &Call, Value) -> Answer;
+
+/// How an operation is run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Run {
+    /// On the state.
+    State(Handler),
+    /// By running a Lambda function, which may take minutes.
+    Function,
+}
+
+/// What an operation is about, where more than the state depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resource {
+    Other,
+    /// Execution environments that are out of date are ended afterwards.
+    Functions,
+    /// MCP servers that targets wait for are listed afterwards.
+    Gateways,
+    /// Tokens that were fetched with one are dropped afterwards.
+    CredentialProviders,
+}
+
+/// A handler as an operation's [`Run`]: `fn(&mut S, &Call, I) -> Answer` for the state `S` that it needs, and its input.
+macro_rules! handler {
+    ($handler:expr) => {
+        $crate::local::services::operation::Run::State(|state, call, input| {
+            $handler(state.as_mut(), call, $crate::local::services::answer::read(input)?)
+        })
+    };
+}
+pub(crate) use handler;
+
+/// An operation that is found by its name alone (JSON 1.1, query).
+pub(crate) const fn operation(name: &'static str, input: &'static [Member], run: Run) -> Operation {
+    Operation {
+        name,
+        route: None,
+        input,
+        run,
+        observes: false,
+        resource: Resource::Other,
+        violation: None,
+        before: |_, _| {},
+    }
+}
+
+/// An operation that is found by method and path, and what its success answers (restJson1).
+pub(crate) const fn rest_operation(
+    name: &'static str,
+    (method, path, success): (&'static str, &'static str, u16),
+    input: &'static [Member],
+    run: Run,
+) -> Operation {
+    operation(name, input, run).at(Route { method, path, query: "", success, payload: false, headers: &[] })
+}
+
+impl Operation {
+    pub(crate) const fn at(self, route: Route) -> Self {
+        Self { route: Some(route), ..self }
+    }
+
+    pub(crate) const fn observes(self) -> Self {
+        Self { observes: true, ..self }
+    }
+
+    pub(crate) const fn on(self, resource: Resource) -> Self {
+        Self { resource, ..self }
+    }
+
+    pub(crate) const fn after(self, before: fn(&mut State, &Call)) -> Self {
+        Self { before, ..self }
+    }
+
+    pub(crate) const fn violation(self, code: &'static str) -> Self {
+        Self { violation: Some(code), ..self }
+    }
+}

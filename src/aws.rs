@@ -1,8 +1,8 @@
-//! AWS, as this program needs it: all clients from one configuration, and functions that make,
-//! find and delete one kind of resource each.
+//! The AWS layer: all clients from one configuration, and functions that create, find and delete one kind of
+//! resource each.
 //!
-//! Retry and endpoint are set here and nowhere else. Throttling and network trouble are the
-//! SDK's standard retries; waiting for something to come true is [`wait`]; nothing else loops.
+//! Retries and endpoints are configured only here. Throttling and network errors are left to the SDK's standard
+//! retries; polling is [`wait`].
 
 pub mod agentcore;
 pub mod cognito;
@@ -59,32 +59,32 @@ use crate::{
     model::{name::Region, secret::Secret},
 };
 
-/// Whom to talk to, and as whom.
+/// The endpoint, region and credentials to connect with.
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub region: Region,
     pub profile: Option<String>,
-    /// Whether its credentials come before those of the environment, which the SDK's own chain asks first. A profile
-    /// that is named as a flag means whom to be, for every AWS tool (botocore's `create_credential_resolver` takes the
-    /// environment out of the chain then).
+    /// Whether the profile's credentials take precedence over the environment's, which the SDK's default chain
+    /// tries first. A profile that is given as a flag selects the identity, as in every AWS tool (botocore's
+    /// `create_credential_resolver` then removes the environment from the chain).
     pub profile_is_explicit: bool,
-    /// One address for every service.
+    /// One endpoint for every service.
     pub endpoint_url: Option<String>,
-    /// Access key id and secret; none: the usual chain of environment, profile, SSO and so on.
+    /// Access key id and secret; `None`: the default chain of environment, profile, SSO and so on.
     pub credentials: Option<(String, Secret)>,
-    /// Carries every request; none: the SDK's own client over HTTPS.
+    /// The HTTP client for every request; `None`: the SDK's default client over HTTPS.
     pub http_client: Option<SharedHttpClient>,
-    /// The only certificate authorities to trust, PEM; none: the system's.
+    /// The only certificate authorities to trust, in PEM; `None`: the system's.
     pub ca_bundle: Option<Vec<u8>>,
-    /// Whether it is on this machine, where no proxy is needed.
+    /// Whether the endpoint is on this machine, so that no proxy is used.
     pub is_loopback: bool,
 }
 
-/// Who calls AWS.
+/// The identity of the AWS caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Caller {
     pub account: String,
-    /// Of a user, or of a session of a role; none where STS cannot be asked.
+    /// The ARN of a user, or of a session of a role; `None` if STS cannot be reached.
     #[serde(rename = "caller")]
     pub arn: Option<String>,
 }
@@ -101,16 +101,16 @@ pub struct Aws {
     lambda: aws_sdk_lambda::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     sts: aws_sdk_sts::Client,
-    /// Where S3 is, if that is not Amazon's usual address.
+    /// S3's endpoint, if it is not the default one.
     s3_endpoint: Option<String>,
-    /// Where Cognito is, if that is not Amazon's usual address.
+    /// Cognito's endpoint, if it is not the default one.
     cognito_endpoint: Option<String>,
-    /// Whether requests go to something that is not Amazon's.
+    /// Whether requests go to an endpoint that is not Amazon's.
     foreign: bool,
 }
 
 impl Aws {
-    /// Builds the clients and makes sure that there are credentials, before anything is tried.
+    /// Builds the clients, and checks that there are credentials before any other call.
     pub async fn connect(connection: Connection) -> Result<Self, Error> {
         let config = load(&connection).await?;
         if let Some(provider) = config.credentials_provider() {
@@ -147,8 +147,8 @@ impl Aws {
         })
     }
 
-    /// Who calls. Where STS cannot be reached (a network may let out to some services only), the account alone, if
-    /// the credentials tell it: those of SSO do, a profile's `aws_account_id`, and `AWS_ACCOUNT_ID`.
+    /// The caller's identity. If STS cannot be reached (a network may allow some services only), the account alone,
+    /// if the credentials contain it: those of SSO do, a profile's `aws_account_id`, and `AWS_ACCOUNT_ID`.
     pub async fn caller(&self) -> Result<Caller, Error> {
         let twice = RetryConfig::standard().with_max_attempts(2);
         let call = self.sts.get_caller_identity().customize();
@@ -171,8 +171,8 @@ impl Aws {
         credentials.account_id().map(|account| account.as_str().to_owned())
     }
 
-    /// An error, with what may be behind it in this region: one that an account has not enabled does not know the
-    /// account's keys.
+    /// Adds a possible cause in this region to an error: a region that the account has not enabled does not know
+    /// the account's keys.
     pub fn of_region(&self, error: Error) -> Error {
         let unknown = ["InvalidClientTokenId", "UnrecognizedClientException"];
         let is_unknown = error.code.as_deref().is_some_and(|code| unknown.contains(&code));
@@ -188,25 +188,25 @@ impl Aws {
         Error { message, ..error }
     }
 
-    /// The time, as requests are signed with it.
+    /// The current time of the clock that requests are signed with.
     pub fn now(&self) -> SystemTime {
         self.agentcore.config().time_source().map_or(SystemTime::UNIX_EPOCH, |clock| clock.now())
     }
 
-    /// Where the gateways are in the console; none where AWS is not Amazon's.
+    /// The URL of the gateways in the console; `None` if the endpoint is not Amazon's.
     pub fn console_url(&self) -> Option<String> {
         let (region, host) = (&self.region, self.region.partition().console);
         (!self.foreign).then(|| format!("https://{region}.{host}/bedrock-agentcore/"))
     }
 
-    /// Whether an error means that this endpoint, which is not Amazon's, lacks the operation:
-    /// then nothing of that kind can exist there.
+    /// Whether an error means that this endpoint, which is not Amazon's, does not support the operation: then no
+    /// such resource can exist there.
     pub fn does_not_offer(&self, error: &Error) -> bool {
         self.foreign && error.class == Class::NotOffered
     }
 }
 
-/// The region that a profile of the shared configuration files names.
+/// The region of a profile in the shared configuration files.
 pub async fn profile_region(profile: Option<&str>) -> Option<String> {
     let mut provider = ProfileFileRegionProvider::builder();
     if let Some(profile) = profile {
@@ -223,7 +223,7 @@ pub async fn profiles() -> Vec<String> {
     names
 }
 
-/// The file of certificate authorities that a profile names.
+/// The CA bundle of a profile in the shared configuration files.
 pub async fn profile_ca_bundle(profile: Option<&str>) -> Option<PathBuf> {
     let loaded = profile_files(profile).await?;
     loaded.get("ca_bundle").filter(|path| !path.is_empty()).map(PathBuf::from)
@@ -236,7 +236,7 @@ async fn profile_files(profile: Option<&str>) -> Option<ProfileSet> {
     aws_config::profile::load(&fs, &env, &usual_files, profile).await.ok()
 }
 
-/// The credentials of a profile, whenever they are asked for; it has some now.
+/// The credentials provider of a profile, after checking that it returns credentials now.
 pub async fn profile_credentials(profile: &str, region: &Region) -> Result<SharedCredentialsProvider, Error> {
     let provider = of_profile(profile, region, None);
     match provider.provide_credentials().await {
@@ -284,15 +284,15 @@ async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     Ok(loader.load().await)
 }
 
-/// Trust in these certificate authorities and no others. The SDK does not know `AWS_CA_BUNDLE` by itself.
+/// A TLS context that trusts only these certificate authorities. The SDK does not read `AWS_CA_BUNDLE` itself.
 fn trusting(pem: &[u8]) -> Result<TlsContext, Error> {
     let store = TrustStore::empty().with_pem_certificate(pem);
     let context = TlsContext::builder().with_trust_store(store).build();
     context.map_err(|error| Error::unexpected("AWS", "AWS_CA_BUNDLE", &error.to_string()))
 }
 
-/// The SDK's client, but for whom it trusts and which proxy it goes through. `build_https` would go through none: its
-/// connectors do not look at the environment, as those of the default client do.
+/// The SDK's default client, except for its trust store and its proxy. `build_https` would use no proxy: its
+/// connectors do not read the environment, unlike those of the default client.
 fn https_client(context: TlsContext, proxy: ProxyConfig) -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder().proxy_config(proxy.clone());
@@ -309,8 +309,8 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// Where a service is, by the SDK's own order: a flag, the service's variable, the variable for
-/// all, the profile. `None` is Amazon's usual address.
+/// A service's endpoint, in the SDK's order of precedence: the flag, the service's variable, the variable for
+/// all services, the profile. `None` is Amazon's default.
 fn service_endpoint(config: &SdkConfig, flag: Option<&String>, service_id: &str) -> Option<String> {
     if let Some(url) = flag {
         return Some(url.trim_end_matches('/').to_owned());
@@ -332,9 +332,9 @@ fn is_amazons(url: &str) -> bool {
     [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain))
 }
 
-/// Lets the SDK retry a call only when it was throttled. For creates that have no idempotency
-/// token and no unique name: after any other doubtful failure the thing may be there, and
-/// whoever tries again must look first.
+/// Restricts the SDK's retries of a call to throttling. For creates without an idempotency token or a unique
+/// name: after any other failure with an unknown outcome the resource may exist, so the caller must look before
+/// trying again.
 #[derive(Debug)]
 struct ThrottlingOnly<E>(PhantomData<fn() -> E>);
 

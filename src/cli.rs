@@ -1,4 +1,4 @@
-//! The root of the command line, and what every command understands.
+//! The root of the command line, and the options of every command.
 
 use std::{ffi::OsString, time::Duration};
 
@@ -84,14 +84,14 @@ pub struct Globals {
     #[arg(short, long, global = true)]
     pub yes: bool,
 
-    // A resolver may remember for 900 seconds that a new name was not there.
+    // A resolver may cache for 900 seconds that a new name does not exist.
     /// Give up after this many seconds, keep what was made, and say what that is
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 1200, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
 }
 
 impl Globals {
-    /// How much is told beside the result.
+    /// How much is printed besides the result.
     pub fn loudness(&self) -> Loudness {
         match (self.quiet, self.verbose) {
             (true, _) => Loudness::Quiet,
@@ -100,7 +100,7 @@ impl Globals {
         }
     }
 
-    /// What the flags say of where and how to work.
+    /// The flags that determine where and how to work.
     pub fn flags(&self) -> Flags {
         Flags {
             region: self.region.clone(),
@@ -113,7 +113,7 @@ impl Globals {
     }
 }
 
-/// Flags that people try, and what they mean: no likeness leads from one to the other.
+/// Flags that users try, and the ones that they mean: clap does not find these by similarity.
 const MEANT: [(&str, &str); 8] = [
     ("--oauth", "--oauth-vendor"),
     ("--api-key", "--api-key-env"),
@@ -125,7 +125,7 @@ const MEANT: [(&str, &str); 8] = [
     ("--force", "--yes"),
 ];
 
-/// What clap found wrong with these arguments, with the flag that was meant, where that is known.
+/// An error of clap for these arguments, with the flag that was meant, if that is known.
 pub fn with_tip(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg)
@@ -137,7 +137,7 @@ pub fn with_tip(mut error: clap::Error, args: &[OsString]) -> clap::Error {
     error
 }
 
-/// Whether the command of these arguments has a flag.
+/// Whether the command in these arguments accepts a flag.
 fn takes(args: &[OsString], flag: &str) -> bool {
     let mut command = App::command();
     for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {

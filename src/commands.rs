@@ -1,4 +1,4 @@
-//! The commands, a file each, and the one place that tells them apart.
+//! The commands, one file each, and their dispatch.
 
 pub mod cleanup;
 pub mod create;
@@ -74,7 +74,7 @@ impl Command {
         matches!(self, Self::Local(local::Local { verb: local::Verb::Serve(_) }))
     }
 
-    /// Whether the command changes anything in AWS, so that running it again goes on.
+    /// Whether the command changes anything in AWS, so that running it again continues.
     pub fn changes(&self) -> bool {
         match self {
             Self::Create(_) | Self::Cleanup(_) => true,
@@ -100,7 +100,7 @@ impl Command {
     }
 }
 
-/// The stack of a gateway that is given by name, id or ARN, in this order.
+/// The stack of a gateway that is given by name, id or ARN, tried in this order.
 async fn find_stack(aws: &Aws, given: &str) -> Result<Stack, Error> {
     if let Ok(name) = given.parse::<GatewayName>() {
         let stack = stack::discover(aws, &StackNames::new(&aws.region, &name), Depth::Usual).await?;
@@ -115,8 +115,8 @@ async fn find_stack(aws: &Aws, given: &str) -> Result<Stack, Error> {
     Ok(stack::discover(aws, &StackNames::new(&aws.region, &name), Depth::Usual).await?)
 }
 
-/// The stack of a gateway that must be there. Where its anchor is, and the list of gateways does
-/// not show it yet, lists are given the time to settle.
+/// The stack of a gateway that must exist. If its anchor exists, but the list of gateways does not show the
+/// gateway yet, waits for lists to become consistent.
 async fn stack_with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<Stack, Error> {
     let look = async || {
         let stack = find_stack(aws, given).await?;

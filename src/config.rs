@@ -12,17 +12,17 @@ use etcetera::BaseStrategy as _;
 
 use crate::model::{name::Region, secret::Secret};
 
-/// What cannot be used.
+/// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the environment variable {variable} is `{value}`: {problem}")]
     Variable { variable: &'static str, value: String, problem: String },
-    /// clap sees this only if the two stand in the same place of the command line.
+    /// clap detects this only if both are at the same place of the command line.
     #[error("`--local` and `--endpoint-url` cannot be used together")]
     TwoPlaces,
 }
 
-/// What flags say; they come before everything else.
+/// Settings from flags; they take precedence over everything else.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     pub region: Option<Region>,
@@ -44,12 +44,12 @@ impl std::fmt::Debug for Env {
 }
 
 impl Env {
-    /// The process's own.
+    /// The environment of the process.
     pub fn of_process() -> Self {
         Self(std::env::vars_os().collect())
     }
 
-    /// Exactly these, for tests.
+    /// Exactly these variables, for tests.
     pub fn only<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(variables.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
@@ -59,7 +59,7 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// All variables whose names begin so, if they are text.
+    /// All variables with this prefix that are not empty and are valid Unicode.
     fn beginning_with(&self, prefix: &str) -> BTreeMap<String, String> {
         let text =
             |(name, value): (&OsString, &OsString)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()));
@@ -67,49 +67,49 @@ impl Env {
         all.filter(|(name, value)| name.starts_with(prefix) && !value.is_empty()).collect()
     }
 
-    /// Whether nobody wants colour: `NO_COLOR` (no-color.org), or a terminal that has none.
+    /// Whether colour is unwanted: `NO_COLOR` (no-color.org), or a terminal without colour.
     pub fn is_plain(&self) -> bool {
         self.get("NO_COLOR").is_some() || self.get("TERM").is_some_and(|term| term == "dumb")
     }
 }
 
-/// What a command works with, whoever set it.
+/// The settings of a command, from all sources.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// From a flag or a variable; a profile may still name one.
+    /// From a flag or a variable; if `None`, a profile may still give one.
     pub region: Option<Region>,
     pub profile: Option<String>,
-    /// Whether a flag named the profile, which then beats keys in the environment.
+    /// Whether the profile was given as a flag; it then takes precedence over keys in the environment.
     pub profile_is_explicit: bool,
     pub endpoint_url: Option<String>,
-    /// A file of the only certificate authorities to trust, as for every AWS tool.
+    /// A file with the only certificate authorities to trust, as in every AWS tool.
     pub ca_bundle: Option<PathBuf>,
     pub local: bool,
     pub yes: bool,
-    /// For the whole command.
+    /// Timeout of the whole command.
     pub timeout: Duration,
     /// Where the local AWS keeps its state.
     pub local_dir: Option<PathBuf>,
     pub local_port: Option<u16>,
     /// The `PATH` of the program.
     pub path: OsString,
-    /// A token for gateways whose callers come from a provider of the user's own.
+    /// A token for gateways whose callers come from the user's own provider.
     pub gateway_token: Option<Secret>,
-    /// Where single AWS services are, by the variable that says so.
+    /// The endpoints of single AWS services, by the variable that sets them.
     pub service_endpoints: BTreeMap<String, String>,
-    /// For the variables that flags name.
+    /// The environment, for variables that flags name.
     pub env: Env,
 }
 
-/// What the variables begin with that name a single service's endpoint, as every AWS tool has them.
+/// Prefix of the variables that set a single service's endpoint, as in every AWS tool.
 pub const SERVICE_ENDPOINT: &str = "AWS_ENDPOINT_URL_";
 
-/// The variable that such a token is given in.
+/// The variable with the user's token for a gateway.
 pub const GATEWAY_TOKEN: &str = "AGENTCORE_GATEWAY_TOKEN";
 
 impl Settings {
-    /// Where a local AWS that keeps nothing has its key and its functions' code while it runs: who knows its port
-    /// finds it there.
+    /// The folder where an ephemeral local AWS keeps its key and its functions' code while it runs. It follows from
+    /// the port, so that other processes can find it.
     pub fn ephemeral_dir(&self, port: u16) -> Option<PathBuf> {
         let kept = self.local_dir.as_ref()?;
         Some(kept.with_file_name(format!("{}-ephemeral-{port}", kept.file_name()?.display())))
@@ -122,7 +122,8 @@ impl Settings {
             flags.push("--local".to_owned());
         }
         let region = self.region.as_ref().map(ToString::to_string);
-        // One that a variable names is not repeated as a flag, which would mean more.
+        // A profile from a variable is not repeated as a flag, which would take precedence over keys in the
+        // environment.
         let profile = self.profile.clone().filter(|_| self.profile_is_explicit && !self.local);
         let values = [("--region", region), ("--profile", profile), ("--endpoint-url", self.endpoint_url.clone())];
         for (flag, value) in values.into_iter().filter_map(|(flag, value)| Some((flag, value?))) {
@@ -131,7 +132,7 @@ impl Settings {
         flags
     }
 
-    /// Puts flags over the environment.
+    /// Resolves the settings; flags take precedence over the environment.
     pub fn resolve(flags: Flags, env: &Env) -> Result<Self, Error> {
         if flags.local && flags.endpoint_url.is_some() {
             return Err(Error::TwoPlaces);
@@ -176,7 +177,7 @@ fn text(env: &Env, variable: &str) -> Option<String> {
     env.get(variable).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// A variable's value, if it is set.
+/// The parsed value of a variable, if it is set.
 fn parsed<T: FromStr>(env: &Env, variable: &'static str) -> Result<Option<T>, Error>
 where
     T::Err: std::fmt::Display,

@@ -1,4 +1,4 @@
-//! What a command may need, built once; AWS clients only when they are asked for.
+//! What a command may need, built once; AWS clients are created on demand.
 
 use std::{
     fs, io,
@@ -29,31 +29,31 @@ use crate::{
     ui::{Ui, invocation::Invocation, progress::Progress},
 };
 
-/// A command's surroundings.
+/// The context of a command.
 #[derive(Debug)]
 pub struct Context {
     pub ui: Ui,
     pub settings: Settings,
     /// Requested by the first Ctrl-C.
     pub stop: Stop,
-    /// Carries AWS and MCP requests; none: the SDK's own client.
+    /// The HTTP client for AWS and MCP requests; `None`: the SDK's own.
     pub http_client: Option<SharedHttpClient>,
-    /// Access key id and secret; none: the usual chain.
+    /// Access key id and secret; `None`: the default chain.
     pub credentials: Option<(String, Secret)>,
     pub invocation: Invocation,
     /// What this run has made.
     pub made: Mutex<Vec<Resource>>,
-    /// As whom it acts, once that is known.
+    /// The caller, once it is known.
     pub caller: OnceLock<Caller>,
 }
 
-/// Shows what happens, and keeps what was made.
+/// Shows an operation's progress, and records what was created.
 #[derive(Debug)]
 pub struct Watch<'a> {
     progress: Progress<'a>,
     made: &'a Mutex<Vec<Resource>>,
     caller: &'a OnceLock<Caller>,
-    /// The local AWS has one caller.
+    /// Whether it is the local AWS, which has only one caller, so that the caller is not shown.
     local: bool,
 }
 
@@ -85,14 +85,14 @@ impl Context {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Watches an operation.
+    /// An observer for an operation.
     pub fn watch(&self) -> Watch<'_> {
         let (made, caller) = (&self.made, &self.caller);
         Watch { progress: self.ui.progress(), made, caller, local: self.settings.local }
     }
 
-    /// An error that ended a change, with what this run made, the command that goes on, and the one that takes
-    /// back what was made.
+    /// An error that ended a change, with what this run created, the command that continues, and the one that
+    /// removes what was created.
     pub fn ended(&self, error: impl Into<Error>, undo: Option<&str>) -> Error {
         let made = self.made();
         error.into().of_change(&made, self.invocation.again(), undo)
@@ -106,7 +106,7 @@ impl Context {
         }
     }
 
-    /// Why there are no credentials: a profile that is not there says so.
+    /// Explains why there are no credentials, for example because the profile does not exist.
     async fn no_credentials(&self, error: Error) -> Error {
         let Some(profile) = self.settings.profile.as_ref().filter(|_| error.kind == Kind::NoCredentials) else {
             return error;
@@ -120,10 +120,10 @@ impl Context {
             .with_hint("choose one of them with `--profile`; `aws configure` makes one")
     }
 
-    /// Asks for a yes.
+    /// Asks for confirmation.
     ///
     /// # Errors
-    /// If nobody can be asked, or the answer was Ctrl-C.
+    /// If there is no terminal to ask on, or the answer was Ctrl-C.
     pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
         tokio::select! {
             answer = self.ui.confirm(question) => answer,
@@ -155,7 +155,7 @@ impl Context {
         })
     }
 
-    /// The variable's, else the profile's.
+    /// The certificate authorities from the variable, or else from the profile.
     async fn ca_bundle(&self) -> Result<Option<Vec<u8>>, Error> {
         let (by, path) = match &self.settings.ca_bundle {
             Some(path) => ("AWS_CA_BUNDLE", path.clone()),
@@ -207,9 +207,9 @@ impl Context {
         self.settings.region.clone().map_or_else(default, Ok)
     }
 
-    /// The local AWS, started if it did not run.
+    /// The local AWS, started if it is not running.
     pub async fn running_local(&self) -> Result<(Store, daemon::Running), Error> {
-        // A port that is taken may be that of a server which is about to say who it is.
+        // If the port is taken, its server may be about to announce itself.
         let begun = Instant::now();
         let attempt = async || {
             if let Some(found) = self.running_ephemeral().await? {
@@ -235,10 +235,10 @@ impl Context {
         wait::until(&Deadline::of(&self.stop), |_| {}, look).await
     }
 
-    /// The sample's function needs an interpreter, which a machine may not have; AWS has them all.
+    /// Checks that this machine has the interpreter that the sample function needs; AWS has all of them.
     ///
     /// # Errors
-    /// If it is to run on the local AWS and cannot.
+    /// If the function is to run on the local AWS and cannot.
     pub async fn check_sample(&self) -> Result<(), Error> {
         if !self.settings.local {
             return Ok(());
@@ -263,16 +263,16 @@ impl Context {
         })
     }
 
-    /// A local AWS that keeps nothing, at the port that is configured.
+    /// An ephemeral local AWS at the configured port.
     async fn running_ephemeral(&self) -> io::Result<Option<(Store, daemon::Running)>> {
         let port = self.settings.local_port.unwrap_or(local::DEFAULT_PORT);
         let Some(dir) = self.settings.ephemeral_dir(port).filter(|dir| dir.is_dir()) else { return Ok(None) };
-        // A folder that is not ours, or that its server is removing, is of none.
+        // Ignore a folder that has another owner, or that its server is removing.
         let Ok(store) = Store::open(&dir) else { return Ok(None) };
         Ok(daemon::coming_up(&store, None).await?.map(|running| (store, running)))
     }
 
-    /// The folder of the local AWS that runs, or of the one that would.
+    /// The folder of the running local AWS, or of the one that would be started.
     pub async fn served_store(&self) -> Result<Store, Error> {
         match self.running_ephemeral().await.map_err(|error| local_error(&error))? {
             Some((store, _)) => Ok(store),
@@ -284,7 +284,7 @@ impl Context {
         }
     }
 
-    /// Who names a port means the server that is there, and no other one.
+    /// A configured port refers to the server at that port, and to no other.
     async fn check_port(&self, store: &Store) -> io::Result<()> {
         let Some(port) = self.settings.local_port.filter(|port| *port != 0) else { return Ok(()) };
         match daemon::find(store).await? {
@@ -299,7 +299,7 @@ impl Context {
     /// Listens on a port of 127.0.0.1.
     ///
     /// # Errors
-    /// If it is taken; the message says whether by the local AWS.
+    /// If the port is taken; the message says whether by the local AWS.
     pub async fn listen(&self, port: u16) -> io::Result<TcpListener> {
         let taken = match daemon::listen(port).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => error,
@@ -317,7 +317,7 @@ impl Context {
         }
     }
 
-    /// Where the local AWS that this command talks to says what it does; none if it talks to another.
+    /// Where the local AWS of this command logs; `None` if the command uses another endpoint.
     pub async fn local_log(&self) -> Option<String> {
         if !self.settings.local {
             return None;
@@ -346,7 +346,7 @@ impl Context {
     }
 }
 
-/// How long a server that has its port takes at most to say where it is.
+/// How long a server that has its port may take to announce itself.
 const ANNOUNCED: Duration = Duration::from_secs(2);
 
 /// An error of the local AWS's own files or process.

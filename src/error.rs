@@ -1,4 +1,4 @@
-//! The one error that users see: what failed, why, what exists now, and what to do next.
+//! The one error type that users see: what failed, why, what exists now, and what to do next.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::{
     ops::{self, Resource},
 };
 
-/// What helps who only looked.
+/// The hint for a command that changes nothing and timed out.
 const MORE_TIME: &str = "a longer `--timeout` gives it more time";
 
 /// Exit codes; README has the table.
@@ -26,7 +26,7 @@ pub mod exit {
     pub const INTERRUPTED: u8 = 130;
 }
 
-/// What kind of error it is, as scripts see it.
+/// The kind of an error, as scripts see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The command line does not parse, or contradicts itself.
@@ -38,7 +38,7 @@ pub enum Kind {
     AccessDenied,
     Unreachable,
     NotFound,
-    /// A name is taken by somebody else's resource.
+    /// A name is taken by another owner's resource.
     Conflict,
     TimedOut,
     Incomplete,
@@ -81,14 +81,14 @@ impl Kind {
     }
 }
 
-/// An error on its way to the user.
+/// An error to show to the user.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     pub kind: Kind,
     /// A lower-case fragment that fits after `error: `.
     pub message: String,
-    /// More, a line each.
+    /// Details, one line each.
     pub causes: Vec<String>,
     /// The next command to run, or the flag to use.
     pub hint: Option<String>,
@@ -111,14 +111,14 @@ impl Error {
         self
     }
 
-    /// An error of a change, with what the run made and how to go on or back. `again` is the command that goes on,
-    /// `undo` the one that takes back what was made, if one does.
+    /// An error of a change, with what the run created, and how to continue or undo. `again` is the command that
+    /// continues, `undo` the one that removes what was created, if there is one.
     #[must_use]
     pub fn of_change(mut self, made: &[Resource], again: &str, undo: Option<&str>) -> Self {
         self.causes.extend(made.iter().map(|resource| format!("exists now: {resource}")));
         let of_the_matter = self.hint.take().filter(|_| self.kind != Kind::TimedOut);
         let mut hint = match of_the_matter {
-            // Nothing was begun: what stands in the way is all there is to say.
+            // Nothing was created: the hint about the cause is sufficient.
             Some(hint) if made.is_empty() => hint,
             Some(hint) => format!("{hint}; then run `{again}` again to go on"),
             None => format!("run `{again}` again to go on"),
@@ -171,13 +171,13 @@ impl From<aws::Error> for Error {
         if let Some(denied) = Denied::read(&error.message) {
             shown.hint = Some(denied.remedy());
         }
-        // IAM quotas: 50 tags. The stack's own two are among them, and one for each credential provider.
+        // IAM quotas: 50 tags per role. The stack's own two count, and one for each credential provider.
         if error.code.as_deref() == Some("LimitExceeded") && error.operation == "TagRole" {
             let hint = "the execution role has as many tags as a role may have (50), one for each credential provider: \
                         bring the providers of further targets with `--credential-provider`";
             shown.hint = Some(hint.to_owned());
         }
-        // A role's own policies have 10,240 characters together (IAM quotas).
+        // A role's inline policies may total 10,240 characters (IAM quotas).
         if error.code.as_deref() == Some("LimitExceeded") && shown.message.contains("policy size") {
             shown.hint = Some("let the role do less: name what is needed with `--allow-action`".to_owned());
         }

@@ -31,7 +31,7 @@ use tokio::time::timeout;
 
 use self::log::CallLog;
 
-/// Bytes of an answer; nothing that is asked for here is longer.
+/// The largest response, in bytes. No expected response is larger.
 const LARGEST: usize = 16 * 1024 * 1024;
 
 /// An HTTP client.
@@ -50,7 +50,7 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// An answer, read whole.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
@@ -70,7 +70,7 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
-/// No answer came.
+/// No response was received.
 #[derive(Debug, thiserror::Error)]
 #[error("{url}: {problem}")]
 pub struct NoAnswer {
@@ -79,25 +79,25 @@ pub struct NoAnswer {
 }
 
 impl NoAnswer {
-    /// What happened, without the address: that may carry a key.
+    /// The cause, without the URL, which may contain an API key.
     pub fn problem(&self) -> &str {
         &self.problem
     }
 }
 
 impl Http {
-    /// Sends through this client, or else through one of its own.
+    /// Uses this HTTP client, or the SDK's default client.
     pub fn new(client: Option<SharedHttpClient>) -> Self {
         Self { client, is_logged: false }
     }
 
-    /// The same, with a line of the log for each request.
+    /// Logs each request.
     #[must_use]
     pub fn logged(self) -> Self {
         Self { is_logged: true, ..self }
     }
 
-    /// Sends a request once, whatever the answer's status; redirects are not followed.
+    /// Sends a request once, and returns the response whatever its status. Redirects are not followed.
     pub async fn send(&self, request: Request, patience: Duration) -> Result<Response, NoAnswer> {
         let url = request.url.clone();
         let read = |response: &HttpResponse| Ok::<_, OrchestratorError<Infallible>>(read(response));
@@ -105,7 +105,7 @@ impl Http {
         answered.map_err(|error| no_answer(url, &error, patience))
     }
 
-    /// Sends a request once, and returns when the answer begins: its body is read by [`Opened::next`].
+    /// Sends a request once, and returns when the response's head has arrived. Read the body with [`Opened::next`].
     pub async fn open(&self, request: Request, patience: Duration) -> Result<Opened, NoAnswer> {
         let url = request.url.clone();
         let at_its_head = AtItsHead { url: url.clone() };
@@ -153,7 +153,7 @@ fn too_late(patience: Duration) -> String {
     format!("no answer within {} s", patience.as_secs())
 }
 
-/// An answer whose body is still on its way.
+/// A response whose body is still being received.
 #[derive(Debug)]
 pub struct Opened {
     pub status: u16,
@@ -168,7 +168,7 @@ impl Opened {
         header(&self.headers, name)
     }
 
-    /// The next bytes of the body; none at its end.
+    /// The next bytes of the body; `None` at its end.
     pub async fn next(&mut self, patience: Duration) -> Result<Option<Bytes>, NoAnswer> {
         use http_body_util::BodyExt as _;
 
@@ -178,7 +178,7 @@ impl Opened {
             let frame = frame.map_err(|_| problem(too_late(patience)))?;
             match frame.transpose().map_err(|error| problem(innermost(error.as_ref())))? {
                 None => return Ok(None),
-                // Trailers say nothing here.
+                // Ignore trailers.
                 Some(frame) => {
                     if let Ok(bytes) = frame.into_data() {
                         return Ok(Some(bytes));
@@ -189,7 +189,7 @@ impl Opened {
     }
 }
 
-/// Hands an answer over before its body is there.
+/// Deserializes a response without waiting for its body.
 #[derive(Debug)]
 struct AtItsHead {
     url: String,
@@ -221,7 +221,7 @@ impl DeserializeResponse for AtItsHead {
     }
 }
 
-/// Ends answers that are longer than 16 MB.
+/// Limits response bodies to 16 MB.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounded;
 
@@ -243,7 +243,7 @@ impl Intercept for Bounded {
     }
 }
 
-/// The words at the bottom of an error's chain, where the SDK keeps what really happened.
+/// The message of an error chain's root cause, where the SDK keeps the actual problem.
 pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {

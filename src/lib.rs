@@ -1,5 +1,5 @@
-//! `agentcore-gw`: from nothing to a working, OAuth-protected MCP gateway on Amazon Bedrock
-//! AgentCore, and back.
+//! `agentcore-gw`: creates a working, OAuth-protected MCP gateway on Amazon Bedrock AgentCore, and deletes it
+//! again.
 //!
 //! | module | what it is |
 //! | --- | --- |
@@ -7,10 +7,10 @@
 //! | [`commands`] | one file per verb: arguments, run, report |
 //! | [`context`] | what a command may need, built once |
 //! | [`config`] | flags over environment over defaults |
-//! | [`error`], [`ui`] | what users read |
-//! | [`ops`] | discover a stack, plan, carry out; clean up |
+//! | [`error`], [`ui`] | errors and output for users |
+//! | [`ops`] | discover a stack, plan and apply changes; clean up |
 //! | [`aws`] | one file per AWS service |
-//! | [`local`] | the local AWS, a server that happens to live in this binary |
+//! | [`local`] | the local AWS, an emulator inside this binary |
 //! | [`model`] | AgentCore's rules as plain data |
 
 pub mod aws;
@@ -50,24 +50,24 @@ use crate::{
     ui::{Color, Format, Loudness, Streams, Ui, invocation::Invocation, log::EventLines},
 };
 
-/// What a run is surrounded by: the process's own, or a test's.
+/// The environment of a run: the process's own, or a test's.
 #[derive(Debug)]
 pub struct Platform {
     pub env: Env,
     pub streams: Streams,
-    /// Carries AWS and MCP requests; none: the SDK's own client.
+    /// The HTTP client for AWS and MCP requests; `None`: the SDK's own.
     pub http_client: Option<SharedHttpClient>,
-    /// Access key id and secret; none: the usual chain.
+    /// Access key id and secret; `None`: the default chain.
     pub credentials: Option<(String, String)>,
     pub stop: Stop,
 }
 
-/// Beyond the timeout, for calls that were sent to be answered.
+/// Time after the timeout for requests that were sent to be answered.
 const GRACE: Duration = Duration::from_millis(700);
 
-/// The program.
+/// The program's entry point.
 pub fn main() -> ExitCode {
-    // What the local AWS runs its functions under is neither for users nor for their settings.
+    // The supervisor of the local AWS's functions is internal: it takes no user input and no settings.
     if let Some(ended) = local::supervise(std::env::args_os()) {
         return ended.map_or_else(|error| ui::log::last_words(&error), ExitCode::from);
     }
@@ -90,7 +90,7 @@ pub fn main() -> ExitCode {
             () = interrupted_twice(&stop) => exit::INTERRUPTED,
         }
     });
-    // What still runs (a blocking read of a confirmation, say) is not waited for.
+    // Do not wait for work that is still running, such as a blocking read of a confirmation.
     runtime.shutdown_background();
     code.into()
 }
@@ -134,11 +134,12 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
         if let Ok(code) = timeout_at(begun + time, &mut run).await {
             return Some(code);
         }
-        // Waits end now, and say what they waited for; no step begins, and what was sent may be answered.
+        // Waits end now, and report what they waited for; no new step starts, and requests that were sent may be
+        // answered.
         ctx.stop.expire();
         timeout(GRACE, run).await.ok()
     };
-    // A panic is our bug, and says so.
+    // A panic is reported as a bug.
     match AssertUnwindSafe(command).catch_unwind().await {
         Ok(Some(code)) => code,
         Ok(None) => {
@@ -154,13 +155,13 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
     }
 }
 
-/// What clap found wrong, or was asked to show.
+/// Prints an error of clap, or the help or version that was asked for.
 fn usage(error: &clap::Error, format: Format, streams: Streams) -> u8 {
     let rendered = error.render();
     let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let ui = Ui::new(if asked_for { Format::Text } else { format }, Loudness::Usual, Color::Auto, streams);
     if asked_for {
-        // A closed stdout has nobody to tell.
+        // Ignore a closed stdout.
         drop(ui.write_out(rendered.ansi().to_string().as_bytes()));
         return exit::DONE;
     }
@@ -180,7 +181,7 @@ fn usage(error: &clap::Error, format: Format, streams: Streams) -> u8 {
     exit::USAGE
 }
 
-/// The output format that the arguments ask for, where they do not parse as a whole.
+/// The output format in arguments that do not parse as a whole.
 fn format_of(args: &[OsString]) -> Format {
     let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
     let separate = args.windows(2).any(|pair| matches!(pair[0].as_ref(), "-o" | "--output") && pair[1] == "json");
@@ -188,7 +189,7 @@ fn format_of(args: &[OsString]) -> Format {
     if separate || joined { Format::Json } else { Format::Text }
 }
 
-/// Logs of this crate only: those of the SDK may hold what nobody should read.
+/// Logs of this crate only: the SDK's may contain secrets.
 fn log(verbose: u8) {
     let level = match verbose {
         0 => return,
@@ -206,7 +207,7 @@ fn log(verbose: u8) {
     drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_target(false).try_init());
 }
 
-/// Returns at the first Ctrl-C, or at a request to terminate.
+/// Completes at the first Ctrl-C or SIGTERM.
 async fn interrupted() {
     #[cfg(unix)]
     {
@@ -226,8 +227,8 @@ async fn interrupted() {
     }
 }
 
-/// The first Ctrl-C starts no new step, waits for nothing more, and lets calls that were sent
-/// finish; the second stops at once.
+/// The first Ctrl-C starts no new step, ends waits, and lets requests that were sent finish; the second stops
+/// at once.
 async fn interrupted_twice(stop: &Stop) {
     interrupted().await;
     stop.request();

@@ -48,9 +48,9 @@ pub use self::{
     services::{NewKey, operations},
 };
 
-/// The port, unless told otherwise.
+/// The default port.
 pub const DEFAULT_PORT: u16 = 7755;
-/// The region of `--local`, unless told otherwise.
+/// The default region of `--local`.
 pub const DEFAULT_REGION: &str = "us-west-2";
-/// How long the APIs behind gateways may take, unless told otherwise.
+/// Default timeout of requests to the APIs behind gateways.
 pub const UPSTREAM_TIMEOUT: Duration = Duration::from_mins(1);

@@ -1,6 +1,7 @@
-//! What the commands do: discover a stack, plan the way from what is to what should be, and go it.
+//! The operations behind the commands: discover a stack, plan the changes to its desired state, and apply them.
 //!
-//! Nothing here prints, prompts, reads the environment, or knows whether AWS is Amazon's or local.
+//! This module does not print, prompt or read the environment. Whether the endpoint is AWS or an emulator
+//! matters only to the Cognito steps, and where an emulator does not support an operation.
 
 pub mod apply;
 pub mod cleanup;
@@ -18,7 +19,7 @@ use std::fmt;
 
 use crate::aws::{self, agentcore::Document};
 
-/// What a stack consists of.
+/// The kinds of resource in a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Role,
@@ -42,7 +43,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind in words.
+    /// Human-readable name of the kind.
     pub fn label(self) -> &'static str {
         match self {
             Self::Role => "execution role",
@@ -67,7 +68,7 @@ impl Kind {
     }
 }
 
-/// One thing of a stack.
+/// One resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     pub kind: Kind,
@@ -87,7 +88,7 @@ impl fmt::Display for Resource {
 }
 
 impl Error {
-    /// AWS gave up, in its own words.
+    /// `Failed`, with the status and reasons that AWS reports.
     pub(crate) fn of_state(kind: Kind, document: &Document) -> Self {
         let reasons: Vec<&str> = document.status_reasons().collect();
         Self::Failed {
@@ -98,80 +99,81 @@ impl Error {
     }
 }
 
-/// Why an operation did not do what it was asked.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
     Aws(#[from] aws::Error),
-    /// A gateway of this name is somebody else's.
+    /// A gateway of this name exists that agentcore-gw does not manage.
     #[error("a gateway named `{0}` exists and is not managed by agentcore-gw")]
     ForeignGateway(String),
-    /// A name of ours is somebody else's.
+    /// A resource with a name of this stack exists and has another owner.
     #[error("{0} exists and does not belong to this stack")]
     Foreign(Resource),
-    /// AWS tried and gave up.
+    /// AWS accepted the request, and the resource ended in a failed status.
     #[error("{resource} is {status}: {reasons}")]
     Failed { resource: Resource, status: String, reasons: String },
     #[error("no gateway named `{0}` was found")]
     NotFound(String),
-    /// Allowed clients were named, and it is not a user pool that gives them out.
+    /// Allowed clients were given, but the gateway's authorizer is not a user pool of agentcore-gw.
     #[error("the gateway `{0}` does not take its clients from a user pool of agentcore-gw")]
     NotOfCognito(String),
-    /// A target of this name is of another kind: the member of the API's `targetConfiguration.mcp`.
+    /// A target of this name exists with another kind: `kind` is its member of the API's `targetConfiguration.mcp`.
     #[error("a target `{name}` is there, and of another kind ({kind})")]
     OtherKind { name: String, kind: String },
-    /// The role signs for an address, and what is there, so what it is to be allowed, is not known.
+    /// The gateway's role signs requests to the target, but the resource at its address, and so the permission to
+    /// grant, is unknown.
     #[error("the address of `{target}` does not tell which {} the gateway's role is to call", if service == "lambda" { "function" } else { "API" })]
     UnknownResource { target: String, service: String },
-    /// The role's own policies may have 10,240 characters together (IAM quotas).
+    /// A role's inline policies may total 10,240 characters (IAM quotas).
     #[error(
         "the policies of the gateway's role would come to {size} characters, most of them for {largest}, and IAM takes 10,240"
     )]
     PolicyTooLong { size: usize, largest: &'static str },
     /// AWS: "Authorizer type cannot be updated for an existing gateway" (cloudformation-coverage-roadmap#2578,
-    /// terraform-provider-aws#44812), though the service model speaks of an updated one.
+    /// terraform-provider-aws#44812), although the service model documents an updated type.
     #[error("the gateway `{name}` has the authorizer {existing}; AWS changes no gateway's to {wanted}")]
     OtherAuthorizer { name: String, existing: String, wanted: &'static str },
-    /// The app client of ours that the gateway allows was deleted.
+    /// The stack's app client that the gateway allows was deleted.
     #[error("the client `{client}` of the gateway `{gateway}` is gone")]
     ClientGone { gateway: String, client: String },
-    /// The gateway has no app client of ours, so there are no credentials to hand out.
+    /// The gateway has no app client of this stack, so there are no credentials to return.
     #[error("the gateway `{0}` has no Cognito client of agentcore-gw")]
     NoClient(String),
     #[error("the token endpoint {endpoint} refused: {answer}")]
     Token { endpoint: String, answer: String },
     #[error("{endpoint} did not answer as a token endpoint: HTTP {status}")]
     NotOAuth { endpoint: String, status: u16 },
-    /// A JSON-RPC error, in the gateway's words.
+    /// The gateway returned a JSON-RPC error with this message.
     #[error("the gateway refused {method}: {message}")]
     McpRefused { method: String, message: String },
-    /// The gateway does not let the caller in.
+    /// The gateway rejected the caller (HTTP 401 or 403).
     #[error("{url} refused the caller: HTTP {status}, {said}")]
     Refused { url: String, status: u16, said: String },
     #[error("{url} did not answer as an MCP server: {problem}")]
     Mcp { url: String, problem: String },
     #[error(transparent)]
     NoAnswer(#[from] crate::http::NoAnswer),
-    /// Another run makes the same stack at this moment; what it made is to be looked at anew.
+    /// Another run is creating the same stack: discover the stack again and replan.
     #[error("another run is making the same stack")]
     Raced,
     #[error("interrupted")]
     Interrupted,
-    /// The time for the command was over before it was done.
+    /// The command's timeout elapsed.
     #[error("timed out")]
     OutOfTime,
-    /// A step ran before something that it needs: a mistake in the plan.
+    /// A step ran before its prerequisite: a bug in the plan.
     #[error("internal error: a step needs the {0}, and the plan did not make it first")]
     PlanForgot(&'static str),
 }
 
 impl Error {
-    /// Whether it says no more than that it was asked to stop.
+    /// Whether the error only reports that the operation was interrupted.
     pub fn is_stop(&self) -> bool {
         matches!(self, Self::Interrupted) || matches!(self, Self::Aws(error) if error.class == aws::Class::Stopped)
     }
 
-    /// Nothing failed but that it was to stop.
+    /// The error for a run that was stopped by `cause`.
     pub fn of_stop(cause: aws::wait::Cause) -> Self {
         match cause {
             aws::wait::Cause::Request => Self::Interrupted,

@@ -1,4 +1,4 @@
-//! The terminal: what goes to stdout, what to stderr, and how it looks. Nobody else writes there.
+//! The terminal: what goes to stdout and to stderr, and its style. All output goes through this module.
 
 pub mod invocation;
 pub mod log;
@@ -39,13 +39,13 @@ pub enum Color {
     Never,
 }
 
-/// How much is told beside the result.
+/// How much is printed besides the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loudness {
     /// Nothing but warnings and errors.
     Quiet,
     Usual,
-    /// The log is on stderr too, so nothing is drawn there.
+    /// The log goes to stderr, too, so no progress is drawn there.
     Verbose,
 }
 
@@ -64,7 +64,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// The process's own.
+    /// The streams of the process.
     pub fn of_process(plain: bool) -> Self {
         Self {
             out: Arc::new(Mutex::new(io::stdout())),
@@ -76,7 +76,7 @@ impl Streams {
         }
     }
 
-    /// No terminal, and everything kept, for tests.
+    /// Captured output without a terminal, for tests.
     pub fn captured(out: Arc<Mutex<Vec<u8>>>, err: Arc<Mutex<Vec<u8>>>) -> Self {
         Self { out, err, out_is_terminal: false, err_is_terminal: false, in_is_terminal: false, plain: true }
     }
@@ -95,11 +95,11 @@ pub struct Ui {
     loudness: Loudness,
     color: Color,
     streams: Streams,
-    /// The program as it was called, in the commands that are shown.
+    /// How the program was called, for the commands in messages.
     invocation: Invocation,
     /// When the run began.
     begun: Instant,
-    /// Draws on stderr; lines written there go above what it draws.
+    /// Progress bars on stderr; lines that are written there go above them.
     bars: MultiProgress,
 }
 
@@ -112,7 +112,7 @@ impl Ui {
         Self { format, loudness, color, streams, invocation: Invocation::default(), begun: Instant::now(), bars }
     }
 
-    /// From now on, commands are shown as this call would repeat them.
+    /// From now on, shows commands in the form of this invocation.
     pub fn set_invocation(&mut self, invocation: &Invocation) {
         self.invocation = invocation.clone();
     }
@@ -130,7 +130,7 @@ impl Ui {
         self.format
     }
 
-    /// A view of an operation's events.
+    /// An observer that shows an operation's events.
     pub fn progress(&self) -> Progress<'_> {
         let shown = !self.is_quiet() && self.format != Format::Json;
         let drawn = self.loudness == Loudness::Usual && self.streams.err_is_terminal;
@@ -141,7 +141,7 @@ impl Ui {
         &self.bars
     }
 
-    /// Something good to know, on stderr.
+    /// Prints useful information to stderr.
     pub fn note(&self, text: &str) {
         if !self.is_quiet() && self.format != Format::Json {
             let text = self.invocation.in_commands(text);
@@ -149,7 +149,7 @@ impl Ui {
         }
     }
 
-    /// What to do next, on stderr. In JSON it would be in nobody's way, and nobody reads it.
+    /// Prints what to do next to stderr; not with JSON output.
     pub fn hint(&self, text: &str) {
         if self.format != Format::Json {
             let text = self.invocation.in_commands(text);
@@ -157,7 +157,7 @@ impl Ui {
         }
     }
 
-    /// Something that went wrong and did not stop the work, on stderr. In JSON it is in the report.
+    /// Prints a warning to stderr. With JSON output, it is in the report instead.
     pub fn warn(&self, text: &str) {
         if self.format != Format::Json {
             let text = text.replace('\n', "\n    ");
@@ -165,20 +165,20 @@ impl Ui {
         }
     }
 
-    /// A line on stderr, above whatever is drawn there.
+    /// Prints a line to stderr, above the progress bars.
     pub fn write_err(&self, line: &str) {
         let bytes = dressed(&harmless(&format!("{line}\n")), self.colors(self.streams.err_is_terminal));
         self.bars.suspend(|| {
             let mut err = self.streams.err.lock().unwrap_or_else(PoisonError::into_inner);
-            // A closed stderr has nobody to tell.
+            // Ignore a closed stderr.
             drop(err.write_all(&bytes).and_then(|()| err.flush()));
         });
     }
 
-    /// Asks for a yes. Without a terminal nobody can answer, so the flag that does is named.
+    /// Asks for confirmation. Without a terminal nobody can answer, so the error names the flag `--yes`.
     ///
     /// # Errors
-    /// If nobody can be asked.
+    /// If there is no terminal to ask on.
     pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
         if !self.can_ask() {
             let last = question.lines().next_back().unwrap_or_default();
@@ -196,7 +196,7 @@ impl Ui {
         self.streams.in_is_terminal && self.streams.err_is_terminal
     }
 
-    /// Asks for a secret; what is typed is not shown.
+    /// Asks for a secret, without echo.
     ///
     /// # Errors
     /// If no answer can be read.
@@ -206,7 +206,7 @@ impl Ui {
         read_line().await
     }
 
-    /// Prints a command's result, or its error, and says how the process ends.
+    /// Prints a command's result or its error, and returns the exit code.
     pub fn finish<R: Report>(&self, result: Result<R, Error>) -> u8 {
         match result {
             Ok(report) => self.print(&report),
@@ -228,7 +228,7 @@ impl Ui {
         };
         let written = rendered.and_then(|bytes| self.write_out(&bytes));
         match written {
-            // The reader has seen enough.
+            // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::DONE,
             Err(error) => self.fail(&Error::new(Kind::Failed, format!("the result cannot be written: {error}"))),
             Ok(()) => report.exit_code(),
@@ -244,11 +244,11 @@ impl Ui {
         commands.iter().try_for_each(|command| writeln!(w, "  {program} {command}"))
     }
 
-    /// Bytes on stdout, without colour where it is not wanted.
+    /// Writes bytes to stdout, without colour if it is off.
     pub fn write_out(&self, bytes: &[u8]) -> io::Result<()> {
         let text = String::from_utf8_lossy(bytes);
         let colors = self.colors(self.streams.out_is_terminal) && self.format == Format::Text;
-        // What a program reads is what was answered, but for colours.
+        // Output for programs is unchanged, except that colours are removed.
         let is_shown = colors || self.streams.out_is_terminal && self.format == Format::Text;
         let bytes = if is_shown { dressed(&harmless(&text), colors) } else { dressed(&text, false) };
         let mut out = self.streams.out.lock().unwrap_or_else(PoisonError::into_inner);
@@ -261,11 +261,11 @@ impl Ui {
             let mut body = ErrorBody::of(error, self.begun);
             body.hint = body.hint.map(|hint| self.invocation.in_commands(&hint));
             let document = ErrorDocument { error: body };
-            // If stdout is closed, the exit code still tells.
+            // If stdout is closed, the exit code still reports the error.
             drop(to_json(&document).and_then(|bytes| self.write_out(&bytes)));
             return error.kind.exit_code();
         }
-        // A line that somebody else wrote is not to be taken for one of ours.
+        // Indent further lines, so that foreign text cannot pass for a message of this program.
         let within = |text: &str| text.replace('\n', "\n    ");
         let message = within(&message(error, self.begun));
         self.write_err(&format!("{}error:{} {message}", style::ERROR.render(), style::ERROR.render_reset()));
@@ -296,7 +296,7 @@ async fn read_line() -> Result<String, Error> {
     read.await.map_err(|error| no_answer(&error))?.map_err(|error| no_answer(&error))
 }
 
-/// A terminal that does not show what is typed, until this goes.
+/// Switches off the terminal's echo until it is dropped.
 struct Silence {
     #[cfg(unix)]
     before: Option<rustix::termios::Termios>,
@@ -310,7 +310,7 @@ impl Silence {
         let before = tcgetattr(io::stdin()).ok();
         if let Some(mut silent) = before.clone() {
             silent.local_modes.remove(LocalModes::ECHO);
-            // A terminal that cannot be told shows what is typed, as it did before.
+            // If this fails, the terminal shows what is typed, as before.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &silent);
         }
         Self { before }
@@ -326,7 +326,7 @@ impl Silence {
 impl Drop for Silence {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
-            // Who has gone away with the terminal needs none.
+            // Ignore a terminal that no longer exists.
             let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
         }
     }
@@ -337,8 +337,8 @@ fn dressed(text: &str, colors: bool) -> Vec<u8> {
     if colors { text.as_bytes().to_vec() } else { anstream::adapter::strip_bytes(text.as_bytes()).into_vec() }
 }
 
-/// A text as a terminal may have it: whoever wrote a part of it, it has no control or format character but line
-/// breaks, tabs and this program's own styles. Everything that is shown comes through here.
+/// Text that is safe for a terminal, whoever wrote it: no control or format characters except line breaks, tabs
+/// and this program's own styles. All text that is shown goes through this function.
 fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -349,7 +349,7 @@ fn harmless(text: &str) -> String {
         match c {
             _ if own.is_some() => shown.push_str(part),
             '\n' | '\t' => shown.push(c),
-            // A line break of the kind that Windows and HTTP have.
+            // The carriage return of a CRLF.
             '\r' if after.starts_with('\n') => {}
             c if c.is_control() || report::is_format(c) => shown.extend(c.escape_unicode()),
             c => shown.push(c),
@@ -371,7 +371,7 @@ pub fn env_lines(variables: &[(&'static str, String)]) -> Vec<u8> {
     variables.iter().map(line).collect::<String>().into_bytes()
 }
 
-/// What an error says; of a run that timed out, after how long.
+/// An error's message; for a timeout, with the time that elapsed.
 fn message(error: &Error, begun: Instant) -> String {
     match error.kind {
         Kind::TimedOut => format!("{} (after {:.1} s)", error.message, begun.elapsed().as_secs_f64()),
@@ -394,7 +394,7 @@ pub struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// An error of a run that began then.
+    /// The error of a run that began at `begun`.
     pub fn of(error: &Error, begun: Instant) -> Self {
         Self {
             code: error.kind.code(),

@@ -1,4 +1,4 @@
-//! Gateways and targets, as the JSON documents that AWS shows.
+//! Gateways and targets, as the JSON documents that AWS returns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,11 @@ use super::{
 };
 
 const SERVICE: &str = "AgentCore";
-/// Pages of a list: an account has 1,000 gateways at most, and a gateway 100 targets (quota page).
+/// Limit on the pages of a list: an account has at most 1,000 gateways, and a gateway 100 targets (AgentCore
+/// developer guide, "Quotas for Amazon Bedrock AgentCore").
 const MOST_PAGES: usize = 1000;
 
-/// A document of AWS with the members that decisions need.
+/// An AWS document, with accessors for the members that decisions need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document(pub Value);
 
@@ -36,12 +37,12 @@ impl Document {
         self.status() == "READY"
     }
 
-    /// Whether AWS gave up on it, or on its last change.
+    /// Whether it, or its last change, failed.
     pub fn is_broken(&self) -> bool {
         self.status() == "FAILED" || self.status().ends_with("_UNSUCCESSFUL")
     }
 
-    /// Whether AWS is still at work on it.
+    /// Whether AWS is still working on it.
     pub fn is_moving(&self) -> bool {
         matches!(self.status(), "CREATING" | "UPDATING" | "DELETING" | "SYNCHRONIZING")
     }
@@ -70,12 +71,12 @@ impl Document {
         self.text("targetId")
     }
 
-    /// The function of a Lambda target.
+    /// The function's ARN of a Lambda target.
     pub fn lambda_arn(&self) -> Option<&str> {
         self.0["targetConfiguration"]["mcp"]["lambda"]["lambdaArn"].as_str()
     }
 
-    /// What kind of target it is: the member of the API's `targetConfiguration.mcp`.
+    /// The target's kind: the member of the API's `targetConfiguration.mcp`.
     pub fn target_kind(&self) -> Option<&str> {
         let members = self.0["targetConfiguration"]["mcp"].as_object()?;
         members.iter().find(|(_, value)| !value.is_null()).map(|(member, _)| member.as_str())
@@ -126,7 +127,7 @@ async fn all_pages(
         if next.is_none() {
             return Ok(items);
         }
-        // A list that leads back to the same page has no end.
+        // A token that leads to the same page again would never end.
         if next == token {
             break;
         }
@@ -147,14 +148,14 @@ pub async fn find_gateway(aws: &Aws, id: &str) -> Result<Option<Document>, Error
     Ok(absent(found)?.map(Document))
 }
 
-/// Creates a gateway from `CreateGateway`'s members. The idempotency token holds for the SDK's
-/// own retries; across runs, the name is unique.
+/// Creates a gateway from `CreateGateway`'s members. The idempotency token covers the SDK's own retries; across
+/// runs, the unique name prevents duplicates.
 pub async fn create_gateway(aws: &Aws, request: &Value) -> Result<Document, Error> {
     let body = with_token(request);
     exchange!("CreateGateway", aws.agentcore.create_gateway(), Some(&body)).map(Document)
 }
 
-/// Replaces a gateway's configuration; `request` is its document, changed.
+/// Replaces a gateway's configuration; `request` is its changed document.
 pub async fn update_gateway(aws: &Aws, id: &str, request: &Value) -> Result<Document, Error> {
     let call = aws.agentcore.update_gateway().gateway_identifier(id);
     exchange!("UpdateGateway", call, Some(&without_read_only(request))).map(Document)
@@ -166,7 +167,7 @@ pub async fn delete_gateway(aws: &Aws, id: &str) -> Result<bool, Error> {
     unless_on_its_way(answer, async || find_gateway(aws, id).await).await
 }
 
-/// A gateway or target of which AWS has given up the deletion.
+/// The error for a gateway or target whose deletion failed.
 pub fn not_deleted(document: &Document) -> Error {
     let operation = if document.target_id().is_empty() { "DeleteGateway" } else { "DeleteGatewayTarget" };
     let reasons = document.status_reasons().collect::<Vec<_>>().join("; ");
@@ -174,8 +175,8 @@ pub fn not_deleted(document: &Document) -> Error {
     Error::unexpected(SERVICE, operation, &format!("AWS gave up, and it is FAILED: {reasons}{remedy}"))
 }
 
-/// A deletion that is refused because the thing is being deleted already (the answer to an
-/// earlier request was lost, or another run is at it) is one that worked.
+/// Treats a refused deletion as successful if the resource is already being deleted (the response to an earlier
+/// request was lost, or another run is deleting it).
 async fn unless_on_its_way(
     answer: Result<bool, Error>,
     find: impl AsyncFnOnce() -> Result<Option<Document>, Error>,
@@ -195,7 +196,7 @@ pub async fn tags(aws: &Aws, arn: &str) -> Result<BTreeMap<String, String>, Erro
     Ok(answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect())
 }
 
-/// Ids, names and states of a gateway's targets; none if the gateway is gone.
+/// Ids, names and states of a gateway's targets; empty if the gateway is gone.
 pub async fn list_targets(aws: &Aws, gateway_id: &str) -> Result<Vec<ListedTarget>, Error> {
     let pages = aws.agentcore.list_gateway_targets().gateway_identifier(gateway_id).into_paginator().items().send();
     let listed = absent(pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListGatewayTargets")))?;
@@ -237,16 +238,16 @@ pub async fn delete_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Resu
     unless_on_its_way(answer, async || find_target(aws, gateway_id, target_id).await).await
 }
 
-/// Begins to list the MCP server of a target anew.
+/// Starts the synchronization of a target with its MCP server.
 pub async fn synchronize_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<Document, Error> {
     let call = aws.agentcore.synchronize_gateway_targets().gateway_identifier(gateway_id).target_id_list(target_id);
     let mut answer = exchange!("SynchronizeGatewayTargets", call, None)?;
     Ok(Document(answer["targets"][0].take()))
 }
 
-/// What to update a target with: all that it has, known here or not, and over it what `request` names. An update
-/// replaces the whole target (AWS's own CLI merges likewise, aws/agentcore-cli#1900), so what is left out is lost. The
-/// credential is always named: without one there is to be none.
+/// The update request for a target: all of its members, known here or not, overridden by those of `request`. An
+/// update replaces the whole target (AWS's own CLI merges likewise, aws/agentcore-cli#1900), so omitted members
+/// would be lost. The credential always comes from `request`: if that has none, the target is to have none.
 pub fn updated_target(existing: &Document, request: &Value) -> Value {
     let mut members = existing.0.as_object().cloned().unwrap_or_default();
     members.shift_remove("credentialProviderConfigurations");
@@ -254,9 +255,9 @@ pub fn updated_target(existing: &Document, request: &Value) -> Value {
     Value::Object(members)
 }
 
-/// Whether a part of a target is as wanted. Nobody has written down what GetGatewayTarget gives back byte for byte: it
-/// was seen to add `grantType`, and may add empty members and order lists its own way (a public deployer compares
-/// `scopes`, headers and a schema's `required` as sets). What else it adds counts as a difference, which costs one
+/// Whether a part of a target is as wanted. AWS does not document exactly what GetGatewayTarget returns: it was
+/// seen to add `grantType`, and may add empty members and reorder lists (a public deployer compares `scopes`,
+/// headers and a schema's `required` as sets). Any other addition counts as a difference, which costs one
 /// update that changes nothing.
 pub fn is_same(wanted: &Value, existing: &Value) -> bool {
     match (wanted, existing) {
@@ -272,7 +273,7 @@ pub fn is_same(wanted: &Value, existing: &Value) -> bool {
                 && wanted.iter().all(|one| has(existing, one))
                 && existing.iter().all(|one| has(wanted, one))
         }
-        // Documents are given as text.
+        // Documents are passed as text.
         (Value::String(wanted), Value::String(existing)) if wanted != existing => {
             let [wanted, existing] = [wanted, existing].map(|text| serde_json::from_str::<Value>(text).ok());
             wanted.is_some_and(|wanted| wanted.is_object() && Some(wanted) == existing)
@@ -296,14 +297,14 @@ fn with_token(request: &Value) -> Value {
     body
 }
 
-/// 36 random characters: the API wants 33 to 256.
+/// 36 random characters: the API requires 33 to 256.
 fn idempotency_token() -> String {
     let mut bytes = [0u8; 18];
     aws_lc_rs::rand::fill(&mut bytes).expect("the operating system's random source does not fail once a process runs");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A document without the members that only answers have.
+/// A document without its read-only members.
 fn without_read_only(document: &Value) -> Value {
     let mut body = document.clone();
     if let Value::Object(members) = &mut body {
@@ -323,7 +324,7 @@ fn without_read_only(document: &Value) -> Value {
             "privateEndpointManagedResources",
             "protocolType",
         ] {
-            // Of a gateway, the protocol is asked for again; of a target, it is only shown.
+            // `protocolType` is part of a gateway's update request; of a target, it is read-only.
             if member != "protocolType" || document.get("targetConfiguration").is_some() {
                 members.shift_remove(member);
             }

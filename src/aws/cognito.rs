@@ -24,12 +24,12 @@ use crate::{
 
 const SERVICE: &str = "Cognito";
 
-/// What the address of a pool's metadata answers where there is none.
+/// Statuses of a pool's metadata URL when there is no document.
 const NOT_THERE: [u16; 2] = [400, 404];
-/// How long a pool's metadata may take to come.
+/// Timeout for fetching a pool's metadata.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A user pool, as it is.
+/// An existing user pool.
 #[derive(Debug, Clone)]
 pub struct Pool {
     pub id: String,
@@ -55,15 +55,15 @@ pub struct AppClient {
     created: i64,
 }
 
-/// A domain, as it is.
+/// An existing domain.
 #[derive(Debug, Clone)]
 pub struct Domain {
     pub pool_id: String,
     pub active: bool,
 }
 
-/// Creates a pool. Retried by the SDK only when throttled: names are not unique and there is no
-/// idempotency token, so whoever meets another doubtful failure looks before trying again.
+/// Creates a pool. The SDK retries only throttling: names are not unique and there is no idempotency token, so
+/// after any other failure with an unknown outcome the caller looks before trying again.
 pub async fn create_pool(aws: &Aws, name: &str, tags: &BTreeMap<String, String>) -> Result<Pool, Error> {
     let admin_only = AdminCreateUserConfigType::builder().allow_admin_create_user_only(true).build();
     let call = aws
@@ -92,7 +92,7 @@ pub async fn pools_named(aws: &Aws, name: &str) -> Result<Vec<Pool>, Error> {
     pools(aws, |found| found == name).await
 }
 
-/// All pools whose name is one that is wanted, with their tags, oldest first.
+/// All pools whose name matches `wanted`, with their tags, oldest first.
 pub async fn pools(aws: &Aws, wanted: impl Fn(&str) -> bool) -> Result<Vec<Pool>, Error> {
     let pages = aws.cognito.list_user_pools().max_results(60).into_paginator().items().send();
     let mut pools = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListUserPools"))?;
@@ -105,7 +105,7 @@ pub async fn pools(aws: &Aws, wanted: impl Fn(&str) -> bool) -> Result<Vec<Pool>
     Ok(found)
 }
 
-/// Deletes a pool with its domain; clients and resource servers go with it.
+/// Deletes a pool and its domain; Cognito deletes its clients and resource servers with it.
 pub async fn delete_pool(aws: &Aws, id: &str) -> Result<bool, Error> {
     let Some(pool) = find_pool(aws, id).await? else { return Ok(false) };
     if let Some(domain) = pool.domain {
@@ -114,8 +114,9 @@ pub async fn delete_pool(aws: &Aws, id: &str) -> Result<bool, Error> {
     deleted(aws.cognito.delete_user_pool().user_pool_id(id).send().await.map_err(of(SERVICE, "DeleteUserPool")))
 }
 
-/// A domain that is not there is no error of its own but an `InvalidParameterException`, "No such domain or user
-/// pool exists." (AWS re:Post; the service model declares no other). So who is refused looks whether it is there.
+/// A missing domain has no error type of its own; it is an `InvalidParameterException`, "No such domain or user
+/// pool exists." (AWS re:Post; the service model declares no other). After that error, look up whether the
+/// domain exists.
 async fn delete_domain(aws: &Aws, domain: &str, pool_id: &str) -> Result<bool, Error> {
     let call = aws.cognito.delete_user_pool_domain().domain(domain).user_pool_id(pool_id);
     match deleted(call.send().await.map_err(of(SERVICE, "DeleteUserPoolDomain"))) {
@@ -134,19 +135,19 @@ pub async fn create_domain(aws: &Aws, domain: &str, pool_id: &str) -> Result<(),
     call.send().await.map(drop).map_err(of(SERVICE, "CreateUserPoolDomain"))
 }
 
-/// A domain that is not there is an empty description, not an error.
+/// A missing domain has an empty description; it is not an error.
 pub async fn find_domain(aws: &Aws, domain: &str) -> Result<Option<Domain>, Error> {
     let answer = aws.cognito.describe_user_pool_domain().domain(domain).send().await;
     let description =
         absent(answer.map_err(of(SERVICE, "DescribeUserPoolDomain")))?.and_then(|answer| answer.domain_description);
     Ok(description.and_then(|found| {
-        // An endpoint that knows no status has nothing to wait for.
+        // An endpoint that returns no status needs no wait.
         let active = found.status.is_none_or(|status| status == DomainStatusType::Active);
         Some(Domain { pool_id: found.user_pool_id?, active })
     }))
 }
 
-/// Creates the resource server with its one scope; an existing one is as good.
+/// Creates the resource server with its one scope.
 pub async fn create_resource_server(aws: &Aws, pool_id: &str, identifier: &str, scope: &str) -> Result<(), Error> {
     let scope = ResourceServerScopeType::builder()
         .scope_name(scope)
@@ -182,7 +183,7 @@ pub async fn create_client(aws: &Aws, pool_id: &str, name: &str, scope: &str) ->
 }
 
 impl AppClient {
-    /// `None` for a client without a secret: it is of no use for client credentials.
+    /// `None` for a client without a secret, which cannot use client credentials.
     fn read(client: UserPoolClientType) -> Option<Self> {
         Some(Self {
             secret: Secret::new(client.client_secret?),
@@ -222,8 +223,8 @@ pub async fn delete_client(aws: &Aws, pool_id: &str, client_id: &str) -> Result<
     deleted(call.send().await.map_err(of(SERVICE, "DeleteUserPoolClient")))
 }
 
-/// Where a pool's OpenID documents are. Cognito's own addresses, where Cognito is Amazon's; an
-/// endpoint that imitates it serves them itself.
+/// The URL of a pool's OpenID document: Cognito's own address, or that of the emulator, which serves the
+/// document itself.
 pub fn discovery_url(aws: &Aws, pool_id: &str) -> String {
     format!("{}/.well-known/openid-configuration", issuer(aws, pool_id))
 }
@@ -236,9 +237,9 @@ fn issuer(aws: &Aws, pool_id: &str) -> String {
     }
 }
 
-/// Where tokens are got; `domain` is the prefix that was read back from the pool. The pool's OpenID document says it;
-/// where that is not to be had, or tells of another domain (the pool may have one of the user's own besides), it
-/// follows from the partition.
+/// The token endpoint; `domain` is the prefix that was read back from the pool. It is in the pool's OpenID
+/// document; if that is not available, or names another domain (the pool may also have a custom domain), it is
+/// derived from the partition.
 pub async fn token_endpoint(aws: &Aws, pool_id: &str, domain: &str) -> String {
     if let Some(endpoint) = imitation(aws) {
         return format!("{endpoint}/oauth2/token");
@@ -253,13 +254,14 @@ fn usual_token_endpoint(aws: &Aws, domain: &str) -> String {
     format!("https://{domain}.{}.{region}.{}/oauth2/token", partition.token_host, partition.token_suffix)
 }
 
-/// A pool's OpenID document, with all that AgentCore wants of it; none where that cannot be told. The service fetches
-/// it when it makes a gateway. For a short while after the pool was made the answer may be a 400 or 404 (a CDK resource waits up to two
-/// minutes for a 200, having seen a gateway end as FAILED for it), and a document without `authorization_endpoint` is
-/// refused like none (seen once). Who gets no answer at all here cannot tell: the service may well get one.
+/// A pool's OpenID document, if it has everything that AgentCore requires; `None` if that cannot be determined.
+/// AgentCore fetches it when it creates a gateway. For a short while after the pool's creation the response may
+/// be a 400 or 404 (a CDK resource waits up to two minutes for a 200, after a gateway ended as FAILED for it),
+/// and a document without `authorization_endpoint` is rejected like a missing one (seen once). No response at
+/// all here proves nothing: AgentCore may still get one.
 ///
 /// # Errors
-/// What it lacks.
+/// What the document lacks, if it is missing or incomplete.
 pub async fn whole_document(aws: &Aws, pool_id: &str) -> Result<Option<Value>, String> {
     match openid_document(aws, pool_id).await {
         Ok((200, document)) if document["authorization_endpoint"].is_string() => Ok(Some(document)),
@@ -267,20 +269,19 @@ pub async fn whole_document(aws: &Aws, pool_id: &str) -> Result<Option<Value>, S
         Ok((status, _)) if NOT_THERE.contains(&status) => {
             Err(format!("the user pool does not serve its OpenID document yet (HTTP {status})"))
         }
-        // No answer at all, or a proxy's.
+        // No response at all, or a proxy's.
         _ => Ok(None),
     }
 }
 
-/// Where a pool's OpenID documents are, as its own document has it: below its issuer, if that is one of Cognito's for
-/// this pool.
+/// A pool's discovery URL according to its own document: below its issuer, if that is one of Cognito's for this
+/// pool.
 pub fn told_discovery_url(aws: &Aws, pool_id: &str, document: &Value) -> Option<String> {
     let url = format!("{}/.well-known/openid-configuration", document["issuer"].as_str()?);
     (!is_imitation(aws) && pool_of_discovery_url(aws, &url).as_deref() == Some(pool_id)).then_some(url)
 }
 
-/// Whether a discovery URL is one of the pool's. Where Cognito is not Amazon's, only the address that it has now is
-/// of use.
+/// Whether a discovery URL belongs to the pool. For an emulator, only its current address counts.
 pub fn is_discovery_url(aws: &Aws, pool_id: &str, url: &str) -> bool {
     if is_imitation(aws) {
         url == discovery_url(aws, pool_id)
@@ -289,7 +290,7 @@ pub fn is_discovery_url(aws: &Aws, pool_id: &str, url: &str) -> bool {
     }
 }
 
-/// Status and document; null if it is not JSON.
+/// The status, and the document; null if it is not JSON.
 async fn openid_document(aws: &Aws, pool_id: &str) -> Result<(u16, Value), NoAnswer> {
     let request =
         Request { method: "GET".to_owned(), url: discovery_url(aws, pool_id), headers: Vec::new(), body: Vec::new() };
@@ -297,7 +298,7 @@ async fn openid_document(aws: &Aws, pool_id: &str) -> Result<(u16, Value), NoAns
     Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or_default()))
 }
 
-/// Whether Cognito is not Amazon's.
+/// Whether Cognito's endpoint is an emulator.
 pub fn is_imitation(aws: &Aws) -> bool {
     imitation(aws).is_some()
 }
@@ -306,17 +307,17 @@ fn imitation(aws: &Aws) -> Option<&str> {
     aws.cognito_endpoint.as_deref().filter(|url| !super::is_amazons(url))
 }
 
-/// Whether the pool is there for all to see, or that cannot be told: a pool of another account, which this one
-/// cannot look at, publishes its metadata as well.
+/// Whether the pool is public, or that cannot be determined: a pool of another account, which this one cannot
+/// describe, publishes its metadata, too.
 ///
-/// What the address of a deleted pool answers is documented nowhere. A 400 or 404 counts as "gone"; any other answer,
-/// such as a proxy's 403, and none at all leave the gateway as it is.
+/// AWS does not document what a deleted pool's address returns. A 400 or 404 counts as "gone"; any other
+/// response, such as a proxy's 403, or none at all counts as published, which leaves the gateway unchanged.
 pub async fn is_published(aws: &Aws, pool_id: &str) -> bool {
     openid_document(aws, pool_id).await.map_or(true, |(status, _)| !NOT_THERE.contains(&status))
 }
 
-/// The pool that a discovery URL names, if it is one of Cognito's: its last path segment. Where Cognito is not
-/// Amazon's, its address says nothing: it may be at another port than when the pool was made, or have another name.
+/// The pool that a discovery URL refers to, if it is one of Cognito's: the last path segment of its issuer. An
+/// emulator's address is ignored: its port or host name may have changed since the pool was created.
 pub fn pool_of_discovery_url(aws: &Aws, url: &str) -> Option<String> {
     let issuer = url.strip_suffix("/.well-known/openid-configuration")?;
     let (origin, pool_id) = issuer.rsplit_once('/')?;

@@ -1,10 +1,10 @@
-//! Whose right is missing, and which: AWS says both in its sentences, and has no members for them.
+//! Reads from AWS's messages which permission is missing, and whose: AWS returns both only as text.
 
-/// A right that somebody lacks.
+/// A missing permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
     pub whose: Whose,
-    /// As `service:Action`, where AWS names it.
+    /// As `service:Action`, if AWS names it.
     pub action: Option<String>,
 }
 
@@ -15,19 +15,19 @@ pub enum Whose {
     Role,
 }
 
-/// What stands before an action: "… is not authorized to perform: iam:PassRole on resource …".
+/// The text before an action: "… is not authorized to perform: iam:PassRole on resource …".
 const PERFORMS: [&str; 2] = ["perform: ", "perform "];
-/// Of whom a sentence speaks that means the gateway's role: by name, or by the sessions that the gateway opens with it.
+/// Text that identifies the gateway's role: by name, or by the sessions that the gateway opens with it.
 const ROLES: [&str; 4] = ["gateway execution role", "gateway role", "assumed-role/agw-", "mcp-iam-auth-session"];
-/// Sentences without an action, and the action that they are about. The second is of a target of an MCP server with a
-/// credential, whose provider the service asks as the caller (seen by one project each).
+/// Messages without an action, and the action that they are about. The first is about an MCP-server target with
+/// a credential, whose provider AgentCore calls as the caller (each seen by one project).
 const WITHOUT_ACTION: [(&str, &str); 2] = [
     ("failed to get api key from credential provider", "bedrock-agentcore:GetResourceApiKey"),
     ("lacks permission to invoke lambda function", "lambda:InvokeFunction"),
 ];
 
 impl Denied {
-    /// Reads an error's message or a `statusReasons` member; none if it is about something else.
+    /// Reads an error's message or a `statusReasons` member; `None` if it is about something else.
     pub fn read(text: &str) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
         let action = PERFORMS.iter().find_map(|before| action(&text[lower.find(before)? + before.len()..]));
@@ -36,13 +36,13 @@ impl Denied {
             known.map(|(_, action)| (*action).to_owned())
         });
         let is_denied = lower.contains("not authorized") || lower.contains("lacks permission");
-        // An object in S3 is read as the caller, not as the role (tried by one user, aws/agentcore-cli#1241).
+        // AgentCore reads an object in S3 as the caller, not as the role (tried by one user, aws/agentcore-cli#1241).
         let of_s3 = action.as_ref().is_some_and(|action| action.starts_with("s3:"));
         let whose = if ROLES.iter().any(|words| lower.contains(words)) && !of_s3 { Whose::Role } else { Whose::Caller };
         (is_denied && (action.is_some() || whose == Whose::Role)).then_some(Self { whose, action })
     }
 
-    /// What to do about it.
+    /// How to fix it.
     pub fn remedy(&self) -> String {
         let action = self.action.as_deref();
         match (self.whose, action) {
@@ -60,12 +60,12 @@ impl Denied {
     }
 }
 
-/// Each denial names one of the two only (measured by one project with five gateways).
+/// Each denial names only one of the two ARNs (measured by one project with five gateways).
 fn needs_both_arns(action: &str) -> bool {
     ["bedrock-agentcore:CreateWorkloadIdentity", "bedrock-agentcore:DeleteWorkloadIdentity"].contains(&action)
 }
 
-/// The action that a text begins with.
+/// The action at the start of a text.
 fn action(text: &str) -> Option<String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let (service, rest) = text.split_once(':')?;

@@ -1,4 +1,4 @@
-//! What went wrong in a call, in the service's own words, and of what class it is.
+//! Errors of AWS calls, with the service's own message and a class.
 
 use std::error::Error as StdError;
 
@@ -7,11 +7,11 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::http::{innermost, log::request_id};
 
-/// What an error means for the caller, whichever service says it.
+/// What an error means for the caller, independent of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     NotFound,
-    /// The name is taken, or the thing is in use.
+    /// The name is taken, or the resource is in use.
     Exists,
     Denied,
     /// There are no credentials, or they are not valid.
@@ -19,11 +19,11 @@ pub enum Class {
     Throttled,
     /// The endpoint could not be reached.
     Unreachable,
-    /// A deadline of ours passed.
+    /// One of our own deadlines passed.
     TimedOut,
-    /// It was waited for, and nobody wants to know any more.
+    /// The wait was stopped on request.
     Stopped,
-    /// Not an answer of AWS at all: the endpoint lacks the operation.
+    /// Not a response of AWS: the endpoint does not support the operation.
     NotOffered,
     Other,
 }
@@ -38,7 +38,7 @@ pub struct Error {
     pub message: String,
     pub request_id: Option<String>,
     pub class: Class,
-    /// Whether the call may have taken effect all the same.
+    /// Whether the call may have taken effect nevertheless.
     pub doubtful: bool,
 }
 
@@ -70,7 +70,7 @@ impl Error {
                 found.doubtful = false;
                 found.message = innermost(error);
             }
-            // A connection that closes before its answer may have carried the request.
+            // The request may have been sent before the connection closed.
             SdkError::DispatchFailure(_) => {
                 found.class = Class::Unreachable;
                 found.message = innermost(error);
@@ -114,13 +114,13 @@ impl Error {
         Self { class: Class::Credentials, doubtful: false, ..Self::unexpected("AWS", "credentials", message) }
     }
 
-    /// An error that an answer carries beside what was asked for.
+    /// An error that is part of a successful response.
     pub(super) fn of_code(service: &'static str, operation: &'static str, code: &str, message: &str) -> Self {
         let error = Self::unexpected(service, operation, message);
         Self { code: Some(code.to_owned()), class: class_of(Some(code)), ..error }
     }
 
-    /// An answer that lacks what the service promises.
+    /// A response that lacks what the service guarantees.
     pub(super) fn unexpected(service: &'static str, operation: &'static str, message: &str) -> Self {
         Self {
             service,
@@ -141,24 +141,24 @@ impl Error {
         self.class == Class::Exists
     }
 
-    /// Whether AWS is at work on the gateway that a call is about: "Cannot perform operation … when gateway is in
-    /// UPDATING status", seen by one project after an update, and of two CreateGatewayTarget at once.
+    /// Whether AWS is still working on the gateway of a call: "Cannot perform operation … when gateway is in
+    /// UPDATING status", seen by one project after an update, and for two concurrent CreateGatewayTarget calls.
     fn is_busy(&self) -> bool {
         self.service == "AgentCore" && self.message.contains("in UPDATING status")
     }
 
-    /// Whether a change or a deletion is refused for something that passes by itself.
+    /// Whether a change or a deletion is refused for a transient reason.
     pub fn passes(&self) -> bool {
         let says = |words: &str| self.message.to_lowercase().contains(words);
         match (self.service, self.code.as_deref().unwrap_or_default()) {
             ("AgentCore", _) => self.is_busy(),
-            // A policy that was deleted a moment ago may still be in the way, and so may another change of the role
+            // A policy that was just deleted may still be in the way, and so may a concurrent change of the role
             // (service model; hashicorp/terraform#3222).
             ("IAM", code) => ["DeleteConflict", "ConcurrentModification"].iter().any(|name| code.starts_with(name)),
             // "User pool cannot be deleted. It has a domain configured that should be deleted first.", after its domain
-            // was: clean-up scripts of AWS's samples pause between the two.
+            // was deleted: clean-up scripts of AWS's samples pause between the two.
             ("Cognito", "InvalidParameterException") => self.operation == "DeleteUserPool" && says("domain"),
-            // Two requests at once for the same thing (service models).
+            // Two concurrent requests for the same resource (service models).
             ("Cognito", "ConcurrentModificationException") | ("CloudWatch Logs", "OperationAbortedException") => true,
             // "Requested resource is currently being updated. Please try again later." (terraform-provider-aws#42194)
             ("CloudWatch Logs", "ConflictException") => says("being updated"),
@@ -168,14 +168,13 @@ impl Error {
         }
     }
 
-    /// Whether a deletion is refused for the state of things: something that still hangs on it,
-    /// or work that is under way.
+    /// Whether a deletion is refused because of the current state: dependent resources, or work in progress.
     pub fn refuses_for_now(&self) -> bool {
         matches!(self.code.as_deref(), Some("ValidationException" | "ConflictException"))
     }
 }
 
-/// `Ok(None)` for what is not there.
+/// `Ok(None)` for a missing resource.
 pub(super) fn absent<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -184,13 +183,12 @@ pub(super) fn absent<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// Whether a delete found something; what is not there is as good as deleted.
+/// Whether a deletion found something; a missing resource counts as deleted.
 pub(super) fn deleted<T>(result: Result<T, Error>) -> Result<bool, Error> {
     absent(result).map(|found| found.is_some())
 }
 
-/// The class of an error code. Codes are the modelled errors' names; the services do not agree
-/// on one for the same thing.
+/// The class of an error code. Codes are the names of modelled errors, which differ between services.
 pub(super) fn class_of(code: Option<&str>) -> Class {
     match code.unwrap_or_default() {
         "NoSuchEntity" | "ResourceNotFoundException" => Class::NotFound,

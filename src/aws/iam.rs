@@ -13,7 +13,7 @@ use super::{
 
 const SERVICE: &str = "IAM";
 
-/// A role, as it should be.
+/// A role's desired state.
 #[derive(Debug, Clone)]
 pub struct RoleSpec {
     pub name: String,
@@ -24,7 +24,7 @@ pub struct RoleSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A role, as it is.
+/// A role's actual state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Role {
     pub name: String,
@@ -55,7 +55,7 @@ impl Role {
     }
 }
 
-/// IAM answers documents URL-encoded; null if it is not JSON.
+/// Decodes a document, which IAM returns URL-encoded; null if it is not JSON.
 fn document(encoded: &str) -> Value {
     serde_json::from_str(&percent_decode_str(encoded).decode_utf8_lossy()).unwrap_or_default()
 }
@@ -93,14 +93,14 @@ pub async fn update_trust(aws: &Aws, name: &str, trust: &Value) -> Result<(), Er
     call.send().await.map(drop).map_err(of(SERVICE, "UpdateAssumeRolePolicy"))
 }
 
-/// Gives a role one more tag.
+/// Adds a tag to a role.
 pub async fn tag_role(aws: &Aws, role: &str, key: &str, value: &str) -> Result<(), Error> {
     let tag = Tag::builder().key(key).value(value).build();
     let tag = tag.map_err(|error| Error::unexpected(SERVICE, "TagRole", &error.to_string()))?;
     aws.iam.tag_role().role_name(role).tags(tag).send().await.map(drop).map_err(of(SERVICE, "TagRole"))
 }
 
-/// Takes a tag off a role, if both are there.
+/// Removes a tag from a role; false if there is no such role.
 pub async fn untag_role(aws: &Aws, role: &str, key: &str) -> Result<bool, Error> {
     deleted(aws.iam.untag_role().role_name(role).tag_keys(key).send().await.map_err(of(SERVICE, "UntagRole")))
 }
@@ -126,14 +126,15 @@ pub async fn delete_policy(aws: &Aws, role: &str, policy: &str) -> Result<bool, 
     deleted(call.send().await.map_err(of(SERVICE, "DeleteRolePolicy")))
 }
 
-/// Deletes a role and what hangs on it; false if it was not there.
+/// Deletes a role and its policies; false if it did not exist.
 pub async fn delete_role(aws: &Aws, name: &str) -> Result<bool, Error> {
     let (Some(inline), Some(attached)) =
         futures_util::future::try_join(inline_policies(aws, name), attached_policies(aws, name)).await?
     else {
         return Ok(false);
     };
-    // Changes of one role that meet are refused (service model, `ConcurrentModificationException`).
+    // One after the other: concurrent changes of a role are rejected (service model,
+    // `ConcurrentModificationException`).
     for policy in inline {
         delete_policy(aws, name, &policy).await?;
     }
@@ -157,7 +158,7 @@ async fn attached_policies(aws: &Aws, role: &str) -> Result<Option<Vec<String>>,
     Ok(absent(policies)?.map(|policies| policies.into_iter().filter_map(|policy| policy.policy_arn).collect()))
 }
 
-/// The names of the stacks that have a role of ours below an IAM path, for `cleanup --all`.
+/// The paths of all roles below an IAM path, for `cleanup --all`.
 pub async fn paths_below(aws: &Aws, prefix: &str) -> Result<Vec<String>, Error> {
     let pages = aws.iam.list_roles().path_prefix(prefix).into_paginator().items().send();
     let roles = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListRoles"))?;

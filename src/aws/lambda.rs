@@ -1,4 +1,4 @@
-//! Functions.
+//! Lambda functions.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::{
 
 const SERVICE: &str = "Lambda";
 
-/// A function, as it should be.
+/// A function's desired state.
 #[derive(Debug, Clone)]
 pub struct FunctionSpec {
     pub name: String,
@@ -27,16 +27,16 @@ pub struct FunctionSpec {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A function, as it is.
+/// A function's actual state.
 #[derive(Debug, Clone)]
 pub struct Function {
     pub arn: String,
     pub code_sha256: String,
     pub tags: BTreeMap<String, String>,
-    /// It runs, and as its latest update wants it.
+    /// Whether it can be invoked, and no update is in progress.
     pub active: bool,
-    /// A state that it does not leave by itself, and why; or those of its latest update, whose failure leaves the
-    /// function as it was before.
+    /// A state that the function does not leave by itself, and its reason; or those of a failed last update, which
+    /// leaves the function as it was before.
     pub failure: Option<(String, String)>,
 }
 
@@ -66,15 +66,15 @@ pub async fn update_code(aws: &Aws, spec: &FunctionSpec) -> Result<(), Error> {
 pub async fn find_function(aws: &Aws, name: &str) -> Result<Option<Function>, Error> {
     let answer = aws.lambda.get_function().function_name(name).send().await.map_err(of(SERVICE, "GetFunction"));
     let Some(answer) = absent(answer)? else { return Ok(None) };
-    // Who may not list tags gets the function without them (Lambda API reference, GetFunction, TagsError): whose
-    // it is cannot be told.
+    // Without permission to list tags, GetFunction returns the function without them (Lambda API reference,
+    // GetFunction, TagsError): its owner is unknown.
     if let Some(error) = &answer.tags_error {
         return Err(Error::of_code(SERVICE, "ListTags", error.error_code(), error.message()));
     }
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     Ok(answer.configuration.and_then(|configuration| {
         let failure = failure(&configuration);
-        // An endpoint that knows no state has nothing to wait for.
+        // An endpoint that returns no state needs no wait.
         Some(Function {
             arn: configuration.function_arn?,
             code_sha256: configuration.code_sha256.unwrap_or_default(),
@@ -86,9 +86,9 @@ pub async fn find_function(aws: &Aws, name: &str) -> Result<Option<Function>, Er
     }))
 }
 
-/// Of the states of a function, Pending leads to Active by itself, and Inactive when it is invoked (Lambda developer
-/// guide, "Lambda function states"); the model also has Failed, Deactivating, Deactivated, ActiveNonInvocable and
-/// Deleting.
+/// A state, or a last update, that does not recover by itself. Pending becomes Active by itself, and Inactive
+/// does when it is invoked (Lambda developer guide, "Lambda function states"); the model also has Failed,
+/// Deactivating, Deactivated, ActiveNonInvocable and Deleting.
 fn failure(configuration: &FunctionConfiguration) -> Option<(String, String)> {
     let reason = |reason: &Option<String>| reason.clone().unwrap_or_else(|| "Lambda gives no reason".to_owned());
     match (&configuration.state, &configuration.last_update_status) {

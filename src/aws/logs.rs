@@ -27,7 +27,7 @@ pub async fn set_retention(aws: &Aws, name: &str, days: i32) -> Result<(), Error
     call.send().await.map(drop).map_err(of(SERVICE, "PutRetentionPolicy"))
 }
 
-/// A log group, as it is.
+/// An existing log group.
 #[derive(Debug, Clone)]
 pub struct Group {
     pub retention_days: Option<i32>,
@@ -46,7 +46,7 @@ pub async fn find_group(aws: &Aws, name: &str) -> Result<Option<Group>, Error> {
     Ok(Some(Group { retention_days: group.retention_in_days, tags }))
 }
 
-/// The names of the log groups below a prefix, with their tags.
+/// The log groups below a prefix whose name matches `wanted`, with their tags.
 pub async fn groups_below(aws: &Aws, prefix: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<Tagged>, Error> {
     let pages = aws.logs.describe_log_groups().log_group_name_prefix(prefix).into_paginator().items().send();
     let groups = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeLogGroups"))?;
@@ -73,7 +73,7 @@ async fn tags(aws: &Aws, arn: &str) -> Result<BTreeMap<String, String>, Error> {
     Ok(answer.and_then(|answer| answer.tags).unwrap_or_default().into_iter().collect())
 }
 
-/// The delivery sources and destinations whose names are wanted, with their tags.
+/// The delivery sources and destinations whose name matches `wanted`, with their tags.
 pub async fn delivery_ends(aws: &Aws, wanted: impl Fn(&str) -> bool) -> Result<Vec<Tagged>, Error> {
     let sources = async {
         let pages = aws.logs.describe_delivery_sources().into_paginator().items().send();
@@ -87,7 +87,7 @@ pub async fn delivery_ends(aws: &Aws, wanted: impl Fn(&str) -> bool) -> Result<V
     let sources = sources.into_iter().filter_map(|source| Some((source.name?, source.arn?)));
     let destinations = destinations.into_iter().filter_map(|destination| Some((destination.name?, destination.arn?)));
     let found = sources.chain(destinations).filter(|(name, _)| wanted(name));
-    // The descriptions have tags too, but nobody has written down whether they are filled in.
+    // The descriptions have tags, too, but AWS does not document whether they are filled in.
     let looks = found.map(async |(name, arn): (String, String)| Ok(Tagged { name, tags: tags(aws, &arn).await? }));
     try_join_all(looks).await
 }
@@ -114,8 +114,9 @@ impl Carries<'_> {
     }
 }
 
-/// The source other than `own` that takes this from a resource: there is one for each resource and type, whoever made
-/// it (the console calls its own `WdDeliverySource-…`; aws-cloudformation/cloudformation-coverage-roadmap#2513).
+/// A source other than `own` that takes the same log type from a resource: there is only one per resource and
+/// type, whoever created it (the console calls its own `WdDeliverySource-…`;
+/// aws-cloudformation/cloudformation-coverage-roadmap#2513).
 pub async fn other_source(
     aws: &Aws,
     own: &str,
@@ -131,18 +132,19 @@ pub async fn other_source(
     Ok(sources.into_iter().filter(takes_it).filter_map(|source| source.name).find(|name| name != own))
 }
 
-/// Whether traces are refused until the account lets X-Ray send them to CloudWatch Logs. The sentence is "X-Ray
-/// Delivery Destination is supported with CloudWatch Logs as a Trace Segment Destination. Please enable the CloudWatch
-/// Logs destination …" (aws/aws-cdk#38372, and many public files).
+/// Whether traces are refused until the account lets X-Ray send them to CloudWatch Logs. The message is "X-Ray
+/// Delivery Destination is supported with CloudWatch Logs as a Trace Segment Destination. Please enable the
+/// CloudWatch Logs destination …" (aws/aws-cdk#38372, and many public files).
 pub fn needs_transaction_search(error: &Error) -> bool {
     error.operation == "CreateDelivery" && error.message.contains("Trace Segment Destination")
 }
 
-/// Connects a resource with its destination; whatever part is there already is kept. `name` is
-/// that of source and destination.
+/// Creates a resource's delivery with its source and destination, which are both called `name`; existing parts
+/// are kept.
 ///
 /// # Errors
-/// One of class `Exists` if another source takes the same from the resource; nothing of ours is left then.
+/// Class `Exists` if another source takes the same from the resource; nothing that was created here is left
+/// then.
 pub async fn ensure_delivery(
     aws: &Aws,
     name: &str,
@@ -182,7 +184,8 @@ pub async fn ensure_delivery(
     }
     let destination = destination?;
     let arn = destination.delivery_destination.and_then(|destination| destination.arn).unwrap_or_default();
-    // A conflict may say that it is there, and something else; of a lost answer nothing is known: look.
+    // A conflict may mean that the delivery exists, or something else; after a lost response the outcome is
+    // unknown: look.
     match create_delivery(aws, name, &arn, tags).await {
         Err(error) if error.exists() || error.doubtful => match delivery_sources(aws).await?.contains(name) {
             true => Ok(()),
@@ -221,7 +224,7 @@ async fn deliveries(aws: &Aws) -> Result<Vec<(String, String)>, Error> {
     Ok(found.into_iter().filter_map(|delivery| Some((delivery.delivery_source_name?, delivery.id?))).collect())
 }
 
-/// Deletes deliveries, source and destination of a name; false if none of them was there.
+/// Deletes deliveries, source and destination of a name; false if none of them existed.
 pub async fn delete_delivery(aws: &Aws, name: &str) -> Result<bool, Error> {
     let mut found = false;
     for (_, id) in deliveries(aws).await?.into_iter().filter(|(source, _)| source == name) {

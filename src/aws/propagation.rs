@@ -1,6 +1,6 @@
-//! Words that mean "IAM has not heard of this yet". AWS gives them no error type of their own; everything else in this
-//! program matches modelled errors. Who asks knows that a role or a policy may have been written minutes ago: words of
-//! this family are also those of a role that lacks something for good.
+//! Recognizes messages that mean "IAM has not propagated this yet". AWS has no error type for them. Callers
+//! must know that a role or a policy was written only minutes ago: a role that lacks a permission permanently
+//! causes messages of the same family.
 
 use super::{
     Error,
@@ -8,12 +8,13 @@ use super::{
     denied::{Denied, Whose},
 };
 
-/// Whether a call failed as one does whose role or policy is too fresh.
+/// Whether a call failed because its role or policy may not have propagated.
 ///
-/// The sentence of CreateGatewayTarget is "Gateway service is not authorized to perform AssumeRole on Gateway role.
-/// Update trust policy and retry", or "Gateway execution role lacks permission to invoke Lambda function …" (both in
-/// many public deploy scripts; terraform-provider-aws `gateway_target.go` waits for the second). AWS's own CLI tries
-/// anything of the family again (aws/agentcore-cli `src/core/gatewayExecutionRole.ts`), and so does this.
+/// CreateGatewayTarget fails with "Gateway service is not authorized to perform AssumeRole on Gateway role.
+/// Update trust policy and retry", or "Gateway execution role lacks permission to invoke Lambda function …"
+/// (both in many public deploy scripts; terraform-provider-aws `gateway_target.go` retries the second). AWS's
+/// own CLI retries any message of the family (aws/agentcore-cli `src/core/gatewayExecutionRole.ts`), and so
+/// does this.
 pub fn is_pending(error: &Error) -> bool {
     let message = error.message.to_lowercase();
     match (error.operation, error.code.as_deref().unwrap_or_default()) {
@@ -21,19 +22,19 @@ pub fn is_pending(error: &Error) -> bool {
             speaks_of_a_role(&message) || speaks_of_a_key(&message)
         }
         ("CreateGateway" | "UpdateGateway", "AccessDeniedException") => speaks_of_a_key(&message),
-        // terraform-provider-aws `function.go` waits for it.
+        // terraform-provider-aws `function.go` retries it.
         ("CreateFunction", "InvalidParameterValueException") => message.contains("cannot be assumed by lambda"),
         ("PutRolePolicy", "NoSuchEntity") => message.contains("cannot be found"),
         _ => false,
     }
 }
 
-/// The same question of the `statusReasons` of a gateway or target that FAILED. What an MCP server is said to have
-/// answered is of the role only where the role signs for it.
+/// The same for the `statusReasons` of a gateway or target that FAILED. An MCP server's authorization error is
+/// about the role only if the role signs the requests.
 pub fn is_pending_state(document: &Document) -> bool {
     let signs = document.0["credentialProviderConfigurations"][0]["credentialProviderType"] == "GATEWAY_IAM_ROLE";
     document.status_reasons().any(|reason| {
-        // What the caller lacks, no waiting brings.
+        // Waiting does not help if the caller lacks a permission.
         if Denied::read(reason).is_some_and(|denied| denied.whose == Whose::Caller) {
             return false;
         }
@@ -42,30 +43,30 @@ pub fn is_pending_state(document: &Document) -> bool {
     })
 }
 
-/// Whether what a gateway or target FAILED for may have passed since.
+/// Whether the reason why a gateway or target FAILED may have passed since.
 pub fn may_pass(document: &Document) -> bool {
     is_pending_state(document) || misses_discovery(document.status_reasons())
 }
 
-/// Whether a gateway FAILED because the service could not get the OpenID document of its issuer: a user pool's may be
-/// missing for a short while after the pool was made (seen once, literally: "Failed to create gateway dependencies:
-/// Failed to fetch discovery document from: https://cognito-idp…").
+/// Whether a gateway FAILED because AgentCore could not fetch its issuer's OpenID document: a user pool's may
+/// be missing for a short while after the pool was created (seen once, literally: "Failed to create gateway
+/// dependencies: Failed to fetch discovery document from: https://cognito-idp…").
 pub fn misses_discovery<'a>(mut reasons: impl Iterator<Item = &'a str>) -> bool {
     reasons.any(|reason| reason.contains("Failed to fetch discovery document"))
 }
 
-/// What an MCP server that AWS runs is said to have answered while the role's policy spreads
-/// (awslabs/nx-plugin-for-aws#1066; the second is of a session of that role).
+/// Status reasons of MCP servers that AWS hosts, while the role's policy propagates
+/// (awslabs/nx-plugin-for-aws#1066; the second is about a session of that role).
 const MCP_SERVER: &[&str] =
     &["authorization error when sending message", "is not authorized to perform: bedrock-agentcore:"];
 
-/// "not authorized to perform kms:GenerateDataKey": CreateGateway with a key whose use the role was just allowed (seen
-/// once, without its code).
+/// "not authorized to perform kms:GenerateDataKey": CreateGateway with a key that the role was just allowed to
+/// use (seen once, without its code).
 fn speaks_of_a_key(text: &str) -> bool {
     text.contains("perform kms:") || text.contains("perform: kms:")
 }
 
-/// Of a lower-case text: whether it is of a role, and of what that may do or who may assume it.
+/// Whether a lower-case text is about a role, and about its permissions or who may assume it.
 fn speaks_of_a_role(text: &str) -> bool {
     let is_of = ["assum", "trust", "lack", "missing", "permission", "authoriz"];
     text.contains("role") && is_of.iter().any(|word| text.contains(word))

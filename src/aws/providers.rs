@@ -13,7 +13,7 @@ use crate::model::spec::{ProviderKind, ProviderSpec};
 
 const SERVICE: &str = "AgentCore";
 
-/// Makes a provider, or gives the one of this name what it is to hold; its ARN, and whether it is new.
+/// Creates a provider, or updates the one of this name; returns its ARN, and whether it is new.
 pub async fn put(
     aws: &Aws,
     name: &str,
@@ -54,12 +54,12 @@ pub async fn put(
     Ok((arn.ok_or_else(missing)?, is_new))
 }
 
-/// A taken name is a conflict, and in some regions a validation error that says so [U].
+/// A taken name is a conflict or, in some regions, a validation error that says so. Not documented by AWS.
 fn is_there(error: &Error) -> bool {
     error.exists() || error.refuses_for_now() && error.message.contains("already exists")
 }
 
-/// Whether a provider is there.
+/// Whether a provider exists.
 pub async fn exists(aws: &Aws, kind: ProviderKind, name: &str) -> Result<bool, Error> {
     match kind {
         ProviderKind::ApiKey => {
@@ -73,7 +73,7 @@ pub async fn exists(aws: &Aws, kind: ProviderKind, name: &str) -> Result<bool, E
     }
 }
 
-/// Deletes a provider; false if it was not there.
+/// Deletes a provider; false if it did not exist.
 pub async fn delete(aws: &Aws, kind: ProviderKind, name: &str) -> Result<bool, Error> {
     match kind {
         ProviderKind::ApiKey => {
@@ -111,7 +111,7 @@ pub fn of_arn(arn: &str) -> Option<(ProviderKind, &str)> {
     Some((ProviderKind::of(parts.next()?)?, parts.next()?))
 }
 
-/// The provider that a target's document names.
+/// The ARN of the provider that a target's document names.
 pub fn of_target(target: &Value) -> Option<&str> {
     let provider = &target["credentialProviderConfigurations"][0]["credentialProvider"];
     let named = ["apiKeyCredentialProvider", "oauthCredentialProvider"];

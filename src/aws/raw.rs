@@ -1,7 +1,7 @@
 //! Gateway and target documents as JSON, sent and received through the SDK client.
 //!
-//! The SDK's types have no serde and drop members newer than the SDK; its signing, retries and
-//! endpoint are what we want of it. So the request's body is set here, and the answer's is taken.
+//! The SDK's types do not implement serde, and drop members newer than the SDK; only its signing, retries and
+//! endpoint are used. So the request's body is replaced here, and the response's body is captured.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::Error;
 
-/// Keeps the bytes of the last answer.
+/// Captures the body of the last response.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AnswerBody(Arc<Mutex<Vec<u8>>>);
 
@@ -42,7 +42,7 @@ impl Intercept for AnswerBody {
 }
 
 impl AnswerBody {
-    /// The answer's document.
+    /// The response's JSON document.
     pub(super) fn document(&self, operation: &'static str) -> Result<Value, Error> {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         serde_json::from_slice(&bytes)
@@ -50,7 +50,7 @@ impl AnswerBody {
     }
 }
 
-/// Sends an operation's fluent builder with a JSON body of ours and returns the answer's JSON.
+/// Sends an operation's fluent builder with our own JSON body, and returns the response's JSON.
 macro_rules! exchange {
     ($operation:literal, $builder:expr, $body:expr) => {{
         let answer = $crate::aws::raw::AnswerBody::default();

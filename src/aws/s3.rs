@@ -1,18 +1,18 @@
-//! Objects in S3, read with the caller's own key: what a gateway will read with its role's.
+//! S3 objects, read with the caller's credentials.
 
 use std::time::Duration;
 
 use super::Aws;
 use crate::{http::Request, model::outgoing::encode};
 
-/// How long S3 may take.
+/// Timeout for S3.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The content of the object at `s3://bucket/key`.
 ///
 /// # Errors
 ///
-/// Why it cannot be read, in words for the user.
+/// A message for the user, if the object cannot be read.
 pub async fn read_object(aws: &Aws, uri: &str) -> Result<Vec<u8>, String> {
     let place = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
     let Some((bucket, key)) = place.filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty()) else {

@@ -1,4 +1,4 @@
-//! Signs requests that no AWS client sends: those to a gateway that lets in who has an AWS key, and S3's.
+//! Signs requests that no AWS client sends: to gateways with IAM authorization, and to S3.
 
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
@@ -9,10 +9,10 @@ use crate::http::{
     sigv4::{self, Scope},
 };
 
-/// What gateways are in a signature's scope (developer guide, "Inbound authorization").
+/// The service name in a gateway request's signature (developer guide, "Inbound authorization").
 pub const GATEWAYS: &str = "bedrock-agentcore";
 
-/// The caller's AWS key, for one service of a region.
+/// The caller's credentials, for signing requests to one service in a region.
 #[derive(Debug, Clone)]
 pub struct Signer {
     credentials: SharedCredentialsProvider,
@@ -21,11 +21,11 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Signs a request as it stands, at this moment.
+    /// Signs a request as it is, at the current time.
     ///
     /// # Errors
     ///
-    /// If there are no credentials any more, or the request's URL is none.
+    /// If there are no credentials any more, or the request's URL is invalid.
     pub async fn sign(&self, request: &mut Request) -> Result<(), Error> {
         let credentials =
             self.credentials.provide_credentials().await.map_err(|error| Error::no_credentials(&error))?;
@@ -35,11 +35,11 @@ impl Signer {
 }
 
 impl Aws {
-    /// Signs for a service with the caller's own key.
+    /// A signer for a service, with the caller's credentials.
     ///
     /// # Errors
     ///
-    /// If the caller has none.
+    /// If the caller has no credentials.
     pub fn signer(&self, service: &str) -> Result<Signer, Error> {
         let config = self.agentcore.config();
         let scope = Scope { region: self.region.to_string(), service: service.to_owned() };

@@ -1,5 +1,5 @@
-//! The one polling loop: look at once, then ever less often, until it is true, time is up, or
-//! nobody wants to know any more.
+//! The one polling loop: look at once, then at growing intervals, until the condition holds, the deadline
+//! passes, or a stop is requested.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -13,21 +13,20 @@ use super::{Class, Error};
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Asks whatever runs to begin nothing new and to wait for nothing more. Clones are the same
-/// request.
+/// Asks running work to start nothing new and to stop waiting. Clones share the same request.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     own: Arc<Signal>,
-    /// A request that is one to this, too.
+    /// An outer request, which stops this part, too.
     outer: Option<Arc<Signal>>,
 }
 
-/// Why something is to stop.
+/// Why work is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody asked for it.
+    /// A stop was requested.
     Request,
-    /// The time for the whole command is over.
+    /// The timeout of the whole command elapsed.
     Timeout,
 }
 
@@ -38,7 +37,7 @@ struct Signal {
 }
 
 impl Signal {
-    /// The first cause stays the cause.
+    /// Only the first cause is kept.
     fn give(&self, cause: Cause) {
         self.given.get_or_init(|| cause);
         self.told.notify_waiters();
@@ -46,7 +45,7 @@ impl Signal {
 
     async fn given(&self) -> Cause {
         loop {
-            // Listening begins before the look, so that no signal falls between the two.
+            // Listen before looking, so that no signal is missed in between.
             let mut told = std::pin::pin!(self.told.notified());
             told.as_mut().enable();
             match self.given.get() {
@@ -58,7 +57,7 @@ impl Signal {
 }
 
 impl Stop {
-    /// A request for a part of what this one stops; this one stops that part, too.
+    /// A stop request for a part of the work; this one stops that part, too.
     #[must_use]
     pub fn part(&self) -> Self {
         Self { own: Arc::default(), outer: Some(self.own.clone()) }
@@ -68,7 +67,7 @@ impl Stop {
         self.own.give(Cause::Request);
     }
 
-    /// Says that the time is over.
+    /// Requests a stop because the time is over.
     pub fn expire(&self) {
         self.own.give(Cause::Timeout);
     }
@@ -77,13 +76,13 @@ impl Stop {
         self.cause().is_some()
     }
 
-    /// Why it is requested, if it is. What stops the whole comes before what stops a part.
+    /// Why a stop was requested, if it was. A stop of the whole takes precedence over that of a part.
     pub fn cause(&self) -> Option<Cause> {
         let outer = self.outer.as_ref().and_then(|outer| outer.given.get());
         outer.or(self.own.given.get()).copied()
     }
 
-    /// Returns when it is requested.
+    /// Completes when a stop is requested.
     pub async fn requested(&self) -> Cause {
         let outer = async {
             match &self.outer {
@@ -102,18 +101,18 @@ impl Stop {
 /// When to give up.
 #[derive(Debug, Clone)]
 pub struct Deadline {
-    /// None: when it is asked to stop, and not before.
+    /// `None`: only when a stop is requested.
     at: Option<Instant>,
     stop: Stop,
 }
 
 impl Deadline {
-    /// When it is asked to stop.
+    /// Passes only when a stop is requested.
     pub fn of(stop: &Stop) -> Self {
         Self { at: None, stop: stop.clone() }
     }
 
-    /// So much later, or when it is asked to stop.
+    /// Passes after `time`, or when a stop is requested.
     pub fn after(time: Duration, stop: &Stop) -> Self {
         Self { at: Some(Instant::now() + time), stop: stop.clone() }
     }
@@ -123,17 +122,17 @@ impl Deadline {
     }
 }
 
-/// One look at what is waited for.
+/// The result of one look.
 #[derive(Debug)]
 pub enum Look<T> {
     Ready(T),
-    /// Not yet; what is the matter, for whoever watches and for the error if time runs out.
+    /// Not yet, and why; for the observer, and for the error if time runs out.
     NotYet(String),
 }
 
-/// Looks until there is something to see.
+/// Polls until a look is `Ready`.
 ///
-/// `told` hears the reason whenever it changes. An error of the look ends the wait.
+/// `told` is called with the reason whenever it changes. An error of the look ends the wait.
 pub async fn until<T, E: From<Error>>(
     deadline: &Deadline,
     told: impl Fn(&str),
@@ -163,7 +162,7 @@ pub async fn until<T, E: From<Error>>(
     }
 }
 
-/// Does something, and again while AWS refuses it for what passes by itself, but no longer than `patience`.
+/// Calls AWS, and retries while it refuses for a transient reason, but no longer than `patience`.
 pub async fn while_refused<T, E: From<Error>>(
     deadline: &Deadline,
     patience: Duration,
@@ -178,10 +177,10 @@ pub async fn while_refused<T, E: From<Error>>(
     until(deadline, told, attempt).await
 }
 
-/// Waits until a moment has come.
+/// Waits until a moment.
 ///
 /// # Errors
-/// If it was asked to stop before.
+/// If a stop is requested before.
 pub async fn until_moment(moment: Instant, stop: &Stop) -> Result<(), Error> {
     tokio::select! {
         biased;
@@ -281,7 +280,7 @@ mod tests {
         let error = ended.unwrap_err();
         assert_eq!((error.class, error.message.as_str()), (Class::TimedOut, "timed out: still CREATING"));
         assert_eq!(begin.elapsed(), Duration::from_millis(1_234));
-        // The step beside it that failed for it does not change why.
+        // A concurrent step that fails because of it does not change the cause.
         part.request();
         stop.request();
         assert_eq!(part.cause(), Some(Cause::Timeout));

@@ -1,4 +1,4 @@
-//! `cleanup`: everything of a stack away, and an honest word on what is not.
+//! `cleanup`: deletes everything of a stack, and reports what remains.
 
 use std::{
     io::{self, Write},
@@ -79,7 +79,7 @@ impl Cleanup {
         Ok(report)
     }
 
-    /// Shows what would go, and asks. A stack that is not there needs no question.
+    /// Shows what would be deleted, and asks for confirmation. A stack that does not exist needs none.
     async fn confirmed(&self, ctx: &Context, aws: &Aws, names: &[GatewayName]) -> Result<bool, Error> {
         let found = dry_run(aws, names).await?;
         if found.deleted.is_empty() {
@@ -93,8 +93,7 @@ impl Cleanup {
     }
 }
 
-/// The name of a gateway that is given by name, id or ARN; a name needs no look at a list, unless
-/// it may be an id.
+/// The name of a gateway that is given by name, id or ARN; a name needs no lookup, unless it could be an id.
 async fn named(aws: &Aws, given: &str) -> Result<GatewayName, Error> {
     let name = given.parse::<GatewayName>();
     match name {
@@ -115,7 +114,7 @@ async fn dry_run(aws: &Aws, names: &[GatewayName]) -> Result<Report, Error> {
     for name in names {
         let stack = stack::discover(aws, &StackNames::new(&aws.region, name), Depth::Thorough).await?;
         report.caller = Some(stack.caller.clone());
-        // Where it cannot be told whose the gateway is, nothing that it lives on goes.
+        // If the gateway's owner cannot be determined, nothing that the gateway depends on is deleted.
         let whose = stack.gateway.as_ref().map_or(Ok(()), |gateway| gateway.tags.as_ref().map(drop));
         let deleted = if whose.is_ok() { stack.resources() } else { Vec::new() };
         let cleaned = Cleaned { deleted, unseen: stack.unseen, ..Cleaned::default() };
@@ -136,7 +135,7 @@ pub struct Report {
     complete: bool,
     dry_run: bool,
     warnings: Vec<String>,
-    /// Where not everything is deleted: why.
+    /// Why something was not deleted, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody>,
     #[serde(skip)]
@@ -146,7 +145,7 @@ pub struct Report {
     again: String,
     #[serde(skip)]
     begun: Instant,
-    /// A gateway that is not ours was there.
+    /// Whether there was a gateway of another owner, which is kept.
     #[serde(skip)]
     kept: bool,
     #[serde(flatten)]
@@ -185,7 +184,7 @@ impl Report {
         }
     }
 
-    /// Tells of a stack that its turn did not come to.
+    /// Reports a stack that was not reached before the stop.
     fn leave(&mut self, name: GatewayName, cause: Cause) {
         self.remaining.push(Remaining {
             kind: "stack",

@@ -95,7 +95,8 @@ impl Create {
         drop(watch);
         let required_policy = required_policy(&spec);
         let converged = converged.map_err(|error| {
-            // Who has made the first of it has made all of it: `cleanup` takes what was there before, too.
+            // Suggest `cleanup`, which deletes what existed before, too, only if this run created the first resource
+            // and so all of them.
             let first = if required_policy.is_some() { ops::Kind::UserPool } else { ops::Kind::Role };
             let made_all = ctx.made().iter().any(|made| made.kind == first);
             let undo = format!("agentcore-gw cleanup {}", spec.name);
@@ -113,7 +114,7 @@ impl Create {
         Ok(created)
     }
 
-    /// A gateway that anybody may call is wanted knowingly.
+    /// Asks for confirmation of a gateway that anybody may call.
     async fn confirm_open(&self, ctx: &Context) -> Result<(), Error> {
         let question = "Whoever reaches this gateway may call its tools. Go on without an authorizer?";
         if !self.authorizer.is_open() || ctx.settings.yes || ctx.confirm(question).await? {
@@ -122,7 +123,7 @@ impl Create {
         Err(Error::new(Kind::Interrupted, "nothing was changed"))
     }
 
-    /// All questions that can be settled are, before the first AWS call.
+    /// Checks everything that is possible before the first AWS call.
     fn resolve_without_region(&self) -> Result<(), Error> {
         let region = crate::local::DEFAULT_REGION.parse().map_err(|error| Error::new(Kind::Bug, format!("{error}")))?;
         self.resolve(&region).map(drop)
@@ -164,20 +165,20 @@ impl Create {
     }
 }
 
-/// What a role that was brought must be allowed to do: it is not changed for the user.
+/// The permissions that a user-supplied role must have: it is not changed for the user.
 fn required_policy(spec: &GatewaySpec) -> Option<Value> {
     let RoleSpec::Brought(arn) = &spec.role else { return None };
     let key = spec.kms_key_arn.as_ref().map(KmsKeyArn::as_str);
     Some(policy::gateway_base(&StackNames::new(&spec.region, &spec.name), arn.account(), key.as_slice()))
 }
 
-/// A file that cannot be written is better known before anything is made.
+/// Fails before anything is created if the file cannot be written.
 fn check_writable(file: &Path) -> Result<(), Error> {
     let dir = match file.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
-    // The file is put in place by a rename, which would replace a link or a device.
+    // The file is placed by a rename, which would replace a link or a device.
     if fs::symlink_metadata(file).is_ok_and(|there| !there.is_file()) {
         return Err(Error::new(Kind::InvalidInput, format!("{} is there and is no regular file", file.display())));
     }

@@ -45,7 +45,7 @@ fn client_of<'a>(aws: &Aws, stack: &'a Stack) -> Result<(&'a str, &'a str, &'a A
     let parts = pool.and_then(|pool| Some((pool.id.as_str(), pool.domain.as_deref()?)));
     let gateway = stack.names.gateway.to_string();
     let allowed = stack.gateway.as_ref().map(|gateway| &gateway.document.jwt_authorizer()["allowedClients"][0]);
-    // A pool of ours whose client is not there had one.
+    // A pool of this stack without its client had one before.
     let missing = || match allowed.and_then(Value::as_str).filter(|_| pool.is_some()) {
         Some(client) => ops::Error::ClientGone { gateway, client: client.to_owned() },
         None => ops::Error::NoClient(gateway),
@@ -54,7 +54,7 @@ fn client_of<'a>(aws: &Aws, stack: &'a Stack) -> Result<(&'a str, &'a str, &'a A
     Ok((pool_id, domain, client))
 }
 
-/// How a token for a stack's gateway is asked for.
+/// How to request a token for a stack's gateway.
 pub async fn token_request(aws: &Aws, stack: &Stack) -> Result<TokenRequest, ops::Error> {
     let (pool_id, domain, client) = client_of(aws, stack)?;
     Ok(world::token_request(aws, pool_id, domain, client, &stack.names.scope).await)
@@ -68,7 +68,7 @@ pub struct Shown {
     client_info: ClientInfo,
 }
 
-/// A client of the gateway. Its very job is to hand the secret over.
+/// A client of the gateway. It contains the secret in plain text, because the command exists to show it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientInfo {

@@ -69,7 +69,7 @@ impl Report for Listed {
     }
 }
 
-/// AWS's own answer, unchanged.
+/// AWS's own response, unchanged.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct Shown(pub Value);

@@ -69,7 +69,7 @@ pub struct Serve {
     pub latency: Duration,
 
     /// End the process of a function that nobody has called for so long
-    // Lambda does not say; users have seen five to seven minutes (Mikhail Shilkov, "Cold Starts in AWS Lambda").
+    // Not documented by AWS; users have seen five to seven minutes (Mikhail Shilkov, "Cold Starts in AWS Lambda").
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "300s")]
     pub function_idle: Duration,
 
@@ -152,7 +152,7 @@ impl Serve {
         })
         .map_err(|error| local_error(&error))?;
         let registration = claim.register(address.port(), mode).map_err(|error| local_error(&error))?;
-        // Its folder goes before the lock on it is let go: by then it may be another server's.
+        // Dropped before the lock on its folder is released: after that, the folder may be another server's.
         let ephemeral_dir = ephemeral_dir;
         let key = store.access_key().map_err(|error| local_error(&error))?;
         let endpoint = format!("http://{address}");
@@ -175,8 +175,8 @@ impl Serve {
         Ok(Served)
     }
 
-    /// Takes the state and the port: the state first, so that whoever finds the port taken sees whose it is; but for
-    /// a state that is called after the port.
+    /// Takes the state and the port: the state first, so that whoever finds the port taken sees whose it is; except
+    /// for ephemeral state, which is named after the port.
     async fn begin(&self, ctx: &Context) -> io::Result<(Store, Claim, TcpListener)> {
         let port = self.port.or(ctx.settings.local_port).unwrap_or(DEFAULT_PORT);
         if self.ephemeral {
@@ -193,7 +193,7 @@ impl Serve {
         Ok((store, claim, listener))
     }
 
-    /// Where the services behind Smithy targets are.
+    /// The endpoints of the services behind Smithy targets.
     async fn endpoints(&self, ctx: &Context) -> Result<Endpoints, Error> {
         let named = ctx.settings.service_endpoints.iter();
         let by_service = named.map(|(variable, url)| {
@@ -214,14 +214,14 @@ impl Serve {
     }
 }
 
-/// State in memory still needs a place for the key and for functions' code. Who has the port has the folder: what
-/// is in it is of one that was killed, or of one that is about to remove it.
+/// Ephemeral state still needs a folder for the key and for functions' code. The holder of the port owns the
+/// folder: its content is from a server that was killed, or from one that is about to remove it.
 async fn ephemeral_store(ctx: &Context, listener: &TcpListener) -> io::Result<(Store, Claim)> {
     let port = listener.local_addr()?.port();
     let elsewhere = || std::env::temp_dir().join(format!("agentcore-gw-{}", AccessKey::generate().access_key_id));
     let dir = ctx.settings.ephemeral_dir(port).unwrap_or_else(elsewhere);
     if dir.exists() {
-        // One that is somebody else's is an error.
+        // A folder of another owner is an error.
         let last = Store::open(&dir)?;
         let _last = Claim::new(&last).await?;
         daemon::remove(&last).await?;
@@ -231,12 +231,12 @@ async fn ephemeral_store(ctx: &Context, listener: &TcpListener) -> io::Result<(S
     Ok((store, claim))
 }
 
-/// The folder of a server that keeps nothing.
+/// The folder of an ephemeral server, removed on drop.
 struct RemovedAtEnd(Store);
 
 impl Drop for RemovedAtEnd {
     fn drop(&mut self) {
-        // The next one at this port removes what stays.
+        // The next server at this port removes what remains.
         drop(self.0.remove_all());
     }
 }
@@ -246,7 +246,7 @@ fn now() -> std::time::SystemTime {
     std::time::SystemTime::now()
 }
 
-/// What a server in the foreground says when it is up: where it is, and how to point tools at it.
+/// What a server in the foreground prints when it is up: its address, and how to point tools at it.
 struct Announcement {
     endpoint: String,
     ephemeral: bool,
@@ -260,7 +260,7 @@ impl Announcement {
                 let object: BTreeMap<_, _> = self.variables.iter().cloned().collect();
                 serde_json::json!({ "endpoint": self.endpoint, "env": object }).to_string()
             }
-            // Its key is kept nowhere: who reads this has it.
+            // Print the key as well: an ephemeral server's key is removed with its folder.
             _ if self.ephemeral => {
                 let lines = String::from_utf8_lossy(&crate::ui::env_lines(&self.variables)).into_owned();
                 format!("# The local AWS is at {}. To reach it:\n{}", self.endpoint, lines.trim_end())
@@ -272,7 +272,7 @@ impl Announcement {
     }
 }
 
-/// A server that ended. Its address was printed when it began, and that was its result.
+/// The result of a server that ended. Its address was printed when it started, so this prints nothing.
 #[derive(Debug, Serialize)]
 pub struct Served;
 
@@ -340,9 +340,9 @@ pub struct State {
     endpoint: Option<String>,
     pid: Option<u32>,
     version: Option<String>,
-    /// Whether it keeps nothing.
+    /// Whether it keeps no state.
     ephemeral: bool,
-    /// What was done, where that is the result.
+    /// What was done, if that is the result.
     #[serde(skip)]
     said: Option<&'static str>,
 }
@@ -382,7 +382,8 @@ impl Report for State {
     }
 }
 
-/// How other programs reach the local AWS. Its very job is to hand the key over.
+/// How other programs reach the local AWS. It contains the key in plain text, because the command exists to
+/// show it.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct Variables(BTreeMap<&'static str, String>);

@@ -14,7 +14,7 @@ use crate::{
     ui::report::Report,
 };
 
-/// What a dry run found out.
+/// The result of a dry run.
 #[derive(Debug, Serialize)]
 pub struct PlanReport {
     gateway: String,
@@ -30,7 +30,7 @@ struct PlannedChange {
     name: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differs: Vec<&'static str>,
-    /// What the gateway's role will be allowed, where the step says so.
+    /// What the gateway's role will be allowed, if the step grants something.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<Value>,
 }
@@ -45,7 +45,7 @@ impl PlanReport {
                 Change::Update(differs) => ("update", differs.clone()),
             };
             let (kind, name) = (step.resource.kind.label(), step.resource.name.clone());
-            // What the role may do anyway is no news.
+            // Show only what is granted for targets, not the base policy.
             let policy = step.policy.clone().filter(|_| step.resource.kind == Kind::Grant);
             Some(PlannedChange { action, kind, name, differs, policy })
         };

@@ -74,7 +74,7 @@ async fn look(aws: &Aws, name: &str) -> Result<(Stack, Vec<Problem>), Error> {
     Ok((stack, problems))
 }
 
-/// The stack.
+/// The report of `status`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -82,7 +82,7 @@ pub struct Report {
     region: String,
     #[serde(flatten)]
     caller: Caller,
-    /// READY and so on; null where there is no gateway.
+    /// READY and so on; null if there is no gateway.
     status: Option<String>,
     status_reasons: Vec<String>,
     gateway_url: Option<String>,
@@ -98,7 +98,7 @@ pub struct Report {
     resources: Vec<Entry>,
 }
 
-/// What is missing, moving or broken.
+/// Something missing, moving, waiting or broken.
 #[derive(Debug, Serialize)]
 struct Wrong {
     kind: &'static str,
@@ -131,7 +131,7 @@ impl Report {
             },
             name: resource.name,
         };
-        // A stack's resources are its own; of a gateway that is not, its targets are still shown.
+        // A stack's resources are its own; for a gateway of another owner, its targets are still shown.
         let foreign = gateway.filter(|gateway| !gateway.ours);
         let foreign_targets = foreign.into_iter().flat_map(|gateway| &gateway.targets);
         let foreign_targets = foreign_targets.map(|target| Resource::new(ops::Kind::Target, target.name()));
@@ -203,7 +203,7 @@ impl report::Report for Report {
 
     fn next(&self) -> Vec<String> {
         let is_missing = self.problems.iter().any(|problem| problem.trouble == MISSING);
-        // What is somebody else's, they see to.
+        // Another owner's gateway is for that owner to repair.
         match (is_missing, self.managed || self.status.is_none()) {
             (true, true) => {
                 let sample = [ops::Kind::Function, ops::Kind::FunctionRole].map(ops::Kind::label);

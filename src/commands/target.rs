@@ -1,4 +1,4 @@
-//! `target`: what a gateway's tools come from.
+//! `target`: the sources of a gateway's tools.
 
 mod add;
 mod change;
@@ -85,7 +85,7 @@ impl Target {
     }
 }
 
-/// The stack of a gateway that must be there, and the gateway.
+/// The stack of a gateway that must exist, and the gateway.
 async fn with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<(Stack, Gateway), Error> {
     let mut stack = stack_with_gateway(ctx, aws, given).await?;
     match stack.gateway.take() {
@@ -94,7 +94,7 @@ async fn with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<(Stack, G
     }
 }
 
-/// A target that must be there.
+/// A target that must exist.
 fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcore::Document, Error> {
     let missing = || {
         let given = gateway.document.name();
@@ -145,13 +145,13 @@ impl OneTarget {
     }
 }
 
-/// A target that is gone.
+/// A target that was removed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Removed {
     target: String,
     gateway: String,
-    /// False if it was not there.
+    /// False if it did not exist.
     was_there: bool,
 }
 

@@ -33,7 +33,7 @@ impl Token {
     }
 }
 
-/// A token that was issued. Its very job is to hand it over.
+/// An issued token. It is printed in plain text, because the command exists to show it.
 #[derive(Debug)]
 pub struct Issued {
     token: AccessToken,

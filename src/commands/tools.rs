@@ -93,7 +93,7 @@ impl Tools {
     }
 }
 
-/// A gateway, and how the caller shows it who they are.
+/// A connection to a gateway, with the caller's credentials.
 struct Session {
     aws: Aws,
     gateway: Document,
@@ -101,7 +101,7 @@ struct Session {
     client: Client,
 }
 
-/// Signs in to a gateway as it wants it, and connects.
+/// Connects to a gateway with the authorization that it requires.
 async fn connect(ctx: &Context, name: &str) -> Result<Session, Error> {
     let aws = ctx.aws().await?;
     let stack = stack_with_gateway(ctx, &aws, name).await?;
@@ -134,7 +134,7 @@ impl Session {
     }
 }
 
-/// An error of a call; of a token that was refused, with the check that it does not pass.
+/// Explains the error of a call; for a rejected token, by the check that the token fails.
 fn explained(aws: &Aws, gateway: &Document, token: Option<&Secret>, error: ops::Error) -> Error {
     let name = gateway.name();
     if let ops::Error::McpRefused { message, .. } = &error
@@ -162,7 +162,7 @@ fn explained(aws: &Aws, gateway: &Document, token: Option<&Secret>, error: ops::
     }
 }
 
-/// A token of the stack's own client; where callers come from another provider, the user's.
+/// A token of the stack's own client; if callers come from another provider, the user's token.
 async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Error> {
     match (token_request(aws, stack).await, &ctx.settings.gateway_token) {
         (Ok(request), _) => Ok(token::fetch(&aws.http, &request).await?.secret),
@@ -180,12 +180,12 @@ async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Er
     }
 }
 
-/// Whether a text can stand in a header as a token: visible characters; a scheme before it is told of later.
+/// Whether a text can be a token in a header: visible characters. A scheme before the token is reported later.
 fn is_one_word(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-/// Whether `tools` can call a gateway with nothing but what AWS knows.
+/// Whether `tools` can call a gateway without a token of the user's.
 pub fn callable(gateway: &Document, client: Option<&AppClient>) -> bool {
     let authorizer = &gateway.0["authorizerType"];
     authorizer == "NONE" || authorizer == "AWS_IAM" || client.is_some()
@@ -237,7 +237,7 @@ impl Search {
     }
 }
 
-/// The tools of a search's answer: its structured content, else the same as text.
+/// The tools in a search result: its structured content, or else the same content as text.
 fn found_tools(answer: &Value) -> Option<Vec<Value>> {
     if let Some(tools) = answer["structuredContent"]["tools"].as_array() {
         return Some(tools.clone());
@@ -246,12 +246,12 @@ fn found_tools(answer: &Value) -> Option<Vec<Value>> {
     text["tools"].as_array().cloned()
 }
 
-/// Whether the gateway says no more than that something failed.
+/// Whether the result says only that something failed.
 fn is_terse(answer: &Value) -> bool {
     answer["isError"] == true && answer["content"][0]["text"] == mcp::TERSE_ERROR
 }
 
-/// Where the reason of a terse error can be read.
+/// Where to find the reason of a terse error.
 async fn where_the_reason_is(ctx: &Context, gateway: &Document) -> String {
     let name = gateway.name();
     let debug = format!("`agentcore-gw create {name} --debug-errors` lets callers see it from the next call on");
@@ -265,11 +265,11 @@ fn text<'a>(tool: &'a Value, member: &str) -> &'a str {
     tool[member].as_str().unwrap_or_default()
 }
 
-/// Tools as MCP shows them.
+/// Tools as MCP lists them.
 #[derive(Debug, Serialize)]
 pub struct Listed {
     items: Vec<Value>,
-    /// What people are told if there are none.
+    /// The text for people if there are none.
     #[serde(skip)]
     none: &'static str,
 }
@@ -283,7 +283,7 @@ impl Report for Listed {
     }
 }
 
-/// A tool's answer, as MCP has it.
+/// A tool's result, as in MCP.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct Called(Value);

@@ -1,4 +1,4 @@
-//! `validate`: what the gateway would refuse, before it is asked.
+//! `validate`: finds what the gateway would reject, before it is called.
 
 use std::{
     collections::BTreeMap,
@@ -26,9 +26,9 @@ use crate::{
     },
 };
 
-/// Findings of one kind that people are shown.
+/// Maximum number of findings of one kind in text output.
 const SHOWN: usize = 5;
-/// Bytes of a file that is read.
+/// Maximum size of a file, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Check a file against the gateway's rules, without asking AWS
@@ -95,19 +95,19 @@ pub fn read(file: &str) -> Result<String, Error> {
         .map_err(|error| invalid(format!("is no text: the byte {} is not UTF-8", error.utf8_error().valid_up_to())))
 }
 
-/// What a file is called in messages: `-` is standard input.
+/// The name of a file in messages: `-` is standard input.
 pub fn place(file: &str) -> &str {
     if file == "-" { "standard input" } else { file }
 }
 
-/// A file's text as a document.
+/// Parses a file's text as a document.
 pub fn parse(file: &str, text: &str) -> Result<Document, Error> {
     Document::parse(text).map_err(|error| {
         Error::new(Kind::InvalidInput, format!("{}, {error}", place(file))).with_hint("it is to be JSON or YAML")
     })
 }
 
-/// Reads an OpenAPI document, and says what there is to say of it.
+/// Reads an OpenAPI document, and its findings.
 pub fn openapi(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document, Validated), Error> {
     let document = parse(file, text)?;
     let Api { operations, mut findings } = Api::read(&document, reading);
@@ -117,9 +117,9 @@ pub fn openapi(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document
     Ok((document, validated))
 }
 
-/// Reads a Smithy model, and says what there is to say of it.
+/// Reads a Smithy model, and its findings.
 pub fn smithy(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document, Model, Validated), Error> {
-    // Smithy's own language is neither JSON nor YAML.
+    // Smithy's IDL is neither JSON nor YAML.
     let is_idl = text.lines().any(|line| line.starts_with("$version") || line.starts_with("namespace "));
     let document = match parse(file, text) {
         Err(_) if is_idl => {
@@ -136,7 +136,7 @@ pub fn smithy(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document,
     Ok((document, model, validated))
 }
 
-/// That a document can be sent, or at least kept in S3.
+/// Checks that a document is small enough to be sent, or at least to be kept in S3.
 fn check_size(document: &Document, findings: &mut Vec<Finding>) {
     let size = document.value.to_string().len();
     let (severity, limit, remedy) = match size {
@@ -151,7 +151,7 @@ fn check_size(document: &Document, findings: &mut Vec<Finding>) {
     findings.insert(0, Finding { severity, pointer, line: 1, construct, problem, remedy });
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Serialize)]
 pub struct Validated {
     file: String,
@@ -160,7 +160,7 @@ pub struct Validated {
     findings: Vec<Finding>,
 }
 
-/// A tool that the file would make.
+/// A tool that the file defines.
 #[derive(Debug, Serialize)]
 struct ToolInfo {
     name: String,
@@ -178,7 +178,7 @@ impl Validated {
         Self { file: file.to_owned(), valid, tools: tools.iter().map(info).collect(), findings }
     }
 
-    /// The errors as one, for a command that goes no further.
+    /// The errors as one error, for a command that stops there.
     pub fn refusal(&self) -> Option<Error> {
         let mut errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
         let first = errors.next()?;

@@ -1,4 +1,4 @@
-//! A line of the log for each call: whom, what, how long, and how it ended. Never what is in it.
+//! Logs one line per call: service, operation, duration and outcome. Never logs contents.
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -19,20 +19,20 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use tokio::time::Instant;
 
-/// Writes down each call at the level INFO, and each attempt with its sizes at DEBUG.
+/// Logs each call at INFO, and each attempt with its sizes at DEBUG.
 #[derive(Debug, Clone)]
 pub struct CallLog {
-    /// The AWS region; none for calls of no AWS service.
+    /// The AWS region; `None` for calls to other services.
     region: Option<String>,
 }
 
 impl CallLog {
-    /// Of calls to a region's services.
+    /// A log of calls to a region's AWS services.
     pub fn of_region(region: &str) -> Self {
         Self { region: Some(region.to_owned()) }
     }
 
-    /// Of calls that are no AWS service's.
+    /// A log of plain HTTP calls.
     pub fn of_http() -> Self {
         Self { region: None }
     }
@@ -42,7 +42,7 @@ impl CallLog {
     }
 }
 
-/// When a call began.
+/// The start time of a call.
 #[derive(Debug)]
 struct Begun(Instant);
 
@@ -50,7 +50,7 @@ impl Storable for Begun {
     type Storer = StoreReplace<Self>;
 }
 
-/// What a plain HTTP call is, without its query: that may carry a key.
+/// Method and URL of a plain HTTP call, without the query, which may contain an API key.
 #[derive(Debug)]
 struct Address(String);
 
@@ -128,7 +128,7 @@ fn names(cfg: &ConfigBag) -> (&str, &str) {
     cfg.load::<Metadata>().map_or(("-", "-"), |metadata| (metadata.service(), metadata.name()))
 }
 
-/// What AWS calls an answer; the services do not agree on the header.
+/// The AWS request id of a response. The header's name depends on the service.
 pub fn request_id(response: &HttpResponse) -> Option<&str> {
     ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| response.headers().get(*name))
 }

@@ -1,35 +1,34 @@
-//! What every client of an MCP server over streamable HTTP needs, whoever it is: which versions there are,
-//! what requests look like, and how answers are read.
+//! Shared by all MCP clients (streamable HTTP): protocol versions, requests, and reading of responses.
 
 use serde_json::{Value, json};
 
 use super::Request;
 
-/// The newest version that is spoken, and what `initialize` asks for.
+/// The newest supported version with a handshake, which `initialize` requests.
 pub const VERSION: &str = "2025-11-25";
-/// Older ones that can be followed.
+/// Older supported versions.
 pub const OLDER: &[&str] = &["2025-06-18", "2025-03-26"];
-/// The first version without `initialize`: each request says for itself what it is.
+/// The first stateless version, without `initialize`: each request describes itself.
 pub const STATELESS: &str = "2026-07-28";
-/// The header that names a session.
+/// The header with the session id.
 pub const SESSION_HEADER: &str = "mcp-session-id";
-/// What a request of [`STATELESS`] says of itself, in `params._meta`.
+/// Keys in `params._meta` with which a [`STATELESS`] request describes itself.
 pub const VERSION_META: &str = "io.modelcontextprotocol/protocolVersion";
 pub const CAPABILITIES_META: &str = "io.modelcontextprotocol/clientCapabilities";
 const CLIENT_META: &str = "io.modelcontextprotocol/clientInfo";
-/// Pages of a list that are read before a server is taken to be circling.
+/// Most pages of a list to read, in case a server's pages never end.
 pub const MOST_PAGES: usize = 1000;
 
 fn client_info() -> Value {
     json!({ "name": "agentcore-gw", "version": env!("CARGO_PKG_VERSION") })
 }
 
-/// What `initialize` has to say.
+/// The params of `initialize`.
 pub fn hello(version: &str, capabilities: &Value) -> Value {
     json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": client_info() })
 }
 
-/// A request of [`STATELESS`], whose parameters are an object, as it is sent.
+/// Builds a [`STATELESS`] request from a message whose params are an object.
 pub fn stateless(url: &str, mut message: Value, capabilities: &Value) -> Request {
     let params = &mut message["params"];
     for (key, value) in
@@ -49,7 +48,7 @@ pub fn stateless(url: &str, mut message: Value, capabilities: &Value) -> Request
     request
 }
 
-/// The version to speak with a server that serves these and no others; with one that does not say, the newest.
+/// The version to use with a server that supports these; the newest handshake version if it names none.
 pub fn version_for<'a>(served: impl Iterator<Item = &'a str> + Clone) -> Option<&'static str> {
     if served.clone().next().is_none() {
         return Some(VERSION);
@@ -58,12 +57,12 @@ pub fn version_for<'a>(served: impl Iterator<Item = &'a str> + Clone) -> Option<
     spoken.into_iter().find(|version| served.clone().any(|other| other == *version))
 }
 
-/// Whether a server's version is one of those that are spoken.
+/// Whether a version with a handshake is supported.
 pub fn speaks(version: &str) -> bool {
     version == VERSION || OLDER.contains(&version)
 }
 
-/// A message on its way to a server; `version` is empty before `initialize` was answered.
+/// Builds the request that posts a message. `version` is empty before `initialize` was answered.
 pub fn post(url: &str, version: &str, session: Option<&str>, message: &Value) -> Request {
     let mut headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
@@ -73,7 +72,7 @@ pub fn post(url: &str, version: &str, session: Option<&str>, message: &Value) ->
     Request { method: "POST".to_owned(), url: url.to_owned(), headers, body: message.to_string().into_bytes() }
 }
 
-/// The end of a session.
+/// Builds the request that ends a session.
 pub fn delete(url: &str, version: &str, session: &str) -> Request {
     let headers = of_session(version, Some(session)).collect();
     Request { method: "DELETE".to_owned(), url: url.to_owned(), headers, body: Vec::new() }
@@ -85,27 +84,27 @@ fn of_session(version: &str, session: Option<&str>) -> impl Iterator<Item = (Str
     version.into_iter().chain(session.map(|session| (SESSION_HEADER.to_owned(), session.to_owned())))
 }
 
-/// The messages of an answer while it arrives: one JSON document, or the `data:` of an event stream (HTML,
-/// "Server-sent events").
+/// Incremental reader for the messages of a response: one JSON document, or the `data:` of an event stream
+/// (HTML, "Server-sent events").
 #[derive(Debug)]
 pub struct Messages {
     is_stream: bool,
-    /// A line that has no end yet, or the whole document.
+    /// An incomplete line, or the whole document.
     waiting: Vec<u8>,
-    /// The data of an event that has no end yet.
+    /// The data of an incomplete event.
     data: Vec<String>,
     /// Whether the last byte was a carriage return, to which a line feed belongs.
     after_return: bool,
 }
 
 impl Messages {
-    /// Of an answer with this media type.
+    /// A reader for a response with this media type.
     pub fn of(content_type: Option<&str>) -> Self {
         let is_stream = content_type.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream"));
         Self { is_stream, waiting: Vec::new(), data: Vec::new(), after_return: false }
     }
 
-    /// The messages that these bytes complete.
+    /// Adds bytes, and returns the messages that they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Value> {
         if !self.is_stream {
             self.waiting.extend_from_slice(bytes);
@@ -123,7 +122,7 @@ impl Messages {
         messages
     }
 
-    /// The messages that the end of the answer completes.
+    /// Ends the response, and returns the messages that this completes.
     pub fn finish(mut self) -> Vec<Value> {
         if !self.is_stream {
             return serde_json::from_slice(&self.waiting).into_iter().collect();
@@ -131,7 +130,7 @@ impl Messages {
         self.end_line().or_else(|| self.end_event()).into_iter().collect()
     }
 
-    /// Takes a line; an empty one ends an event.
+    /// Handles a line; an empty one ends an event.
     fn end_line(&mut self) -> Option<Value> {
         let line = std::mem::take(&mut self.waiting);
         let line = String::from_utf8_lossy(&line);

@@ -1,4 +1,4 @@
-//! AWS Signature Version 4, for requests that no AWS client sends.
+//! AWS Signature Version 4, for requests that are not sent by an AWS SDK client.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::box_error::BoxError;
 
 use super::Request;
 
-/// What a signature is for.
+/// The scope of a signature.
 #[derive(Debug, Clone)]
 pub struct Scope {
     pub region: String,
@@ -22,15 +22,15 @@ pub struct Scope {
     pub service: String,
 }
 
-/// Signs a request that is about to be sent.
+/// Signs a request.
 ///
 /// # Errors
 ///
-/// If its URL or a header is none.
+/// If its URL or a header is invalid.
 pub fn sign(request: &mut Request, credentials: &Credentials, scope: &Scope, time: SystemTime) -> Result<(), BoxError> {
     let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let signable = SignableRequest::new(&request.method, &request.url, headers, SignableBody::Bytes(&request.body))?;
-    // S3 wants the body's hash in a header.
+    // S3 requires the body's hash in a header.
     let checksum = if is_s3(&scope.service) { PayloadChecksumKind::XAmzSha256 } else { PayloadChecksumKind::NoHeader };
     let (instructions, _) = signed(signable, credentials, scope, checksum, time)?;
     let (added, _) = instructions.into_parts();
@@ -42,11 +42,11 @@ fn is_s3(service: &str) -> bool {
     service == "s3" || service.starts_with("s3-") || service == "s3express"
 }
 
-/// What is to be added to a request, and its signature.
+/// Returns what to add to a request, and its signature.
 ///
 /// # Errors
 ///
-/// If the request's URL is none.
+/// If the request's URL is invalid.
 pub(crate) fn signed(
     request: SignableRequest<'_>,
     credentials: &Credentials,
@@ -58,7 +58,7 @@ pub(crate) fn signed(
     let mut settings = SigningSettings::default();
     settings.payload_checksum_kind = checksum;
     if is_s3(&scope.service) {
-        // Its keys are paths as they are written.
+        // S3 object keys are used as paths without normalization.
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     }

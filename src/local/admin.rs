@@ -7,16 +7,16 @@ use super::storage::store::AccessKey;
 pub(crate) const STATUS_PATH: &str = "/_agentcore-gw/status";
 pub(crate) const STOP_PATH: &str = "/_agentcore-gw/stop";
 pub(crate) const RESET_PATH: &str = "/_agentcore-gw/reset";
-/// Before the name of a Lambda runtime.
+/// Followed by the name of a Lambda runtime.
 pub(crate) const RUNTIME_PATH: &str = "/_agentcore-gw/runtimes/";
 
 pub(crate) const NONCE_HEADER: &str = "x-agentcore-gw-nonce";
 pub(crate) const PROOF_HEADER: &str = "x-agentcore-gw-proof";
-/// What the server proves in its answer.
+/// What the server's response proves, as opposed to the client's request.
 pub(crate) const ANSWER: &str = "answer";
 
-/// Shows that one knows the secret key, without sending it: other users of this machine may
-/// listen where a server once did.
+/// Proves knowledge of the secret key without sending it: after a server has ended, another user of this
+/// machine may listen on its port.
 pub(crate) fn proof(key: &AccessKey, what: &str, nonce: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.secret_access_key.as_bytes());
     let tag = hmac::sign(&key, format!("{what} {nonce}").as_bytes());

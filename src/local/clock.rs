@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Tells the time.
+/// Returns the current time.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// Unix milliseconds of a clock.
@@ -27,7 +27,7 @@ impl Timeline {
         Self { last, ahead: 0 }
     }
 
-    /// Unix milliseconds, from what the clock says.
+    /// The monotonic time in Unix milliseconds, for this reading of the clock.
     pub(crate) fn at(&mut self, clock: i64) -> i64 {
         self.ahead += (self.last - clock - self.ahead).max(0);
         self.last = clock + self.ahead;

@@ -1,4 +1,4 @@
-//! The server in the background: started once, found again by its state folder, stopped on request.
+//! The background server: starts it, finds it by its state folder, and stops it.
 
 use std::{
     collections::BTreeMap,
@@ -34,45 +34,45 @@ const SERVER: &str = "server.json";
 const SERVER_LOCK: &str = "server.lock";
 const LOCK: &str = "start.lock";
 const LOG: &str = "server.log";
-/// What the log was before it began anew.
+/// The previous log, after rotation.
 const OLDER_LOG: &str = "server.log.1";
-/// Bytes of it at which it begins anew.
+/// The size at which the log is rotated, in bytes.
 const LOG_LIMIT: u64 = 16 * 1024 * 1024;
-/// How often its size is looked at.
+/// How often the log's size is checked.
 const LOG_LOOKS: Duration = Duration::from_millis(500);
-/// Attempts to remove a folder that something is still at work in.
+/// Most attempts to remove a folder that is still in use.
 const REMOVALS: u32 = 40;
-/// How long a server may take to come up, or to go away.
+/// Timeout for the start and for the stop of a server.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The running server, as it wrote itself down.
+/// A running server, as recorded in its state folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Running {
     pub pid: u32,
     pub port: u16,
     pub version: String,
-    /// Where its log is, if it runs in the background.
+    /// The path of its log, if it runs in the background.
     #[serde(default)]
     pub log: Option<PathBuf>,
-    /// Whether it keeps nothing.
+    /// Whether its state is discarded when it stops.
     #[serde(default)]
     pub ephemeral: bool,
 }
 
-/// How a server in this process runs.
+/// The mode of a server in this process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Mode {
-    /// Its log is beside its state.
+    /// Whether it runs in the background, with its log in the state folder.
     pub in_background: bool,
-    /// It keeps nothing.
+    /// Whether its state is discarded when it stops.
     pub ephemeral: bool,
 }
 
 impl Running {
-    /// Whether it is of this version; false if it is of an older one.
+    /// Whether it has this program's version; false if it has an older one.
     ///
     /// # Errors
-    /// If it is of a newer one, which is not this program's to end.
+    /// If it has a newer version; this program must not stop that.
     fn is_up_to_date(&self) -> io::Result<bool> {
         let numbers = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u64>>();
         let (own, its) = (env!("CARGO_PKG_VERSION"), &self.version);
@@ -95,40 +95,40 @@ pub enum Started {
     Before,
 }
 
-/// How a server is started in the background.
+/// The parameters for starting a background server.
 #[derive(Debug, Clone)]
 pub struct Launch {
     pub store: Store,
-    /// This very binary.
+    /// The path of this program.
     pub executable: PathBuf,
-    /// `None` for the default port, or any free one if that is taken.
+    /// `None` for the default port, or any free port if that is taken.
     pub port: Option<u16>,
-    /// Of the environment, the server inherits this and nothing but it and `endpoints`.
+    /// The `PATH` for the server. From the environment it inherits only this and `endpoints`.
     pub path: OsString,
-    /// Variables that say where single AWS services are.
+    /// Environment variables with the endpoint URLs of AWS services.
     pub endpoints: BTreeMap<String, String>,
 }
 
-/// The server of this state folder, if it runs and answers to this folder's key.
+/// Finds the server of this state folder, if it runs and proves to know this folder's key.
 ///
 /// # Errors
 /// If the folder's files cannot be read.
 pub async fn find(store: &Store) -> io::Result<Option<Running>> {
-    // A file that cannot be read as one says no more than one that is not there.
+    // Treat a malformed file like a missing one.
     let running = match store.read::<Running>(SERVER) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
         read => read?,
     };
     let Some(running) = running else { return Ok(None) };
     let key = store.access_key()?;
-    // The file may be of a server that was killed, and its port somebody else's by now.
+    // The file may be stale after a kill, and another program may have the port now.
     let nonce = random::lower_alphanumeric(32);
     let answer = ask(&running, &key, Method::GET, STATUS_PATH, &nonce).await;
     let proven = answer.is_ok_and(|(status, body)| status == StatusCode::OK && body == proof(&key, ANSWER, &nonce));
     Ok(proven.then_some(running))
 }
 
-/// As [`find`]; one that runs and does not answer is an error.
+/// Like [`find`], but a server that runs without responding is an error.
 ///
 /// # Errors
 /// If the folder's files cannot be read, or its server is stuck.
@@ -137,7 +137,7 @@ pub async fn find_or_stuck(store: &Store) -> io::Result<Option<Running>> {
     let holder = store.read::<Running>(SERVER).ok().flatten();
     let Some(Running { pid, .. }) = holder.filter(|_| found.is_none()) else { return Ok(found) };
     if is_claimed(store)? {
-        // One that ends lets go of its lock a moment after it has stopped to answer.
+        // A stopping server releases its lock shortly after it stops responding.
         pause().await;
         if !is_claimed(store)? {
             return Ok(None);
@@ -148,11 +148,11 @@ pub async fn find_or_stuck(store: &Store) -> io::Result<Option<Running>> {
     Ok(found)
 }
 
-/// The server of this state folder; one is started if none runs, or one of another version. One that is coming up
-/// is waited for.
+/// Returns the server of this state folder. Starts one if none runs, replaces one of an older version, and
+/// waits for one that is starting.
 ///
 /// # Errors
-/// If it does not come up; the message names its log. `AddrInUse` if its port is taken by another program.
+/// If it does not start; the message names its log. `AddrInUse` if another program has its port.
 pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
     if let Some(running) = find(&launch.store).await?
         && running.is_up_to_date()?
@@ -160,7 +160,7 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
         return Ok((running, Started::Before));
     }
     let _lock = lock(&launch.store).await?;
-    // Somebody else may have started it while we waited for the lock.
+    // Another process may have started it while this one waited for the lock.
     if let Some(running) = find(&launch.store).await? {
         if running.is_up_to_date()? {
             return Ok((running, Started::Before));
@@ -179,7 +179,7 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
         None => {
             let log = log(&launch.store);
             let said = std::fs::read_to_string(&log).unwrap_or_default();
-            // On a full disk, it cannot say so.
+            // On a full disk, the server cannot log that.
             launch.store.check_room()?;
             let last = said.lines().rfind(|line| line.contains("error:")).unwrap_or("it said nothing");
             Err(io::Error::other(format!("it did not come up: {last} (all that it said is in {})", log.display())))
@@ -187,8 +187,8 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
     }
 }
 
-/// The server of this state folder, once it has come up: `server`, or another one that holds the state's lock. None
-/// if there is no such server, or it ended.
+/// Waits for the server of this state folder to start: `server`, or another one that holds the state's lock.
+/// Returns `None` if there is no such server, if it ended, or after a timeout.
 ///
 /// # Errors
 /// If the folder's files cannot be read.
@@ -202,7 +202,7 @@ pub async fn coming_up(store: &Store, mut server: Option<&mut Child>) -> io::Res
                 Some(server) => server.try_wait()?.is_some(),
                 None => true,
             };
-            // A server of somebody else's may have been faster.
+            // A server that another process started may have been faster.
             if has_ended && !is_claimed(store)? {
                 return Ok(None);
             }
@@ -215,7 +215,7 @@ pub async fn coming_up(store: &Store, mut server: Option<&mut Child>) -> io::Res
 /// Whether a server holds the lock of this state folder.
 fn is_claimed(store: &Store) -> io::Result<bool> {
     match private_file(&store.dir().join(SERVER_LOCK)) {
-        // One that keeps nothing removes its folder.
+        // An ephemeral server removes its folder.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         lock => Ok(lock?.try_lock().is_err()),
     }
@@ -226,16 +226,16 @@ fn log(store: &Store) -> PathBuf {
     store.dir().join(LOG)
 }
 
-/// Asks the server to stop and waits until it has; false if none ran.
+/// Stops the server and waits for its end. Returns false if none ran.
 ///
 /// # Errors
 /// If it does not stop.
 pub async fn stop(store: &Store) -> io::Result<bool> {
     let Some(running) = find_or_stuck(store).await? else { return Ok(false) };
-    // It lets go of its state last, and one that keeps nothing removes its folder.
+    // The server releases its lock last, and an ephemeral one removes its folder.
     let lock = private_file(&store.dir().join(SERVER_LOCK))?;
     ask(&running, &store.access_key()?, Method::POST, STOP_PATH, &random::lower_alphanumeric(32)).await?;
-    // Another one that waited for the state may have it by then.
+    // Another server that waited for the lock may hold it by then.
     let is_another = || store.read::<Running>(SERVER).ok().flatten().is_some_and(|other| other.pid != running.pid);
     let gone = tokio::time::timeout(PATIENCE, async {
         while lock.try_lock().is_err() && !is_another() {
@@ -246,10 +246,10 @@ pub async fn stop(store: &Store) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Why the server cannot run functions of a Lambda runtime; none if it can.
+/// Why the server cannot run functions of a Lambda runtime; `None` if it can.
 ///
 /// # Errors
-/// If it does not answer.
+/// If the server does not respond.
 pub async fn cannot_run(store: &Store, running: &Running, runtime: &str) -> io::Result<Option<String>> {
     let path = format!("{RUNTIME_PATH}{runtime}");
     match ask(running, &store.access_key()?, Method::GET, &path, &random::lower_alphanumeric(32)).await? {
@@ -258,17 +258,17 @@ pub async fn cannot_run(store: &Store, running: &Running, runtime: &str) -> io::
     }
 }
 
-/// Removes the folder of a server that kept nothing, and has ended.
+/// Removes the folder of an ephemeral server that has ended.
 ///
 /// # Errors
-/// If something in it stays.
+/// If something in it cannot be removed.
 pub async fn remove(store: &Store) -> io::Result<()> {
     let mut looks = 0;
     while let Err(error) = store.remove_all() {
         if !store.dir().exists() {
             break;
         }
-        // After a SIGKILL, what its functions ran under is about to clean up after them.
+        // After a SIGKILL of the server, the supervisors of its functions are still cleaning up.
         looks += 1;
         if looks == REMOVALS {
             return Err(error);
@@ -278,7 +278,7 @@ pub async fn remove(store: &Store) -> io::Result<()> {
     Ok(())
 }
 
-/// Forgets all resources of the state folder, by way of its server if one runs.
+/// Deletes all resources of the state folder, through its server if one runs.
 ///
 /// # Errors
 /// If the state cannot be removed.
@@ -295,7 +295,7 @@ pub async fn reset(store: &Store) -> io::Result<()> {
     }
 }
 
-/// Held as long as a server runs: two on one state would overwrite each other's.
+/// The lock that a server holds while it runs: two servers on one state would overwrite each other's changes.
 #[derive(Debug)]
 pub struct Claim {
     store: Store,
@@ -303,14 +303,14 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Makes this process the server of a state folder. Comes before its port is bound, so that whoever finds the
-    /// port taken sees whose it is.
+    /// Makes this process the server of a state folder. Must come before its port is bound, so that a process that
+    /// finds the port taken can tell by whom.
     ///
     /// # Errors
-    /// If there is another server.
+    /// If another server has the folder.
     pub async fn new(store: &Store) -> io::Result<Self> {
         let lock = private_file(&store.dir().join(SERVER_LOCK))?;
-        // One that was asked to stop may take a moment to let go; one that serves does not.
+        // A stopping server may take a moment to release the lock; a running one does not release it.
         let free = async {
             while lock.try_lock().is_err() {
                 if let Some(running) = find(store).await? {
@@ -325,7 +325,7 @@ impl Claim {
         Ok(Self { store: store.clone(), lock })
     }
 
-    /// Writes down that this server listens on `port`.
+    /// Records that this server listens on `port`.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -338,7 +338,7 @@ impl Claim {
     }
 }
 
-/// Keeps the log of a server in the background within its bounds, as long as the server runs.
+/// Keeps the log of a background server within its size limit, while the server runs.
 pub async fn keep_log_bounded(store: &Store) {
     let mut looks = tokio::time::interval(LOG_LOOKS);
     let mut told = String::new();
@@ -355,8 +355,8 @@ pub async fn keep_log_bounded(store: &Store) {
     }
 }
 
-/// Moves what is in a log that is longer than `most` bytes to another file. The server goes on writing to the same
-/// file, at its end: that is its standard error.
+/// Moves the contents of a log of more than `most` bytes to another file. The server keeps appending to the
+/// same file, which is its standard error.
 fn rotate(log: &Path, older: &Path, most: u64) -> io::Result<()> {
     if std::fs::metadata(log)?.len() <= most {
         return Ok(());
@@ -367,7 +367,7 @@ fn rotate(log: &Path, older: &Path, most: u64) -> io::Result<()> {
     File::options().write(true).open(log)?.set_len(0)
 }
 
-/// Written down while a server runs, and removed when it ends.
+/// The record of a running server. Removed on drop.
 #[derive(Debug)]
 pub struct Registration {
     store: Store,
@@ -376,7 +376,7 @@ pub struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // If this fails, the next look finds nobody listening and goes on.
+        // Ignore errors: the next look-up finds that nothing is listening.
         drop(self.store.remove(SERVER));
     }
 }
@@ -386,7 +386,7 @@ fn spawn(launch: &Launch) -> io::Result<Child> {
     let port = match launch.port {
         Some(port) if is_taken(port) => return Err(port_taken(port)),
         Some(port) => port,
-        // Another user of this machine may have the default port; any other one is as good.
+        // Another user of this machine may have the default port; then any free port will do.
         None if is_taken(DEFAULT_PORT) => 0,
         None => DEFAULT_PORT,
     };
@@ -401,7 +401,7 @@ fn spawn(launch: &Launch) -> io::Result<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);
-    // Its own process group: Ctrl-C in the terminal that started it is not meant for it.
+    // Its own process group, so that Ctrl-C in the terminal does not reach it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command.spawn()
@@ -426,7 +426,7 @@ pub async fn listen(port: u16) -> io::Result<TcpListener> {
     })
 }
 
-/// Waits until nobody else is starting a server for this folder.
+/// Takes the lock for starting a server in this folder.
 async fn lock(store: &Store) -> io::Result<File> {
     let path = store.dir().join(LOCK);
     let locked = tokio::task::spawn_blocking(move || {
@@ -437,7 +437,7 @@ async fn lock(store: &Store) -> io::Result<File> {
     locked.await.map_err(io::Error::other)?
 }
 
-/// One request of the server's own routes.
+/// Sends one request to an admin route of the server.
 async fn ask(
     running: &Running,
     key: &AccessKey,

@@ -1,4 +1,4 @@
-//! What agents and MCP clients talk to: the token endpoint and the gateways themselves.
+//! The data plane, which agents and MCP clients call: the OAuth token endpoint and the gateways themselves.
 //!
 //! A request to a gateway goes one way: `mcp` reads it, `caller` checks who sends it, `mcp::snapshot`
 //! takes what the gateway is made of at that moment, `mcp::dispatch` finds the method, `target`,

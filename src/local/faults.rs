@@ -1,4 +1,4 @@
-//! Latency, lag and errors on demand: how users and tests see their tools under AWS's moods.
+//! Fault injection: latency, propagation delay and errors, to test tools under realistic conditions.
 
 use std::{str::FromStr, sync::Mutex, time::Duration};
 
@@ -9,28 +9,28 @@ use super::{
     wire::{Protocol, WireError},
 };
 
-/// What goes wrong, and how slowly.
+/// The configured faults.
 #[derive(Debug, Default)]
 pub struct Faults {
     /// Added to every control-plane call.
     pub latency: Duration,
-    /// How long lists, roles and policies take to show what was written.
+    /// Delay until lists, roles and policies show what was written.
     pub consistency_lag: Duration,
-    /// How long roles and policies take, if that is longer.
+    /// Delay for roles and policies, if longer.
     pub iam_lag: Duration,
-    /// Whether the account sends traces to CloudWatch Logs, as one does when Transaction Search was switched on.
+    /// Whether the account sends traces to CloudWatch Logs, as after Transaction Search was enabled.
     pub transaction_search: bool,
     rules: Mutex<Vec<Rule>>,
 }
 
-/// `service:Operation=ErrorCode*times:message`; without `*times`, every time.
+/// `service:Operation=ErrorCode*times:message`; without `*times`, every call fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     service: String,
     operation: String,
     code: String,
     message: Option<String>,
-    /// How many more calls fail; none: all of them.
+    /// How many more calls fail; `None` for all.
     left: Option<u32>,
 }
 
@@ -62,8 +62,9 @@ impl FromStr for Rule {
     }
 }
 
-/// What operations of a service do in their caller's name, each with the action: whoever may not do that hears of it
-/// when the work has failed (`CreateWorkloadIdentity`: many; `DeleteWorkloadIdentity`: measured by one project).
+/// Operations that perform another action on behalf of the caller, by operation and action. If the caller may
+/// not perform it, the operation succeeds and fails later (`CreateWorkloadIdentity`: many public reports;
+/// `DeleteWorkloadIdentity`: measured by one project).
 const IN_NAME_OF_CALLER: (&str, [(&str, &str); 2]) =
     ("bedrock-agentcore", [("CreateGateway", "CreateWorkloadIdentity"), ("DeleteGateway", "DeleteWorkloadIdentity")]);
 
@@ -82,14 +83,14 @@ impl Faults {
         Self { transaction_search: !without, ..self }
     }
 
-    /// The action that the caller of this call lacks for what it does in their name, if any.
+    /// The action that the caller may not perform, if this operation needs one on the caller's behalf.
     pub(crate) fn lacking(&self, service: &str, operation: &str) -> Option<&'static str> {
         let (of, actions) = IN_NAME_OF_CALLER;
         let (_, action) = actions.into_iter().find(|(name, _)| service == of && *name == operation)?;
         self.next_error(service, action).map(|_| action)
     }
 
-    /// The error that this call shall meet, if any; `service` is the name in the credential scope.
+    /// The injected error for this call, if any. `service` is the name in the credential scope.
     pub(crate) fn next_error(&self, service: &str, operation: &str) -> Option<WireError> {
         let mut rules = self.rules.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let rule = rules

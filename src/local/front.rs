@@ -23,10 +23,10 @@ use super::{
     storage::store::{AccessKey, Store},
 };
 
-/// How long a server that is asked to stop waits for the answers that are under way.
+/// How long a stopping server waits for requests in progress.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How a server is set up.
+/// A server's configuration.
 pub struct Config {
     /// Where state is kept; `None` keeps it in memory.
     pub store: Option<Store>,
@@ -35,15 +35,15 @@ pub struct Config {
     pub clock: Clock,
     /// [`SigningKey::generate`](super::SigningKey::generate), unless its tenth of a second matters.
     pub new_key: NewKey,
-    /// Where packages and objects are kept, and packages are unpacked.
+    /// The folder for packages, objects, logs and unpacked packages.
     pub dir: PathBuf,
-    /// The `PATH` that functions' interpreters are looked up on.
+    /// The `PATH` on which interpreters for functions are searched.
     pub path: OsString,
     /// The program that supervises functions: `agentcore-gw` itself.
     pub program: PathBuf,
-    /// How long an execution environment is kept that nobody calls.
+    /// How long an idle execution environment is kept.
     pub function_idle: Duration,
-    /// How long the APIs behind gateways may take.
+    /// Timeout of requests to the APIs behind gateways.
     pub upstream_timeout: Duration,
     /// Where the services behind Smithy targets are.
     pub endpoints: Endpoints,
@@ -86,7 +86,7 @@ impl Local {
         Ok(Self { server, functions, data_plane, stop: Arc::default() })
     }
 
-    /// Returns when somebody with the access key has asked the server to stop.
+    /// Returns when a client with the access key requests the server to stop.
     pub async fn stop_requested(&self) {
         self.stop.notified().await;
     }
@@ -102,10 +102,10 @@ impl Local {
     }
 }
 
-/// Serves until `shutdown` completes; functions' processes end with it.
+/// Serves until `shutdown` completes, and then ends the processes of functions.
 ///
 /// # Errors
-/// If the system lets this process have no files.
+/// If the limit on open files cannot be raised.
 pub async fn serve(
     listener: tokio::net::TcpListener,
     local: Local,
@@ -121,7 +121,7 @@ pub async fn serve(
     let runtime = local.functions.runtime();
     tokio::select! {
         () = listen::serve(listener, router(local.clone()), Bounds::of_server(), shutdown) => {}
-        // Somebody may hold a connection open, or a function run for minutes.
+        // A client may hold a connection open, or a function may run for minutes.
         () = async { asked.notified().await; pause(GRACE).await } => {}
         () = runtime.end_idle() => {}
     }

@@ -36,19 +36,19 @@ impl Functions {
         self.server.read(|state| state.lambda.by_arn(arn).cloned())
     }
 
-    /// Runs a function, and keeps its environment for as long as the function stays as it is.
+    /// Runs a function. Its environment is kept unless the function has changed.
     pub(crate) async fn run(&self, function: lambda::Function, invocation: Invocation) -> Outcome {
         let outcome = self.runtime.invoke(function, invocation).await;
         self.end_outdated();
         outcome
     }
 
-    /// Ends environments of functions that are changed or deleted.
+    /// Ends the environments of changed or deleted functions.
     pub(crate) fn end_outdated(&self) {
         self.server.read(|state| self.runtime.keep(|revision| state.lambda.has_revision(revision)));
     }
 
-    /// Lambda's `Invoke`, which takes as long as the function does and answers its bytes.
+    /// Lambda's `Invoke`, which takes as long as the function, and returns the function's bytes.
     ///
     /// # Errors
     /// Lambda's own, before the function is run.

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::Value;
 
-/// The host of an authority that is one: host, and a port from 0 to 65535 if there is a colon.
+/// The host of a valid authority: a host, and a port from 0 to 65535 if there is a colon.
 pub(crate) fn host_of(authority: &str) -> Option<&str> {
     let (host, port) = match authority.rfind(']') {
         Some(end) => (&authority[..=end], &authority[end + 1..]),
@@ -29,14 +29,14 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether a body is of this type, or says nothing of its type. What a page of elsewhere may send unasked is of
-/// another: text, or a form (Fetch standard, "CORS-safelisted request-header").
+/// Whether a body has this media type, or none. Web pages can send only other types without a preflight, such
+/// as text or forms (Fetch standard, "CORS-safelisted request-header").
 pub(crate) fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
     let named = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     named.is_none_or(|named| named.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted))
 }
 
-/// What the caller's own addresses begin with: nothing stores a port.
+/// The prefix of this server's URLs as the caller reaches it. Taken from Host, so that no port is stored.
 pub(crate) fn base_url(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
     format!("http://{host}")

@@ -1,5 +1,5 @@
-//! A user pool's RSA key, which signs its tokens and is published as its JWKS; and the check of what
-//! anybody's key signed.
+//! A user pool's RSA key, which signs its tokens and is published as its JWKS; and verification of signed
+//! tokens.
 
 use aws_lc_rs::{
     digest,
@@ -13,20 +13,21 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The key as it is kept: PKCS #8, base64url.
+/// The key as stored: PKCS #8, base64url.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SigningKey(String);
 
-/// A kept key that cannot be read; the state on disk was damaged.
+/// A stored key that cannot be parsed, because the state file is damaged.
 #[derive(Debug, thiserror::Error)]
 #[error("the signing key of a user pool cannot be read")]
 pub struct DamagedKey;
 
-/// The claims of a token that this key signed. Times and audiences are for the caller to check: the
-/// server has a clock of its own.
+/// Returns the claims of a token that this key signed. The caller must check times and audience, since the
+/// server has its own clock.
 pub(crate) fn signed_claims(token: &str, algorithm: Algorithm, key: &DecodingKey) -> Option<Value> {
-    // Who does not understand what is critical must refuse the token (RFC 7515, section 4.1.11): nothing is here.
+    // A token with critical extensions that are not understood must be rejected (RFC 7515, section 4.1.11); none is
+    // supported.
     if decode_header(token).ok()?.crit.is_some() {
         return None;
     }
@@ -44,7 +45,7 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// A new RSA key of 2048 bits, as Cognito's.
+    /// Generates a 2048-bit RSA key, the size that Cognito uses.
     pub fn generate() -> Self {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("RSA key generation has no input that could be wrong");
         let der: Pkcs8V1Der = pair.as_der().expect("a key that was just generated can be written");
@@ -56,7 +57,7 @@ impl SigningKey {
         RsaKeyPair::from_pkcs8(&der).map_err(|_| DamagedKey)
     }
 
-    /// A JWT with these claims, signed with RS256.
+    /// Returns a JWT with these claims, signed with RS256.
     pub fn sign(&self, claims: &Value) -> Result<String, DamagedKey> {
         let pair = self.pair()?;
         let header = json!({ "kid": self.id(), "alg": "RS256" });
@@ -67,7 +68,7 @@ impl SigningKey {
         Ok(format!("{content}.{}", BASE64URL.encode(signature)))
     }
 
-    /// The public half: modulus and exponent, base64url.
+    /// The public key: modulus and exponent, base64url.
     pub(crate) fn public_components(&self) -> Result<(String, String), DamagedKey> {
         let pair = self.pair()?;
         let public = pair.public_key();
@@ -75,7 +76,7 @@ impl SigningKey {
         Ok((encode(public.modulus()), encode(public.exponent())))
     }
 
-    /// The key id: a hash of the key, so that it never changes and never repeats.
+    /// The key id: a hash of the key, so it is stable and unique.
     pub(crate) fn id(&self) -> String {
         BASE64URL.encode(digest::digest(&digest::SHA256, self.0.as_bytes()))
     }

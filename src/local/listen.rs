@@ -1,4 +1,4 @@
-//! Listening for HTTP within bounds: on connections, and on the time that one may take to say what it wants.
+//! An HTTP listener with limits on the number of connections and on the time to send a request's head.
 
 use std::{
     io,
@@ -24,35 +24,35 @@ use tower::ServiceExt as _;
 
 use super::clock::pause;
 
-/// How long a connection to the server may take to send the head of a request, be it the first or the next: hyper's
+/// How long a connection to the server may take to send the head of a request, the first or the next; hyper's
 /// own default.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections to the server at most. As many files again are for what it opens itself.
+/// Most connections to the server. As many file descriptors again are left for its own files.
 const MOST_CONNECTIONS: u64 = 1024;
-/// After a connection could not be accepted, for want of files or memory.
+/// Pause after a connection could not be accepted for lack of files or memory.
 const RECOVERY: Duration = Duration::from_millis(50);
 
-/// Whether a peer is let in. May block.
+/// Decides whether to accept a peer. May block.
 pub(super) type Admission = Arc<dyn Fn(SocketAddr) -> bool + Send + Sync>;
 
-/// What a listener bears.
+/// The limits of a listener.
 #[derive(Clone)]
 pub(super) struct Bounds {
     pub(super) connections: usize,
-    /// How long a connection may be idle, or take to send the head of a request.
+    /// How long a connection may be idle, or take to send the head of a request; `None` for no limit.
     pub(super) head: Option<Duration>,
     pub(super) admission: Option<Admission>,
 }
 
 impl Bounds {
-    /// Of the server, whose clients may be anybody.
+    /// The limits of the server, whose clients are not trusted.
     pub(super) fn of_server() -> Self {
         Self { connections: connections(), head: Some(HEAD_TIMEOUT), admission: None }
     }
 }
 
-/// Serves until `shutdown` completes and the requests under way are answered. When there are as many connections as
-/// there may be, the one that has been idle longest gives way to a new one.
+/// Serves until `shutdown` completes and the requests in progress are answered. When the limit of connections
+/// is reached, a new one replaces the one that has been idle longest.
 pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, shutdown: impl Future<Output = ()>) {
     let most = bounds.connections;
     let (ends, ending) = watch::channel(());
@@ -67,7 +67,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
-            // The client may have gone; or there are no more files, and some must be closed first.
+            // The client may have disconnected; or there are no more file descriptors, and some must be closed first.
             Err(error) => {
                 tracing::warn!("a connection cannot be accepted: {error}");
                 close_longest_idle(&open);
@@ -107,7 +107,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether there was one to close.
+/// Closes the connection that has been idle longest. Returns false if none is idle.
 fn close_longest_idle(open: &Mutex<Vec<Arc<Connection>>>) -> bool {
     let mut open = lock(open);
     let idle = open.iter().enumerate().filter_map(|(index, connection)| Some((connection.idle_since()?, index)));
@@ -116,10 +116,10 @@ fn close_longest_idle(open: &Mutex<Vec<Arc<Connection>>>) -> bool {
     true
 }
 
-/// One that is open.
+/// An open connection.
 #[derive(Debug)]
 struct Connection {
-    /// Requests whose answers are not complete.
+    /// The number of requests in progress.
     requests: AtomicUsize,
     since: Mutex<Instant>,
     close: Notify,
@@ -147,7 +147,7 @@ impl Connection {
             let (router, under_way) = (router.clone(), UnderWay::new(self));
             async move {
                 let answer = router.oneshot(request.map(Body::new)).await;
-                // A stream is under way until its last frame.
+                // A streamed response is in progress until its last frame.
                 answer.map(|answer| {
                     answer.map(|body| {
                         body.map_frame(move |frame| {
@@ -161,7 +161,7 @@ impl Connection {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(head);
         let mut served = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
-        // How a connection ends is its client's business.
+        // Ignore connection errors: they concern the client only.
         tokio::select! {
             _ = served.as_mut() => {}
             () = self.close.notified() => {}
@@ -173,7 +173,7 @@ impl Connection {
     }
 }
 
-/// A request whose answer is not complete.
+/// A request in progress.
 struct UnderWay(Arc<Connection>);
 
 impl UnderWay {
@@ -190,7 +190,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// How many connections the limit on open files has room for.
+/// The number of connections that the limit on open files allows.
 fn connections() -> usize {
     #[cfg(unix)]
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -199,7 +199,7 @@ fn connections() -> usize {
     usize::try_from((files / 2).clamp(1, MOST_CONNECTIONS)).unwrap_or(1)
 }
 
-/// Lets this process have as many files open as it may allow itself: 256 on macOS, and 1,024 elsewhere, are few.
+/// Raises the soft limit on open files: the defaults (256 on macOS, 1,024 elsewhere) are low.
 pub(super) fn raise_file_limit() -> io::Result<()> {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! Deployment packages: checked before anything of them is written, then unpacked.
+//! Deployment packages: validated before anything is written, then unpacked.
 
 use std::{
     collections::HashSet,
@@ -9,13 +9,14 @@ use std::{
 
 use zip::ZipArchive;
 
-/// Limits of Lambda (quota page): a package that is uploaded directly, and what it unpacks to.
+/// Largest package for a direct upload, and its largest unpacked size, in bytes (Lambda developer guide,
+/// "Lambda quotas").
 const PACKED_LIMIT: usize = 50 * 1024 * 1024;
 const UNPACKED_LIMIT: u64 = 250 * 1024 * 1024;
-/// Deflate does not get far beyond 1000 to 1; what claims more is made to burst.
+/// Largest compression ratio. Deflate does not exceed 1000:1 by much, so a higher ratio indicates a zip bomb.
 const RATIO_LIMIT: u64 = 1200;
 
-/// Why a package is refused.
+/// Why a package is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PackageError {
     #[error("the package has more than 50 MB")]
@@ -40,7 +41,7 @@ pub(crate) enum PackageError {
     Io(#[from] io::Error),
 }
 
-/// Checks sizes and paths of all entries; writes nothing.
+/// Checks sizes and paths of all entries, without writing anything.
 pub(crate) fn check(package: &[u8]) -> Result<(), PackageError> {
     if package.len() > PACKED_LIMIT {
         return Err(PackageError::TooLarge);
@@ -80,7 +81,7 @@ pub(crate) fn check(package: &[u8]) -> Result<(), PackageError> {
     }
     match files.intersection(&folders).next() {
         Some(path) => Err(PackageError::Twice(path.display().to_string())),
-        // Of two entries of one name, the reader shows the last: only the directory's own count tells.
+        // The reader keeps only the last of several entries with one name, so compare with the count in the directory.
         None if entries_in_directory(package).is_some_and(|count| count != archive.len()) => {
             Err(PackageError::Twice("of one name".to_owned()))
         }
@@ -88,8 +89,8 @@ pub(crate) fn check(package: &[u8]) -> Result<(), PackageError> {
     }
 }
 
-/// The number of entries that the end of the central directory tells (APPNOTE.TXT 4.3.16); none where it is told
-/// elsewhere, in archives of more than 65,534.
+/// The number of entries in the end of central directory record (APPNOTE.TXT 4.3.16); `None` for archives of
+/// more than 65,534 entries, which store it elsewhere.
 fn entries_in_directory(package: &[u8]) -> Option<usize> {
     let at = package.windows(4).rposition(|bytes| bytes == b"PK\x05\x06")?;
     let count = u16::from_le_bytes(package.get(at + 10..at + 12)?.try_into().ok()?);
@@ -100,8 +101,8 @@ fn stays_inside(path: &Path) -> bool {
     path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
-/// Unpacks a package into a new folder `into`. Sizes are held while writing too: an entry's
-/// header can lie.
+/// Unpacks a package into a new folder `into`. Enforces the size limit while writing, too, since an entry's
+/// header may lie.
 pub(crate) fn unpack(package: &[u8], into: &Path) -> Result<(), PackageError> {
     check(package)?;
     let mut archive = ZipArchive::new(Cursor::new(package))?;

@@ -10,18 +10,18 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// `length` of `[0-9a-z]`.
+/// A string of `length` characters of `[0-9a-z]`.
 pub(crate) fn lower_alphanumeric(length: usize) -> String {
     let mut text = String::with_capacity(length);
     while text.len() < length {
-        // 252 is the largest multiple of 36 in a byte: what lies above would favour some letters.
+        // Rejection sampling: 252 is the largest multiple of 36 in a byte; larger values would favour some characters.
         let fair = bytes::<64>().into_iter().filter(|byte| *byte < 252);
         text.extend(fair.take(length - text.len()).map(|byte| char::from(LOWER[usize::from(byte % 36)])));
     }
     text
 }
 
-/// `length` of `[0-9A-Z]`.
+/// A string of `length` characters of `[0-9A-Z]`.
 pub(crate) fn upper_alphanumeric(length: usize) -> String {
     lower_alphanumeric(length).to_ascii_uppercase()
 }

@@ -1,6 +1,6 @@
-//! Runs Lambda functions: each execution environment is a process of its own that talks to its
-//! own listener in the Lambda Runtime API, in a folder of its own, behind a fence where the system has one.
-//! Environments are reused while they live and their function has not changed.
+//! Runs Lambda functions: each execution environment is a process with its own listener for the Lambda Runtime
+//! API, in its own folder, sandboxed where the system supports it. Environments are reused while they are alive
+//! and their function has not changed.
 
 mod api;
 mod environment;
@@ -31,12 +31,12 @@ use super::{
 
 pub use self::supervisor::{of_args as supervise, own_program};
 
-/// Environments that there may be at once, of all functions together: processes are not free.
+/// Most environments of all functions together, to bound the number of processes.
 const MOST_ENVIRONMENTS: usize = 50;
 /// How long supervisors may take to end their processes when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What a function is called with.
+/// The input of an invocation.
 #[derive(Debug, Clone)]
 pub(crate) struct Invocation {
     pub(crate) event: Bytes,
@@ -47,7 +47,7 @@ pub(crate) struct Invocation {
 /// How an invocation ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The handler's answer, as it sent it.
+    /// The handler's response, unchanged.
     Returned(Bytes),
     /// An error of the function or of its process.
     Failed(FunctionError),
@@ -68,20 +68,20 @@ impl FunctionError {
     }
 }
 
-/// Where functions live and find their interpreters.
+/// The files and programs that functions need.
 #[derive(Debug)]
 pub(crate) struct Places {
-    /// Where packages are kept.
+    /// Storage of packages.
     pub(crate) blobs: Blobs,
-    /// Where what they print is kept.
+    /// Storage of their output.
     pub(crate) journal: Journal,
-    /// Where the folders of environments are.
+    /// The parent of the environments' folders.
     pub(crate) code_dir: PathBuf,
-    /// The `PATH` that interpreters are looked up on, and that functions get.
+    /// The `PATH` for finding interpreters, which functions get as well.
     pub(crate) path: OsString,
-    /// This very program, which supervises them.
+    /// This program, which supervises them.
     pub(crate) program: PathBuf,
-    /// How long an environment is kept that nobody calls.
+    /// How long an idle environment is kept.
     pub(crate) idle: Duration,
 }
 
@@ -90,11 +90,11 @@ pub(crate) struct Places {
 pub(crate) struct Runtime {
     places: Places,
     languages: Languages,
-    /// The one that has been idle longest first.
+    /// Ordered by idle time, longest first.
     idle: Mutex<VecDeque<Idle>>,
     running: Semaphore,
     processes: Arc<Processes>,
-    /// Each supervisor that lives has a clone of the sender.
+    /// Each running supervisor holds a clone of the sender.
     supervisors: Mutex<Option<mpsc::Sender<Infallible>>>,
     supervisors_end: tokio::sync::Mutex<mpsc::Receiver<Infallible>>,
 }
@@ -124,7 +124,7 @@ impl Runtime {
         }
     }
 
-    /// That functions of this runtime can be run here.
+    /// Checks that functions of this runtime can be run.
     ///
     /// # Errors
     /// If there is no interpreter.
@@ -132,7 +132,7 @@ impl Runtime {
         self.languages.check(runtime).await
     }
 
-    /// Invokes a function and waits for its answer, at most the function's timeout.
+    /// Invokes a function and waits for its response, at most for the function's timeout.
     pub(crate) async fn invoke(&self, function: Function, invocation: Invocation) -> Outcome {
         let _permit = self.running.acquire().await;
         let mut environment = match self.take_idle(&function.revision) {
@@ -145,7 +145,7 @@ impl Runtime {
                 }
             }
         };
-        // Whatever ends this wait early drops the environment, and with it its process.
+        // If this future is dropped, so is the environment, which ends its process.
         match environment.invoke(invocation).await {
             Ok(outcome) => {
                 self.lock().push_back(Idle { since: Instant::now(), environment });
@@ -155,12 +155,12 @@ impl Runtime {
         }
     }
 
-    /// Ends idle environments whose function's revision is not one of these any more.
+    /// Ends idle environments whose function's revision is no longer current.
     pub(crate) fn keep(&self, is_current: impl Fn(&str) -> bool) {
         self.lock().retain(|idle| is_current(&idle.environment.function().revision));
     }
 
-    /// Ends environments that have been idle too long, for as long as this runs.
+    /// Ends environments that have been idle too long. Never returns.
     pub(crate) async fn end_idle(&self) {
         let mut looks = tokio::time::interval(self.places.idle.div_f64(4.0).max(Duration::from_millis(50)));
         loop {
@@ -169,7 +169,7 @@ impl Runtime {
         }
     }
 
-    /// Ends all idle environments, and waits until no process of any environment is left.
+    /// Ends all idle environments, and waits (for a limited time) until no process of any environment is left.
     pub(crate) async fn stop(&self) {
         self.lock().clear();
         drop(self.supervisors.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -177,12 +177,12 @@ impl Runtime {
         drop(tokio::time::timeout(GRACE, last.recv()).await);
     }
 
-    /// What a supervisor that lives holds.
+    /// The sender that a running supervisor holds.
     fn running_processes(&self) -> Option<mpsc::Sender<Infallible>> {
         self.supervisors.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The environment that was called last is the likeliest to be quick.
+    /// Takes the most recently used environment, which is likely the fastest.
     fn take_idle(&self, revision: &str) -> Option<Environment> {
         let mut idle = self.lock();
         idle.retain(|idle| idle.environment.is_alive());
@@ -190,7 +190,7 @@ impl Runtime {
         idle.remove(at).map(|idle| idle.environment)
     }
 
-    /// Ends environments that have been idle longest, so that there may be one more.
+    /// Ends the longest idle environments until there is room for one more.
     fn make_room(&self) {
         let running = MOST_ENVIRONMENTS - self.running.available_permits();
         let mut idle = self.lock();

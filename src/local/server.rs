@@ -61,7 +61,7 @@ impl fmt::Debug for Server {
 }
 
 impl Server {
-    /// A server with the state that its store holds.
+    /// Creates a server with the state in its store.
     ///
     /// # Errors
     /// If the state cannot be read.
@@ -97,12 +97,12 @@ impl Server {
         }
     }
 
-    /// Unix time in milliseconds, as the machine has it: for what others gave a time, or are to check one by.
+    /// The machine's Unix time in milliseconds, to create or check times that are shared with others.
     pub(crate) fn clock(&self) -> i64 {
         unix_millis(&self.0.clock)
     }
 
-    /// Unix time in milliseconds, which never goes back: for what is kept, and for tokens of own pools.
+    /// Monotonic Unix time in milliseconds, for stored times and for tokens of own pools.
     pub(crate) fn now(&self) -> i64 {
         self.0.time.lock().unwrap_or_else(PoisonError::into_inner).at(unix_millis(&self.0.clock))
     }
@@ -134,7 +134,7 @@ impl Server {
         look(&self.lock())
     }
 
-    /// Changes what is there, and has it on disk before anybody hears of it.
+    /// Changes the state, and writes it to disk before anyone can see the change. Rolls it back if that fails.
     ///
     /// # Errors
     /// If it cannot be written; then nothing has changed.
@@ -195,7 +195,7 @@ impl Server {
         })?
     }
 
-    /// The account's own view of a region, at this moment.
+    /// The context of a call in a region at the present time.
     pub(crate) fn call_in(&self, region: &str, base_url: &str) -> Call {
         let faults = &self.0.faults;
         Call {
@@ -215,7 +215,7 @@ impl Server {
         }
     }
 
-    /// Whether what was made at this time (Unix milliseconds) has reached every reader.
+    /// Whether a write at this time (Unix milliseconds) is visible to every reader.
     pub(crate) fn has_reached_all(&self, made: i64) -> bool {
         self.call_in(DEFAULT_REGION, "").propagated(made)
     }

@@ -39,7 +39,7 @@ pub(crate) use self::{
 /// The services that are offered, and the state of each.
 macro_rules! services {
     ($($service:ident: $State:ident),*) => {
-        /// Everything that the local AWS remembers.
+        /// The persistent state of the local AWS.
         #[derive(Debug, Default, Serialize, Deserialize)]
         pub(crate) struct State {
             $(#[serde(default)] pub(crate) $service: $service::$State,)*
@@ -74,7 +74,7 @@ impl AsMut<Self> for State {
 }
 
 impl State {
-    /// All bytes kept outside the state that something in it refers to.
+    /// The ids of all blobs that the state refers to.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &BlobId> {
         self.lambda.blobs().chain(self.s3.blobs()).chain(self.agentcore.blobs())
     }
@@ -110,8 +110,7 @@ impl ErrorCodes {
     }
 }
 
-/// Every operation of the control plane: the service's name in the credential scope, and the
-/// operation's.
+/// All control-plane operations: the service's name in the credential scope, and the operation's name.
 pub fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
     let of = |service: &'static Service| service.operations.iter().map(|operation| (service.scope, operation.name));
     SERVICES.iter().copied().flat_map(of)

@@ -1,4 +1,4 @@
-//! What the `Authorization` header of an AWS request says, and whether its signature holds.
+//! Parses the `Authorization` header of an AWS request, and verifies its signature.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,15 +10,15 @@ use jiff::{civil::DateTime, tz::TimeZone};
 use super::storage::store::AccessKey;
 use crate::http::sigv4::{self, Scope};
 
-/// How far a request's date may be from the server's (IAM user guide, "Signature Version 4 for API
-/// requests").
+/// Largest difference between a request's date and the server's time (IAM user guide, "Signature Version 4 for
+/// API requests").
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
-/// The key, scope and signature that a request carries.
+/// The key, scope and signature of a request.
 pub(super) struct Authorization {
     pub(super) access_key_id: String,
     pub(super) scope: Scope,
-    /// Of the scope, as YYYYMMDD.
+    /// The date of the scope, as YYYYMMDD.
     date: String,
     signed_headers: Vec<String>,
     signature: String,
@@ -48,7 +48,7 @@ impl Authorization {
         })
     }
 
-    /// Whether the owner of this key signed this request, lately.
+    /// Whether this key signed this request, within the allowed clock skew.
     pub(super) fn holds(&self, key: &AccessKey, request: &Signed<'_>, now: SystemTime) -> bool {
         let all_there = ["host", "x-amz-date"].iter().all(|name| self.signed_headers.iter().any(|one| one == name));
         self.access_key_id == key.access_key_id && all_there && self.recomputed(key, request, now).is_some()
@@ -79,7 +79,7 @@ impl Authorization {
     }
 }
 
-/// A request whose signature is to be checked.
+/// A request whose signature is to be verified.
 pub(super) struct Signed<'a> {
     pub(super) method: &'a Method,
     pub(super) path_and_query: &'a str,

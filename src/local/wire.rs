@@ -1,5 +1,5 @@
-//! The AWS wire protocols, one generic layer each: a request in, `(operation, input)` out; an
-//! answer or an error in, a response out. No service is known here.
+//! The AWS wire protocols. Each decodes a request to `(operation, input)`, and encodes an output or an error as
+//! a response. This layer knows no service.
 
 pub(crate) mod json11;
 pub(crate) mod query;
@@ -13,17 +13,17 @@ use axum::{
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-/// One call, as any of the protocols carries it.
+/// A decoded call, independent of the protocol.
 #[derive(Debug)]
 pub(crate) struct Decoded {
     pub(crate) operation: String,
     /// The operation's input members: path labels, query parameters and body together.
     pub(crate) input: Value,
-    /// The status of a good answer.
+    /// The status of a successful response.
     pub(crate) success: StatusCode,
 }
 
-/// An HTTP request, read whole.
+/// A complete HTTP request.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) method: Method,
@@ -34,13 +34,13 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
 }
 
-/// An error on its way out, in no protocol's shape yet.
+/// An error, independent of the protocol.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WireError {
     pub(crate) status: StatusCode,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// Members beside the message, such as `reason` and `fieldList`.
+    /// Members besides the message, such as `reason` and `fieldList`.
     pub(crate) members: Map<String, Value>,
 }
 
@@ -50,17 +50,17 @@ impl WireError {
     }
 }
 
-/// Where a REST protocol finds an operation.
+/// The route of an operation in a REST protocol.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) method: &'static str,
     /// The model's `requestUri`; `{label}` stands for one path segment.
     pub(crate) path: &'static str,
-    /// A query parameter that tells this operation from another on the same path, or nothing.
+    /// A query parameter that distinguishes this operation from others with the same path, or empty.
     pub(crate) query: &'static str,
     /// The model's `responseCode`.
     pub(crate) success: u16,
-    /// The body, of request or answer, is the operation's own matter, not its members.
+    /// Whether the body of request or response is a payload, instead of the operation's members.
     pub(crate) payload: bool,
     /// Headers that are members of the input (restJson1).
     pub(crate) headers: &'static [(&'static str, &'static str)],
@@ -75,16 +75,16 @@ pub(crate) enum Protocol {
     Query { xml_namespace: &'static str },
 }
 
-/// A request that is no call, in words.
+/// Why a request is not a valid call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DecodeError {
-    /// No operation lives at this method and path.
+    /// No operation has this method and path.
     NoSuchRoute(String),
     Malformed(String),
 }
 
 impl Protocol {
-    /// Reads the call out of a request. The routes, with their operations' names, are for REST.
+    /// Decodes a request. `routes` are the REST operations' names and routes.
     pub(crate) fn decode(
         self,
         request: &Received,
@@ -143,7 +143,7 @@ fn respond(status: StatusCode, content_type: &'static str, body: Vec<u8>, reques
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        // S3 has a name of its own for it.
+        // S3 uses a header of its own.
         response.headers_mut().insert("x-amz-request-id", id.clone());
         response.headers_mut().insert("x-amzn-requestid", id);
     }

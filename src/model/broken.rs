@@ -1,11 +1,11 @@
-//! Documents that are not as they should be, for the property tests of their readers.
+//! Malformed documents, for the property tests of their readers.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::document::segment;
 
-/// Any JSON, with these texts among its texts and these keys among its keys.
+/// Any JSON, with these texts among its strings and these keys among its keys.
 pub(super) fn any_json(
     texts: &'static [&'static str],
     keys: &'static [&'static str],
@@ -33,7 +33,7 @@ pub(super) fn any_json(
     })
 }
 
-/// A document with `part` instead of what is at one of its places.
+/// A document in which one node is replaced by `part`.
 pub(super) fn with_one_part_else(mut document: Value, part: Value, place: prop::sample::Index) -> Value {
     let mut places = Vec::new();
     pointers(&document, String::new(), &mut places);

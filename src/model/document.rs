@@ -1,4 +1,4 @@
-//! Documents that users write, in JSON or YAML, with the line of everything in them.
+//! Documents that users write, in JSON or YAML, with the line of every node.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,26 +8,26 @@ use std::{
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Number, Value};
 
-/// How deep a document may be nested; what is deeper, nobody wrote.
+/// Limit on a document's nesting.
 const DEEPEST: usize = 128;
-/// Nodes that a document may come to, YAML's aliases written out.
+/// Limit on a document's nodes, with YAML's aliases expanded.
 const MOST_NODES: usize = 5_000_000;
 
-/// A document, and where its parts are.
+/// A document, and the lines of its nodes.
 #[derive(Debug)]
 pub struct Document {
     pub value: Value,
     lines: Lines,
-    /// Keys that stand twice in one object: the object's JSON pointer, the key, and the second's line.
+    /// Duplicate keys of an object: the object's JSON pointer, the key, and the second one's line.
     pub duplicates: Vec<(String, String, usize)>,
-    /// Where the keys of large objects stand, by the object's address: they are asked for often.
+    /// The positions of keys in large objects, by the object's address, because they are looked up often.
     places: Mutex<HashMap<usize, HashMap<String, usize>>>,
 }
 
-/// Keys of an object that are looked through one after the other.
+/// Up to this many keys, an object is searched linearly.
 const FEW: usize = 64;
 
-/// Why a text is no document.
+/// Why a text cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct SyntaxError {
@@ -49,7 +49,7 @@ impl Lines {
 }
 
 impl Document {
-    /// Reads JSON, where a text begins like it, else YAML.
+    /// Parses JSON if the text begins like it, else YAML.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl Document {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let begin = text.trim_start();
         let first = begin.chars().find(|c| !c.is_whitespace() && !matches!(c, '{' | '['));
-        // YAML has braces too, and other keys than those in double quotes.
+        // YAML has braces, too, but also keys that are not in double quotes.
         let is_json = begin.starts_with(['{', '[']) && !first.is_some_and(|c| c == '\'' || c.is_alphabetic());
         if is_json { Self::json(text) } else { Self::yaml(text) }
     }
@@ -84,7 +84,7 @@ impl Document {
         Ok(Self { value, lines, duplicates: builder.duplicates, places: Mutex::default() })
     }
 
-    /// The line of what a JSON pointer names, or of the nearest thing around it; from 1.
+    /// The line of the node that a JSON pointer refers to, or of its nearest existing ancestor; from 1.
     pub fn line_of(&self, pointer: &str) -> usize {
         let (mut value, mut lines) = (&self.value, &self.lines);
         for segment in pointer.split('/').skip(1) {
@@ -115,7 +115,7 @@ impl Document {
 }
 
 impl Document {
-    /// Where a key stands among its object's.
+    /// A key's position in its object.
     fn place(&self, members: &Map<String, Value>, key: &str) -> Option<usize> {
         if members.len() <= FEW {
             return members.keys().position(|other| other == key);
@@ -128,12 +128,12 @@ impl Document {
     }
 }
 
-/// One segment of a JSON pointer (RFC 6901).
+/// Escapes a key as one segment of a JSON pointer (RFC 6901).
 pub fn segment(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Finds the lines of a text that is known to be JSON.
+/// Finds the lines in a text that is known to be JSON.
 struct JsonLines<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -154,7 +154,7 @@ impl JsonLines<'_> {
         0
     }
 
-    /// The text of a string.
+    /// Reads a string.
     fn string(&mut self) -> String {
         let begin = self.at + 1;
         self.at = begin;
@@ -234,24 +234,24 @@ struct Yaml {
     documents: usize,
 }
 
-/// What an alias stands for.
+/// The node that an alias refers to.
 struct Anchored {
     value: Value,
     height: usize,
-    /// Nodes that it comes to.
+    /// Its number of nodes.
     size: usize,
 }
 
 struct Open {
     node: Node,
-    /// Nodes that there were before it.
+    /// The number of nodes before it.
     before: usize,
     anchor: usize,
-    /// In a mapping: the key that waits for its value, and its line.
+    /// In a mapping: the key whose value comes next, and its line.
     key: Option<(String, usize)>,
-    /// In a mapping: the keys that came by a merge, which its own go before.
+    /// In a mapping: the keys from a merge, which the mapping's own keys override.
     merged: HashSet<String>,
-    /// Levels of the deepest child.
+    /// The height of the tallest child.
     height: usize,
 }
 
@@ -293,7 +293,7 @@ impl Yaml {
         }
     }
 
-    /// The pointer of the innermost node that is open.
+    /// The pointer of the innermost open node.
     fn pointer(&self) -> String {
         let around = &self.open[..self.open.len().saturating_sub(1)];
         let part = |open: &Open| match (&open.node.0, &open.key) {
@@ -323,7 +323,7 @@ impl Yaml {
         Ok(())
     }
 
-    /// A node is whole, of this height and begun after so many nodes: it goes where it belongs.
+    /// Adds a complete node, given its height and the number of nodes before it, to its parent.
     fn finish(
         &mut self,
         node: Node,
@@ -381,7 +381,7 @@ impl Yaml {
     }
 }
 
-/// YAML's merge key: the members of others that are not there yet.
+/// YAML's merge key: adds those members of others that do not exist yet, and returns their keys.
 fn merge(members: &mut Map<String, Value>, lines: &mut Lines, from: Value, line: usize) -> Vec<String> {
     let mut merged = Vec::new();
     let sources = if let Value::Array(items) = from { items } else { vec![from] };

@@ -1,47 +1,46 @@
-//! What a reader finds in a document of the user's: what the gateway refuses, and what a model's client
-//! would stumble over.
+//! Findings in a user's document: what the gateway rejects, and what model clients would have trouble with.
 
 use super::{
     document::{Document, segment},
     tool,
 };
 
-/// Characters of a name that models' clients take (tool use in the Bedrock and Anthropic APIs).
+/// Maximum length of a name that model clients accept (tool use in the Bedrock and Anthropic APIs).
 const NAME_LIMIT: usize = 64;
 
-/// Whether the gateway refuses a document for it.
+/// Whether a finding makes the gateway reject the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
-    /// The gateway refuses the document.
+    /// The gateway rejects the document.
     Error,
-    /// It is taken, and not as its author may think; or a model's client stumbles over it.
+    /// The gateway accepts it, but perhaps not as its author expects; or model clients have trouble with it.
     Warning,
 }
 
-/// Something about a document that its author wants to know.
+/// Something in a document that its author should know.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     pub severity: Severity,
     /// JSON pointer.
     pub pointer: String,
     pub line: usize,
-    /// What it is about, in a word that stays: `server`, `schema keyword`.
+    /// What it is about, as a stable term: `server`, `schema keyword`.
     pub construct: &'static str,
     pub problem: String,
     pub remedy: String,
 }
 
-/// How a document is looked at.
+/// The parameters of a check.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {
     /// The target's name, which becomes part of each tool's.
     pub target: &'a str,
-    /// Whether the gateway runs on this machine, and reaches what is not public.
+    /// Whether the gateway runs on this machine and can reach addresses that are not public.
     pub local: bool,
 }
 
-/// Findings while they are being made.
+/// Collects findings.
 #[derive(Debug)]
 pub struct Notes<'a> {
     document: &'a Document,
@@ -66,7 +65,7 @@ impl<'a> Notes<'a> {
         self.findings.push(Finding { severity, pointer, line, construct, problem, remedy: remedy.to_owned() });
     }
 
-    /// Something for which the gateway refuses the document; `at` is a JSON pointer.
+    /// Adds an error, for which the gateway rejects the document; `at` is a JSON pointer.
     pub fn error(&mut self, at: &str, construct: &'static str, problem: impl Into<String>, remedy: &str) {
         self.add(Severity::Error, at, construct, problem, remedy);
     }
@@ -75,7 +74,7 @@ impl<'a> Notes<'a> {
         self.add(Severity::Warning, at, construct, problem, remedy);
     }
 
-    /// Keys that stand twice in one object, of which readers take either.
+    /// Adds an error for each duplicate key: parsers differ in which one they take.
     pub fn duplicate_keys(&mut self) {
         for (object, key, line) in &self.document.duplicates {
             self.findings.push(Finding {
@@ -89,7 +88,7 @@ impl<'a> Notes<'a> {
         }
     }
 
-    /// All of them, in the order of the document. What is referred to twice is found twice, and told once.
+    /// All findings, in document order. A finding that was made twice, through several references, is kept once.
     pub fn finish(self) -> Vec<Finding> {
         let mut findings = self.findings;
         findings.sort_by(|a, b| (a.line, a.severity, &a.pointer).cmp(&(b.line, b.severity, &b.pointer)));
@@ -98,7 +97,7 @@ impl<'a> Notes<'a> {
     }
 }
 
-/// What models' clients have against a tool's name: problem and remedy of each.
+/// The problems that model clients have with a tool's name, each with its remedy.
 pub fn of_tool_name(target: &str, name: &str) -> Vec<(String, &'static str)> {
     let mut found = Vec::new();
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
@@ -113,7 +112,7 @@ pub fn of_tool_name(target: &str, name: &str) -> Vec<(String, &'static str)> {
     found
 }
 
-/// Whether every model's client takes a property of this name.
+/// Whether every model client accepts a property of this name.
 pub fn is_plain_property(name: &str) -> bool {
     (1..=NAME_LIMIT).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))

@@ -1,4 +1,4 @@
-//! Names that have been checked, so that nothing further down checks them again.
+//! Validated names, so that later code need not check them again.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::partition::{self, Partition};
 
-/// Why a name is refused; fits after `invalid value: `.
+/// Why a name is invalid; fits after `invalid value: `.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NameError(String);
@@ -53,7 +53,7 @@ checked_name!(
     |text| letters_digits_single_hyphens(text, 100)
 );
 checked_name!(
-    /// A region, checked by pattern only: new regions need no new release of ours.
+    /// A region, checked by pattern only, so that new regions need no new release.
     Region,
     check_region
 );
@@ -80,7 +80,7 @@ checked_name!(
     |text: &str| check_arn(text, "iam", "policy/", "an IAM policy", "arn:aws:iam::123456789012:policy/NAME")
 );
 
-/// `KmsKeyArn` of the service model: the id has 36 characters, as UUIDs and `mrk-` with 32 hex digits have.
+/// `KmsKeyArn` of the service model: the id has 36 characters, like a UUID, or `mrk-` with 32 hex digits.
 fn check_key_arn(text: &str) -> Result<(), String> {
     let example = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     check_arn(text, "kms", "key/", "a KMS key", example)?;
@@ -89,7 +89,7 @@ fn check_key_arn(text: &str) -> Result<(), String> {
     if is_id { Ok(()) } else { Err(format!("`{id}` is no key's id, which has 36 characters: {example}")) }
 }
 
-/// An ARN of this service, its resource beginning so; account or region may be missing.
+/// Checks for an ARN of this service whose resource begins with `resource`; account and region may be missing.
 fn check_arn(text: &str, service: &str, resource: &str, what: &str, example: &str) -> Result<(), String> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let well_formed = matches!(parts[..], ["arn", partition, found, _, _, rest]
@@ -163,7 +163,7 @@ fn check_function_arn(text: &str) -> Result<(), String> {
 }
 
 impl GatewayName {
-    /// Whether it could as well be the id of another gateway: its name and ten characters more.
+    /// Whether it could also be the id of another gateway: a name and ten more characters.
     pub fn could_be_id(&self) -> bool {
         let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         self.0.rsplit_once('-').is_some_and(|(_, end)| end.len() == 10 && end.chars().all(lower))
@@ -195,12 +195,12 @@ impl RoleArn {
 }
 
 impl Region {
-    /// The partition that the region lies in; a region of another one is no value of this type.
+    /// The partition of the region; a region of an unsupported partition cannot be a value of this type.
     pub fn partition(&self) -> &'static Partition {
         Partition::of_region(&self.0).unwrap_or_else(|_| Partition::usual())
     }
 
-    /// Whether an account has to enable it before it is of use.
+    /// Whether an account has to enable the region before use.
     pub fn is_opt_in(&self) -> bool {
         self.partition() == Partition::usual() && !partition::ALWAYS_ENABLED.contains(&self.0.as_str())
     }

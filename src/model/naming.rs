@@ -1,5 +1,5 @@
-//! The names of a stack's resources: a function of region and gateway name (and, for the pool
-//! domain, whose prefix is global, of the account). A second run finds what the first one made.
+//! The names of a stack's resources, derived from region and gateway name (and, for the pool domain, whose
+//! prefix is global, from the account). So a second run finds what the first one created.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use super::name::{GatewayName, Region};
 pub const TAG_STACK: &str = "agentcore-gw:stack";
 /// Tag that says who manages the resource.
 pub const TAG_MANAGED_BY: &str = "agentcore-gw:managed-by";
-/// What the keys of the anchor's tags begin with that name credential providers: whoever deletes finds
-/// them by it though no list shows them yet.
+/// Prefix of the keys of the anchor's tags that name credential providers: cleanup finds providers by them even
+/// if no list shows them yet.
 pub const TAG_PROVIDER: &str = "agentcore-gw:provider:";
-/// What the names of all stacks' user pools begin with.
+/// Prefix of the names of all stacks' user pools.
 pub const USER_POOL_PREFIX: &str = "agentcore-gw-";
 /// Value of [`TAG_MANAGED_BY`].
 pub const MANAGED_BY: &str = "agentcore-gw";
-/// Root of the IAM paths of all stacks. Who has AWS's managed policy BedrockAgentCoreFullAccess may pass roles of
+/// Root of the IAM paths of all stacks. AWS's managed policy BedrockAgentCoreFullAccess allows passing roles of
 /// `arn:aws:iam::*:role/*BedrockAgentCore*` to the service, and no others.
 pub const IAM_PATH_ROOT: &str = "/BedrockAgentCore/agentcore-gw/";
-/// What it was before; roles there stay.
+/// The former root; existing roles stay there.
 pub const OLD_IAM_PATH_ROOT: &str = "/agentcore-gw/";
-/// Tag of the anchor by which AWS's refusal of traces is remembered, and its value.
+/// Tag of the anchor, and its value, that records that AWS refused traces.
 pub const TAG_TRACES: (&str, &str) = ("agentcore-gw:traces", "refused");
-/// Name of the inline policy that covers all that the stack makes itself.
+/// Name of the inline policy for everything that the stack creates itself.
 pub const BASE_POLICY: &str = "base";
-/// Names of the inline policies for what the user brought: functions, schemas in S3, API keys, OAuth
-/// clients, AWS services, REST APIs, MCP servers, and addresses that the role signs for.
+/// Names of the inline policies for what the user supplies: functions, schemas in S3, API keys, OAuth clients,
+/// AWS services, REST APIs, MCP servers, and addresses that the role signs requests for.
 pub const GRANTS: [&str; 8] =
     ["lambda", "s3", "api-key", "oauth", "smithy", "api-gateway", "mcp-server", "iam-service"];
 /// Name of the inline policy of the sample function's role.
@@ -36,19 +36,19 @@ pub const FUNCTION_POLICY: &str = "logs";
 /// The scope that a stack's resource server offers.
 pub const SCOPE_NAME: &str = "invoke";
 
-/// What the names of the log groups of gateways' own logs begin with.
+/// Prefix of the names of the log groups of gateways' own logs.
 const GATEWAY_LOGS: &str = "/aws/vendedlogs/bedrock-agentcore/gateway/APPLICATION_LOGS/";
 
-/// IAM role names and Lambda function names.
+/// Maximum length of IAM role names and Lambda function names.
 const ROLE_LIMIT: usize = 64;
-/// Cognito domain prefixes.
+/// Maximum length of Cognito domain prefixes.
 const DOMAIN_LIMIT: usize = 63;
-/// Credential providers, so that their names fit into a tag's key (128).
+/// Maximum length of credential provider names, so that they fit into a tag's key (128).
 const PROVIDER_LIMIT: usize = 100;
-/// CloudWatch Logs delivery sources and destinations.
+/// Maximum length of the names of CloudWatch Logs delivery sources and destinations.
 const DELIVERY_LIMIT: usize = 60;
 
-/// Everything that a stack's resources are called.
+/// The names of all resources of a stack.
 #[derive(Debug, Clone)]
 pub struct StackNames {
     pub region: Region,
@@ -57,7 +57,7 @@ pub struct StackNames {
     pub role: String,
     /// IAM path of the stack's new roles, with slashes at both ends.
     pub iam_path: String,
-    /// Where older ones may be.
+    /// IAM path where older roles may be.
     old_iam_path: String,
     pub function: String,
     pub function_role: String,
@@ -97,37 +97,37 @@ impl StackNames {
         path == self.iam_path || path == self.old_iam_path
     }
 
-    /// Whether this is the ARN of the execution role that the stack makes.
+    /// Whether this is the ARN of the execution role that the stack creates.
     pub fn is_role_arn(&self, arn: &str) -> bool {
         let path = arn.strip_suffix(&self.role).and_then(|rest| rest.split_once(":role"));
         path.is_some_and(|(_, path)| self.has_iam_path(path))
     }
 
-    /// Pattern, for IAM, of the functions that this stack makes.
+    /// IAM pattern for the functions that this stack creates.
     pub fn function_pattern(&self) -> String {
         format!("agw-*-{}-*", self.hash)
     }
 
-    /// Pattern, for IAM, of the credential providers that this stack makes.
+    /// IAM pattern for the credential providers that this stack creates.
     pub fn provider_pattern(&self) -> String {
         format!("agw-*-{}*", self.hash)
     }
 
-    /// The credential provider of a target; `attempt` 0 is the first choice, 1 is `…-2`, for a name that
-    /// is held back after a deletion.
+    /// The name of a target's credential provider; `attempt` 0 is the first choice, 1 is `…-2`, for a name that is
+    /// still reserved after a deletion.
     pub fn provider(&self, target: &str, attempt: u32) -> String {
         let suffix = if attempt == 0 { self.hash.clone() } else { format!("{}-{}", self.hash, attempt + 1) };
         fit("agw-", target, &format!("-{suffix}"), PROVIDER_LIMIT)
     }
 
-    /// Whether a credential provider of this name is one that this stack makes.
+    /// Whether a credential provider of this name was created by this stack.
     pub fn owns_provider(&self, name: &str) -> bool {
         let unnumbered = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
         let hash = format!("-{}", self.hash);
         name.starts_with("agw-") && (name.ends_with(&hash) || unnumbered.ends_with(&hash))
     }
 
-    /// Whether a credential provider of this name is one that this stack made for the target.
+    /// Whether a credential provider of this name was created by this stack for the target.
     pub fn owns_provider_of(&self, target: &str, name: &str) -> bool {
         self.owns_provider(name) && name.starts_with(&self.provider(target, 0))
     }
@@ -145,22 +145,22 @@ impl StackNames {
         self.gateway_with_id(unique).filter(|id| DeliveryNames::new(id).log_group == group)
     }
 
-    /// Ids end in exactly ten characters.
+    /// Gateway ids end in exactly ten characters.
     fn gateway_with_id(&self, unique: &str) -> Option<String> {
         (unique.len() == 10).then(|| format!("{}-{unique}", self.lower_gateway()))
     }
 
-    /// What the names of the log groups of this stack's gateways begin with.
+    /// Prefix of the names of the log groups of this stack's gateways.
     pub fn log_group_prefix(&self) -> String {
         format!("{GATEWAY_LOGS}{}-", self.lower_gateway())
     }
 
-    /// The `Sid` of what the role may do for one target alone.
+    /// The `Sid` of the statement that is for one target alone.
     pub fn statement_of(&self, target: &str) -> String {
         format!("Target{}", short_hash(&[target]))
     }
 
-    /// The gateway's name as it stands in its id, its ARN and its workload identity.
+    /// The gateway's name as it appears in its id, its ARN and its workload identity.
     pub fn lower_gateway(&self) -> String {
         self.gateway.as_str().to_ascii_lowercase()
     }
@@ -175,7 +175,7 @@ impl StackNames {
         }
     }
 
-    /// The tags of everything that the stack owns, the user's own among them.
+    /// The tags of every resource that the stack owns, including the user's own tags.
     pub fn tags(&self, user: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut tags = user.clone();
         tags.insert(TAG_STACK.to_owned(), self.gateway.to_string());
@@ -183,13 +183,13 @@ impl StackNames {
         tags
     }
 
-    /// Whether tags that were read back say that the resource is this stack's.
+    /// Whether a resource with these tags belongs to this stack.
     pub fn owns(&self, tags: &BTreeMap<String, String>) -> bool {
         tags.get(TAG_STACK).is_some_and(|gateway| gateway == self.gateway.as_str())
     }
 }
 
-/// What a gateway's log and trace deliveries are called; they belong to one gateway id.
+/// The names of a gateway's log group, log delivery and trace delivery, derived from the gateway's id.
 #[derive(Debug, Clone)]
 pub struct DeliveryNames {
     pub log_group: String,
@@ -199,7 +199,7 @@ pub struct DeliveryNames {
 
 impl DeliveryNames {
     pub fn new(gateway_id: &str) -> Self {
-        // The last ten characters make a gateway id unique, so the cut falls before them.
+        // The last ten characters make a gateway id unique, so only the part before them is shortened.
         let (name, unique) = gateway_id.rsplit_once('-').unwrap_or(("agw", gateway_id));
         Self {
             log_group: format!("{GATEWAY_LOGS}{gateway_id}"),
@@ -208,7 +208,7 @@ impl DeliveryNames {
         }
     }
 
-    /// Whether one of the two deliveries is called so.
+    /// Whether one of the two deliveries has this name.
     fn has(&self, delivery: &str) -> bool {
         self.logs == delivery || self.traces == delivery
     }
@@ -221,7 +221,7 @@ fn fit(prefix: &str, middle: &str, suffix: &str, limit: usize) -> String {
     format!("{prefix}{}{suffix}", cut.trim_end_matches('-'))
 }
 
-/// Lower case, without the words that Cognito refuses in a domain.
+/// Lower case, without the words that Cognito rejects in a domain.
 fn domain_slug(name: &str) -> String {
     let mut slug = name.to_ascii_lowercase();
     while let Some(word) = ["aws", "amazon", "cognito"].into_iter().find(|word| slug.contains(word)) {
@@ -230,7 +230,7 @@ fn domain_slug(name: &str) -> String {
     slug.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
-/// Eight hex digits that stand for `parts`.
+/// Eight hex digits of a SHA-256 over `parts`.
 fn short_hash(parts: &[&str]) -> String {
     let digest = digest::digest(&digest::SHA256, parts.join("\n").as_bytes());
     digest.as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect()

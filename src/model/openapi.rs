@@ -1,9 +1,9 @@
-//! OpenAPI documents, as AgentCore Gateway reads them (reference §7): which operations become tools,
-//! what it refuses, and what a model's client would stumble over. The linter, `target add` and the
-//! local data plane share this one reader.
+//! Reads OpenAPI documents as AgentCore Gateway does (AgentCore developer guide, gateway-schema-openapi): which
+//! operations become tools, what the gateway rejects, and what model clients would have trouble with. The
+//! linter, `target add` and the local data plane share this reader.
 //!
-//! Time is linear in the size of a document: every schema is looked at once, however often it is
-//! referred to, and a tool's own schema is written out up to a bound.
+//! Takes time linear in the size of a document: every schema is checked once, however often it is referred to,
+//! and a tool's own schema is expanded only up to a bound.
 
 mod request;
 mod schema;
@@ -21,19 +21,20 @@ use super::{
     tool::{MOST_TOOLS, Tool},
 };
 
-/// Bytes of a document that is sent inline, and of one in S3 (quota page).
+/// Size limits, in bytes, of an inline document and of one in S3 (AgentCore developer guide, "Quotas for Amazon
+/// Bedrock AgentCore").
 pub const INLINE_LIMIT: usize = 1024 * 1024;
 pub const S3_LIMIT: usize = 10 * 1024 * 1024;
-/// References to references that are followed.
+/// Limit on the length of a chain of references.
 const MOST_HOPS: usize = 32;
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
-/// A document that was read.
+/// A parsed document.
 #[derive(Debug)]
 pub struct Api {
-    /// Those that become tools.
+    /// The operations that become tools.
     pub operations: Vec<Operation>,
-    /// In the order of the document.
+    /// In document order.
     pub findings: Vec<Finding>,
 }
 
@@ -42,7 +43,7 @@ pub struct Api {
 pub struct Operation {
     pub id: String,
     pub description: String,
-    /// In capitals.
+    /// In upper case.
     pub method: String,
     /// The path's template.
     path: String,
@@ -54,7 +55,7 @@ pub struct Operation {
 
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Server {
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     url: String,
     variables: BTreeMap<String, Variable>,
 }
@@ -63,7 +64,7 @@ struct Server {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Variable {
     default: String,
-    /// All that it may be; empty: not said.
+    /// The allowed values; empty if the document lists none.
     allowed: Vec<String>,
 }
 
@@ -78,16 +79,16 @@ enum Location {
 struct Parameter {
     name: String,
     location: Location,
-    /// Whether lists are written as one pair for each item.
+    /// Whether each item of a list is written as a pair of its own.
     explode: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 struct Body {
     media_type: MediaType,
-    /// Whether it is sent though it is empty.
+    /// Whether it is sent even if it is empty.
     required: bool,
-    /// The properties that are arguments; none if the body is one argument, `body`.
+    /// The properties that are arguments; `None` if the whole body is one argument, `body`.
     properties: Option<BTreeSet<String>>,
 }
 
@@ -111,15 +112,15 @@ impl MediaType {
     }
 }
 
-/// Whether the gateway takes a response of this media type: GitHub's own document was taken when the others were
-/// removed from it (one project).
+/// Whether the gateway accepts a response of this media type: GitHub's own document was accepted once the
+/// others were removed from it (one project).
 fn is_response_type(name: &str) -> bool {
     let taken = ["application/json", "application/xml", "multipart/form-data", "application/x-www-form-urlencoded"];
     taken.contains(&name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str())
 }
 
-/// AWS's words for a document of no version that it knows, and for a server that is not https (cdk-preflight,
-/// `target-openapi-schema`; the second in many public files).
+/// AWS's messages for a document without a version that it knows, and for a server that is not https
+/// (cdk-preflight, `target-openapi-schema`; the second in many public files).
 const NO_VERSION: &str = "attribute openapi is missing";
 const NOT_HTTPS: &str = "Server URL (located at: servers) must use HTTPS protocol.";
 
@@ -151,13 +152,13 @@ impl Api {
         Self { operations: reader.operations, findings: reader.notes.finish() }
     }
 
-    /// Findings for which the gateway refuses the document.
+    /// The findings for which the gateway rejects the document.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.severity == Severity::Error)
     }
 }
 
-/// What a schema is part of.
+/// Whether a schema is part of a request or of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Side {
     Request,
@@ -169,15 +170,15 @@ struct Reader<'a> {
     reading: Reading<'a>,
     notes: Notes<'a>,
     operations: Vec<Operation>,
-    /// Schemas that were looked at, by the address of what was read.
+    /// Schemas that were checked, by the address of their JSON value.
     seen: HashSet<(usize, Side)>,
-    /// Where each operationId stands first.
+    /// The pointer of the first operation with each operationId.
     ids: BTreeMap<String, String>,
-    /// Whether an operation has none.
+    /// Whether an operation has no operationId.
     lacks_id: bool,
 }
 
-/// A part of the document, and the pointer to it.
+/// A node of the document, and its JSON pointer.
 #[derive(Debug, Clone)]
 struct At<'a> {
     value: &'a Value,
@@ -270,7 +271,8 @@ impl<'a> Reader<'a> {
         false
     }
 
-    /// What the service's parser checks of them, though nothing else looks at them (awslabs/agentcore-samples#1141).
+    /// Checks security schemes like the service's parser, although nothing else uses them
+    /// (awslabs/agentcore-samples#1141).
     fn security_schemes(&mut self, at: &At<'a>) {
         for (name, scheme) in at.members() {
             let Some(scheme) = self.resolve(scheme) else { continue };
@@ -329,7 +331,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// The server that a level names, if it names one.
+    /// The server that this level of the document declares, if any.
     fn server(&mut self, at: &At<'a>, is_root: bool) -> Option<Server> {
         let remedy = "name the API's own address, such as `https://api.example.com/v1`";
         let first = at.member("servers").and_then(|servers| servers.items().next());
@@ -377,8 +379,8 @@ impl<'a> Reader<'a> {
             self.notes.error(place, "server", format!("`{url}` is no URL"), remedy);
             return;
         };
-        // A query would come before the path, a fragment would swallow it, and user and password are sent
-        // to nobody; a port is a number.
+        // A query would come before the path, a fragment would swallow the path, and user and password would not be
+        // sent; a port is a number.
         let authority = address.authority().map_or("", http::uri::Authority::as_str);
         let bad_port =
             authority.rsplit(']').next().is_some_and(|end| end.contains(':')) && address.port_u16().is_none();
@@ -390,7 +392,7 @@ impl<'a> Reader<'a> {
             self.notes.error(place, "server", format!("`{url}` is no absolute URL"), remedy);
             return;
         };
-        // On this machine a gateway reaches what it likes; in AWS it does not.
+        // A gateway on this machine can reach any address; a gateway in AWS cannot.
         let severity = if self.reading.local { Severity::Warning } else { Severity::Error };
         match scheme {
             "https" => {}
@@ -444,7 +446,7 @@ impl<'a> Reader<'a> {
             return;
         }
         let Some(id) = at.text("operationId").filter(|id| !id.is_empty()) else {
-            // For one, the whole target is FAILED (cdk-preflight, `target-openapi-schema`).
+            // One operation without it makes the whole target FAILED (cdk-preflight, `target-openapi-schema`).
             let problem = format!("Operation {path} -> {} must have an operationId", method.to_uppercase());
             self.notes.error(&at.pointer, "operationId", problem, "give it one; it becomes the tool's name");
             self.lacks_id = true;
@@ -533,8 +535,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The parameters of an operation, those of its path among them where it has none of that name
-    /// and place.
+    /// The parameters of an operation, including those of its path that it does not override by name and location.
     fn parameters(&mut self, item: &At<'a>, operation: &At<'a>) -> Vec<At<'a>> {
         let mut named: BTreeMap<(String, String), usize> = BTreeMap::new();
         let mut all: Vec<At<'a>> = Vec::new();
@@ -624,7 +625,7 @@ impl<'a> Reader<'a> {
         Some(Declared { parameter, schema: written, required, pointer })
     }
 
-    /// That the gateway can write a parameter; whether lists are written pair by pair.
+    /// Checks that the gateway can serialize a parameter; returns whether lists are written as one pair per item.
     fn check_style(&mut self, at: &At<'a>, name: &str, location: Location, schema: &At<'a>) -> bool {
         let usual = if location == Location::Query { "form" } else { "simple" };
         let style = at.text("style").unwrap_or(usual);
@@ -707,7 +708,7 @@ impl<'a> Reader<'a> {
         for (status, response) in responses.members().filter(|(status, _)| !status.starts_with("x-")) {
             let Some(response) = self.resolve(response) else { continue };
             if response.value.is_object() && response.text("description").is_none() {
-                // In the words of one that stands below `components`, which were seen.
+                // AWS's message was seen only for a response below `components`; others are named likewise.
                 let name = response.pointer.strip_prefix("/components/").map(|pointer| pointer.replace('/', "."));
                 let place = name.map_or_else(|| format!("responses.{status}"), |name| format!("components.{name}"));
                 let problem = format!("attribute {place}.description is missing");
@@ -738,16 +739,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A parameter that was read.
+/// A parsed parameter.
 struct Declared {
     parameter: Parameter,
     schema: Value,
     required: bool,
-    /// Where to say something about it.
+    /// Where findings about it are reported.
     pointer: String,
 }
 
-/// The arguments of a tool, side by side (reference §7.2).
+/// A tool's arguments: parameters and the body's properties in one flat object (AgentCore developer guide,
+/// gateway-schema-openapi). AWS does not document how it resolves equal names; we chose that the first argument
+/// stays.
 #[derive(Default)]
 struct Inputs {
     properties: Map<String, Value>,
@@ -755,7 +758,7 @@ struct Inputs {
 }
 
 impl Inputs {
-    /// Adds an argument; false if there is one of that name, which stays.
+    /// Adds an argument; false if there is one of that name already, which stays.
     fn add(&mut self, name: &str, schema: Value, required: bool) -> bool {
         let is_new = !self.properties.contains_key(name);
         if is_new {
@@ -776,7 +779,7 @@ impl Inputs {
     }
 }
 
-/// The names in the braces of a template.
+/// The names in a template's braces.
 fn templates(template: &str) -> impl Iterator<Item = String> {
     template.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name.to_owned())
 }
@@ -785,10 +788,10 @@ fn fill<'a>(template: &str, values: impl Iterator<Item = (&'a str, String)>) -> 
     values.fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value))
 }
 
-/// Whether a header says how a message travels or who sends it, and so is no caller's to set.
+/// Whether a header concerns a message's transport or its sender, so that a caller cannot set it.
 pub fn is_reserved_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // Accept, Content-Type and Authorization, OpenAPI itself leaves to others (§4.8.12.2).
+    // OpenAPI itself excludes Accept, Content-Type and Authorization (OpenAPI 3.1.0, §4.8.12.2).
     let named = [
         "accept",
         "authorization",
@@ -806,7 +809,7 @@ pub fn is_reserved_header(name: &str) -> bool {
         || ["content-", "proxy-", "x-amz-", "x-amzn-"].iter().any(|begin| name.starts_with(begin))
 }
 
-/// Whether a host may be one that all the world reaches.
+/// Whether a host may be publicly reachable.
 fn is_public(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     match bare.parse::<IpAddr>().map(|address| address.to_canonical()) {
@@ -826,7 +829,7 @@ fn is_public(host: &str) -> bool {
         Err(_) => {
             let lower = bare.to_ascii_lowercase();
             let inner = [".localhost", ".local", ".internal"].iter().any(|end| lower.ends_with(end));
-            // A number is an address, whatever it is written in.
+            // A host whose last label begins with a digit is an address, in whatever notation.
             let number = lower.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
             lower != "localhost" && !inner && !number && lower.contains('.')
         }

@@ -1,11 +1,11 @@
-//! HTTP requests that a target's tools come to.
+//! HTTP requests of a target's tools.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What stands as it is in a path's part and in a query (RFC 3986 §2.3).
+/// Characters to encode in a path segment and in a query: all but the unreserved ones (RFC 3986 §2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// An HTTP request, but for its credential.
+/// An HTTP request without its credential.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {
     pub method: String,
@@ -14,7 +14,7 @@ pub struct Outgoing {
     pub payload: Option<Payload>,
 }
 
-/// A body, and what it is.
+/// A body and its media type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Payload {
     pub content_type: String,

@@ -1,24 +1,24 @@
-//! AWS's partitions: what is called differently in each.
+//! AWS's partitions, and the names that differ between them.
 
-/// Where AgentCore Gateway is, or may come to be.
+/// A partition where AgentCore Gateway is available, or may become so.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// As in an ARN.
+    /// Its name, as in an ARN.
     pub name: &'static str,
-    /// What the names of its regions begin with.
+    /// Prefix of the names of its regions.
     regions: &'static str,
-    /// What its services' hosts end with.
+    /// Suffix of its services' hosts.
     pub dns_suffix: &'static str,
-    /// What stands between a user pool's domain prefix and the region in its token host.
+    /// The part of a user pool's token host between the domain prefix and the region.
     pub token_host: &'static str,
-    /// What that host ends with.
+    /// Suffix of that host.
     pub token_suffix: &'static str,
-    /// The console's host; before it stands the region.
+    /// The console's host, without the region before it.
     pub console: &'static str,
 }
 
-/// In GovCloud, Cognito's own pages are at `auth-fips` only (AWS GovCloud user guide, "Amazon Cognito"); for China,
-/// many public programs have `amazoncognito.com.cn`. AgentCore is not known to be in China.
+/// In GovCloud, Cognito's hosted pages exist at `auth-fips` only (AWS GovCloud user guide, "Amazon Cognito");
+/// for China, many public programs use `amazoncognito.com.cn`. AgentCore is not known to be available in China.
 static PARTITIONS: [Partition; 3] = [
     Partition {
         name: "aws-cn",
@@ -46,8 +46,8 @@ static PARTITIONS: [Partition; 3] = [
     },
 ];
 
-/// Regions that every account has; those that came later an account enables (AWS Account Management guide, "Enable or
-/// disable AWS Regions in your account").
+/// Regions that every account has; an account has to enable later ones (AWS Account Management guide, "Enable
+/// or disable AWS Regions in your account").
 pub const ALWAYS_ENABLED: [&str; 17] = [
     "ap-northeast-1",
     "ap-northeast-2",
@@ -68,7 +68,8 @@ pub const ALWAYS_ENABLED: [&str; 17] = [
     "us-west-2",
 ];
 
-/// Of the others, all that is known here is that they are not those (botocore's `partitions.json`).
+/// Prefixes of the regions of other, unsupported partitions, and those partitions' names (botocore's
+/// `partitions.json`).
 const OTHERS: [(&str, &str); 5] = [
     ("us-iso-", "aws-iso"),
     ("us-isob-", "aws-iso-b"),
@@ -81,17 +82,17 @@ impl Partition {
     /// The partition that a region lies in.
     ///
     /// # Errors
-    /// The name of one that is not known here.
+    /// The name of the partition, if it is not supported.
     pub fn of_region(region: &str) -> Result<&'static Self, &'static str> {
         if let Some((_, other)) = OTHERS.iter().find(|(regions, _)| region.starts_with(regions)) {
             return Err(other);
         }
-        // The last one's regions begin with anything.
+        // The last partition has an empty prefix, which matches every region.
         let known = PARTITIONS.iter().find(|partition| region.starts_with(partition.regions));
         Ok(known.unwrap_or_else(Self::usual))
     }
 
-    /// That of most regions.
+    /// The `aws` partition, that of most regions.
     pub fn usual() -> &'static Self {
         &PARTITIONS[PARTITIONS.len() - 1]
     }

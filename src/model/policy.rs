@@ -1,4 +1,4 @@
-//! IAM documents, filled from `templates/iam`.
+//! IAM policy documents, filled in from `templates/iam`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use super::{document::Document, finding::Reading, naming::StackNames, smithy::Model};
 
-/// Who may assume the execution role: the AgentCore service, for this one gateway. Gateway ids
-/// are the lower-cased name and ten characters, hence the ten question marks.
+/// The execution role's trust policy: the AgentCore service may assume it, for this one gateway. A gateway id
+/// is the lower-cased name, a hyphen and ten characters, hence the ten question marks.
 pub fn gateway_trust(names: &StackNames, account: &str) -> Value {
     fill(include_str!("../../templates/iam/gateway-trust.json"), names, account)
 }
 
-/// What the execution role may do with everything that the stack makes itself. It does not grow
-/// with new targets, so a new target waits for no IAM propagation.
+/// The execution role's permissions for everything that the stack creates itself. They do not grow with new
+/// targets, so a new target need not wait for IAM propagation.
 ///
-/// A gateway that is encrypted with a key of the user's uses it as its role (developer guide, "Encrypt your gateway
-/// with a customer-managed KMS key"); while it changes its key, both are named.
+/// AgentCore uses a gateway's customer-managed key as the gateway's role (developer guide, "Encrypt your
+/// gateway with a customer-managed KMS key"); while the key is changed, both keys are named.
 pub fn gateway_base(names: &StackNames, account: &str, kms_keys: &[&str]) -> Value {
     let mut policy = fill(include_str!("../../templates/iam/gateway-base.json"), names, account);
     if let (false, Some(statements)) = (kms_keys.is_empty(), policy["Statement"].as_array_mut()) {
@@ -28,9 +28,9 @@ pub fn gateway_base(names: &StackNames, account: &str, kms_keys: &[&str]) -> Val
     policy
 }
 
-/// What the execution role may do with what the user brought, one policy a kind, by its name. Each is
-/// written anew as a whole: `targets` are the documents of all targets, `allowed` what was named for one
-/// ([`super::spec::Configured::allowed`]).
+/// The execution role's permissions for what the user supplied, one policy per kind, by its name. Each policy
+/// is rewritten as a whole: `targets` are the documents of all targets, and `allowed` returns what the user
+/// named for one ([`super::spec::Configured::allowed`]).
 pub fn grants<'a>(
     names: &StackNames,
     account: &str,
@@ -126,7 +126,7 @@ pub fn grants<'a>(
     grants
 }
 
-/// What was named for a target ([`super::spec::Configured::allowed`]), read back from the role's policies.
+/// What the user named for a target ([`super::spec::Configured::allowed`]), read back from the role's policies.
 pub fn granted(names: &StackNames, grants: &BTreeMap<&'static str, Value>, target: &str) -> Option<Vec<String>> {
     let sid = names.statement_of(target);
     let read = |policy: &str, member: &str| {
@@ -137,8 +137,8 @@ pub fn granted(names: &StackNames, grants: &BTreeMap<&'static str, Value>, targe
     read("smithy", "Action").or_else(|| read("iam-service", "Resource"))
 }
 
-/// The service that the calls of a target are signed for with the gateway's role, if it is one whose permission its
-/// address may not tell.
+/// The service that a target's requests are signed for with the gateway's role, if the target's address may not
+/// determine the permission.
 fn signed_service(target: &Value) -> Option<&str> {
     let credential = &target["credentialProviderConfigurations"][0]["credentialProvider"];
     let service = credential["iamCredentialProvider"]["service"].as_str()?;
@@ -148,7 +148,8 @@ fn signed_service(target: &Value) -> Option<&str> {
 const EXECUTE_API: &str = "execute-api";
 const LAMBDA: &str = "lambda";
 
-/// Whether neither its address nor anything named tells what the role is to be allowed for a target; and the service.
+/// The service of a target whose permission follows neither from its address nor from `allowed`; otherwise
+/// `None`.
 pub fn unknown_resource<'a>(
     names: &StackNames,
     account: &str,
@@ -157,15 +158,15 @@ pub fn unknown_resource<'a>(
 ) -> Option<&'a str> {
     let service = signed_service(target)?;
     let mcp = &target["targetConfiguration"]["mcp"];
-    // What is on this machine, as it may be for the local AWS, asks no IAM.
+    // An address without TLS is local, as with the local AWS, and involves no IAM.
     let addresses = addresses(mcp);
     let is_here = !addresses.is_empty() && addresses.iter().all(|address| address.starts_with("http://"));
     let is_known = is_here || !resources(names, account, service, mcp, Some(allowed.to_vec())).is_empty();
     (!is_known).then_some(service)
 }
 
-/// What the role may call: what was named, else the REST and HTTP APIs of API Gateway that the addresses are of, with
-/// all of their stages. A function's URL does not tell the function.
+/// The resources that the role may call: those that were named, else the API Gateway REST and HTTP APIs of the
+/// addresses, with all of their stages. A function's URL does not identify the function.
 fn resources(
     names: &StackNames,
     account: &str,
@@ -187,13 +188,13 @@ fn resources(
     apis.into_iter().collect()
 }
 
-/// What the role may call of a target by its address alone.
+/// The resources that the role may call according to a target's address alone.
 pub fn told_by_address(names: &StackNames, account: &str, target: &Value) -> Vec<String> {
     let mcp = &target["targetConfiguration"]["mcp"];
     signed_service(target).map(|service| resources(names, account, service, mcp, None)).unwrap_or_default()
 }
 
-/// Where the calls of an OpenAPI or MCP-server target go.
+/// The addresses that an OpenAPI or MCP-server target calls.
 fn addresses(mcp: &Value) -> Vec<String> {
     let document = mcp["openApiSchema"]["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
     let servers = document.map(|document| document.value["servers"].clone()).unwrap_or_default();
@@ -201,8 +202,8 @@ fn addresses(mcp: &Value) -> Vec<String> {
     servers.chain(mcp["mcpServer"]["endpoint"].as_str()).map(str::to_owned).collect()
 }
 
-/// The statements of one target. A function URL takes two actions (Lambda developer guide, "Control access to Lambda
-/// function URLs": "Starting in October 2025, new function URLs will require both").
+/// The statements for one target. A function URL requires two actions (Lambda developer guide, "Control access
+/// to Lambda function URLs": "Starting in October 2025, new function URLs will require both").
 fn signed_statements(sid: &str, service: &str, resources: Vec<String>) -> Vec<Value> {
     if resources.is_empty() {
         return Vec::new();
@@ -223,15 +224,15 @@ fn signed_statements(sid: &str, service: &str, resources: Vec<String>) -> Vec<Va
     ]
 }
 
-/// The actions that a model needs which is part of its target.
+/// The actions that a target's inline model needs.
 fn inline_actions(target: &str, model: &Value) -> Vec<String> {
     let document = model["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
     let actions = document.map(|document| Model::read(&document, Reading { target, local: true }).actions());
     actions.into_iter().flatten().collect()
 }
 
-/// What calling an MCP server takes that AgentCore itself runs, a runtime's or another gateway's: the
-/// action and the resources (reference §3.2, §9.1).
+/// The action and the resources for calling an MCP server that AgentCore itself hosts: a runtime or another
+/// gateway (AgentCore developer guide, gateway-outbound-auth and gateway-target-MCPservers).
 fn agentcore_resource(
     endpoint: &str,
     partition: &str,
@@ -251,18 +252,18 @@ fn agentcore_resource(
     })
 }
 
-/// Who may assume the sample function's role.
+/// The trust policy of the sample function's role.
 pub fn function_trust(names: &StackNames, account: &str) -> Value {
     fill(include_str!("../../templates/iam/function-trust.json"), names, account)
 }
 
-/// What the sample function may do: write streams into its log group, and not make the group
-/// again after `cleanup` removed it.
+/// The sample function's permissions: to write streams into its log group, but not to recreate the group after
+/// `cleanup` deleted it.
 pub fn function_logs(names: &StackNames, account: &str) -> Value {
     fill(include_str!("../../templates/iam/function-logs.json"), names, account)
 }
 
-/// Puts values in place of `{name}` inside the strings of a template, never into its syntax.
+/// Replaces `{name}` inside the strings of a template, never in its syntax.
 fn fill(template: &str, names: &StackNames, account: &str) -> Value {
     let values = [
         ("{partition}", names.region.partition().name.to_owned()),

@@ -11,7 +11,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 pub const TARGET: &str = "weather-tool";
 pub const RUNTIME: &str = "python3.13";
 pub const HANDLER: &str = "lambda_function.lambda_handler";
-/// Days that the sample's log streams are kept.
+/// Retention of the sample's logs, in days.
 pub const LOG_RETENTION_DAYS: i32 = 14;
 
 /// The sample's tool definitions, in the shape of a Lambda target's inline tool schema.
@@ -20,8 +20,8 @@ pub fn tools() -> Value {
         .expect("templates/sample/tools.json is JSON (a unit test parses it)")
 }
 
-/// The sample's deployment package. The same bytes on every run: entries carry a fixed date, so
-/// that a changed hash means changed code.
+/// The sample's deployment package. It is byte-identical on every run, because its entry has a fixed date; so a
+/// changed hash means changed code.
 pub fn code() -> Vec<u8> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -36,7 +36,7 @@ pub fn code() -> Vec<u8> {
     written.expect("a small archive in memory has no way to fail").into_inner()
 }
 
-/// SHA-256 of the package in base64, as Lambda shows a function's.
+/// The package's SHA-256 in base64, as Lambda returns it.
 pub fn code_sha256() -> String {
     BASE64.encode(digest::digest(&digest::SHA256, &code()))
 }

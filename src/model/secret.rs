@@ -1,9 +1,9 @@
-//! A secret that cannot be shown by accident.
+//! A secret that cannot be displayed by accident.
 
 use std::fmt;
 
-/// A client secret or access token. Its `Debug` is redacted and it has no `Display` and no
-/// `Serialize`: whoever wants the text says so with [`Secret::reveal`].
+/// A client secret or access token. Its `Debug` is redacted, and it has no `Display` and no `Serialize`;
+/// [`Secret::reveal`] returns the text explicitly.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -12,7 +12,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The secret itself, for the request or the report whose very job it is to carry it.
+    /// The secret itself, for a request or a report that has to contain it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! Smithy models, as AgentCore Gateway reads them (reference §8): which operations become tools, what
-//! it refuses, and what requests and answers of each protocol look like. The linter, `target add` and
-//! the local data plane share this one reader.
+//! Reads Smithy models as AgentCore Gateway does (AgentCore developer guide, gateway-building-smithy-targets):
+//! which operations become tools, what the gateway rejects, and the requests and responses of each protocol.
+//! The linter, `target add` and the local data plane share this reader.
 
 mod action;
 mod endpoint;
@@ -27,11 +27,11 @@ use super::{
     tool::Tool,
 };
 
-/// The model of DynamoDB that targets get which name none; the local S3 has it where AWS has its own.
+/// The DynamoDB model for targets that specify no model; the local S3 serves it in place of AWS's own.
 pub const DYNAMODB: &str = include_str!("../../templates/smithy/dynamodb.json");
-/// The object in each of [`SAMPLE_BUCKETS`].
+/// The object's key in each of [`SAMPLE_BUCKETS`].
 pub const SAMPLE_KEY: &str = "dynamodb-smithy.json";
-/// AWS's own buckets with a model of DynamoDB (starter toolkit).
+/// AWS's own buckets with a model of DynamoDB (aws/bedrock-agentcore-starter-toolkit, `constants.py`).
 pub const SAMPLE_BUCKETS: [(&str, &str); 4] = [
     ("us-east-1", "amazonbedrockagentcore-built-sampleschemas455e0815-oj7jujcd8xiu"),
     ("us-west-2", "amazonbedrockagentcore-built-sampleschemas455e0815-omxvr7ybq9g8"),
@@ -42,7 +42,7 @@ pub const SAMPLE_BUCKETS: [(&str, &str); 4] = [
 pub const AWS_MODELS: &str = "https://github.com/aws/api-models-aws";
 const RULES: &str = "smithy.rules#endpointRuleSet";
 
-/// How requests and answers are written.
+/// How requests and responses are serialized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     RestJson1,
@@ -52,7 +52,7 @@ pub enum Protocol {
     AwsQuery,
 }
 
-/// The traits that name protocols, the one that AWS documents first.
+/// The protocol traits, beginning with the one that AWS documents.
 const PROTOCOLS: [(&str, Protocol); 5] = [
     ("aws.protocols#restJson1", Protocol::RestJson1),
     ("aws.protocols#awsJson1_0", Protocol::AwsJson1_0),
@@ -68,13 +68,13 @@ impl Protocol {
     }
 }
 
-/// A model that was read.
+/// A parsed model.
 #[derive(Debug)]
 pub struct Model {
     pub service: Service,
-    /// Those that become tools.
+    /// The operations that become tools.
     pub operations: Vec<Operation>,
-    /// In the order of the document.
+    /// In document order.
     pub findings: Vec<Finding>,
     shapes: Shapes,
 }
@@ -86,14 +86,14 @@ pub struct Service {
     name: String,
     protocol: Protocol,
     version: String,
-    /// The name that calls are signed for.
+    /// The service name that requests are signed for.
     pub signing_name: String,
-    /// What its IAM actions are looked up by, where it is signed for.
+    /// The key that its IAM actions are looked up by; `None` if its requests are not signed.
     iam_key: Option<String>,
-    /// The name that `AWS_ENDPOINT_URL_…` has it under: capitals and underscores.
+    /// Its part of the variable `AWS_ENDPOINT_URL_…`: upper case with underscores.
     pub variable: String,
     xml_namespace: Option<String>,
-    /// Whether its rule set puts a bucket into the address, which the path then goes without.
+    /// Whether its rule set puts a bucket into the host, so that the path omits the bucket.
     places_buckets: bool,
     rules: Value,
 }
@@ -104,7 +104,7 @@ pub struct Operation {
     pub name: String,
     pub description: String,
     pub input_schema: Value,
-    /// The IAM actions that it takes, as `service:Action`.
+    /// The IAM actions that it needs, as `service:Action`.
     pub actions: Vec<String>,
     /// The id of its shape.
     id: String,
@@ -123,12 +123,12 @@ impl Operation {
 }
 
 impl Model {
-    /// The first finding for which the gateway refuses the model.
+    /// The first finding for which the gateway rejects the model.
     pub fn error(&self) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.severity == Severity::Error)
     }
 
-    /// The IAM actions that its operations take.
+    /// The IAM actions that its operations need.
     pub fn actions(&self) -> BTreeSet<String> {
         self.operations.iter().flat_map(|operation| operation.actions.iter().cloned()).collect()
     }

@@ -1,7 +1,6 @@
-//! What the user asked for, with everything decided.
+//! What the user asked for, completely resolved.
 //!
-//! `None` means "not named": a value that a new gateway gets by default, and that an existing
-//! gateway keeps.
+//! `None` means "not specified": a new gateway gets the default value, and an existing gateway keeps its own.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +12,13 @@ use super::{
     secret::Secret,
 };
 
-/// A gateway, as `create` wants it.
+/// The gateway that `create` is to make.
 #[derive(Debug, Clone)]
 pub struct GatewaySpec {
     pub name: GatewayName,
     pub region: Region,
     pub authorizer: Option<AuthorizerSpec>,
-    /// Clients that may call the gateway beside the stack's own, where it has one.
+    /// Clients that may call the gateway besides the stack's own, if it has one.
     pub allowed_clients: Vec<String>,
     pub role: RoleSpec,
     pub description: Option<String>,
@@ -33,23 +32,23 @@ pub struct GatewaySpec {
     pub kms_key_arn: Option<KmsKeyArn>,
     /// The user's own tags.
     pub tags: BTreeMap<String, String>,
-    /// Deliver the gateway's logs and traces to CloudWatch.
+    /// Whether to deliver the gateway's logs and traces to CloudWatch.
     pub observability: bool,
-    /// Whether traces are among that; unless said, they are where AWS has not refused them before.
+    /// Whether to deliver traces as well; `None`: unless AWS refused them before.
     pub traces: Option<bool>,
-    /// Days that the gateway's log group keeps its records.
+    /// Retention of the gateway's log group, in days.
     pub log_retention: Option<i32>,
-    /// Wait until the token endpoint of its user pool has issued a token.
+    /// Whether to wait until the token endpoint of its user pool has issued a token.
     pub prove_tokens: bool,
     pub targets: Vec<TargetSpec>,
-    /// Use a gateway of this name that is not ours; it is never deleted.
+    /// Whether to use a gateway of this name that the stack did not create; it is never deleted.
     pub adopt: bool,
 }
 
-/// How callers of the gateway are told from strangers.
+/// How the gateway authorizes its callers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AuthorizerSpec {
-    /// A Cognito user pool that the stack makes.
+    /// A Cognito user pool that the stack creates.
     Cognito,
     /// Any OpenID provider; the value is the API's `authorizerConfiguration`.
     Jwt(Value),
@@ -60,9 +59,9 @@ pub enum AuthorizerSpec {
 /// The role under which the gateway calls its targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoleSpec {
-    /// Made and owned by the stack.
+    /// Created and owned by the stack.
     Managed { permissions_boundary: Option<PolicyArn> },
-    /// Brought by the user: never changed, never deleted.
+    /// Supplied by the user: never changed, never deleted.
     Brought(RoleArn),
 }
 
@@ -75,16 +74,16 @@ pub struct TargetSpec {
 
 #[derive(Debug, Clone)]
 pub enum TargetKind {
-    /// The sample function that the stack makes.
+    /// The sample function, which the stack creates.
     Sample,
-    /// A function that the user brought, with its tool definitions: the API's `toolSchema`.
+    /// A function that the user supplied, with its tool definitions: the API's `toolSchema`.
     Lambda { arn: String, schema: Value },
-    /// Anything else.
+    /// Any other kind of target.
     Other(Box<Configured>),
 }
 
 impl TargetKind {
-    /// A target with this member of `targetConfiguration.mcp`, for which nothing is named that the role may do.
+    /// A target with this member of `targetConfiguration.mcp`, and without explicit permissions for the role.
     pub fn other(member: &'static str, configuration: Value, credential: Credential) -> Self {
         Self::Other(Box::new(Configured { member, configuration, credential, allowed: Vec::new() }))
     }
@@ -98,36 +97,35 @@ impl TargetKind {
     }
 }
 
-/// A target by its configuration.
+/// A target that is given by its configuration.
 #[derive(Debug, Clone)]
 pub struct Configured {
-    /// The member of the API's `targetConfiguration.mcp`, and what is in it.
+    /// The member of the API's `targetConfiguration.mcp`, and its content.
     pub member: &'static str,
     pub configuration: Value,
     pub credential: Credential,
-    /// What the gateway's role is to be allowed for it: for an AWS service the IAM actions, as `service:Action`, on any
-    /// resource; for an address that is signed for, the ARNs of what is there, where the address does not tell.
+    /// What the gateway's role is to be allowed for it: for an AWS service the IAM actions, as `service:Action`, on
+    /// any resource; for an address that requests are signed for, the ARNs of its resources, if the address does
+    /// not identify them.
     pub allowed: Vec<String>,
 }
 
-/// How a target's calls are signed in.
+/// How requests to a target are authenticated.
 #[derive(Debug, Clone)]
 pub enum Credential {
-    /// The API's `credentialProviderConfigurations`, for which nothing has to be made; none: no
-    /// credential.
+    /// The API's `credentialProviderConfigurations`, for which nothing has to be created; `None`: no credential.
     Given(Option<Value>),
-    /// An API key that the stack keeps.
+    /// An API key, in a provider that the stack creates.
     ApiKey { provider: ProviderSpec, name: String, prefix: Option<String>, in_query: bool },
-    /// An OAuth client that the stack keeps, by the client credentials grant.
+    /// An OAuth client with the client credentials grant, in a provider that the stack creates.
     Oauth { provider: ProviderSpec, scopes: Vec<String>, parameters: BTreeMap<String, String> },
 }
 
-/// A credential provider that the stack makes.
+/// A credential provider that the stack creates.
 #[derive(Debug, Clone)]
 pub struct ProviderSpec {
     pub secret: Secret,
-    /// For OAuth: the vendor, the member of `oauth2ProviderConfigInput`, and what is in it but for the
-    /// secret.
+    /// For OAuth: the vendor, the member of `oauth2ProviderConfigInput`, and its content without the secret.
     pub client: Option<(String, &'static str, Value)>,
 }
 
@@ -138,12 +136,12 @@ pub enum ProviderKind {
 }
 
 impl ProviderKind {
-    /// The kind that an ARN's part, or a tag's value, names.
+    /// The kind that a part of an ARN, or a tag's value, names.
     pub fn of(path: &str) -> Option<Self> {
         [Self::ApiKey, Self::Oauth2].into_iter().find(|kind| kind.path() == path)
     }
 
-    /// The part of an ARN that says so.
+    /// The kind's part of an ARN.
     pub fn path(self) -> &'static str {
         match self {
             Self::ApiKey => "apikeycredentialprovider",
@@ -157,7 +155,7 @@ impl ProviderSpec {
         if self.client.is_some() { ProviderKind::Oauth2 } else { ProviderKind::ApiKey }
     }
 
-    /// The members of the API's create and update, the secret among them.
+    /// The members of the API's create and update requests, including the secret.
     pub fn request(&self, name: &str) -> Value {
         match &self.client {
             None => json!({ "name": name, "apiKey": self.secret.reveal() }),
@@ -177,7 +175,7 @@ impl Credential {
         Self::Given(Some(json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }])))
     }
 
-    /// The provider that the stack is to make for it.
+    /// The provider that the stack is to create for it.
     pub fn provider(&self) -> Option<&ProviderSpec> {
         match self {
             Self::Given(_) => None,
@@ -185,7 +183,7 @@ impl Credential {
         }
     }
 
-    /// The API's `credentialProviderConfigurations`; `arn` is the made provider's.
+    /// The API's `credentialProviderConfigurations`; `arn` is that of the created provider.
     fn request(&self, arn: &str) -> Option<Value> {
         match self {
             Self::Given(given) => given.clone(),
@@ -225,7 +223,7 @@ impl TargetSpec {
         Self { name, kind: TargetKind::Sample }
     }
 
-    /// The credential provider that the stack is to make for it.
+    /// The credential provider that the stack is to create for it.
     pub fn provider(&self) -> Option<&ProviderSpec> {
         match &self.kind {
             TargetKind::Other(target) => target.credential.provider(),
@@ -241,8 +239,8 @@ impl TargetSpec {
         }
     }
 
-    /// `CreateGatewayTarget`'s members, name included; `function_arn` is the sample function's,
-    /// `provider_arn` that of the provider that the stack made for the target.
+    /// `CreateGatewayTarget`'s members, including the name; `function_arn` is the sample function's, `provider_arn`
+    /// that of the provider that the stack created for the target.
     pub fn request(&self, function_arn: &str, provider_arn: &str) -> Value {
         let role = json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }]);
         let (configuration, credential) = match &self.kind {
@@ -284,8 +282,8 @@ impl GatewaySpec {
         self.targets.iter().any(|target| matches!(target.kind, TargetKind::Sample))
     }
 
-    /// `CreateGateway`'s members, but for the authorizer, the role and the tags, which are
-    /// known only while the stack is being made.
+    /// `CreateGateway`'s members, except for the authorizer, the role and the tags, which are known only while the
+    /// stack is being created.
     pub fn request(&self) -> Value {
         let mut mcp = json!({});
         if self.semantic_search {
@@ -297,8 +295,8 @@ impl GatewaySpec {
         request
     }
 
-    /// Puts what the user named into a gateway document, and leaves the rest of it alone: the
-    /// API's updates are full replacements.
+    /// Sets in a gateway document what the user specified, and leaves the rest unchanged: the API's updates are
+    /// full replacements.
     pub fn merge_named(&self, document: &mut Value) {
         if let Some(description) = &self.description {
             document["description"] = json!(description);
@@ -306,7 +304,7 @@ impl GatewaySpec {
         if let Some(instructions) = &self.instructions {
             document["protocolConfiguration"]["mcp"]["instructions"] = json!(instructions);
         }
-        // Model and developer guide ("Update a gateway's configurations") have it among what can be changed.
+        // Service model and developer guide ("Update a gateway's configurations") list it among the updatable members.
         if let Some(arn) = &self.kms_key_arn {
             document["kmsKeyArn"] = json!(arn);
         }
@@ -315,7 +313,7 @@ impl GatewaySpec {
         }
         match (self.debug_errors, document) {
             (Some(true), document) => document["exceptionLevel"] = json!("DEBUG"),
-            // DEBUG is the only level that there is a name for (service model, ExceptionLevel).
+            // DEBUG is the only level that the API has (service model, ExceptionLevel).
             (Some(false), Value::Object(members)) => drop(members.shift_remove("exceptionLevel")),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Why a gateway refuses an access token, as far as the token itself tells. It is decoded, not verified.
+//! Why a gateway rejects an access token, as far as the token itself shows. It is decoded, not verified.
 
 use base64::{
     Engine as _,
@@ -7,14 +7,14 @@ use base64::{
 };
 use serde_json::Value;
 
-/// Padded or not: both are seen.
+/// With or without padding: both occur.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The first check of a JWT authorizer (the API's `customJWTAuthorizer`) that a token does not pass at `now` (Unix
-/// seconds), as a sentence about it; none if all that can be looked at here holds.
+/// The first check of a JWT authorizer (the API's `customJWTAuthorizer`) that a token fails at `now` (Unix
+/// seconds), as a sentence about it; `None` if everything that can be checked here holds.
 pub fn why_refused(token: &str, authorizer: &Value, now: i64) -> Option<String> {
     if token.trim_start().to_ascii_lowercase().starts_with("bearer ") {
         return Some("it begins with `Bearer `, which is the header's: leave that out".to_owned());
@@ -22,7 +22,7 @@ pub fn why_refused(token: &str, authorizer: &Value, now: i64) -> Option<String> 
     let Some((header, claims)) = decoded(token) else {
         return Some("it is no JWT: three parts of base64url with dots between them".to_owned());
     };
-    // A provider's public keys verify these, and no others (RFC 7518, section 3.1).
+    // A provider's public keys verify only these algorithms (RFC 7518, section 3.1).
     let algorithm = header["alg"].as_str().unwrap_or_default();
     if !["RS", "PS", "ES", "Ed"].iter().any(|family| algorithm.starts_with(family)) {
         return Some(format!("it is signed by `{algorithm}`, which no public key of a provider verifies"));
@@ -44,17 +44,17 @@ pub fn why_refused(token: &str, authorizer: &Value, now: i64) -> Option<String> 
         _ => {}
     }
     let claim = |name: &str| texts(&claims[name]);
-    // Cognito's `scope` is one text of all scopes; others have `scp`, a text or a list.
+    // Cognito's `scope` is one string with all scopes; other providers have `scp`, a string or a list.
     let scopes = [claim("scope"), claim("scp")].concat().into_iter().flat_map(|text| text.split(' '));
     let scopes: Vec<&str> = scopes.filter(|scope| !scope.is_empty()).collect();
     none_of(authorizer, "allowedAudience", "aud", &claim("aud"))
         .or_else(|| none_of(authorizer, "allowedClients", "client_id", &claim("client_id")))
         .or_else(|| none_of(authorizer, "allowedScopes", "scope", &scopes))
-        // Last, as there are providers whose document names another issuer than its own address.
+        // Last, because some providers' documents name an issuer other than their own address.
         .or_else(|| issuer(&claims, authorizer))
 }
 
-/// Header and claims.
+/// The header and the claims.
 fn decoded(token: &str) -> Option<(Value, Value)> {
     let mut parts = token.trim().split('.');
     let (header, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
@@ -68,7 +68,7 @@ fn decoded(token: &str) -> Option<(Value, Value)> {
     Some((object(header)?, object(payload)?))
 }
 
-/// The issuer is what the discovery URL is the document of (OpenID Connect Discovery 1.0, section 4).
+/// The issuer is the discovery URL without its well-known suffix (OpenID Connect Discovery 1.0, section 4).
 fn issuer(claims: &Value, authorizer: &Value) -> Option<String> {
     let expected = authorizer["discoveryUrl"].as_str()?.split("/.well-known/").next()?;
     let found = claims["iss"].as_str().unwrap_or_default();
@@ -76,7 +76,7 @@ fn issuer(claims: &Value, authorizer: &Value) -> Option<String> {
     (same(expected) != same(found)).then(|| format!("its issuer `iss` is `{found}`, and the gateway's is `{expected}`"))
 }
 
-/// A claim has to have one of the values that are allowed, if any are.
+/// A claim must have one of the allowed values, if there are any.
 fn none_of(authorizer: &Value, allowed: &str, name: &str, found: &[&str]) -> Option<String> {
     let wanted: Vec<&str> = authorizer[allowed].as_array()?.iter().filter_map(Value::as_str).collect();
     if wanted.is_empty() || found.iter().any(|value| wanted.contains(value)) {
@@ -89,7 +89,7 @@ fn none_of(authorizer: &Value, allowed: &str, name: &str, found: &[&str]) -> Opt
     Some(format!("its `{name}` is {}, and the gateway wants {} ({allowed})", list(found), list(&wanted)))
 }
 
-/// A text, or a list's texts.
+/// A string, or the strings of a list.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],

@@ -1,4 +1,4 @@
-//! Tools: how they are named, how a Lambda target defines them, how arguments are checked.
+//! Tools: their names, their definitions in Lambda targets, and the validation of their arguments.
 
 use std::collections::HashSet;
 
@@ -9,16 +9,16 @@ use super::{
     finding::{self, Finding, Reading, Severity},
 };
 
-/// Between target and tool in a qualified name. A target's name holds no underscore, so the
-/// first occurrence is the separator.
+/// Separates target and tool in a qualified name. A target's name has no underscore, so the first occurrence is
+/// the separator.
 pub const SEPARATOR: &str = "___";
-/// Tools that one target may have (quota page).
+/// Maximum number of tools per target (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
 pub const MOST_TOOLS: usize = 1000;
-/// Of a definition without tools.
+/// AWS's message for a definition without tools.
 pub const NO_TOOLS: &str = "No Lambda tool schema found in target configuration";
 const TOOL_MEMBERS: [&str; 4] = ["name", "description", "inputSchema", "outputSchema"];
 const SCHEMA_KEYWORDS: [&str; 5] = ["type", "description", "properties", "required", "items"];
-/// Schemas nested deeper than this are refused: nobody writes them, and recursion stays bounded.
+/// Schemas nested deeper than this are rejected, so that recursion is bounded.
 const DEEPEST: usize = 64;
 
 /// `{target}___{tool}`, the name under which MCP clients see a tool.
@@ -26,7 +26,7 @@ pub fn qualified(target: &str, tool: &str) -> String {
     format!("{target}{SEPARATOR}{tool}")
 }
 
-/// A tool of a Lambda target.
+/// A tool of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tool {
     pub name: String,
@@ -36,7 +36,8 @@ pub struct Tool {
 }
 
 impl Tool {
-    /// The tool as `tools/list` shows it, in the gateway's order of members (reference §5.4).
+    /// The tool as in `tools/list`, with its members in the gateway's order (AgentCore developer guide,
+    /// gateway-using-mcp-list).
     pub fn listed(&self, target: &str) -> Value {
         let mut listed = json!({
             "inputSchema": self.input_schema,
@@ -50,7 +51,7 @@ impl Tool {
     }
 }
 
-/// Why a tool schema is refused, and where in it (a JSON pointer).
+/// Why a tool schema is rejected, and where (a JSON pointer).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{pointer}: {problem}")]
 pub struct SchemaError {
@@ -63,13 +64,13 @@ fn refuse<T>(pointer: &str, problem: impl Into<String>) -> Result<T, SchemaError
     Err(SchemaError { pointer, problem: problem.into() })
 }
 
-/// Reads a Lambda target's inline tool schema: an array of tool definitions. The service model
-/// has no place for any keyword but `type`, `description`, `properties`, `required`, `items`.
+/// Parses a Lambda target's inline tool schema: an array of tool definitions. The service model has no keywords
+/// but `type`, `description`, `properties`, `required` and `items`.
 pub fn parse_inline(schema: &Value) -> Result<Vec<Tool>, SchemaError> {
     let Value::Array(items) = schema else {
         return refuse("", "expected an array of tool definitions");
     };
-    // AWS's words (badmintoncryer/cdk-preflight, `lambda-tool-schema-empty`).
+    // AWS's message (badmintoncryer/cdk-preflight, `lambda-tool-schema-empty`).
     if items.is_empty() {
         return refuse("", NO_TOOLS);
     }
@@ -83,8 +84,8 @@ pub fn parse_inline(schema: &Value) -> Result<Vec<Tool>, SchemaError> {
     Ok(tools)
 }
 
-/// That two tools have one name, in AWS's words (badmintoncryer/cdk-preflight, `lambda-tool-name-unique`), and where
-/// the second stands. A target is made all the same, and FAILED then.
+/// The index of the first tool whose name is a duplicate, and AWS's message (badmintoncryer/cdk-preflight,
+/// `lambda-tool-name-unique`). Such a target is created, and then becomes FAILED.
 pub fn duplicate(tools: &[Tool], target: &str) -> Option<(usize, String)> {
     let mut names = HashSet::new();
     let index = tools.iter().position(|tool| !names.insert(tool.name.as_str()))?;
@@ -92,8 +93,8 @@ pub fn duplicate(tools: &[Tool], target: &str) -> Option<(usize, String)> {
     Some((index, format!("Duplicate tool found in target configuration: {name}")))
 }
 
-/// A tool schema in S3 as the gateway takes it: keywords that it has no place for are dropped there, and not refused
-/// (several projects compared what they gave with `tools/list`).
+/// A tool schema in S3 as the gateway reads it: unknown keywords are dropped, not rejected (several projects
+/// compared their schemas with `tools/list`).
 pub fn without_unknown_keywords(schema: &Value) -> Value {
     fn schema_of(schema: &Value) -> Value {
         let Value::Object(members) = schema else { return schema.clone() };
@@ -117,8 +118,8 @@ pub fn without_unknown_keywords(schema: &Value) -> Value {
     tools.iter().map(tool).collect()
 }
 
-/// The tools of a Lambda target's schema, and what is to be said of it: its first error, or what
-/// models' clients have against its names.
+/// The tools of a Lambda target's schema, and the findings: its first error, or the problems that model clients
+/// have with its names.
 pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Finding>) {
     let finding = |severity, pointer: &str, construct, problem, remedy: &str| Finding {
         severity,
@@ -231,8 +232,8 @@ fn only_members(members: &Map<String, Value>, known: &[&str], pointer: &str) -> 
     }
 }
 
-/// Checks a call's arguments against the tool's schema. Empty if they hold, else one line per
-/// finding, in the managed gateway's words (reference §5.6).
+/// Validates a call's arguments against the tool's schema. Empty if they are valid, else one line per finding,
+/// in the words of AWS's gateway (captured by several projects; AWS does not document them).
 pub fn check_arguments(schema: &Value, arguments: &Value) -> Vec<String> {
     let mut findings = Vec::new();
     check_value(schema, arguments, "", &mut findings);
@@ -259,7 +260,7 @@ fn check_value(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<
     }
     if let Value::Object(members) = value {
         let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
-        // A line for each (three captures).
+        // One line each (three captures).
         for name in required.iter().filter_map(Value::as_str).filter(|name| !members.contains_key(*name)) {
             let place = format!("{pointer}/{name}");
             findings.push(format!("- Missing required field(s): '{}'", place.trim_start_matches('/')));

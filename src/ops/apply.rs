@@ -1,6 +1,6 @@
-//! The executor: a step starts when what it needs is done, and everything that may run at once
-//! does. After an error nothing new starts and nothing more is waited for, calls that were sent
-//! finish, and the first error is returned.
+//! The executor: a step starts as soon as the steps that it needs are done; independent steps run concurrently.
+//! After an error no new step starts and waits end (except after a race), requests that were sent finish, and
+//! the first error is returned.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::aws::{
     wait::{Cause, Stop},
 };
 
-/// What steps have found or made, for the steps that need it.
+/// Outputs of finished steps, found or created, for the steps that depend on them.
 #[derive(Debug, Clone, Default)]
 pub struct Made {
     pub role_arn: Option<String>,
@@ -27,22 +27,22 @@ pub struct Made {
     pub pool_id: Option<String>,
     pub domain: Option<String>,
     pub client: Option<AppClient>,
-    /// How tokens of that client are asked for.
+    /// How to request tokens for that client.
     pub tokens: Option<TokenRequest>,
     pub function_arn: Option<String>,
     pub gateway: Option<Document>,
-    /// The log group of the gateway's own logs, if it was made with it.
+    /// The log group of the gateway's own logs, if it was created together with the gateway.
     pub gateway_log_group: Option<LogGroup>,
     /// By name.
     pub targets: BTreeMap<String, Document>,
-    /// ARNs of the credential providers that were made, by the target that they are for.
+    /// ARNs of the credential providers that were created or updated, by target name.
     pub providers: BTreeMap<String, String>,
-    /// A create whose answer was lost: what it made may be there twice.
+    /// Duplicates may exist: the response to a create request was lost, or another run raced this one.
     pub doubtful: bool,
     pub delivers_logs: bool,
     /// Whether any step changed anything.
     pub changed: bool,
-    /// What is not delivered to CloudWatch, by the reason.
+    /// What is not delivered to CloudWatch, by reason.
     pub undelivered: BTreeMap<String, Vec<&'static str>>,
     pub warnings: Vec<String>,
 }
@@ -78,7 +78,7 @@ impl Made {
 }
 
 impl Made {
-    /// Everything that was not done and need not have been, one sentence each.
+    /// Warnings about optional work that was not done, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let undelivered = self.undelivered.iter().map(|(why, what)| {
             let mut what = what.clone();
@@ -89,15 +89,15 @@ impl Made {
     }
 }
 
-/// A log group that was to be made.
+/// The result of creating a log group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogGroup {
     New,
-    /// It was there.
+    /// It already existed.
     Old,
 }
 
-/// What a step adds to what is made.
+/// The output of one step.
 #[derive(Debug)]
 pub enum Fact {
     Role(String),
@@ -121,7 +121,7 @@ pub enum Fact {
         target: String,
         arn: String,
     },
-    /// How tokens are asked for, and what is the matter with them.
+    /// How to request tokens, and a warning if none are issued.
     Tokens(TokenRequest, Option<String>),
     DeliversLogs,
     /// Logs or traces are not delivered, and why.
@@ -161,17 +161,17 @@ impl Made {
     }
 }
 
-/// Target operations at once on one gateway (quota page of the developer guide).
+/// Concurrent target operations per gateway (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
 pub const TARGETS_AT_ONCE: usize = 5;
 
-/// Carries out steps: AWS, or a test's own world.
+/// Executes steps: against AWS, or against a fake in tests.
 pub trait World {
-    /// After `Ok`, the step's resource is as it should be.
+    /// On `Ok`, the step's resource is in its desired state.
     fn ensure(&self, step: &Step, made: Made) -> impl Future<Output = Result<(Change, Fact), Error>>;
 }
 
-/// Carries out a plan, from what is already `made`. The first error stops what the steps beside it
-/// wait for, by `stop`.
+/// Executes a plan, starting from the outputs in `made`. The first error ends the waits of concurrent steps,
+/// through `stop`.
 pub async fn apply(
     plan: &Plan,
     world: &impl World,
@@ -198,7 +198,7 @@ pub async fn apply(
             });
             waiting = later;
             for index in ready {
-                // The SDK's futures are large: they belong on the heap.
+                // Boxed: the SDK's futures are large.
                 running.push(Box::pin(carry_out(world, observer, index, &plan.steps[index], made.clone())));
             }
         }
@@ -216,7 +216,7 @@ pub async fn apply(
                 if error.is_stop() {
                     failed.get_or_insert(Error::of_stop(stop.cause().unwrap_or(Cause::Request)));
                 } else {
-                    // After a race there is nothing to tell yet.
+                    // A race is not a failure: the caller discovers the stack again.
                     observer.hear(if matches!(error, Error::Raced) {
                         Event::Finished(resource, Change::Unchanged, Duration::ZERO)
                     } else {
@@ -224,7 +224,7 @@ pub async fn apply(
                     });
                     failed.get_or_insert(error);
                 }
-                // After a race all is looked at anew, the later the more is to be seen.
+                // After a race, let the running steps finish: the next discovery then sees more.
                 if !matches!(failed, Some(Error::Raced)) {
                     stop.request();
                 }

@@ -1,5 +1,5 @@
-//! `cleanup`: deletes what is ours, in dependency order, goes on past failures, and says what
-//! remains. The anchor goes last, and only when nothing else is left.
+//! `cleanup`: deletes a stack's resources in dependency order, continues past failures, and reports what
+//! remains. The anchor is deleted last, and only when nothing else is left.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -33,24 +33,24 @@ use crate::{
     },
 };
 
-/// How long a refusal that passes by itself is borne: IAM says "a few minutes" of its own (service model,
+/// How long to retry a transient refusal: IAM says "a few minutes" for its own (service model,
 /// `ConcurrentModificationException`).
 const PASSES: Duration = Duration::from_mins(3);
-/// Between a look that found more to delete and the next one.
+/// Pause between a discovery that found more to delete and the next one.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What became of a stack.
+/// The outcome of a cleanup.
 #[derive(Debug, Default)]
 pub struct Cleaned {
     pub deleted: Vec<Resource>,
     /// What is still there, and why.
     pub remaining: Vec<(Resource, aws::Error)>,
-    /// What could not be looked at.
+    /// Errors of lookups that failed.
     pub unseen: Vec<aws::Error>,
-    /// The gateway that the stack used and does not own.
+    /// The gateway that the stack used but does not own; it is kept.
     pub kept_gateway: Option<String>,
     pub not_offered: BTreeSet<String>,
-    /// Why it ended early, if it did.
+    /// Why the cleanup ended early, if it did.
     pub stopped: Option<Cause>,
 }
 
@@ -60,8 +60,8 @@ impl Cleaned {
     }
 }
 
-/// The gateways of all stacks in a region: those with an anchor, and those of which a gateway or a
-/// user pool has our tag (a stack on a role that was brought has no anchor).
+/// The gateway names of all stacks in a region: those with an anchor, and those whose gateway or user pool
+/// carries our tag (a stack with a user-supplied role has no anchor).
 pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, Error> {
     let prefixes = [IAM_PATH_ROOT, OLD_IAM_PATH_ROOT].map(|root| format!("{root}{region}/"));
     let paths = try_join_all(prefixes.iter().map(async |prefix: &String| {
@@ -92,8 +92,8 @@ pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, 
     Ok(found)
 }
 
-/// Deletes a stack. `settle` lies between the first look and the last one, where an interrupted run
-/// may have left what lists do not show yet.
+/// Deletes a stack. `settle` is the time between the first discovery and the last one, because lists may not
+/// show yet what an interrupted run created.
 pub async fn cleanup(
     aws: &Aws,
     names: &StackNames,
@@ -121,9 +121,9 @@ pub async fn cleanup(
         if is_whole || !cleaned.is_complete() {
             break;
         }
-        // Two looks must agree, the second when lists no longer hide anything: one that leads to nothing new is
-        // the last. What is deleted a second time is nothing new: AWS answers success for the deletion of a
-        // credential provider that is not there.
+        // Two consecutive discoveries must agree, the second after lists have become consistent: stop when a round
+        // deletes nothing new. A second deletion of the same resource does not count: AWS reports success for deleting
+        // a credential provider that does not exist.
         if round > 0 && cleaned.deleted.len() == deleted_before {
             break;
         }
@@ -140,7 +140,7 @@ pub async fn cleanup(
     let role = Resource::new(Kind::Role, &names.role);
     let reason = cleaned.remaining.first().map(|(_, error)| error).or(cleaned.unseen.first()).cloned();
     if let Some(reason) = reason.filter(|_| anchored) {
-        // The anchor stays as long as anything may.
+        // Keep the anchor while anything else may remain.
         cleaned.remaining.push((role, reason));
     } else if anchored && cleaned.is_complete() {
         run.delete(&mut cleaned, role, async || iam::delete_role(aws, &names.role).await).await;
@@ -148,8 +148,8 @@ pub async fn cleanup(
     Ok(cleaned)
 }
 
-/// Removes one target, and what is of no more use without it: the sample function if the target
-/// was its last, and the role's permission to invoke a function that no other target calls.
+/// Deletes one target and what only it used: the sample function, its credential providers, and the role's
+/// permissions that no other target needs.
 pub async fn remove_target(
     aws: &Aws,
     stack: &Stack,
@@ -164,18 +164,18 @@ pub async fn remove_target(
     Ok(cleaned)
 }
 
-/// What every deletion of one run needs.
+/// State shared by all deletions of one run.
 struct Run<'a> {
     aws: &'a Aws,
     names: &'a StackNames,
     observer: &'a dyn Observer,
     stop: &'a Stop,
-    /// When lists no longer hide what an interrupted run made.
+    /// When lists no longer hide what an interrupted run created.
     settled: Instant,
     deadline: Deadline,
 }
 
-/// A deletion's outcome, to be noted when those beside it have ended too.
+/// The outcome of a deletion, recorded after the concurrent ones have ended.
 type Outcome = (Resource, Result<bool, aws::Error>);
 
 impl Run<'_> {
@@ -197,7 +197,7 @@ impl Run<'_> {
         if target.is_some_and(calls_sample) && !left().any(calls_sample) {
             Box::pin(self.delete_sample(stack)).await.into_iter().for_each(|outcome| self.note(&mut cleaned, outcome));
         }
-        // What a run that failed made for it is its own, too.
+        // Providers that a failed run created for this target are deleted, too.
         let used: Vec<&str> = left().filter_map(|other| providers::of_target(&other.0)).collect();
         let own = target.and_then(|target| providers::of_target(&target.0)).filter(|arn| !used.contains(arn));
         let own = own.and_then(providers::of_arn).filter(|(_, provider)| stack.names.owns_provider(provider));
@@ -227,7 +227,7 @@ impl Run<'_> {
     async fn delete_all_but_the_anchor(&self, stack: &Stack, cleaned: &mut Cleaned) {
         if let Some(gateway) = &stack.gateway {
             match &gateway.tags {
-                // Whose it is cannot be told.
+                // Without its tags, ownership is unknown.
                 Err(error) => {
                     self.note(cleaned, (Resource::new(Kind::Gateway, gateway.id()), Err(error.clone())));
                 }
@@ -235,7 +235,7 @@ impl Run<'_> {
                 Ok(_) => cleaned.kept_gateway = Some(gateway.document.name().to_owned()),
             }
         }
-        // A gateway that remains goes on using the rest.
+        // A remaining gateway still uses the other resources.
         if self.stop.is_requested() || cleaned.remaining.iter().any(|(resource, _)| resource.kind == Kind::Gateway) {
             return;
         }
@@ -271,14 +271,14 @@ impl Run<'_> {
             return;
         }
         let resource = Resource::new(Kind::Gateway, gateway.id());
-        // Deliveries are found by the gateway's id: while one remains, so does the gateway.
+        // Deliveries are found by the gateway's id, so keep the gateway while one remains.
         match cleaned.remaining.first().map(|(_, error)| error.clone()) {
             Some(error) => cleaned.remaining.push((resource, error)),
             None => self.delete(cleaned, resource, async || self.delete_gateway_itself(gateway.id()).await).await,
         }
     }
 
-    /// A gateway's deliveries, and the log group of its own logs.
+    /// Deletes a gateway's deliveries and the log group of its own logs.
     async fn delete_deliveries(&self, names: &DeliveryNames) -> Vec<Outcome> {
         let delivery = async |kind: Kind, name: &str| {
             let deletion =
@@ -294,8 +294,8 @@ impl Run<'_> {
         logs.into_iter().chain([traces]).collect()
     }
 
-    /// After interrupted work a list may hide what hangs on a thing, and then AWS refuses to
-    /// delete it: until lists hide nothing, again.
+    /// Retries a deletion that AWS refuses because of dependents that lists may hide after an interrupted run,
+    /// until lists are consistent.
     async fn once_nothing_is_hidden(
         &self,
         mut deletion: impl AsyncFnMut() -> Result<bool, aws::Error>,
@@ -334,7 +334,8 @@ impl Run<'_> {
         Ok(deleted)
     }
 
-    /// A gateway or target when AWS is no longer at work on it, but to delete it: it refuses to delete it before.
+    /// Waits until AWS is no longer working on a gateway or target, except to delete it: AWS refuses to delete it
+    /// before.
     async fn settled(
         &self,
         mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
@@ -350,11 +351,11 @@ impl Run<'_> {
         wait::until(&self.deadline, |_| {}, look).await
     }
 
-    /// Role and log group after the function, so that nothing makes them anew.
+    /// Deletes role and log group after the function, so that nothing recreates them.
     async fn delete_sample(&self, stack: &Stack) -> Vec<Outcome> {
         let (names, sample) = (self.names, &stack.sample);
         let mut outcomes = Vec::new();
-        // A function that cannot be looked at may be there, and lives on them.
+        // A function whose lookup failed may exist and still needs them.
         if let Err(error) = &sample.function_seen {
             let role = sample.role.iter().map(|_| Resource::new(Kind::FunctionRole, &names.function_role));
             let group = sample.log_group.iter().map(|_| Resource::new(Kind::LogGroup, &names.function_log_group));
@@ -397,17 +398,17 @@ impl Run<'_> {
             Ok(true) if cleaned.deleted.contains(&resource) => {}
             Ok(true) => cleaned.deleted.push(resource),
             Ok(false) => {}
-            // What an endpoint does not offer cannot be there.
+            // What an endpoint does not support cannot exist there.
             Err(error) if self.aws.does_not_offer(&error) => {
                 cleaned.not_offered.insert(format!("{} {}", error.service, error.operation));
             }
-            // Where nobody waits any more, nothing is said about what was waited for.
+            // After a stop request, do not report the error of the interrupted wait.
             Err(error) if error.class == aws::Class::Stopped => cleaned.stopped = self.stop.cause(),
             Err(error) => cleaned.remaining.push((resource, error)),
         }
     }
 
-    /// Deletes something; while AWS refuses for what passes by itself, again.
+    /// Deletes a resource and reports its progress; retries while AWS refuses for a transient reason.
     async fn timed(&self, resource: Resource, deletion: impl AsyncFnMut() -> Result<bool, aws::Error>) -> Outcome {
         let begin = Instant::now();
         self.observer.hear(Event::Started(resource.clone()));

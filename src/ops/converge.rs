@@ -1,4 +1,4 @@
-//! `create`: from whatever is there to what should be, however often it takes.
+//! `create`: brings a stack to its desired state, replanning after a race with another run.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -23,14 +23,14 @@ use crate::{
     },
 };
 
-/// How patient a run is.
+/// The wait policy of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// Whether to wait until everything is READY.
     pub wait: bool,
 }
 
-/// A stack that is as it should be.
+/// The result of `create`: the stack as it was discovered, and the outputs of the run.
 #[derive(Debug)]
 pub struct Converged {
     pub stack: Stack,
@@ -42,7 +42,8 @@ pub async fn plan(aws: &Aws, spec: &GatewaySpec) -> Result<(Stack, Plan), Error>
     plan_after(aws, spec, false).await
 }
 
-/// A role that was brought is no anchor; and after a race, whatever is there was begun.
+/// A user-supplied role is not an anchor, and after a race the stack exists in part: discover everything in
+/// both cases.
 async fn plan_after(aws: &Aws, spec: &GatewaySpec, raced: bool) -> Result<(Stack, Plan), Error> {
     let names = StackNames::new(&spec.region, &spec.name);
     let anchorless = raced || matches!(spec.role, RoleSpec::Brought(_));
@@ -52,7 +53,7 @@ async fn plan_after(aws: &Aws, spec: &GatewaySpec, raced: bool) -> Result<(Stack
     Ok((stack, plan))
 }
 
-/// Makes what is missing, repairs what the stack owns and the user named, leaves the rest.
+/// Creates what is missing, repairs what the stack owns and the user specified, and leaves the rest unchanged.
 pub async fn create(
     aws: &Aws,
     spec: &GatewaySpec,
@@ -70,7 +71,7 @@ pub async fn create(
         async || {
             let (stack, plan) = plan_after(aws, spec, raced).await?;
             observer.hear(Event::Acting(stack.caller.clone(), aws.region.clone()));
-            // One step's error ends the waits of those beside it.
+            // One step's error ends the waits of concurrent steps.
             let stop = stop.part();
             let world = AwsWorld {
                 aws,
@@ -84,12 +85,12 @@ pub async fn create(
                 begun,
                 iam_written: &iam_written,
             };
-            // What this run made before it saw the other's may be a second one.
+            // What this run created before it saw the other run's resources may be a duplicate.
             let known = Made { doubtful: raced, ..known(&stack, &plan) };
             let applied = apply::apply(&plan, &world, observer, &stop, known);
             match Box::pin(applied).await {
                 Ok(made) => Ok(Look::Ready(Converged { stack, made })),
-                // Another run makes the same stack: look anew at what there is.
+                // Another run is creating the same stack: discover it again.
                 Err(Error::Raced) => {
                     raced = true;
                     Ok(Look::NotYet(Error::Raced.to_string()))
@@ -101,12 +102,12 @@ pub async fn create(
     .await
 }
 
-/// What the stack already has, for steps that need it.
+/// The outputs that the discovered stack already provides, for the steps that need them.
 fn known(stack: &Stack, plan: &Plan) -> Made {
     let brought = plan.brought_role.as_ref().map(ToString::to_string);
     let gateway = stack.gateway.as_ref();
     let targets = gateway.into_iter().flat_map(|gateway| &gateway.targets);
-    // A pool whose tokens the gateway is not to take is nothing to tell of.
+    // Ignore a pool whose tokens the gateway is not to accept.
     let pool = stack.pool.as_ref().filter(|_| plan.authorizer == AuthorizerSpec::Cognito);
     Made {
         role_arn: brought.or_else(|| stack.role.as_ref().map(|role| role.arn.clone())),

@@ -1,41 +1,41 @@
-//! What happens while an operation runs, for whoever watches.
+//! Progress events of a running operation.
 
 use std::time::Duration;
 
 use super::Resource;
 use crate::{aws::Caller, model::name::Region};
 
-/// What became of a resource.
+/// What happened to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     Created,
     Updated,
     Unchanged,
     Deleted,
-    /// To be deleted, and not there.
+    /// It was to be deleted and did not exist.
     Absent,
 }
 
-/// One event.
+/// A progress event.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// As whom all that follows is done, and in which region.
+    /// The caller and region of everything that follows.
     Acting(Caller, Region),
     Started(Resource),
-    /// AWS has taken the order to make it; what follows is a wait.
+    /// AWS has accepted the create request; the run now waits for the resource.
     Accepted(Resource),
-    /// What was accepted has FAILED and is deleted.
+    /// An accepted resource has FAILED and is deleted.
     Dropped(Resource),
-    /// What is waited for, and why.
+    /// The resource that the run waits for, and the reason.
     Waiting(Resource, String),
     Finished(Resource, Change, Duration),
     Failed(Resource),
     Warning(String),
-    /// Something good to know.
+    /// Useful information that is not a warning.
     Note(String),
 }
 
-/// Hears events as they happen.
+/// Receives events as they happen.
 pub trait Observer: Sync {
     fn hear(&self, event: Event);
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a stack: what a gateway cannot do without, and what has failed.
+//! The problems of a stack: missing resources that its gateway needs, and failed ones.
 
 use futures_util::future::join_all;
 
@@ -11,30 +11,30 @@ use crate::{
     model::spec::ProviderKind,
 };
 
-/// How a part of a stack is not as it should be.
+/// What is wrong with a part of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     Missing,
-    /// AWS is at work on it.
+    /// AWS is still working on it.
     Moving,
-    /// AWS waits for somebody: a target whose provider a person has to allow (`CREATE_PENDING_AUTH` and the like in
-    /// the service model's `TargetStatus`).
+    /// It waits for a person: a target whose provider a user has to authorize (`CREATE_PENDING_AUTH` and the like
+    /// in the service model's `TargetStatus`).
     Waiting,
-    /// AWS gave up on it, or on its last change.
+    /// It, or its last change, failed.
     Broken,
 }
 
-/// A part of a stack that is not as it should be.
+/// A part of a stack that has a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub resource: Resource,
     pub trouble: Trouble,
-    /// More about it; may be empty.
+    /// Details; may be empty.
     pub detail: String,
 }
 
-/// Everything that is wrong with a stack. What is switched off, what the endpoint does not offer, and log and
-/// trace deliveries, without which a gateway works as well, never are.
+/// All problems of a stack. Never reported: what is switched off, what the endpoint does not support, and log
+/// and trace deliveries, which a gateway does not need.
 pub async fn problems(aws: &Aws, stack: &Stack) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut add = |kind: Kind, name: &str, trouble: Trouble, detail: &str| {
@@ -87,7 +87,7 @@ fn reasons(document: &Document) -> String {
     if reasons.is_empty() { document.status().to_owned() } else { format!("{}: {reasons}", document.status()) }
 }
 
-/// What is not there of the sample function, where a target calls it.
+/// The missing resources of the sample function, if a target calls it.
 fn missing_of_sample(stack: &Stack, gateway: &Gateway) -> Vec<(Kind, String, &'static str)> {
     let names = &stack.names;
     let is_of_sample = |arn: &str| arn.ends_with(&format!(":function:{}", names.function));
@@ -104,7 +104,7 @@ fn missing_of_sample(stack: &Stack, gateway: &Gateway) -> Vec<(Kind, String, &'s
     missing
 }
 
-/// What is not there of the user pool of ours that the gateway takes tokens of.
+/// The missing resources of the stack's user pool, if the gateway accepts its tokens.
 fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(Kind, String, &'static str)> {
     let jwt = gateway.document.jwt_authorizer();
     if let Some(pool) = &stack.lost_pool {
@@ -129,7 +129,8 @@ fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(Ki
     missing
 }
 
-/// Targets, each with the credential provider that it uses and that is not there. Who may not look is not told.
+/// Targets, each with the missing credential provider that it uses. A provider that cannot be looked up is
+/// taken to exist.
 async fn missing_providers(aws: &Aws, gateway: &Gateway) -> Vec<(String, String)> {
     let used = gateway.targets.iter().filter_map(|target| {
         let (kind, name) = providers::of_arn(providers::of_target(&target.0)?)?;

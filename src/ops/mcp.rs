@@ -1,5 +1,5 @@
-//! An MCP client, as much of it as listing and calling tools takes: streamable HTTP, one request
-//! at a time, answers as JSON or as an event stream.
+//! A minimal MCP client for listing and calling tools: streamable HTTP, one request at a time, responses as
+//! JSON or as an event stream.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::{
     model::secret::Secret,
 };
 
-/// How a client shows who it is.
+/// How a client authenticates.
 #[derive(Debug)]
 pub enum SignIn {
-    /// Not at all.
+    /// No authentication.
     Anonymous,
     Token(Secret),
     Key(Signer),
@@ -37,7 +37,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to a server of these versions: `initialize` and its notification, where there is a handshake.
+    /// Connects to a server of these versions. Versions with a handshake get `initialize` and its notification.
     pub async fn connect(
         http: Http,
         url: String,
@@ -77,7 +77,7 @@ impl Client {
                 Value::String(cursor) => json!({ "cursor": cursor }),
                 _ => return Ok(tools),
             };
-            // A cursor that stays leads nowhere: the SDKs take what they have, too.
+            // A repeated cursor would loop: return the tools so far, as the MCP SDKs do.
             if next == params {
                 return Ok(tools);
             }
@@ -139,7 +139,7 @@ impl Client {
     }
 }
 
-/// The JSON-RPC messages of an answer.
+/// The JSON-RPC messages of a response.
 fn messages(response: &Response) -> Vec<Value> {
     let mut messages = Messages::of(response.header("content-type"));
     let mut all = messages.push(&response.body);

@@ -1,5 +1,5 @@
-//! From what should be and what is, the steps between. Pure: `--dry-run` prints the very plan
-//! that would be carried out.
+//! Computes the steps from a stack's actual state to its spec. Pure: `--dry-run` prints the plan that would be
+//! executed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,18 +23,19 @@ use crate::{
     },
 };
 
-/// Characters of all inline policies of a role (IAM quotas); white space, of which ours have none, does not count.
+/// Limit on the characters of all inline policies of a role (IAM quotas). White space does not count; ours have
+/// none.
 const POLICY_LIMIT: usize = 10_240;
 
 /// What a step will do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// It is there, as it should be.
+    /// It exists and is as desired.
     Keep,
     Create,
-    /// It is there and differs in what is named.
+    /// It exists and differs in the named parts.
     Update(Vec<&'static str>),
-    /// It FAILED because a role was too fresh: away with it, and once more.
+    /// Creation FAILED because IAM had not propagated the role; delete and recreate.
     Replace,
 }
 
@@ -45,14 +46,15 @@ pub struct Step {
     pub change: Change,
     /// Indices of the steps that must be done first.
     pub needs: Vec<usize>,
-    /// The target that a step of kind `Target` makes.
+    /// The target that a step of kind `Target` or `Provider` is for.
     pub target: Option<TargetSpec>,
-    /// The policy that a step of kind `BasePolicy` or `Grant` writes; without one, it deletes what is there.
+    /// The policy that a step of kind `BasePolicy` or `Grant` writes; a `Grant` step without one deletes the
+    /// policy.
     pub policy: Option<Value>,
 }
 
 impl Step {
-    /// Whether it writes a role or a policy, which IAM takes a while to spread.
+    /// Whether it writes a role or a policy, which IAM takes a while to propagate.
     pub fn writes_iam(&self) -> bool {
         use Kind::{BasePolicy, FunctionPolicy, FunctionRole, Grant, Role};
         let is_iam = matches!(self.resource.kind, Role | BasePolicy | Grant | FunctionRole | FunctionPolicy);
@@ -60,16 +62,16 @@ impl Step {
     }
 }
 
-/// The way from a stack to a spec.
+/// The steps from a stack's actual state to a spec.
 #[derive(Debug)]
 pub struct Plan {
     pub steps: Vec<Step>,
-    /// The role that the gateway is to have, where the stack does not make it.
+    /// The gateway's role, if the stack does not create it.
     pub brought_role: Option<RoleArn>,
     pub authorizer: AuthorizerSpec,
-    /// Work of another run was found: lists may still hide some of it.
+    /// An interrupted run's work was found: lists may still hide some of it.
     pub interrupted: bool,
-    /// What was asked for and is chosen at creation only, one sentence each.
+    /// Warnings, one sentence each; for example about settings that can only be chosen at creation.
     pub warnings: Vec<String>,
 }
 
@@ -104,10 +106,11 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let function = spec.wants_sample().then(|| sample_steps(&mut plan, stack, role));
     let change = gateway_change(aws, spec, stack, &mut plan)?;
     let (key, old_key) = kms_keys(spec, stack);
-    // The service uses a key of the user's as the gateway's role, when it makes the gateway.
+    // AgentCore uses the user's KMS key as the gateway's role when it creates the gateway, so the role needs its
+    // policy first.
     let base_before = base.filter(|_| key.is_some());
     let gateway = plan.add(Kind::Gateway, names.gateway.as_str(), change, &[role, domain, client, base_before]);
-    // While the key is changed, the role may use both.
+    // During a key change the role may use both keys; afterwards, only the new one.
     if base_before.is_some() && old_key.is_some_and(|old| key != Some(old)) {
         let step = plan.add(Kind::BasePolicy, &names.role, Change::Update(vec!["key"]), &[Some(gateway)]);
         plan.steps[step].policy = Some(policy::gateway_base(names, &stack.caller.account, key.as_slice()));
@@ -116,7 +119,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         plan.add(Kind::TokenEndpoint, &names.scope, Change::Keep, &[domain, client]);
     }
     let mut last = vec![Some(gateway)];
-    // A role that somebody brought is theirs to allow things.
+    // The permissions of a user-supplied role are the user's to manage.
     let wanted = role.map(|_| wanted_grants(spec, stack)).unwrap_or_default();
     if role.is_some() {
         check_resources(spec, stack)?;
@@ -129,7 +132,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         let mut needs = vec![Some(gateway), base, function];
         needs.extend(grants.iter().copied().map(Some));
         if target.provider().is_some() {
-            // What it holds now, nobody is told: it is written each time.
+            // AWS never returns the secret, so it is always updated.
             let used = existing.and_then(|existing| providers::of_target(&existing.0)).and_then(providers::of_arn);
             let known =
                 used.map(|(_, name)| name).into_iter().chain(stack.providers.iter().map(|(_, name)| name.as_str()));
@@ -158,13 +161,13 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     Ok(plan)
 }
 
-/// The key that the gateway is to have, and the one that it has.
+/// The gateway's desired and current KMS keys.
 fn kms_keys<'a>(spec: &'a GatewaySpec, stack: &'a Stack) -> (Option<&'a str>, Option<&'a str>) {
     let existing = stack.gateway.as_ref().and_then(|gateway| gateway.document.0["kmsKeyArn"].as_str());
     (spec.kms_key_arn.as_ref().map(KmsKeyArn::as_str).or(existing), existing)
 }
 
-/// What the user named that the gateway, being there, does not take.
+/// Warnings about settings that the user specified and that an existing gateway does not take.
 fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
     let document = &gateway.document.0;
     let mut warnings = Vec::new();
@@ -180,7 +183,7 @@ fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
     let wants_traces = spec.observability && spec.traces != Some(false);
     let unwanted =
         [("logs", gateway.delivers_logs && !spec.observability), ("traces", gateway.delivers_traces && !wants_traces)];
-    // Who changes a target says nothing of either.
+    // Target commands specify neither logs nor traces.
     for (what, _) in unwanted.into_iter().filter(|(_, is_unwanted)| *is_unwanted && spec.prove_tokens) {
         warnings.push(format!("the gateway's {what} are delivered already, and go on being delivered"));
     }
@@ -190,8 +193,8 @@ fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
     warnings
 }
 
-/// A role that the stack does not make: the one named, else the one that its gateway has. One of the stack's own
-/// name that is not there is made again.
+/// The role that the stack does not create: the one specified, else the one that its gateway has. A missing
+/// role of the stack's own name is created again.
 fn brought_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
     match (&spec.role, &stack.role, &stack.gateway) {
         (RoleSpec::Brought(arn), _, _) => Some(arn.clone()),
@@ -203,13 +206,13 @@ fn brought_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
     }
 }
 
-/// The authorizer named, else the one that is there, else Cognito.
+/// The specified authorizer, else the existing one, else Cognito.
 fn authorizer(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<AuthorizerSpec, Error> {
-    // One that takes the tokens of another issuer keeps it, whatever pool of ours is still there; a pool of ours
-    // that somebody deleted is made again.
+    // A gateway that accepts another issuer's tokens keeps that issuer, even if a pool of this stack still exists.
+    // A deleted pool of this stack is created again.
     let is_ours = |gateway: &Gateway| stack.issuer(aws).is_some() || (gateway.ours && stack.lost_pool.is_some());
     let existing = |gateway: &Gateway| match gateway.document.0["authorizerType"].as_str() {
-        // Who changes a target leaves the authorizer alone.
+        // Target commands leave the authorizer unchanged.
         Some("CUSTOM_JWT") if spec.prove_tokens && is_ours(gateway) => AuthorizerSpec::Cognito,
         Some("CUSTOM_JWT") => AuthorizerSpec::Jwt(gateway.document.0["authorizerConfiguration"].clone()),
         Some("AWS_IAM") => AuthorizerSpec::Iam,
@@ -234,7 +237,7 @@ fn present(there: bool) -> Change {
     if there { Change::Keep } else { Change::Create }
 }
 
-/// Keeps a document that is as wanted, writes it anew otherwise.
+/// Keeps a document that equals the wanted one, otherwise updates or creates it.
 fn document(existing: Option<&Value>, wanted: &Value, what: &'static str) -> Change {
     match existing {
         Some(existing) if existing == wanted => Change::Keep,
@@ -243,7 +246,7 @@ fn document(existing: Option<&Value>, wanted: &Value, what: &'static str) -> Cha
     }
 }
 
-/// The anchor and its base policy.
+/// Adds the steps for the anchor and its base policy.
 fn role_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack) -> (Option<usize>, Option<usize>) {
     let names = &stack.names;
     let trust = policy::gateway_trust(names, &stack.caller.account);
@@ -258,10 +261,11 @@ fn role_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack) -> (Option<usi
     (Some(role), Some(base))
 }
 
-/// The policies by which the role may do what targets take, each with its name.
+/// The role's policies for targets, by name.
 type Grants = BTreeMap<&'static str, Value>;
 
-/// What the targets to come have a part in; and what they and those that stay come to together.
+/// The policies that the new targets need, and the policies that the new and the remaining targets need
+/// together.
 fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
     let (names, account) = (&stack.names, stack.caller.account.as_str());
     let to_come: Vec<Value> = spec.targets.iter().map(|target| target.request("", "")).collect();
@@ -277,7 +281,8 @@ fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
     (needed, all)
 }
 
-/// Refuses a target that the role could not call, since nobody has said what is at its address.
+/// Rejects a target that the role could not be allowed to call, because the resource at its address is not
+/// known.
 fn check_resources(spec: &GatewaySpec, stack: &Stack) -> Result<(), Error> {
     for target in &spec.targets {
         let request = target.request("", "");
@@ -289,10 +294,11 @@ fn check_resources(spec: &GatewaySpec, stack: &Stack) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses what IAM would refuse after everything else was made.
+/// Rejects early what IAM would reject after everything else was created.
 fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Grants)) -> Result<(), Error> {
     let size = |document: &Value| document.to_string().chars().count();
-    // The base policy may be written twice, one after the other; of grants, no step is planned yet.
+    // The base policy may be written twice in sequence, so only the larger document counts. No grants are planned
+    // yet.
     let base = plan.steps.iter().filter_map(|step| step.policy.as_ref()).map(size).max().unwrap_or_default();
     let kept = stack.grants.iter().filter(|(name, _)| !needed.contains_key(*name));
     let written = all.iter().filter(|(name, _)| needed.contains_key(*name));
@@ -307,8 +313,8 @@ fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Grants)) -> R
     }
 }
 
-/// What the role needs for what the user brought: for the targets that are there, and those to come.
-/// Only the policies that those to come have a part in are looked at.
+/// Adds steps for the permissions that the role needs for existing and new targets. Only policies that new
+/// targets need are planned.
 fn grant_steps(plan: &mut Plan, stack: &Stack, (needed, all): &(Grants, Grants), role: Option<usize>) -> Vec<usize> {
     let mut steps = Vec::new();
     for (name, wanted) in all.iter().filter(|(name, _)| needed.contains_key(*name)) {
@@ -320,7 +326,7 @@ fn grant_steps(plan: &mut Plan, stack: &Stack, (needed, all): &(Grants, Grants),
     steps
 }
 
-/// What the targets to come needed before they are changed, and do not need any more, goes after them.
+/// Adds steps, after the targets, that remove permissions which the replaced targets needed and no longer need.
 fn dropped_grant_steps(
     plan: &mut Plan,
     spec: &GatewaySpec,
@@ -341,7 +347,8 @@ fn dropped_grant_steps(
     }
 }
 
-/// Pool, domain, resource server and client; domain and client are what others need.
+/// Adds the steps for pool, domain, resource server and client; returns those of domain and client, which
+/// others need.
 fn authorizer_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> (Option<usize>, Option<usize>) {
     if plan.authorizer != AuthorizerSpec::Cognito {
         return (None, None);
@@ -356,7 +363,8 @@ fn authorizer_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> (O
     (Some(domain), Some(client))
 }
 
-/// The sample function; its log group is made first, so that Lambda never makes an untagged one.
+/// Adds the steps for the sample function. Its log group comes first, so that Lambda never creates an untagged
+/// one.
 fn sample_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> usize {
     let (names, sample) = (&stack.names, &stack.sample);
     let trust = policy::function_trust(names, &stack.caller.account);
@@ -410,14 +418,14 @@ fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
         differs.push("authorizer");
         plan.warnings.extend(kept_clients(aws, gateway, stack));
     }
-    // What AWS failed to do before it is to try again; what is somebody else's, they see to.
+    // Have AWS retry a failed update of our own gateway; leave another owner's alone.
     if differs.is_empty() && gateway.ours && gateway.document.is_broken() {
         differs.push("failed update");
     }
     Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
 }
 
-/// That clients of the pool which the gateway allows stay allowed when its authorizer is repaired.
+/// Warns that other clients of the pool which the gateway allows stay allowed when its authorizer is repaired.
 fn kept_clients(aws: &Aws, gateway: &Gateway, stack: &Stack) -> Option<String> {
     let jwt = gateway.document.jwt_authorizer();
     stack.issuer(aws)?;
@@ -435,7 +443,7 @@ fn target_change(
     target: &TargetSpec,
     existing: Option<&Document>,
 ) -> Result<Change, Error> {
-    // One that is going makes room for another, of whatever kind.
+    // A target that is being deleted makes room for a new one of any kind.
     let Some(existing) = existing.filter(|existing| existing.status() != "DELETING") else {
         return Ok(Change::Create);
     };
@@ -461,7 +469,7 @@ fn target_change(
             differs.push(what);
         }
     }
-    // What AWS failed to do before it is to try again, and what stands in S3 may be another document by now.
+    // Have AWS retry a failed update. An object in S3 may have changed, so such a target is always updated.
     if differs.is_empty() && (existing.is_broken() || names_s3(&wanted["targetConfiguration"])) {
         differs.push("configuration");
     }
@@ -476,7 +484,7 @@ fn names_s3(configuration: &Value) -> bool {
     }
 }
 
-/// A configuration with what AWS chose for the MCP server where nothing was wanted.
+/// Completes a wanted configuration with the MCP-server members that AWS chose by default.
 fn with_defaults(mut wanted: Value, existing: &Value) -> Value {
     let chosen = existing["mcp"]["mcpServer"].as_object().into_iter().flatten();
     if let Some(Value::Object(server)) = wanted.pointer_mut("/mcp/mcpServer") {
@@ -493,7 +501,7 @@ fn with_defaults(mut wanted: Value, existing: &Value) -> Value {
 fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Change>, Error> {
     match document.status() {
         "FAILED" if ours && propagation::may_pass(document) => Ok(Some(Change::Replace)),
-        // A target recovers by an update (once), and is compared as any other.
+        // A failed target recovers by an update (once), so compare it as usual.
         "FAILED" if kind == Kind::Target => Ok(None),
         "FAILED" => Err(Error::of_state(kind, document)),
         "DELETING" => Ok(Some(Change::Create)),
@@ -502,7 +510,7 @@ fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Chang
     }
 }
 
-/// Logs and traces are delivered from the gateway, so they come after it.
+/// Adds the steps for log and trace delivery, which need the gateway.
 fn observability_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, gateway: usize) {
     let existing = stack.gateway.as_ref().filter(|_| plan.steps[gateway].change != Change::Replace);
     let logs = match existing {
@@ -511,7 +519,7 @@ fn observability_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, gatew
     };
     let name = stack.names.gateway.as_str();
     plan.add(Kind::AccessLogs, name, logs, &[Some(gateway)]);
-    // What AWS refused before is tried again when that is asked for.
+    // Traces that AWS refused before are tried again only on request.
     if spec.traces.unwrap_or(!stack.refuses_traces()) {
         let traces = existing.is_some_and(|gateway| gateway.delivers_traces);
         plan.add(Kind::Traces, name, present(traces), &[Some(gateway)]);

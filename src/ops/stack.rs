@@ -1,5 +1,5 @@
-//! What exists of a gateway's stack, read from AWS by name, path and tag. There is no local file
-//! to lose: any machine sees the same.
+//! A stack's actual state, read from AWS by name, path and tag. There is no local state file: every machine
+//! sees the same.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,45 +30,45 @@ use crate::{
 /// Domains that are tried before giving up: the first choice, then `-2`, `-3` and so on.
 pub const DOMAIN_ATTEMPTS: u32 = 5;
 
-/// A stack, as it is.
+/// The actual state of a stack.
 #[derive(Debug)]
 pub struct Stack {
     pub names: StackNames,
-    /// Whose account it is in, as who looked at it.
+    /// The caller that discovered the stack, and its account.
     pub caller: Caller,
-    /// The anchor: first made, last deleted.
+    /// The anchor: created first, deleted last.
     pub role: Option<Role>,
     pub base_policy: Option<Value>,
-    /// The policies for what the user brought, by name.
+    /// The role's policies for the user's targets, by name.
     pub grants: BTreeMap<&'static str, Value>,
-    /// Credential providers that the stack made.
+    /// Credential providers that the stack created.
     pub providers: BTreeSet<(ProviderKind, String)>,
     pub gateway: Option<Gateway>,
     pub pool: Option<Pool>,
-    /// The user pool that the gateway names, if it is not there.
+    /// The user pool that the gateway refers to, if it does not exist.
     pub lost_pool: Option<String>,
     pub resource_server: bool,
     pub client: Option<AppClient>,
-    /// Pools of ours that the stack does not use: leftovers of interrupted or racing runs.
+    /// Pools of this stack that it does not use: left over from interrupted or racing runs.
     pub surplus_pools: Vec<String>,
-    /// Clients of ours, in the stack's pool, that the gateway does not use.
+    /// Clients of this stack, in its pool, that the gateway does not use.
     pub surplus_clients: Vec<String>,
     pub sample: Sample,
-    /// Ids of gateways of this stack that are gone, and whose log or trace deliveries are not.
+    /// Ids of deleted gateways of this stack whose log group, log or trace deliveries remain.
     pub lost_gateways: BTreeSet<String>,
-    /// What the endpoint, which is not Amazon's, does not offer; nothing of that kind can exist.
+    /// Operations that the endpoint, an emulator, does not support; no resources of that kind can exist.
     pub not_offered: BTreeSet<String>,
-    /// What could not be looked at, where that is tolerated.
+    /// Errors of failed lookups, where they are tolerated.
     pub unseen: Vec<aws::Error>,
 }
 
-/// The gateway and what hangs on it.
+/// The gateway and its dependents.
 #[derive(Debug)]
 pub struct Gateway {
     pub document: Document,
-    /// Whether the stack made it; it is never deleted otherwise.
+    /// Whether the stack created it; otherwise it is never deleted.
     pub ours: bool,
-    /// Or why they cannot be read, where that is tolerated.
+    /// The gateway's tags, or why they cannot be read, where that is tolerated.
     pub tags: Result<BTreeMap<String, String>, aws::Error>,
     pub targets: Vec<Document>,
     pub delivers_logs: bool,
@@ -80,12 +80,12 @@ impl Gateway {
         self.document.gateway_id()
     }
 
-    /// Whether its role is the one that the stack makes.
+    /// Whether its role is the one that the stack creates.
     pub fn has_role(&self, names: &StackNames) -> bool {
         names.is_role_arn(self.document.role_arn())
     }
 
-    /// The user pool of this region whose tokens it takes.
+    /// The user pool of this region whose tokens it accepts.
     pub fn named_pool(&self, aws: &Aws) -> Option<String> {
         cognito::pool_of_discovery_url(aws, self.document.jwt_authorizer()["discoveryUrl"].as_str()?)
     }
@@ -99,14 +99,14 @@ impl Gateway {
     }
 }
 
-/// What the sample target needs.
+/// The resources that the sample target needs.
 #[derive(Debug)]
 pub struct Sample {
     pub role: Option<Role>,
     pub policy: Option<Value>,
     pub log_group: Option<logs::Group>,
     pub function: Option<Function>,
-    /// Whether the function could be looked at; an error where that is tolerated.
+    /// The error of the function's lookup, where that is tolerated.
     pub function_seen: Result<(), aws::Error>,
 }
 
@@ -117,7 +117,7 @@ impl Default for Sample {
 }
 
 impl Stack {
-    /// Whether anything was ever begun.
+    /// Whether nothing of the stack exists.
     pub fn is_empty(&self) -> bool {
         self.role.is_none()
             && self.gateway.is_none()
@@ -130,7 +130,7 @@ impl Stack {
             && self.sample.log_group.is_none()
     }
 
-    /// Whether a run came to its end: nothing half made, so nothing that a list may still hide.
+    /// Whether a run completed: nothing is half created, so nothing that a list may still hide.
     pub fn is_whole(&self) -> bool {
         let Some(gateway) = &self.gateway else { return false };
         let pool_whole = self.pool.as_ref().is_none_or(|pool| pool.domain.is_some() && self.client.is_some());
@@ -143,7 +143,8 @@ impl Stack {
             && self.surplus_clients.is_empty()
     }
 
-    /// The pool, where the gateway takes its tokens: it may take another issuer's by now, or not yet be there.
+    /// The stack's pool, if the gateway accepts its tokens. It may accept another issuer's by now, or not exist
+    /// yet.
     pub fn issuer(&self, aws: &Aws) -> Option<&Pool> {
         let named = self.gateway.as_ref()?.named_pool(aws)?;
         self.pool.as_ref().filter(|pool| pool.id == named)
@@ -154,12 +155,12 @@ impl Stack {
         self.role.as_ref().is_some_and(|role| role.tags.contains_key(TAG_TRACES.0))
     }
 
-    /// What was named for a target that the role is allowed.
+    /// The resources that the user named for a target and that the role may use.
     pub fn granted(&self, target: &str) -> Option<Vec<String>> {
         policy::granted(&self.names, &self.grants, target)
     }
 
-    /// Everything of the stack, in the order in which it was made.
+    /// All resources of the stack, in order of creation.
     pub fn resources(&self) -> Vec<Resource> {
         let names = &self.names;
         let mut found = Vec::new();
@@ -200,21 +201,20 @@ impl Stack {
     }
 }
 
-/// How thoroughly to look.
+/// How thoroughly to discover a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// To show, repair or complete: lists are read for interrupted work only, and what cannot be
-    /// looked at is an error.
+    /// To show, repair or complete: lists are read only after interrupted work, and a failed lookup is an error.
     Usual,
-    /// The same where no anchor tells that something was begun: everything is looked for.
+    /// The same for a stack without an anchor: everything is looked for.
     Anchorless,
-    /// To delete: everything is looked for, and what cannot be looked at is noted.
+    /// To delete: everything is looked for, and failed lookups are recorded.
     Thorough,
 }
 
-/// Reads what exists.
+/// Discovers the actual state of a stack.
 pub async fn discover(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Error> {
-    // The SDK's futures are large, and many run at once: they belong on the heap.
+    // Boxed: the SDK's futures are large, and many run concurrently.
     Box::pin(read(aws, names, depth)).await
 }
 
@@ -226,7 +226,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         agentcore::find_gateway_id(aws, names.gateway.as_str()),
     )
     .map_err(|error| aws.of_region(error))?;
-    // Where STS is not there to say it, the anchor knows better than a variable.
+    // Without an answer from STS, trust the anchor's account over an environment variable's.
     let caller = match (caller, &role) {
         (Err(_) | Ok(Caller { arn: None, .. }), Some(role)) => Caller { account: role.account().to_owned(), arn: None },
         (caller, _) => caller?,
@@ -251,8 +251,8 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         not_offered: BTreeSet::new(),
         unseen: Vec::new(),
     };
-    // No anchor and no gateway: nothing was begun. Only a stack on a brought role has no anchor,
-    // and only who deletes needs to know of such a one that never came to its gateway.
+    // No anchor and no gateway: nothing was created. Only a stack with a user-supplied role has no anchor, and if
+    // it has no gateway either, only cleanup needs to find it.
     if stack.role.is_none() && gateway_id.is_none() && depth == Depth::Usual {
         return Ok(stack);
     }
@@ -282,7 +282,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
     Ok(stack)
 }
 
-/// Who calls. That STS cannot be reached is an error of its own: the anchor tells the account, too.
+/// The caller. An unreachable STS is the inner error, because the anchor tells the account, too.
 async fn caller(aws: &Aws) -> Result<Result<Caller, aws::Error>, aws::Error> {
     match aws.caller().await {
         Err(error) if error.class != aws::Class::Unreachable => Err(error),
@@ -290,7 +290,7 @@ async fn caller(aws: &Aws) -> Result<Result<Caller, aws::Error>, aws::Error> {
     }
 }
 
-/// Looks at one thing after the other, and knows what to make of errors.
+/// Performs lookups, and decides which errors are tolerated.
 struct Looker<'a> {
     aws: &'a Aws,
     names: &'a StackNames,
@@ -300,12 +300,12 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    /// The result of a look; nothing, where the endpoint has no such thing.
+    /// The result of a lookup; the default value if the endpoint does not support it or its error is tolerated.
     async fn see<T: Default>(&self, look: impl Future<Output = Result<T, aws::Error>>) -> Result<T, Error> {
         Ok(self.seen(look).await?.unwrap_or_default())
     }
 
-    /// The same, with the error that was noted.
+    /// The same, but returns the tolerated error.
     async fn seen<T: Default>(
         &self,
         look: impl Future<Output = Result<T, aws::Error>>,
@@ -358,7 +358,8 @@ impl Looker<'_> {
         }))
     }
 
-    /// Gateways that somebody deleted another way, of which deliveries tell, to who deletes.
+    /// Gateways that were deleted by other means, found by their deliveries and log groups. Only cleanup needs
+    /// them.
     async fn lost_gateways(&self, current: Option<&str>) -> Result<BTreeSet<String>, Error> {
         if self.depth != Depth::Thorough {
             return Ok(BTreeSet::new());
@@ -382,7 +383,7 @@ impl Looker<'_> {
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
 
-    /// The policies that the role has for what the user brought. Most have none: one look says so.
+    /// The role's policies for the user's targets. Most roles have none, which one request shows.
     async fn grants(&self, role: &str) -> Result<BTreeMap<&'static str, Value>, Error> {
         let listed = self.see(iam::policy_names(self.aws, role)).await?;
         let known = GRANTS.into_iter().filter(|name| listed.iter().any(|listed| listed == name));
@@ -393,8 +394,8 @@ impl Looker<'_> {
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
 
-    /// Credential providers that bear this stack's hash. The anchor knows them; where there is none, a
-    /// list does, to who deletes.
+    /// Credential providers whose names contain this stack's hash. The anchor's tags name them; without an anchor,
+    /// cleanup lists all providers.
     async fn providers(&self, anchor: Option<&Role>) -> Result<BTreeSet<(ProviderKind, String)>, Error> {
         if let Some(role) = anchor {
             let tagged = role.tags.iter().filter_map(|(key, kind)| Some((key.strip_prefix(TAG_PROVIDER)?, kind)));
@@ -431,7 +432,7 @@ impl Looker<'_> {
             Ok(function) => (function, Ok(())),
             Err(error) => (None, Err(error)),
         };
-        // Names carry the stack's hash, so a stranger's is no accident: it is not touched.
+        // Names contain the stack's hash, so a resource with other tags is no coincidence: do not touch it.
         if function.as_ref().is_some_and(|function| !names.owns(&function.tags)) {
             return Err(Error::Foreign(Resource::new(Kind::Function, &names.function)));
         }
@@ -441,12 +442,12 @@ impl Looker<'_> {
         Ok(Sample { role, policy, log_group, function, function_seen })
     }
 
-    /// The pool of ours that has our domain.
+    /// The stack's pool that has the stack's domain.
     async fn pool_of_domain(&self, account: &str) -> Result<Option<Pool>, Error> {
         for attempt in 0..DOMAIN_ATTEMPTS {
             let domain = self.names.domain(account, attempt);
             let Some(domain) = self.see(cognito::find_domain(self.aws, &domain)).await? else { return Ok(None) };
-            // A stranger's pool cannot be looked at; the next name was ours then.
+            // Another account's pool cannot be read; the stack's domain then has the next name.
             let pool = cognito::find_pool(self.aws, &domain.pool_id).await;
             if let Ok(Some(pool)) = pool
                 && self.owns_pool(&pool)
@@ -457,8 +458,8 @@ impl Looker<'_> {
         Ok(None)
     }
 
-    /// The pool, its resource server and its client: those that the gateway names, else those
-    /// that an interrupted run left, and whatever is too much.
+    /// Finds the pool, its resource server and its client: those that the gateway refers to, else those that an
+    /// interrupted run left; and the surplus ones.
     async fn authorizer(&self, stack: &mut Stack, domain_pool: Option<Pool>) -> Result<(), Error> {
         let jwt = stack.gateway.as_ref().map(|gateway| gateway.document.jwt_authorizer().clone()).unwrap_or_default();
         let named = stack.gateway.as_ref().and_then(|gateway| gateway.named_pool(self.aws));
@@ -466,7 +467,7 @@ impl Looker<'_> {
         if let Some(id) = named {
             match self.seen(cognito::find_pool(self.aws, &id)).await? {
                 Ok(Some(named)) => pool = Some(named).filter(|pool| self.owns_pool(pool)),
-                // A pool of another account cannot be looked at either, and is there.
+                // A pool of another account cannot be read either, but exists.
                 Ok(None) if !cognito::is_published(self.aws, &id).await => stack.lost_pool = Some(id),
                 Ok(None) | Err(_) => {}
             }
@@ -505,7 +506,7 @@ impl Looker<'_> {
         Ok(())
     }
 
-    /// Ours among the clients that the gateway allows: the user may have added others.
+    /// The stack's own client among those that the gateway allows; the user may have added others.
     async fn client_of(&self, pool: &Pool, allowed: impl Iterator<Item = &str>) -> Result<Option<AppClient>, Error> {
         for id in allowed {
             let client = self.see(cognito::find_client(self.aws, &pool.id, id)).await?;

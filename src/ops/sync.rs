@@ -1,4 +1,4 @@
-//! Brings a target up to date with the MCP server behind it.
+//! Synchronizes a target with its MCP server.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::aws::{
     wait::{self, Deadline, Look, Stop},
 };
 
-/// Has AWS list a target's server anew, and waits until it has.
+/// Has AWS list the tools of a target's MCP server again, and waits for the result if the run is to wait.
 ///
 /// # Errors
 ///
-/// If the target is none of an MCP server, or its server cannot be listed.
+/// If the target is not an MCP server, or its server cannot be listed.
 pub async fn synchronize(
     aws: &Aws,
     gateway_id: &str,
@@ -38,7 +38,7 @@ pub async fn synchronize(
         let found = settled_target(aws, gateway_id, target.target_id(), None, &deadline, told).await?;
         found.ok_or_else(|| Error::NotFound(target.name().to_owned()))
     };
-    // What another run began is to end first: what it lists may be older than what is wanted.
+    // Wait for what another run began: its result may predate the wanted one.
     settled().await?;
     let answered = agentcore::synchronize_target(aws, gateway_id, target.target_id()).await?;
     let document = if patience.wait { settled().await? } else { answered };
@@ -52,12 +52,12 @@ pub async fn synchronize(
     Ok(document)
 }
 
-/// Waits until a gateway or target that is being deleted is gone; `before` is what it was before. AWS may give up on a
-/// deletion: whose identity lacks `bedrock-agentcore:DeleteWorkloadIdentity` is answered success, and DELETING ends in
-/// FAILED, for good (measured by one project, seen by another).
+/// Waits until a gateway or target that is being deleted is gone; `before` is its state before the deletion.
+/// The deletion may fail: for a caller without `bedrock-agentcore:DeleteWorkloadIdentity` the request succeeds,
+/// and DELETING ends in FAILED, permanently (measured by one project, seen by another).
 ///
 /// # Errors
-/// If AWS gives up, with its reasons.
+/// If the deletion fails, with AWS's reasons.
 pub(super) async fn gone(
     before: Option<&Document>,
     deadline: &Deadline,
@@ -70,7 +70,7 @@ pub(super) async fn gone(
         None => Ok(Look::Ready(())),
         Some(document) => {
             is_moving |= document.status() == "DELETING";
-            // One that was FAILED before may be shown so a moment longer.
+            // A document that was FAILED before the deletion may be returned as such for a moment.
             let is_new = is_moving || Some(&document) != before || begin.elapsed() >= SHOWN_AS_BEFORE;
             if document.status() == "FAILED" && is_new {
                 return Err(agentcore::not_deleted(&document));
@@ -81,11 +81,11 @@ pub(super) async fn gone(
     wait::until(deadline, told, look).await
 }
 
-/// How long a document may be shown as it was before an update.
+/// How long AWS may return a document as it was before an update.
 const SHOWN_AS_BEFORE: Duration = Duration::from_secs(15);
 
-/// Whether AWS may show a document as it was before its update: READY with the old configuration (one deployer has a
-/// test for it). Nobody says how long.
+/// Whether AWS may be returning a document from before its update: READY with the old configuration (one
+/// deployer has a test for it). AWS does not document for how long.
 pub(super) fn is_stale(document: &Document, updated: &Updated) -> bool {
     updated.at.elapsed() < SHOWN_AS_BEFORE
         && !updated.since.is_null()
@@ -95,7 +95,7 @@ pub(super) fn is_stale(document: &Document, updated: &Updated) -> bool {
 
 /// An update that AWS has accepted.
 pub(super) struct Updated {
-    /// The document's `updatedAt` before, and in the answer.
+    /// The document's `updatedAt` before the update, and in its response.
     since: Value,
     answered: Value,
     at: Instant,
@@ -107,7 +107,7 @@ impl Updated {
     }
 }
 
-/// A target when AWS is no longer at work on it; none if it is gone.
+/// Waits until AWS is no longer working on a target; `None` if it is gone.
 pub(super) async fn settled_target(
     aws: &Aws,
     gateway_id: &str,

@@ -14,7 +14,7 @@ use crate::{
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Who asks for a token, and where.
+/// The parameters of a token request.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
     pub endpoint: String,
@@ -27,11 +27,11 @@ pub struct TokenRequest {
 #[derive(Debug)]
 pub struct AccessToken {
     pub secret: Secret,
-    /// Seconds from now, if the issuer says so.
+    /// Seconds from now, if the issuer gives them.
     pub expires_in: Option<u64>,
 }
 
-/// Gets an access token.
+/// Requests an access token.
 pub async fn fetch(http: &Http, request: &TokenRequest) -> Result<AccessToken, Error> {
     let basic = BASE64.encode(format!("{}:{}", request.client_id, request.client_secret.reveal()));
     let scope = utf8_percent_encode(&request.scope, NON_ALPHANUMERIC);
@@ -55,7 +55,7 @@ pub async fn fetch(http: &Http, request: &TokenRequest) -> Result<AccessToken, E
         Some(token) if response.status == 200 => {
             Ok(AccessToken { secret: Secret::new(token), expires_in: answer["expires_in"].as_u64() })
         }
-        // Only the error's own members: an answer may hold anything.
+        // Show only the `error` member: the response may contain anything.
         _ => match answer["error"].as_str() {
             Some(error) => Err(Error::Token {
                 endpoint: request.endpoint.clone(),

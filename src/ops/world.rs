@@ -1,4 +1,4 @@
-//! How each step of a plan is done in AWS.
+//! Executes each step of a plan in AWS.
 
 mod authorizer;
 mod gateway;
@@ -32,15 +32,15 @@ use crate::{
     model::{naming::StackNames, spec::GatewaySpec},
 };
 
-/// Why something is tried again that needs a new role.
+/// The reason shown when a step that needs a new role is retried.
 const TOO_FRESH: &str = "IAM has not spread the new role yet";
-/// How long IAM may take to spread what was written. Nobody promises anything: one grant was measured to take 32
-/// seconds, and answers alternate in the meantime; people's scripts try for 30 to 120 seconds.
+/// How long IAM may take to propagate a write. AWS documents no bound: one grant was measured to take 32
+/// seconds, with alternating answers in the meantime; users' scripts retry for 30 to 120 seconds.
 const SPREADS: Duration = Duration::from_mins(3);
-/// How long lists may hide what was just made.
+/// How long lists may hide newly created resources.
 pub const SETTLE: Duration = Duration::from_secs(15);
 
-/// AWS, as the steps of one plan see it.
+/// Executes the steps of one plan in AWS.
 pub struct AwsWorld<'a> {
     pub aws: &'a Aws,
     pub spec: &'a GatewaySpec,
@@ -50,7 +50,7 @@ pub struct AwsWorld<'a> {
     pub deadline: Deadline,
     pub stop: &'a Stop,
     pub wait: bool,
-    /// When the stack was first looked at.
+    /// When the stack was first discovered.
     pub begun: Instant,
     /// When this run last wrote a role or a policy.
     pub iam_written: &'a Mutex<Option<Instant>>,
@@ -69,7 +69,7 @@ impl World for AwsWorld<'_> {
 impl AwsWorld<'_> {
     async fn carry_out(&self, step: &Step, made: Made) -> Result<(Change, Fact), Error> {
         match step.resource.kind {
-            // Its check is that it works, whoever made it.
+            // Runs even if its resources are kept: the check is that a token is issued.
             Kind::TokenEndpoint => self.token_endpoint(step, &made).await,
             Kind::Surplus => self.surplus(step, &made).await,
             _ if step.change == plan::Change::Keep => Ok((Change::Unchanged, Fact::Nothing)),
@@ -113,8 +113,9 @@ impl AwsWorld<'_> {
         |reason| self.observer.hear(Event::Waiting(step.resource.clone(), reason.to_owned()))
     }
 
-    /// Whether IAM may not have spread what a step needs: this run, or one that was interrupted, has just written a
-    /// role or a policy, or somebody has just made the role. What a role lacks that was brought, no waiting brings.
+    /// Whether IAM may not have propagated what a step needs: this run, or an interrupted one, has just written a
+    /// role or a policy, or the role was created recently. Waiting does not help if a user-supplied role lacks
+    /// permissions.
     async fn may_be_too_fresh(&self, step: &Step) -> bool {
         let brought = self.plan.brought_role.as_ref().filter(|_| step.resource.kind != Kind::Function);
         let written = *self.iam_written.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,28 +124,28 @@ impl AwsWorld<'_> {
             return true;
         }
         let created = match (brought, step.resource.kind) {
-            // Who may not look at it may not be helped.
+            // A role that the caller may not read is not taken for new.
             (Some(arn), _) => iam::find_role(self.aws, arn.name()).await.ok().flatten().map(|role| role.created),
             (None, Kind::Function) => self.stack.sample.role.as_ref().map(|role| role.created),
             (None, _) => self.stack.role.as_ref().map(|role| role.created),
         };
-        // The two clocks may differ: this one's own time is a bound, too.
+        // The two clocks may differ, so this run's own time is a bound, too.
         let is_fresh = |created: SystemTime| created.elapsed().unwrap_or_default() < SPREADS;
         self.begun.elapsed() < SPREADS && created.is_some_and(is_fresh)
     }
 
-    /// Whether a gateway FAILED for what a user pool that this run has made does not serve yet.
+    /// Whether a gateway FAILED because a user pool that this run created does not serve its OpenID document yet.
     fn pool_may_be_too_fresh(&self, gateway: &Document) -> bool {
         self.pool_is_new() && self.begun.elapsed() < SPREADS && propagation::misses_discovery(gateway.status_reasons())
     }
 
-    /// Whether this run, or one that was interrupted, has made the pool.
+    /// Whether this run, or an interrupted one, created the pool.
     fn pool_is_new(&self) -> bool {
         let makes_pool = |step: &Step| step.resource.kind == Kind::UserPool && step.change != plan::Change::Keep;
         self.plan.interrupted || self.plan.steps.iter().any(makes_pool)
     }
 
-    /// Does something that needs IAM to have heard of a role; where it may not have, again.
+    /// Calls AWS, and retries while IAM may not have propagated the role or the refusal is transient.
     async fn once_propagated<T>(
         &self,
         step: &Step,
@@ -154,7 +155,7 @@ impl AwsWorld<'_> {
             Err(error) if propagation::is_pending(&error) && self.may_be_too_fresh(step).await => {
                 Ok(Look::NotYet(TOO_FRESH.to_owned()))
             }
-            // Another target, another policy of the same role, or another run is first.
+            // A concurrent change comes first: another target, another policy of the same role, or another run.
             Err(error) if error.passes() => Ok(Look::NotYet(error.message)),
             done => Ok(Look::Ready(done?)),
         })

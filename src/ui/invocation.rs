@@ -1,15 +1,15 @@
-//! The program as it was called, for the commands that users are shown: they are to work when they are pasted.
+//! How the program was called, so that the commands in its messages work when they are pasted.
 
 use std::ffi::OsString;
 
-/// What this program is called in texts.
+/// The program's name in message texts.
 const NAME: &str = "agentcore-gw";
 
 /// How the program was called.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     program: String,
-    /// The flags that choose where it works, each with a space before it.
+    /// The flags that choose where the program works, each with a space before it.
     place: String,
     again: String,
 }
@@ -21,7 +21,7 @@ impl Default for Invocation {
 }
 
 impl Invocation {
-    /// By these arguments, the program's own name first; `place` are those that choose where it works.
+    /// From these arguments, the program's own name first; `place` are the flags that choose where it works.
     pub fn new(args: &[OsString], place: &[String]) -> Self {
         let words: Vec<String> = args.iter().map(|arg| shell_word(&arg.to_string_lossy())).collect();
         let program = words.first().cloned().unwrap_or_else(|| NAME.to_owned());
@@ -34,12 +34,13 @@ impl Invocation {
         format!("{}{}", self.program, self.place)
     }
 
-    /// The whole command.
+    /// The whole command line.
     pub fn again(&self) -> &str {
         &self.again
     }
 
-    /// A text whose commands, in backticks, are written with the program's own name. The whole command stays as it is.
+    /// A text in which commands, which are in backticks, are rewritten to this invocation's program and flags. The
+    /// whole command line is left as it is.
     pub fn in_commands(&self, text: &str) -> String {
         let again = format!("`{}`", self.again);
         let parts: Vec<String> = text.split(&again).map(|part| self.named(part)).collect();
@@ -51,14 +52,14 @@ impl Invocation {
         let mut parts = text.split(&named).map(str::to_owned);
         let first = parts.next().unwrap_or_default();
         parts.fold(first, |shown, rest| {
-            // What is about the local AWS itself needs no other place.
+            // Commands about the local AWS itself need no other flags.
             let program = if rest.starts_with("local ") { self.program.clone() } else { self.program() };
             format!("{shown}`{program} {rest}")
         })
     }
 }
 
-/// A word as a shell reads it, without what would move a terminal's cursor.
+/// Quotes a word for a shell, and escapes control characters.
 fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@,+-%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

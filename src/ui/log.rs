@@ -1,4 +1,4 @@
-//! Where logs go: standard error, a line for each event.
+//! Logging to standard error, one line per event.
 
 use std::{
     io::{self, Write},
@@ -7,13 +7,13 @@ use std::{
 
 use super::report::visible;
 
-/// Writes each event on one line. Whoever wrote a part of it, it has no control or format character but tabs and the
-/// line break at its end: a line cannot be forged, nor a terminal moved.
+/// Writes each event on one line, whoever wrote parts of it: without control or format characters except tabs
+/// and the final line break, so that no line can be forged and the terminal cannot be manipulated.
 #[derive(Debug)]
 pub struct EventLines<W>(pub W);
 
 impl<W: Write> Write for EventLines<W> {
-    /// `event` is a whole one, as `tracing_subscriber` writes them.
+    /// `event` is a complete event, as `tracing_subscriber` writes it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let parts: Vec<_> = text.trim_end_matches(['\r', '\n']).split('\t').map(visible).collect();
@@ -26,9 +26,9 @@ impl<W: Write> Write for EventLines<W> {
     }
 }
 
-/// What a process says that fails before it has anything else to say it with.
+/// Reports an error that occurs before there is a user interface.
 pub fn last_words(error: &io::Error) -> ExitCode {
-    // A closed stderr has nobody to tell.
+    // Ignore a closed stderr.
     drop(EventLines(io::stderr()).write_all(format!("error: {error}\n").as_bytes()));
     ExitCode::FAILURE
 }

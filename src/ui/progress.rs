@@ -1,5 +1,4 @@
-//! An operation's events on stderr: a spinner for each thing under way on a terminal, plain
-//! lines elsewhere.
+//! Shows an operation's events on stderr: a spinner for each running step on a terminal, plain lines elsewhere.
 
 use std::{
     collections::HashMap,
@@ -15,7 +14,7 @@ use crate::ops::{
     event::{Change, Event, Observer},
 };
 
-/// A view of events.
+/// An observer that shows events.
 #[derive(Debug)]
 pub struct Progress<'a> {
     ui: &'a Ui,

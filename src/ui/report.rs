@@ -9,10 +9,10 @@ use crate::error::exit;
 
 /// What a command returns. As JSON it is its own serialization.
 pub trait Report: Serialize {
-    /// For people, with styles; whoever prints it strips them where they are not wanted.
+    /// Writes the result for people, with styles; the caller strips them if they are not wanted.
     fn human(&self, w: &mut dyn Write) -> io::Result<()>;
 
-    /// What to do next: what follows the program's name, a command each.
+    /// The next commands, each without the program's name.
     fn next(&self) -> Vec<String> {
         Vec::new()
     }
@@ -27,31 +27,31 @@ pub trait Report: Serialize {
         false
     }
 
-    /// How the process ends.
+    /// The exit code of the process.
     fn exit_code(&self) -> u8 {
         exit::DONE
     }
 }
 
-/// A text of somebody else's on one line, with what would move a terminal's cursor written out.
+/// Foreign text on one line, with control and format characters escaped.
 pub fn visible(text: &str) -> String {
     let is_odd = |c: char| c.is_control() || is_format(c);
     let shown = |c: char| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(shown).collect()
 }
 
-/// Whether a character has no width or moves others: Unicode's categories Cf, Zl and Zp, but for what scripts and
-/// emoji are written with: Arabic's number signs, the joiners, and the tags of flags.
+/// Whether a character has no width or reorders others: Unicode's categories Cf, Zl and Zp, except what scripts
+/// and emoji need: Arabic's number signs, the joiners, and the tags of flags.
 pub fn is_format(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}')
 }
 
-/// Characters of a tool's description that people are shown.
+/// Maximum number of characters of a tool's description in text output.
 const BRIEF: usize = 100;
 
-/// Lines of tools: names, aligned, and what each one's description begins with.
+/// Writes one line per tool: its name, aligned, and the beginning of its description.
 pub fn tools<'a>(w: &mut dyn Write, lead: &str, tools: impl Iterator<Item = (&'a str, &'a str)>) -> io::Result<()> {
     let tools: Vec<(String, String)> = tools.map(|(name, text)| (visible(name), visible(&brief(text)))).collect();
     let width = tools.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(64);
@@ -75,7 +75,7 @@ fn brief(text: &str) -> String {
     }
 }
 
-/// Lines of label and value, aligned; no value, no line.
+/// Writes lines of label and value, aligned; empty values are skipped.
 pub fn fields(w: &mut dyn Write, fields: &[(&str, &str)]) -> io::Result<()> {
     let width = fields.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
     for (label, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {

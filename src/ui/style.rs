@@ -1,4 +1,4 @@
-//! What things look like, by what they mean. Every line reads well without any of it.
+//! Styles by meaning. Every line is readable without them.
 
 use anstyle::{AnsiColor, Style};
 
@@ -9,6 +9,6 @@ pub const OK: Style = AnsiColor::Green.on_default().bold();
 pub const DIM: Style = Style::new().dimmed();
 pub const HEADING: Style = Style::new().bold();
 
-/// The escape sequences that these styles and their ends are made of.
+/// The escape sequences of these styles and of their reset.
 pub const SEQUENCES: [&str; 7] =
     ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"];

@@ -1,4 +1,4 @@
-//! One can look around in the local AWS with the AWS CLI.
+//! The AWS CLI against the local AWS.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::env::{Env, Run, python};
 
-/// The JSON answer of an `aws` command; null where it prints nothing.
+/// The JSON output of an `aws` command; null if it prints nothing.
 #[track_caller]
 fn aws(env: &Env, command: &str) -> Value {
     let program: PathBuf = python("awscli").with_file_name("aws");

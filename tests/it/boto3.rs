@@ -1,4 +1,4 @@
-//! boto3, which nobody here wrote, drives the local AWS.
+//! boto3, an independent client, against the local AWS.
 
 use std::{collections::BTreeSet, fs};
 
@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::env::{Env, Server};
 
-/// A good call of every operation, and each error that AWS's service model declares for it where
-/// it can be provoked.
+/// A valid call of every operation, and each error that AWS's service model declares for it and that can be
+/// provoked.
 #[test]
 fn every_covered_operation_answers_boto3_as_aws_does() {
     let env = Env::new();

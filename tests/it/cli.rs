@@ -1,4 +1,4 @@
-//! Bad input: its exit code, a message with the remedy, JSON where it was asked for, and nothing made.
+//! Invalid input: its exit code, a message with the remedy, JSON if requested, and nothing created.
 
 use std::{fs, time::Duration};
 
@@ -130,7 +130,7 @@ fn arguments_of_a_tool_are_checked_before_the_call() {
 fn without_credentials_it_ends_with_4() {
     let env = Env::new();
     let run = |args: &[&str]| {
-        // The instance metadata service of some machine is no part of this test.
+        // A machine's instance metadata service must not affect this test.
         let output = env.command(args).env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
         Run::of(output)
     };
@@ -149,7 +149,7 @@ fn without_credentials_it_ends_with_4() {
 #[test]
 fn an_unreachable_endpoint_ends_with_1() {
     let env = Env::new();
-    // A port that was free a moment ago.
+    // A port that was just free.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
     let output = env
@@ -264,7 +264,7 @@ async fn a_key_of_the_users_comes_with_the_permissions_that_its_gateway_needs() 
     assert!(roles.contains("kms:CreateGrant") && roles.contains(key), "{roles}");
     let again = world.run(&["create", "g"]).await.expect(0);
     assert!(again.stdout.contains("nothing had to be changed"), "{}", again.stdout);
-    // Another one takes its place; the role may use both in the meantime, and no more.
+    // When the key is replaced, the role may use both keys in the meantime, and only the new one afterwards.
     let other_key = key.replace("cdef-0123", "cdef-9876");
     let changed = world.run(&["create", "g", "--kms-key-arn", &other_key]).await.expect(0);
     let policies = changed.calls.iter().filter(|call| call.contains("PutRolePolicy")).count();
@@ -278,7 +278,7 @@ async fn a_key_of_the_users_comes_with_the_permissions_that_its_gateway_needs() 
     assert!(!other.snapshot()["iam"]["roles"].to_string().contains("kms:"));
 }
 
-/// AWS changes the kind of no authorizer; nothing is made for one that would not be.
+/// AWS does not change the kind of an authorizer, so the command fails before anything is created.
 #[tokio::test(start_paused = true)]
 async fn another_kind_of_authorizer_is_a_conflict_before_anything_is_made() {
     let world = World::new(Duration::ZERO);
@@ -307,7 +307,7 @@ async fn without_waiting_the_gateway_may_still_be_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn when_time_is_up_everything_is_kept_and_the_exit_code_is_6() {
-    // A role that AWS does not get to know within an hour.
+    // A role that takes IAM an hour to propagate.
     let world = World::new(Duration::from_hours(1));
     let error = world.run(&["create", "g", "--sample", "--timeout", "60", "-o", "json"]).await.expect(6).json();
     assert_eq!(error["error"]["code"], "timed_out");
@@ -349,14 +349,14 @@ async fn a_gateway_of_somebody_else_is_refused_or_adopted_and_never_deleted() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_ours_is_never_touched() {
     let world = World::new(Duration::ZERO);
-    // A role of the user's own, for two gateways.
+    // A user-supplied role, used by two gateways.
     world.run(&["create", "donor"]).await.expect(0);
     let roles = world.snapshot()["iam"]["roles"].clone();
     let arn = roles.as_object().unwrap().values().next().unwrap()["arn"].as_str().unwrap().to_owned();
     let taker = ["create", "taker", "--role-arn", &arn, "--sample", "-o", "json"];
     let begun = Instant::now();
     let failed = world.run(&taker).await.expect(1).json();
-    // The donor's role trusts the donor only: AWS says so, and keeps saying so.
+    // The donor's role trusts the donor only: AWS says so, and does so permanently.
     assert!(
         failed["error"]["message"].as_str().unwrap().contains("not authorized to perform AssumeRole"),
         "{failed:#}"
@@ -366,7 +366,7 @@ async fn what_is_not_ours_is_never_touched() {
     let waited = begun.elapsed();
     assert!((150..200).contains(&waited.as_secs()), "as long as a new role may take to be known: {waited:?}");
     assert_eq!(world.census()["gateways"], 2);
-    // Without an anchor, the second run finds the first one's pool all the same.
+    // Even without an anchor, the second run finds the first one's pool.
     world.run(&taker).await.expect(1);
     assert_eq!((world.census()["pools"], world.census()["clients"]), (2, 2));
     world.run(&["cleanup", "taker", "--yes"]).await.expect(0);
@@ -376,7 +376,7 @@ async fn what_is_not_ours_is_never_touched() {
 
 #[tokio::test(start_paused = true)]
 async fn one_interrupt_ends_every_wait_at_once() {
-    // IAM takes ten minutes here; nobody waits for that after Ctrl-C.
+    // IAM takes ten minutes here; the command does not wait for that after Ctrl-C.
     let world = World::new(Duration::from_mins(10));
     let begin = Instant::now();
     let stopped = world.run_and_stop(&["create", "g", "--sample", "-o", "json"], Duration::from_secs(30)).await;
@@ -486,7 +486,7 @@ async fn what_is_shown_as_next_works() {
         let next: Vec<_> = said.lines().skip_while(|line| *line != "Next").skip(1).collect();
         assert_eq!(next.len(), 2, "{said}");
         for line in next {
-            // The flags before the command are this test's own.
+            // The flags before the command are added by this test.
             let command = line.split_once(&format!("{} ", crate::world::ENDPOINT)).unwrap().1;
             let args: Vec<_> = command.split(' ').map(|word| word.trim_matches('\'')).collect();
             let yes: &[&str] = if args[0] == "cleanup" { &["--yes"] } else { &[] };
@@ -575,7 +575,7 @@ fn standard_input_is_called_by_its_name() {
     assert!(run.code == 2 && run.stderr.contains("error: standard input, line"), "{run:?}");
 }
 
-/// An answer that never ends is given up, whoever reads it.
+/// A response that never ends is abandoned, whatever reads it.
 #[test]
 fn an_answer_without_an_end_is_given_up() {
     use std::io::{Read as _, Write as _};

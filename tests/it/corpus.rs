@@ -1,5 +1,4 @@
-//! Documents that nobody here wrote, from packages of the registries: each has a verdict, and each
-//! verdict its reason, in the snapshot.
+//! Third-party documents from packages of the registries: each has a verdict, with its reason, in the snapshot.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +15,7 @@ use agentcore_gw::model::{
 
 use crate::env::{node_peers, vendor_documents};
 
-/// All documents below a folder, by their paths in it.
+/// All documents below a folder, by their relative paths.
 fn documents(folder: &Path) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     let mut waiting = vec![folder.to_owned()];
@@ -35,7 +34,7 @@ fn documents(folder: &Path) -> Vec<(String, PathBuf)> {
     found
 }
 
-/// A line for a document: what becomes of it, and why.
+/// One line about a document: the verdict, and why.
 fn verdict(text: &str) -> String {
     let document = match Document::parse(text) {
         Ok(document) => document,
@@ -46,7 +45,7 @@ fn verdict(text: &str) -> String {
     for finding in &api.findings {
         assert!(finding.line >= 1 && !finding.remedy.is_empty(), "{finding:?}");
         let there = document.value.pointer(&finding.pointer).is_some();
-        // What is missing is pointed at where it should be.
+        // Something missing is reported at the place where it should be.
         assert!(there || ["/servers", "/paths", "/openapi"].contains(&finding.pointer.as_str()), "{finding:?}");
         *counts.entry((finding.severity, finding.construct)).or_default() += 1;
     }
@@ -80,7 +79,7 @@ fn every_document_of_the_corpus_has_its_verdict() {
     }
     assert!(found.len() >= 100, "{} documents", found.len());
     let verdicts: BTreeMap<&str, String> = found.iter().map(|(name, text)| (name.as_str(), verdict(text))).collect();
-    // Most examples stand there as JSON and as YAML, and it is all the same.
+    // Most examples exist as JSON and as YAML, with the same verdict.
     for (name, verdict) in verdicts.iter().filter(|(name, _)| name.contains("/json/")) {
         let other = name.replace("/json/", "/yaml/").replace(".json", ".yaml");
         if let Some(as_yaml) = verdicts.get(other.as_str()) {

@@ -1,4 +1,4 @@
-//! `create` and `cleanup`, killed or robbed of an answer at every request there is.
+//! `create` and `cleanup`, killed or deprived of a response at every request.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use crate::world::{Mishap, Moment, World};
 
 const CREATE: &[&str] = &["create", "weather-gateway", "--sample"];
 const CLEANUP: &[&str] = &["cleanup", "weather-gateway", "--yes"];
-/// Shorter than the settle time of 15 seconds, as AWS's is meant to be.
+/// Shorter than the settle time of 15 seconds, as we assume AWS's lag to be.
 const LAG: Duration = Duration::from_secs(12);
 
 fn one_of_everything() -> BTreeMap<&'static str, usize> {
@@ -41,23 +41,23 @@ async fn whole_stack(lag: Duration) -> World {
     world
 }
 
-/// The requests that a command makes when nothing happens.
+/// The requests that a command makes without a mishap.
 async fn requests(world: &World, args: &[&str]) -> Vec<String> {
     world.run(args).await.expect(0).calls
 }
 
-/// Lets lists catch up, as a person does between two commands at most.
+/// Lets lists catch up, at most as long as a person takes between two commands.
 async fn lists_catch_up() {
     tokio::time::advance(Duration::from_mins(1)).await;
 }
 
-/// Whether a mishap of every kind is tried, or a lost answer alone, where the rest tells nothing new.
+/// The number of kinds of mishaps to try: all, or only a lost response where the others add nothing.
 fn kinds(is_first: bool) -> usize {
     if is_first { 3 } else { 1 }
 }
 
-/// So many kinds of mishaps at every request, where the program lives on. While something lags, the same thing is
-/// asked or tried many times over: beyond the third time, one more tells nothing new.
+/// This many kinds of mishaps at every request, with the program surviving. While something lags, the same
+/// request is repeated many times; after the third repetition, another one adds nothing.
 fn mishaps(calls: &[String], kinds: usize) -> impl Iterator<Item = Mishap> {
     let repeated = |k: usize| calls[..k].iter().filter(|call| **call == calls[k]).count() > 2;
     let is_aws = |k: usize| !calls[k].contains("/oauth2/token");
@@ -66,7 +66,7 @@ fn mishaps(calls: &[String], kinds: usize) -> impl Iterator<Item = Mishap> {
     numbers.into_iter().flat_map(of_one)
 }
 
-/// Every so many of them, so that the parts of a test run side by side.
+/// Every `parts`-th item, so that the parts of a test can run in parallel.
 fn part<T>(all: impl IntoIterator<Item = T>, (part, parts): (usize, usize)) -> impl Iterator<Item = T> {
     all.into_iter().enumerate().filter(move |(index, _)| index % parts == part).map(|(_, one)| one)
 }
@@ -150,7 +150,7 @@ fn add_api(folder: &tempfile::TempDir, name: &str, secret: &str) -> Vec<String> 
     fixed.iter().chain(more).map(|word| (*word).to_owned()).collect()
 }
 
-/// An API with a secret, added to a gateway; every mishap at every request of it.
+/// An API with a secret, added to a gateway, with every mishap at every request.
 async fn after_any_mishap_in_adding_an_api(lag: Duration, secret: &str) {
     let folder = tempfile::tempdir().unwrap();
     let add = add_api(&folder, "api", secret);
@@ -186,7 +186,7 @@ async fn after_any_mishap_in_adding_an_api(lag: Duration, secret: &str) {
     }
 }
 
-/// A test for each part of one that is long.
+/// One test for each part of a long one.
 macro_rules! parts {
     ($($name:ident: $test:expr;)*) => {
         $(
@@ -212,7 +212,7 @@ parts! {
     after_any_mishap_an_api_with_an_oauth_client_is_added_once_and_removed_whole: after_any_mishap_in_adding_an_api(Duration::ZERO, "--oauth-client-secret-file");
 }
 
-/// Nothing says how long IAM takes. Of the targets, the role is made by a run before, seconds ago.
+/// AWS does not document how long IAM takes. For the targets, an earlier run created the role, seconds ago.
 #[tokio::test(start_paused = true)]
 async fn roles_and_policies_that_hold_forty_seconds_later_stop_nobody() {
     let folder = tempfile::tempdir().unwrap();
@@ -250,11 +250,11 @@ async fn on_an_empty_account_create_keeps_to_its_budget_of_calls() {
     let all = writes.len();
     writes.sort();
     writes.dedup();
-    // Roles, role policies, log groups and deliveries are made twice, under two names.
+    // Roles, role policies, log groups and deliveries are created twice, with two names.
     assert!(all - writes.len() <= 3, "repeated: {aws:#?}");
 }
 
-/// The floor of `create` is its chain of dependent calls.
+/// The lower bound of `create`'s duration is its chain of dependent calls.
 #[tokio::test(start_paused = true)]
 async fn the_chain_of_dependent_calls_has_at_most_nine_links() {
     let latency = Duration::from_millis(80);
@@ -325,7 +325,7 @@ async fn cleanup_that_is_denied_goes_on_ends_with_3_and_keeps_the_anchor() {
     assert!(world.is_empty());
 }
 
-/// What AWS says while something that was deleted, or is changed, is still in the way.
+/// What AWS returns while something that was deleted, or is being changed, is still in the way.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_passes_by_itself_is_waited_for() {
     for rule in [
@@ -342,7 +342,7 @@ async fn a_refusal_that_passes_by_itself_is_waited_for() {
         assert_eq!(cleaned.code, 0, "{rule}: {}{}", cleaned.stdout, cleaned.stderr);
         assert!(world.is_empty(), "{rule}: {:?}", world.census());
     }
-    // What stays, stays: after a while, in AWS's words.
+    // A refusal that does not pass is reported after a while, in AWS's words.
     let world =
         World::with_rules(&["iam:DeleteRole=DeleteConflict:Cannot delete entity, must detach all policies first."]);
     world.run(CREATE).await.expect(0);
@@ -352,7 +352,7 @@ async fn a_refusal_that_passes_by_itself_is_waited_for() {
     assert!(begun.elapsed() < Duration::from_mins(8), "{:?}", begun.elapsed());
 }
 
-/// IAM makes changes of one role one after the other, and refuses what comes between.
+/// IAM serializes changes of a role, and rejects concurrent ones.
 #[tokio::test(start_paused = true)]
 async fn two_changes_of_a_role_at_once_are_made_one_after_the_other() {
     let folder = tempfile::tempdir().unwrap();
@@ -365,7 +365,7 @@ async fn two_changes_of_a_role_at_once_are_made_one_after_the_other() {
     assert_eq!(world.census()["providers"], 1);
 }
 
-/// As while another target, or another run, is at work on it.
+/// As while another target or another run is changing it.
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_is_updating_is_waited_for() {
     for operation in ["CreateGatewayTarget", "DeleteGatewayTarget", "DeleteGateway"] {
@@ -378,7 +378,7 @@ async fn a_gateway_that_is_updating_is_waited_for() {
     }
 }
 
-/// AWS fetches the pool's OpenID document when the gateway is made, and a new pool may not serve it yet.
+/// AWS fetches the pool's OpenID document when it creates the gateway, and a new pool may not serve it yet.
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_failed_for_its_new_pool_is_made_again() {
     static LOOKS: AtomicUsize = AtomicUsize::new(0);
@@ -397,7 +397,8 @@ async fn a_gateway_that_failed_for_its_new_pool_is_made_again() {
     assert_eq!(world.census(), one_of_everything());
 }
 
-/// A resolver that is asked for the name of a new domain too early remembers for 15 minutes that there is none.
+/// A resolver that is asked for the name of a new domain too early caches for 15 minutes that it does not
+/// exist.
 #[tokio::test(start_paused = true)]
 async fn amazons_token_host_is_looked_up_last_and_not_before_its_name_is_there() {
     let world = World::new(Duration::ZERO).at_amazon();

@@ -1,4 +1,4 @@
-//! What the documentation shows works: every command parses, every link has an end.
+//! The documentation's examples work: every command parses, and every link has a target.
 
 use std::{
     fs,
@@ -13,13 +13,13 @@ pub fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
 }
 
-/// The lines of `console` blocks that begin with `$ `, the prompt taken away.
+/// The lines of `console` blocks that begin with `$ `, without that prompt.
 pub fn commands(text: &str) -> Vec<String> {
     let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
 }
 
-/// Words as a shell splits them, quotes taken away.
+/// Splits a line into words like a shell, and removes quotes.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
     for c in line.chars() {
@@ -55,7 +55,7 @@ fn every_command_in_the_readme_parses() {
     assert!(parsed >= 8, "only {parsed} commands were found in the README");
 }
 
-/// All files of the program.
+/// All source files of the program.
 fn sources() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -67,7 +67,7 @@ fn sources() -> Vec<PathBuf> {
     files
 }
 
-/// A command of the source with a name for each `{…}`.
+/// A command in the source, with a name in place of each `{…}`.
 fn named(line: &str) -> String {
     let mut parts = line.split('{');
     let first = parts.next().unwrap().to_owned();
@@ -82,7 +82,7 @@ fn every_command_in_a_hint_parses() {
         let source = fs::read_to_string(&file).unwrap();
         let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
         for (at, _) in code.match_indices("`agentcore-gw ") {
-            // A text that goes on in the next line of the source.
+            // A string that continues in the next line of the source.
             let line = code[at + 1..].split('`').next().unwrap().replace("\\\n", " ");
             let line = named(&line);
             if let Err(error) = App::try_parse_from(words(&line)) {
@@ -114,14 +114,14 @@ fn the_exit_codes_of_the_readme_are_those_of_the_program() {
     }
 }
 
-/// The help of every command: a change of surface shows in review.
+/// The help of every command, so that changes of the command line show in review.
 #[test]
 fn the_help_of_every_command_is_reviewed() {
     fn add(command: &mut clap::Command, path: &str, shown: &mut String) {
         let name = format!("{path}{}", command.get_name());
         shown.push_str(&format!("===== {name}\n{}\n", command.render_long_help()));
         for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
-            // What every command understands is shown once, at the root.
+            // Global options are shown once, at the root.
             *sub = sub.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
             add(sub, &format!("{name} "), shown);
         }

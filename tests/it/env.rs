@@ -1,4 +1,4 @@
-//! A newcomer's surroundings: an empty HOME, nothing else in the environment, and the built program.
+//! A new user's environment: an empty HOME, no other variables, and the built program.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ impl Env {
         Self { home: tempfile::tempdir().unwrap() }
     }
 
-    /// As [`Self::new`], below a folder that functions may not write to.
+    /// Like [`Self::new`], below a folder that functions may not write to.
     pub fn out_of_tmp() -> Self {
         Self { home: tempfile::tempdir_in("/var/tmp").unwrap() }
     }
@@ -35,7 +35,7 @@ impl Env {
         self.home.path()
     }
 
-    /// The program, with nothing in its environment but PATH, HOME and a port of its own.
+    /// The program, with only PATH, HOME and a port of its own in its environment.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_agentcore-gw"));
         command
@@ -53,8 +53,8 @@ impl Env {
         Run::of(self.command(args).output().unwrap())
     }
 
-    /// Another program, with nothing in its environment but PATH, HOME and what points AWS tools at
-    /// the local AWS of this HOME.
+    /// Another program, with only PATH, HOME and the variables that point AWS tools at the local AWS of this HOME
+    /// in its environment.
     pub fn aws_tool(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", path()).env("HOME", self.home.path()).stdin(Stdio::null());
@@ -77,7 +77,7 @@ impl Env {
         self.home().join(".local/state/agentcore-gw/local")
     }
 
-    /// What the local AWS of this HOME has on disk.
+    /// The state that the local AWS of this HOME has on disk.
     pub fn state(&self) -> Value {
         serde_json::from_slice(&fs::read(self.state_dir().join("state.json")).unwrap()).unwrap()
     }
@@ -98,16 +98,16 @@ impl Env {
     }
 }
 
-/// A local AWS in the foreground, which ends with this value.
+/// A local AWS in the foreground, stopped on drop.
 pub struct Server(Child);
 
 impl Server {
-    /// Starts it and waits for its word that it is up.
+    /// Starts it, and waits until it announces that it is up.
     pub fn start(env: &Env, args: &[&str]) -> Self {
         Self::start_with(env, args, Stdio::null())
     }
 
-    /// As [`Self::start`]; its log goes to this file.
+    /// Like [`Self::start`], with its log in this file.
     pub fn start_logging(env: &Env, args: &[&str], log: &Path) -> Self {
         Self::start_with(env, args, fs::File::create(log).unwrap().into())
     }
@@ -124,7 +124,7 @@ impl Server {
 }
 
 impl Server {
-    /// SIGKILL: it has no time for anything.
+    /// Sends SIGKILL, so that it cannot clean up.
     pub fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -186,7 +186,7 @@ pub fn node_peers() -> (PathBuf, PathBuf) {
     (node("24"), peer("node"))
 }
 
-/// OpenAPI documents of large APIs that come inside of Python packages: a name, and where each is.
+/// OpenAPI documents of large APIs that are part of Python packages: the name and path of each.
 pub fn vendor_documents() -> Vec<(String, PathBuf)> {
     let folder = peer("openapi-documents");
     let mut versions = fs::read_dir(folder.join("lib")).unwrap().map(|entry| entry.unwrap().path());
@@ -213,8 +213,8 @@ pub fn vendor_documents() -> Vec<(String, PathBuf)> {
     .to_vec()
 }
 
-/// The folder of a peer below `target`, made from its lock file if it is not there. A missing prerequisite fails
-/// here, loudly.
+/// The folder of a peer below `target`, installed from its lock file if it is missing. A missing prerequisite
+/// fails the test here.
 fn peer(name: &str) -> PathBuf {
     let folder = peers();
     let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/install.py");

@@ -1,4 +1,5 @@
-//! Execution environments of functions: what one may reach, and that it ends whole.
+//! The execution environments of functions: what a function can reach, and that everything it started ends with
+//! it.
 
 use std::{
     fs::{self, File},
@@ -18,7 +19,7 @@ use crate::{
     functions::{error, function, run},
 };
 
-/// What ends in the end is waited for so long.
+/// How long to wait for something that must end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn python(name: &str, source: &str, event: Value) -> Value {
@@ -27,7 +28,7 @@ fn python(name: &str, source: &str, event: Value) -> Value {
     function
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 #[track_caller]
 fn until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
@@ -43,7 +44,7 @@ fn folders(env: &Env) -> Vec<String> {
     folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Tries things, and answers the number of the error that each ended with, or what it returned.
+/// Tries operations, and returns for each the error number, or the result.
 const TRIES: &str = r#"
 import errno, multiprocessing, os, signal, socket, ssl, subprocess, sys, tempfile
 
@@ -136,7 +137,7 @@ fn a_function_reaches_neither_the_state_nor_others_and_all_that_lambda_allows() 
 
     let kernel = said["landlock"].as_i64().unwrap();
     let denied = |since: i64, name: &str| {
-        // Without Landlock, a process of the same user may reach all this: README says so.
+        // Without Landlock, a process of the same user may reach all of this; README documents that.
         assert!(kernel < since || said[name] == "EACCES" || said[name] == "EPERM", "{name}: {said:#}");
     };
     for name in ["state", "key", "folders", "other folder", "write state"] {
@@ -145,7 +146,7 @@ fn a_function_reaches_neither_the_state_nor_others_and_all_that_lambda_allows() 
     for name in ["server", "server file", "supervisor", "other process"] {
         denied(1, name);
     }
-    // The modes of its files hold everywhere.
+    // File modes apply everywhere.
     denied(0, "write package");
     denied(0, "change package");
     denied(6, "signal");
@@ -158,14 +159,13 @@ fn a_function_reaches_neither_the_state_nor_others_and_all_that_lambda_allows() 
     }
 }
 
-/// Makes one more function, and answers what it returned.
+/// Creates one more function, and returns its result.
 fn run_again(env: &Env, function: Value) -> Value {
     let name = function["name"].as_str().unwrap().to_owned();
     run(env, &json!([function]))[&name][0]["payload"].clone()
 }
 
-/// Starts a process that nobody sees the parent of, in a session of its own, which holds a lock for as long as it
-/// lives.
+/// Starts a process without a visible parent, in a session of its own, which holds a lock as long as it lives.
 const DAEMON: &str = r"
 import fcntl, os, subprocess, time
 
@@ -209,7 +209,7 @@ impl Locked {
     }
 }
 
-/// Only Linux finds what has left its parent.
+/// Only on Linux can processes that left their parent be found.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_a_function_started_ends_with_its_environment_however_that_ends() {
@@ -248,7 +248,7 @@ fn an_environment_that_nobody_calls_ends_and_there_are_at_most_fifty() {
     idle.is_freed("after it was idle");
     until("its folder goes with it", || folders(&env).is_empty());
     drop(server);
-    // Processes that cost little, of as many functions.
+    // Cheap processes of as many functions.
     let _server = Server::start(&env, &[]);
     let one = |n: usize| {
         let mut one = function(&format!("f{n}"), "provided.al2023", "x", "README", "");
@@ -261,7 +261,7 @@ fn an_environment_that_nobody_calls_ends_and_there_are_at_most_fifty() {
     assert!(folders(&env).len() > 40, "and they are kept");
 }
 
-/// A runtime of its own in Python, whose start is cheap.
+/// A custom runtime in Python that starts quickly.
 const SHELL: &str = r#"#!/usr/bin/env -S python3 -S
 import http.client, os
 api = os.environ['AWS_LAMBDA_RUNTIME_API']
@@ -329,7 +329,7 @@ def handler(event, context):
     assert_eq!(said["shares"][0]["payload"], "fits", "pages that are shared count once: {said:?}");
 }
 
-/// A runtime has its connection for as long as its handler works: longer than a client of the server may be idle.
+/// A runtime keeps its connection while its handler works, even longer than a client's connection may be idle.
 #[test]
 fn a_handler_may_work_for_longer_than_a_connection_may_be_idle() {
     let env = Env::new();
@@ -344,7 +344,7 @@ def handler(event, context):
     assert_eq!(run_again(&env, slow), "late");
 }
 
-/// Of a function's folders some are not to be written to.
+/// Some of a function's folders are read-only.
 #[test]
 fn a_server_that_keeps_nothing_starts_again_after_a_kill_with_functions() {
     let env = Env::new();

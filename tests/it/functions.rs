@@ -1,4 +1,4 @@
-//! The Lambda runtimes: functions of each language as their users write them.
+//! The Lambda runtimes: functions in each language as users write them.
 
 use std::{collections::BTreeMap, env::join_paths, fs, iter::once, path::Path, process::Command};
 
@@ -12,14 +12,14 @@ fn run_on_node(version: &str, functions: &Value) -> BTreeMap<String, Value> {
     let outer = path();
     let paths = once(node.parent().unwrap().to_owned()).chain(std::env::split_paths(&outer));
     let env = Env::new();
-    // What the home says of its own modules is not for functions.
+    // The home's own module settings must not affect functions.
     fs::write(env.home().join("package.json"), r#"{"type": "module"}"#).unwrap();
     let started = env.command(&["local", "start"]).env("PATH", join_paths(paths).unwrap()).output().unwrap();
     assert!(started.status.success(), "{started:?}");
     run(&env, functions)
 }
 
-/// Makes these functions, and invokes them.
+/// Creates these functions, and invokes them.
 pub fn run(env: &Env, functions: &Value) -> BTreeMap<String, Value> {
     let list = env.home().join("functions.json");
     fs::write(&list, functions.to_string()).unwrap();
@@ -31,7 +31,7 @@ pub fn function(name: &str, runtime: &str, handler: &str, file: &str, source: &s
     json!({"name": name, "runtime": runtime, "handler": handler, "files": {file: source}, "events": [{"n": 1}]})
 }
 
-/// The type of the error that an invocation answered.
+/// The type of the error that an invocation returned.
 pub fn error(said: &Value) -> &str {
     assert_eq!(said[0]["error"], "Unhandled", "{said}");
     said[0]["payload"]["errorType"].as_str().unwrap()

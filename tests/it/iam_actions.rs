@@ -1,4 +1,4 @@
-//! The IAM actions that Smithy targets take, against AWS's service authorization reference.
+//! The IAM actions that Smithy targets need, checked against AWS's service authorization reference.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,8 +27,8 @@ fn missing(actions: &BTreeSet<String>) -> BTreeSet<String> {
     serde_json::from_value(script(&["missing", file.path().to_str().unwrap()])).unwrap()
 }
 
-/// Actions for all of AWS's services exist, but for those of operations that the reference does not have yet, or has
-/// no more: how many of each service, the snapshot tells.
+/// Actions for all of AWS's services exist, except for those of operations that the reference does not have
+/// yet, or no longer has; the snapshot has their number for each service.
 #[test]
 fn actions_for_all_of_awss_operations_exist() {
     let services = script(&["models"]);
@@ -56,7 +56,7 @@ fn actions_for_all_of_awss_operations_exist() {
     insta::assert_snapshot!("iam_actions", shown);
 }
 
-/// Whatever is called otherwise than its operation is called as IAM has it.
+/// Every action whose name differs from its operation's is one that IAM has.
 #[test]
 fn every_action_of_the_table_exists() {
     let table: Value = serde_json::from_str(include_str!("../../src/model/smithy/actions.json")).unwrap();

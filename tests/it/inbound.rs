@@ -1,4 +1,4 @@
-//! Gateways whose callers have an AWS key, and gateways with interceptors, as their users make them.
+//! Gateways with IAM authorization, and gateways with interceptors, as users create them.
 
 use std::fs;
 
@@ -25,8 +25,7 @@ fn callers_with_the_accounts_key_are_let_in_as_botocore_and_our_client_sign() {
     assert!(env.is_empty());
 }
 
-/// Sees to it that places are written large, that Atlantis is not asked for, and that nobody learns of
-/// the time.
+/// Converts places to upper case, rejects Atlantis, and hides the time tool.
 const GUARD: &str = r#"
 def handler(event, context):
     assert event["interceptorInputVersion"] == "1.0"

@@ -1,5 +1,5 @@
-//! SIGKILL in the middle of every command that changes something, in real processes: whoever runs the command again has
-//! one of everything, and whoever cleans up has nothing.
+//! SIGKILL during every command that changes something, in real processes: running the command again leaves one
+//! of everything, and `cleanup` leaves nothing.
 
 use std::{
     fs,
@@ -12,10 +12,10 @@ use crate::{
     mcp_server::StandIn,
 };
 
-/// So many kills, unless `AGENTCORE_GW_KILLS` says otherwise: `tests/bench/kills.sh` has ten times as many.
+/// The number of kills, unless `AGENTCORE_GW_KILLS` sets it: `tests/bench/kills.sh` uses ten times as many.
 const KILLS: usize = 20;
 
-/// A command that is killed, and those that come before it.
+/// A command to kill, and the commands before it.
 struct Scenario {
     before: Vec<Vec<String>>,
     killed: Vec<String>,
@@ -56,7 +56,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Numbers that look random, the same for the same seed (Knuth's MMIX generator).
+/// A pseudo-random sequence, reproducible by its seed (Knuth's MMIX generator).
 struct Random(u64);
 
 impl Random {
@@ -75,7 +75,7 @@ struct Scene {
     env: Env,
     _server: Server,
     scenarios: Vec<Scenario>,
-    /// How long each command takes when nobody kills it.
+    /// How long each command takes without being killed.
     took: Vec<Duration>,
 }
 
@@ -141,7 +141,7 @@ fn after_a_sigkill_anywhere_there_is_one_of_everything_or_nothing() {
         let after = took.mul_f64(random.next() * 1.1);
         scene.kill(scenario, after);
         let story = format!("seed {seed}, kill {kill}: {} after {after:?}", scenario.killed.join(" "));
-        // Half of the users go on, the other half give up.
+        // Half of the users continue, the other half clean up.
         if random.next() < 0.5 {
             scene.ok(&scenario.killed);
             let status = scene.env.run(&["--local", "status", "g", "-o", "json"]);

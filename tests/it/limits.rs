@@ -1,4 +1,4 @@
-//! The local AWS where the system has little left: files, or room on the disk.
+//! The local AWS when the system is short of file descriptors or disk space.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::env::{Env, Run};
 
-/// The program in a shell that has set a limit before.
+/// The program in a shell that first sets a limit.
 fn limited(env: &Env, limit: &str, args: &[&str]) -> Command {
     let plain = env.command(args);
     let mut command = Command::new("/bin/sh");
@@ -20,7 +20,7 @@ fn limited(env: &Env, limit: &str, args: &[&str]) -> Command {
     command
 }
 
-/// As on a full disk: a file can be made, and nothing written to it.
+/// As on a full disk: a file can be created, but not written to.
 const NO_ROOM: &str = "trap '' XFSZ; ulimit -f 0";
 
 #[test]
@@ -34,7 +34,7 @@ fn a_full_disk_is_named_at_the_first_start_and_at_a_later_one() {
     assert!(is_told(&first), "{first:?}");
     env.ok(&["local", "start"]);
     env.ok(&["local", "stop"]);
-    // Now there is all that comes before the server itself, whose log has no room either.
+    // Now everything exists that is needed before the server itself, whose log has no space either.
     let later = start();
     assert!(later.code == 1 && is_told(&later), "{later:?}");
     env.ok(&["--local", "list"]);

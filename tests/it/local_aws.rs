@@ -1,4 +1,4 @@
-//! The local AWS at the wire: whom it lets in, and how it refuses.
+//! The local AWS on the wire: which callers it accepts, and how it rejects others.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 
 use crate::world::World;
 
-/// An answer: status, `WWW-Authenticate` if any, body.
+/// A response: its status, its `WWW-Authenticate` if any, and its body.
 struct Answer {
     status: StatusCode,
     challenge: String,

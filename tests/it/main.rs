@@ -1,4 +1,4 @@
-//! The integration tests: one binary, a file per behaviour.
+//! The integration tests: one binary, with one file per topic.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(unreachable_pub, reason = "this crate is one binary")]
 

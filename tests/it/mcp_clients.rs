@@ -1,4 +1,4 @@
-//! Real MCP clients, which nobody here wrote, use a gateway with what `create` printed.
+//! Third-party MCP clients use a gateway with the output of `create`.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use crate::{
     functions::run as run_functions,
 };
 
-/// Runs the seed's agent with this version of the MCP Python SDK.
+/// Runs `examples/weather_agent.py` with this version of the MCP Python SDK.
 fn weather_agent(env: &Env, sdk: &str, gateway: &str) -> Value {
     let python = python(&format!("mcp-{}", &sdk[..1]));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/weather_agent.py");
@@ -71,18 +71,18 @@ impl Gateway {
     fn new(env: &Env, name: &str, flags: &[&str]) -> Self {
         let create = ["--local", "create", name, "--sample", "--no-observability", "-o", "json"];
         let created = env.ok(&[&create[..], flags].concat()).json();
-        // A secret in argv would be there for all to see.
+        // A secret on the command line would be visible to other users.
         let token = env.home().join(format!("{name}.token"));
         fs::write(&token, env.ok(&["--local", "token", name]).stdout).unwrap();
         Self { url: created["gateway"]["gatewayUrl"].as_str().unwrap().to_owned(), token }
     }
 
-    /// One that serves this version only.
+    /// A gateway that serves this version only.
     fn only(env: &Env, version: &str) -> Self {
         Self::new(env, &format!("only-{version}"), &["--mcp-version", version])
     }
 
-    /// One with sessions and event streams.
+    /// A gateway with sessions and event streams.
     fn with_sessions(env: &Env) -> Self {
         let gateway = Self::new(env, "sessions", &[]);
         let id = gateway.url.split('/').nth(4).unwrap();
@@ -94,7 +94,7 @@ impl Gateway {
         gateway
     }
 
-    /// What a program of `tests/peers` prints that is run with URL, token and these arguments.
+    /// The output of a program of `tests/peers`, run with URL, token and these arguments.
     fn client(&self, env: &Env, program: &Path, script: &str, args: &[&str]) -> Value {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
         let mut command = Command::new(program);
@@ -105,7 +105,7 @@ impl Gateway {
         run.json()
     }
 
-    /// The versions that a client agrees on, in each of these modes of it.
+    /// The versions that a client negotiates, in each of these modes.
     fn agreed(&self, env: &Env, program: &Path, script: &str, modes: &[&str]) -> Vec<String> {
         let seen = self.client(env, program, script, modes);
         let agreed = seen.as_array().unwrap().iter().map(|one| {
@@ -129,7 +129,7 @@ fn the_python_sdk_1_agrees_on_every_version_that_it_speaks() {
     assert_eq!(weather_agent(&env, "1.30.0", "sessions")["protocol"], "2025-11-25");
 }
 
-/// The versions that begin with `initialize`.
+/// The versions with an `initialize` handshake.
 const WITH_A_HANDSHAKE: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
 
 #[test]
@@ -152,7 +152,7 @@ fn the_typescript_sdks_agree_on_every_version_that_they_speak() {
     let (node, packages) = node_peers();
     let script = packages.join("typescript_sdk.mjs");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/node/typescript_sdk.mjs");
-    // Modules are looked for beside the script.
+    // Modules are resolved relative to the script.
     fs::copy(source, &script).unwrap();
     let script = script.to_str().unwrap();
     let every = Gateway::new(&env, "every", &[]);

@@ -1,5 +1,5 @@
-//! MCP servers as targets: the reference server of MCP behind a gateway, and a stand-in on loopback that
-//! does as it is told and writes down what it was asked.
+//! MCP servers as targets: MCP's reference server behind a gateway, and a scripted fake on loopback that
+//! records its requests.
 
 use std::{
     collections::BTreeSet,
@@ -28,7 +28,7 @@ use crate::{
     world::World,
 };
 
-/// The reference server, which ends with this value.
+/// The MCP reference server, stopped on drop.
 struct Everything(Child, u16);
 
 impl Everything {
@@ -45,7 +45,7 @@ impl Everything {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            // The program that runs it is a script, with Node.js below it.
+            // Its launcher is a script, which starts Node.js as a child.
             .process_group(0)
             .spawn()
             .unwrap();
@@ -68,11 +68,11 @@ impl Drop for Everything {
     }
 }
 
-/// What the TypeScript SDK sees of the target `every` of a gateway.
+/// What the TypeScript SDK gets from the target `every` of a gateway.
 fn seen(env: &Env, gateway: &str) -> Value {
     let (node, packages) = node_peers();
     let script = packages.join("everything.mjs");
-    // Modules are looked for beside the script.
+    // Modules are resolved relative to the script.
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/node/everything.mjs");
     fs::copy(source, &script).unwrap();
     let token = env.home().join("token");
@@ -108,7 +108,7 @@ fn the_reference_server_is_proxied_and_synchronized() {
     assert_eq!(plain["image"]["content"][1]["mimeType"], "image/png");
     assert!(plain["sum"]["content"][0]["text"].as_str().unwrap().contains("Field '/b' has invalid type"));
     assert!(plain["long"]["content"][0]["text"].as_str().unwrap().starts_with("Long running operation completed"));
-    // Without a session and a stream nobody can be told or asked anything.
+    // Without a session and a stream, the client gets neither notifications nor requests.
     assert_eq!((&plain["progress"], &plain["asked"]), (&json!([]), &json!([])));
     assert_eq!(plain["elicited"]["code"], -32602);
     assert!(names(&plain["prompts"]["prompts"], "name").contains("every___args-prompt"));
@@ -122,7 +122,8 @@ fn the_reference_server_is_proxied_and_synchronized() {
     assert!(plain["dynamic"]["contents"][0]["text"].as_str().unwrap().starts_with("Resource 3"));
     assert_eq!(plain["noResource"]["code"], -32002);
 
-    // With both, progress, questions and answers pass; and a server tells who can be asked of more tools.
+    // With both, progress, requests and responses are forwarded; and a server offers more tools to a client that
+    // can answer requests.
     let id = env.ok(&["--local", "get", "g"]).json()["gatewayId"].as_str().unwrap().to_owned();
     let members = json!({
         "sessionConfiguration": {"sessionTimeoutInSeconds": 900},
@@ -143,7 +144,7 @@ fn the_reference_server_is_proxied_and_synchronized() {
     assert!(env.is_empty(), "{}", env.state());
 }
 
-/// A message or a request that the stand-in got.
+/// A message or a request that the fake server received.
 #[derive(Debug, Clone)]
 struct Asked {
     method: String,
@@ -159,27 +160,27 @@ impl Asked {
 
 const STATELESS: &str = "2026-07-28";
 
-/// What the stand-in says and does, and what it was asked.
+/// The fake server's behaviour, and the requests that it received.
 #[derive(Debug)]
 struct Desk {
     asked: Vec<Asked>,
     version: &'static str,
     capabilities: Value,
     tools: Vec<&'static str>,
-    /// What it lists beside them.
+    /// Other items that it lists besides them.
     oddities: Vec<Value>,
     resources: Vec<&'static str>,
-    /// Whether it knows `resources/templates/list`.
+    /// Whether it supports `resources/templates/list`.
     templates: bool,
-    /// A header that it wants, and the value.
+    /// A header that it requires, and its value.
     wants: Option<(&'static str, &'static str)>,
-    /// Whether it has sessions, and those that are open.
+    /// Whether it has sessions, and the open ones.
     sessions: Option<BTreeSet<String>>,
     opened: usize,
     hangs: bool,
-    /// Whether it sends a little now and then, and nothing that says anything.
+    /// Whether it keeps sending bytes without ever completing a message.
     drips: bool,
-    /// The status by which it says that it does not know a session.
+    /// The status that it returns for an unknown session.
     forgotten: u16,
 }
 
@@ -190,7 +191,7 @@ impl Desk {
     }
 }
 
-/// An MCP server that does as it is told.
+/// A scripted MCP server.
 pub struct StandIn {
     origin: String,
     desk: Arc<Mutex<Desk>>,
@@ -221,7 +222,7 @@ impl StandIn {
         format!("{}/mcp", self.origin)
     }
 
-    /// What was asked since the last time, as `METHOD` or the message's own method.
+    /// The requests since the last call, as `METHOD` or the message's own method.
     fn taken(&self) -> Vec<Asked> {
         std::mem::take(&mut self.desk().asked)
     }
@@ -287,7 +288,7 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
             return answer.into_response();
         }
         "tools/list" => {
-            // One on a page.
+            // One per page.
             let at: usize = params["cursor"].as_str().map_or(0, |cursor| cursor.parse().unwrap());
             let tools: Vec<Value> = desk.tools[at..].iter().take(1).map(|name| tool(name)).collect();
             let mut page = json!({ "tools": tools });
@@ -311,7 +312,7 @@ async fn answer(State((origin, desk)): State<(String, Arc<Mutex<Desk>>)>, reques
     json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string().into_response()
 }
 
-/// An event stream without events, and without an end.
+/// An endless event stream without events.
 fn dripping() -> Response {
     let ticks = tokio::time::interval(Duration::from_millis(50));
     let comments = futures_util::stream::unfold(ticks, async |mut ticks| {
@@ -321,7 +322,7 @@ fn dripping() -> Response {
     ([("content-type", "text/event-stream")], Body::from_stream(comments)).into_response()
 }
 
-/// What a tool of the stand-in answers, by its name.
+/// The response of the fake server's tool, by its name.
 fn called(asked: &Asked) -> Response {
     let (id, params) = (&asked.message["id"], &asked.message["params"]);
     let name = params["name"].as_str().unwrap();
@@ -358,7 +359,7 @@ fn tool(name: &str) -> Value {
     json!({ "name": name, "description": format!("Does {name}"), "inputSchema": { "type": "object" } })
 }
 
-/// A gateway in a HOME of its own, which checks nobody.
+/// A gateway without authorization, in a HOME of its own.
 struct Setting {
     env: Env,
 }
@@ -407,14 +408,14 @@ impl Setting {
         send(&self.url(), &[], "POST", &message.to_string()).1
     }
 
-    /// Removes the gateway, after which nothing is left.
+    /// Deletes the gateway, and checks that nothing is left.
     fn end(&self) {
         self.env.ok(&["--local", "cleanup", "g", "--yes"]);
         assert!(self.env.is_empty(), "{}", self.env.state());
     }
 }
 
-/// Sends one message to a gateway, whose answer is still to come.
+/// Sends one message to a gateway, without waiting for the response.
 fn begin(url: &str, headers: &[(&str, &str)], method: &str, message: &str) -> TcpStream {
     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
@@ -425,7 +426,7 @@ fn begin(url: &str, headers: &[(&str, &str)], method: &str, message: &str) -> Tc
     stream
 }
 
-/// Sends one message to a gateway: the answer's head and message.
+/// Sends one message to a gateway; returns the response's head and message.
 fn send(url: &str, headers: &[(&str, &str)], method: &str, message: &str) -> (String, Value) {
     let mut answer = String::new();
     begin(url, headers, method, message).read_to_string(&mut answer).unwrap();
@@ -457,7 +458,7 @@ fn what_was_listed_is_kept_until_it_is_synchronized() {
     let listed = setting.env.ok(&["--local", "target", "list", "--gateway", "g", "-o", "json"]).json();
     assert_eq!(listed["items"][0]["targetType"], "MCP_SERVER");
     assert_eq!(listed["items"][0]["lastSynchronizedAt"], setting.shown("s")["lastSynchronizedAt"]);
-    // Nothing to change, and nothing asked.
+    // Nothing has to be changed, so no request is made.
     server.taken();
     setting.add("s", &server, &[]);
     assert!(server.taken().is_empty());
@@ -503,13 +504,13 @@ fn a_server_that_cannot_be_listed_fails_its_target_in_the_services_words() {
     let failed = setting.target(&["sync", "s"], &[]);
     assert!(failed.code == 1 && failed.stderr.contains("SYNCHRONIZE_UNSUCCESSFUL"), "{failed:?}");
     assert_eq!(setting.tools(), ["s___one"], "what was listed before is still served");
-    // The same command mends it, once the server can be listed.
+    // The same command repairs it, once the server can be listed.
     *server.desk() = fresh();
     setting.add("s", &server, &[]);
     setting.end();
 }
 
-/// A server's desk as it is at first.
+/// The fake server's initial state.
 fn fresh() -> Desk {
     Desk {
         asked: Vec::new(),
@@ -553,7 +554,7 @@ fn a_server_is_shown_the_credential_that_it_wants() {
         let signed = asked.header("authorization");
         assert!(signed.contains("/us-west-2/bedrock-agentcore/aws4_request"), "{signed}");
     }
-    // Another address, and no credential, from now on.
+    // Another address, and no credential from now on.
     let other = StandIn::start(&["two"]);
     let updated = setting.target(&["update", "s"], &["--endpoint", &other.endpoint(), "--no-credential"]);
     assert_eq!(updated.code, 0, "{updated:?}");
@@ -638,7 +639,7 @@ fn a_servers_errors_are_passed_on_and_its_breakdowns_are_told_of() {
     let headers = [("MCP-Protocol-Version", STATELESS), ("Mcp-Method", "tools/call"), ("Mcp-Name", "s___meta")];
     let (_, answer) = send(&setting.url(), &headers, "POST", &message.to_string());
     assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
-    // A question that nobody takes is answered, and the work goes on.
+    // A server's request without a recipient is rejected, and the work continues.
     server.taken();
     assert_eq!(call("ask")["result"]["content"][0]["text"], "asked");
     let refused = server.taken().into_iter().find(|asked| asked.message["id"] == "q").unwrap();
@@ -695,7 +696,7 @@ fn a_session_has_one_connection_to_a_server_which_ends_with_it() {
     assert_eq!(methods, ["initialize", "notifications/initialized", "tools/call", "tools/call"]);
     assert_eq!(asked[0].message["params"]["capabilities"], json!({}), "nobody can be asked without a stream");
     assert_eq!(asked[2].message["params"]["_meta"], json!({ "mine": true }), "nobody would hear of progress");
-    // A server that has forgotten the session is connected to anew, whichever way it says so.
+    // If a server no longer knows the session, whichever status it returns, a new session is opened.
     for status in [404, 400] {
         server.desk().forgotten = status;
         server.desk().sessions = Some(BTreeSet::new());
@@ -704,7 +705,7 @@ fn a_session_has_one_connection_to_a_server_which_ends_with_it() {
     }
     let (head, _) = send(&url, &headers, "DELETE", "");
     assert!(head.starts_with("HTTP/1.1 204"), "{head}");
-    // Taking leave is nothing that anybody waits for, but it comes.
+    // Ending the session is not waited for, but happens.
     while server.desk().sessions != Some(BTreeSet::new()) {
         thread::yield_now();
     }
@@ -721,10 +722,10 @@ fn a_gateway_that_is_its_own_target_comes_to_an_end() {
     setting.end();
 }
 
-/// What a gateway itself adds to the tools of its targets.
+/// The tool that a gateway itself adds to those of its targets.
 const SEARCH: &str = "x_amz_bedrock_agentcore_search";
 
-/// Depth has a limit; without one on breadth, five levels of two would be asked 31 times.
+/// Depth is limited; without a limit on breadth, five levels of two would cause 31 requests.
 #[test]
 fn a_gateway_that_is_its_own_target_twice_asks_its_servers_once() {
     let (setting, server) = (Setting::new(), StandIn::start(&["one"]));
@@ -772,7 +773,7 @@ fn in_a_session_a_server_that_hangs_holds_up_no_other() {
     setting.end();
 }
 
-/// Here a server has a second to agree on a version.
+/// A server has one second here to negotiate a version.
 #[tokio::test]
 async fn a_server_that_says_nothing_at_length_is_given_up() {
     let (world, server) = (World::new(Duration::ZERO), StandIn::start(&["one"]));

@@ -1,5 +1,8 @@
-//! The MCP endpoint on the wire: request in, answer out. The numbers are sections of the reference
-//! that the row follows; the snapshots hold every answer whole.
+//! The MCP endpoint on the wire: request in, response out. The number of a case is its topic: 4.3 rejected
+//! callers, 5.1 methods, 5.2 versions, 5.3 sessions and streaming, 5.4 `tools/list`, 5.6 `tools/call`, 5.7
+//! limits (AgentCore developer guide, inbound-jwt-authorizer, gateway-using, gateway-sessions,
+//! gateway-mcp-streaming, gateway-using-mcp-list, gateway-using-mcp-call, bedrock-agentcore-limits). The
+//! snapshots hold every response completely.
 
 use std::{fmt::Write as _, sync::Mutex, time::Duration};
 
@@ -15,17 +18,17 @@ use crate::world::World;
 const TOKEN_META: &str = "io.modelcontextprotocol/protocolVersion";
 const CAPABILITIES_META: &str = "io.modelcontextprotocol/clientCapabilities";
 
-/// What it is about, headers, body, status, and the error's code (none: no error).
+/// The case, headers, body, status, and the error's code (`None`: no error).
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Value, u16, Option<i64>);
 
-/// A gateway, and what was said with it.
+/// A gateway, and the transcript of its requests.
 struct Gateway {
     world: World,
     path: String,
     transcript: Mutex<String>,
 }
 
-/// An answer: status, headers and body.
+/// A response: status, headers and body.
 struct Answer {
     status: u16,
     headers: HeaderMap,
@@ -37,14 +40,14 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The body; what is no JSON is null.
+    /// The body; null if it is not JSON.
     fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 }
 
 impl Gateway {
-    /// One that checks nobody.
+    /// A gateway without authorization.
     async fn new(flags: &[&str]) -> Self {
         Self::checked(&[&["--authorizer", "none", "-y"], flags].concat()).await
     }
@@ -74,7 +77,7 @@ impl Gateway {
         answer
     }
 
-    /// Adds to the transcript, without what is another every time.
+    /// Appends to the transcript, without what differs in each run.
     fn note(&self, what: &str, method: &str, headers: &[(&str, &str)], body: &[u8], answer: &Answer) {
         let short = |text: &str| match text.char_indices().nth(1000) {
             None => text.to_owned(),
@@ -97,13 +100,13 @@ impl Gateway {
         self.transcript.lock().unwrap().push_str(&text.replace(id, "{gatewayId}"));
     }
 
-    /// Status and body.
+    /// Posts a message; returns status and body.
     async fn post(&self, what: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
         let answer = self.send(what, "POST", headers, body.as_bytes().to_vec()).await;
         (answer.status, answer.json())
     }
 
-    /// Every request and answer, byte by byte.
+    /// Every request and response, byte by byte.
     fn transcript(&self) -> String {
         self.transcript.lock().unwrap().clone()
     }
@@ -121,7 +124,7 @@ fn message(method: &str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
 }
 
-/// A message of 2026-07-28, with its envelope.
+/// A message of version 2026-07-28, with its envelope.
 fn modern(method: &str, mut params: Value) -> Value {
     params["_meta"] = json!({ TOKEN_META: "2026-07-28", CAPABILITIES_META: {} });
     message(method, params)
@@ -210,8 +213,8 @@ async fn versions_with_a_handshake() {
     insta::assert_snapshot!("mcp_handshake", gateway.transcript());
 }
 
-/// What it is about, method, headers, body; status, content type, `Allow`, and the error's code (none:
-/// no error, or no body).
+/// The case, method, headers, body; status, content type, `Allow`, and the error's code (`None`: no error, or
+/// no body).
 type Transport<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Vec<u8>, u16, &'a str, &'a str, Option<i64>);
 
 #[tokio::test(start_paused = true)]
@@ -387,7 +390,7 @@ async fn tools_come_in_pages_that_clients_follow() {
             break;
         }
     }
-    // The search tool, the sample's two, and those.
+    // The search tool, the sample's two tools, and these.
     assert_eq!((sizes, names.len()), (vec![30, 30, 30, 30, 30, 30, 30, 30, 13], 253));
     let listed = gateway.world.run(&["tools", "list", "g", "-o", "json"]).await.expect(0).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 253, "our own client follows");

@@ -1,4 +1,4 @@
-//! Our command line on an AWS that nobody here wrote: moto's server.
+//! Our command line against moto's server, an independent imitation of AWS.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -13,7 +13,7 @@ use crate::env::{Env, Run, path, python};
 const API: &str = r#"{"openapi": "3.0.3", "info": {"title": "x", "version": "1"}, "servers": [{"url": "https://x.example"}],
 "paths": {"/x": {"get": {"operationId": "x", "responses": {"200": {"description": "ok"}}}}}}"#;
 
-/// A moto server of its own, which ends with this value.
+/// A moto server of its own, stopped on drop.
 pub struct Moto {
     process: Child,
     pub endpoint: String,
@@ -27,14 +27,14 @@ impl Moto {
             .env_clear()
             .env("PATH", path())
             .env("HOME", env.home())
-            // The sample's role has none, but what users bring has.
+            // The sample's role uses none, but users' roles do.
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It says so when it is up, and goes on talking: somebody has to listen.
+        // It announces when it is up, and keeps writing: its output must be drained.
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         lines.find(|line| line.as_ref().unwrap().contains("Running on")).expect("moto starts").unwrap();
         std::thread::spawn(move || lines.for_each(drop));
@@ -45,7 +45,7 @@ impl Moto {
         Run::of(self.command(env, args).output().unwrap())
     }
 
-    /// Our program, pointed at moto by one variable per service: no other leads there.
+    /// Our program, pointed at moto by one variable per service only.
     fn command(&self, env: &Env, args: &[&str]) -> Command {
         let mut command = env.command(args);
         for service in
@@ -65,7 +65,7 @@ impl Moto {
         run
     }
 
-    /// How many of each moto has, of what a stack consists of.
+    /// How many of each of a stack's resources moto has.
     fn census(&self) -> Value {
         let script = "
 import boto3, json, sys
@@ -118,7 +118,7 @@ fn a_stack_comes_and_goes_on_moto() {
         assert!(status.stdout.contains(shown), "{shown} is missing in {}", status.stdout);
     }
 
-    // A provider that moto does not offer is noted on the role before it cannot be made.
+    // A provider that moto does not support is recorded on the role before its creation fails.
     std::fs::write(env.home().join("api.json"), API).unwrap();
     let add = ["target", "add", "openapi", "api", "--gateway", "g", "--spec", "api.json", "--api-key-env", "KEY"];
     let mut add = moto.command(&env, &[&add[..], &["--api-key-query", "k"]].concat());

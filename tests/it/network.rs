@@ -1,4 +1,4 @@
-//! How AWS is reached: through a network's proxy, with whatever credentials and certificate authorities a developer
+//! How AWS is reached: through a proxy, and with whatever credentials and certificate authorities a developer
 //! has.
 
 use std::{
@@ -25,17 +25,17 @@ use tokio_rustls::{
 
 use crate::env::{Env, Run};
 
-/// What a service says that has nothing of what it is asked for.
+/// The response of a service that has no items.
 const NOTHING: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-amzn-requestid: r\r\n\
     content-length: 12\r\nconnection: close\r\n\r\n{\"items\":[]}";
 
-/// A network that inspects: its proxy shows a certificate of its own for each host. A server that speaks TLS is
-/// beside it.
+/// A network that inspects TLS: its proxy presents a certificate of its own for each host. Beside it is a TLS
+/// server.
 struct Network {
     issuer: Issuer<'static, KeyPair>,
     /// The authority's certificate, PEM.
     authority: String,
-    /// What the proxy was asked to connect to.
+    /// The hosts that the proxy was asked to connect to.
     asked: Mutex<Vec<String>>,
 }
 
@@ -48,7 +48,7 @@ impl Network {
         Arc::new(Self { issuer: Issuer::new(params, key), authority, asked: Mutex::default() })
     }
 
-    /// Listens; `is_proxy` or not, and the port.
+    /// Listens, as a proxy or not; returns the port.
     async fn listen(self: &Arc<Self>, is_proxy: bool) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -57,7 +57,7 @@ impl Network {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let network = network.clone();
-                // Who does not trust the certificate hangs up.
+                // A client that does not trust the certificate closes the connection.
                 tokio::spawn(async move { drop(network.serve(stream, is_proxy).await) });
             }
         });
@@ -101,7 +101,7 @@ async fn read_head(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> std::i
     Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
-/// Runs a program while this task's servers go on.
+/// Runs a program while this task's servers keep running.
 async fn output(mut command: Command) -> Run {
     Run::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap())
 }
@@ -139,7 +139,7 @@ async fn a_proxy_and_certificate_authorities_of_a_network_work_together() {
         assert_eq!(!network.asked().is_empty(), through_proxy, "{no_proxy}");
     }
 
-    // The authorities of a profile, where no variable names any.
+    // The certificate authorities of a profile, if no variable sets any.
     fs::create_dir(env.home().join(".aws")).unwrap();
     let config = format!("[default]\n[profile work]\nca_bundle = {}\n", bundle.display());
     fs::write(env.home().join(".aws/config"), config).unwrap();
@@ -155,7 +155,7 @@ async fn a_proxy_and_certificate_authorities_of_a_network_work_together() {
     assert!(refused.stderr.contains("the profile's ca_bundle is"), "{}", refused.stderr);
 }
 
-/// The local AWS is on this machine, whatever the environment says.
+/// The local AWS is on this machine, so proxy settings do not apply.
 #[test]
 fn the_local_aws_is_reached_past_a_proxy() {
     let env = Env::new();
@@ -165,7 +165,8 @@ fn the_local_aws_is_reached_past_a_proxy() {
     assert_eq!(listed.code, 0, "{}", listed.stderr);
 }
 
-/// `aws login` leaves a session that the profile names; its credentials are in a file by the session's hash.
+/// `aws login` creates a session that the profile names; its credentials are in a file named by the session's
+/// hash.
 #[test]
 fn a_profile_of_aws_login_works() {
     let env = Env::new();

@@ -1,5 +1,5 @@
-//! APIs as tools: added, listed, called, updated and removed through the program, against a stand-in
-//! on loopback that writes down what it was asked.
+//! APIs as tools: added, listed, called, updated and removed through the program, with a fake API on loopback
+//! that records its requests.
 
 use std::{
     fs,
@@ -28,7 +28,7 @@ use crate::{
     world::World,
 };
 
-/// A request that the stand-in got.
+/// A request that the fake API received.
 #[derive(Debug, Clone)]
 pub struct Asked {
     method: String,
@@ -65,12 +65,12 @@ impl StandIn {
         Self { origin, asked }
     }
 
-    /// What was asked since the last time.
+    /// The requests since the last call.
     pub fn taken(&self) -> Vec<Asked> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 
-    /// What was asked of the API itself.
+    /// The request to the API itself.
     #[track_caller]
     fn taken_one(&self) -> Asked {
         let mut asked = self.taken();
@@ -80,7 +80,7 @@ impl StandIn {
     }
 }
 
-/// Its own address, what it was asked, and how many tokens it gave out.
+/// Its own address, the requests, and the number of tokens that it issued.
 type Shared = (String, Arc<Mutex<Vec<Asked>>>, Arc<AtomicUsize>);
 
 async fn answer(State((origin, asked, tokens)): State<Shared>, request: Request) -> Response {
@@ -120,7 +120,7 @@ async fn answer(State((origin, asked, tokens)): State<Shared>, request: Request)
     }
 }
 
-/// The quick start's OpenWeatherMap document, and some more operations.
+/// The quick start's OpenWeatherMap document, with some more operations.
 fn document(origin: &str) -> Value {
     let query = |name: &str, required: bool| json!({ "name": name, "in": "query", "required": required, "schema": { "type": "string" } });
     let plain = |id: &str| json!({ "get": { "operationId": id, "summary": "For the test" } });
@@ -155,7 +155,7 @@ fn document(origin: &str) -> Value {
     })
 }
 
-/// A gateway in a HOME of its own, a document, and the API that it is of.
+/// A gateway in a HOME of its own, a document, and the API that it describes.
 struct Setting {
     env: Env,
     api: StandIn,
@@ -197,7 +197,7 @@ impl Setting {
         self.env.run(&["--local", "tools", "call", "g", &tool, &arguments.to_string()])
     }
 
-    /// Removes the target and the gateway, after which nothing is left.
+    /// Deletes the target and the gateway, and checks that nothing is left.
     fn end(&self) {
         self.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
         let state = self.env.state();
@@ -248,7 +248,7 @@ fn an_api_without_a_credential_is_called_as_its_document_says() {
         let failed = setting.call(tool, &arguments);
         assert!(failed.code == 1 && failed.stdout.contains(said), "{tool}: {failed:?}");
     }
-    // What changes is changed, and what is not named stays.
+    // What is specified is changed, and the rest is kept.
     let mut other = document(&setting.api.origin);
     other["paths"].as_object_mut().unwrap().retain(|path, _| path == "/text");
     let smaller = setting.env.home().join("smaller.yaml");
@@ -275,11 +275,11 @@ fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
     assert_eq!(asked.uri, format!("/v1/weather?q=Oslo%20%26%20more&units=metric&appid={first}"));
     assert_eq!(setting.call("key", &json!({ "appid": "mine" })).code, 0);
     assert_eq!(setting.api.taken_one().uri, format!("/v1/key?appid={first}"), "no argument takes the key's place");
-    // An API repeats what it was asked; we do not.
+    // An API may echo the credential; it is removed from the result.
     let failed = setting.call("getCurrentWeather", &json!({ "q": "Atlantis" }));
     assert!(failed.stdout.contains("/v1/weather?q=Atlantis&appid=(credential)"), "{failed:?}");
     setting.api.taken();
-    // A new key for the same target; then another place for it.
+    // A new key for the same target, then another place for it.
     setting.add(second, &["--api-key-env", "SECRET", "--api-key-query", "appid"]);
     setting.call("text", &json!({}));
     assert_eq!(setting.api.taken_one().uri, "/v1/text?appid=key%20of%20the%20second%20day");
@@ -289,7 +289,7 @@ fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
     setting.call("text", &json!({}));
     let asked = setting.api.taken_one();
     assert_eq!((asked.uri.as_str(), asked.header("x-key")), ("/v1/text", "Token key of the second day"));
-    // From a file, and from standard input's like.
+    // From a file, and from something like standard input.
     let file = setting.env.home().join("key");
     fs::write(&file, "from-a-file\n").unwrap();
     setting.add("", &["--api-key-file", file.to_str().unwrap(), "--api-key-header", "X-Key"]);
@@ -365,7 +365,7 @@ fn documents_and_tools_come_from_s3_and_the_role_may_read_them_while_they_are_ne
     let call = ["--local", "tools", "call", "g", "mine___get_weather", r#"{"location":"Oslo"}"#];
     assert_eq!(setting.env.ok(&call).json()["location"], "Oslo");
     assert_eq!(allowed().unwrap().as_array().unwrap().len(), 2);
-    // Another document in the same place is read when the target is named again, one way or the other.
+    // A changed document at the same place is read again when the target is named again, by either command.
     let names = |names: [&str; 2]| {
         let tool = |name: &&str| json!({ "name": name, "description": "d", "inputSchema": schema });
         fs::write(&tools, json!(names.iter().map(tool).collect::<Vec<_>>()).to_string()).unwrap();
@@ -462,7 +462,7 @@ async fn a_hung_api_does_not_hang_the_gateway() {
     let spec = folder.path().join("openapi.json");
     fs::write(&spec, document(&api.origin).to_string()).unwrap();
     world.run(&["create", "g", "--authorizer", "none", "-y", "--no-observability", "--debug-errors"]).await.expect(0);
-    // This endpoint is no `--local`: what only this machine reaches is refused, unless it comes from S3.
+    // This endpoint is not `--local`: private addresses are rejected, unless the document comes from S3.
     let add = ["target", "add", "openapi", "weather", "--gateway", "g", "--spec", spec.to_str().unwrap()];
     let refused = world.run(&add).await.expect(2).stderr;
     assert!(refused.contains("must use HTTPS protocol"), "{refused}");
@@ -542,7 +542,7 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
         assert_eq!(refused.code, 2, "{flags:?}: {refused:?}");
         assert!(refused.stderr.contains(said) && !refused.stderr.contains("s3cr3t"), "{flags:?}: {}", refused.stderr);
     }
-    // A key where its variable's name belongs.
+    // A key where the name of its variable belongs.
     for key in ["sk-live-abcdef", "AKIAIOSFODNN7EXAMPLE"] {
         let flags = ["--spec", spec, "--api-key-env", key, "--api-key-header", "X"];
         for format in [&[][..], &["-o", "json"]] {

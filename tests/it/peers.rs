@@ -1,4 +1,4 @@
-//! The programs that nobody here wrote are locked whole: what tests run against is the same on any day.
+//! The third-party programs are completely locked, so tests run against the same versions on any day.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -10,14 +10,14 @@ fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers"))
 }
 
-/// The requirements of a lock file, each with what follows it until the next one.
+/// The requirements of a lock file, each with its options.
 fn requirements(lock: &str) -> Vec<String> {
     let joined = lock.replace("\\\n", " ");
     let lines = joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(str::to_owned).collect()
 }
 
-/// The requirements that do not say which bytes they are.
+/// The requirements without a hash.
 fn unlocked(lock: &str) -> Vec<String> {
     let is_locked = |requirement: &String| {
         let version = requirement.split([' ', ';']).next().unwrap().split_once("==");
@@ -75,7 +75,7 @@ fn every_node_peer_is_locked_by_version_and_hash() {
     }
 }
 
-/// What is missing in a lock file is not fetched: neither a hash, nor a package that another one needs.
+/// Whatever is missing in a lock file is not fetched: neither a hash, nor a package that another one needs.
 #[test]
 fn the_installer_refuses_what_is_not_in_the_lock_file() {
     let tests = tempfile::tempdir().unwrap();

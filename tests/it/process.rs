@@ -1,4 +1,4 @@
-//! The program as a process: what a newcomer runs, restarts, kills, and what is left on disk.
+//! The program as a process: what a new user runs, restarts and kills, and what is left on disk.
 
 use std::{
     fs,
@@ -53,7 +53,7 @@ fn the_quick_start_works_from_an_empty_home_and_another_home_cleans_up() {
     assert_eq!(shape["targets"][0]["tools"][0], "weather-tool___get_weather");
     assert_eq!(shape["warnings"], serde_json::json!([]));
 
-    // Another machine has nothing but credentials and an endpoint.
+    // Another machine has only credentials and an endpoint.
     let other = Env::new();
     let variables = env.ok(&["--local", "local", "env", "-o", "json"]).json();
     let mut cleanup = other.command(&["cleanup", "weather-gateway", "-y"]);
@@ -103,7 +103,7 @@ fn an_interrupted_create_says_what_exists_and_ends_with_130() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Once it has made something, it is asked to stop.
+    // Once it has created something, it is asked to stop.
     let mut lines = BufReader::new(create.stderr.take().unwrap()).lines();
     lines.find(|line| line.as_ref().unwrap().contains("created")).unwrap().unwrap();
     assert!(std::process::Command::new("kill").args(["-INT", &create.id().to_string()]).status().unwrap().success());
@@ -141,7 +141,7 @@ fn a_server_of_a_newer_version_is_left_running_and_both_are_named() {
     assert_eq!(env.ok(&["local", "status", "-o", "json"]).json()["pid"], newer["pid"]);
 }
 
-/// A folder that is somebody's project: nothing in it is touched, whoever is told to use it.
+/// A folder with someone's project: nothing in it is changed by any command that is told to use it.
 #[test]
 fn a_folder_of_somebody_else_is_an_error_that_touches_nothing() {
     let env = Env::new();
@@ -230,7 +230,7 @@ fn secrets_are_private_and_never_logged() {
     }
 }
 
-/// As for every AWS tool: who names a profile as a flag wants to be that one, whatever keys are in the environment.
+/// As in every AWS tool: a profile that is given as a flag takes precedence over keys in the environment.
 #[test]
 fn a_profile_that_a_flag_names_beats_keys_in_the_environment() {
     let env = Env::new();
@@ -284,7 +284,7 @@ fn free_port() -> String {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
 }
 
-/// `local serve`, and commands that want it while it comes up, all at the same moment.
+/// `local serve`, and commands that need it while it starts, all at the same time.
 #[test]
 fn a_command_beside_a_server_that_is_coming_up_waits_for_it() {
     for ephemeral in [false, true] {
@@ -295,7 +295,7 @@ fn a_command_beside_a_server_that_is_coming_up_waits_for_it() {
             let mut server = env.command(flags);
             server.env("AGENTCORE_GW_LOCAL_PORT", &port).stdout(Stdio::null()).stderr(Stdio::null());
             let mut server = server.spawn().unwrap();
-            // The server has the port, or the lock on the state, and has not said so yet.
+            // The server has the port, or the lock on the state, and has not announced itself yet.
             let begin = Instant::now();
             let dir = if ephemeral { format!("local-ephemeral-{port}") } else { "local".to_owned() };
             let lock = env.home().join(".local/state/agentcore-gw").join(dir).join("server.lock");
@@ -349,7 +349,7 @@ fn an_ephemeral_server_is_found_by_its_port_and_key() {
     let status = with_port(&["local", "status", "-o", "json"]).json();
     assert_eq!(status["endpoint"], format!("http://127.0.0.1:{port}"));
     assert!(!env.state_dir().exists(), "nothing is kept");
-    // Killed, it leaves a folder that the next one takes.
+    // When killed, it leaves a folder, which the next server takes over.
     server.kill();
     let server = Server::start(&env, &["--ephemeral", "--port", &port]);
     assert_eq!(with_port(&["--local", "status", "g"]).code, 5);

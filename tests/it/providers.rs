@@ -1,4 +1,4 @@
-//! Gateways that check the tokens of an OpenID provider of the user's own.
+//! Gateways that verify the tokens of the user's own OpenID provider.
 
 use std::{
     sync::{Arc, Mutex},
@@ -13,11 +13,11 @@ use tower::ServiceExt as _;
 
 use crate::world::World;
 
-/// An OpenID provider on loopback, whose key may change.
+/// An OpenID provider on loopback whose key may change.
 struct Provider {
     origin: String,
     key: Arc<Mutex<SigningKey>>,
-    /// How often its keys were asked for.
+    /// How often its keys were requested.
     asked: Arc<Mutex<usize>>,
 }
 
@@ -32,7 +32,7 @@ impl Provider {
         let keys = move || async move {
             *its_asked.lock().unwrap() += 1;
             let mut set = its_key.lock().unwrap().jwks().unwrap();
-            // Kinds of keys that nobody here knows are part of life.
+            // Unknown key types must be ignored.
             set["keys"].as_array_mut().unwrap().insert(0, json!({ "kty": "AKP", "kid": "x" }));
             set.to_string()
         };
@@ -150,7 +150,7 @@ async fn an_unknown_key_id_has_the_provider_asked_again_but_not_at_every_call() 
         assert_eq!(gateway.ping(&new).await, 401, "it was asked just now");
     }
     assert_eq!(*provider.asked.lock().unwrap(), 1);
-    // The clock runs on its own while the provider is talked to.
+    // The clock runs while the provider is called.
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(11)).await;
     tokio::time::resume();

@@ -1,4 +1,4 @@
-//! README's blocks run in the order in which they are printed, in a shell, from an empty HOME.
+//! Runs README's blocks in order, in a shell, from an empty HOME.
 
 use std::{
     fs,
@@ -12,7 +12,8 @@ use crate::{
     mcp_server, openapi,
 };
 
-/// The API that `examples/openweathermap.yaml` describes, and the MCP server that README takes for the reader's own.
+/// The API that `examples/openweathermap.yaml` describes, and the MCP server that README assumes to be the
+/// reader's.
 const API: &str = "https://api.openweathermap.org/data/2.5";
 const MCP_SERVER: &str = "http://127.0.0.1:3001";
 
@@ -33,7 +34,7 @@ fn the_blocks_of_the_readme_run_in_the_order_printed() {
         script.push_str(&format!("echo; echo '$ {}'\n", line.replace('\'', r"'\''")));
         script.push_str(&line.replace(&format!("{MCP_SERVER}/mcp"), &server.endpoint()));
         script.push('\n');
-        // It is checked as it is, and added with a stand-in's address.
+        // It is validated unchanged, and added with the fake API's address.
         if line.contains("validate openapi") {
             let edit = format!("s#{API}#{}/v1#", api.origin);
             script.push_str(&format!("sed -i.before '{edit}' examples/openweathermap.yaml\n"));

@@ -1,5 +1,5 @@
-//! Ready, or an error: whatever is missing or broken, `status` says so by its exit code, `create` repairs it or ends
-//! with an error, and `cleanup` ends.
+//! Ready, or an error: whatever is missing or broken, `status` reports it by its exit code, `create` repairs it
+//! or fails, and `cleanup` ends.
 
 use std::{fs, time::Duration};
 
@@ -11,7 +11,7 @@ const CREATE: [&str; 3] = ["create", "g", "--sample"];
 const STATUS: [&str; 4] = ["status", "g", "-o", "json"];
 const CLEANUP: [&str; 3] = ["cleanup", "g", "-y"];
 
-/// A stack with the sample and an API with a key.
+/// A stack with the sample, and an API with a key.
 async fn stack() -> (World, Moment) {
     let folder = tempfile::tempdir().unwrap();
     let (spec, key) = (folder.path().join("api.yaml"), folder.path().join("key"));
@@ -63,7 +63,7 @@ fn lose_provider(state: &mut Value) {
     members(state, "/secrets/secrets").clear();
 }
 
-/// A name, what happens to the stack, the kind that `status` names and how.
+/// A name, a change to the stack, and the kind and trouble that `status` reports.
 type Damage = (&'static str, fn(&mut Value), &'static str, &'static str);
 
 const MISSING: [Damage; 7] = [
@@ -189,7 +189,7 @@ async fn status_waits_for_what_is_moving_and_not_for_what_is_missing() {
     fresh.run(&wait).await.expect(0);
 }
 
-/// Add a target, and go on without a word of the authorizer.
+/// Adds a target, and runs `create` without specifying the authorizer.
 async fn authorizer_after_other_changes(world: &World) -> Value {
     world.run(&CREATE).await.expect(0);
     let function = only(&mut world.snapshot(), "/lambda/functions")["arn"].take();
@@ -212,7 +212,7 @@ async fn an_authorizer_of_the_users_own_is_never_replaced() {
         .run(&["create", "g", "--authorizer", "jwt", "--discovery-url", own, "--allowed-audience", "x"])
         .await
         .expect(0);
-    // The pool that the gateway had before is still there, and so is its client, whose tokens it does not take.
+    // The gateway's previous pool still exists, and so does its client, whose tokens the gateway does not accept.
     assert_eq!(world.census()["pools"], 1);
     assert_eq!(world.run(&["create", "g", "-o", "json"]).await.expect(0).json()["clientInfo"], Value::Null);
     for command in [["credentials", "g"], ["token", "g"]] {
@@ -221,7 +221,7 @@ async fn an_authorizer_of_the_users_own_is_never_replaced() {
     }
     assert!(world.run(&["tools", "list", "g"]).await.expect(4).stderr.contains("a token of its own provider"));
     assert_eq!(authorizer_after_other_changes(&world).await, json!({ "discoveryUrl": own, "allowedAudience": ["x"] }));
-    // Back at the pool, nothing of the other issuer's is left.
+    // Back at the pool, no setting for the other issuer is left.
     world.run(&["create", "g", "--authorizer", "cognito"]).await.expect(0);
     let authorizer = authorizer_after_other_changes(&world).await;
     assert_ne!(authorizer["discoveryUrl"], own);
@@ -230,12 +230,12 @@ async fn an_authorizer_of_the_users_own_is_never_replaced() {
         (&json!(null), 1)
     );
 
-    // A pool of another account: it cannot be looked at, and it publishes its metadata.
+    // A pool of another account: it cannot be described, but publishes its metadata.
     let hidden = world.under(&whole, &["cognito-idp:DescribeUserPool=ResourceNotFoundException*1000"]);
     let before = gateway(&mut hidden.snapshot())["config"]["authorizerConfiguration"]["customJWTAuthorizer"].take();
     assert_eq!(authorizer_after_other_changes(&hidden).await, before);
 
-    // The same pool, of a local AWS that was at another port when it was made.
+    // The same pool, of a local AWS that used another port when the pool was created.
     let moved = world.at(&whole);
     moved.edit(|state| {
         let jwt = &mut gateway(state)["config"]["authorizerConfiguration"]["customJWTAuthorizer"];
@@ -251,7 +251,7 @@ async fn an_authorizer_of_the_users_own_is_never_replaced() {
 async fn create_repairs_what_is_missing_or_ends_with_1() {
     let (world, whole) = stack().await;
     for (name, damage, ..) in MISSING.iter().chain(&BROKEN) {
-        // What only `target add` knows, it brings.
+        // Only `target add` can restore what only it knows.
         if *name == "provider" {
             continue;
         }
@@ -294,8 +294,8 @@ async fn cleanup_ends_whatever_is_missing_or_broken() {
     }
 }
 
-/// A gateway deleted elsewhere leaves a provider that only the role's tag names; and AWS answers success for the
-/// deletion of one that is not there, so that a success is no progress.
+/// A gateway that was deleted by other means leaves a provider that only the role's tag names; and AWS reports
+/// success for deleting a provider that does not exist, so such a success is no progress.
 #[tokio::test(start_paused = true)]
 async fn cleanup_ends_when_a_provider_is_gone_and_the_roles_tag_still_names_it() {
     let (world, _) = stack().await;
@@ -366,7 +366,7 @@ async fn of_a_gateway_that_is_gone_with_its_role_the_hint_names_cleanup() {
     assert!(world.is_empty(), "{:?}", world.census());
 }
 
-/// What is broken or missing and was not named is said, not mended.
+/// What is broken or missing, but was not specified, is reported, not repaired.
 #[tokio::test(start_paused = true)]
 async fn create_warns_of_a_target_that_is_broken() {
     let (world, _) = stack().await;

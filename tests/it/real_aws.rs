@@ -1,5 +1,5 @@
-//! What the real AWS does and a local one need not: sentences, moments and states that people with accounts wrote down,
-//! each played once.
+//! What the real AWS does and a local one need not do: messages, timing and states that people with accounts
+//! recorded, each simulated once.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use crate::world::{Late, STATUS, World};
 const CREATE: &[&str] = &["create", "g", "--sample"];
 const CLEANUP: &[&str] = &["cleanup", "g", "-y"];
 
-/// Files that targets are made from.
+/// Files that targets are created from.
 struct Files(TempDir);
 
 impl Files {
@@ -37,7 +37,7 @@ impl Files {
     fn targets(&self) -> Vec<Vec<String>> {
         let (api, key) = (self.path("api.yaml"), self.path("key"));
         let with_key = ["openapi", "api", "--spec", &api, "--api-key-file", &key, "--api-key-header", "x-key"];
-        // No server answers there: one that is listed for each request need not.
+        // No server answers there; one with dynamic listing need not.
         let server = ["mcp-server", "server", "--endpoint", "https://127.0.0.1:1/mcp", "--dynamic-listing"];
         let kinds: [&[&str]; 5] = [
             &server,
@@ -79,7 +79,7 @@ async fn create_and_a_target_of_each_kind_pass_where_everything_is_late() {
     assert!(world.is_empty(), "{:?}", world.census());
 }
 
-/// A document that never comes ends nothing: AWS has the last word.
+/// If the document never appears, the gateway is created anyway: AWS decides.
 #[tokio::test(start_paused = true)]
 async fn a_pool_without_a_document_is_waited_for_two_minutes() {
     let late = Late { document: Duration::from_hours(1), name: Duration::ZERO };
@@ -89,7 +89,7 @@ async fn a_pool_without_a_document_is_waited_for_two_minutes() {
     assert!((120..240).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
-/// AgentCore refuses a document without `authorization_endpoint`, as it does one that is not there.
+/// AgentCore rejects a document without `authorization_endpoint` like a missing one.
 #[tokio::test(start_paused = true)]
 async fn a_document_is_whole_when_it_has_an_authorization_endpoint() {
     static LOOKS: AtomicUsize = AtomicUsize::new(0);
@@ -105,7 +105,7 @@ async fn a_document_is_whole_when_it_has_an_authorization_endpoint() {
     assert!(LOOKS.load(Ordering::Relaxed) > 3 && at("POST /gateways") > at("POST CreateUserPoolDomain"));
 }
 
-/// The document tells where tokens are got; only for the domain that is the pool's.
+/// The document names the token endpoint; it is used only if it is for the pool's domain.
 #[tokio::test(start_paused = true)]
 async fn the_token_endpoint_is_the_one_that_the_pools_document_names() {
     fn fips(call: &str, document: &mut Value) {
@@ -134,7 +134,7 @@ async fn the_token_endpoint_is_the_one_that_the_pools_document_names() {
     assert!(endpoint(&world.rewriting(fips)).await.contains(".auth-fips."));
 }
 
-/// DELETING ends in FAILED where the caller's identity lacks a right, and stays.
+/// DELETING ends in FAILED, permanently, if the caller lacks a permission.
 #[tokio::test(start_paused = true)]
 async fn a_deletion_that_aws_gives_up_ends_the_wait_with_its_reasons() {
     fn gives_up(call: &str, document: &mut Value) {
@@ -160,7 +160,7 @@ async fn a_deletion_that_aws_gives_up_ends_the_wait_with_its_reasons() {
     assert!(cleaned.stdout.contains("bedrock-agentcore:DeleteWorkloadIdentity"), "{}", cleaned.stdout);
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert_eq!(world.census()["roles"], 2, "what it lives on stays");
-    // Neither does who tries again wait for what does not come.
+    // A second attempt does not wait in vain, either.
     let world = World::new(Duration::ZERO);
     world.run(CREATE).await.expect(0);
     let begun = Instant::now();
@@ -169,7 +169,7 @@ async fn a_deletion_that_aws_gives_up_ends_the_wait_with_its_reasons() {
     assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
 }
 
-/// The same of a creation: the caller's right is missing, not the role's.
+/// The same for a creation: the caller's permission is missing, not the role's.
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_failed_for_a_right_of_the_callers_says_whose_it_is() {
     fn fails(call: &str, document: &mut Value) {
@@ -194,7 +194,7 @@ async fn a_gateway_that_failed_for_a_right_of_the_callers_says_whose_it_is() {
     assert!(failed.stderr.contains("your identity lacks `iam:PassRole`"), "{}", failed.stderr);
 }
 
-/// The role may be assumed for its own gateway and for no other.
+/// Only the role's own gateway may assume it.
 #[tokio::test(start_paused = true)]
 async fn the_trust_policy_lets_no_other_gateway_assume_the_role() {
     let world = World::new(Duration::ZERO);
@@ -209,7 +209,7 @@ async fn the_trust_policy_lets_no_other_gateway_assume_the_role() {
     world.run(&["target", "add", "smithy", "x", "--gateway", "g"]).await.expect(0);
 }
 
-/// Roles that an older version of this program made are at an older path, and stay.
+/// Roles that an older version of this program created are at an older path, and stay there.
 #[tokio::test(start_paused = true)]
 async fn stacks_on_the_older_path_are_found_and_keep_it() {
     let world = World::new(Duration::ZERO);
@@ -226,7 +226,7 @@ async fn stacks_on_the_older_path_are_found_and_keep_it() {
     assert!(world.is_empty(), "{:?}", world.census());
 }
 
-/// Who owns a function in another account must allow the role to invoke it.
+/// The owner of a function in another account must allow the role to invoke it.
 #[tokio::test(start_paused = true)]
 async fn of_a_function_in_another_account_the_owners_statement_is_printed() {
     let world = World::new(Duration::ZERO);
@@ -245,7 +245,8 @@ async fn of_a_function_in_another_account_the_owners_statement_is_printed() {
     );
 }
 
-/// A role that signs for an address may call what is there: the API that the address names, or what the user names.
+/// A role that signs requests may call the API that the address identifies, or the resource that the user
+/// names.
 #[tokio::test(start_paused = true)]
 async fn what_is_signed_for_is_allowed_to_the_role() {
     let world = World::new(Duration::ZERO);
@@ -272,7 +273,7 @@ async fn what_is_signed_for_is_allowed_to_the_role() {
     let statement = &derived["Statement"][0];
     assert_eq!(statement["Action"], "execute-api:Invoke");
     assert_eq!(statement["Resource"], json!(["arn:aws:execute-api:eu-west-1:000000000000:a1b2c3/*"]), "{derived:#}");
-    // The address of a function does not tell the function.
+    // The URL of a function does not identify the function.
     let spec = api("https://abc.lambda-url.us-west-2.on.aws");
     let add = ["target", "add", "openapi", "url", "--spec", &spec];
     let before = world.snapshot();
@@ -287,12 +288,12 @@ async fn what_is_signed_for_is_allowed_to_the_role() {
     {
         assert!(both.contains(word), "{word}: {both}");
     }
-    // Another address is another API.
+    // Another address means another API.
     let spec = api("https://z9y8x7.execute-api.eu-west-1.amazonaws.com/prod");
     world.run(&["target", "update", "rest", "--gateway", "g", "--spec", &spec]).await.expect(0);
     let moved = policy(&world).to_string();
     assert!(moved.contains("z9y8x7/*") && !moved.contains("a1b2c3/*"), "{moved}");
-    // Whoever changes another target, or something else of this one, does not take it away.
+    // Changing another target, or something else of this one, keeps the permission.
     let spec = api("https://def.lambda-url.us-west-2.on.aws");
     world.run(&["target", "update", "url", "--gateway", "g", "--spec", &spec]).await.expect(0);
     world.run(&["target", "remove", "rest", "--gateway", "g", "-y"]).await.expect(0);
@@ -311,7 +312,7 @@ async fn what_is_signed_for_is_allowed_to_the_role() {
     assert_eq!(policy(&world), Value::Null);
 }
 
-/// A runtime's own host is not listed by a gateway; its address below AgentCore's is.
+/// A gateway cannot list a runtime at the runtime's own host, only at its address below AgentCore's.
 #[tokio::test(start_paused = true)]
 async fn a_runtime_at_its_own_host_is_refused_with_the_address_that_works() {
     let world = World::new(Duration::ZERO);
@@ -321,7 +322,7 @@ async fn a_runtime_at_its_own_host_is_refused_with_the_address_that_works() {
     assert!(refused.stderr.contains("/runtimes/ARN/invocations"), "{}", refused.stderr);
 }
 
-/// A function may be in a state that never ends well.
+/// A function may be in a state that it does not leave.
 #[tokio::test(start_paused = true)]
 async fn a_function_that_never_becomes_active_ends_the_wait_and_is_named() {
     fn deactivated(call: &str, document: &mut Value) {
@@ -345,7 +346,7 @@ async fn a_function_that_never_becomes_active_ends_the_wait_and_is_named() {
     let failed = World::new(Duration::ZERO).rewriting(deactivated).run(CREATE).await.expect(1);
     assert!(failed.stderr.contains("Deactivated: Lambda gives no reason"), "{}", failed.stderr);
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
-    // Of a failed update the function is as it was before; that this run's is one, it says.
+    // A failed update leaves the function as it was; only an update by this run is reported as an error.
     let world = World::new(Duration::ZERO);
     world.run(CREATE).await.expect(0);
     world.rewriting(update_failed).run(CREATE).await.expect(0);
@@ -353,7 +354,7 @@ async fn a_function_that_never_becomes_active_ends_the_wait_and_is_named() {
     assert!(failed.stderr.contains("its last update Failed: no more room"), "{}", failed.stderr);
 }
 
-/// All six calls may meet another change of the same thing.
+/// All six calls may conflict with another change of the same resource.
 #[tokio::test(start_paused = true)]
 async fn deliveries_that_are_being_updated_are_tried_again() {
     for operation in [
@@ -372,18 +373,18 @@ async fn deliveries_that_are_being_updated_are_tried_again() {
         world.run(CLEANUP).await.expect(0);
         assert!(world.is_empty(), "{operation}: {:?}", world.census());
     }
-    // A conflict that is another one makes no delivery, and is not taken for one.
+    // Another kind of conflict creates no delivery, and is not taken for success.
     let world = World::with_rules(&["logs:CreateDelivery=ConflictException:Something else."]);
     let created = world.run(&["create", "g", "-o", "json"]).await.expect(0).json();
     assert_eq!((&created["logGroup"], world.census()["deliveries"]), (&Value::Null, 0), "{created:#}");
 }
 
-/// There is one source for a resource and a type, whoever made it.
+/// There is only one source per resource and type, whoever created it.
 #[tokio::test(start_paused = true)]
 async fn a_delivery_that_somebody_made_already_is_left() {
     let world = World::new(Duration::ZERO);
     world.run(&["create", "g"]).await.expect(0);
-    // The console has names of its own.
+    // The console uses names of its own.
     let theirs = serde_json::to_string(&world.snapshot()["logs"]).unwrap();
     let id = world.run(&["get", "g", "-o", "json"]).await.json()["gatewayId"].as_str().unwrap().to_owned();
     let theirs: Value = serde_json::from_str(&theirs.replace(&format!("{id}-logs"), "WdDeliverySource-1")).unwrap();
@@ -392,7 +393,7 @@ async fn a_delivery_that_somebody_made_already_is_left() {
     assert!(again.stderr.contains("the source `WdDeliverySource-1` is there already"), "{}", again.stderr);
     assert!(!again.stderr.contains("warning"), "{}", again.stderr);
     assert_eq!(world.snapshot()["logs"], theirs);
-    // AWS's own words for it, where it comes between.
+    // AWS's own message, if the other source was created in between.
     let words = "ConflictException:This ResourceId has already been used in another Delivery Source in this account.";
     let world = World::with_rules(&[&format!("logs:PutDeliverySource={words}")]);
     let created = world.run(&["create", "g"]).await.expect(0);
@@ -400,7 +401,7 @@ async fn a_delivery_that_somebody_made_already_is_left() {
     assert_eq!((world.census()["destinations"], world.census()["sources"]), (0, 0), "no litter");
 }
 
-/// An account sends traces to CloudWatch Logs when Transaction Search was switched on, once.
+/// An account sends traces to CloudWatch Logs only after Transaction Search was switched on, once.
 #[tokio::test(start_paused = true)]
 async fn traces_that_the_account_refuses_are_said_once_and_tried_again_on_demand() {
     fn refuses(call: &str, document: &mut Value) {
@@ -446,7 +447,7 @@ async fn traces_that_the_account_refuses_are_said_once_and_tried_again_on_demand
     assert_eq!(world.census()["deliveries"], 1);
 }
 
-/// Records hold what was asked and answered.
+/// Log records contain requests and responses.
 #[tokio::test(start_paused = true)]
 async fn the_gateways_own_logs_do_not_stay_for_ever() {
     let world = World::new(Duration::ZERO);
@@ -461,7 +462,7 @@ async fn the_gateways_own_logs_do_not_stay_for_ever() {
     assert!(retention(&world).contains(":7") && changed.stderr.contains("updated log delivery"), "{}", changed.stderr);
     let again = world.run(&["create", "g", "--log-retention", "7"]).await.expect(0);
     assert!(again.stdout.contains("nothing had to be changed"), "{}", again.stdout);
-    // A run that was interrupted may have made it, and the call that follows may fail.
+    // An interrupted run may have created it without the call that sets the retention.
     world.edit(|state| {
         for group in state["logs"]["groups"].as_object_mut().unwrap().values_mut() {
             group["retention_days"] = Value::Null;
@@ -478,7 +479,7 @@ async fn the_gateways_own_logs_do_not_stay_for_ever() {
     assert!(refused.stderr.contains("1, 3, 5, 7, 14, 30"), "{}", refused.stderr);
 }
 
-/// Sentences that pass by themselves: each is said three times at the operation that says it, and nobody notices.
+/// Messages of transient refusals: each is returned three times at its operation, and no command fails.
 #[tokio::test(start_paused = true)]
 async fn what_aws_says_for_a_while_only_stops_nobody() {
     let assume =
@@ -519,7 +520,7 @@ async fn what_aws_says_for_a_while_only_stops_nobody() {
     }
 }
 
-/// Sentences that mean it: AWS's own words are shown, with what to do where that is known.
+/// Messages of permanent refusals: AWS's own words are shown, with a remedy if it is known.
 #[tokio::test(start_paused = true)]
 async fn what_aws_says_for_good_is_shown_in_its_words() {
     let files = Files::new();
@@ -590,7 +591,7 @@ async fn what_aws_says_for_good_is_shown_in_its_words() {
     }
 }
 
-/// The name of a provider is taken, which has no error type of its own: its secret is replaced.
+/// A taken provider name has no error type of its own: the provider's secret is replaced.
 #[tokio::test(start_paused = true)]
 async fn a_providers_name_that_is_taken_is_a_validation_exception() {
     let files = Files::new();
@@ -605,7 +606,8 @@ async fn a_providers_name_that_is_taken_is_a_validation_exception() {
     assert_eq!(world.census()["providers"], 1);
 }
 
-/// A target may be FAILED for a policy of the role's that has not spread: it is made again, while that may be so.
+/// A target may be FAILED because a policy of the role has not propagated: it is created again while that is
+/// possible.
 #[tokio::test(start_paused = true)]
 async fn an_mcp_server_that_aws_runs_is_tried_again_while_its_policy_spreads() {
     static LOOKS: AtomicUsize = AtomicUsize::new(0);
@@ -634,7 +636,7 @@ async fn an_mcp_server_that_aws_runs_is_tried_again_while_its_policy_spreads() {
     assert_eq!(world.census()["targets"], 1);
 }
 
-/// The first read after an update may be the old document, READY.
+/// The first read after an update may return the old document, READY.
 #[tokio::test(start_paused = true)]
 async fn what_is_shown_as_before_an_update_is_not_its_result() {
     static BEFORE: std::sync::Mutex<Option<Value>> = std::sync::Mutex::new(None);
@@ -662,7 +664,7 @@ async fn what_is_shown_as_before_an_update_is_not_its_result() {
     assert!(updated.stderr.contains("shown as it was before"), "{}", updated.stderr);
 }
 
-/// AWS adds what was not sent, and orders lists its own way.
+/// AWS adds members that were not sent, and reorders lists.
 #[tokio::test(start_paused = true)]
 async fn what_aws_gives_back_otherwise_than_it_was_sent_is_no_reason_to_update() {
     fn otherwise(call: &str, document: &mut Value) {
@@ -683,7 +685,7 @@ async fn what_aws_gives_back_otherwise_than_it_was_sent_is_no_reason_to_update()
     assert!(again.stdout.contains("nothing had to be changed"), "{}", again.stdout);
 }
 
-/// A network may let out to some services only.
+/// A network may allow some services only.
 #[tokio::test(start_paused = true)]
 async fn where_sts_cannot_be_reached_the_account_is_known_otherwise() {
     let world = World::new(Duration::ZERO);
@@ -694,13 +696,13 @@ async fn where_sts_cannot_be_reached_the_account_is_known_otherwise() {
     assert_eq!((&shown["account"], &shown["caller"]), (&json!("000000000000"), &Value::Null), "the anchor tells it");
     let cleaned = unreachable.run(CLEANUP).await.expect(0);
     assert!(cleaned.stderr.contains("STS cannot be reached"), "{}", cleaned.stderr);
-    // Nothing tells it in a new account, but the caller may.
+    // In a new account nothing tells it, but the caller may.
     let refused = unreachable.run(CREATE).await.expect(1);
     assert!(refused.stderr.contains("AWS_ACCOUNT_ID"), "{}", refused.stderr);
     assert!(world.is_empty(), "{:?}", world.census());
 }
 
-/// An account's keys are unknown where it has not enabled the region.
+/// An account's keys are unknown in a region that it has not enabled.
 #[tokio::test(start_paused = true)]
 async fn a_region_that_is_not_enabled_is_named() {
     let rule = "sts:GetCallerIdentity=InvalidClientTokenId:The security token included in the request is invalid";
@@ -711,7 +713,7 @@ async fn a_region_that_is_not_enabled_is_named() {
     }
 }
 
-/// A gateway that serves 2026-07-28 alone takes no `initialize`.
+/// A gateway that serves only 2026-07-28 has no `initialize`.
 #[tokio::test(start_paused = true)]
 async fn tools_of_a_gateway_without_a_handshake_are_listed_and_called() {
     let world = World::new(Duration::ZERO);
@@ -728,7 +730,7 @@ async fn tools_of_a_gateway_without_a_handshake_are_listed_and_called() {
     }
 }
 
-/// The local AWS can be such an account.
+/// The local AWS can simulate such an account.
 #[tokio::test(start_paused = true)]
 async fn the_local_aws_takes_rights_away_that_aws_uses_in_the_callers_name() {
     let rules = ["CreateWorkloadIdentity", "DeleteWorkloadIdentity"]
@@ -740,7 +742,7 @@ async fn the_local_aws_takes_rights_away_that_aws_uses_in_the_callers_name() {
         "{}",
         failed.stderr
     );
-    // The FAILED gateway was to be deleted, which failed as well.
+    // The FAILED gateway was to be deleted, which failed, too.
     let cleaned = world.run(CLEANUP).await;
     let said = format!("{}{}{}", failed.stderr, cleaned.stdout, cleaned.stderr);
     assert!(said.contains("bedrock-agentcore:DeleteWorkloadIdentity"), "{said}");
@@ -762,14 +764,14 @@ async fn the_local_aws_may_be_an_account_without_transaction_search() {
     assert!(world.is_empty(), "{:?}", world.census());
 }
 
-/// A new pool's document and domain come later, where things take their time.
+/// With consistency lag, a new pool's document and domain appear later.
 #[tokio::test(start_paused = true)]
 async fn a_gateway_fails_for_a_pool_whose_document_is_not_there_yet() {
     let world = World::new(Duration::from_secs(15));
     let created = world.run(&["create", "g", "--no-observability", "-o", "json"]).await.expect(0);
     let made = created.calls.iter().filter(|call| *call == "POST /gateways").count();
     assert!(made > 1 && world.census()["gateways"] == 1, "it is made again: {:?}", created.calls);
-    // As a program does that does not wait.
+    // As for a program that does not wait.
     let url = created.json()["clientInfo"]["discoveryUrl"].as_str().unwrap().to_owned();
     world.edit(|state| {
         for pool in state["cognito"]["pools"].as_object_mut().unwrap().values_mut() {

@@ -1,5 +1,5 @@
-//! The local AWS forgets nothing: neither when it is another server for each request, nor when it
-//! is killed between any two commands, or in the middle of them.
+//! The local AWS loses nothing: neither if each request is served by a new server, nor if it is killed between
+//! or during commands.
 
 use std::{
     fs,
@@ -69,7 +69,7 @@ fn a_server_that_is_killed_between_any_two_commands_has_lost_nothing() {
 #[test]
 fn a_server_that_is_killed_under_a_create_keeps_what_it_answered() {
     let env = Env::new();
-    // After so many steps of `create`.
+    // After this many steps of `create`.
     for steps in [1, 3, 6, 9, 11] {
         let server = Server::start(&env, &["--latency", "20ms"]);
         let args = ["--local", "create", "g", "--sample", "--timeout", "5"];
@@ -139,7 +139,7 @@ fn a_damaged_state_is_told_with_the_way_out() {
     env.ok(&["--local", "list"]);
 }
 
-/// Packages are files beside the state: one that is lost or damaged is told of, and `create` brings it again.
+/// Packages are files beside the state: a lost or damaged one is reported, and `create` restores it.
 #[test]
 fn a_lost_or_damaged_package_is_put_back_by_create() {
     let env = Env::new();

@@ -1,5 +1,5 @@
 //! AWS services as tools: models added through the program, and their operations called at moto, at the local
-//! AWS itself and at a stand-in.
+//! AWS itself and at a fake service.
 
 use std::{fs, net::TcpListener, path::PathBuf, process::Command};
 
@@ -11,16 +11,16 @@ use crate::{
     moto::Moto,
 };
 
-/// A gateway in a HOME of its own, and where the services are.
+/// A gateway in a HOME of its own, and the endpoint of the services.
 struct Setting {
     env: Env,
-    /// None for the local AWS itself.
+    /// `None` for the local AWS itself.
     endpoint: Option<String>,
     _moto: Option<Moto>,
 }
 
 impl Setting {
-    /// With the services at moto, which is what the variables of the environment say.
+    /// With the services at moto, according to the environment's variables.
     fn at_moto() -> Self {
         let env = Env::new();
         let moto = Moto::start(&env);
@@ -79,7 +79,7 @@ impl Setting {
         called.json()
     }
 
-    /// What a failed call says.
+    /// The message of a failed call.
     #[track_caller]
     fn refused(&self, tool: &str, arguments: &Value) -> String {
         let called = self.try_call(tool, arguments);
@@ -87,7 +87,7 @@ impl Setting {
         called.stdout
     }
 
-    /// What boto3, which nobody here wrote, says of moto: the value of this expression.
+    /// The value of a boto3 expression, evaluated against moto.
     fn at_moto_seen(&self, expression: &str) -> Value {
         let endpoint = self.endpoint.as_ref().unwrap();
         let script = format!(
@@ -101,7 +101,7 @@ print(json.dumps({expression}, default=str))"
         Run::of(Command::new(boto3()).args(["-c", &script]).output().unwrap()).json()
     }
 
-    /// The statements that the gateway's role has for AWS services.
+    /// The statements of the gateway's role for AWS services.
     fn statements(&self) -> Vec<Value> {
         let roles = self.env.state()["iam"]["roles"].clone();
         let role = roles.as_object().unwrap().values().find(|role| role["inline"]["base"].is_object()).unwrap().clone();
@@ -110,7 +110,7 @@ print(json.dumps({expression}, default=str))"
         policy["Statement"].as_array().unwrap().clone()
     }
 
-    /// Removes the gateway, after which nothing is left.
+    /// Deletes the gateway, and checks that nothing is left.
     fn end(&self) {
         self.ok(&["cleanup", "g", "--yes"]);
         assert!(self.env.is_empty(), "{}", self.env.state());
@@ -186,7 +186,7 @@ fn dynamodb_is_there_without_a_model() {
     setting.end();
 }
 
-/// One model for each protocol, and what calls of each come to at moto.
+/// One model for each protocol, and the results of calls to moto.
 #[test]
 fn models_of_every_protocol_are_called_at_moto() {
     let setting = Setting::at_moto();
@@ -249,7 +249,7 @@ fn models_of_every_protocol_are_called_at_moto() {
     assert_eq!(message["MessageAttributes"]["n"]["BinaryValue"], "AAE=");
     setting.call("sqs___DeleteMessage", &json!({ "QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"] }));
 
-    // awsQuery, its answers XML
+    // awsQuery, with responses in XML
     let caller = setting.call("sts___GetCallerIdentity", &json!({}));
     assert!(caller["Arn"].as_str().unwrap().starts_with("arn:aws:"), "{caller}");
     let role = "arn:aws:iam::123456789012:role/some";
@@ -267,7 +267,7 @@ fn models_of_every_protocol_are_called_at_moto() {
     setting.end();
 }
 
-/// With arguments for every member that a tool has, of every operation of every model.
+/// With arguments for every member of a tool, for every operation of every model.
 #[test]
 fn requests_are_those_that_botocore_makes() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -299,7 +299,7 @@ fn without_an_endpoint_a_service_is_called_at_the_local_aws_itself() {
     let listed = setting.call("secrets___ListSecrets", &json!({}));
     assert_eq!(listed["SecretList"][0]["Name"], "mine");
     setting.call("secrets___DeleteSecret", &json!({ "SecretId": "mine", "ForceDeleteWithoutRecovery": true }));
-    // What it does not offer it says, and what to do.
+    // An unsupported service is reported, with the remedy.
     setting.add("queues", &["--model", &model("sqs")]);
     let missing = setting.refused("queues___ListQueues", &json!({}));
     assert!(missing.contains("AWS_ENDPOINT_URL_SQS") && missing.contains("--real-aws"), "{missing}");
@@ -336,12 +336,12 @@ fn the_role_gets_what_the_operations_need_or_what_is_named_and_no_more() {
     setting.add("all", &["--model", &secrets]);
     setting.call("all___DeleteSecret", &json!({ "SecretId": "n", "ForceDeleteWithoutRecovery": true }));
     setting.ok(&["target", "remove", "all", "--gateway", "g"]);
-    // The same model again does not undo what was narrowed.
+    // The same model again does not undo the narrowing.
     let again = setting.ok(&["target", "update", "s", "--gateway", "g", "--model", &secrets]);
     assert!(again.stdout.contains("the role stays without") && again.stdout.contains("secretsmanager:DeleteSecret"));
     let kept = json!(setting.statements()).to_string();
     assert!(kept.contains("secretsmanager:CreateSecret") && !kept.contains("secretsmanager:DeleteSecret"), "{kept}");
-    // Another model takes other permissions.
+    // Another model needs other permissions.
     setting.ok(&["target", "update", "s", "--gateway", "g", "--model", &model("sts")]);
     assert_eq!(sorted(setting.tools("s"))[0], "AssumeRole");
     assert!(!json!(setting.statements()).to_string().contains("secretsmanager"), "{:?}", setting.statements());
@@ -386,7 +386,7 @@ fn models_are_checked_before_anything_is_made() {
     assert!(refused.stderr.contains("--model"), "{refused:?}");
     assert_eq!(setting.ok(&["target", "list", "--gateway", "g", "-o", "json"]).json()["items"], json!([]));
 
-    // From standard input, and from S3, where a model may be larger.
+    // From standard input; and from S3, where a model may be larger.
     let command = format!(
         "'{}' --local target add smithy piped --gateway g --model - < '{}'",
         env!("CARGO_BIN_EXE_agentcore-gw"),
@@ -402,7 +402,7 @@ fn models_are_checked_before_anything_is_made() {
     setting.add("stored", &["--model", "s3://models/sts.json"]);
     assert_eq!(sorted(setting.tools("stored")), operations(&good));
     assert!(setting.call("stored___GetCallerIdentity", &json!({}))["Account"].is_string());
-    // Once it comes from elsewhere, the role may not read it any more.
+    // Once the model comes from elsewhere, the role may no longer read it.
     let reads = || setting.env.state()["iam"]["roles"].to_string().contains("models/sts.json");
     assert!(reads());
     setting.ok(&["target", "update", "stored", "--gateway", "g", "--model", &model("sts")]);

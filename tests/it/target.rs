@@ -1,4 +1,4 @@
-//! `target add`, `list`, `get` and `remove`, with the sample and with a function that was brought.
+//! `target add`, `list`, `get` and `remove`, with the sample and with a user's function.
 
 use std::{fs, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::world::World;
 const TOOLS: &str = r#"[{ "name": "echo", "description": "Say it again",
                           "inputSchema": { "type": "object", "properties": { "text": { "type": "string" } } } }]"#;
 
-/// A gateway `g`, and a function that is not its own: the sample of another stack.
+/// A gateway `g`, and a function of another stack: its sample.
 struct Scene {
     world: World,
     folder: TempDir,
@@ -41,7 +41,7 @@ impl Scene {
         self.world.run(&[&args[..], &["-o", "json"]].concat()).await
     }
 
-    /// The policy for brought functions on g's role.
+    /// The policy for users' functions on g's role.
     fn lambda_policy(&self) -> Value {
         let roles = self.world.snapshot()["iam"]["roles"].clone();
         let role =
@@ -156,7 +156,7 @@ async fn a_providers_name_that_is_held_back_has_a_second_choice() {
     assert!(world.is_empty(), "{:?}", world.census());
 }
 
-/// A stage of API Gateway is configured as it is on AWS; what calls it is not here, and says so.
+/// A stage of API Gateway is configured as on AWS; calling it is not supported here, and reported as such.
 #[tokio::test]
 async fn a_stage_of_api_gateway_is_there_in_the_control_plane_only() {
     let world = World::new(Duration::ZERO);
@@ -187,7 +187,7 @@ async fn a_stage_of_api_gateway_is_there_in_the_control_plane_only() {
     let policy = world.snapshot()["iam"]["roles"].to_string();
     assert!(policy.contains("execute-api:Invoke") && policy.contains("abc123/prod/"), "{policy}");
 
-    // Nothing is listed; a call, which none of the tools is there for, says why.
+    // Nothing is listed; a call of one of its tools explains why.
     let url: http::Uri = created["gateway"]["gatewayUrl"].as_str().unwrap().parse().unwrap();
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "pets___get_pet" } });
     let request = http::Request::post(url.path()).header("host", "127.0.0.1:7755");

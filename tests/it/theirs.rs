@@ -1,4 +1,4 @@
-//! What is theirs stays theirs: what users added, made or chose is kept, or asked about.
+//! What users added, created or chose is kept, or asked about.
 
 use std::{collections::BTreeSet, fs, time::Duration};
 
@@ -44,7 +44,7 @@ async fn allowed_clients_are_added_to_a_cognito_gateway_and_to_no_other() {
     let before = world.snapshot();
     world.run(&["create", "g", "--allowed-client", "second"]).await.expect(0);
     assert_eq!(world.snapshot(), before);
-    // A client of the pool that is not ours is not taken for ours.
+    // A client of the pool that is not the stack's own is not used as such.
     world.run(&["credentials", "g", "-o", "json"]).await.expect(0);
     let iam = World::new(Duration::ZERO);
     iam.run(&["create", "g", "--authorizer", "iam"]).await.expect(0);
@@ -71,7 +71,7 @@ async fn a_target_of_another_kind_is_a_conflict() {
     assert_eq!(world.snapshot(), before);
 }
 
-/// Targets of each kind, each as the API takes it.
+/// A target of each kind, as the API accepts it.
 fn targets_of_each_kind(function: &str) -> Vec<(&'static str, Value)> {
     let role = json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }]);
     let tool = json!([{ "name": "t", "description": "d", "inputSchema": { "type": "object" } }]);
@@ -104,8 +104,8 @@ fn targets_of_each_kind(function: &str) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// An update replaces the whole target, so all is sent that there was, members that this program does not know
-/// included, but for what was named.
+/// An update replaces the whole target, so everything is sent that the target had, including members that this
+/// program does not know, except for what was specified.
 #[tokio::test(start_paused = true)]
 async fn what_others_set_on_a_target_outlives_an_update() {
     let folder = tempfile::tempdir().unwrap();
@@ -132,7 +132,7 @@ async fn what_others_set_on_a_target_outlives_an_update() {
         "certificateConfigurations": [{ "of": "theirs" }], "ofTheFuture": { "deep": [1, { "x": null }] },
     });
     let (world, foreign) = world.with_foreign(members.clone());
-    // No server answers there; what is sent matters here.
+    // No server answers there; only the request matters here.
     let keyed = ["--api-key-file", &key, "--api-key-header", "x-key"];
     let credential = "credentialProviderConfigurations";
     for (kind, flags, changed) in [
@@ -165,7 +165,7 @@ async fn what_others_set_on_a_target_outlives_an_update() {
         let names: BTreeSet<&String> =
             before.as_object().unwrap().keys().chain(sent.as_object().unwrap().keys()).collect();
         for member in names.into_iter().filter(|member| !of_answers.contains(&member.as_str())) {
-            // No credential may be shown as an empty list.
+            // "No credential" may be returned as an empty list.
             let of = |document: &Value| {
                 Some(document[member].clone()).filter(|value| *value != json!([])).unwrap_or_default()
             };
@@ -198,7 +198,7 @@ async fn cleanup_is_offered_for_what_this_run_made_and_for_nothing_else() {
     let refused = world.run(&["create", "g", "--description", "it's mine", "-o", "json"]).await.expect(1).json();
     let (causes, hint) = (refused["error"]["causes"].to_string(), refused["error"]["hint"].as_str().unwrap());
     assert!(!causes.contains("exists now") && !hint.contains("cleanup"), "{refused:#}");
-    // A hint that repeats the command repeats all of it, as a shell reads it.
+    // A hint that repeats the command repeats all of it, quoted for a shell.
     assert!(hint.contains(r"create g --description 'it'\''s mine' -o json`"), "{hint}");
     let world = World::with_rules(&["bedrock-agentcore:CreateGateway=ValidationException"]);
     let refused = world.run(&["create", "g", "-o", "json"]).await.expect(1).json();
@@ -308,7 +308,7 @@ async fn cleanup_is_not_offered_where_it_would_take_what_was_there_before() {
     assert!(!refused["error"]["hint"].as_str().unwrap().contains("cleanup"), "{refused:#}");
 }
 
-/// A client that the token endpoint refuses for good is an error at once, not a wait.
+/// A client that the token endpoint rejects permanently is an error at once, not a wait.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_refused_for_good_is_an_error() {
     let world = World::new(Duration::ZERO);

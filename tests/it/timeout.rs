@@ -1,4 +1,4 @@
-//! `--timeout` ends every command when it says, and tells what there is.
+//! `--timeout` ends every command in time, and reports what exists.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn slow(latency: Duration) -> World {
     World::with_faults(Faults::new(latency, Duration::ZERO, Vec::new()))
 }
 
-/// Calls that are answered, and calls that are not: both end within a second.
+/// With and without responses to the calls: both end within a second.
 #[tokio::test(start_paused = true)]
 async fn a_command_ends_within_a_second_of_its_time_and_says_how_to_go_on() {
     for latency in [Duration::from_millis(450), Duration::from_millis(900), Duration::from_secs(50)] {
@@ -37,7 +37,7 @@ async fn a_command_ends_within_a_second_of_its_time_and_says_how_to_go_on() {
             if latency < Duration::from_secs(1) && seconds == 3 {
                 assert!(error["causes"].to_string().contains("exists now: execution role"), "{ended:#}");
             }
-            // All that was made is kept, and found again.
+            // Everything that was created is kept, and found again.
             let world = world.slow(&world.moment(), Duration::ZERO);
             world.run(&["cleanup", "g", "-y"]).await.expect(0);
             assert!(world.is_empty(), "{:?}", world.census());
@@ -75,7 +75,7 @@ async fn every_command_keeps_to_its_time() {
     }
 }
 
-/// A wait says what it waited for.
+/// A wait reports what it waited for.
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_cut_short_says_what_it_waited_for() {
     let world = World::new(Duration::from_mins(30));

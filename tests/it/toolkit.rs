@@ -1,4 +1,4 @@
-//! AWS's own starter toolkit, our predecessor, drives the local AWS.
+//! AWS's own starter toolkit against the local AWS.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
-//! A local AWS in process, as the SDK's HTTP client: no socket, so that tokio's paused clock is
-//! exact. The account can be had as it was around any request, which is what it is if the program
-//! dies there; and any request can be refused, or lose its answer.
+//! A local AWS in process, as the SDK's HTTP client: no socket is involved, so tokio's paused clock is exact.
+//! The account can be captured around any request, as if the program died there; and any request can be
+//! refused, or lose its response.
 
 use std::{
     collections::BTreeMap,
@@ -46,40 +46,40 @@ pub const ENDPOINT: &str = "http://127.0.0.1:7755";
 /// What happens to the k-th request, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mishap {
-    /// It takes effect, and the answer is lost.
+    /// It takes effect, and the response is lost.
     LoseAnswer(usize),
-    /// The connection closes before it is carried out.
+    /// The connection closes before it takes effect.
     Close(usize),
-    /// It is refused: the caller may not.
+    /// It is refused with access denied.
     Deny(usize),
 }
 
-/// An account as it was at one moment; others begin from it.
+/// An account's state at one moment, from which others can start.
 pub struct Moment {
     state: Value,
     at: Instant,
 }
 
-/// An account, and the way to it.
+/// An account, and how it is reached.
 #[derive(Clone)]
 pub struct World {
     server: Arc<Mutex<Local>>,
     key: AccessKey,
-    /// Starts the server anew, from what is on disk.
+    /// Restarts the server from its state on disk.
     restart: Option<Arc<dyn Fn() -> Local + Send + Sync>>,
-    /// Where packages and logs are, if they are to go with the account.
+    /// The folder of packages and logs, if it is to be deleted with the account.
     dir: Option<Arc<TempDir>>,
     /// When its clock began.
     begin: Instant,
     lag: Duration,
-    /// Changes the document that a request is answered with; by the request.
+    /// Changes the document of a response, depending on the request.
     rewrite: Option<Rewrite>,
-    /// Whether it is reached by Amazon's own names.
+    /// Whether it is reached at Amazon's own addresses.
     amazon: bool,
-    /// How late Cognito's public addresses are there.
+    /// How late Cognito's public addresses appear.
     late: Late,
     moments_of_cognito: Arc<Mutex<MomentsOfCognito>>,
-    /// Members of targets that the local AWS does not have, and somebody set.
+    /// Members of targets that the local AWS does not have, set by another program.
     foreign: Option<Arc<Foreign>>,
     /// Whether each run's first write of a target finds the gateway UPDATING.
     busy: bool,
@@ -91,7 +91,7 @@ pub struct World {
 /// Members of targets that the local AWS does not have.
 pub struct Foreign {
     pub members: Value,
-    /// What UpdateGatewayTarget was sent, whole.
+    /// The complete bodies of UpdateGatewayTarget.
     pub sent: Mutex<Vec<Value>>,
 }
 
@@ -100,7 +100,7 @@ impl Foreign {
         request.method() == "PUT" && request.uri().contains("/targets/")
     }
 
-    /// The body of an update without them.
+    /// The body of an update without these members.
     fn receive(&self, body: &[u8]) -> Vec<u8> {
         let mut document: Value = serde_json::from_slice(body).unwrap();
         self.sent.lock().unwrap().push(document.clone());
@@ -109,7 +109,7 @@ impl Foreign {
         serde_json::to_vec(&document).unwrap()
     }
 
-    /// A target's document with them.
+    /// Adds these members to a target's document.
     fn show(&self, document: &mut Value) {
         if document["targetId"].is_string() {
             document.as_object_mut().unwrap().extend(self.members.as_object().unwrap().clone());
@@ -117,7 +117,8 @@ impl Foreign {
     }
 }
 
-/// How long after it was made a pool's OpenID document is served, and after the domain was, its name resolves.
+/// How long after a pool's creation its OpenID document is served, and after a domain's creation its name
+/// resolves.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Late {
     pub document: Duration,
@@ -128,14 +129,14 @@ pub struct Late {
 struct MomentsOfCognito {
     pool: Option<Instant>,
     domain: Option<Instant>,
-    /// Until when a resolver that was asked too early says that there is no such name.
+    /// Until when a resolver that was asked too early answers that there is no such name.
     no_such_name: Option<Instant>,
 }
 
 /// The zone's negative TTL.
 const NO_SUCH_NAME: Duration = Duration::from_mins(15);
 
-/// The member of a rewritten document that changes the answer's HTTP status, too.
+/// The member of a rewritten document that also sets the response's HTTP status.
 pub const STATUS: &str = "__status";
 
 type Rewrite = fn(&str, &mut Value);
@@ -177,33 +178,33 @@ impl World {
         }
     }
 
-    /// This account, now.
+    /// The account's current state.
     pub fn moment(&self) -> Moment {
         Moment { state: self.snapshot(), at: Instant::now() }
     }
 
-    /// An account of its own that goes on from a moment of this one: its clock stands where it stood then.
+    /// A new account that continues from a moment of this one, with its clock as it was then.
     pub fn at(&self, moment: &Moment) -> Self {
         self.under(moment, &[])
     }
 
-    /// The same, whose calls fail as these rules say.
+    /// Like `at`, with calls failing according to these rules.
     pub fn under(&self, moment: &Moment, rules: &[&str]) -> Self {
         let rules = rules.iter().map(|rule| rule.parse::<FaultRule>().unwrap()).collect();
         self.fork(moment, Faults::new(Duration::ZERO, self.lag, rules))
     }
 
-    /// The same, whose calls take this long.
+    /// Like `at`, with calls taking this long.
     pub fn slow(&self, moment: &Moment, latency: Duration) -> Self {
         self.fork(moment, Faults::new(latency, self.lag, Vec::new()))
     }
 
-    /// The same account, as AWS itself has it: at Amazon's addresses.
+    /// The same account at Amazon's addresses.
     pub fn at_amazon(&self) -> Self {
         Self { amazon: true, ..self.clone() }
     }
 
-    /// The same account, where somebody set these members of every target.
+    /// The same account, after another program set these members of every target.
     pub fn with_foreign(&self, members: Value) -> (Self, Arc<Foreign>) {
         let foreign = Arc::new(Foreign { members, sent: Mutex::default() });
         (Self { foreign: Some(foreign.clone()), ..self.clone() }, foreign)
@@ -223,12 +224,12 @@ impl World {
         Self { region, ..self.clone() }
     }
 
-    /// The same, where Cognito's public addresses are there later.
+    /// The same account, with Cognito's public addresses appearing later.
     pub fn with_late_names(&self, late: Late) -> Self {
         Self { late, ..self.at_amazon() }
     }
 
-    /// The same account, whose answers are changed on their way.
+    /// The same account, with its responses rewritten.
     pub fn rewriting(&self, rewrite: Rewrite) -> Self {
         Self { rewrite: Some(rewrite), ..self.clone() }
     }
@@ -248,9 +249,9 @@ impl World {
         fork
     }
 
-    /// Runs the program to its end, and keeps the moments around each of its requests at which the account is
-    /// another one: each is what the account is if the program dies then. Beyond the third time that the same
-    /// thing is asked, one more tells nothing new.
+    /// Runs the program to its end, and captures the account around each request that changes it: each moment is
+    /// the account's state if the program dies then. After the third repetition of the same request, another one
+    /// adds nothing.
     pub async fn moments_of(&self, args: &[&str]) -> Vec<Moment> {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let outcome = self.run_until(args, Env::default(), None, Stop::default(), Some(kept.clone())).await.unwrap();
@@ -258,7 +259,7 @@ impl World {
         std::mem::take(&mut *kept.lock().unwrap())
     }
 
-    /// An account whose server is another one for each request: all that it knows is on disk.
+    /// An account whose server is restarted for each request, with all of its state on disk.
     pub fn restarting(dir: &Path) -> Self {
         let store = Store::open(dir).unwrap();
         let (key, begin) = (store.access_key().unwrap(), Instant::now());
@@ -293,7 +294,7 @@ impl World {
         self.run_until(args, env, None, Stop::default(), None).await.unwrap()
     }
 
-    /// Runs the program, and asks it to stop after a while, as Ctrl-C does.
+    /// Runs the program, and requests a stop after a while, like Ctrl-C.
     pub async fn run_and_stop(&self, args: &[&str], after: Duration) -> Outcome {
         let stop = Stop::default();
         let request = async {
@@ -356,7 +357,7 @@ impl World {
         }
     }
 
-    /// How many of each resource there are.
+    /// The number of resources of each kind.
     pub fn census(&self) -> BTreeMap<&'static str, usize> {
         let state = self.local().snapshot();
         let count = |value: &Value| value.as_object().map_or(0, serde_json::Map::len);
@@ -389,7 +390,7 @@ impl World {
         self.local().snapshot()
     }
 
-    /// Makes a target as the API has it, past the program's own checks.
+    /// Creates a target through the API, bypassing the program's own checks.
     pub async fn create_target(&self, gateway: &str, request: &Value) {
         let gateways = self.snapshot()["agentcore"]["gateways"].clone();
         let mut ids = gateways.as_object().unwrap().keys();
@@ -414,12 +415,12 @@ impl World {
         }
     }
 
-    /// Changes what is there, as somebody else would, or AWS itself.
+    /// Changes the state, like another program or AWS itself.
     pub fn edit(&self, change: impl FnOnce(&mut Value)) {
         self.local().edit(change);
     }
 
-    /// Changes the members of the only gateway, as an update by somebody else would.
+    /// Changes the members of the only gateway, like an update by another program.
     pub fn edit_gateway(&self, change: impl Fn(&mut Value)) {
         self.local().edit(|state| {
             let gateways = state["agentcore"]["gateways"].as_object_mut().unwrap();
@@ -427,7 +428,7 @@ impl World {
         });
     }
 
-    /// Takes the tags off the only gateway, as if somebody else had made it.
+    /// Removes the tags of the only gateway, as if it had another owner.
     pub fn forget_owner_of_gateway(&self) {
         self.local().edit(|state| {
             let gateways = state["agentcore"]["gateways"].as_object_mut().unwrap();
@@ -439,13 +440,13 @@ impl World {
         &self.key.access_key_id
     }
 
-    /// A router to the account, for requests that are not the program's.
+    /// A router to the account, for requests other than the program's.
     pub fn router(&self) -> Router {
         local::router(self.local())
     }
 }
 
-/// A server whose clock is virtual, where the runtime's is paused.
+/// A server with a virtual clock, if the runtime's is paused.
 fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults, begin: Instant) -> Local {
     Local::new(Config {
         dir: dir.to_owned(),
@@ -463,7 +464,7 @@ fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults,
     .unwrap()
 }
 
-/// One of a few keys, in turn: to make them takes most of a test's time.
+/// One of a few keys, in turn: generating them takes most of a test's time.
 fn signing_key() -> SigningKey {
     static KEYS: OnceLock<Vec<SigningKey>> = OnceLock::new();
     static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -471,7 +472,7 @@ fn signing_key() -> SigningKey {
     keys[NEXT.fetch_add(1, Ordering::Relaxed) % keys.len()].clone()
 }
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct Outcome {
     pub code: u8,
@@ -507,8 +508,8 @@ struct Wire {
     was_busy: AtomicBool,
 }
 
-/// Requests of the same kind within a second of virtual time that no waiting program makes: waits pause for 200 ms
-/// and longer.
+/// More requests of the same kind within a second of virtual time than any waiting program makes: waits pause
+/// for 200 ms or longer.
 const TOO_OFTEN: usize = 24;
 
 #[derive(Clone)]
@@ -564,7 +565,7 @@ impl Wire {
         std::future::pending().await
     }
 
-    /// What is answered at an address that is not there, or not yet.
+    /// The response at an address that does not exist, or not yet.
     fn too_early(&self, request: &HttpRequest, call: &str) -> Option<Result<HttpResponse, ConnectorError>> {
         if call == "POST GetCallerIdentity" && !self.world.sts {
             return Some(Err(ConnectorError::io("connection refused".into())));
@@ -598,7 +599,7 @@ impl Wire {
         None
     }
 
-    /// Whether the same request is made again and again without a pause.
+    /// Whether the same request is repeated without a pause.
     fn is_too_often(&self, request: &HttpRequest) -> bool {
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
         // Each new attempt of a create has another token.
@@ -671,7 +672,7 @@ impl Wire {
     }
 }
 
-/// The answer of a service that does not let the caller do this, in its protocol's form.
+/// An access-denied response, in the service's protocol.
 fn denied(request: &HttpRequest) -> HttpResponse {
     let message = "User: arn:aws:iam::000000000000:user/somebody is not authorized to perform this";
     let body = request.body().bytes().unwrap_or_default();
@@ -687,7 +688,7 @@ fn denied(request: &HttpRequest) -> HttpResponse {
     response
 }
 
-/// `POST CreateRole`, as far as a request says what it is.
+/// A name such as `POST CreateRole`, as far as the request identifies it.
 fn describe(request: &HttpRequest) -> String {
     let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
     let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned);

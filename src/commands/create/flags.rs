@@ -1,4 +1,4 @@
-//! Authorizer and gateway flags, and what they come to.
+//! Authorizer and gateway flags, and their resolved values.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -123,7 +123,7 @@ pub struct GatewayFlags {
     pub adopt: bool,
 }
 
-/// A version of MCP that is known, or newer than those.
+/// A known MCP version, or a newer one.
 fn mcp_version(text: &str) -> Result<String, String> {
     let is_date = text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok();
     let is_newer = mcp::VERSIONS.last().is_some_and(|newest| text > *newest);
@@ -133,7 +133,8 @@ fn mcp_version(text: &str) -> Result<String, String> {
     Err(format!("supported: {}", mcp::VERSIONS.join(", ")))
 }
 
-/// The days that PutRetentionPolicy takes (API reference).
+/// The retention periods, in days, that PutRetentionPolicy accepts (CloudWatch Logs API reference,
+/// PutRetentionPolicy).
 const RETENTIONS: [i32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
@@ -164,7 +165,7 @@ fn tag(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The user's tags; AWS tells keys apart without regard to case on roles.
+/// The user's tags. IAM compares the tag keys of a role without regard to case.
 pub(super) fn distinct(tags: &[(String, String)]) -> Result<BTreeMap<String, String>, Error> {
     let mut keys = BTreeSet::new();
     match tags.iter().find(|(key, _)| !keys.insert(key.to_lowercase())) {
@@ -174,12 +175,12 @@ pub(super) fn distinct(tags: &[(String, String)]) -> Result<BTreeMap<String, Str
 }
 
 impl AuthorizerFlags {
-    /// Whether nobody is to be checked.
+    /// Whether the gateway is to have no authorizer.
     pub(super) fn is_open(&self) -> bool {
         self.authorizer == Some(AuthorizerKind::None)
     }
 
-    /// Clients of the gateway's user pool that may call it beside its own.
+    /// Clients of the gateway's user pool that may call it besides its own.
     pub(super) fn clients_of_cognito(&self) -> Vec<String> {
         let of_cognito = matches!(self.authorizer, None | Some(AuthorizerKind::Cognito));
         self.allowed_client.iter().filter(|_| of_cognito).cloned().collect()

@@ -1,4 +1,4 @@
-//! What `create` says: what it made, or with `--dry-run` would make.
+//! The report of `create`: what it created or, with `--dry-run`, would create.
 
 use std::{
     fs,
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// What `create` made, or found.
+/// What `create` created or found.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Created {
@@ -36,15 +36,15 @@ pub(super) struct Created {
     console_url: Option<String>,
     log_group: Option<String>,
     warnings: Vec<String>,
-    /// What a role that was brought must be allowed to do; it is not changed for you.
+    /// The permissions that a user-supplied role must have; it is not changed for the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     required_policy: Option<Value>,
     #[serde(skip)]
     unchanged: bool,
-    /// Whether `tools` can call the gateway: it needs no token, or one of its own client.
+    /// Whether `tools` can call the gateway: it needs no token, or a token of its own client.
     #[serde(skip)]
     callable: bool,
-    /// How many of the warnings were told while it was made.
+    /// The number of warnings that were already shown during creation.
     #[serde(skip)]
     told: usize,
 }
@@ -68,7 +68,7 @@ pub struct TargetInfo {
     pub name: String,
     target_id: String,
     pub status: String,
-    /// Qualified names; none where only a list of the gateway's tools tells.
+    /// Qualified names; `None` if only a list of the gateway's tools shows them.
     pub tools: Option<Vec<String>>,
 }
 
@@ -78,7 +78,7 @@ impl TargetInfo {
             name: target.name().to_owned(),
             target_id: target.target_id().to_owned(),
             status: target.status().to_owned(),
-            // One that FAILED has none.
+            // A FAILED target has none.
             tools: if target.status() == "FAILED" { Some(Vec::new()) } else { tool_names(target.name(), &target.0) },
         }
     }
@@ -86,7 +86,7 @@ impl TargetInfo {
 
 impl Created {
     /// # Errors
-    /// If the gateway is there and broken, so that nobody can use it.
+    /// If the gateway exists and is broken, so that it cannot be used.
     pub(super) fn new(aws: &Aws, converged: Converged, required_policy: Option<Value>) -> Result<Self, Error> {
         let Converged { stack, made } = converged;
         let unchanged = !made.changed;
@@ -125,12 +125,12 @@ impl Created {
         })
     }
 
-    /// The warnings that nobody has told yet.
+    /// The warnings that were not shown yet.
     pub(super) fn own_warnings(&self) -> impl Iterator<Item = &str> {
         self.warnings[self.told..].iter().map(String::as_str)
     }
 
-    /// Writes the toolkit's `gateway_config.json`, for nobody else to read.
+    /// Writes the toolkit's `gateway_config.json`, readable by its owner only.
     pub(super) fn save(&self, file: &Path) -> Result<(), Error> {
         let failed = |error: io::Error| {
             Error::new(Kind::Failed, format!("the gateway is ready, but {} cannot be written: {error}", file.display()))
@@ -149,7 +149,7 @@ impl Created {
     }
 }
 
-/// Writes a file of mode 0600, whole or not at all, whatever was there before.
+/// Atomically writes a file of mode 0600, replacing an existing one.
 fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
@@ -161,7 +161,7 @@ fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = options.open(&temporary).and_then(|mut open| open.write_all(bytes));
     let placed = written.and_then(|()| fs::rename(&temporary, file));
     if placed.is_err() {
-        // Nothing of the secret may stay behind; that there is nothing to remove is fine.
+        // Leave nothing of the secret behind; there may be nothing to remove.
         drop(fs::remove_file(&temporary));
     }
     placed
@@ -180,8 +180,8 @@ impl GatewayInfo {
     }
 }
 
-/// The qualified names of a target's tools, if its document has them: what is in S3 or comes from an MCP server
-/// is not known from it.
+/// The qualified names of a target's tools, if its document contains them; tools in S3 or from an MCP server
+/// are not in it.
 fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
     let mcp = &document["targetConfiguration"]["mcp"];
     let inline = |member: &str| Text::parse(mcp[member]["inlinePayload"].as_str()?).ok();

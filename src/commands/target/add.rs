@@ -1,4 +1,4 @@
-//! `target add`, a kind each.
+//! `target add`, with a subcommand for each kind.
 
 use std::collections::BTreeSet;
 
@@ -164,7 +164,7 @@ fn rest_api_id(text: &str) -> Result<String, String> {
     if plain { Ok(text.to_owned()) } else { Err("an id has small letters and digits, such as a1b2c3d4e5".to_owned()) }
 }
 
-/// API Gateway's own rule for names of stages (`CreateStage`).
+/// API Gateway's own rule for stage names (`CreateStage`).
 fn stage(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if (1..=128).contains(&text.len()) && text.bytes().all(plain) {
@@ -257,8 +257,8 @@ impl AddLambda {
     }
 }
 
-/// What the owner of a function in another account must allow: the role's own policy is not enough there (developer
-/// guide, "Add an AWS Lambda function target").
+/// The statement that the owner of a function in another account must add: the role's own policy is not enough
+/// there (developer guide, "Add an AWS Lambda function target").
 pub(super) fn statement_of_owner(stack: &Stack, gateway: &Gateway, function: &FunctionArn) -> Option<String> {
     if function.account() == stack.caller.account {
         return None;
@@ -297,7 +297,7 @@ impl AddSmithy {
         let aws = ctx.aws().await?;
         let mut source = source::smithy(ctx, &self.common.name, self.model.as_deref(), &aws.region)?;
         let actions = match (&credential, self.allow_action) {
-            // Who has a token of the service's own needs no permission of the role's.
+            // With an OAuth token for the service, the role needs no permission.
             (Credential::Oauth { .. }, _) => Vec::new(),
             (_, named) if named.is_empty() => source.needed_actions(&aws, &self.common.name).await?,
             (_, named) => named,
@@ -362,7 +362,8 @@ async fn settle(ctx: &Context, common: Common, kind: TargetKind, warnings: Vec<S
     Wanted { common, kind, warnings }.settle(ctx, &aws, stack, gateway).await
 }
 
-/// A gateway in AWS calls https only; one on this machine calls what runs beside it.
+/// Checks an endpoint: a gateway in AWS calls https only; one on this machine can also call what runs beside
+/// it.
 pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String>, Error> {
     // terraform-provider-aws, `gateway_target_test.go`: "typically fails implicit tool sync".
     if endpoint.contains(".runtime.bedrock-agentcore.") {
@@ -384,7 +385,7 @@ pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String
     Err(error.with_hint("use the server's https address; with `--local`, http://127.0.0.1 will do"))
 }
 
-/// Standard input can be read once.
+/// Standard input can be read only once.
 pub(super) fn check_stdin(file: Option<&str>, credential: &CredentialFlags) -> Result<(), Error> {
     if file == Some("-") && credential.reads_stdin() {
         let error = Error::new(Kind::Usage, "standard input cannot be two files at once");
@@ -404,8 +405,8 @@ pub(super) fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), E
     }
 }
 
-/// A function that is not there would be told from a permission that has not spread by nobody. Who may
-/// not look at it is taken at their word.
+/// Checks that a function exists, because a missing function could not be distinguished later from a permission
+/// that has not propagated. If the caller may not read the function, it is taken to exist.
 pub(super) async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) -> Result<(), Error> {
     if arn.account() != stack.caller.account {
         return Ok(());

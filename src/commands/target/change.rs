@@ -1,4 +1,4 @@
-//! What `target add` and `target update` have in common: from a target as it should be to one that is.
+//! What `target add` and `target update` have in common: applying a wanted target.
 
 use std::io::{self, Write};
 
@@ -44,7 +44,7 @@ pub struct Common {
     pub dry_run: bool,
 }
 
-/// A target as it should be.
+/// A target's desired state.
 pub(super) struct Wanted {
     pub common: Common,
     pub kind: TargetKind,
@@ -86,7 +86,7 @@ impl Wanted {
             log_retention: None,
             prove_tokens: false,
             targets: vec![TargetSpec { name: self.common.name.clone(), kind: self.kind.clone() }],
-            // Targets are added to anybody's gateway, by name.
+            // A target can be added to any owner's gateway, because it is given by name.
             adopt: !gateway.ours,
         }
     }
@@ -110,7 +110,7 @@ impl Wanted {
             };
             let lacks_rights = Denied::read(said).is_some_and(|denied| denied.whose == Whose::Role);
             let mut error = Error::from(error);
-            // A role that the stack did not make is its owner's to mend.
+            // A role that the stack did not create is its owner's to fix.
             if lacks_rights && has_brought_role {
                 error = error.with_hint(format!(
                     "let the role {} trust bedrock-agentcore.amazonaws.com, and allow it what the target needs",
@@ -134,7 +134,7 @@ impl Wanted {
     }
 }
 
-/// What became of it.
+/// The result of a change.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Outcome {
@@ -142,7 +142,7 @@ pub enum Outcome {
     Planned(PlanReport),
 }
 
-/// A target that is as it should be.
+/// A target in its desired state.
 #[derive(Debug, Serialize)]
 pub struct Settled {
     target: TargetInfo,
@@ -155,7 +155,7 @@ pub struct Settled {
     next: String,
 }
 
-/// Warnings and tools that people are shown.
+/// Maximum number of warnings, and of tools, in text output.
 const SHOWN: usize = 20;
 
 impl Report for Outcome {

@@ -1,5 +1,5 @@
-//! Credential flags, and what they come to. Secrets come from the environment, a file or standard
-//! input: argv is there for all to see.
+//! Credential flags, and their resolved values. Secrets come from the environment, a file or standard input,
+//! because command-line arguments are visible to other users.
 
 use std::collections::BTreeMap;
 
@@ -109,7 +109,7 @@ pub struct CredentialFlags {
     pub iam_region: Option<String>,
 }
 
-/// How the calls of a kind of target can be signed in (developer guide, "Outbound authorization").
+/// The credentials that a kind of target accepts (developer guide, "Outbound authorization").
 #[derive(Debug, Clone, Copy)]
 pub struct Takes {
     what: &'static str,
@@ -117,7 +117,7 @@ pub struct Takes {
     key: bool,
     oauth: bool,
     role_for_service: bool,
-    /// The gateway's role, without saying what for.
+    /// The gateway's role, without a service to sign for.
     role_alone: bool,
     role_by_default: bool,
 }
@@ -152,7 +152,7 @@ impl Takes {
     };
 }
 
-/// The vendors that the API knows, and the member of its union that each one's client goes into.
+/// The vendors that the API has, and the member of its union for each one's client.
 const VENDORS: [(&str, &str); 25] = [
     ("CustomOauth2", "customOauth2ProviderConfig"),
     ("GoogleOauth2", "googleOauth2ProviderConfig"),
@@ -182,7 +182,7 @@ const VENDORS: [(&str, &str); 25] = [
 ];
 const INCLUDED: &str = "includedOauth2ProviderConfig";
 
-/// A vendor, with or without the API's `Oauth2` at its end.
+/// A vendor, with or without the API's suffix `Oauth2`.
 fn vendor(text: &str) -> Result<String, String> {
     let short = |name: &str| name.trim_end_matches("Oauth2").to_ascii_lowercase();
     let wanted = text.to_ascii_lowercase();
@@ -193,7 +193,7 @@ fn vendor(text: &str) -> Result<String, String> {
     })
 }
 
-/// A header that a key can go into.
+/// A header that can carry a key.
 fn header_name(text: &str) -> Result<String, String> {
     let free = ["authorization", "cookie"].contains(&text.to_ascii_lowercase().as_str()) || !is_reserved_header(text);
     match HeaderName::try_from(text) {
@@ -225,14 +225,14 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 impl CredentialFlags {
-    /// Whether anything was said at all.
+    /// Whether any of the flags was given.
     pub fn says_something(&self) -> bool {
         let places = [&self.api_key_header, &self.api_key_prefix, &self.api_key_query];
         let named = places.into_iter().any(Option::is_some) || !self.oauth_scope.is_empty();
         !self.is_empty() || named || !self.oauth_param.is_empty() || !self.iam_resource.is_empty()
     }
 
-    /// The same; a key without a place goes where the target's key goes now.
+    /// The same flags; a key without a place goes where the target's current key goes.
     pub fn in_known_place(&self, target: &Value) -> Self {
         let mut flags = self.clone();
         let named = [&self.api_key_header, &self.api_key_prefix, &self.api_key_query];
@@ -252,12 +252,12 @@ impl CredentialFlags {
         flags
     }
 
-    /// Whether one of the secrets comes from standard input.
+    /// Whether a secret comes from standard input.
     pub fn reads_stdin(&self) -> bool {
         [&self.api_key_file, &self.oauth_client_secret_file].into_iter().any(|file| file.as_deref() == Some("-"))
     }
 
-    /// Whether no credential was named.
+    /// Whether no credential was given.
     pub fn is_empty(&self) -> bool {
         self.api_key_env.is_none()
             && self.api_key_file.is_none()
@@ -266,7 +266,7 @@ impl CredentialFlags {
             && self.iam_service.is_none()
     }
 
-    /// That what the role may call is named for a role that signs.
+    /// Checks that resources are given only together with a service that the role signs for.
     pub fn check_resources(&self) -> Result<(), Error> {
         if self.iam_resource.is_empty() || self.iam_service.is_some() {
             return Ok(());
@@ -275,7 +275,7 @@ impl CredentialFlags {
         Err(error.with_hint("add `--iam-service` for the service that it signs for"))
     }
 
-    /// The credential that the flags come to, for a kind of target.
+    /// Resolves the flags to a credential for a kind of target.
     pub async fn resolve(&self, ctx: &Context, takes: Takes) -> Result<Credential, Error> {
         let refuse = |what: &str| {
             let error = Error::new(Kind::Usage, format!("{} take no {what}", takes.what));
@@ -288,7 +288,7 @@ impl CredentialFlags {
             Credential::Given(Some(given)) => match given[0]["credentialProviderType"].as_str() {
                 Some("API_KEY") if !takes.key => refuse("API key"),
                 Some("OAUTH") if !takes.oauth => refuse("OAuth client"),
-                // The role signs for API Gateway without being told.
+                // For API Gateway, the role signs even without an explicit service.
                 Some("GATEWAY_IAM_ROLE")
                     if takes.role_alone && self.iam_region.is_none() && self.iam_resource.is_empty() =>
                 {
@@ -304,7 +304,7 @@ impl CredentialFlags {
         }
     }
 
-    /// The credential that the flags come to; none at all if nothing was said.
+    /// The credential that the flags specify; none if no flag was given.
     async fn named(&self, ctx: &Context) -> Result<Credential, Error> {
         let usage = |problem: &str, remedy: &str| Err(Error::new(Kind::Usage, problem).with_hint(remedy));
         let for_oauth = self.oauth_client_id.is_some() || self.credential_provider.is_some();
@@ -368,8 +368,8 @@ impl CredentialFlags {
         Ok(Credential::ApiKey { provider, name, prefix: self.prefix().map(str::to_owned), in_query })
     }
 
-    /// The gateway puts one space after it: with one of its own, there were two, and an API refused the key (two
-    /// public runbooks of 2026).
+    /// The prefix without trailing space: the gateway puts one space after it; with a second one, an API rejected
+    /// the key (two public runbooks of 2026).
     fn prefix(&self) -> Option<&str> {
         self.api_key_prefix.as_deref().map(str::trim_end).filter(|prefix| !prefix.is_empty())
     }
@@ -410,7 +410,7 @@ impl CredentialFlags {
         Ok(Credential::Given(Some(json!([credential]))))
     }
 
-    /// Vendor, member and configuration of an OAuth client.
+    /// The vendor, union member and configuration of an OAuth client.
     fn client(&self, client_id: &str) -> Result<(String, &'static str, Value), Error> {
         let vendor = self.oauth_vendor.clone().unwrap_or_else(|| "CustomOauth2".to_owned());
         let member = VENDORS.iter().find(|(name, _)| *name == vendor).map_or(INCLUDED, |(_, member)| member);
@@ -420,7 +420,7 @@ impl CredentialFlags {
             config["oauthDiscovery"] = match (&self.oauth_discovery_url, &self.oauth_token_endpoint) {
                 (Some(url), _) => json!({ "discoveryUrl": url }),
                 (None, Some(token)) => json!({ "authorizationServerMetadata": {
-                    // Of these three, the client credentials grant needs the last only.
+                    // Of these three, the client credentials grant uses only the last.
                     "issuer": self.oauth_issuer.as_ref().unwrap_or(token),
                     "authorizationEndpoint": self.oauth_authorization_endpoint.as_ref().unwrap_or(token),
                     "tokenEndpoint": token,
@@ -451,15 +451,15 @@ impl CredentialFlags {
     }
 }
 
-/// A secret, from one of the places that are nobody else's to see.
+/// Reads a secret from a place that other users cannot see.
 async fn secret(ctx: &Context, what: &str, variable: Option<&str>, file: Option<&str>) -> Result<Secret, Error> {
     let (text, place) = match (variable, file) {
         (Some(variable), _) => {
             let value = ctx.settings.env.get(variable).map(|value| value.to_string_lossy().into_owned());
             let missing = || {
-                // What is no usual name may be the secret itself, in the wrong place.
+                // An unusual variable name may be the secret itself, given by mistake.
                 let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-                // Longer words in capitals may well be a key.
+                // A longer word in capitals, without an underscore, may be a key.
                 let is_name = variable.len() <= 12 || variable.contains('_') && variable.len() <= 64;
                 if !variable.bytes().all(is_usual) || !is_name {
                     let message = format!("the variable that is to hold the {what} is not set, or empty");

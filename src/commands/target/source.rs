@@ -1,5 +1,4 @@
-//! What targets are described by, read from a file, standard input or S3, and checked before anything
-//! is made.
+//! The descriptions of targets, read from a file, standard input or S3, and checked before anything is created.
 
 use serde_json::{Value, json};
 
@@ -18,7 +17,7 @@ use crate::{
     },
 };
 
-/// What the API takes, and what is to be said of it.
+/// A configuration for the API, and the warnings about it.
 pub(super) struct Source {
     pub configuration: Value,
     pub warnings: Vec<String>,
@@ -56,13 +55,13 @@ pub(super) fn api(ctx: &Context, target: &TargetName, place: &str) -> Result<Sou
 /// A Smithy target's `smithyModel`.
 pub(super) struct SmithySource {
     pub source: Source,
-    /// The IAM actions that it takes; none if that is for S3 to say.
+    /// The IAM actions that the model needs; `None` if the model is in S3.
     pub actions: Option<Vec<String>>,
-    /// Where it is in S3.
+    /// Its address in S3, if it is there.
     uri: Option<String>,
 }
 
-/// A Smithy target's model; without a place, that of DynamoDB which AWS has in some regions.
+/// A Smithy target's model; without a place, the DynamoDB model that AWS offers in some regions.
 pub(super) fn smithy(
     ctx: &Context,
     target: &TargetName,
@@ -95,7 +94,7 @@ pub(super) fn smithy(
 }
 
 impl SmithySource {
-    /// The IAM actions that the model's operations take, read from S3 where it is there.
+    /// The IAM actions that the model's operations need; a model in S3 is read for that.
     pub(super) async fn needed_actions(&mut self, aws: &Aws, target: &TargetName) -> Result<Vec<String>, Error> {
         let uri = match (&self.actions, &self.uri) {
             (Some(actions), _) => return Ok(actions.clone()),
@@ -110,7 +109,7 @@ impl SmithySource {
                 let (_, model, validated) = validate::smithy(uri, &text, reading)?;
                 validated.refusal().map_or_else(|| Ok(actions(model)), Err)
             }
-            // AWS's sample is for gateways to read, and its operations are known.
+            // AWS's sample may be readable by gateways only; its operations are known anyway.
             Err(problem) if smithy::SAMPLE_BUCKETS.iter().any(|(_, bucket)| uri.contains(bucket)) => {
                 let warning = format!("{problem}: the role is allowed the usual operations of DynamoDB");
                 self.source.warnings.push(warning);
@@ -126,7 +125,7 @@ impl SmithySource {
     }
 }
 
-/// A document that was looked at, as the API takes it: JSON, up to a size.
+/// A checked document as the API accepts it inline: JSON, up to a size.
 fn inline(place: &str, flag: &str, document: &Document, validated: &Validated) -> Result<Source, Error> {
     if let Some(error) = validated.refusal() {
         return Err(error);

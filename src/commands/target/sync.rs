@@ -62,7 +62,7 @@ impl Sync {
     }
 }
 
-/// A target that is up to date, or on its way there.
+/// A target that is synchronized, or being synchronized.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Synchronized {
@@ -70,7 +70,7 @@ pub struct Synchronized {
     gateway: String,
     status: String,
     last_synchronized_at: Option<String>,
-    /// A command that shows what came of it.
+    /// A command that shows the result.
     #[serde(skip)]
     next: String,
 }

@@ -1,4 +1,4 @@
-//! `target update`: what is named changes, what is not stays as it is.
+//! `target update`: changes what is specified, and leaves the rest unchanged.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ fn usage(problem: &str, remedy: &str) -> Error {
     Error::new(Kind::Usage, problem).with_hint(remedy)
 }
 
-/// The kinds of targets, and the flags that each one takes.
+/// The kinds of targets, and the flags that each one accepts.
 const KINDS: [(&str, &str, &str); 5] = [
     ("lambda", "a function", "`--tools` and `--lambda-arn`: the gateway's role calls it"),
     ("openApiSchema", "an API", "`--spec` and credential flags"),
@@ -116,7 +116,7 @@ impl Update {
             || self.credential.says_something()
     }
 
-    /// Whether a target of this kind takes what was named.
+    /// Whether a target of this kind accepts the given flags.
     fn fits(&self, member: &str) -> bool {
         let credential = self.no_credential || self.credential.says_something();
         let only = |named: bool, of: &str| !named || member == of;
@@ -165,7 +165,7 @@ impl Update {
         let mut warnings = Vec::new();
         let mut actions = [self.allow_action.as_slice(), &self.credential.iam_resource].concat();
         let granted = stack.granted(name.as_str()).unwrap_or_default();
-        // What its address told is not kept for another address.
+        // Permissions that were derived from the old address are not kept for another one.
         let told = policy::told_by_address(&stack.names, &stack.caller.account, existing);
         let granted: Vec<String> = granted.into_iter().filter(|one| !told.contains(one)).collect();
         if let Some(spec) = &self.spec {
@@ -200,8 +200,9 @@ impl Update {
     }
 }
 
-/// What the role may do for a target that gets another model: what the model needs, but where the role was
-/// allowed less than the one before, no more than that.
+/// The actions that the role is allowed for a target that gets another model: those that the model needs. If
+/// the role was allowed less than the previous model needed, only those of them that it was allowed before, if
+/// any.
 fn kept_actions(granted: &[String], needed: &[String], before: &Value) -> Vec<String> {
     let before = before["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
     let needed_before = before.map(|document| Model::read(&document, Reading { target: "", local: true }).actions());

@@ -1,5 +1,5 @@
-//! How the services behind Smithy targets are called: at the local AWS itself, at an endpoint of the
-//! user's, or in the real AWS if the user says so.
+//! Calls the services behind Smithy targets: the local AWS itself, a custom endpoint, or, if the user opts in,
+//! the real AWS.
 
 use std::collections::BTreeMap;
 
@@ -16,24 +16,25 @@ use crate::{
     model::smithy::{Circumstances, Incoming, Model, Operation, service_error},
 };
 
-/// Where services are that the local AWS is not.
+/// Endpoints of services outside the local AWS.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoints {
-    /// Addresses by the service's name in `AWS_ENDPOINT_URL_…`.
+    /// Endpoint URLs, by the service's name in `AWS_ENDPOINT_URL_…`.
     pub by_service: BTreeMap<String, String>,
-    /// Whose key calls the real AWS for, where no address is named.
+    /// Credentials for the real AWS, which is called if no endpoint URL is configured.
     pub real_aws: Option<SharedCredentialsProvider>,
 }
 
-/// What came of a call.
+/// The outcome of a call.
 pub(crate) enum Answer {
     /// The operation's output, as JSON.
     Output(String),
-    /// The local AWS lacks it: nothing of the target's that a caller had better not see.
+    /// The local AWS does not offer the operation. The message reveals nothing about the target, so it is shown
+    /// without DEBUG.
     NotOffered(String),
 }
 
-/// What is said of a service that gives no answer.
+/// Error prefix for a service that does not respond.
 const NO_ANSWER: &str = "The service did not answer";
 
 /// Calls an operation.
@@ -80,7 +81,7 @@ pub(crate) async fn call(
         ))),
         status => {
             let said = service_error(incoming);
-            // Answers to HEAD have no body.
+            // Responses to HEAD have no body.
             let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
             let said = if said.is_empty() { reason.unwrap_or_default() } else { &said };
             let message = format!("The service answered HTTP {status}: {said}");
@@ -89,7 +90,8 @@ pub(crate) async fn call(
     }
 }
 
-/// That the gateway's role may do what an operation takes; on what, only the service could tell.
+/// Checks that the gateway's role allows the operation's actions. Resources are not checked: only the service
+/// could tell which the call accesses.
 fn check_role(auth: &OutboundAuth, operation: &Operation) -> Result<(), Failure> {
     let (server, caller) = (auth.server(), &auth.caller);
     let call = server.call_in(&caller.region, &caller.base_url);

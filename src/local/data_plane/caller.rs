@@ -1,4 +1,5 @@
-//! The inbound check of a gateway (reference §4).
+//! Inbound authorization of a gateway (AgentCore developer guide, "Set up inbound authorization for your
+//! gateway").
 
 use std::time::{Duration, SystemTime};
 
@@ -19,39 +20,40 @@ use crate::local::{
     sigv4::{Authorization, Signed},
 };
 
-/// What gateways are in a signature's scope (reference §4.1).
+/// The service name of gateways in a SigV4 credential scope (AgentCore developer guide, "Set up inbound
+/// authorization for your gateway").
 const SIGNING_NAME: &str = "bedrock-agentcore";
 
-/// Why a caller is turned away.
+/// Why a caller is not authorized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AuthError {
     /// No `Authorization: Bearer …`.
     Missing,
-    /// Not a token, or one that does not pass: the managed gateway does not say which.
+    /// Not a JWT, or one that fails validation. AWS does not tell the caller which.
     Invalid,
-    /// A good token without any of the scopes that are asked for.
+    /// A valid token without any of the allowed scopes.
     InsufficientScope,
     /// No AWS signature.
     Unsigned,
-    /// A signature of another key, of another request, or of another time.
+    /// A signature by another key, for another request, or from another time.
     BadSignature,
 }
 
-/// Whom a gateway lets in.
+/// A gateway's inbound authorizer.
 pub(crate) enum Inbound {
     Anyone,
     Jwt(JwtAuthorizer),
-    /// Whoever signs with the account's key, for this region.
+    /// Requests signed with the account's key, for this region.
     Iam {
         region: String,
     },
 }
 
-/// Who called: a token's subject, or an IAM principal's ARN. Nobody is asked where anyone may call.
+/// The caller: a token's subject or an IAM principal's ARN. `None` if the gateway does not authorize callers.
 pub(crate) type Caller = Option<String>;
 
 impl Inbound {
-    /// `None` for a kind that the local AWS does not let a gateway have.
+    /// `None` for an authorizer type that the local AWS does not support.
     pub(crate) fn of(gateway: &Gateway) -> Option<Self> {
         match gateway.text("authorizerType") {
             Some("NONE") => Some(Self::Anyone),
@@ -61,7 +63,7 @@ impl Inbound {
     }
 }
 
-/// Checks the caller of a request.
+/// Authorizes the caller of a request.
 pub(crate) async fn check(
     (server, providers): (&Server, &Providers),
     inbound: Option<Inbound>,
@@ -91,7 +93,7 @@ async fn check_token(
     request: &Signed<'_>,
 ) -> Result<Caller, AuthError> {
     let authorization = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    // The scheme's name has no case (RFC 9110 §11.1).
+    // The scheme is case-insensitive (RFC 9110 §11.1).
     let token = match authorization.map(|value| value.split_once(' ').unwrap_or((value, ""))) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(AuthError::Missing),
@@ -107,7 +109,8 @@ async fn check_token(
     };
     let claims = claims.filter(|claims| hold_at(claims, now)).ok_or(AuthError::Invalid)?;
 
-    // Every kind that is configured must pass; within a kind, any one value does.
+    // Every configured kind must pass; within a kind, any one value is enough (AgentCore developer guide,
+    // "Configure inbound JWT authorizer").
     let overlaps = |allowed: &[String], found: &[&str]| {
         allowed.is_empty() || found.iter().any(|value| allowed.iter().any(|one| one == value))
     };
@@ -119,7 +122,7 @@ async fn check_token(
     if !authorizer.custom_claims.iter().all(|claim| claim.holds(&claims)) {
         return Err(AuthError::Invalid);
     }
-    // Cognito has `scope`, a text; others have `scp`, a text or a list (reference §4.2).
+    // Cognito sends `scope`, a string; other providers send `scp`, a string or an array.
     let scopes = [&claims["scope"], &claims["scp"]].into_iter().flat_map(texts);
     let scopes: Vec<&str> = scopes.flat_map(|text| text.split(' ')).collect();
     if !overlaps(&authorizer.allowed_scopes, &scopes) {
@@ -128,12 +131,12 @@ async fn check_token(
     Ok(claims["sub"].as_str().map(str::to_owned))
 }
 
-/// Whether a token's times hold at `now` (Unix milliseconds).
+/// Whether a token is valid at `now` (Unix milliseconds) by `exp` and `nbf`.
 fn hold_at(claims: &Value, now: i64) -> bool {
     let second = |claim: &str| claims[claim].as_f64();
     #[expect(clippy::cast_precision_loss, reason = "seconds of this era are exact")]
     let now = (now / 1000) as f64;
-    // A time that is no number is none that could be checked (RFC 7519, section 4.1.5).
+    // Reject a time that is not a number (RFC 7519, section 4.1.5).
     let has_begun = claims["nbf"].is_null() || second("nbf").is_some_and(|begin| begin <= now);
     second("exp").is_some_and(|end| end > now) && has_begun
 }
@@ -143,7 +146,7 @@ fn pool_claims(state: &State, pool: &Pool, token: &str) -> Option<Value> {
     let (modulus, exponent) = pool.key.public_components().ok()?;
     let key = DecodingKey::from_rsa_components(&modulus, &exponent).ok()?;
     let claims = signed_claims(token, Algorithm::RS256, &key)?;
-    // The issuer is built from the Host of the token request, so any loopback name of this pool is it.
+    // The issuer is built from the Host header of the token request, so any loopback name of this pool is accepted.
     let issuer = state.cognito.pool_at(claims["iss"].as_str()?)?;
     (issuer.id == pool.id && claims["token_use"] == "access").then_some(claims)
 }

@@ -26,12 +26,12 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Failure(pub(crate) String);
 
-/// Who calls: the gateway's role.
+/// The identity that calls targets: the gateway's role.
 #[derive(Debug, Clone)]
 pub(crate) struct CallerIdentity {
     pub(crate) role: String,
     pub(crate) region: String,
-    /// What the server's own addresses begin with, as the caller sees them.
+    /// Prefix of the URLs that this server hands out, as the caller reaches it.
     pub(crate) base_url: String,
 }
 
@@ -185,8 +185,8 @@ impl OutboundAuth {
                 let in_query = credential_location.as_deref() == Some("QUERY_PARAMETER");
                 let default = if in_query { "api_key" } else { "Authorization" };
                 let name = credential_parameter_name.clone().unwrap_or_else(|| default.to_owned());
-                // The gateway puts a space between prefix and key: "Bearer" gives "Bearer KEY", and "Bearer " has two (a
-                // public end-to-end script and a runbook, August 2026). Nobody has seen a prefix where none is given.
+                // AWS joins prefix and key with one space: "Bearer" gives "Bearer KEY", and "Bearer " gives two spaces (a
+                // public end-to-end script and a runbook, August 2026). No default prefix has been observed.
                 let value = match credential_prefix {
                     Some(prefix) => format!("{prefix} {key}"),
                     None => key.clone(),
@@ -216,7 +216,11 @@ impl OutboundAuth {
     }
 }
 
-/// A provider and its secret, if the gateway's role may have it (reference §3.2).
+/// Returns a provider and its secret (AgentCore developer guide, "Set up permissions for AgentCore Gateway").
+///
+/// # Errors
+///
+/// If the provider or the secret does not exist, or if the gateway's role may not read them.
 fn secret_of(server: &Server, caller: &CallerIdentity, arn: &str, action: &str) -> Result<(Provider, String), Failure> {
     let call = server.call_in(&caller.region, &caller.base_url);
     server.read(|state| {
@@ -240,8 +244,9 @@ fn check_allowed(
     action: &str,
     secret: &str,
 ) -> Result<(), Failure> {
-    // Whether GetWorkloadAccessToken on the gateway's identity is needed as well is [U]: the reference has
-    // it, the starter toolkit's own policy does not. Roles of ours allow it.
+    // GetWorkloadAccessToken on the gateway's workload identity is not checked: the developer guide asks for it
+    // ("Set up permissions for AgentCore Gateway"), the policy of AWS's starter toolkit does not have it. The roles
+    // that this program creates allow it.
     let action = format!("bedrock-agentcore:{action}");
     for (action, resource) in [(action.as_str(), provider), ("secretsmanager:GetSecretValue", secret)] {
         if !state.iam.allows(&caller.role, action, Some(resource), None, call) {

@@ -1,5 +1,5 @@
-//! The MCP endpoint of a gateway: who may call it, and how requests and answers travel (reference
-//! §4, §5).
+//! The MCP endpoint of a gateway: authorizes the caller and carries its requests and responses (AgentCore
+//! developer guide, "Set up inbound authorization for your gateway" and "Use an AgentCore gateway").
 
 mod dispatch;
 mod interceptors;
@@ -41,9 +41,10 @@ use crate::local::{
     sigv4::Signed,
 };
 
-/// Bytes of a request (reference §5.7).
+/// The largest request body, in bytes (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
 pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
-/// The code of a caller who is turned away (reference §4.3).
+/// The JSON-RPC error code for an unauthorized caller (printed output in awslabs/agentcore-samples, and a
+/// CloudTrail record in the AgentCore developer guide).
 const UNAUTHORIZED: i32 = -32001;
 pub(super) const SESSION_HEADER: HeaderName = HeaderName::from_static(crate::http::mcp::SESSION_HEADER);
 
@@ -90,7 +91,7 @@ pub(crate) async fn post(
         headers,
         body: text,
         message,
-        // An interceptor has the answer before the caller has any of it.
+        // Nothing is streamed early on a gateway with interceptors: they see the response before the caller does.
         events: (streams && !intercepted).then(|| events.clone()),
         session: None,
     };
@@ -98,13 +99,13 @@ pub(crate) async fn post(
         return request.run().await.into_response(&request_id);
     }
     let mut reply = Box::pin(request.run());
-    // What has its answer at once may still say so in its status; an interceptor may always. What
-    // waits for a target begins its stream.
+    // A reply that is ready at once can still set its own status, and an intercepted one always can. A reply that
+    // waits for a target starts the event stream.
     let at_once = if intercepted { Some(reply.as_mut().await) } else { reply.as_mut().now_or_never() };
     if let Some(reply) = at_once {
         return reply.into_events(&request_id);
     }
-    // The answer takes the same way as what is said before it, so that it comes last.
+    // The response goes through the same channel as the messages before it, so that it comes last.
     let answered = async move { drop(events.send(reply.await.into_message())) };
     let said = stream::unfold(said, async |mut said| said.recv().await.map(|message| (message, said)));
     let all = stream::select(said.map(Some), stream::once(answered).map(|()| None));
@@ -112,7 +113,7 @@ pub(crate) async fn post(
     event_stream(StatusCode::OK, Body::from_stream(all), &request_id)
 }
 
-/// `DELETE /gateways/{gatewayId}/mcp`: the end of a session, where the gateway has them.
+/// `DELETE /gateways/{gatewayId}/mcp`: ends a session. 405 unless the gateway has sessions enabled.
 pub(crate) async fn delete(
     shared: Shared<Arc<DataPlane>>,
     Path(gateway_id): Path<String>,
@@ -136,8 +137,8 @@ pub(crate) async fn delete(
     .into_response(&random::uuid())
 }
 
-/// Every other method. `GET` would be a stream that the server may speak on without being asked:
-/// 405, which clients know how to take (reference §5.1 [U]).
+/// Every other method. `GET` would open a stream for server-initiated messages; clients handle a 405 for it
+/// (MCP 2025-11-25, "Transports"). AWS does not document `GET`; we chose 405.
 pub(crate) async fn not_allowed(Shared(plane): Shared<Arc<DataPlane>>, Path(gateway_id): Path<String>) -> Response {
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32000, "message": "Method not allowed" } });
     let mut response = json_response(StatusCode::METHOD_NOT_ALLOWED, &body);
@@ -150,7 +151,7 @@ pub(crate) async fn not_allowed(Shared(plane): Shared<Arc<DataPlane>>, Path(gate
     response
 }
 
-/// Lets a caller in: who it is, and what the gateway is made of at this moment.
+/// Authorizes a caller, and takes a snapshot of the gateway.
 async fn enter(
     plane: &DataPlane,
     gateway_id: &str,
@@ -164,7 +165,7 @@ async fn enter(
     let caller = caller::check((&plane.server, &plane.providers), inbound, request)
         .await
         .map_err(|error| Box::new(refuse(error, gateway_id, &base_url(request.headers), id)))?;
-    // It may have gone while the caller's provider was asked.
+    // The gateway may have been deleted while the caller's identity provider was queried.
     let gateway = plane
         .server
         .read(|state| {
@@ -222,7 +223,7 @@ fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Response 
         AuthError::InsufficientScope => {
             (StatusCode::FORBIDDEN, bearer("error=\"insufficient_scope\", "), "Insufficient scope")
         }
-        // In IAM's words (reference §4.3 [U]).
+        // Not documented by AWS: we chose the messages of AWS's SigV4 errors.
         AuthError::Unsigned => (StatusCode::FORBIDDEN, None, "Missing Authentication Token"),
         AuthError::BadSignature => (
             StatusCode::FORBIDDEN,
@@ -230,7 +231,8 @@ fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Response 
             "The request signature we calculated does not match the signature you provided",
         ),
     };
-    // Without a token, AWS answers the id 0, whatever the request's (printed in one of its samples).
+    // If the token is missing, AWS responds with the id 0, whatever the request's id (printed output in
+    // awslabs/agentcore-samples).
     let id = if error == AuthError::Missing { "0" } else { id };
     let mut reply = Reply::error(status, id, RpcError::new(UNAUTHORIZED, message));
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {

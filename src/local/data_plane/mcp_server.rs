@@ -1,4 +1,5 @@
-//! The MCP servers behind targets: connected to, listed and asked (reference §9.1).
+//! MCP client for MCP server targets: connects, lists capabilities, and sends requests (AgentCore developer
+//! guide, "MCP servers targets").
 
 mod listing;
 mod session;
@@ -25,26 +26,27 @@ use crate::http::{
     mcp::{self, Messages},
 };
 
-/// How long a request may take as a whole (quota page), and a server whose question waits for a person.
+/// Overall timeout of a request (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore"). Also the
+/// read timeout while a server waits for the caller to answer its request.
 const LONGEST: Duration = Duration::from_mins(15);
-/// Names the gateways that a request has come through, by their ids and with commas; one that is its own target would
-/// never end.
+/// Request header with the comma-separated ids of the gateways that a request has passed through. Used to
+/// detect a gateway that is its own target, which would call itself without end.
 pub(crate) const THROUGH_HEADER: &str = "agentcore-gw-through";
 const MOST_GATEWAYS: usize = 5;
 /// Of a server that gives no answer.
 const NOT_THERE: &str = "Unable to connect to the MCP server. Please check the server";
 
-/// A server, and how its calls are signed in.
+/// An MCP server target, with the credential of its calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     pub(crate) endpoint: String,
     pub(crate) auth: OutboundAuth,
-    /// The ids of the gateways that the request has come through, this one last.
+    /// The ids of the gateways that the request has passed through, this one last.
     pub(crate) through: Vec<String>,
 }
 
 impl Server {
-    /// A gateway that is reached through itself would ask all its servers again, and each of them again.
+    /// Fails if the request has passed through this gateway before, or through too many gateways.
     fn check_way(&self) -> Result<(), Failure> {
         let Some((last, before)) = self.through.split_last() else { return Ok(()) };
         if before.contains(last) {
@@ -59,15 +61,15 @@ impl Server {
     }
 }
 
-/// A server that was agreed with on a version.
+/// A connection with a negotiated protocol version.
 #[derive(Debug)]
 pub(crate) struct Connection {
     server: Server,
     version: String,
     session: Option<String>,
-    /// What the server offers.
+    /// The server's capabilities.
     capabilities: Value,
-    /// What it may ask for.
+    /// The client capabilities that were offered to the server.
     offered: Value,
     next_id: AtomicU64,
 }
@@ -77,7 +79,7 @@ pub(crate) struct Connection {
 pub(crate) enum CallError {
     /// The server's own JSON-RPC error.
     Refused(Value),
-    /// It does not know the session any more.
+    /// The server no longer knows the session.
     SessionLost,
     Failed(Failure),
 }
@@ -89,7 +91,7 @@ impl From<Failure> for CallError {
 }
 
 impl CallError {
-    /// In words.
+    /// Converts to a failure with a message.
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Self::Refused(error) => {
@@ -102,7 +104,7 @@ impl CallError {
 }
 
 impl Connection {
-    /// Connects to a server, which may ask for what is offered.
+    /// Connects to a server. `offered` are the client capabilities.
     pub(crate) async fn open(server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
         server.check_way()?;
         let patience = server.auth.timeout();
@@ -110,7 +112,7 @@ impl Connection {
         opened.unwrap_or_else(|_| Err(Failure(format!("The MCP server took more than {} s", patience.as_secs()))))
     }
 
-    /// Agrees on a version.
+    /// Negotiates the protocol version.
     async fn agree(server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
         let new = |version: &str| Self {
             server: server.clone(),
@@ -129,7 +131,7 @@ impl Connection {
         let mut connection = Arc::new(connection);
         let welcome = match connection.result(answer, &auth, 0, &mut None).await {
             Ok(welcome) => welcome,
-            // Who has never heard of it may do without.
+            // The server may not know `initialize`: try the stateless protocol.
             Err(why) if ![401, 403].contains(&status) => {
                 let stateless = Arc::new(new(mcp::STATELESS));
                 let found = stateless.request("server/discover", &json!({}), &mut None).await;
@@ -137,7 +139,7 @@ impl Connection {
                 connection = stateless;
                 json!({ "protocolVersion": mcp::STATELESS, "capabilities": found["capabilities"] })
             }
-            // A role that has not spread, or a credential that is refused (many observers).
+            // A role that has not propagated, or a refused credential; AWS's message (several public reports).
             Err(why) => {
                 return Err(Failure(format!("Authorization error when sending message: {}", why.into_failure().0)));
             }
@@ -175,7 +177,7 @@ impl Connection {
         timeout(LONGEST, asked).await.unwrap_or_else(too_long)
     }
 
-    /// Ends the session, if there is one; who does not hear of it is none the worse.
+    /// Ends the MCP session. Best effort.
     pub(crate) async fn close(&self) {
         let Some(session) = &self.session else { return };
         let request = mcp::delete(&self.server.endpoint, &self.version, session);
@@ -200,7 +202,7 @@ impl Connection {
         self.server.auth.open(&request, NOT_THERE).await
     }
 
-    /// Reads an answer up to the result of this request.
+    /// Reads a response until the result of this request.
     async fn result(
         self: &Arc<Self>,
         mut answer: Opened,
@@ -208,7 +210,8 @@ impl Connection {
         id: u64,
         sink: &mut Option<NotificationSink<'_>>,
     ) -> Result<Value, CallError> {
-        // 404 as MCP has it; servers that have started anew say 400, but of a session that has worked before.
+        // MCP specifies 404 for a lost session. Restarted servers may send 400, which counts only if the session has
+        // worked before.
         let lost = answer.status == 404 || (answer.status == 400 && id > 1);
         if lost && self.session.is_some() && !self.version.is_empty() {
             return Err(CallError::SessionLost);
@@ -234,10 +237,10 @@ impl Connection {
                     _ if message["result"].is_object() && message["id"] == id => {
                         return self.complete(message["result"].clone());
                     }
-                    // What could not be read has no id.
+                    // The error of a request that the server could not parse has no id.
                     (_, of) if message["error"].is_object() && of.is_none_or(|of| *of == id || of.is_null()) => {
                         let mut error = message["error"].clone();
-                        // A server may well repeat what it was sent.
+                        // The server may repeat the credential in its error.
                         auth.redact_document(&mut error);
                         return Err(CallError::Refused(error));
                     }
@@ -252,7 +255,8 @@ impl Connection {
         }
     }
 
-    /// A result, unless it is a question: that takes a caller who speaks the server's version.
+    /// Checks and cleans a result of the stateless protocol. `input_required` is an error: only a caller that
+    /// speaks the server's version could answer it.
     fn complete(&self, mut result: Value) -> Result<Value, CallError> {
         if self.version == mcp::STATELESS {
             if result["resultType"] == "input_required" {
@@ -266,7 +270,7 @@ impl Connection {
         Ok(result)
     }
 
-    /// Passes a server's question on, or answers it; true if somebody else is to answer it.
+    /// Forwards a request of the server to the caller, or answers it. Returns true if it was forwarded.
     async fn ask(
         self: &Arc<Self>,
         method: &str,
@@ -289,7 +293,8 @@ impl Connection {
     }
 }
 
-/// Of a server that answers `initialize` with an error of HTTP's: AWS's words (many observers, in two regions).
+/// The failure for an HTTP error in response to `initialize`, in AWS's words (several public reports, in two
+/// regions).
 fn refused_handshake(endpoint: &str, status: u16, why: Failure) -> Failure {
     match status {
         400..=599 => Failure(format!("MCP server '{endpoint}' returned HTTP {status} to the initialize handshake.")),

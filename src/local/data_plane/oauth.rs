@@ -1,5 +1,5 @@
-//! Each pool's OpenID documents, and the token endpoint that serves them all: the client id
-//! names the pool.
+//! The OpenID documents of user pools, and the token endpoint that all pools share; the client id identifies
+//! the pool.
 
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ pub(crate) async fn discovery(
 ) -> Response {
     let base = base_url(&headers);
     let document = server.read(|state| {
-        // That of a new pool comes later, where things take their time.
+        // With simulated propagation delay, a new pool's document appears later.
         let pool = state.cognito.pools.get(&pool_id).filter(|pool| server.has_reached_all(pool.created))?;
         Some(json!({
             "authorization_endpoint": format!("{base}/oauth2/authorize"),
@@ -64,7 +64,7 @@ pub(crate) async fn token(Shared(server): Shared<Server>, headers: HeaderMap, bo
     }
     let mut form = HashMap::new();
     for (name, value) in query_parameters(&String::from_utf8_lossy(&body)) {
-        // No parameter may be there twice (RFC 6749, section 3.2).
+        // Parameters must not be repeated (RFC 6749, section 3.2).
         if form.insert(name, value).is_some() {
             return json_response(StatusCode::BAD_REQUEST, &json!({ "error": OAuthError::InvalidRequest.code() }));
         }
@@ -100,7 +100,7 @@ pub(crate) async fn token(Shared(server): Shared<Server>, headers: HeaderMap, bo
     }
 }
 
-/// What Cognito's access tokens of machine clients carry: a `client_id` and no `aud`.
+/// The claims of Cognito's access tokens for machine clients: `client_id`, and no `aud`.
 fn claims(pool: &Pool, client: &Client, scope: &str, base: &str, now: i64) -> Value {
     json!({
         "sub": client.id,
@@ -116,7 +116,7 @@ fn claims(pool: &Pool, client: &Client, scope: &str, base: &str, now: i64) -> Va
     })
 }
 
-/// Id and secret, from the Basic header or the form.
+/// Client id and secret, from the Basic authorization header or the form.
 fn client_credentials(headers: &HeaderMap, form: &HashMap<String, String>) -> Result<(String, String), OAuthError> {
     if let Some(basic) = headers.get(header::AUTHORIZATION) {
         let encoded =
@@ -130,7 +130,8 @@ fn client_credentials(headers: &HeaderMap, form: &HashMap<String, String>) -> Re
     Ok((id.clone(), form.get("client_secret").cloned().unwrap_or_default()))
 }
 
-/// The scopes asked for, all of which the client must have; those it has if none was asked for.
+/// Returns the requested scopes, all of which the client must have, or all of the client's scopes if none was
+/// requested.
 fn granted_scope(client: &Client, asked: Option<&str>) -> Result<String, OAuthError> {
     match asked.map(str::trim).filter(|asked| !asked.is_empty()) {
         Some(asked) if asked.split_whitespace().all(|scope| client.settings.scopes.iter().any(|has| has == scope)) => {
@@ -141,7 +142,7 @@ fn granted_scope(client: &Client, asked: Option<&str>) -> Result<String, OAuthEr
     }
 }
 
-/// RFC 6749 §5.2.
+/// The errors of the token endpoint (RFC 6749 §5.2).
 #[derive(Debug, Clone, Copy)]
 enum OAuthError {
     InvalidRequest,

@@ -1,5 +1,5 @@
-//! OpenID providers that are not the server's own: their issuers and keys, fetched from the discovery
-//! document when a token first needs them.
+//! External OpenID providers: fetches and caches issuer and keys by discovery document, when a token first
+//! needs them.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -15,14 +15,14 @@ use crate::{
     local::keys::signed_claims,
 };
 
-/// How long a provider may take for each document.
+/// Timeout for each document of a provider.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Milliseconds that keys are trusted without a look at the provider.
+/// How long keys are cached, in milliseconds.
 const FRESH: i64 = 60 * 60 * 1000;
-/// Milliseconds after which a token with an unknown key id has the provider asked again.
+/// A token with an unknown key id refetches the keys if they are older than this, in milliseconds.
 const ASKED_JUST_NOW: i64 = 10 * 1000;
 
-/// All providers that were asked so far, by discovery URL.
+/// The providers fetched so far, by discovery URL.
 #[derive(Debug)]
 pub(crate) struct Providers {
     http: Http,
@@ -55,11 +55,11 @@ impl Providers {
         Self { http, known: Mutex::default() }
     }
 
-    /// The claims of a token that the provider at `discovery_url` signed and issued; whether they
-    /// hold now (Unix milliseconds) is for the caller to see.
+    /// Returns the claims of a token that the provider at `discovery_url` signed and issued. The caller must check
+    /// that they are valid at present. `now` is in Unix milliseconds.
     pub(crate) async fn claims(&self, discovery_url: &str, token: &str, now: i64) -> Option<Value> {
         let header = decode_header(token).ok()?;
-        // A published key is no shared secret.
+        // Reject HMAC algorithms: the JWKS is public (algorithm confusion).
         if matches!(header.alg, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) {
             return None;
         }
@@ -79,8 +79,8 @@ impl Providers {
         Some(self.provider(discovery_url, now, FRESH).await?.issuer.clone())
     }
 
-    /// A provider as it was at most `age` milliseconds ago; one that does not answer stays what it
-    /// was.
+    /// Returns a provider, fetched at most `age` milliseconds ago. If it cannot be fetched, returns the last known
+    /// state.
     async fn provider(&self, discovery_url: &str, now: i64, age: i64) -> Option<Arc<Provider>> {
         let mut all = self.known.lock().await;
         let known = all.get(discovery_url).cloned();
@@ -110,7 +110,7 @@ impl Providers {
         let set = self.get(keys_url).await?;
         let lacks = || Unusable::Lacks { url: keys_url.to_owned(), member: "keys" };
         let keys = set["keys"].as_array().ok_or_else(lacks)?;
-        // A key of an unknown kind is no reason to refuse the others.
+        // Skip keys of an unknown type.
         let keys = keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect();
         Ok(Provider { issuer: issuer.to_owned(), keys, fetched: now })
     }
@@ -127,14 +127,14 @@ impl Providers {
 }
 
 impl Provider {
-    /// The key of this id that may verify signatures of this algorithm; without an id, any may be the one.
+    /// The keys with this id that may verify signatures with this algorithm; without an id, all such keys.
     fn keys_for(&self, id: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &Jwk> {
         let is_named = move |key: &&Jwk| id.is_none() || key.common.key_id.as_deref() == id;
         self.keys.iter().filter(is_named).filter(move |key| may_verify(key, algorithm))
     }
 }
 
-/// A key that says what it is for is for nothing else (RFC 7517, sections 4.2 and 4.4).
+/// Honours a key's `use` and `alg` (RFC 7517, sections 4.2 and 4.4).
 fn may_verify(key: &Jwk, algorithm: Algorithm) -> bool {
     let for_signatures = matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature));
     let algorithm = format!("{algorithm:?}");

@@ -1,4 +1,4 @@
-//! How each kind of target is called.
+//! Calls to Lambda and OpenAPI targets, and sending requests with a credential.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,8 @@ use crate::{
     model::{openapi::Operation, outgoing::Outgoing},
 };
 
-/// One call of a tool, with what the function is told about it (reference §6.1).
+/// One call of a tool, with the metadata for the Lambda client context (AgentCore developer guide, "AWS Lambda
+/// function targets").
 #[derive(Debug)]
 pub(crate) struct ToolCall {
     pub(crate) gateway_id: String,
@@ -47,7 +48,7 @@ pub(crate) async fn call_lambda(functions: &Functions, function: Function, call:
     }
 }
 
-/// Of any operation, AWS says "unknown" here (three of its notebooks).
+/// AWS's message says "unknown" for every operation (three notebooks of awslabs/agentcore-samples).
 const NO_ANSWER: &str = "OpenAPIClientException - Error executing HTTP request for unknown";
 
 /// Calls an operation of an API and returns the text that the caller sees.
@@ -59,15 +60,16 @@ pub(crate) async fn call_api(auth: &OutboundAuth, operation: &Operation, argumen
     };
     let text = || String::from_utf8_lossy(&answer.body).into_owned();
     match answer.status {
-        // JSON as it was written: a number may be larger than any that is calculated with.
+        // Return JSON as written: a number may exceed the range of `Value`.
         200..=299 => Ok(match serde_json::from_slice(&answer.body) {
             Ok(Value::String(text)) => text,
             _ => text(),
         }),
-        // The sentence is one team's, of a 400 (an interceptor of AWS's own parses it); that of a 500 is made alike.
+        // AWS's message for a 400, as reported by one team (a response interceptor with an Amazon copyright parses it).
+        // That for a 500 is formed by analogy.
         status => {
             let whose = if status >= 500 { "Server" } else { "Client" };
-            // An API may well repeat what it was sent.
+            // The API may repeat the credential in its response.
             let body = auth.redact(&text());
             let hint = if status < 400 { "; redirects are not followed" } else { "" };
             Err(failed(format!("{whose} error: API request failed with status: {status} - {body}{hint}")))
@@ -89,7 +91,8 @@ pub(crate) fn request_of(outgoing: &Outgoing) -> Request {
     request
 }
 
-/// A function's answer as text: a string bare (reference §6.3 [U]), anything else as JSON.
+/// A function's result as text: a string without quotes, anything else as JSON. Not documented by AWS: we chose
+/// unquoted strings.
 fn as_text(payload: &[u8]) -> Option<String> {
     match serde_json::from_slice(payload).ok()? {
         Value::String(text) => Some(text),

@@ -21,7 +21,7 @@ impl Local {
     }
 }
 
-/// Answers the caller's proof with one of its own: whoever listens here may be anybody.
+/// Responds to the caller's proof with one of its own, since any program may listen on this port.
 pub(super) async fn status(Shared(local): Shared<Local>, headers: HeaderMap) -> Result<String, StatusCode> {
     let nonce = local.proven(&Method::GET, STATUS_PATH, &headers)?;
     Ok(proof(local.server.access_key(), ANSWER, &nonce))
@@ -33,7 +33,7 @@ pub(super) async fn stop(Shared(local): Shared<Local>, headers: HeaderMap) -> Re
     Ok(())
 }
 
-/// Whether functions of a runtime can be run here: if not, why.
+/// Whether functions of a runtime can be run here; if not, why.
 pub(super) async fn runtime(
     Shared(local): Shared<Local>,
     Path(runtime): Path<String>,

@@ -10,8 +10,8 @@ use axum::{
 
 use crate::local::http_message::{host_of, is_loopback};
 
-/// Loopback is no boundary: a web page can reach it by DNS rebinding (a foreign Host) or
-/// directly (a foreign Origin). Neither is let in.
+/// Refuses requests from web pages, which can reach loopback by DNS rebinding (a foreign Host) or directly (a
+/// foreign Origin).
 pub(super) async fn only_from_here(request: Request, next: Next) -> Response<Body> {
     match refusal(&request) {
         Some(refusal) => refusal.into_response(),
@@ -19,16 +19,16 @@ pub(super) async fn only_from_here(request: Request, next: Next) -> Response<Bod
     }
 }
 
-/// Why a request is not let in.
+/// Why a request is refused.
 fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
-    // Of two, nobody can tell which one somebody before us believed (RFC 9112, section 3.2).
+    // With duplicates, another component may have used a different value (RFC 9112, section 3.2).
     for name in [header::HOST, header::ORIGIN, header::AUTHORIZATION] {
         if request.headers().get_all(&name).iter().count() > 1 {
             return Some((StatusCode::BAD_REQUEST, "a header that may be there once is there twice"));
         }
     }
     let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
-    // The address of a request in absolute form comes before its Host.
+    // An absolute-form request target takes precedence over Host.
     let target = request.uri().authority().map(Authority::as_str);
     let is_here = |authority: &str| host_of(authority).is_some_and(is_loopback);
     if !text(header::HOST).is_some_and(is_here) || !target.is_none_or(is_here) {
@@ -38,7 +38,7 @@ fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
         let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
         !is_here(authority)
     };
-    // A browser says so even where it names no origin (Fetch Metadata Request Headers).
+    // Browsers send this header even without Origin (Fetch Metadata Request Headers).
     let is_cross_site = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
     let comes_from_elsewhere = is_cross_site || text(header::ORIGIN).is_some_and(is_foreign);
     comes_from_elsewhere.then_some((StatusCode::FORBIDDEN, "requests from other origins are refused"))

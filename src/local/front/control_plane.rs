@@ -22,12 +22,12 @@ use crate::{
     },
 };
 
-/// Bytes of a control-plane request: a 50 MB package in base64, and what is around it.
+/// The largest control-plane request, in bytes: a 50 MB package in base64, plus the rest of the request.
 const REQUEST_LIMIT: usize = 70 * 1024 * 1024;
 
 pub(super) async fn control_plane(Shared(local): Shared<Local>, request: Request) -> Response<Body> {
     let request_id = random::uuid();
-    // No signature is checked: the key id is random, and only its owner knows it.
+    // The signature is not verified: the key id is random and secret, and serves as the credential.
     let Some(Authorization { access_key_id, scope, .. }) = Authorization::of(request.headers()) else {
         let message = "nothing is served here; AWS calls carry a SigV4 Authorization header";
         return (StatusCode::NOT_FOUND, message).into_response();

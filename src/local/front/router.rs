@@ -39,7 +39,7 @@ pub fn router(local: Local) -> Router {
     routes.layer(objects).layer(middleware::from_fn(only_from_here)).with_state(local)
 }
 
-/// An object may be called as a route of the data plane is; who signed for S3 wants the object.
+/// An object's path may equal a data-plane route, so requests signed for S3 go to S3 first.
 async fn objects_first(local: Shared<Local>, request: Request, next: Next) -> Response<Body> {
     let signed = Authorization::of(request.headers());
     let service = signed.and_then(|signed| Service::of_scope(&signed.scope.service));

@@ -22,10 +22,10 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
 use super::{FunctionError, Outcome};
 
-/// Bytes of a synchronous answer (Lambda quota page: 6 MB).
+/// The largest synchronous response, in bytes (Lambda developer guide, "Lambda quotas": 6 MB).
 const ANSWER_LIMIT: usize = 6 * 1024 * 1024;
 
-/// An invocation on its way to the function.
+/// An invocation to be sent to the function.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) id: String,
@@ -39,11 +39,11 @@ type Reply = oneshot::Sender<Result<Outcome, FunctionError>>;
 #[derive(Debug)]
 struct Shared {
     queue: AsyncMutex<mpsc::Receiver<Pending>>,
-    /// The invocation that the function is working on.
+    /// The invocation that the function is handling.
     current: Mutex<Option<(String, Reply)>>,
 }
 
-/// The API's routes, at `address`; invocations come through `queue`.
+/// The API's routes, for a listener at `address`. Invocations arrive through `queue`.
 pub(super) fn router(queue: mpsc::Receiver<Pending>, address: SocketAddr) -> Router {
     let shared = Arc::new(Shared { queue: AsyncMutex::new(queue), current: Mutex::new(None) });
     Router::new()
@@ -56,8 +56,8 @@ pub(super) fn router(queue: mpsc::Receiver<Pending>, address: SocketAddr) -> Rou
         .with_state(shared)
 }
 
-/// No page in a browser is let in: it has an origin or says what site it is of (Fetch Metadata Request Headers), or
-/// came here by a name that it had resolve to this address.
+/// Refuses requests from web pages: those have an Origin header or a `Sec-Fetch-Site` header (Fetch Metadata
+/// Request Headers), or, with DNS rebinding, another Host.
 async fn programs_only(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let is_named = headers.get_all(header::HOST).iter().eq([address.to_string().as_str()]);
@@ -94,7 +94,7 @@ async fn error(
     shared.finish(&id, received(body, |body| Outcome::Failed(function_error(&body))))
 }
 
-/// What comes of what a function sent. One that broke off is of no more use.
+/// The outcome of a response from the function. After a broken connection, the environment must not be reused.
 fn received(
     body: Result<Bytes, BytesRejection>,
     outcome: impl FnOnce(Bytes) -> Outcome,
@@ -111,7 +111,7 @@ fn received(
     }
 }
 
-/// The function could not even be loaded: its process is of no more use.
+/// The function could not be loaded, so its environment must not be reused.
 async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
     let error = function_error(&body);
     let waiting = shared.queue.lock().await.try_recv();

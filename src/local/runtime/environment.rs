@@ -1,4 +1,4 @@
-//! One execution environment: a supervised process, and the listener that it gets its work from.
+//! One execution environment: a supervised process, and its listener for the Runtime API.
 
 use std::{
     collections::BTreeMap,
@@ -34,12 +34,12 @@ use crate::local::{
     services::lambda::Function,
 };
 
-/// Connections to an environment's Runtime API at most: a runtime has one or two.
+/// Most connections to an environment's Runtime API; a runtime needs one or two.
 const MOST_CONNECTIONS: usize = 32;
-/// How often a running function's memory is looked at.
+/// How often a running function's memory is checked.
 const MEMORY_LOOKS: Duration = Duration::from_millis(100);
 
-/// Its process ends when this is dropped: the supervisor's standard input does.
+/// Dropping it closes the supervisor's standard input, which ends its processes.
 #[derive(Debug)]
 pub(super) struct Environment {
     function: Function,
@@ -67,8 +67,8 @@ impl Environment {
         let internal = |error: std::io::Error| FunctionError::new("Runtime.InternalError", error.to_string());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(internal)?;
         let address = listener.local_addr().map_err(internal)?;
-        // Loopback is no boundary: only our bootstraps know the path that their work comes from. Runtimes
-        // of others build on host and port alone, as Lambda has it.
+        // Other local processes can reach loopback. This project's bootstraps get a secret path; other runtimes build
+        // their URLs from host and port alone, as Lambda defines.
         let secret =
             languages::has_bootstrap(&function.runtime).then(|| format!("/{}", random::lower_alphanumeric(32)));
         let path = secret.clone().unwrap_or_default();
@@ -84,7 +84,7 @@ impl Environment {
         let job = Job { folder: folder.path().to_owned(), program: file, args, variables, readable };
         let mut command = Command::new(&runtime.places.program);
         command.arg(supervisor::SUBCOMMAND).env_clear();
-        // What ends the server from its terminal is the server's own to pass on.
+        // Signals from the server's terminal must not reach the supervisor directly.
         #[cfg(unix)]
         command.process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -101,19 +101,19 @@ impl Environment {
         let admission = secret.is_none().then(|| own_processes_only(processes.clone(), supervisor, address));
         let router = api::router(receiver, address);
         let router = if path.is_empty() { router } else { Router::new().nest(&path, router) };
-        // A runtime may keep its connection while its handler works, however long.
+        // No head timeout: a runtime may keep a connection open while its handler works.
         let bounds = Bounds { connections: MOST_CONNECTIONS, head: None, admission };
         let server = tokio::spawn(listen::serve(listener, router, bounds, std::future::pending()));
         let (ends, ended) = watch::channel(None);
         let running = runtime.running_processes();
         tokio::spawn(async move {
-            // Without a status, it has ended all the same: the receivers see that the sender has gone.
+            // Even without a status, the process has ended: the receivers see that the sender is dropped.
             if let Ok(status) = process.wait().await {
                 let _ = ends.send(Some(status));
             }
-            // Only now, or it would complain that nobody is there.
+            // Abort only now, or the runtime would report a lost connection.
             server.abort();
-            // Its supervisor has removed it, unless it was killed itself.
+            // The supervisor has removed the folder, unless it was killed.
             drop(tokio::task::spawn_blocking(|| drop(folder)).await);
             drop(running);
         });
@@ -128,8 +128,8 @@ impl Environment {
         self.ended.has_changed().is_ok() && self.ended.borrow().is_none()
     }
 
-    /// Hands one invocation to the function and waits for its answer, its process's end, or the end
-    /// of its time. Whatever is not an outcome, the environment does not survive.
+    /// Sends one invocation to the function, and waits for its response, its process's end, or the timeout. After
+    /// an error, the environment must not be reused.
     pub(super) async fn invoke(&mut self, invocation: Invocation) -> Result<Outcome, FunctionError> {
         let (id, timeout) = (random::uuid(), Duration::from_secs(self.function.timeout));
         self.log.write(&format!("START RequestId: {id} Version: $LATEST"));
@@ -176,8 +176,8 @@ impl Environment {
 
 const NO_REASON: &str = "Runtime exited without providing a reason";
 
-/// How a function's process ended, in the words of Lambda as people's logs have them, from what a shell calls its exit
-/// status. After a signal some logs go on with "(core dumped)"; when, is not known.
+/// Lambda's message for how a function's process ended, as seen in public logs, by its exit status as a shell
+/// reports it. After a signal, some logs have "(core dumped)" appended; AWS does not document when.
 fn how_it_ended(status: Option<i32>) -> String {
     match status {
         None | Some(0) => NO_REASON.to_owned(),
@@ -188,16 +188,17 @@ fn how_it_ended(status: Option<i32>) -> String {
     }
 }
 
-/// Where the system tells whose a connection is, other processes of this machine are not let in.
+/// Refuses connections from other processes of this machine, where the system can identify the process of a
+/// connection.
 fn own_processes_only(processes: Arc<Processes>, supervisor: u32, address: SocketAddr) -> Admission {
     Arc::new(move |peer| processes.owns_connection(supervisor, peer, address).unwrap_or(true))
 }
 
-/// Returns when the processes of an environment take more memory than `megabytes`.
+/// Returns when the processes of an environment use more memory than `megabytes`.
 async fn outgrows(processes: Arc<Processes>, supervisor: u32, megabytes: u64) {
     let mut looks = tokio::time::interval(MEMORY_LOOKS);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Most invocations end before the first look at all processes.
+    // Skip the immediate tick: most invocations end before the first check.
     looks.tick().await;
     loop {
         looks.tick().await;
@@ -214,7 +215,7 @@ async fn outgrows(processes: Arc<Processes>, supervisor: u32, megabytes: u64) {
     }
 }
 
-/// A folder of its own for an environment, with the function's package.
+/// Creates an environment's folder with the function's package.
 async fn unpacked(function: &Function, runtime: &Runtime) -> Result<Folder, FunctionError> {
     let path = runtime.places.code_dir.join(random::lower_alphanumeric(20));
     let (code, blobs) = (function.code.clone(), runtime.places.blobs.clone());
@@ -227,8 +228,8 @@ async fn unpacked(function: &Function, runtime: &Runtime) -> Result<Folder, Func
     Err(FunctionError::new("Runtime.InternalError", problem))
 }
 
-/// The environment that Lambda gives a function (Lambda developer guide, "Defined runtime
-/// environment variables") and the user's variables; nothing of the server's own.
+/// The environment variables that Lambda sets (Lambda developer guide, "Defined runtime environment variables")
+/// and the user's; none of the server's own.
 fn variables(function: &Function, folder: &std::path::Path) -> BTreeMap<String, String> {
     let mut variables = function.environment.clone();
     let task_root = folder::task_root(folder).to_string_lossy().into_owned();

@@ -1,10 +1,10 @@
-//! What a function's processes may reach of the file system, where the kernel can hold them to it: Landlock, here since
-//! Linux 5.19. The same restriction keeps them from other processes' `/proc`, and since Linux 6.12 from signalling them
-//! and from their abstract sockets (`landlock`(7)). Files' modes hold everywhere.
+//! The sandbox of a function's processes: restricts their access to the file system with Landlock (used since
+//! Linux 5.19). The restriction also keeps them from other processes' `/proc`, and since Linux 6.12 from
+//! signalling these and from their abstract sockets (`landlock`(7)). File permissions apply on every system.
 
 use std::{io, path::PathBuf};
 
-/// Where programs, libraries, certificates and settings of the system are.
+/// The system's programs, libraries, certificates and settings.
 #[cfg(target_os = "linux")]
 const SYSTEM: &[&str] = &[
     "/bin",
@@ -24,22 +24,22 @@ const SYSTEM: &[&str] = &[
     "/proc",
     "/sys",
 ];
-/// Devices that a program may expect.
+/// Devices that programs expect.
 #[cfg(target_os = "linux")]
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
-/// What Lambda lets a function write to, beside its environment's own folder.
+/// A folder that functions may write to on Lambda, besides their environment's own folder.
 #[cfg(target_os = "linux")]
 const TEMPORARY: &str = "/tmp";
 
-/// Restricts this thread, and all processes that it starts, to reading the system, the package and what is `readable`,
-/// and to writing to the temporary folders.
+/// Restricts this thread, and all processes that it starts, to reading the system, the package and the
+/// `readable` paths, and to writing to the temporary folders.
 #[cfg(target_os = "linux")]
 pub(super) fn raise(folder: &std::path::Path, readable: &[PathBuf]) -> io::Result<()> {
     use landlock::{Access as _, AccessFs, RulesetCreatedAttr as _, RulesetError, path_beneath_rules};
 
     drop_capabilities();
     let Some(ruleset) = ruleset() else { return Ok(()) };
-    // Where the server's state is, and other environments are.
+    // The server's state folder, which contains the other environments.
     let state = folder.ancestors().nth(2).unwrap_or(folder);
     let resolver = PathBuf::from("/etc/resolv.conf").canonicalize().ok();
     let read = SYSTEM.iter().map(PathBuf::from).chain(resolver).chain(readable.iter().cloned());
@@ -56,13 +56,13 @@ pub(super) fn raise(folder: &std::path::Path, readable: &[PathBuf]) -> io::Resul
     restrict().map(drop).map_err(io::Error::other)
 }
 
-/// The newest version of Landlock that is asked for. An older kernel holds what it knows of it; those that this was
-/// tried with know up to V7.
+/// The newest requested version of Landlock. An older kernel enforces what it supports. Tested on kernels that
+/// support up to V7.
 #[cfg(target_os = "linux")]
 const KNOWN: landlock::ABI = landlock::ABI::V9;
 
-/// What is held, where anything is. Before Linux 5.19 a fence would keep a function from moving files between any two
-/// folders, so that there is none.
+/// The ruleset to enforce, if possible. `None` before Linux 5.19, where a sandbox would keep functions from
+/// moving files between any two folders.
 #[cfg(target_os = "linux")]
 fn ruleset() -> Option<landlock::Ruleset> {
     use landlock::{Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, Scope};
@@ -73,12 +73,12 @@ fn ruleset() -> Option<landlock::Ruleset> {
     wanted.scope(Scope::from_all(KNOWN)).ok()
 }
 
-/// Whether this system has a fence.
+/// Whether this system supports the sandbox.
 #[cfg(target_os = "linux")]
 pub(super) fn holds() -> bool {
     use landlock::RulesetStatus;
 
-    // A thread that does nothing else is what there is to try it with.
+    // Landlock cannot be lifted again, so try it in a separate thread.
     let tried = std::thread::spawn(|| {
         let restricted = ruleset()?.create().and_then(landlock::RulesetCreated::restrict_self).ok()?;
         Some(restricted.ruleset != RulesetStatus::NotEnforced)
@@ -91,8 +91,9 @@ pub(super) fn holds() -> bool {
     false
 }
 
-/// As in Lambda, no function is privileged, though the server may be: a privileged process reads the environment of
-/// others whatever restricts it (`may_access_mm` in the kernel's `fork.c`). Who has no capabilities cannot drop any.
+/// Drops all capabilities: as on Lambda, no function is privileged, even if the server is. A privileged process
+/// could read the environment of others despite the sandbox (`may_access_mm` in the kernel's `fork.c`). Errors
+/// are ignored: a process without capabilities cannot drop any.
 #[cfg(target_os = "linux")]
 fn drop_capabilities() {
     use rustix::thread::{CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities};
@@ -109,7 +110,8 @@ pub(super) fn raise(_: &std::path::Path, _: &[PathBuf]) -> io::Result<()> {
     Ok(())
 }
 
-/// A path, or where `kept` is below it, all in it but what leads there.
+/// The path itself, or if `kept` is below it, everything in it except the way to `kept`. Empty if the path is
+/// in `kept`.
 #[cfg(target_os = "linux")]
 fn all_but(path: &std::path::Path, kept: &std::path::Path) -> Vec<PathBuf> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -119,7 +121,7 @@ fn all_but(path: &std::path::Path, kept: &std::path::Path) -> Vec<PathBuf> {
     if !kept.starts_with(&path) {
         return vec![path];
     }
-    // A link beside it may lead anywhere, back up too.
+    // Skip symbolic links, which may lead anywhere, even back up.
     let is_link = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
     let entries = std::fs::read_dir(&path).into_iter().flatten().flatten().filter(|entry| !is_link(entry));
     entries.flat_map(|entry| all_but(&entry.path(), kept)).collect()

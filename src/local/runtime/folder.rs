@@ -1,4 +1,4 @@
-//! The folder of an execution environment: the package, which is not to be written to, and a place for temporary files.
+//! The folder of an execution environment: the read-only package, and a folder for temporary files.
 
 use std::{
     fs, io,
@@ -7,17 +7,17 @@ use std::{
 
 use crate::local::{package, storage::private_files};
 
-/// Where the package is.
+/// The path of the unpacked package.
 pub(super) fn task_root(folder: &Path) -> PathBuf {
     folder.join("task")
 }
 
-/// Where temporary files go.
+/// The path of the folder for temporary files.
 pub(super) fn temporary(folder: &Path) -> PathBuf {
     folder.join("tmp")
 }
 
-/// An environment's folder, which goes with this value.
+/// An environment's folder. Removed on drop.
 #[derive(Debug)]
 pub(super) struct Folder(PathBuf);
 
@@ -30,7 +30,7 @@ impl Drop for Folder {
 }
 
 impl Folder {
-    /// Makes the folder of a package, whole or not at all.
+    /// Creates the folder with an unpacked package. On error, nothing is left.
     pub(super) fn make(path: PathBuf, package: &[u8]) -> Result<Self, package::PackageError> {
         if let Some(all) = path.parent() {
             private_files::make_private_dir(all)?;
@@ -39,7 +39,7 @@ impl Folder {
         let (path, task_root) = (folder.path(), task_root(folder.path()));
         private_files::make_private_dir(path)?;
         private_files::make_private_dir(&temporary(path))?;
-        // Node.js looks for the package that a file belongs to upwards, and a home may well be one.
+        // Node.js looks for a `package.json` in all parent folders, and the user's home may contain one.
         private_files::write_whole(path, "package.json", b"{}")?;
         private_files::make_private_dir(&task_root)?;
         package::unpack(package, &task_root)?;
@@ -52,16 +52,16 @@ impl Folder {
     }
 }
 
-/// Removes an environment's folder, if it is there.
+/// Removes an environment's folder, if it exists.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
     match private_files::remove_dir(folder) {
-        // Its supervisor may be removing it, too.
+        // The supervisor may be removing it at the same time.
         Err(_) if !folder.exists() => Ok(()),
         removed => removed,
     }
 }
 
-/// Removes the folders of environments that are no more. One that stays harms nobody: its name is used once.
+/// Removes the folders of former environments. A leftover does no harm, since names are not reused.
 pub(super) fn sweep(all: &Path) {
     for entry in fs::read_dir(all).into_iter().flatten().flatten() {
         if let Err(error) = remove(&entry.path()) {

@@ -1,4 +1,4 @@
-//! How a function of each runtime is started.
+//! The interpreters and programs that run functions of each runtime.
 
 use std::{
     collections::HashMap,
@@ -14,23 +14,24 @@ use tokio::{process::Command, sync::Mutex, time::timeout};
 
 use super::FunctionError;
 
-/// Runs a Node.js handler; Lambda's own runtime does the same job there.
+/// Runs a Node.js handler, in place of Lambda's own runtime.
 const NODE_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.mjs");
-/// Runs a Python handler, likewise.
+/// Runs a Python handler, in place of Lambda's own runtime.
 const PYTHON_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.py");
 
-/// How long an interpreter may take to say what it is.
+/// Timeout for querying an interpreter's version.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A language that Lambda's own runtimes speak.
+/// A language of Lambda's managed runtimes.
 struct Language {
     name: &'static str,
-    /// The major version that the runtime's name asks for.
+    /// The major version in the runtime's name.
     major: String,
-    /// What its interpreter may be called.
+    /// Possible names of its interpreter.
     candidates: Vec<String>,
-    /// Arguments that have the interpreter print its version, where it really is, and what it reads, each in a line.
-    /// What PATH names is often a version manager's shim, which would be asked anew at every start.
+    /// Arguments that make the interpreter print its version, its real path, and the paths that it reads, one per
+    /// line. The real path is needed because PATH often names a version manager's shim, which would be resolved
+    /// again at every start.
     whereabouts: [&'static str; 2],
     bootstrap: &'static [&'static str],
 }
@@ -63,24 +64,24 @@ impl Language {
     }
 }
 
-/// Whether a function of this runtime is run by a bootstrap of ours.
+/// Whether functions of this runtime are run by one of this project's bootstraps.
 pub(super) fn has_bootstrap(runtime: &str) -> bool {
     Language::of(runtime).is_some()
 }
 
-/// An interpreter, and what it reads.
+/// An interpreter, and the paths that it reads.
 #[derive(Debug, Clone)]
 struct Interpreter {
     file: PathBuf,
     readable: Vec<PathBuf>,
 }
 
-/// What is run for a function.
+/// The program to run for a function.
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) file: PathBuf,
     pub(super) args: &'static [&'static str],
-    /// What it must be able to read, beside its package and the system.
+    /// The paths that it must be able to read, besides its package and the system.
     pub(super) readable: Vec<PathBuf>,
 }
 
@@ -97,19 +98,19 @@ impl Languages {
         Self { path, found: std::sync::Mutex::default() }
     }
 
-    /// What starts a function of this runtime whose package lies in `task_root`.
+    /// Returns the program for a function of this runtime whose package is in `task_root`.
     ///
     /// # Errors
     ///
-    /// `Runtime.InvalidRuntime`, where no interpreter of the major version is on PATH; `Runtime.InvalidEntrypoint`,
-    /// where the package has no program.
+    /// `Runtime.InvalidRuntime` if no interpreter of the major version is on PATH; `Runtime.InvalidEntrypoint` if
+    /// the package has no program.
     pub(super) async fn program(&self, runtime: &str, task_root: &Path) -> Result<Program, FunctionError> {
         let Some(language) = Language::of(runtime) else { return bootstrap(task_root) };
         let Interpreter { file, readable } = self.interpreter(runtime, &language).await?;
         Ok(Program { file, args: language.bootstrap, readable })
     }
 
-    /// That functions of this runtime can be run.
+    /// Checks that functions of this runtime can be run.
     ///
     /// # Errors
     ///
@@ -120,7 +121,7 @@ impl Languages {
     }
 
     async fn interpreter(&self, runtime: &str, language: &Language) -> Result<Interpreter, FunctionError> {
-        // Whoever comes while one looks for the same waits for what it finds.
+        // Concurrent callers wait for one search per runtime.
         let place = self.lock().entry(runtime.to_owned()).or_default().clone();
         let mut found = place.lock().await;
         if let Some(known) = found.as_ref().filter(|known| known.file.exists()) {
@@ -139,13 +140,13 @@ impl Languages {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first candidate on PATH that is of the wanted version; its true version is logged.
+    /// Finds the first candidate on PATH with the wanted major version, and logs its exact version.
     async fn find(&self, language: &Language) -> Option<Interpreter> {
         for candidate in &language.candidates {
             let mut command = Command::new(candidate);
             command.args(language.whereabouts).env_clear().env("PATH", &self.path).stdin(Stdio::null());
             command.kill_on_drop(true);
-            // A version manager's shim may begin to download what it is a shim of.
+            // A version manager's shim may start to download the interpreter.
             let Ok(Ok(output)) = timeout(PATIENCE, command.output()).await else { continue };
             let said = String::from_utf8_lossy(&output.stdout);
             let mut lines = said.lines();
@@ -153,7 +154,7 @@ impl Languages {
             if version.split('.').next() == Some(&language.major) {
                 tracing::info!("functions run on {} {version} ({executable})", language.name);
                 let file = PathBuf::from(executable);
-                // A program's libraries are often beside its folder.
+                // A program's libraries are often in `../lib`.
                 let beside = file.parent().map(|bin| [bin.to_owned(), bin.join("../lib")]);
                 let readable = lines.map(PathBuf::from).chain(beside.into_iter().flatten()).collect();
                 return Some(Interpreter { file, readable });
@@ -163,7 +164,7 @@ impl Languages {
     }
 }
 
-/// The program of a package that brings its own runtime.
+/// The program of a package with a custom runtime.
 fn bootstrap(task_root: &Path) -> Result<Program, FunctionError> {
     let file = task_root.join("bootstrap");
     let problem = match fs::metadata(&file) {

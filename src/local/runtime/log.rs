@@ -1,4 +1,4 @@
-//! Where an environment's lines go: its stream in the function's log group, and the server's log.
+//! The log of an environment: its stream in the function's log group, and the server's own log.
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 
@@ -8,9 +8,10 @@ use crate::local::{
     storage::journal::Journal,
 };
 
-/// Bytes of a log event (CloudWatch Logs quota page); a longer line becomes several.
+/// The largest log event, in bytes; a longer line is split (CloudWatch Logs user guide, "CloudWatch Logs
+/// quotas").
 const LONGEST_LINE: u64 = 256 * 1024;
-/// Characters of a line that the server's own log shows.
+/// Most characters of a line in the server's own log.
 const LOGGED: usize = 2000;
 
 /// The log group of a function.
@@ -28,7 +29,7 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn new(function: &Function, journal: Journal) -> Self {
-        // As Lambda names them: the day, the version, and a name of its own.
+        // Lambda's format: date, version, and a unique id.
         let day = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
         Self {
             function: function.name.clone(),
@@ -48,7 +49,7 @@ impl Log {
         tokio::spawn(async move {
             let mut output = BufReader::new(output);
             let mut line = Vec::new();
-            // Whatever it prints, text or not, with or without an end, the pipe is kept empty.
+            // Always drain the pipe, even if the output is not UTF-8 or does not end in a newline.
             while let Ok(1..) = (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
                 let text = String::from_utf8_lossy(&line);
                 let text = text.trim_end_matches(['\r', '\n']);

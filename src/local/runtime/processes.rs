@@ -1,4 +1,4 @@
-//! The processes of an execution environment, as the system shows them: the supervisor's children, theirs, and so on.
+//! The processes of an execution environment: the supervisor's descendants.
 
 use std::{
     io,
@@ -9,19 +9,19 @@ use std::{
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, Signal, System};
 
-/// To look at all processes takes milliseconds: however many ask, it is done this often.
+/// How long a snapshot of all processes is reused, since taking one needs milliseconds.
 const FRESH: Duration = Duration::from_millis(100);
-/// Looks at processes that are killed and still there.
+/// Most attempts to kill all processes.
 const KILLS: usize = 200;
-/// Between two of them.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What was last seen of all processes, for those who ask at the same time.
+/// The last snapshot of all processes, shared by concurrent callers.
 #[derive(Debug, Default)]
 pub(super) struct Processes(Mutex<Option<(Instant, System)>>);
 
 impl Processes {
-    /// Bytes that the descendants of a process take together; none where the system does not tell.
+    /// Memory used by the descendants of a process, in bytes; `None` if the system does not tell.
     pub(super) fn memory_below(&self, root: u32) -> Option<u64> {
         let seen = self.look(FRESH, |system| {
             let below = below(system, Pid::from_u32(root)).into_iter();
@@ -30,12 +30,12 @@ impl Processes {
         seen.map(|processes| processes.into_iter().map(|(pid, resident)| memory(pid, resident)).sum())
     }
 
-    /// Whether a connection from `peer` to the listener `address` is one of a process's descendants; none where the
-    /// system does not tell.
+    /// Whether a connection from `peer` to the listener `address` belongs to a descendant of a process; `None` if
+    /// the system does not tell.
     #[cfg(target_os = "linux")]
     pub(super) fn owns_connection(&self, root: u32, peer: SocketAddr, address: SocketAddr) -> Option<bool> {
         let table = |name: &str| std::fs::read_to_string(format!("/proc/net/{name}"));
-        // A socket for both versions of IP is in the second table, and there may be none.
+        // Dual-stack sockets are in the second table, which may not exist.
         let inode = inode_of(&table("tcp").ok()?, peer, address)
             .or_else(|| inode_of(&table("tcp6").unwrap_or_default(), peer, address));
         let Some(inode) = inode else { return Some(false) };
@@ -44,7 +44,7 @@ impl Processes {
             let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
             files.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|file| file.as_os_str() == link.as_str())
         };
-        // A process that has just begun may well be the one.
+        // Take a new snapshot: the process may have started just now.
         let below = self.look(Duration::ZERO, |system| below(system, Pid::from_u32(root)))?;
         Some(below.iter().any(has))
     }
@@ -73,7 +73,7 @@ impl Processes {
     }
 }
 
-/// Kills the descendants of this process, and those that they start meanwhile, until none is left.
+/// Kills the descendants of this process, including those started meanwhile, until none is left.
 ///
 /// # Errors
 /// If some do not end.
@@ -94,7 +94,7 @@ pub(super) fn kill_all_below_this() -> io::Result<()> {
     Err(io::Error::other("processes of the function do not end"))
 }
 
-/// Takes leave of the children that have ended, and says whether there were no others.
+/// Reaps ended children, and returns whether no child is left.
 #[cfg(unix)]
 fn has_no_child(_: &[Pid]) -> bool {
     use rustix::process::{WaitOptions, wait};
@@ -123,7 +123,8 @@ fn refresh(system: &mut System) {
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, memory);
 }
 
-/// The descendants of a process. One whose first thread has ended looks dead, and may run on in others.
+/// The descendants of a process. Includes those that look dead: a process whose main thread has ended may run
+/// on in others.
 fn below(system: &System, root: Pid) -> Vec<Pid> {
     let mut found = vec![root];
     let mut next = 0;
@@ -136,7 +137,7 @@ fn below(system: &System, root: Pid) -> Vec<Pid> {
     found.split_off(1)
 }
 
-/// The inode of a connection's socket at the peer's end, from the table of all connections (`proc_pid_net`(5)).
+/// The inode of the peer's socket, from the table of all connections (`proc_pid_net`(5)).
 #[cfg(target_os = "linux")]
 fn inode_of(connections: &str, peer: SocketAddr, address: SocketAddr) -> Option<u64> {
     let written = |end: SocketAddr| match end {
@@ -144,7 +145,7 @@ fn inode_of(connections: &str, peer: SocketAddr, address: SocketAddr) -> Option<
         SocketAddr::V6(_) => None,
     };
     let (peer, address) = (written(peer)?, written(address)?);
-    // In the table of version 6, an address of version 4 comes after a prefix (RFC 4291, section 2.5.5.2).
+    // In the IPv6 table, IPv4 addresses have a prefix (RFC 4291, section 2.5.5.2).
     let is = |column: &str, end: &str| column.strip_prefix("0000000000000000FFFF0000").unwrap_or(column) == end;
     connections.lines().find_map(|line| {
         let columns: Vec<_> = line.split_ascii_whitespace().collect();
@@ -153,7 +154,7 @@ fn inode_of(connections: &str, peer: SocketAddr, address: SocketAddr) -> Option<
     })
 }
 
-/// Bytes that a process takes; of the pages that it shares with what it forked, its part (`proc_pid_smaps`(5)).
+/// Memory used by a process, in bytes, with its proportional share of shared pages (`proc_pid_smaps`(5)).
 #[cfg(target_os = "linux")]
 fn memory(pid: Pid, _: u64) -> u64 {
     let proportional = || {
@@ -161,7 +162,7 @@ fn memory(pid: Pid, _: u64) -> u64 {
         let line = maps.lines().find_map(|line| line.strip_prefix("Pss:"))?;
         line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
     };
-    // Where the system does not tell. What has ended since takes nothing.
+    // Fallback if there is no such file. An ended process uses nothing.
     let resident = || {
         let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
         let resident = pages.split(' ').nth(1)?.parse::<u64>().ok()?;

@@ -1,6 +1,6 @@
-//! The process that all processes of an execution environment descend from: this program with a hidden subcommand,
-//! which no user calls. It starts the function behind a fence. When the function's own process ends, or the server that
-//! holds its standard input does, it kills what is left of the environment and removes its folder.
+//! The supervisor of an execution environment, the ancestor of all its processes: this program with a hidden
+//! subcommand. It starts the function in a sandbox. When the function's process ends, or the server that holds
+//! the supervisor's standard input does, it kills the environment's remaining processes and removes its folder.
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +18,9 @@ use super::{fence, folder, processes};
 /// The hidden subcommand.
 pub(super) const SUBCOMMAND: &str = "run-function";
 
-/// What is to be run: one line of JSON on standard input, which stays open for as long as the environment is wanted. A
-/// function's variables hold secrets, and may change how a program is loaded: they are not the supervisor's own.
+/// The function to run: one line of JSON on standard input, which stays open while the environment is needed.
+/// The variables are sent this way because they hold secrets and may change how a program is loaded, so they
+/// must not be the supervisor's own environment.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
     /// The environment's own folder.
@@ -27,19 +28,19 @@ pub(super) struct Job {
     pub(super) program: PathBuf,
     pub(super) args: Vec<String>,
     pub(super) variables: BTreeMap<String, String>,
-    /// Files and folders that the function may read beside the system's.
+    /// Files and folders that the function may read besides the system's.
     pub(super) readable: Vec<PathBuf>,
 }
 
-/// This very program, also after its file was replaced where the system can tell.
+/// The path of this program; on Linux, valid even after its file was replaced.
 ///
 /// # Errors
-/// If the system does not tell where it is.
+/// If the system does not know the path.
 pub fn own_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }
 
-/// Supervises a function, if that is what the arguments ask for, and answers its exit status as shells have it.
+/// Supervises a function if the arguments ask for it, and returns its exit status as a shell would.
 pub fn of_args(mut args: impl Iterator<Item = OsString>) -> Option<io::Result<u8>> {
     (args.nth(1)? == SUBCOMMAND && args.next().is_none()).then(supervise)
 }
@@ -57,7 +58,7 @@ fn supervise() -> io::Result<u8> {
     ended.map_err(|error| io::Error::new(error.kind(), format!("cannot start the function: {error}")))
 }
 
-/// Returns when the function's process has ended, or nobody wants it any more.
+/// Runs the function until its process ends, or until the environment is no longer needed.
 fn run(job: &Job, server: impl Read + Send + 'static) -> io::Result<u8> {
     adopt_orphans();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -73,7 +74,7 @@ fn run(job: &Job, server: impl Read + Send + 'static) -> io::Result<u8> {
     Ok(status)
 }
 
-/// Returns when somebody asks this process to end, who cannot have thought of those below it.
+/// Returns on SIGTERM or SIGHUP, which would otherwise end this process and not its descendants.
 async fn told_to_end() {
     #[cfg(unix)]
     {
@@ -90,18 +91,19 @@ async fn told_to_end() {
     std::future::pending::<()>().await;
 }
 
-/// The server writes nothing more: this is the end of its pipe, however it came.
+/// Returns at the end of the server's pipe: the server writes nothing more.
 fn read_to_end(mut server: impl Read) {
     drop(io::copy(&mut server, &mut io::sink()));
 }
 
-/// Starts the function in a thread behind the fence, which its processes inherit and this one's other threads do not.
+/// Starts the function in a sandboxed thread. The function's processes inherit the sandbox; this process's
+/// other threads are not in it.
 fn start(job: &Job) -> io::Result<Child> {
     let fenced = || {
         fence::raise(&job.folder, &job.readable)?;
         let mut command = Command::new(&job.program);
         command.args(&job.args).env_clear().envs(&job.variables).stdin(Stdio::null());
-        // What a function does to its group, this process survives.
+        // Its own process group, so that signals to that group do not reach this process.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.current_dir(folder::task_root(&job.folder)).spawn()
@@ -109,14 +111,13 @@ fn start(job: &Job) -> io::Result<Child> {
     thread::scope(|scope| scope.spawn(fenced).join()).unwrap_or_else(|_| Err(io::Error::other("its start failed")))
 }
 
-/// What the function's processes leave behind becomes this process's children, instead of the system's. Only Linux can
-/// do that.
+/// Makes orphans of the function's processes children of this process instead of init's. Linux only.
 fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
-/// Waits for the function's process to end, and for the orphans that end before.
+/// Waits for the function's process to end. Reaps orphans that end before it.
 #[cfg(unix)]
 fn wait_for(function: Child) -> u8 {
     let id = i32::try_from(function.id()).unwrap_or_default();

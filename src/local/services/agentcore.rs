@@ -1,7 +1,8 @@
-//! Bedrock AgentCore's control plane: gateways and their targets.
+//! Bedrock AgentCore's control plane: gateways, targets and credential providers.
 //!
-//! What takes AWS a while takes until the next Get or List here, or [`UNDER_WAY`]: CREATING,
-//! UPDATING and DELETING are settled then; but for targets that wait for what an MCP server says.
+//! Operations that are asynchronous on AWS complete here with the next Get or List, or after [`UNDER_WAY`]:
+//! CREATING, UPDATING and DELETING end then. The exception are targets that wait for the listing of an MCP
+//! server.
 
 mod gateway;
 mod listing;
@@ -30,11 +31,12 @@ use crate::local::{
     wire::{Protocol, WireError},
 };
 
-/// Milliseconds after which what is under way is done, though nobody looked.
+/// Milliseconds after which an operation in progress completes even without a Get or List.
 const UNDER_WAY: i64 = 5000;
-/// Tags that a resource may have.
+/// Most tags of a resource.
 const MOST_TAGS: usize = 50;
-/// CreateGatewayTarget's own words: deploy scripts of several people quote them. CreateGateway only stores the role.
+/// CreateGatewayTarget's message, as quoted in several public deploy scripts. CreateGateway does not check the
+/// role.
 const ROLE_NOT_ASSUMABLE: &str =
     "Gateway service is not authorized to perform AssumeRole on Gateway role. Update trust policy and retry";
 
@@ -59,25 +61,25 @@ pub(crate) struct AgentCore {
     providers: BTreeMap<String, Provider>,
 }
 
-/// What gateways and targets have in common.
+/// The lifecycle of a gateway or target.
 #[derive(Debug, Serialize, Deserialize)]
 struct Lifecycle {
     status: Status,
     reasons: Vec<String>,
-    /// Why what is under way will not come to a good end.
+    /// Why the operation in progress will fail.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     problems: Vec<String>,
     created: i64,
     updated: i64,
-    /// The request that made it, if it had a `clientToken`.
+    /// The request that created it, if it had a `clientToken`.
     origin: Option<Origin>,
 }
 
-/// What tells a request that is sent again from another one with the same token.
+/// Distinguishes a repeated request from another one with the same token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Origin {
     client_token: String,
-    /// Maps compare without regard to order.
+    /// Compared regardless of key order.
     input: Value,
 }
 
@@ -109,7 +111,7 @@ impl Lifecycle {
         matches!(self.status, Status::Creating | Status::Updating | Status::Deleting | Status::Synchronizing)
     }
 
-    /// Whether it serves calls: a change leaves what there was in force until it is done.
+    /// Whether it serves calls. It does during updates, and after failed ones.
     fn serves(&self) -> bool {
         !matches!(self.status, Status::Creating | Status::Failed | Status::Deleting)
     }
@@ -121,14 +123,14 @@ impl Lifecycle {
         self.problems.clear();
     }
 
-    /// Ends what was under way; `problems` are why it failed, if it did.
+    /// Completes the operation in progress. It fails if there are `problems`.
     fn finish(&mut self, problems: &[&str]) {
         let mut reasons: Vec<String> = std::mem::take(&mut self.problems);
         reasons.extend(problems.iter().copied().map(str::to_owned));
         self.status = match self.status {
             Status::Creating | Status::Updating | Status::Synchronizing if reasons.is_empty() => Status::Ready,
             Status::Creating => Status::Failed,
-            // A deletion that is given up.
+            // A failed deletion.
             Status::Deleting if !reasons.is_empty() => Status::Failed,
             Status::Updating => Status::UpdateUnsuccessful,
             Status::Synchronizing => Status::SynchronizeUnsuccessful,
@@ -148,18 +150,18 @@ impl Lifecycle {
 }
 
 impl Origin {
-    /// The origin that a request with a token is; the token is taken out of the input.
+    /// Removes the client token from the input, and returns the request's origin if there was one.
     fn take(input: &mut Value) -> Option<Self> {
         let client_token = input.as_object_mut()?.remove("clientToken")?.as_str()?.to_owned();
         Some(Self { client_token, input: input.clone() })
     }
 
-    /// Whether this request was answered before, by making what has this lifecycle.
+    /// Whether this same request created the resource with this lifecycle.
     ///
     /// # Errors
-    /// If the token came with other parameters then.
+    /// If that request had the same token with other parameters.
     fn repeats(&self, made: &Lifecycle) -> Result<bool, WireError> {
-        // What is being deleted is as good as gone.
+        // Ignore a resource that is being deleted.
         let made = made.origin.as_ref().filter(|_| made.status != Status::Deleting);
         match made.filter(|made| made.client_token == self.client_token) {
             None => Ok(false),
@@ -172,7 +174,7 @@ impl Origin {
     }
 }
 
-/// Brings what was under way to its end, if somebody looks or it is long enough ago.
+/// Completes operations in progress, on a Get or List, or if they are due.
 fn advance(state: &mut State, call: &Call) {
     let looked = call.observes;
     let due = |lifecycle: &Lifecycle| lifecycle.under_way() && (looked || call.now - lifecycle.updated >= UNDER_WAY);
@@ -192,7 +194,7 @@ fn advance(state: &mut State, call: &Call) {
     }
 }
 
-/// That the caller may not do what an operation does in their name.
+/// The reason for failure if the caller lacks a permission that the operation needs on the caller's behalf.
 fn lacking(call: &Call, what: &str) -> Option<String> {
     let (region, account) = (&call.region, &call.account);
     call.lacks.map(|action| {
@@ -204,7 +206,7 @@ fn lacking(call: &Call, what: &str) -> Option<String> {
     })
 }
 
-/// Why a gateway's role is of no use, if it is.
+/// Why a gateway's role cannot be assumed, if so.
 fn role_problem(iam: &iam::Iam, gateway: &Gateway, call: &Call) -> Option<&'static str> {
     let by = iam::Principal {
         service: "bedrock-agentcore.amazonaws.com",
@@ -215,8 +217,8 @@ fn role_problem(iam: &iam::Iam, gateway: &Gateway, call: &Call) -> Option<&'stat
     (!assumable).then_some(ROLE_NOT_ASSUMABLE)
 }
 
-/// That a function exists, and that a gateway's role may invoke it. One of another region is not found, though it is
-/// there (badmintoncryer/cdk-preflight, `lambda-region`).
+/// Checks that a function exists, and that a gateway's role may invoke it. As on AWS, a function in another
+/// region is not found (badmintoncryer/cdk-preflight, `lambda-region`).
 fn check_invocable(state: &State, call: &Call, role: &str, arn: &str) -> Result<(), WireError> {
     let unqualified = matches!(arn.split(':').nth(7), None | Some("$LATEST"));
     let is_here = arn.split(':').nth(3) == Some(call.region.as_str());
@@ -234,12 +236,12 @@ fn check_invocable(state: &State, call: &Call, role: &str, arn: &str) -> Result<
     )))
 }
 
-/// The members that are there, in order.
+/// The non-null members, in order.
 fn present<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
     members.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// Where a list goes on.
+/// Pagination parameters.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
@@ -266,7 +268,7 @@ struct Tagging {
 }
 
 impl Tagging {
-    /// The tags of the resource. Of the kinds that are covered, gateways and providers have them.
+    /// The tags of the resource. Of the supported kinds of resources, gateways and credential providers have tags.
     fn of<'a>(&self, agentcore: &'a mut AgentCore, call: &Call) -> Result<&'a mut BTreeMap<String, String>, WireError> {
         let arn = &self.resource_arn;
         if arn.split(':').nth(4) != Some(call.account.as_str()) {
@@ -307,7 +309,7 @@ fn conflict(message: impl Into<String>) -> WireError {
     WireError::new(StatusCode::CONFLICT, "ConflictException", message)
 }
 
-/// The service's 402, which has nothing to do with money.
+/// AgentCore uses 402 for ServiceQuotaExceededException.
 fn quota_exceeded(message: impl Into<String>) -> WireError {
     WireError::new(StatusCode::PAYMENT_REQUIRED, "ServiceQuotaExceededException", message)
 }
@@ -322,7 +324,7 @@ fn validation(reason: &str, message: impl Into<String>) -> WireError {
     error
 }
 
-/// A rule that the service model does not show.
+/// The error for a rule beyond the service model.
 fn refused(message: impl Into<String>) -> WireError {
     validation("FieldValidationFailed", message)
 }
@@ -338,7 +340,7 @@ fn wrong_state(call: &Call, what: &str, status: Status) -> WireError {
     refused(format!("Cannot perform operation {} when {what} is in {} status", call.operation, status.name()))
 }
 
-/// `reason` and `fieldList` of an input that its shape does not let in.
+/// `reason` and `fieldList` of the error for an input that violates its shape.
 fn validation_members(error: &ValidationError) -> Map<String, Value> {
     let ValidationError::Violations(violations) = error else {
         return present([("reason", json!("CannotParse"))]);
@@ -365,7 +367,7 @@ impl AgentCore {
         found.ok_or_else(|| not_found(format!("Gateway {id} not found")))
     }
 
-    /// The schemas of all targets.
+    /// The blobs of all targets' schemas.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &BlobId> {
         self.gateways.values().flat_map(|gateway| gateway.targets.values()).map(Target::schema)
     }
@@ -380,7 +382,7 @@ impl AgentCore {
     }
 }
 
-/// An ARN in the place of an id is answered with a denial (terraform-provider-aws #47525).
+/// AWS denies access if an ARN is given instead of an id (hashicorp/terraform-provider-aws#47525).
 fn check_identifier(id: &str) -> Result<(), WireError> {
     if id.starts_with("arn:") {
         return Err(access_denied("You do not have sufficient access to perform this action"));

@@ -15,22 +15,22 @@ pub(crate) fn internal(message: String) -> WireError {
     WireError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message)
 }
 
-/// The operation, or a member of it, that the local AWS does not offer.
+/// The error for an operation or a member that the local AWS does not support.
 pub(crate) fn not_implemented(what: impl Into<String>) -> WireError {
     WireError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", what)
 }
 
-/// An operation's input, which its shape has let in, as the operation's own type.
+/// Deserializes a validated input into the operation's input type.
 pub(crate) fn read<T: DeserializeOwned>(input: Value) -> Result<T, WireError> {
     serde_json::from_value(input)
         .map_err(|error| internal(format!("an operation does not understand what its shape lets in: {error}")))
 }
 
-/// One page of a list whose items come in the order of their keys, and the token of the next
-/// page: the last key shown, so that pages neither skip nor repeat when items come and go.
+/// Returns one page of a list sorted by key, and the token of the next page. The token is the last key shown,
+/// so that pages neither skip nor repeat items when items come and go.
 ///
 /// # Errors
-/// If the token is none of this function's.
+/// If this function did not issue the token.
 pub(crate) fn page<T>(
     items: impl Iterator<Item = (impl AsRef<str>, T)>,
     most: Option<usize>,
@@ -54,7 +54,7 @@ pub(crate) fn page<T>(
     Ok((shown, rest.peek().is_some().then(|| URL_SAFE_NO_PAD.encode(last))))
 }
 
-/// A pagination token that no list of ours gave out.
+/// A pagination token that [`page`] did not issue.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadToken;
 

@@ -14,16 +14,16 @@ use crate::local::{
     wire::WireError,
 };
 
-/// The account that everything belongs to.
+/// The id of the only account.
 pub(crate) const ACCOUNT: &str = "000000000000";
 
-/// Makes the signing key of a new user pool.
+/// Generates the signing key of a new user pool.
 pub type NewKey = Arc<dyn Fn() -> SigningKey + Send + Sync>;
 
-/// An answer: the operation's output members, or null where it has none.
+/// An operation's result: its output members, or null if it has none.
 pub(crate) type Answer = Result<Value, WireError>;
 
-/// Who calls, where, and when.
+/// The context of a call.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) operation: &'static str,
@@ -31,42 +31,42 @@ pub(crate) struct Call {
     pub(crate) observes: bool,
     pub(crate) region: String,
     pub(crate) account: String,
-    /// `http://` and the request's Host: what the caller's own addresses begin with.
+    /// `http://` and the request's Host header: the prefix of this server's URLs as the caller reaches them.
     pub(crate) base_url: String,
     /// Unix time in milliseconds.
     pub(crate) now: i64,
     pub(crate) new_key: NewKey,
-    /// Where bytes are kept that are too large for the state.
+    /// Storage for data that is too large for the state.
     pub(crate) blobs: Blobs,
-    /// What functions have printed.
+    /// The output of functions.
     pub(crate) journal: Journal,
     /// How long lists, roles and policies take to show what was written.
     pub(crate) lag: Duration,
-    /// How long roles and policies are not in force.
+    /// Simulated delay until roles and policies take effect.
     pub(crate) iam_lag: Duration,
     /// Whether the account sends traces to CloudWatch Logs.
     pub(crate) transaction_search: bool,
-    /// An action that the caller may not do, which the operation does in the caller's name.
+    /// A simulated missing permission of the caller, needed by what the operation does on the caller's behalf.
     pub(crate) lacks: Option<&'static str>,
 }
 
 impl Call {
-    /// Keeps bytes outside the state.
+    /// Stores a blob.
     pub(crate) fn keep(&self, bytes: &[u8]) -> Result<BlobId, WireError> {
         self.blobs.put(bytes).map_err(|error| internal(format!("the local AWS cannot write its state: {error}")))
     }
 
-    /// Bytes that were kept outside the state.
+    /// Reads a stored blob.
     pub(crate) fn kept(&self, id: &BlobId) -> Result<Vec<u8>, WireError> {
         self.blobs.get(id).map_err(|error| internal(format!("the local AWS cannot read its state: {error}")))
     }
 
-    /// Whether what was written at `at` (Unix milliseconds) has reached every reader.
+    /// Whether a write at `at` (Unix milliseconds) is visible to every reader.
     pub(crate) fn propagated(&self, at: i64) -> bool {
         self.is_older(at, self.lag)
     }
 
-    /// Whether a role or policy of this age is in force.
+    /// Whether a role or policy written at `at` (Unix milliseconds) is in effect.
     pub(crate) fn in_force(&self, at: i64) -> bool {
         self.is_older(at, self.iam_lag)
     }

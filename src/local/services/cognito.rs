@@ -1,4 +1,4 @@
-//! Cognito user pools: what a machine-to-machine OAuth provider needs.
+//! Cognito user pools, as far as a machine-to-machine OAuth provider needs them.
 
 mod clients;
 mod operations;
@@ -17,9 +17,9 @@ use crate::local::{
     wire::{Protocol, WireError},
 };
 
-/// Resource servers that a pool may have (Cognito quotas).
+/// Most resource servers of a pool (Amazon Cognito developer guide, "Quotas in Amazon Cognito").
 const MOST_RESOURCE_SERVERS: usize = 25;
-/// Tags that a pool may have.
+/// Most tags of a pool.
 const MOST_TAGS: usize = 50;
 
 pub(crate) const SERVICE: Service = Service {
@@ -44,10 +44,10 @@ pub(crate) struct Pool {
     tags: BTreeMap<String, String>,
     pub(crate) key: SigningKey,
     domain: Option<String>,
-    /// When the domain was made, in Unix milliseconds.
+    /// When the domain was created, in Unix milliseconds.
     #[serde(default)]
     domain_made: i64,
-    /// 1 for the hosted UI of old, 2 for managed login; neither is served here.
+    /// 1 for the classic hosted UI, 2 for managed login; neither is served here.
     managed_login_version: u8,
     resource_servers: BTreeMap<String, ResourceServer>,
     pub(crate) clients: BTreeMap<String, Client>,
@@ -123,7 +123,7 @@ struct UpdatePool {
     user_pool_tags: Option<BTreeMap<String, String>>,
 }
 
-/// What is not given goes back to its default, as in AWS; name and tags stay.
+/// Omitted members are reset to their defaults, as on AWS, except name and tags.
 fn update_pool(cognito: &mut Cognito, call: &Call, input: UpdatePool) -> Answer {
     let pool = cognito.pool_mut(call, &input.user_pool_id)?;
     if let Some(tags) = input.user_pool_tags {
@@ -182,7 +182,7 @@ fn list_pools(cognito: &mut Cognito, call: &Call, input: ListPools) -> Answer {
     list_answer("UserPools", shown, input.max_results, input.next_token.as_deref())
 }
 
-/// A list of Cognito's: the items, and where they go on.
+/// Builds a page of a Cognito list.
 fn list_answer(
     member: &str,
     items: impl Iterator<Item = (impl AsRef<str>, Value)>,
@@ -208,7 +208,7 @@ struct ResourceArn {
 }
 
 impl ResourceArn {
-    /// The pool that the ARN names.
+    /// The pool with this ARN.
     fn pool<'a>(&self, cognito: &'a mut Cognito, call: &Call) -> Result<&'a mut Pool, WireError> {
         let pool = cognito
             .pools
@@ -275,7 +275,7 @@ fn create_domain(cognito: &mut Cognito, call: &Call, input: DomainOfPool) -> Ans
         return Err(invalid("Domain cannot contain reserved word."));
     }
     cognito.pool(call, &input.user_pool_id)?;
-    // A domain is unique in its region, across all accounts.
+    // A domain is unique per region, across all accounts.
     let prefix = format!("{}_", call.region);
     let mut in_region = cognito.pools.values().filter(|pool| pool.id.starts_with(&prefix));
     if in_region.any(|pool| pool.domain.as_ref() == Some(domain)) {
@@ -297,7 +297,7 @@ struct DomainName {
     domain: String,
 }
 
-/// A domain that is not there is an empty description, not an error.
+/// For an unknown domain, the description is empty; it is not an error.
 fn describe_domain(cognito: &mut Cognito, call: &Call, input: DomainName) -> Answer {
     let prefix = format!("{}_", call.region);
     let owner =
@@ -410,7 +410,7 @@ fn not_found(message: impl Into<String>) -> WireError {
     bad_request("ResourceNotFoundException", message)
 }
 
-/// Whether a pool of this id is one of the call's region.
+/// Whether the pool's id belongs to the call's region.
 fn in_region(call: &Call, pool_id: &str) -> bool {
     pool_id.strip_prefix(&call.region).is_some_and(|rest| rest.starts_with('_'))
 }
@@ -426,13 +426,13 @@ impl Cognito {
         here.ok_or_else(|| not_found(format!("User pool {id} does not exist.")))
     }
 
-    /// The app client of this id, and its pool. Client ids are unique across pools.
+    /// Finds an app client by id, and its pool. Client ids are unique across pools.
     pub(crate) fn client(&self, client_id: &str) -> Option<(&Pool, &Client)> {
         self.pools.values().find_map(|pool| Some((pool, pool.clients.get(client_id)?)))
     }
 
-    /// The pool whose issuer or discovery document `url` names, in the local form
-    /// `http://{loopback}/{poolId}…` or in Amazon's `https://cognito-idp.{region}.amazonaws.com/{poolId}…`.
+    /// Finds the pool by the URL of its issuer or discovery document, in the local form
+    /// `http://{loopback}/{poolId}…` or in AWS's form `https://cognito-idp.{region}.amazonaws.com/{poolId}…`.
     pub(crate) fn pool_at(&self, url: &str) -> Option<&Pool> {
         let url: Uri = url.parse().ok()?;
         let host = url.host()?;

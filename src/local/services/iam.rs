@@ -1,4 +1,4 @@
-//! IAM: roles with their policies, and whether a role may be assumed or may do a thing.
+//! IAM: roles and policies, and evaluation of whether a role may be assumed or may perform an action.
 
 mod access;
 mod grammar;
@@ -22,13 +22,14 @@ use crate::local::{
     wire::{Protocol, WireError},
 };
 
-/// Characters that a role's inline policies may have in all (IAM quotas; white space not counted).
+/// The most characters of a role's inline policies together, without white space (IAM user guide, "IAM and AWS
+/// STS quotas").
 const INLINE_POLICY_LIMIT: usize = 10_240;
-/// Characters of a trust policy, counted likewise (IAM quotas).
+/// The most characters of a trust policy, without white space (same page).
 const TRUST_POLICY_LIMIT: usize = 2_048;
-/// Managed policies that a role may have (IAM quotas).
+/// Most managed policies attached to a role (same page).
 const MOST_ATTACHED: usize = 10;
-/// Tags that a role may have (IAM quotas).
+/// Most tags of a role (same page).
 const MOST_TAGS: usize = 50;
 
 pub(crate) const SERVICE: Service = Service {
@@ -58,11 +59,11 @@ struct Role {
     permissions_boundary: Option<String>,
     tags: BTreeMap<String, String>,
     inline: BTreeMap<String, Inline>,
-    /// Managed policies: ARN, and since when.
+    /// Attached managed policies: ARN, and time of attachment (Unix milliseconds).
     #[serde(default)]
     attached: BTreeMap<String, i64>,
     created: i64,
-    /// When the trust policy was last written: what is newer than the lag is not yet in force.
+    /// When the trust policy was last written. It takes effect only after the simulated delay.
     trusted_since: i64,
 }
 
@@ -79,7 +80,7 @@ struct Tag {
     value: String,
 }
 
-/// Where a list goes on.
+/// Pagination parameters.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
@@ -110,7 +111,7 @@ fn create_role(iam: &mut Iam, call: &Call, input: CreateRole) -> Answer {
     duplicate_keys(&input.tags)?;
     check_trust(&input.assume_role_policy_document)?;
     let name = input.role_name;
-    // Role names are unique without regard to case.
+    // Role names are case-insensitively unique.
     if iam.roles.values().any(|role| role.name.eq_ignore_ascii_case(&name)) {
         return Err(conflict("EntityAlreadyExists", format!("Role with name {name} already exists.")));
     }
@@ -181,7 +182,7 @@ fn update_role(iam: &mut Iam, _: &Call, input: UpdateRole) -> Answer {
     if input.description.is_some() {
         role.description = input.description;
     }
-    // What is not given goes back to its default, the description apart.
+    // Omitted members are reset to their defaults, except the description.
     role.max_session_duration = input.max_session_duration.unwrap_or(3600);
     Ok(json!({}))
 }
@@ -310,7 +311,7 @@ fn list_role_tags(iam: &mut Iam, _: &Call, input: ListOfRole) -> Answer {
     input.page.answer("Tags", tags.iter().map(|(key, value)| (key, json!({ "Key": key, "Value": value }))))
 }
 
-/// Roles of this server are in no instance profile.
+/// Instance profiles are not supported, so a role is in none.
 fn list_instance_profiles(iam: &mut Iam, _: &Call, input: ListOfRole) -> Answer {
     iam.role(&input.role_name)?;
     Ok(json!({ "InstanceProfiles": [], "IsTruncated": false }))
@@ -358,7 +359,7 @@ fn describe(role: &Role) -> Value {
     document
 }
 
-/// `ListRoles` leaves tags and boundary out (IAM API reference).
+/// `ListRoles` omits tags and permissions boundary (IAM API reference, `ListRoles`).
 fn describe_in_list(role: &Role) -> Value {
     json!({
         "Path": role.path,
@@ -376,12 +377,12 @@ fn shown_tags(tags: &BTreeMap<String, String>) -> Value {
     tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
 }
 
-/// IAM answers policy documents URL-encoded (RFC 3986).
+/// IAM returns policy documents URL-encoded (RFC 3986).
 fn percent_encoded(document: &str) -> String {
     utf8_percent_encode(document, NON_ALPHANUMERIC).to_string()
 }
 
-/// Characters as IAM's quotas count them.
+/// The number of characters as IAM's quotas count them.
 fn without_spaces(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
 }
@@ -421,12 +422,12 @@ fn no_such_entity(message: String) -> WireError {
     WireError::new(StatusCode::NOT_FOUND, "NoSuchEntity", message)
 }
 
-/// A service that wants to act for a resource: what a trust policy's conditions look at.
+/// A service that assumes a role on behalf of a resource, with the context keys for the trust policy.
 #[derive(Debug)]
 pub(crate) struct Principal<'a> {
     pub(crate) service: &'a str,
     pub(crate) source_account: &'a str,
-    /// Empty where the service sends none.
+    /// Empty if the service sends none.
     pub(crate) source_arn: &'a str,
 }
 
@@ -439,7 +440,7 @@ impl Iam {
         self.roles.get_mut(name).ok_or_else(|| no_such_entity(format!("The role with name {name} cannot be found.")))
     }
 
-    /// Whether the role exists, is old enough to be seen, and trusts the service.
+    /// Whether the role exists, its trust policy has taken effect, and it trusts the service.
     pub(crate) fn can_be_assumed(&self, role_arn: &str, by: &Principal<'_>, call: &Call) -> bool {
         let Some(role) = self.roles.values().find(|role| role.arn == role_arn) else { return false };
         let context = [("aws:sourceaccount", by.source_account), ("aws:sourcearn", by.source_arn)];
@@ -452,8 +453,8 @@ impl Iam {
         call.in_force(role.trusted_since) && evaluate([role.trust.as_str()], &request) == Verdict::Allowed
     }
 
-    /// Whether the role's policies let it do `action` on `resource`, or on some resource where it is none. The resource's own policy, if
-    /// it has one, does as well as the role's, in one account.
+    /// Whether the role may perform `action` on `resource`; if `resource` is `None`, on some resource. Within one
+    /// account, either the role's policies or the resource's own policy may allow it.
     pub(crate) fn allows(
         &self,
         role_arn: &str,

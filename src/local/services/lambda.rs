@@ -1,4 +1,4 @@
-//! Lambda: functions, their code and who may invoke them. Running them is `local::runtime`'s job.
+//! Lambda: functions, their code and their resource policies. `local::runtime` runs them.
 
 mod invoke;
 mod operations;
@@ -20,7 +20,7 @@ use crate::local::{
     wire::{Protocol, WireError},
 };
 
-/// Milliseconds after which a function is Active, and an update done, though nobody looked.
+/// Milliseconds after which a creation or update is complete even without a GetFunction.
 const UNDER_WAY: i64 = 1000;
 
 pub(crate) const SERVICE: Service = Service {
@@ -36,7 +36,7 @@ pub(crate) struct Lambda {
     functions: BTreeMap<String, Function>,
 }
 
-/// A function as it stands; all that is needed to run it.
+/// A function, with everything needed to run it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Function {
     pub(crate) arn: String,
@@ -60,15 +60,15 @@ pub(crate) struct Function {
     code_size: usize,
     /// Changes with every update, so that an environment started for an older one is not used.
     pub(crate) revision: String,
-    /// What is not done until the first Get after the answer.
+    /// A creation or update in progress, until the next GetFunction or GetFunctionConfiguration.
     under_way: Option<UnderWay>,
-    /// The statements of its resource policy, by their ids.
+    /// The statements of its resource policy, by id.
     policy: BTreeMap<String, Value>,
     modified: i64,
 }
 
 impl Lambda {
-    /// Whether a function is as it was at this revision.
+    /// Whether a function's current revision is this one.
     pub(crate) fn has_revision(&self, revision: &str) -> bool {
         self.functions.values().any(|function| function.revision == revision)
     }
@@ -77,7 +77,7 @@ impl Lambda {
 fn get(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
     let function = lambda.settled(call, &input)?;
     let mut configuration = configuration(function);
-    // A package that is lost or damaged is that of nobody: who compares its hash brings it again.
+    // Show no hash for a lost or damaged package, so that a client that compares hashes uploads it again.
     if let Err(error) = call.blobs.get(&function.code) {
         tracing::error!("the package of {}: {error}", function.name);
         configuration["CodeSha256"] = json!("");
@@ -190,7 +190,7 @@ fn check_runtime(runtime: &str) -> Result<(), WireError> {
     Err(not_implemented(format!("the local AWS does not run functions of runtime {runtime}")))
 }
 
-/// Variables that Lambda sets itself (developer guide, "Defined runtime environment variables").
+/// Variables that Lambda sets itself (Lambda developer guide, "Defined runtime environment variables").
 const RESERVED_VARIABLES: [&str; 15] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -208,11 +208,11 @@ const RESERVED_VARIABLES: [&str; 15] = [
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
 ];
-/// Bytes of all variables together (Lambda quotas).
+/// The largest size of all environment variables together, in bytes (Lambda developer guide, "Lambda quotas").
 const ENVIRONMENT_LIMIT: usize = 4096;
 
 impl Environment {
-    /// The variables, if a function may have them.
+    /// The variables, if they are valid.
     fn checked(self) -> Result<BTreeMap<String, String>, WireError> {
         const UNABLE: &str =
             "Lambda was unable to configure your environment variables because the environment variables you";
@@ -242,7 +242,7 @@ fn check_role(iam: &iam::Iam, call: &Call, role: &str, function_arn: &str) -> Re
     Err(invalid("The role defined for the function cannot be assumed by Lambda."))
 }
 
-/// The package as kept, its SHA-256 and its size.
+/// Validates and stores a package. Returns its blob, SHA-256 (base64) and size.
 fn read_package(call: &Call, zip_file: Option<String>) -> Result<(BlobId, String, usize), WireError> {
     let Some(code) = zip_file else {
         return Err(invalid("Please provide a source for function code."));
@@ -273,7 +273,7 @@ fn list(lambda: &mut Lambda, call: &Call, input: ListFunctions) -> Answer {
     let in_region = lambda.functions.iter().filter(|(_, function)| function.region == call.region);
     let shown = in_region.filter(|(_, function)| call.propagated(function.modified));
     let shown = shown.map(|(arn, function)| (arn, configuration(function)));
-    // A page has at most 50 functions, whatever was asked for.
+    // A page has at most 50 functions, even if more are requested.
     let (functions, next) = page(shown, Some(input.max_items.unwrap_or(50).min(50)), input.marker.as_deref())
         .map_err(|_| invalid("Invalid Marker."))?;
     Ok(json!({ "Functions": functions, "NextMarker": next }))
@@ -310,7 +310,7 @@ struct UpdateConfiguration {
     revision_id: Option<String>,
 }
 
-/// What is not given stays as it is.
+/// Omitted members stay unchanged.
 fn update_configuration(state: &mut State, call: &Call, input: UpdateConfiguration) -> Answer {
     let State { lambda, iam, .. } = state;
     let function = lambda.unoccupied(call, &input.function, input.revision_id.as_deref())?;
@@ -342,7 +342,7 @@ impl Function {
         self.under_way = Some(UnderWay::Update);
     }
 
-    /// That `revision`, where the caller gave one, is the function's own.
+    /// Checks that `revision`, if given, is the function's current one.
     fn check_revision(&self, revision: Option<&str>) -> Result<(), WireError> {
         if revision.is_none_or(|revision| revision == self.revision) {
             return Ok(());
@@ -426,7 +426,7 @@ fn configuration(function: &Function) -> Value {
     })
 }
 
-/// The ARN of a function that is given by name, partial or full ARN.
+/// The ARN of a function named by its name, partial ARN or full ARN.
 fn function_arn(call: &Call, name: &str) -> Result<String, WireError> {
     let (before, bare) = name.rsplit_once("function:").unwrap_or(("", name));
     let bare = bare.split(':').next().unwrap_or(bare);
@@ -461,14 +461,14 @@ fn find_arn(call: &Call, name: &FunctionName) -> Result<String, WireError> {
 }
 
 impl Lambda {
-    /// The function after a look at it: whatever was under way is done from here on.
+    /// Returns the function, and completes a creation or update in progress.
     fn settled(&mut self, call: &Call, name: &FunctionName) -> Result<&Function, WireError> {
         let function = self.find_mut(call, name)?;
         function.under_way = None;
         Ok(function)
     }
 
-    /// The function, where nothing stands against an update.
+    /// Returns the function for an update, unless another operation is in progress or the revision differs.
     fn unoccupied(
         &mut self,
         call: &Call,
@@ -508,7 +508,7 @@ impl Lambda {
         self.functions.values().map(|function| &function.code)
     }
 
-    /// The function of this ARN; a qualifier makes no difference.
+    /// The function with this ARN. A qualifier is ignored.
     pub(crate) fn by_arn(&self, arn: &str) -> Option<&Function> {
         let unqualified = arn.split(':').take(7).collect::<Vec<_>>().join(":");
         self.functions.get(&unqualified)

@@ -1,4 +1,4 @@
-//! CloudWatch Logs: log groups, and the deliveries that bring a gateway's logs and traces there.
+//! CloudWatch Logs: log groups, and the deliveries of a gateway's logs and traces.
 
 mod delivery;
 mod events;
@@ -13,10 +13,10 @@ use self::delivery::{Delivery, Destination, Source};
 use super::{Answer, Call, ErrorCodes, Service, bad_request, internal, page};
 use crate::local::wire::{Protocol, WireError};
 
-/// Days that logs may be kept for (`PutRetentionPolicy`, API reference).
+/// The valid retention periods in days (CloudWatch Logs API reference, `PutRetentionPolicy`).
 const RETENTION_DAYS: [u32; 23] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, 3654];
-/// Tags that a resource may have.
+/// Most tags of a resource.
 const MOST_TAGS: usize = 50;
 
 pub(crate) const SERVICE: Service = Service {
@@ -30,7 +30,7 @@ pub(crate) const SERVICE: Service = Service {
 pub(crate) struct Logs {
     /// By ARN.
     groups: BTreeMap<String, Group>,
-    /// By ARN; so are destinations and deliveries.
+    /// By ARN, as are destinations and deliveries.
     sources: BTreeMap<String, Source>,
     destinations: BTreeMap<String, Destination>,
     deliveries: BTreeMap<String, Delivery>,
@@ -84,7 +84,7 @@ fn create_group(logs: &mut Logs, call: &Call, input: CreateGroup) -> Answer {
 #[serde(rename_all = "camelCase")]
 struct DescribeGroups {
     log_group_name_prefix: Option<String>,
-    /// A part of the name, as it is written.
+    /// A substring of the name, case-sensitive.
     log_group_name_pattern: Option<String>,
     next_token: Option<String>,
     limit: Option<usize>,

@@ -13,10 +13,10 @@ use crate::local::wire::Route;
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
-    /// Method and path, where the protocol has them.
+    /// Method and path, for REST protocols.
     pub(crate) route: Option<Route>,
-    /// Members that AWS knows and this server does not honour are missing on purpose: naming
-    /// one is an error.
+    /// The accepted members. Members that AWS accepts but this server does not support are left out on purpose, so
+    /// that using one is an error.
     pub(crate) input: &'static [Member],
     pub(crate) run: Run,
     /// Whether it shows a status: what is in progress is done once it looks.
@@ -63,7 +63,7 @@ macro_rules! handler {
 }
 pub(crate) use handler;
 
-/// An operation that is found by its name alone (JSON 1.1, query).
+/// An operation that is routed by its name alone (JSON 1.1, query).
 pub(crate) const fn operation(name: &'static str, input: &'static [Member], run: Run) -> Operation {
     Operation {
         name,
@@ -77,7 +77,7 @@ pub(crate) const fn operation(name: &'static str, input: &'static [Member], run:
     }
 }
 
-/// An operation that is found by method and path, and what its success answers (restJson1).
+/// An operation that is routed by method and path, with its success status (restJson1).
 pub(crate) const fn rest_operation(
     name: &'static str,
     (method, path, success): (&'static str, &'static str, u16),

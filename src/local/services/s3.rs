@@ -1,4 +1,4 @@
-//! S3, as far as a tool schema in a bucket needs it: buckets and whole objects.
+//! S3, as far as schemas in a bucket need it: buckets and whole objects.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -55,12 +55,12 @@ const KEY: Member = required("Key", text(1, 1024));
 const OWNER: Member = optional("ExpectedBucketOwner", TEXT);
 const ANY_TEXT: Shape = TEXT;
 
-/// An operation whose answer is XML, or nothing.
+/// The route of an operation that returns XML or nothing.
 const fn xml(method: &'static str, path: &'static str, query: &'static str, success: u16) -> Route {
     Route { method, path, query, success, payload: false, headers: &[] }
 }
 
-/// An operation whose answer is headers and perhaps a body.
+/// The route of an operation that returns headers and possibly a body.
 const fn payload(method: &'static str, path: &'static str) -> Route {
     Route { method, path, query: "", success: 200, payload: true, headers: &[] }
 }
@@ -117,7 +117,7 @@ const OPERATIONS: &[Operation] = &[
 #[serde(rename_all = "PascalCase")]
 struct InBucket {
     bucket: String,
-    /// Of objects only.
+    /// Empty for operations on buckets.
     #[serde(default)]
     key: String,
     expected_bucket_owner: Option<String>,
@@ -146,7 +146,7 @@ impl S3 {
         object.map(|object| call.kept(&object.content)).transpose()
     }
 
-    /// A bucket of the account's, or of AWS's own.
+    /// A bucket of the account, or one of AWS's sample buckets.
     fn named(&self, call: &Call, name: &str) -> Result<Option<Cow<'_, Bucket>>, WireError> {
         let own = self.buckets.get(name).map(Cow::Borrowed);
         if own.is_some() {
@@ -168,7 +168,7 @@ impl S3 {
 }
 
 impl Bucket {
-    /// AWS's bucket with a model of DynamoDB, which here is one of our own.
+    /// One of AWS's buckets with a Smithy model of DynamoDB. The model here is this project's own.
     fn sample(call: &Call, region: &str) -> Result<Self, WireError> {
         let object = Object {
             content: call.keep(smithy::DYNAMODB.as_bytes())?,
@@ -250,7 +250,7 @@ fn head_bucket(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
 }
 
 fn location(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
-    // The oldest region has no name here.
+    // us-east-1 has an empty location constraint.
     let bucket = s3.bucket(call, &input)?;
     let region = bucket.region.as_str();
     Ok(json!({ "LocationConstraint": if region == "us-east-1" { "" } else { region } }))
@@ -278,7 +278,7 @@ struct List {
     encoding_type: Option<String>,
 }
 
-/// Unreserved characters and the slash stay as they are.
+/// Unreserved characters and the slash are not encoded.
 const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 fn list_objects(s3: &mut S3, call: &Call, input: List) -> Answer {
@@ -290,7 +290,7 @@ fn list_objects(s3: &mut S3, call: &Call, input: List) -> Answer {
     let keys = bucket.objects.iter().filter(|(key, _)| {
         key.starts_with(&input.prefix) && input.start_after.as_deref().is_none_or(|after| key.as_str() > after)
     });
-    // Keys are rolled up to the first delimiter behind the prefix; what is rolled up counts once.
+    // Keys are grouped up to the first delimiter after the prefix; a group counts as one entry.
     let delimiter = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
     let rolled = |key: &str| {
         let (rest, delimiter) = (&key[input.prefix.len()..], delimiter?);
@@ -335,7 +335,7 @@ fn list_objects(s3: &mut S3, call: &Call, input: List) -> Answer {
 }
 
 impl Object {
-    /// Not the MD5 that S3 often has; nothing may rely on that.
+    /// Not an MD5, unlike many ETags of S3; clients must not rely on that.
     fn etag(&self) -> String {
         format!("\"{:.32}\"", self.content.to_string())
     }
@@ -367,7 +367,7 @@ struct Put {
     content_type: Option<String>,
     #[serde(default)]
     metadata: BTreeMap<String, String>,
-    /// Checksums that came with the body and are not its own.
+    /// The checksums that were sent and do not match the body.
     bad_digest: Option<String>,
 }
 
@@ -402,7 +402,7 @@ fn head_object(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
     Ok(input.object(&bucket)?.head())
 }
 
-/// An object that is not there is as good as deleted.
+/// Deleting an absent object succeeds.
 fn delete_object(s3: &mut S3, call: &Call, input: InBucket) -> Answer {
     s3.bucket_mut(call, &input)?.objects.remove(&input.key);
     Ok(Value::Null)

@@ -1,4 +1,4 @@
-//! Secrets Manager: the keys and client secrets of credential providers, and secrets of the user's own.
+//! Secrets Manager: the API keys and client secrets of credential providers, and the user's own secrets.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ const OPERATIONS: &[Operation] = &[
     ),
     operation(
         "DeleteSecret",
-        // A secret is gone at once: whoever wants to wait for that says so on AWS.
+        // Without a recovery window: a secret is always deleted at once.
         &[SECRET_ID, optional("ForceDeleteWithoutRecovery", Shape::Boolean)],
         handler!(delete),
     ),
@@ -78,7 +78,7 @@ struct Secret {
     description: Option<String>,
     value: Option<String>,
     version: String,
-    /// The service that keeps it, and alone may change it.
+    /// The service that manages the secret; others cannot change it.
     owner: Option<String>,
     tags: Vec<Value>,
     created: i64,
@@ -212,7 +212,7 @@ impl Secrets {
         found.ok_or_else(|| WireError::new(StatusCode::BAD_REQUEST, "ResourceNotFoundException", missing))
     }
 
-    /// Keeps a new secret; its ARN.
+    /// Stores a new secret and returns its ARN.
     pub(super) fn insert(&mut self, call: &Call, name: &str, value: Option<String>, owner: Option<&str>) -> String {
         let unique = random::lower_alphanumeric(6);
         let arn = format!("arn:aws:secretsmanager:{}:{}:secret:{name}-{unique}", call.region, call.account);
@@ -243,12 +243,12 @@ impl Secrets {
         self.secrets.remove(arn);
     }
 
-    /// The ARN of a secret that is named by name or ARN.
+    /// The ARN of a secret, given its name or ARN.
     pub(super) fn arn_of(&self, call: &Call, id: &str) -> Option<String> {
         self.find(call, id).ok().map(|(arn, _)| arn.clone())
     }
 
-    /// A member of a secret's JSON.
+    /// A string member of a secret's JSON.
     pub(crate) fn member(&self, arn: &str, key: &str) -> Option<String> {
         let document: Value = serde_json::from_str(self.secrets.get(arn)?.value.as_deref()?).ok()?;
         document[key].as_str().map(str::to_owned)

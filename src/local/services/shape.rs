@@ -1,5 +1,5 @@
-//! What AWS lets in: the shape of each operation's input, as its service model gives it, and the
-//! check of an input against it, in AWS's words.
+//! Input validation: the shape of each operation's input, as in its service model, and validation against it
+//! with AWS's error messages.
 
 use std::{
     collections::HashMap,
@@ -10,16 +10,16 @@ use std::{
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
-/// What a value may be.
+/// The shape of a value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape {
     Text {
         /// Characters.
         least: usize,
         most: usize,
-        /// Matched against the whole text; as the service model writes it.
+        /// As in the service model. Must match the whole string.
         pattern: Option<&'static str>,
-        /// Never repeated in an error.
+        /// Never shown in an error.
         sensitive: bool,
     },
     Enum(&'static [&'static str]),
@@ -33,16 +33,16 @@ pub(crate) enum Shape {
         least: usize,
         most: usize,
     },
-    /// Keys to values, both text.
+    /// A map from strings to values.
     Map {
         key: &'static Shape,
         value: &'static Shape,
         most: usize,
     },
     Structure(&'static [Member]),
-    /// A structure of which exactly one member is there.
+    /// A structure with exactly one member set.
     Union(&'static [Member]),
-    /// Checked by whoever reads it.
+    /// Not validated here, but by the operation.
     Any,
 }
 
@@ -62,10 +62,10 @@ pub(crate) const fn optional(name: &'static str, shape: Shape) -> Member {
     Member { name, shape, required: false }
 }
 
-/// Text without a limit.
+/// A string of any length.
 pub(crate) const TEXT: Shape = text(0, usize::MAX);
 
-/// Text of so many characters.
+/// A string of `least` to `most` characters.
 pub(crate) const fn text(least: usize, most: usize) -> Shape {
     Shape::Text { least, most, pattern: None, sensitive: false }
 }
@@ -83,7 +83,7 @@ pub(crate) const fn map(key: &'static Shape, value: &'static Shape, most: usize)
 }
 
 impl Shape {
-    /// Text that matches this pattern as a whole.
+    /// Restricts a string to a pattern, which must match the whole string.
     pub(crate) const fn matching(self, pattern: &'static str) -> Self {
         match self {
             Self::Text { least, most, sensitive, .. } => Self::Text { least, most, pattern: Some(pattern), sensitive },
@@ -91,7 +91,7 @@ impl Shape {
         }
     }
 
-    /// Text that no error repeats.
+    /// Marks a string as sensitive: errors do not show it.
     pub(crate) const fn sensitive(self) -> Self {
         match self {
             Self::Text { least, most, pattern, .. } => Self::Text { least, most, pattern, sensitive: true },
@@ -100,23 +100,23 @@ impl Shape {
     }
 }
 
-/// Why an input is not let in.
+/// Why an input is invalid.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ValidationError {
-    /// A member that this server does not know; AWS may.
+    /// A member that this server does not support, although AWS may.
     UnsupportedMember(String),
-    /// A value of another type.
+    /// A value of the wrong type.
     Malformed(String),
-    /// Everything else that is wrong, at once.
+    /// All violated constraints.
     Violations(Vec<Violation>),
 }
 
-/// One broken constraint.
+/// One violated constraint.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Violation {
     /// `tags.1.member.key`
     pub(crate) path: String,
-    /// The value as an error shows it, if it does.
+    /// The value as the error shows it, or `None` if it is hidden.
     value: Option<String>,
     /// `Member must …`
     pub(crate) constraint: String,
@@ -132,15 +132,15 @@ impl fmt::Display for Violation {
     }
 }
 
-/// AWS's sentence for violations.
+/// AWS's error message for violations.
 pub(crate) fn sentence(violations: &[Violation]) -> String {
     let plural = if violations.len() == 1 { "" } else { "s" };
     let all: Vec<String> = violations.iter().map(Violation::to_string).collect();
     format!("{} validation error{plural} detected: {}", violations.len(), all.join("; "))
 }
 
-/// Checks an operation's input and returns it in its canonical form: without nulls, and with
-/// numbers, booleans and lists where a query string or a form had only text.
+/// Validates an operation's input and returns it in canonical form: without nulls, and with strings from a
+/// query string or form converted to numbers, booleans and lists.
 pub(crate) fn check(members: &[Member], input: Value) -> Result<Value, ValidationError> {
     let mut findings = Findings::default();
     let checked = findings.structure(members, input, "", false);
@@ -202,7 +202,7 @@ impl Findings {
             Shape::List { item, least, most } => {
                 let items = match value {
                     Value::Array(items) => items,
-                    // A query string repeats a name for each item, a form has an empty text for none.
+                    // A query string repeats the name for each item; a form has an empty string for an empty list.
                     Value::String(text) if text.is_empty() => Vec::new(),
                     text @ Value::String(_) => vec![text],
                     _ => return self.malformed(path, "a list"),
@@ -232,7 +232,7 @@ impl Findings {
     fn structure(&mut self, members: &[Member], value: Value, path: &str, union: bool) -> Value {
         let mut given = match value {
             Value::Object(given) => given,
-            // An empty structure in a form.
+            // A form has an empty string for an empty structure.
             Value::String(text) if text.is_empty() => Map::new(),
             _ => return self.malformed(path, "a structure"),
         };
@@ -287,7 +287,7 @@ impl Findings {
     }
 }
 
-/// `'text'`, cut where it is long.
+/// `'text'`, truncated to 256 characters.
 fn quoted(text: &str) -> String {
     match text.char_indices().nth(256) {
         Some((end, _)) => format!("'{}…'", &text[..end]),
@@ -295,7 +295,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// AWS names the members of an input in errors with a small first letter.
+/// AWS's errors show member names with a lower-case first letter.
 fn lower_first(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
@@ -311,8 +311,7 @@ fn whole_match(pattern: &'static str, text: &str) -> bool {
     if !pattern.contains(UNICODE_CLASSES) {
         return regex.is_match(text);
     }
-    // The engine has no Unicode classes: whatever letter, number or space there is beyond ASCII
-    // stands as an `a`.
+    // `regex_lite` has no Unicode classes, so each non-ASCII letter, number or space is replaced by `a` first.
     let plain = |c: char| if !c.is_ascii() && (c.is_alphanumeric() || c.is_whitespace()) { 'a' } else { c };
     regex.is_match(&text.chars().map(plain).collect::<String>())
 }

@@ -1,5 +1,5 @@
-//! Packages and objects: bytes that are too large for the state, each in a file of its own that is
-//! named by the hash of its content.
+//! Blob storage for packages and objects that are too large for the state: one file each, named by the hash of
+//! its content.
 
 use std::{collections::HashSet, fmt, fs, io, path::PathBuf};
 
@@ -36,10 +36,10 @@ impl Blobs {
         Self { dir }
     }
 
-    /// Keeps these bytes, whole or not at all.
+    /// Stores these bytes atomically.
     pub(crate) fn put(&self, bytes: &[u8]) -> io::Result<BlobId> {
         let id = BlobId::of(bytes);
-        // One that is there and damaged is put back.
+        // Replace an existing blob if it is damaged.
         if self.get(&id).is_err() {
             private_files::make_private_dir(&self.dir)?;
             private_files::write_whole(&self.dir, &id.0, bytes)?;
@@ -48,7 +48,7 @@ impl Blobs {
     }
 
     /// # Errors
-    /// If it is not there, or is not what was kept.
+    /// If the blob is missing or damaged.
     pub(crate) fn get(&self, id: &BlobId) -> io::Result<Vec<u8>> {
         let path = self.dir.join(&id.0);
         let bytes = fs::read(&path).map_err(|error| private_files::at(&path, &error))?;
@@ -58,7 +58,7 @@ impl Blobs {
         Err(private_files::at(&path, &io::Error::new(io::ErrorKind::InvalidData, "it is damaged")))
     }
 
-    /// Removes what nothing refers to any more.
+    /// Removes all blobs that are not in `kept`.
     pub(crate) fn sweep(&self, kept: &HashSet<&BlobId>) -> io::Result<()> {
         let entries = match fs::read_dir(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -1,4 +1,5 @@
-//! What functions print, kept for `CloudWatch` Logs: one file per log group, a line of JSON per event.
+//! The output of functions, stored for `CloudWatch` Logs: one file per log group, with one line of JSON per
+//! event.
 
 use std::{
     collections::HashSet,
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::private_files;
 use crate::local::clock::{Clock, unix_millis};
 
-/// Bytes of a group's events before its oldest half gives way.
+/// Most bytes of a group's events; beyond that, the oldest half is dropped.
 const LIMIT: u64 = 16 * 1024 * 1024;
 
 /// One event of a log stream.
@@ -25,7 +26,7 @@ pub(crate) struct Event {
     pub(crate) message: String,
 }
 
-/// The events of all log groups; groups are known by their ARN.
+/// The events of all log groups, which are identified by their ARN.
 #[derive(Clone)]
 pub(crate) struct Journal {
     dir: PathBuf,
@@ -43,18 +44,18 @@ impl Journal {
         Self { dir, clock }
     }
 
-    /// Has a group's events kept from now on.
+    /// Starts storing a group's events.
     pub(crate) fn open(&self, group: &str) -> io::Result<()> {
         append_to(&self.file(group), true).map(drop)
     }
 
-    /// Removes a group's events; nothing is kept of it any more.
+    /// Removes a group's events, and stops storing them.
     pub(crate) fn close(&self, group: &str) {
         drop(fs::remove_file(self.file(group)));
         drop(fs::remove_file(self.older(group)));
     }
 
-    /// Removes the events of every group but these, which are opened. Comes before everything else.
+    /// Removes the events of all groups but these, and opens these. Must be called first.
     pub(crate) fn keep_only<'a>(&self, groups: impl Iterator<Item = &'a String>) -> io::Result<()> {
         private_files::make_private_dir(&self.dir)?;
         let mut kept = HashSet::new();
@@ -71,13 +72,13 @@ impl Journal {
         Ok(())
     }
 
-    /// Adds an event, if its group is there: nothing makes one by writing to it.
+    /// Adds an event if its group exists. Writing does not create a group.
     pub(crate) fn write(&self, group: &str, stream: &str, message: &str) {
         let file = self.file(group);
         let event = Event { stream: stream.to_owned(), time: unix_millis(&self.clock), message: message.to_owned() };
         let written = append_to(&file, false).and_then(|mut open| {
             let line = serde_json::to_string(&event)? + "\n";
-            // One write, so that lines of several processes do not mix.
+            // A single write, so that lines of concurrent writers do not mix.
             open.write_all(line.as_bytes())?;
             if open.metadata()?.len() > LIMIT / 2 {
                 fs::rename(&file, self.older(group)).and_then(|()| self.open(group))
@@ -92,7 +93,7 @@ impl Journal {
         }
     }
 
-    /// A group's events, in the order in which they were written.
+    /// A group's events, in the order of writing.
     pub(crate) fn read(&self, group: &str) -> Vec<Event> {
         let files = [self.older(group), self.file(group)].into_iter().filter_map(|file| File::open(file).ok());
         let lines = files.flat_map(|file| BufReader::new(file).lines()).map_while(Result::ok);

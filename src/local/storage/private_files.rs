@@ -8,25 +8,25 @@ use std::{
 
 use crate::local::random;
 
-/// Writes a file of this folder that is its owner's alone, whole or not at all.
+/// Writes a private file of this folder atomically.
 pub(crate) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let (path, temporary) = (dir.join(name), dir.join(format!("{name}.{}.tmp", random::lower_alphanumeric(8))));
     let written = private_file(&temporary)
         .and_then(|mut file| file.write_all(bytes))
         .and_then(|()| fs::rename(&temporary, &path));
     written.map_err(|error| {
-        // On a full disk every byte counts; what cannot be removed is swept at the next start.
+        // Free the space on a full disk; a leftover is removed at the next start.
         drop(fs::remove_file(&temporary));
         at(&path, &error)
     })
 }
 
-/// An error that names its file.
+/// Adds the file's path to an error.
 pub(crate) fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// Removes a folder in which folders may not be writable.
+/// Removes a folder that may contain read-only folders.
 pub(crate) fn remove_dir(dir: &Path) -> io::Result<()> {
     if fs::symlink_metadata(dir).is_ok_and(|found| !found.is_dir()) {
         return fs::remove_file(dir);
@@ -35,7 +35,7 @@ pub(crate) fn remove_dir(dir: &Path) -> io::Result<()> {
     fs::remove_dir_all(dir)
 }
 
-/// Sets the modes of a folder and of all that is in it: with or without those to write.
+/// Adds or removes write permission for a folder and all its contents.
 #[cfg(unix)]
 pub(crate) fn set_writable(path: &Path, writable: bool) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -61,20 +61,20 @@ pub(crate) fn set_writable(_: &Path, _: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder that only its owner can look into.
+/// Creates a private folder (0700).
 pub(crate) fn make_private_dir(dir: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir).map_err(|error| at(dir, &error))?;
-    // A folder that was there before may be wider; one of another user fails here.
+    // An existing folder may have wider permissions; changing those of another user's folder fails here.
     #[cfg(unix)]
     fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
     Ok(())
 }
 
-/// A file of ours alone, written at its end; one that is longer than `most` bytes begins anew.
+/// Opens a private file for appending; truncates it if it has more than `most` bytes.
 pub(crate) fn log_file(path: &Path, most: u64) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
@@ -87,7 +87,7 @@ pub(crate) fn log_file(path: &Path, most: u64) -> io::Result<fs::File> {
     Ok(file)
 }
 
-/// Makes a file that only its owner can read, or empties the one there.
+/// Creates a private file (0600), or truncates an existing one.
 pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -1,5 +1,5 @@
-//! What survives a restart: the state as one file, written whole and put in place by a rename,
-//! so that a kill at any point leaves the old or the new, never a half.
+//! Persistent storage: the state is one file, written atomically by a rename, so that a kill at any point
+//! leaves either the old or the new state.
 
 use std::{
     fs, io,
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::private_files::{at, make_private_dir, remove_dir, write_whole};
 use crate::local::random;
 
-/// Says that a folder is a local AWS's.
+/// The file that marks a folder as a local AWS's.
 const MARKER: &str = "agentcore-gw.txt";
 const MARKER_TEXT: &str =
     "This folder is the local AWS's of agentcore-gw, which removes what it does not know in it.\n";
@@ -25,7 +25,7 @@ const ACCESS_KEY: &str = "access-key.json";
 #[derive(Debug, Clone)]
 pub struct Store {
     dir: PathBuf,
-    /// The state as it was last written: most calls only read.
+    /// The state as last written, to skip needless writes: most calls only read.
     saved: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -54,11 +54,11 @@ impl AccessKey {
 }
 
 impl Store {
-    /// Opens the folder, which is made if need be.
+    /// Opens the folder, creating it if necessary.
     ///
     /// # Errors
-    /// If it cannot be made, or belongs to somebody else; `AlreadyExists` if it is somebody's that the local AWS did
-    /// not make, in which nothing is touched.
+    /// If it cannot be created, or belongs to another user; `AlreadyExists` if it has contents that no local AWS
+    /// created, which are left untouched.
     pub fn open(dir: &Path) -> io::Result<Self> {
         if !may_be_taken(dir)? {
             let problem =
@@ -66,7 +66,7 @@ impl Store {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, problem));
         }
         make_private_dir(dir)?;
-        // Functions get paths below it, and are kept out of it by its path.
+        // Functions get paths below it, and the sandbox excludes it by its canonical path.
         let dir = dir.canonicalize().map_err(|error| at(dir, &error))?;
         if !dir.join(MARKER).exists() {
             write_whole(&dir, MARKER, MARKER_TEXT.as_bytes())?;
@@ -74,7 +74,7 @@ impl Store {
         Ok(Self { dir, saved: Arc::default() })
     }
 
-    /// Removes the folder with all that is in it; what says whose it is goes last.
+    /// Removes the folder with all its contents; the marker goes last.
     ///
     /// # Errors
     /// If something cannot be removed.
@@ -94,7 +94,7 @@ impl Store {
         &self.dir
     }
 
-    /// The access key, made with the state and kept as long as the folder.
+    /// The access key. Created on first use, and kept as long as the folder.
     ///
     /// # Errors
     /// If the file cannot be read or written.
@@ -110,8 +110,8 @@ impl Store {
     }
 
     /// # Errors
-    /// If the file is no state, or one of a newer version: what this one does not know would be lost at the next
-    /// write. It is kept.
+    /// If the file is not a valid state, or is from a newer version, whose unknown members would be lost at the
+    /// next write. The file is kept.
     pub(crate) fn load_state<S: Default + Serialize + DeserializeOwned>(&self) -> io::Result<S> {
         let path = self.dir.join(STATE);
         let refuse = |problem: &str| {
@@ -135,14 +135,14 @@ impl Store {
         Ok(state)
     }
 
-    /// When the state was last written, in Unix milliseconds; 0 if it never was.
+    /// When the state was last written, in Unix milliseconds; 0 if never.
     pub(crate) fn written(&self) -> i64 {
         let modified = fs::metadata(self.dir.join(STATE)).and_then(|file| file.modified()).ok();
         let since = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
         since.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default()
     }
 
-    /// The state as it was last saved: what to go back to when a change cannot be.
+    /// The state as last saved, for rolling back a failed change.
     pub(crate) fn saved_state<S: Default + DeserializeOwned>(&self) -> S {
         let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         serde_json::from_slice(&saved).unwrap_or_default()
@@ -158,10 +158,10 @@ impl Store {
         Ok(())
     }
 
-    /// Reads a file of this folder, `None` if it is not there.
+    /// Reads a file of this folder; `None` if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be read, or is not what it should be.
+    /// If it cannot be read or parsed.
     pub fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> io::Result<Option<T>> {
         let path = self.dir.join(name);
         match fs::read(&path) {
@@ -173,16 +173,16 @@ impl Store {
         }
     }
 
-    /// That there is room for what a server writes when it begins.
+    /// Checks that there is enough disk space for a server's start.
     ///
     /// # Errors
-    /// If there is not.
+    /// If there is too little space.
     pub(crate) fn check_room(&self) -> io::Result<()> {
         const PROBE: &str = "probe";
         write_whole(&self.dir, PROBE, &[0; 16 * 1024]).and_then(|()| self.remove(PROBE))
     }
 
-    /// Writes a file of this folder, whole or not at all.
+    /// Writes a file of this folder atomically.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -190,7 +190,7 @@ impl Store {
         write_whole(&self.dir, name, &serde_json::to_vec(value)?)
     }
 
-    /// Removes what a killed server had not finished writing.
+    /// Removes unfinished temporary files of a killed server.
     ///
     /// # Errors
     /// If the folder cannot be read.
@@ -205,7 +205,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a file of this folder; one that is not there is fine.
+    /// Removes a file of this folder, if it exists.
     ///
     /// # Errors
     /// If it cannot be removed.
@@ -216,7 +216,7 @@ impl Store {
         }
     }
 
-    /// Forgets all resources; the access key stays.
+    /// Deletes all resources, but not the access key.
     ///
     /// # Errors
     /// If the file cannot be removed.
@@ -226,13 +226,14 @@ impl Store {
     }
 }
 
-/// Whether a folder is not there, is empty, or is a local AWS's: by its marker, or, of an older version, by its files.
+/// Whether a folder is absent, empty, or a local AWS's: identified by its marker, or for an older version by
+/// its files.
 fn may_be_taken(dir: &Path) -> io::Result<bool> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         entries => entries?,
     };
-    // The marker is the first thing there, and is written under another name before it gets its own.
+    // The marker is written first, under a temporary name that starts with its own.
     let others = entries
         .map(|entry| entry.map(|entry| !entry.file_name().to_string_lossy().starts_with(MARKER)))
         .collect::<io::Result<Vec<bool>>>()?;
@@ -246,7 +247,7 @@ fn may_be_taken(dir: &Path) -> io::Result<bool> {
     Ok(has_key || has_state)
 }
 
-/// The path of the first member of a document that another one does not have.
+/// The path of the first member of a document that is missing in `known`.
 fn unknown_member(document: &Value, known: &Value) -> Option<String> {
     let below =
         |name: String, path: Option<String>| path.map(|path| format!("{name}.{path}").trim_end_matches('.').to_owned());
@@ -331,7 +332,7 @@ mod tests {
         Store::open(&empty).unwrap();
         fs::write(empty.join("more"), "").unwrap();
         Store::open(&empty).unwrap();
-        // Of one that was killed before it had written its marker.
+        // Left by a server that was killed before it had written its marker.
         let begun = home.path().join("begun");
         fs::create_dir(&begun).unwrap();
         fs::write(begun.join(format!("{MARKER}.x.tmp")), "").unwrap();

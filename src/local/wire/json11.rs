@@ -1,4 +1,4 @@
-//! AWS JSON 1.1: the operation is in `X-Amz-Target`, its input is the body.
+//! AWS JSON 1.1: the operation is in `X-Amz-Target`, and its input in the body.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub(crate) fn decode(request: &Received) -> Result<Decoded, String> {
 }
 
 pub(crate) fn encode(output: &Value) -> (&'static str, Vec<u8>) {
-    // Operations without output answer an empty body.
+    // Operations without output have an empty response body.
     let body = if output.is_null() { Vec::new() } else { output.to_string().into_bytes() };
     (CONTENT_TYPE, body)
 }

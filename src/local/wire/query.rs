@@ -1,4 +1,4 @@
-//! The AWS query protocol: a form in, XML out.
+//! The AWS query protocol: requests are forms, responses are XML.
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Decoded, Received, WireError, rest_json::query_parameters};
 
 const CONTENT_TYPE: &str = "text/xml";
-/// No input of AWS is deeper; recursion below stays bounded.
+/// Deepest nesting of a form, to bound recursion. No AWS input is nested more deeply.
 const DEEPEST: usize = 32;
 
 pub(crate) fn decode(request: &Received) -> Result<Decoded, String> {
@@ -24,7 +24,7 @@ pub(crate) fn decode(request: &Received) -> Result<Decoded, String> {
     Ok(Decoded { operation, input: lists(input), success: StatusCode::OK })
 }
 
-/// Puts `Tags.member.1.Key=x` where the path says, as nested objects.
+/// Inserts a parameter such as `Tags.member.1.Key=x` as nested objects.
 fn insert(input: &mut Value, name: &str, value: String) -> Result<(), String> {
     let mut at = input;
     if name.split('.').count() > DEEPEST {
@@ -40,7 +40,7 @@ fn insert(input: &mut Value, name: &str, value: String) -> Result<(), String> {
     Ok(())
 }
 
-/// Turns `{"member": {"1": a, "2": b}}` into `[a, b]`, all the way down.
+/// Converts `{"member": {"1": a, "2": b}}` to `[a, b]`, recursively.
 fn lists(value: Value) -> Value {
     match value {
         Value::Object(mut members) => {
@@ -99,7 +99,7 @@ pub(crate) fn escape(xml: &mut String, text: &str) {
             '&' => xml.push_str("&amp;"),
             '"' => xml.push_str("&quot;"),
             '\r' => xml.push_str("&#xD;"),
-            // What XML 1.0 §2.2 has no place for.
+            // Characters that XML does not allow (XML 1.0, section 2.2).
             '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}' => xml.push('\u{fffd}'),
             c => xml.push(c),
         }

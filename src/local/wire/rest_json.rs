@@ -1,4 +1,5 @@
-//! AWS restJson1: the operation is in method and path, its input in path labels, query and body.
+//! AWS restJson1: the operation is identified by method and path, and its input is in path labels, query and
+//! body.
 
 use axum::http::StatusCode;
 use percent_encoding::percent_decode_str;
@@ -43,7 +44,7 @@ pub(crate) fn decode(
     })
 }
 
-/// The labels of `template` in `path`, if it matches; a slash at the end makes no difference.
+/// The labels of `template` in `path`, if it matches. A trailing slash is ignored.
 fn labels(template: &str, path: &str) -> Option<Vec<(String, Value)>> {
     let template: Vec<&str> = template.trim_end_matches('/').split('/').collect();
     let path: Vec<&str> = path.trim_end_matches('/').split('/').collect();
@@ -62,7 +63,7 @@ fn labels(template: &str, path: &str) -> Option<Vec<(String, Value)>> {
     Some(labels)
 }
 
-/// Pairs of a query string or a form body, decoded.
+/// Decoded name-value pairs of a query string or form body.
 pub(crate) fn query_parameters(query: &str) -> impl Iterator<Item = (String, String)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -1,5 +1,5 @@
-//! AWS restXml, as S3 speaks it with the bucket in the path: members in path, query and headers,
-//! the body a payload, XML out.
+//! AWS restXml as S3 uses it, with path-style addressing: members are in path, query and headers, the request
+//! body is a payload, and responses are XML.
 
 use aws_lc_rs::digest;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -12,7 +12,7 @@ use super::{DecodeError, Decoded, Received, Route, WireError, query::escape, res
 const CONTENT_TYPE: &str = "application/xml";
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
-/// Headers that are members of an object, beside those that begin with `x-amz-` and `if-`.
+/// Headers that are members of an object operation, besides those that start with `x-amz-` and `if-`.
 const OF_OBJECTS: [&str; 7] = [
     "cache-control",
     "content-disposition",
@@ -22,7 +22,7 @@ const OF_OBJECTS: [&str; 7] = [
     "expires",
     "range",
 ];
-/// Headers that say nothing about what is asked for.
+/// Headers that are not members of the input.
 const ABOUT_THE_MESSAGE: [&str; 8] = [
     "x-amz-content-sha256",
     "x-amz-date",
@@ -45,7 +45,7 @@ pub(crate) fn decode(
     let (operation, route) = routes
         .find(|(_, route)| request.method == route.method && depth(route.path) == labels.len() && asks(route.query))
         .ok_or_else(|| DecodeError::NoSuchRoute(format!("{} {}", request.method, request.path)))?;
-    // What has no value names another operation: `?tagging`.
+    // A parameter without a value selects another operation: `?tagging`.
     let selects = |pair: &&str| !pair.is_empty() && !pair.contains('=') && *pair != route.query;
     if let Some(selected) = request.query.split('&').find(selects) {
         return Err(DecodeError::NoSuchRoute(format!("{} {}?{selected}", request.method, request.path)));
@@ -117,8 +117,8 @@ fn is_chunked(headers: &HeaderMap) -> bool {
     hash.is_some_and(|hash| hash.starts_with("STREAMING-"))
 }
 
-/// Those that the body does not have, of the checksums that came with it and are known here: the
-/// member `BadDigest`, which names them. SDKs send CRC32 unless told otherwise.
+/// Verifies the known checksums that were sent with the body. Returns those that do not match as the member
+/// `BadDigest`. SDKs send CRC32 by default.
 fn checksums(headers: &HeaderMap, trailers: &str, body: &[u8]) -> Option<(String, Value)> {
     let crc32 = BASE64.encode(crc32fast::hash(body).to_be_bytes());
     let sha256 = BASE64.encode(digest::digest(&digest::SHA256, body));
@@ -134,8 +134,7 @@ fn checksums(headers: &HeaderMap, trailers: &str, body: &[u8]) -> Option<(String
     (!wrong.is_empty()).then(|| ("BadDigest".to_owned(), json!(wrong.join(", "))))
 }
 
-/// The data of an `aws-chunked` body: `hex-size[;…]\r\n data \r\n`, until a size of 0; what follows
-/// are trailers.
+/// Decodes an `aws-chunked` body: `hex-size[;…]\r\n data \r\n`, until a size of 0; trailers follow.
 fn dechunk(mut body: &[u8]) -> Option<(Vec<u8>, String)> {
     let mut data = Vec::with_capacity(body.len());
     loop {
@@ -151,7 +150,7 @@ fn dechunk(mut body: &[u8]) -> Option<(Vec<u8>, String)> {
     }
 }
 
-/// An answer: XML of the one member that a document has; or of a payload route, headers and body.
+/// Encodes an output: as XML of its single member; or, for a payload route, as headers and body.
 pub(crate) fn encode(payload: bool, output: &Value) -> (&'static str, HeaderMap, Vec<u8>) {
     if !payload {
         let mut xml = String::new();
@@ -186,7 +185,7 @@ pub(crate) fn error_body(error: &WireError, request_id: &str) -> (&'static str, 
     (CONTENT_TYPE, xml.into_bytes())
 }
 
-/// An element; a list is its element again and again.
+/// Writes an element. A list repeats its element.
 fn write_element(xml: &mut String, name: &str, value: &Value, attributes: &str) {
     match value {
         Value::Null => {}

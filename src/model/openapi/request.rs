@@ -1,4 +1,4 @@
-//! From a tool's arguments to the HTTP request that its operation is.
+//! Builds an operation's HTTP request from a tool's arguments.
 
 use serde_json::{Map, Value};
 
@@ -6,11 +6,11 @@ use super::{Body, Location, MediaType, Operation, Server, fill};
 use crate::model::outgoing::{Outgoing, Payload, encode};
 
 impl Operation {
-    /// The request that these arguments, an object, come to.
+    /// The request for these arguments, an object.
     ///
     /// # Errors
     ///
-    /// If they are of a kind that the document's media type has no place for.
+    /// If an argument is not possible in the path, in the server's address or in the body's media type.
     pub fn request(&self, arguments: &Value) -> Result<Outgoing, String> {
         let empty = Map::new();
         let arguments = arguments.as_object().unwrap_or(&empty);
@@ -22,7 +22,7 @@ impl Operation {
             match parameter.location {
                 Location::Path => {
                     let part = listed(value, encode).join(",");
-                    // Nothing, or a dot or two, would be another path, however it is written.
+                    // An empty segment or a dot segment would be another path, even if it is encoded.
                     if part.is_empty() || part == "." || part == ".." {
                         return Err(format!("the path parameter `{}` cannot be `{part}`", parameter.name));
                     }
@@ -50,8 +50,8 @@ impl Operation {
 }
 
 impl Server {
-    /// The server's address with its variables filled in. None of them leads to another host than the
-    /// document names: the credential goes with the request.
+    /// The server's address with its variables filled in. No variable may lead to a host other than the document's:
+    /// the credential is sent with the request.
     fn address(&self, arguments: &Map<String, Value>) -> Result<String, String> {
         let mut values = Vec::new();
         for (name, variable) in &self.variables {
@@ -69,8 +69,8 @@ impl Server {
 }
 
 impl Server {
-    /// Whether a variable stands before a domain that the document names, such as `.example.com`, or in the
-    /// path: then no value of it leads elsewhere.
+    /// Whether a variable stands before a domain that the document gives, such as `.example.com`, or in the path,
+    /// so that no value of it leads elsewhere.
     fn is_within_a_domain(&self, name: &str) -> bool {
         let after_scheme = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         let authority = after_scheme.split('/').next().unwrap_or_default();
@@ -122,7 +122,7 @@ fn pairs(name: &str, value: &Value) -> Vec<String> {
     }
 }
 
-/// The items of a list, or keys and values of an object one after the other.
+/// The items of a list, or the keys and values of an object in turn.
 fn listed(value: &Value, encode: impl Fn(&str) -> String) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().map(|item| encode(&plain(item))).collect(),
@@ -133,12 +133,12 @@ fn listed(value: &Value, encode: impl Fn(&str) -> String) -> Vec<String> {
     }
 }
 
-/// A value as text: a string bare, anything else as JSON.
+/// A value as text: a string without quotes, anything else as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// `multipart/form-data` (RFC 7578) of texts; its boundary stands in none of them.
+/// `multipart/form-data` (RFC 7578) of text parts, with a boundary that occurs in none of them.
 fn multipart(value: &Value) -> (String, String) {
     let parts: Vec<(String, String)> =
         value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), plain(value))).collect();

@@ -1,22 +1,22 @@
-//! The schemas of an OpenAPI document: what the gateway does not take, and how they look to a tool.
+//! The schemas of an OpenAPI document: checks of what the gateway rejects, and their expansion for tools.
 
 use serde_json::{Map, Value, json};
 
 use super::{At, Reader, Side};
 
-/// Keywords that the gateway does not take (reference §7.1).
+/// Keywords that the gateway does not support (AgentCore developer guide, gateway-schema-openapi).
 const UNSUPPORTED: [&str; 3] = ["oneOf", "anyOf", "allOf"];
 /// Keywords whose values are schemas, lists of them, or objects of them.
 const ONE: [&str; 5] = ["items", "additionalProperties", "not", "contains", "propertyNames"];
 const MANY: [&str; 4] = ["oneOf", "anyOf", "allOf", "prefixItems"];
 const NAMED: [&str; 4] = ["properties", "patternProperties", "$defs", "dependentSchemas"];
-/// Keywords that say nothing to whoever calls a tool.
+/// Keywords without meaning to the caller of a tool.
 const SILENT: [&str; 8] = ["xml", "example", "examples", "externalDocs", "discriminator", "$schema", "$id", "$comment"];
-/// Nodes of one tool's schema, and levels; beyond them it is left open.
+/// Limits on the nodes and levels of one tool's schema; what is beyond them becomes an empty schema.
 const MOST_NODES: usize = 4000;
 const DEEPEST: usize = 24;
 
-/// Whether a schema names this type, alone or among others.
+/// Whether a schema's type is this one, or includes it.
 pub(super) fn has_type(schema: &Value, kind: &str) -> bool {
     match &schema["type"] {
         Value::String(one) => one == kind,
@@ -26,7 +26,7 @@ pub(super) fn has_type(schema: &Value, kind: &str) -> bool {
 }
 
 impl<'a> Reader<'a> {
-    /// Looks at a schema and all that it refers to, each once.
+    /// Checks a schema and everything that it refers to, each once.
     pub(super) fn check_schema(&mut self, at: At<'a>, side: Side) {
         let mut waiting = vec![at];
         while let Some(at) = waiting.pop() {
@@ -60,8 +60,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `oneOf` is refused, in requests and responses alike (GitHub's document, one project); the others are in AWS's list
-    /// of what is not supported, and documents that have them were taken.
+    /// `oneOf` is rejected, in requests and responses alike (GitHub's document, one project); the others are on
+    /// AWS's list of unsupported keywords, but documents with them were accepted.
     fn combined(&mut self, at: &At<'a>, keyword: &'static str, side: Side) {
         let remedy = match (keyword, side) {
             ("allOf", _) => "write the schemas out as one object",
@@ -76,13 +76,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A schema without references, for a tool.
+    /// Expands a schema for a tool, without references.
     pub(super) fn write_out(&mut self, at: &At<'a>) -> Value {
         let mut nodes = 0;
         self.written(at.value, &mut Vec::new(), &mut nodes)
     }
 
-    /// `open` are the references that are being written out: one inside of itself is left open.
+    /// `open` holds the references that are being expanded; a recursive one becomes an object without properties.
     fn written(&self, schema: &'a Value, open: &mut Vec<&'a str>, nodes: &mut usize) -> Value {
         *nodes += 1;
         if *nodes > MOST_NODES || open.len() > DEEPEST {
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
             open.push(reference);
             let mut written = self.written(target, open, nodes);
             open.pop();
-            // OpenAPI 3.1 lets a reference say more.
+            // OpenAPI 3.1 allows a description beside a reference.
             if let (Value::Object(written), Some(description)) = (&mut written, members.get("description")) {
                 written.insert("description".to_owned(), description.clone());
             }
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What only responses have, no request needs.
+/// Removes read-only properties from `required`: requests do not have them.
 fn drop_required_read_only(members: &Map<String, Value>, written: &mut Map<String, Value>) {
     let Some(Value::Array(required)) = written.get_mut("required") else { return };
     let read_only = |name: &Value| {

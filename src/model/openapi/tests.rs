@@ -292,7 +292,7 @@ fn references_go_in_circles_and_everywhere_and_end() {
 
 #[test]
 fn every_schema_is_looked_at_once_however_often_it_is_named() {
-    // Each level names the next one twice: written out, 2^60 nodes.
+    // Each level refers to the next one twice: expanded, 2^60 nodes.
     let mut schemas = Map::new();
     for n in 0..60 {
         let next = json!({ "$ref": format!("#/components/schemas/s{}", n + 1) });
@@ -384,7 +384,7 @@ mod properties {
     use super::*;
     use crate::model::broken;
 
-    /// Any JSON, with what the reader looks for among its keys and texts.
+    /// Any JSON, with the keys and strings that the reader looks for.
     fn any_json() -> impl Strategy<Value = Value> {
         const TEXTS: &[&str] = &["#/components/schemas/a", "#/paths/~1x", "string"];
         const KEYS: &[&str] = &[
@@ -405,7 +405,7 @@ mod properties {
         broken::any_json(TEXTS, KEYS, "[a-z/{}]{0,6}")
     }
 
-    /// A whole document, of which one part is something else.
+    /// A complete document in which one node is replaced.
     fn broken_document() -> impl Strategy<Value = Value> {
         (any_json(), any::<prop::sample::Index>()).prop_map(|(part, place)| {
             let mut document = one(
@@ -424,7 +424,7 @@ mod properties {
     }
 
     proptest! {
-        // A failure is told in the test's own words; no file is left in the tree.
+        // The failing case is in the test's output; write no file into the source tree.
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]

@@ -1,8 +1,8 @@
-//! Which IAM actions a service's operations need.
+//! The IAM actions that a service's operations need.
 //!
-//! Most are called as the operation, after the name that the service is signed for. What is called otherwise is in
-//! `actions.json`: gathered from the service authorization reference, from what AWS's models say of their operations,
-//! and from AWS's guides. An operation that the reference does not have keeps its own name: the reference lags behind.
+//! Most actions have the operation's name, with the service's signing name as their prefix. The exceptions are
+//! in `actions.json`, collected from the service authorization reference, from AWS's models and from AWS's
+//! guides. An operation that the reference lacks keeps its own name, because the reference lags behind.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -12,9 +12,9 @@ use super::shape::Traits;
 
 #[derive(Deserialize)]
 struct Table {
-    /// What a service's actions begin with, by the name that it is signed for; null where it asks nothing of IAM.
+    /// The prefix of a service's actions, by its signing name; null if the service needs no IAM permission.
     prefixes: HashMap<String, Option<String>>,
-    /// By that name and the operation's: the actions, with their prefix where it is another service's.
+    /// Actions by signing name and operation; with a prefix if they belong to another service.
     operations: HashMap<String, HashMap<String, Vec<String>>>,
 }
 
@@ -22,10 +22,11 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     serde_json::from_str(include_str!("actions.json")).expect("actions.json is a table (a unit test reads it)")
 });
 
-/// What a service's operations are looked up by; none where it is not signed for and so asks nothing of IAM.
+/// The key of a service's operations in the table; `None` if its requests are not signed and so need no IAM
+/// permission.
 pub(super) fn key(signing_name: Option<&str>, sdk_id: &str) -> Option<String> {
     Some(match sdk_id {
-        // These two are signed for as S3 and as API Gateway's APIs.
+        // The signing names of these two are those of S3 and of API Gateway's APIs.
         "S3 Control" => "s3-control".to_owned(),
         "ConnectParticipant" => "connect-participant".to_owned(),
         _ => signing_name?.to_owned(),
@@ -34,7 +35,7 @@ pub(super) fn key(signing_name: Option<&str>, sdk_id: &str) -> Option<String> {
 
 /// The actions of an operation, as `service:Action`.
 pub(super) fn of_operation(key: Option<&str>, name: &str, traits: Traits<'_>) -> Vec<String> {
-    // Of a caller without credentials, IAM is not asked.
+    // A request without credentials needs no IAM permission.
     let is_unsigned = traits.get("auth").and_then(|schemes| schemes.as_array()).is_some_and(Vec::is_empty);
     let Some(key) = key.filter(|_| !is_unsigned) else { return Vec::new() };
     let prefix = match TABLE.prefixes.get(key) {
@@ -55,7 +56,7 @@ pub(super) fn of_operation(key: Option<&str>, name: &str, traits: Traits<'_>) ->
     actions.into_iter().map(full).chain(further).collect()
 }
 
-/// API Gateway's actions are HTTP methods, but for its newer resources.
+/// API Gateway's actions are HTTP methods, except for its newer resources.
 fn verb_of_api_gateway<'a>(key: &str, name: &str, traits: Traits<'a>) -> Option<&'a str> {
     let is_newer = ["Portal", "Product", "RoutingRule"].iter().any(|word| name.contains(word));
     traits.get("http")?["method"].as_str().filter(|_| key == "apigateway" && !is_newer)

@@ -1,4 +1,4 @@
-//! The endpoint rule set of a Smithy model, evaluated (Smithy 2.0, "Rules engine").
+//! Evaluates the endpoint rule set of a Smithy model (Smithy 2.0, "Rules engine").
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -6,16 +6,16 @@ use serde_json::{Map, Value, json};
 
 use crate::model::outgoing::encode;
 
-/// Where a service is called, and how such a call is signed.
+/// The endpoint of a service, and how requests to it are signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     pub url: String,
-    /// Where it differs from the service's own.
+    /// If it differs from the service's own.
     pub signing_name: Option<String>,
     pub signing_region: Option<String>,
 }
 
-/// Partitions: what regions of each begin with, name, DNS suffix, and that of dual stack where there is one.
+/// Partitions: the prefix of their regions, their name, DNS suffix and dual-stack DNS suffix, if any.
 const PARTITIONS: [(&str, &str, &str, &str); 8] = [
     ("cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     ("us-gov-", "aws-us-gov", "amazonaws.com", "api.aws"),
@@ -31,7 +31,7 @@ const PARTITIONS: [(&str, &str, &str, &str); 8] = [
 ///
 /// # Errors
 ///
-/// In the rule set's own words where it has no endpoint for them; or if it cannot be evaluated.
+/// The rule set's own message if it has no endpoint for them; or why it cannot be evaluated.
 pub(super) fn resolve(rules: &Value, given: &BTreeMap<String, Value>) -> Result<Endpoint, String> {
     let mut scope = Map::new();
     for (name, parameter) in rules["parameters"].as_object().into_iter().flatten() {
@@ -100,7 +100,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A literal, a template, a reference or a function; null where it has no value.
+/// Evaluates a literal, a template, a reference or a function; null if it has no value.
 fn evaluate(expression: &Value, scope: &Map<String, Value>) -> Result<Value, String> {
     match expression {
         Value::String(template) => filled(template, scope).map(Value::String),
@@ -140,7 +140,7 @@ fn filled(template: &str, scope: &Map<String, Value>) -> Result<String, String> 
     Ok(whole)
 }
 
-/// What a path such as `resourceId[0]` leads to.
+/// The value at a path such as `resourceId[0]`.
 fn attribute(value: &Value, path: &str) -> Value {
     let mut value = value;
     for part in path.split('.') {
@@ -189,7 +189,7 @@ fn split(text: &str, delimiter: &str, limit: u64) -> Value {
     }
 }
 
-/// A part of an ASCII text; null if it is none, or too short.
+/// A part of an ASCII text; null if the text is not ASCII, or too short.
 fn substring(input: &Value, start: Option<u64>, stop: Option<u64>, reverse: bool) -> Value {
     let (Some(text), Some(start), Some(stop)) = (input.as_str(), start, stop) else { return Value::Null };
     let (Ok(start), Ok(stop)) = (usize::try_from(start), usize::try_from(stop)) else { return Value::Null };
@@ -229,7 +229,7 @@ pub(super) fn is_host_label(text: &str, may_have_dots: bool) -> bool {
     if may_have_dots { text.split('.').all(is_label) } else { is_label(text) }
 }
 
-/// Whether a bucket's name can stand before S3's host.
+/// Whether a bucket's name can be a part of S3's host.
 fn is_bucket_host(name: &str, may_have_dots: bool) -> bool {
     let is_label = |label: &str| {
         let is_edge = |edge: Option<u8>| edge.is_some_and(|edge| edge.is_ascii_lowercase() || edge.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! From a model's JSON AST to what the gateway makes of it, and what is to be said of it.
+//! Reads a model's JSON AST into operations and findings.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -59,14 +59,14 @@ struct Reader<'a> {
     reading: Reading<'a>,
     notes: Notes<'a>,
     operations: Vec<Operation>,
-    /// Shapes that were looked at.
+    /// Shapes that were checked.
     seen: HashSet<&'a str>,
-    /// Where each operation's name stands first.
+    /// The id of the last operation with each name.
     names: BTreeMap<&'a str, String>,
     schemas: schema::Budget,
 }
 
-/// The pointer to a shape.
+/// The JSON pointer of a shape.
 fn place(id: &str) -> String {
     format!("/shapes/{}", segment(id))
 }
@@ -187,8 +187,8 @@ impl<'a> Reader<'a> {
         Protocol::RestJson1
     }
 
-    /// The ids of all operations of a service and of the resources below it, each with the pointer to
-    /// where it is named.
+    /// The ids of all operations of a service and of the resources below it, each with the pointer of the reference
+    /// to it.
     fn operations_of(&mut self, id: &'a str, shape: &'a Value) -> Vec<(&'a str, String)> {
         let mut operations = Vec::new();
         let mut resources: Vec<(&'a str, &'a Value)> = vec![(id, shape)];
@@ -276,7 +276,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// Whether an operation sends or gets events; a body of any size is told of.
+    /// Whether an operation sends or receives event streams. A streaming blob only gets a warning.
     fn streams(&mut self, name: &str, structure: Shape<'a>, at: &str) -> bool {
         let mut events = false;
         for member in self.shapes.members(structure).filter(|member| member.shape.traits().has("streaming")) {
@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
         events
     }
 
-    /// That a shape and all that it refers to is there, each looked at once.
+    /// Checks that a shape and everything that it refers to exist, each once.
     fn check_shape(&mut self, id: &'a str, from: String) {
         let mut waiting: Vec<(&'a str, String)> = vec![(id, from)];
         while let Some((id, from)) = waiting.pop() {
@@ -336,7 +336,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// That an operation's HTTP trait can be followed.
+    /// Checks that an operation's HTTP trait is usable.
     fn check_http(&mut self, id: &str, input: Option<Shape<'a>>, at: &str) {
         let name = local_name(id);
         let Some(http) = self.shapes.traits_of(id).get("http") else {

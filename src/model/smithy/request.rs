@@ -1,5 +1,5 @@
-//! From a tool's arguments to the HTTP request of its operation (Smithy 2.0, "HTTP bindings" and the
-//! AWS protocols).
+//! Builds an operation's HTTP request from a tool's arguments (Smithy 2.0, "HTTP bindings" and the AWS
+//! protocols).
 
 use std::collections::BTreeMap;
 
@@ -17,17 +17,17 @@ use crate::model::{
     outgoing::{Outgoing, Payload, encode},
 };
 
-/// What a request depends on beside its arguments.
+/// What a request depends on besides its arguments.
 #[derive(Debug, Clone, Copy)]
 pub struct Circumstances<'a> {
     pub region: &'a str,
-    /// The address that is called instead of that of the model's endpoint rule set.
+    /// The endpoint to call instead of the one that the model's rule set gives.
     pub endpoint: Option<&'a str>,
-    /// For members that want an idempotency token and got none.
+    /// The value for members that need an idempotency token and got none.
     pub token: &'a str,
 }
 
-/// A request, and what its signature is for.
+/// A request, and the service and region to sign it for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outbound {
     pub outgoing: Outgoing,
@@ -35,7 +35,7 @@ pub struct Outbound {
     pub signing_region: String,
 }
 
-/// A request while it is being put together.
+/// A request under construction.
 #[derive(Default)]
 struct Parts {
     method: String,
@@ -46,11 +46,11 @@ struct Parts {
 }
 
 impl Model {
-    /// The request that these arguments, an object, come to.
+    /// The request for these arguments, an object.
     ///
     /// # Errors
     ///
-    /// If an argument cannot be written where the model has it, or the rule set has no endpoint.
+    /// If an argument cannot be serialized where the model binds it, or the rule set has no endpoint.
     pub fn request(
         &self,
         operation: &Operation,
@@ -87,7 +87,7 @@ impl Model {
         })
     }
 
-    /// What the rule set says, for the parameters that the operation and its arguments set.
+    /// Evaluates the rule set with the parameters that the operation and its arguments set.
     fn endpoint(
         &self,
         operation: &Operation,
@@ -109,8 +109,7 @@ impl Model {
         endpoint::resolve(&self.service.rules, &parameters)
     }
 
-    /// The address, with the prefix that an operation's `endpoint` trait puts before its host, unless it is
-    /// named otherwise.
+    /// The URL, with the host prefix from the operation's `endpoint` trait, unless the endpoint is overridden.
     fn host(
         &self,
         operation: &Operation,
@@ -233,7 +232,7 @@ impl Model {
         Ok(parts)
     }
 
-    /// A structure as a body of the service's protocol.
+    /// Serializes a structure as a body in the service's protocol.
     fn structured(&self, shape: Shape<'_>, root: &str, value: &Value) -> Result<Payload, String> {
         if self.service.protocol == Protocol::RestXml {
             let document = xml::write(&self.shapes, shape, root, self.service.xml_namespace.as_deref(), value)?;
@@ -244,7 +243,7 @@ impl Model {
         Ok(Payload { content_type: "application/json".to_owned(), bytes: json.to_string().into_bytes() })
     }
 
-    /// The one member that is the body.
+    /// Serializes the one member that is the body.
     fn payload(&self, member: Member<'_>, value: &Value) -> Result<Payload, String> {
         let media_type = |usual: &str| {
             let named = member.shape.traits().text("mediaType");
@@ -271,13 +270,13 @@ impl Model {
 
     fn header(&self, name: &str, member: Member<'_>, value: &Value) -> Result<(String, String), String> {
         let texts = texts(&self.shapes, member, value, Format::HttpDate)?;
-        // Text of a media type travels as base64, so that it is one line.
+        // A string with a media type is base64-encoded in a header, so that it is one line.
         let is_media = member.shape.traits().has("mediaType") && member.shape.kind == Kind::Text;
         let text = texts.join(", ");
         Ok((name.to_ascii_lowercase(), if is_media { BASE64.encode(text) } else { text }))
     }
 
-    /// The body's media type where the model has it as a header, and its checksum where one is wanted.
+    /// Moves a content-type header that the model binds to the payload, and adds a checksum if one is required.
     fn settle_headers(&self, operation: &Operation, parts: &mut Parts) {
         let named = parts.headers.iter().position(|(name, _)| name == "content-type");
         if let Some((_, named)) = named.map(|at| parts.headers.remove(at))
@@ -299,7 +298,7 @@ impl Model {
     }
 }
 
-/// The names in the braces of a uri.
+/// The names in a URI's braces.
 pub(super) fn labels(uri: &str) -> impl Iterator<Item = &str> {
     let path = uri.split('?').next().unwrap_or_default();
     path.split('{').skip(1).filter_map(|part| part.split('}').next()).map(|label| label.trim_end_matches('+'))
@@ -308,7 +307,7 @@ pub(super) fn labels(uri: &str) -> impl Iterator<Item = &str> {
 /// Writes arguments as JSON.
 struct Json<'a> {
     shapes: &'a Shapes,
-    /// Whether `jsonName` counts.
+    /// Whether `jsonName` applies.
     renames: bool,
 }
 
@@ -368,7 +367,7 @@ fn scalar(member: Member<'_>, value: &Value, time: Format) -> Result<String, Str
     Ok(plain(value))
 }
 
-/// A value as text: a string bare, anything else as JSON.
+/// A value as text: a string without quotes, anything else as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -387,7 +386,7 @@ fn query_parameters(value: &Value) -> Vec<String> {
     pairs.flat_map(of).collect()
 }
 
-/// Headers that an argument names, none of which says how the message travels or who sends it.
+/// The headers that an argument names; those that concern the transport or the sender are rejected.
 fn prefixed_headers(prefix: &str, value: Option<&Value>) -> Result<Vec<(String, String)>, String> {
     let entries = value.and_then(Value::as_object).into_iter().flatten();
     let header = |(name, value): (&String, &Value)| {
@@ -400,7 +399,7 @@ fn prefixed_headers(prefix: &str, value: Option<&Value>) -> Result<Vec<(String, 
     entries.map(header).collect()
 }
 
-/// Puts an argument into the path; a greedy label keeps its slashes.
+/// Substitutes an argument into the path; a greedy label keeps its slashes.
 fn fill_label(shapes: &Shapes, path: &mut String, member: Member<'_>, value: Option<&Value>) -> Result<(), String> {
     let (once, greedy) = (format!("{{{}}}", member.name), format!("{{{}+}}", member.name));
     if !path.contains(&once) && !path.contains(&greedy) {
@@ -408,7 +407,7 @@ fn fill_label(shapes: &Shapes, path: &mut String, member: Member<'_>, value: Opt
     }
     let texts = value.map_or(Ok(Vec::new()), |value| texts(shapes, member, value, Format::DateTime))?;
     let text = texts.join(",");
-    // Nothing, or a dot or two, would be another path, however it is written.
+    // An empty segment or a dot segment would be another path, even if it is encoded.
     if text.is_empty() || text.split('/').any(|part| part == "." || part == "..") {
         return Err(format!("`{}` cannot be `{text}`: it is part of the path", member.name));
     }
@@ -417,7 +416,7 @@ fn fill_label(shapes: &Shapes, path: &mut String, member: Member<'_>, value: Opt
     Ok(())
 }
 
-/// The pairs of a form that an argument comes to.
+/// Adds the form pairs of an argument.
 fn form_pairs(
     shapes: &Shapes,
     name: &str,

@@ -1,4 +1,4 @@
-//! From a service's answer to what a tool gives back.
+//! Reads a service's response into a tool's result.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use roxmltree::Document;
@@ -10,7 +10,7 @@ use super::{
     time, xml,
 };
 
-/// A service's answer, as HTTP has it.
+/// A service's HTTP response.
 #[derive(Debug, Clone, Copy)]
 pub struct Incoming<'a> {
     pub status: u16,
@@ -25,11 +25,11 @@ impl Incoming<'_> {
 }
 
 impl Model {
-    /// The members of an operation's output, as JSON: blobs are base64, times are RFC 3339.
+    /// The members of an operation's output, as JSON: blobs as base64, timestamps as RFC 3339.
     ///
     /// # Errors
     ///
-    /// If the body is not what the protocol writes.
+    /// If the body does not conform to the protocol.
     pub fn output(&self, operation: &Operation, incoming: Incoming<'_>) -> Result<Value, String> {
         let Some(shape) = self.structure(operation, "output") else { return Ok(json!({})) };
         if !self.service.protocol.is_rest() {
@@ -58,7 +58,7 @@ impl Model {
         Ok(Value::Object(output))
     }
 
-    /// The members that a body has.
+    /// The members that a body contains.
     fn body(&self, operation: &Operation, shape: Shape<'_>, body: &[u8]) -> Result<Map<String, Value>, String> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Map::new());
@@ -119,7 +119,7 @@ impl Model {
         }
     }
 
-    /// JSON by its shape: members under their own names, times as RFC 3339, the rest as it is.
+    /// Reads JSON by its shape: members under their own names, timestamps as RFC 3339, the rest unchanged.
     fn read_json(&self, shape: Shape<'_>, value: &Value) -> Value {
         match (shape.kind, value) {
             (Kind::Timestamp, value) => time::read(value),
@@ -158,7 +158,7 @@ impl Model {
     }
 }
 
-/// Code and message of a service's error, in whichever protocol it came.
+/// Code and message of a service's error, in any of the protocols.
 pub fn error(incoming: Incoming<'_>) -> String {
     let text = String::from_utf8_lossy(incoming.body);
     let json: Value = serde_json::from_slice(incoming.body).unwrap_or_default();

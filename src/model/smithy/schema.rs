@@ -4,16 +4,17 @@ use serde_json::{Map, Value, json};
 
 use super::shape::{Kind, Member, Shape, Shapes};
 
-/// Nodes of one tool's schema, and levels; beyond them it is left open.
+/// Limits on the nodes and levels of one tool's schema; what is beyond them is left open.
 const MOST_NODES: usize = 4000;
 const DEEPEST: usize = 24;
-/// Nodes of the schemas of all tools; AWS's own largest services have a tenth.
+/// Limit on the nodes of all tools' schemas together; AWS's own largest services have a tenth of it.
 const MOST_OF_ALL: usize = 50_000;
-/// Characters of a member's documentation, and of a tool's: models read all of them on every turn.
+/// Maximum number of characters of a member's documentation, and of a tool's: models read all of it on every
+/// turn.
 const MEMBER_TEXT: usize = 300;
 pub(super) const TOOL_TEXT: usize = 1000;
 
-/// What the schemas of a model may still have.
+/// The remaining budget of a model's schemas.
 #[derive(Debug)]
 pub(super) struct Budget {
     nodes: usize,
@@ -27,13 +28,13 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Whether the last schema is not whole.
+    /// Whether the last schema is incomplete.
     pub(super) fn is_overdrawn(&self) -> bool {
         self.overdrawn
     }
 }
 
-/// The schema of what an operation takes.
+/// The schema of an operation's input.
 pub(super) fn of_input(shapes: &Shapes, input: Option<Shape<'_>>, budget: &mut Budget) -> Value {
     let nodes = budget.nodes.min(MOST_NODES);
     let mut writer = Writer { shapes, open: Vec::new(), nodes, overdrawn: false };
@@ -48,9 +49,9 @@ pub(super) fn of_input(shapes: &Shapes, input: Option<Shape<'_>>, budget: &mut B
 
 struct Writer<'a> {
     shapes: &'a Shapes,
-    /// Shapes that are being written: one inside of itself is left open.
+    /// Shapes that are being written: a recursive one is left open.
     open: Vec<&'a str>,
-    /// Those that may still be written.
+    /// The number of nodes that may still be written.
     nodes: usize,
     overdrawn: bool,
 }
@@ -61,7 +62,7 @@ impl<'a> Writer<'a> {
         let mut required = Vec::new();
         for member in self.shapes.members(shape) {
             properties.insert(member.name.to_owned(), self.member(member));
-            // A token that nobody gives is made for them.
+            // A missing idempotency token is generated.
             if member.traits.has("required") && !member.traits.has("idempotencyToken") {
                 required.push(member.name);
             }
@@ -148,7 +149,7 @@ impl<'a> Writer<'a> {
 const TEXTS: &[Kind] = &[Kind::Text];
 const LISTS: &[Kind] = &[Kind::List];
 const NUMBERS: &[Kind] = &[Kind::Integer, Kind::Float];
-/// Of which kinds, trait and member, and the keyword that says the same.
+/// The kinds, the trait and its member, and the JSON schema keyword with the same meaning.
 const LIMITS: [(&[Kind], &str, &str); 6] = [
     (TEXTS, "length.min", "minLength"),
     (TEXTS, "length.max", "maxLength"),
@@ -158,7 +159,7 @@ const LIMITS: [(&[Kind], &str, &str); 6] = [
     (NUMBERS, "range.max", "maximum"),
 ];
 
-/// Documentation, which is HTML, as plain text of at most so many characters, cut after a sentence.
+/// Documentation, which is HTML, as plain text of at most `most` characters, cut after a sentence.
 pub(super) fn plain(html: &str, most: usize) -> String {
     let mut text = String::new();
     let mut rest = html;

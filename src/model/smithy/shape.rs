@@ -1,15 +1,15 @@
-//! The shapes of a Smithy model, as its JSON AST has them (Smithy 2.0, "JSON AST").
+//! The shapes of a Smithy model, in its JSON AST (Smithy 2.0, "JSON AST").
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-/// Mixins of mixins that are followed.
+/// Limit on the depth of nested mixins.
 const DEEPEST_MIXIN: usize = 32;
-/// Members that mixins may add to all shapes together.
+/// Limit on the members that mixins may add to all shapes together.
 const MOST_MIXED: usize = 100_000;
 
-/// What a shape is, as far as requests and schemas care.
+/// The kind of a shape, as far as requests and schemas depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Blob,
@@ -28,7 +28,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kind of an AST's `type`; none for services, operations and what does not exist.
+    /// The kind of an AST's `type`; `None` for services, operations and unknown types.
     fn of(name: &str) -> Option<Self> {
         Some(match name {
             "blob" => Self::Blob,
@@ -69,7 +69,7 @@ impl Kind {
 pub(super) struct Traits<'a>(&'a Value);
 
 impl<'a> Traits<'a> {
-    /// A trait's value; those of Smithy itself go without their namespace.
+    /// A trait's value. Smithy's own traits are named without their namespace.
     pub(super) fn get(self, name: &str) -> Option<&'a Value> {
         if name.contains('#') { self.0.get(name) } else { self.0.get(format!("smithy.api#{name}")) }
     }
@@ -113,12 +113,12 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// A member of a structure or a union; or that of a list, the key or the value of a map.
+/// A member of a structure or a union, the member of a list, or the key or the value of a map.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member<'a> {
     pub(super) name: &'a str,
     pub(super) shape: Shape<'a>,
-    /// Its own, beside those of its shape.
+    /// Its own traits, in addition to those of its shape.
     pub(super) traits: Traits<'a>,
 }
 
@@ -134,7 +134,8 @@ impl<'a> Member<'a> {
 pub(super) struct Shapes(Map<String, Value>);
 
 impl Shapes {
-    /// The shapes of an AST, with traits applied and mixins mixed in; and those whose mixins cannot be.
+    /// The shapes of an AST, with applied traits and mixins merged in; and the shapes whose mixins cannot be
+    /// merged.
     pub(super) fn new(shapes: &Map<String, Value>) -> (Self, Vec<Unmixed>) {
         let mut all = Self(shapes.clone());
         let mut mixer = Mixer { shapes, known: HashMap::new(), open: Vec::new(), added: 0 };
@@ -172,12 +173,12 @@ impl Shapes {
         }
     }
 
-    /// A shape as the AST has it, whatever it is.
+    /// The AST of a shape of any type.
     pub(super) fn raw(&self, id: &str) -> Option<&Value> {
         self.0.get(id)
     }
 
-    /// The traits of a shape, whatever it is.
+    /// The traits of a shape of any type.
     pub(super) fn traits_of(&self, id: &str) -> Traits<'_> {
         Traits(self.0.get(id).map_or(&Value::Null, |shape| &shape["traits"]))
     }
@@ -186,11 +187,11 @@ impl Shapes {
         self.0.iter()
     }
 
-    /// A shape that data has.
+    /// A shape that describes data.
     pub(super) fn get<'a>(&'a self, id: &'a str) -> Option<Shape<'a>> {
         if let Some(value) = self.0.get(id) {
             let kind = Kind::of(value["type"].as_str()?)?;
-            // As Smithy 1.0 had enums.
+            // An enum as in Smithy 1.0.
             let is_enum = kind == Kind::Text && value["traits"].get("smithy.api#enum").is_some();
             return Some(Shape { id, kind: if is_enum { Kind::Enum } else { kind }, value });
         }
@@ -198,7 +199,7 @@ impl Shapes {
         Some(Shape { id, kind, value: &Value::Null })
     }
 
-    /// The members of a structure or a union whose targets are there.
+    /// The members of a structure or a union whose targets exist.
     pub(super) fn members<'a>(&'a self, shape: Shape<'a>) -> impl Iterator<Item = Member<'a>> {
         let members = shape.value["members"].as_object().into_iter().flatten();
         members.filter_map(|(name, member)| self.member_of(name, member))
@@ -215,7 +216,7 @@ impl Shapes {
     }
 }
 
-/// A shape whose mixins cannot be mixed in, and why.
+/// A shape whose mixins cannot be merged, and why.
 pub(super) struct Unmixed {
     pub(super) id: String,
     pub(super) why: &'static str,
@@ -225,7 +226,7 @@ pub(super) struct Unmixed {
 struct Mixer<'a> {
     shapes: &'a Map<String, Value>,
     known: HashMap<&'a str, Map<String, Value>>,
-    /// Shapes whose mixins are being looked at.
+    /// Shapes whose mixins are being resolved.
     open: Vec<&'a str>,
     added: usize,
 }

@@ -6,7 +6,7 @@ use super::{shape::local_name, *};
 use crate::model::{document::Document, finding::Reading, outgoing::Outgoing, tool};
 
 const LOCAL: Reading<'static> = Reading { target: "t", local: true };
-/// The models that stand in this repository, one for each protocol and one more.
+/// The models in this repository: one for each protocol, and a second one for awsJson 1.0.
 const OURS: [(&str, &str, Protocol); 6] = [
     ("dynamodb", DYNAMODB, Protocol::AwsJson1_0),
     ("lambda", include_str!("../../../tests/models/lambda.json"), Protocol::RestJson1),
@@ -76,7 +76,7 @@ fn read(model: &Value) -> Model {
     Model::read(&Document::parse(&model.to_string()).unwrap(), LOCAL)
 }
 
-/// The request of the only operation, whose arguments its schema takes.
+/// The request of the only operation, for arguments that its schema accepts.
 #[track_caller]
 fn sent(model: &Value, arguments: Value) -> Outgoing {
     let model = read(model);
@@ -88,7 +88,7 @@ fn sent(model: &Value, arguments: Value) -> Outgoing {
 
 const HERE: Circumstances<'static> = Circumstances { region: "us-east-1", endpoint: None, token: "a-token" };
 
-/// What came of an answer.
+/// The output that is read from a response.
 #[track_caller]
 fn got(model: &Value, headers: &[(&str, &str)], body: &str) -> Value {
     let model = read(model);
@@ -165,7 +165,7 @@ fn endpoints_are_those_that_services_have() {
     assert_eq!(sent.outgoing.url, "http://127.0.0.1:1/my-bucket/a?x-id=GetObject");
 }
 
-/// AWS's own rules of S3 put the bucket before the host, or into the address themselves.
+/// AWS's own rules for S3 put the bucket before the host, or into the path themselves.
 #[test]
 fn a_bucket_stands_in_the_address_once() {
     let bucket = json!({
@@ -185,7 +185,7 @@ fn a_bucket_stands_in_the_address_once() {
     assert_eq!(sent.outgoing.url, "http://127.0.0.1:1/my-bucket?acl");
 }
 
-/// Every function and every kind of rule, with the parameters, and what comes of them.
+/// Every function and every kind of rule, with the parameters and the expected result.
 #[test]
 fn rules_are_evaluated() {
     let rule = |conditions: Value, url: &str| json!({ "type": "endpoint", "conditions": conditions, "endpoint": { "url": url } });
@@ -322,7 +322,7 @@ fn mixins_and_applied_traits_count() {
 
 #[test]
 fn small_models_stay_small() {
-    // Mixins that would come to more than there are atoms.
+    // Mixins that would expand to more members than there are atoms.
     let itself = json!({ "type": "structure", "members": {}, "mixins": vec![json!({ "target": "a#Loop" }); 12] });
     let others = json!({ "a#Loop": itself });
     let looped = read(&model("aws.protocols#awsJson1_1", json!({}), json!({}), json!({}), others));
@@ -488,7 +488,7 @@ fn xml_has_every_form_of_lists_and_maps() {
         <node kind=\"&quot;\"><N>n</N><next><N>m</N></next></node><when>2026-11-22T10:00:00Z</when>\
         <either><number>1</number></either></In>";
     assert_eq!(text, expected);
-    // The same shape reads what it wrote.
+    // The same shape reads back what it wrote.
     assert_eq!(got(&model, &[], text), arguments);
 }
 
@@ -605,7 +605,7 @@ fn errors_of_every_protocol_are_read() {
 
 type Spoil = fn(&mut Value);
 
-/// What is done to a good model, and what is found then: how bad, of what kind, and where.
+/// Changes to a valid model, and the finding for each: severity, construct and pointer.
 const SPOILT: &[(Spoil, Severity, &str, &str)] = &[
     (|m| m["smithy"] = json!("1.0"), Severity::Error, "smithy", "/smithy"),
     (|m| drop(m.as_object_mut().unwrap().remove("smithy")), Severity::Error, "smithy", ""),
@@ -708,7 +708,7 @@ const SPOILT: &[(Spoil, Severity, &str, &str)] = &[
     ),
 ];
 
-/// What the gateway refuses, and what one wants to know: where, and of what kind.
+/// What the gateway rejects, and what gets a warning: where, and of what kind.
 #[test]
 fn what_is_wrong_with_a_model_is_found_where_it_is() {
     let good = || {
@@ -729,7 +729,7 @@ fn what_is_wrong_with_a_model_is_found_where_it_is() {
     }
 }
 
-/// Sets or takes a trait of the service.
+/// Sets or removes a trait of the service.
 fn trait_of(model: &mut Value, name: &str, value: Option<Value>) {
     let traits = model["shapes"]["a#Svc"]["traits"].as_object_mut().unwrap();
     match value {
@@ -811,7 +811,7 @@ mod properties {
     use super::*;
     use crate::model::broken;
 
-    /// Any JSON, with what the reader looks for among its keys and texts.
+    /// Any JSON, with the keys and strings that the reader looks for.
     fn any_json() -> impl Strategy<Value = Value> {
         const TEXTS: &[&str] = &["a#In", "a#Node", "a#Texts", "a#Op", "structure", "list", "apply", "union", TEXT];
         const KEYS: &[&str] = &[
@@ -838,7 +838,7 @@ mod properties {
         broken::any_json(TEXTS, KEYS, "[a-z/{}#]{0,6}")
     }
 
-    /// A whole model, of which one part is something else.
+    /// A complete model in which one node is replaced.
     fn broken_model() -> impl Strategy<Value = Value> {
         let protocols = PROTOCOLS.map(|(name, _)| name);
         (any_json(), any::<prop::sample::Index>(), prop::sample::select(protocols.to_vec())).prop_map(
@@ -856,7 +856,7 @@ mod properties {
         )
     }
 
-    /// Arguments of which some fit.
+    /// Arguments of which some are valid.
     fn any_arguments() -> impl Strategy<Value = Value> {
         ("[a-z/. %?]{0,8}", any_json(), any_json()).prop_map(|(id, node, more)| {
             json!({ "id": id, "q": ["a", 1], "meta": { "a": more }, "node": node, "either": { "text": "t" }, "when": 1 })
@@ -864,7 +864,7 @@ mod properties {
     }
 
     proptest! {
-        // A failure is told in the test's own words; no file is left in the tree.
+        // The failing case is in the test's output; write no file into the source tree.
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]

@@ -1,4 +1,4 @@
-//! Timestamps: RFC 3339 in a tool's arguments and results, and what each protocol writes.
+//! Timestamps: RFC 3339 in a tool's arguments and results, and the formats of the protocols.
 
 use jiff::{Timestamp, fmt::rfc2822};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ impl Format {
         }
     }
 
-    /// A tool's argument, as the protocol has it: text, or a number of seconds.
+    /// Converts a tool's argument, a text or a number of seconds, to the protocol's format.
     pub(super) fn write(self, value: &Value) -> Result<Value, String> {
         let time = match value {
             Value::Number(seconds) => of_seconds(seconds.as_f64().unwrap_or(f64::NAN)),
@@ -38,7 +38,7 @@ impl Format {
     }
 }
 
-/// What a service wrote, in any format, as RFC 3339; as it is if it is none.
+/// Converts a service's timestamp, in any format, to RFC 3339; anything else is returned unchanged.
 pub(super) fn read(value: &Value) -> Value {
     let time = match value {
         Value::Number(seconds) => seconds.as_f64().and_then(of_seconds),

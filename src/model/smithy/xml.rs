@@ -10,15 +10,15 @@ use super::{
     time::{self, Format},
 };
 
-/// How deep an answer may be nested; what is deeper is left out.
+/// Limit on a response's nesting; deeper elements are omitted.
 const DEEPEST: usize = 64;
 
-/// What a member is called in XML, and in a form.
+/// A member's name in XML, and in a form.
 pub(super) fn name_of(member: Member<'_>) -> &str {
     member.traits.text("xmlName").unwrap_or(member.name)
 }
 
-/// A structure as a document with this root.
+/// Serializes a structure as a document with this root.
 pub(super) fn write(
     shapes: &Shapes,
     shape: Shape<'_>,
@@ -33,7 +33,7 @@ pub(super) fn write(
     Ok(text)
 }
 
-/// Text without what XML would take for itself.
+/// Escapes text for XML.
 fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\r', '\n']) {
         return Cow::Borrowed(text);
@@ -125,7 +125,7 @@ fn scalar(member: Member<'_>, value: &Value) -> Result<String, String> {
     Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
-/// The elements below a node with this name, whatever their namespace.
+/// The child elements of a node with this name, in any namespace.
 pub(super) fn children<'a, 'input>(
     node: Node<'a, 'input>,
     name: &'a str,
@@ -133,12 +133,12 @@ pub(super) fn children<'a, 'input>(
     node.children().filter(move |child| child.is_element() && child.tag_name().name() == local(name))
 }
 
-/// A name without the prefix of its namespace.
+/// A name without its namespace prefix.
 fn local(name: &str) -> &str {
     name.rsplit_once(':').map_or(name, |(_, local)| local)
 }
 
-/// The members of a structure that an element has.
+/// Reads the members of a structure from an element.
 pub(super) fn read_structure(
     shapes: &Shapes,
     shape: Shape<'_>,
@@ -215,7 +215,7 @@ fn read_entries<'a, 'input: 'a>(
     Value::Object(entries.filter_map(entry).collect())
 }
 
-/// A scalar from its text; as text if it is not what it should be.
+/// Parses a scalar's text; it stays text if it is not valid.
 pub(super) fn read_scalar(kind: Kind, text: &str) -> Value {
     let parsed = match kind {
         Kind::Boolean => text.trim().parse::<bool>().ok().map(Value::Bool),

@@ -1,4 +1,4 @@
-//! The OAuth authorizer: user pool, domain, resource server, client, and a token to prove it.
+//! The OAuth authorizer: user pool, domain, resource server, client, and a token request that verifies them.
 
 use std::time::Duration;
 
@@ -21,18 +21,19 @@ use crate::{
     },
 };
 
-/// How often a create whose answer was lost is tried again, after a look.
+/// How often to repeat a create request whose response was lost, each time after a lookup.
 const DOUBTFUL_ATTEMPTS: u32 = 3;
 
-/// How long the name of a new domain may take to be there. Who looks it up before, has "no such name" from the resolver
-/// for 900 seconds, the zone's negative TTL (measured once: 180 look-ups in nine minutes, the name long published).
+/// How long the name of a new domain may take to resolve. A lookup before that makes the resolver answer "no
+/// such name" for 900 seconds, the zone's negative TTL (measured once: 180 look-ups in nine minutes, the name
+/// long published).
 const RESOLVES: Duration = Duration::from_secs(90);
 
-/// How long the OpenID document of a new pool is waited for (see [`cognito::whole_document`]).
+/// How long to wait for the OpenID document of a new pool (see [`cognito::whole_document`]).
 const PUBLISHED: Duration = Duration::from_mins(2);
 
 impl AwsWorld<'_> {
-    /// Names are not unique, so after a doubtful failure: look, then create.
+    /// Pool names are not unique, so if the outcome of a create is unknown, look before creating again.
     pub(super) async fn user_pool(&self) -> Result<(Change, Fact), Error> {
         let name = &self.names().user_pool;
         let mut doubtful = false;
@@ -52,8 +53,8 @@ impl AwsWorld<'_> {
         Ok((Change::Created, Fact::Pool { id: pool.id, doubtful }))
     }
 
-    /// The domain is the mutex of runs that race: who gets it has the pool; the loser deletes its
-    /// own and goes on with the winner's.
+    /// The domain is the mutex of racing runs: the run that gets it keeps its pool; the other deletes its own pool
+    /// and continues with the winner's.
     pub(super) async fn domain(&self, made: &Made) -> Result<(Change, Fact), Error> {
         let pool_id = made.pool_id()?;
         let mut refused = None;
@@ -69,7 +70,7 @@ impl AwsWorld<'_> {
             if owner.pool_id == pool_id {
                 return Ok((Change::Created, Fact::Domain(domain)));
             }
-            // A stranger's pool cannot be looked at: the next name then.
+            // Another account's pool cannot be read: try the next name.
             let pool = cognito::find_pool(self.aws, &owner.pool_id).await.ok().flatten();
             let ours = pool.is_some_and(|pool| self.names().owns(&pool.tags));
             if ours {
@@ -85,7 +86,7 @@ impl AwsWorld<'_> {
         match cognito::create_resource_server(self.aws, pool_id, identifier, SCOPE_NAME).await {
             Ok(()) => Ok((Change::Created, Fact::Nothing)),
             Err(error) if error.is_not_found() => Err(Error::Raced),
-            // "Already exists" has no error type of its own here.
+            // Cognito has no distinct error type for an existing resource server.
             Err(error) if cognito::has_resource_server(self.aws, pool_id, identifier).await? => {
                 tracing::debug!("{error}");
                 Ok((Change::Unchanged, Fact::Nothing))
@@ -94,7 +95,7 @@ impl AwsWorld<'_> {
         }
     }
 
-    /// As with pools: after a doubtful failure, look, then create.
+    /// As for pools: if the outcome of a create is unknown, look before creating again.
     pub(super) async fn app_client(&self, made: &Made) -> Result<(Change, Fact), Error> {
         let (pool_id, names) = (made.pool_id()?, self.names());
         let mut doubtful = false;
@@ -114,11 +115,11 @@ impl AwsWorld<'_> {
         Ok((Change::Created, Fact::Client { client, doubtful }))
     }
 
-    /// Waits for the OpenID document of a pool that was just made, as long as it takes at most: the gateway is then
-    /// made all the same, and AWS has the last word. Where it is, is the answer, if the document tells.
+    /// Waits for the OpenID document of a new pool, for a limited time; the gateway is created in either case, and
+    /// AWS decides. Returns the discovery URL, if the document gives one.
     pub(super) async fn discovery_url(&self, step: &Step, made: &Made) -> Result<Option<String>, Error> {
-        // An imitation may serve none, ever; where it fails gateways for that, as the local AWS does when it is told to be
-        // late, they are made again.
+        // An emulator may never serve one. If it fails gateways for that, as the local AWS does when configured to be
+        // late, they are created again.
         if self.plan.authorizer != AuthorizerSpec::Cognito || !self.pool_is_new() || cognito::is_imitation(self.aws) {
             return Ok(None);
         }
@@ -133,7 +134,7 @@ impl AwsWorld<'_> {
         Ok(document.and_then(|document| cognito::told_discovery_url(self.aws, pool_id, &document)))
     }
 
-    /// Last of all, ready means that a token was issued: the domain is ACTIVE, and its name resolves.
+    /// Verifies as the last step that a token is issued: the domain is ACTIVE, and its name resolves.
     pub(super) async fn token_endpoint(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
         let (pool_id, domain) = (made.pool_id()?, made.domain()?);
         let request = token_request(self.aws, pool_id, domain, made.client()?, &self.names().scope).await;
@@ -161,7 +162,7 @@ impl AwsWorld<'_> {
                 Err(error @ Error::NotOAuth { .. }) if cognito::is_imitation(self.aws) => {
                     Ok(Look::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
                 }
-                // What was there before this run is known everywhere: it is refused for good.
+                // Resources from before this run are known everywhere: the refusal is final.
                 Err(error @ Error::Token { .. }) if !is_fresh => Err(error),
                 Err(error @ (Error::NoAnswer(_) | Error::Token { .. } | Error::NotOAuth { .. })) => {
                     Ok(Look::NotYet(error.to_string()))
@@ -173,8 +174,8 @@ impl AwsWorld<'_> {
         Ok((Change::Unchanged, Fact::Tokens(request, warning)))
     }
 
-    /// Pools and clients of ours that nobody uses. After interrupted or doubtful work a list may
-    /// still hide some, so the last look is made when it no longer can.
+    /// Deletes pools and clients of the stack that nothing uses. After interrupted work, or if a create's outcome
+    /// is unknown, first waits until lists no longer hide any.
     pub(super) async fn surplus(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
         if step.change == plan::Change::Keep && !made.doubtful {
             return Ok((Change::Unchanged, Fact::Nothing));
@@ -205,14 +206,14 @@ impl AwsWorld<'_> {
     }
 }
 
-/// Whether a step makes something that tokens are issued by.
+/// Whether a step creates something that issuing tokens depends on.
 fn is_new_for_tokens(step: &Step) -> bool {
     let kind = step.resource.kind;
     let is_needed = matches!(kind, Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient);
     is_needed && step.change != plan::Change::Keep
 }
 
-/// How a token is asked for.
+/// How to request a token.
 pub async fn token_request(
     aws: &Aws,
     pool_id: &str,

@@ -35,7 +35,7 @@ impl AwsWorld<'_> {
                 if document.is_ready() {
                     return Ok((Change::Updated, Fact::Gateway { document, log_group: None }));
                 }
-                // One that an interrupted run had begun.
+                // An interrupted run had begun to create it.
                 if what != &["state"] || !gateway.ours || !self.fails_for_now(step, &document).await {
                     return Err(Error::of_state(step.resource.kind, &document));
                 }
@@ -56,7 +56,7 @@ impl AwsWorld<'_> {
         Ok(request)
     }
 
-    /// `discovery_url` is the pool's own, where its document tells it.
+    /// `discovery_url` is the one that the pool's own OpenID document gives, if known.
     fn set_authorizer(&self, request: &mut Value, made: &Made, discovery_url: Option<String>) -> Result<(), Error> {
         let authorizer = &self.plan.authorizer;
         request["authorizerType"] = json!(authorizer.api_type());
@@ -64,7 +64,7 @@ impl AwsWorld<'_> {
             AuthorizerSpec::Cognito => {
                 let mut jwt = request["authorizerConfiguration"]["customJWTAuthorizer"].clone();
                 let named = jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.aws, url));
-                // What was said of another issuer's tokens does not hold of this one's.
+                // Settings for another issuer's tokens do not apply to this pool's.
                 if named.as_deref() != Some(made.pool_id()?) {
                     jwt = json!({});
                 }
@@ -93,11 +93,11 @@ impl AwsWorld<'_> {
         Ok(())
     }
 
-    /// Creates the gateway. One that FAILED, made by this run, is deleted; where a role that is
-    /// too fresh is the cause, it is made again.
+    /// Creates the gateway. A gateway of this run that FAILED is deleted, and created again if the cause is that
+    /// the role or the user pool is too new.
     ///
-    /// While AWS is at work on it, the log group that bears its id is made: a link less in the
-    /// chain of calls. It is the second half of the answer.
+    /// While AWS creates it, the log group that is named after its id is created, which saves a sequential call.
+    /// The log group is the second part of the result.
     async fn created_gateway(
         &self,
         step: &Step,
@@ -108,7 +108,7 @@ impl AwsWorld<'_> {
         let attempt = async || {
             let create = async || agentcore::create_gateway(self.aws, &request).await;
             let created = match self.once_propagated(step, create).await {
-                // It is there and we did not see it: whose it is is found out by looking anew.
+                // It exists, but was not discovered: discover the stack again to find out who owns it.
                 Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
                 created => created?,
             };
@@ -137,7 +137,7 @@ impl AwsWorld<'_> {
         wait::until(&self.deadline, self.told(step), attempt).await
     }
 
-    /// Whether a gateway or target FAILED for something that passes: it is made again then.
+    /// Whether a gateway or target FAILED for a transient reason, so that it can be created again.
     async fn fails_for_now(&self, step: &Step, document: &Document) -> bool {
         document.status() == "FAILED"
             && (self.pool_may_be_too_fresh(document)
@@ -152,7 +152,7 @@ impl AwsWorld<'_> {
         made: &Made,
         discovery_url: Option<String>,
     ) -> Result<Document, Error> {
-        // Another run may be at work on it; what it leaves is what is changed.
+        // Another run may be changing it: apply the change to the result.
         let before = self.settled_gateway(step, id, None).await?;
         let (mut request, mut updated) = (before.0.clone(), None);
         if what != ["state"] {
@@ -170,7 +170,7 @@ impl AwsWorld<'_> {
         self.settled_gateway(step, id, updated.as_ref()).await
     }
 
-    /// The gateway when AWS is no longer at work on it.
+    /// Waits until AWS is no longer working on the gateway.
     async fn settled_gateway(&self, step: &Step, id: &str, updated: Option<&Updated>) -> Result<Document, Error> {
         wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
             Some(document) if updated.is_some_and(|updated| is_stale(&document, updated)) => {
@@ -185,7 +185,7 @@ impl AwsWorld<'_> {
 
     async fn delete_gateway(&self, step: &Step, gateway: &Document) -> Result<(), Error> {
         let id = gateway.gateway_id();
-        // Found by the gateway's id, so it goes before it.
+        // The log group is found by the gateway's id, so delete it before the gateway.
         logs::delete_group(self.aws, &DeliveryNames::new(id).log_group).await?;
         let find = async || agentcore::find_gateway(self.aws, id).await;
         agentcore::delete_gateway(self.aws, id).await?;
@@ -230,7 +230,7 @@ impl AwsWorld<'_> {
         }
     }
 
-    /// A provider of ours that the target used and does not use any more goes.
+    /// Deletes the stack's provider that the target used and no longer uses.
     async fn drop_unused_provider(&self, existing: Option<&Document>, request: &Value) -> Result<(), Error> {
         let used = existing.and_then(|existing| providers::of_target(&existing.0));
         let Some((kind, name)) =
@@ -254,7 +254,7 @@ impl AwsWorld<'_> {
         for attempt in 1..PROVIDER_ATTEMPTS {
             self.note_provider(step, &name, spec).await?;
             match providers::put(self.aws, &name, spec, &self.tags()).await {
-                // It is taken, and it is not there: the name of one that was deleted is held back.
+                // The name is taken, yet there is no such provider: AWS reserves the name of a deleted one.
                 Err(error) if error.is_not_found() => name = self.names().provider(target.name.as_str(), attempt),
                 put => return provider_fact(target, put?),
             }
@@ -263,7 +263,8 @@ impl AwsWorld<'_> {
         provider_fact(target, providers::put(self.aws, &name, spec, &self.tags()).await?)
     }
 
-    /// Lets the anchor know of a provider before it is made, so that nothing is there that nobody knows of.
+    /// Tags the execution role with the provider's name before the provider is created, so that cleanup always
+    /// finds it.
     async fn note_provider(&self, step: &Step, name: &str, spec: &ProviderSpec) -> Result<(), Error> {
         let key = format!("{TAG_PROVIDER}{name}");
         if let Some(role) = self.stack.role.as_ref().filter(|role| !role.tags.contains_key(&key)) {
@@ -320,7 +321,7 @@ impl AwsWorld<'_> {
     }
 }
 
-/// Of what FAILED and could not be deleted either, both are told.
+/// Reports both the failure of a resource and the failure to delete it.
 fn stays(step: &Step, document: &Document, error: Error) -> Error {
     match Error::of_state(step.resource.kind, document) {
         Error::Failed { resource, status, reasons } if !error.is_stop() => {

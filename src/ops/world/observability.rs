@@ -1,4 +1,4 @@
-//! Log and trace delivery. Without it the gateway works all the same, so its failure is a warning.
+//! Log and trace delivery. The gateway works without it, so a failure is only a warning.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use crate::{
     },
 };
 
-/// How long the records of a gateway are kept, which hold what was asked and answered; in days.
+/// Retention, in days, of a gateway's log records, which contain requests and responses.
 const LOG_RETENTION_DAYS: i32 = 30;
-/// How long a refusal that passes by itself is borne, for something that the gateway does not need.
+/// How long to retry a transient refusal of something that the gateway does not need.
 const PASSES: Duration = Duration::from_mins(1);
 
 impl AwsWorld<'_> {
-    /// The log group of a gateway's own logs; none where it is not wanted.
+    /// Creates the log group of a gateway's own logs; `None` if observability is off.
     pub(super) async fn gateway_log_group(&self, gateway_id: &str) -> Result<Option<LogGroup>, aws::Error> {
         if !self.spec.observability {
             return Ok(None);
@@ -77,7 +77,7 @@ impl AwsWorld<'_> {
             }
             match self.deliver(step, &names.traces, gateway.gateway_arn(), Carries::Traces, Fact::Nothing).await {
                 Err(Error::Aws(error)) if logs::needs_transaction_search(&error) => {
-                    // What cannot be taken back or remembered now, the next run finds and tries again.
+                    // If undoing or recording it fails now, the next run finds it and tries again.
                     if let Err(error) = self.note_refused_traces(step, &names.traces).await {
                         tracing::debug!("{error}");
                     }
@@ -95,8 +95,8 @@ impl AwsWorld<'_> {
         delivered.await.unwrap_or_else(|error: Error| undelivered("traces", error.to_string()))
     }
 
-    /// Has a log group keep its records as long as the user says, or as usual where nothing says how long: a run that
-    /// was interrupted may have made it. Whether anything had to be changed is the answer.
+    /// Sets the retention that the user specified, or the default if the stack's own log group has none: an
+    /// interrupted run may have created it. Returns whether anything changed.
     async fn retention(&self, step: &Step, log_group: &str, group: Option<LogGroup>) -> Result<bool, Error> {
         let existing = match group {
             Some(LogGroup::New) | None => None,
@@ -114,14 +114,15 @@ impl AwsWorld<'_> {
         }
     }
 
-    /// Logs are delivered all the same.
+    /// Warns about a failure; logs are delivered anyway.
     fn warn_of_retention(&self, outcome: Result<bool, Error>) {
         if let Err(error) = outcome {
             self.observer.hear(Event::Warning(format!("the gateway's logs are kept without an end: {error}")));
         }
     }
 
-    /// Whether somebody else's source takes the same from a gateway that was there before this run; it is left.
+    /// Whether another delivery source already takes the same from a gateway that existed before this run; it is
+    /// kept.
     async fn is_delivered_by_another(
         &self,
         step: &Step,
@@ -155,7 +156,7 @@ impl AwsWorld<'_> {
         Ok((Change::Created, fact))
     }
 
-    /// Does something again while AWS refuses it for what passes by itself, but not for long.
+    /// Retries a call while AWS refuses it for a transient reason, but not for long.
     async fn while_refused(&self, step: &Step, call: impl AsyncFnMut() -> Result<(), aws::Error>) -> Result<(), Error> {
         wait::while_refused(&self.deadline, PASSES, self.told(step), call).await
     }
@@ -166,7 +167,7 @@ impl AwsWorld<'_> {
             .to_owned()
     }
 
-    /// Takes back what the refusal left, and remembers it on the anchor: a later run does not try again by itself.
+    /// Deletes what the refused delivery left, and tags the anchor so that a later run does not try again unasked.
     async fn note_refused_traces(&self, step: &Step, name: &str) -> Result<(), Error> {
         self.while_refused(step, async || logs::delete_delivery(self.aws, name).await.map(drop)).await?;
         if self.plan.brought_role.is_some() {

@@ -52,7 +52,7 @@ impl AwsWorld<'_> {
         Ok((change, Fact::FunctionRole(arn)))
     }
 
-    /// Create first: of a unique name, "already exists" is the strongest read there is.
+    /// Creates first: for a unique name, "already exists" is the most consistent read.
     async fn ensure_role(
         &self,
         step: &Step,
@@ -74,8 +74,8 @@ impl AwsWorld<'_> {
         Ok((Change::Updated, existing.arn))
     }
 
-    /// A role that exists though we did not see it: ours (another run's, or our own lost answer),
-    /// or a stranger's.
+    /// A role that exists although it was not discovered: the stack's own (from another run, or from this one if
+    /// the response was lost), or another owner's.
     async fn owned_role(&self, step: &Step, name: &str) -> Result<iam::Role, Error> {
         let found = wait::until(&self.deadline, self.told(step), async || {
             let found = iam::find_role(self.aws, name).await?;

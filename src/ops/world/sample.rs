@@ -57,7 +57,7 @@ impl AwsWorld<'_> {
         }
         let function = wait::until(&self.deadline, self.told(step), async || {
             Ok(match lambda::find_function(self.aws, &spec.name).await? {
-                // A failed update that this run did not make leaves a function that works.
+                // A failed update by another run leaves a working function.
                 Some(lambda::Function { failure: Some((status, reasons)), active, .. })
                     if !active || change == Change::Updated =>
                 {

@@ -14,11 +14,11 @@ use crate::{
     model::outgoing::encode,
 };
 
-/// What goes with a request.
+/// The credential to send with a request.
 #[derive(Clone)]
 pub(crate) enum RequestAuth {
     Nothing,
-    /// `secret` is what the value has of the credential itself.
+    /// `secret` is the credential itself, which is part of `value`.
     Header {
         name: String,
         value: String,
@@ -64,7 +64,7 @@ impl RequestAuth {
         Ok(())
     }
 
-    /// A text without the credential.
+    /// Replaces every occurrence of the credential in a text.
     pub(crate) fn redact(&self, text: &str) -> String {
         match self {
             Self::Nothing | Self::Signature { .. } => text.to_owned(),
@@ -76,7 +76,7 @@ impl RequestAuth {
         }
     }
 
-    /// Takes the credential out of all texts of a document.
+    /// Replaces the credential in every string of a JSON document.
     pub(crate) fn redact_document(&self, document: &mut Value) {
         match document {
             Value::String(text) => *text = self.redact(text),
@@ -87,8 +87,8 @@ impl RequestAuth {
     }
 }
 
-/// A secret as others may write it: as it is or read as Latin-1, bare, percent-encoded, in JSON or in JSON within
-/// JSON, as Python and shells quote it, or in HTML.
+/// The forms in which a response may repeat a secret: in UTF-8 or misread as Latin-1, each of them plain,
+/// percent-encoded, in JSON, in JSON within JSON, quoted as by Python and shells, or in HTML.
 fn forms(secret: &str) -> Vec<String> {
     let latin: String = secret.bytes().map(char::from).collect();
     let of = |text: &str| {
@@ -126,7 +126,7 @@ mod tests {
             Value::from(latin.as_str()).to_string(),
             latin,
             "{\"x-key\": \"pa\\\"ss\\\\w\\u00f6rd+1\\\"\"}".to_owned(),
-            // Python's repr, a page, and a message that quotes a body.
+            // Python's repr, an HTML page, and a message that quotes a JSON body.
             r#"'pa"ss\\wörd+1"'"#.to_owned(),
             r"<p>pa&quot;ss\wörd+1&quot;</p>".to_owned(),
             Value::from(Value::from(secret.as_str()).to_string()).to_string(),

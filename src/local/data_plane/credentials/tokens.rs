@@ -17,18 +17,18 @@ use crate::{
     model::outgoing::encode,
 };
 
-/// How long an authorization server may take.
+/// Timeout of a request to an authorization server.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Milliseconds before its end at which a token is fetched again.
 const EXPIRY_MARGIN: i64 = 60_000;
-/// Milliseconds that any token is kept: a day.
+/// The longest that a token is cached, in milliseconds: one day.
 const MAX_TTL: i64 = 86_400_000;
-/// Milliseconds that a token is kept whose answer does not say (RFC 6749 §5.1 leaves it open).
+/// How long a token without `expires_in` is cached, in milliseconds (RFC 6749 §5.1 leaves this open).
 const DEFAULT_TTL: i64 = 300_000;
 /// Tokens that are kept at most; when there are as many, those that have expired are dropped, or else all.
 const MOST: usize = 10_000;
 
-/// Tokens that are still good, by provider, scopes and parameters.
+/// Cached access tokens, by provider, scopes and custom parameters.
 #[derive(Debug, Default)]
 pub(super) struct TokenCache(Mutex<HashMap<String, CachedToken>>);
 
@@ -67,7 +67,8 @@ impl TokenCache {
     }
 }
 
-/// A token by the client credentials grant (RFC 6749 §4.4), and the milliseconds that it is kept.
+/// Fetches a token by the client credentials grant (RFC 6749 §4.4). Returns it with the milliseconds to cache
+/// it for.
 pub(super) async fn fetch(
     upstream: &Upstream,
     caller: &CallerIdentity,
@@ -98,7 +99,7 @@ pub(super) async fn fetch(
         form.push(("client_id", client.client_id.clone()));
         form.push(("client_secret", secret.to_owned()));
     } else {
-        // Both parts are form-encoded first (RFC 6749 §2.3.1).
+        // Client id and secret are form-encoded first (RFC 6749 §2.3.1).
         let pair = format!("{}:{}", encode(&client.client_id), encode(secret));
         headers.push(("authorization".to_owned(), format!("Basic {}", STANDARD.encode(pair))));
     }

@@ -14,11 +14,11 @@ use super::{
 };
 use crate::local::data_plane::{credentials::Failure, mcp_server::McpSession};
 
-/// Messages of a batch; nobody sends more.
+/// Most messages in a batch; larger ones are not expected.
 const LARGEST_BATCH: usize = 100;
 
 impl McpRequest {
-    /// The whole way: the interceptors, and between them the answer.
+    /// Answers the request, with the interceptors applied.
     pub(super) async fn run(mut self) -> Reply {
         match self.intercept_request().await {
             Some(reply) => self.intercept_response(reply).await,
@@ -33,7 +33,7 @@ impl McpRequest {
         let opening = self.message["method"] == "initialize";
         let dialect = match Dialect::of(&self.headers, &self.gateway.versions, &self.message) {
             Ok(dialect) => dialect,
-            // How an `initialize` goes on is not for its header to say.
+            // `initialize` negotiates the version in its body; ignore the header.
             Err(_) if opening => Dialect::Handshake { batches: false },
             Err(error) => return Reply::error(StatusCode::BAD_REQUEST, &self.id(), error),
         };
@@ -62,7 +62,8 @@ impl McpRequest {
         }
     }
 
-    /// What servers may ask a caller for who opens a session: only an event stream could carry it.
+    /// The capabilities of a caller that opens a session which servers can use. Server requests need response
+    /// streaming.
     fn usable_capabilities(&self) -> Value {
         let named = &self.message["params"]["capabilities"];
         let usable = ["elicitation", "sampling"].into_iter().filter(|_| self.gateway.streaming);
@@ -80,7 +81,7 @@ impl McpRequest {
         }
     }
 
-    /// The answers to all requests of a batch, in their order (MCP 2025-03-26).
+    /// Answers all requests of a batch, in order (MCP 2025-03-26).
     async fn batch(&self) -> Reply {
         let dialect = Dialect::Handshake { batches: true };
         let messages: Vec<&RawValue> = serde_json::from_slice(&self.body).unwrap_or_default();
@@ -105,7 +106,7 @@ impl McpRequest {
         Reply::new(StatusCode::OK, format!("[{}]", answers.join(",")))
     }
 
-    /// Answers one message; `None` for a notification, and for a response.
+    /// Answers one message; `None` for a notification or a response.
     async fn answer(&self, dialect: Dialect, id: &str, message: &Value) -> Option<Result<Value, RpcError>> {
         if message.is_array() {
             return Some(Err(RpcError::invalid_request("Batches are not supported")));
@@ -128,13 +129,13 @@ impl McpRequest {
         if let Err(error) = dialect.check(&self.headers, message) {
             return Some(Err(error));
         }
-        // What functions are told is the id as text, a string's without its quotes.
+        // The Lambda client context carries the id as text, a string id without its quotes.
         let id = id_member.as_str().unwrap_or(id);
         let result = self.dispatch(dialect, method, id, &message["params"]).await;
         Some(result.map(|result| dialect.complete(method, &self.gateway.server_info(), result)))
     }
 
-    /// Passes a caller's response on to the server that had asked, whether or not the caller waits for that.
+    /// Forwards a caller's response to the server whose request it answers, without waiting for the outcome.
     fn pass_response(&self, message: &Value) {
         let Some(question) = self.session.as_ref().and_then(|session| session.take_pending(message)) else { return };
         let message = message.clone();

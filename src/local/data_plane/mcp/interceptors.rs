@@ -1,5 +1,5 @@
-//! Interceptors: functions that see what goes through a gateway, and may change it (reference §5.8,
-//! and the developer guide's "Types of interceptors").
+//! Interceptors: Lambda functions that see a gateway's requests and responses, and may change them (AgentCore
+//! developer guide, "Types of interceptors").
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use crate::local::{
     services::{agentcore::Interceptor, call::ACCOUNT},
 };
 
-/// The version of what interceptors get and return.
+/// The version of interceptor input and output.
 const VERSION: &str = "1.0";
 
 /// What an interceptor returns.
@@ -28,7 +28,7 @@ struct Output {
 }
 
 impl McpRequest {
-    /// Shows the request to the REQUEST interceptor, which may change it, or answer it itself.
+    /// Calls the REQUEST interceptor, which may change the request, or respond itself.
     pub(super) async fn intercept_request(&mut self) -> Option<Reply> {
         let interceptor = self.gateway.on_request.clone()?;
         let event = json!({ "rawGatewayRequest": self.raw(), "gatewayRequest": self.shown(&interceptor) });
@@ -46,7 +46,7 @@ impl McpRequest {
             return Some(reply);
         }
         if let Some(changed) = named("transformedGatewayRequest") {
-            // A guard that is not understood lets nobody through.
+            // Fail closed on a malformed interceptor response.
             if !changed.is_object() {
                 return Some(self.failed("An interceptor's transformedGatewayRequest is no object"));
             }
@@ -59,7 +59,7 @@ impl McpRequest {
         None
     }
 
-    /// Shows the answer to the RESPONSE interceptor, which may change it.
+    /// Calls the RESPONSE interceptor, which may change the response.
     pub(super) async fn intercept_response(&self, mut reply: Reply) -> Reply {
         let Some(interceptor) = &self.gateway.on_response else { return reply };
         let body: Value = reply.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
@@ -97,7 +97,7 @@ impl McpRequest {
         request
     }
 
-    /// What an interceptor returns in `mcp`; else why it is of no use.
+    /// Invokes an interceptor, and returns the `mcp` member of its output, or an error message.
     async fn invoke(&self, interceptor: &Interceptor, mcp: Value) -> Result<Map<String, Value>, String> {
         let arn = interceptor.function_arn();
         let function = self.plane.functions.find(arn);
@@ -118,7 +118,7 @@ impl McpRequest {
         let output: Output = serde_json::from_slice(&payload).unwrap_or_default();
         match output.mcp {
             Some(mcp) if output.version == VERSION => Ok(mcp),
-            // AWS's words, in its own sample (05-entraid-3lo).
+            // AWS's message (awslabs/agentcore-samples, 05-entraid-3lo).
             _ => Err(format!(
                 "InterceptorException - Received invalid response from interceptor: {arn} returned no object with \
                  interceptorOutputVersion \"{VERSION}\" and mcp"
@@ -126,7 +126,7 @@ impl McpRequest {
         }
     }
 
-    /// A request whose interceptor failed goes no further; the status is [U].
+    /// The response if an interceptor fails. AWS does not document the status; we chose 500.
     fn failed(&self, problem: &str) -> Reply {
         tracing::warn!(gateway = self.gateway.id, "{problem}");
         let message = if self.gateway.debug { problem } else { TERSE };
@@ -135,11 +135,11 @@ impl McpRequest {
 }
 
 impl Reply {
-    /// Takes what a `transformedGatewayResponse` names.
+    /// Applies a `transformedGatewayResponse`.
     ///
     /// # Errors
     ///
-    /// If it is nothing that an answer can be.
+    /// If it is not a valid response.
     fn change(&mut self, response: &Value) -> Result<(), String> {
         if !response.is_object() {
             return Err("An interceptor's transformedGatewayResponse is no object".to_owned());
@@ -165,7 +165,7 @@ fn texts(headers: &HeaderMap) -> Value {
     Value::Object(pairs.collect())
 }
 
-/// Sets these headers; what says how a message travels is not an interceptor's to change.
+/// Sets headers, except those that describe the transport of the message.
 fn set_headers(headers: &mut HeaderMap, named: &Value) {
     for (name, value) in named.as_object().into_iter().flatten() {
         let pair = HeaderName::try_from(name.as_str()).ok().zip(value.as_str());

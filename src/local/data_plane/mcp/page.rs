@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use super::protocol::RpcError;
 
-/// Items on a page (of tools, three or four observers; of other lists, nobody has said).
+/// Items per page. For tools, three or four public reports agree on 30; for other lists, AWS's page size is not
+/// known.
 const PAGE: usize = 30;
-/// Bytes of them, as clients can be expected to take.
+/// Most bytes of the items on a page, so that clients can handle it.
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// One page of a list, as its member; all of it where paging is switched off.
+/// One page of a list, in a result with this member; the whole list if pagination is disabled.
 pub(super) fn page(is_paged: bool, member: &str, items: &[Value], params: &Value) -> Result<Value, RpcError> {
     let start = match &params["cursor"] {
         Value::Null => 0,
@@ -25,7 +26,7 @@ pub(super) fn page(is_paged: bool, member: &str, items: &[Value], params: &Value
         size += item.to_string().len();
         size <= PAGE_BYTES
     };
-    // One at least, however large.
+    // At least one item, however large.
     let page = items[start..].iter().take(PAGE).take_while(fits).count().max(1);
     let end = if is_paged { items.len().min(start + page) } else { items.len() };
     let mut result = json!({ member: items[start..end] });
@@ -35,7 +36,7 @@ pub(super) fn page(is_paged: bool, member: &str, items: &[Value], params: &Value
     Ok(result)
 }
 
-/// Where the page of a cursor begins, if it is one of ours.
+/// Decodes a cursor to the page's first index; `None` if `page` did not issue it.
 fn position(cursor: &str) -> Option<usize> {
     let start: usize = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?.parse().ok()?;
     (start > 0).then_some(start)

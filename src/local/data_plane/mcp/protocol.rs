@@ -1,15 +1,16 @@
-//! What the versions of MCP differ in on the wire: whether a session is opened, what the headers
-//! must say, whether messages come in batches, and which statuses errors have.
+//! The differences between MCP versions on the wire: handshake or stateless, required headers, batches, and
+//! HTTP statuses of errors.
 
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use crate::http::mcp::{CAPABILITIES_META, STATELESS, VERSION_META};
 
-/// All that a caller learns of a target's failure without DEBUG (reference §5.6).
+/// The error text for a target's failure without DEBUG (AgentCore developer guide, "Debugging": "Turning on
+/// debugging messages").
 pub(super) use crate::model::mcp::TERSE_ERROR as TERSE;
-/// The only one with JSON-RPC batches, and what a request without a version header is taken for
-/// (MCP 2025-06-18, "Protocol Version Header").
+/// The only version with JSON-RPC batches, and the version assumed for a request without a version header (MCP
+/// 2025-06-18, "Protocol Version Header").
 const BATCHES: &str = "2025-03-26";
 
 pub(super) const PARSE_ERROR: i32 = -32700;
@@ -19,7 +20,8 @@ pub(super) const INVALID_PARAMS: i32 = -32602;
 pub(super) const INTERNAL_ERROR: i32 = -32603;
 /// MCP, "Resources", error handling.
 pub(super) const RESOURCE_NOT_FOUND: i32 = -32002;
-/// Codes of MCP 2026-07-28, as its SDKs have them (the managed gateway's own are [U], reference §5.2).
+/// Error codes of MCP 2026-07-28, as its SDKs have them. AWS does not document its full set of codes; the
+/// AgentCore developer guide shows -32021 for a header mismatch.
 const HEADER_MISMATCH: i32 = -32020;
 const UNSUPPORTED_VERSION: i32 = -32022;
 
@@ -31,7 +33,7 @@ pub(super) struct RpcError {
     pub(super) code: i32,
     message: String,
     data: Option<Value>,
-    /// Whether it is a target's own: then it says nothing of the request to the gateway.
+    /// Whether it is a target's error, which does not affect the HTTP status.
     passed_on: bool,
 }
 
@@ -40,7 +42,7 @@ impl RpcError {
         Self { code, message: message.into(), data: None, passed_on: false }
     }
 
-    /// A server's own, passed on.
+    /// An MCP server's own error, to be forwarded.
     pub(super) fn of(error: &Value) -> Self {
         let code = error["code"].as_i64().and_then(|code| i32::try_from(code).ok()).unwrap_or(INTERNAL_ERROR);
         let message = error["message"].as_str().unwrap_or_default().to_owned();
@@ -64,7 +66,7 @@ impl RpcError {
     }
 }
 
-/// How a request is to be read and answered.
+/// The protocol rules for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// `initialize` comes first, and later requests name the version in a header.
@@ -75,7 +77,7 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect that the version header asks for, of those that the gateway serves.
+    /// Selects the dialect by the version header, among the versions that the gateway serves.
     pub(super) fn of(headers: &HeaderMap, served: &[String], body: &Value) -> Result<Self, RpcError> {
         let header = headers.get("mcp-protocol-version").map(|value| value.to_str().unwrap_or_default());
         let offers = |version: &str| served.iter().any(|one| one == version);
@@ -84,8 +86,8 @@ impl Dialect {
             None if served.iter().all(|version| version == STATELESS) => Err(unsupported("")),
             None => Ok(Self::Handshake { batches: offers(BATCHES) }),
             Some(version) if offers(version) => Ok(Self::Handshake { batches: version == BATCHES }),
-            // Clients without a handshake choose from what the error lists; those with one look
-            // for the code that servers have always sent.
+            // Stateless clients choose from the versions that the error lists; clients with a handshake expect the code
+            // that servers have always sent.
             Some(version) if offers(STATELESS) && body["params"]["_meta"].get(VERSION_META).is_some() => {
                 Err(RpcError {
                     code: UNSUPPORTED_VERSION,
@@ -101,7 +103,7 @@ impl Dialect {
         }
     }
 
-    /// That headers and envelope say what the message says.
+    /// Checks that the headers and `_meta` of a stateless request match the message.
     pub(super) fn check(self, headers: &HeaderMap, message: &Value) -> Result<(), RpcError> {
         if self != Self::Stateless {
             return Ok(());
@@ -138,7 +140,7 @@ impl Dialect {
         Ok(())
     }
 
-    /// The status of an error.
+    /// The HTTP status of an error.
     pub(super) fn status(self, error: &RpcError) -> StatusCode {
         match error.code {
             _ if error.passed_on => StatusCode::OK,
@@ -149,7 +151,7 @@ impl Dialect {
         }
     }
 
-    /// A result with what this dialect wants in every one.
+    /// Adds the members that this dialect requires in every result.
     pub(super) fn complete(self, method: &str, server: &Value, mut result: Value) -> Value {
         if self == Self::Stateless {
             result["resultType"] = json!("complete");
@@ -158,7 +160,7 @@ impl Dialect {
             }
             result["_meta"][SERVER_META] = server.clone();
             if !["tools/call", "prompts/get"].contains(&method) {
-                // Whatever is listed may change with the next call of the control plane.
+                // Do not cache: lists may change with any control-plane call.
                 result["ttlMs"] = json!(0);
                 result["cacheScope"] = json!("private");
             }
@@ -176,7 +178,7 @@ fn unsupported(requested: &str) -> RpcError {
     }
 }
 
-/// The version that `initialize` agrees on: the one asked for, or the newest that has a handshake.
+/// The version that `initialize` negotiates: the requested one, or the newest with a handshake.
 pub(super) fn agreed<'a>(asked: &'a str, served: &'a [String]) -> Option<&'a str> {
     let mut with_handshake = served.iter().map(String::as_str).filter(|version| *version != STATELESS);
     if asked != STATELESS && served.iter().any(|version| version == asked) {
@@ -185,7 +187,7 @@ pub(super) fn agreed<'a>(asked: &'a str, served: &'a [String]) -> Option<&'a str
     with_handshake.next_back()
 }
 
-/// The versions that `server/discover` names.
+/// The versions that `server/discover` returns.
 pub(super) fn discoverable(served: &[String]) -> Vec<&String> {
     served.iter().filter(|version| *version == STATELESS).collect()
 }

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::protocol::RpcError;
 
-/// An answer on its way to the caller.
+/// An HTTP response to the caller.
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// JSON; none where nothing is answered.
+    /// JSON; `None` for an empty response.
     pub(super) body: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Reply {
         identified(response, request_id)
     }
 
-    /// The answer as an event stream, if it is an answer at all.
+    /// The response as an event stream if it is a 200 with a body; otherwise as a plain response.
     pub(super) fn into_events(self, request_id: &str) -> Response {
         if self.body.is_none() || self.status != StatusCode::OK {
             return self.into_response(request_id);
@@ -50,13 +50,14 @@ impl Reply {
         response
     }
 
-    /// The one message that an answer is; empty where nothing is answered.
+    /// The response's only message; empty if it has no body.
     pub(super) fn into_message(self) -> String {
         self.body.unwrap_or_default()
     }
 }
 
-/// The event that a message is (reference §5.3).
+/// Formats a message as a server-sent event (AgentCore developer guide, "Enable MCP response streaming for your
+/// AgentCore gateway").
 pub(super) fn event(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!("event: message\ndata: {message}\n\n") }
 }
@@ -66,7 +67,7 @@ pub(super) fn event_stream(status: StatusCode, body: Body, request_id: &str) -> 
     identified((status, headers, body).into_response(), request_id)
 }
 
-/// The header by which AWS names a request.
+/// Adds the request id header that AWS sends.
 fn identified(mut response: Response, request_id: &str) -> Response {
     if let Ok(id) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert("x-amzn-requestid", id);

@@ -18,7 +18,7 @@ use crate::local::{
     http_message::base_url,
 };
 
-/// A caller's request, with what it takes to answer it.
+/// A caller's request, and everything needed to answer it.
 pub(super) struct McpRequest {
     pub(super) plane: Arc<DataPlane>,
     pub(super) gateway: GatewaySnapshot,
@@ -29,7 +29,7 @@ pub(super) struct McpRequest {
     /// As it was written.
     pub(super) body: Bytes,
     pub(super) message: Value,
-    /// Where the caller hears what servers say while they work, if it does.
+    /// The caller's event stream for messages that servers send during the request, if there is one.
     pub(super) events: Option<UnboundedSender<String>>,
     /// Once it is known.
     pub(super) session: Option<Arc<McpSession>>,
@@ -49,7 +49,7 @@ impl McpRequest {
     }
 }
 
-/// A message's id as it was written: a number may be larger than any that is calculated with.
+/// A message's id as written: a number may exceed the range of `Value`.
 pub(super) fn id_of(text: &[u8], message: &Value) -> String {
     #[derive(Deserialize)]
     struct WithId<'a> {
@@ -64,7 +64,7 @@ pub(super) fn id_of(text: &[u8], message: &Value) -> String {
     }
 }
 
-/// Whether there is a request in it, whose answer may be a stream.
+/// Whether the message contains a request, so that the response may be a stream.
 pub(super) fn has_request(message: &Value) -> bool {
     let is_request = |message: &Value| message.get("method").is_some() && message.get("id").is_some();
     message.as_array().map_or_else(|| is_request(message), |batch| batch.iter().any(is_request))

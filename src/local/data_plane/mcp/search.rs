@@ -1,16 +1,17 @@
-//! The search tool: ranks a gateway's tools by the words of a query (BM25 over names and
-//! descriptions). The managed gateway ranks by meaning; this one says what it does in README.
+//! The search tool: ranks a gateway's tools by the words of a query (BM25 over names and descriptions). AWS's
+//! search is semantic; the README documents the difference.
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-/// The tool's fixed name; it has no target prefix (reference §5.5).
+/// The tool's fixed name, without a target prefix (AgentCore developer guide, "Search for tools in your
+/// AgentCore gateway with a natural language query").
 pub(crate) use crate::model::mcp::SEARCH_TOOL as NAME;
-/// Tools in one answer.
+/// Most tools in one result.
 const MOST: usize = 10;
 
-/// Usual BM25 constants: how soon repetition stops counting, how much length counts.
+/// The usual BM25 constants k1 (term frequency saturation) and b (length normalization).
 const SATURATION: f64 = 1.2;
 const LENGTH_WEIGHT: f64 = 0.75;
 

@@ -1,4 +1,5 @@
-//! What MCP servers behind a gateway are asked: prompts, resources, and tools; and what they say in between.
+//! Requests to the MCP servers behind a gateway (prompts, resources and tools), and the notifications during
+//! them.
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::local::{
     services::agentcore::Listing,
 };
 
-/// Lists those servers that are listed anew for each request; who does not answer offers nothing.
+/// Lists the dynamic MCP servers for this request. A server that fails contributes nothing.
 pub(super) async fn list_dynamic(request: &McpRequest) {
     let all = request.gateway.dynamic().map(async |target| {
         let listed = async {
@@ -96,7 +97,7 @@ async fn forward(
     })
 }
 
-/// Asks a target's server.
+/// Sends a request to a target's server, with one retry if the server lost the session.
 pub(super) async fn ask(
     request: &McpRequest,
     target: &TargetSnapshot,
@@ -119,35 +120,36 @@ pub(super) async fn ask(
     answer
 }
 
-/// The session's connection to a target's server, or one for this request alone where there is no session.
+/// Returns the session's connection to a target's server, or without a session a new connection for this
+/// request.
 async fn connect(request: &McpRequest, target: &TargetSnapshot) -> Result<Arc<Connection>, Failure> {
     let server = target.server(request.outbound(target), through(request));
     let server = server.ok_or_else(|| Failure(format!("The target {} is no MCP server", target.name)))?;
     let Some(session) = &request.session else {
         return Connection::open(server, &json!({})).await;
     };
-    // Another address or another credential makes another connection.
+    // A changed endpoint or credential needs a new connection.
     let key = json!([target.id, server.endpoint, target.credential]).to_string();
     let capabilities = session.capabilities.clone();
     session.connection(&key, async move { Connection::open(server, &capabilities).await }).await
 }
 
-/// The gateways that the request has come through, this one last.
+/// The ids of the gateways that the request has passed through, this one last.
 fn through(request: &McpRequest) -> Vec<String> {
     let header = request.headers.get(THROUGH_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let before = header.split(',').map(str::trim).filter(|id| !id.is_empty());
     before.chain([request.gateway.id.as_str()]).map(str::to_owned).collect()
 }
 
-/// Takes leave of a server, unless the session will ask it again.
+/// Closes the connection if it is not kept by a session.
 async fn leave(request: &McpRequest, connection: &Connection) {
     if request.session.is_none() {
         connection.close().await;
     }
 }
 
-/// What a server is to see of a request: nothing of the envelope that was between caller and gateway, and
-/// no token for progress that nobody would hear of.
+/// The params to forward to a server: without the `_meta` fields that concern only caller and gateway, and
+/// without a progress token if progress cannot be forwarded.
 fn passed_on(params: &Value, heard: bool) -> Value {
     let mut params = params.clone();
     if let Some(Value::Object(meta)) = params.get_mut("_meta") {

@@ -1,4 +1,5 @@
-//! Sessions of gateways that have them (reference §5.3). They end with the server.
+//! MCP sessions of gateways that have them enabled (AgentCore developer guide, "Use MCP sessions with your
+//! AgentCore gateway"). They are lost when the server stops.
 
 use std::{
     collections::HashMap,
@@ -13,7 +14,7 @@ use crate::local::{
     random,
 };
 
-/// Sessions that a gateway has open at most; the oldest give way.
+/// Most open sessions of a gateway; beyond that, the oldest is ended.
 const MOST: usize = 10_000;
 
 #[derive(Debug, Default)]
@@ -28,12 +29,12 @@ struct Session {
     mcp: Arc<McpSession>,
 }
 
-/// Why a request has no session to go on with.
+/// Why a request's session was not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SessionError {
-    /// It names none.
+    /// The request has no session header.
     Unnamed,
-    /// Unknown, at its end, or somebody else's: which, nobody is told.
+    /// Unknown, expired, or owned by another caller. Callers cannot tell which.
     Gone,
 }
 
@@ -45,14 +46,14 @@ impl SessionError {
                 id,
                 RpcError::invalid_request("The header Mcp-Session-Id is required"),
             ),
-            // The code that the SDKs' servers send.
+            // The code that servers of the MCP SDKs send.
             Self::Gone => Reply::error(StatusCode::NOT_FOUND, id, RpcError::new(UNAUTHORIZED, "Session not found")),
         }
     }
 }
 
 impl Sessions {
-    /// Opens a session that ends at `ends` (Unix milliseconds), whatever happens in it.
+    /// Opens a session that expires at `ends` (Unix milliseconds), regardless of activity.
     pub(super) fn open(&self, gateway_id: &str, owner: &Caller, (now, ends): (i64, i64), mcp: McpSession) -> String {
         let mut sessions = self.lock();
         let mut ended: Vec<Arc<McpSession>> =
@@ -72,7 +73,7 @@ impl Sessions {
         id
     }
 
-    /// The open session of this gateway and caller that a request names.
+    /// Finds the request's session, which must be open and belong to this gateway and caller.
     pub(super) fn find(
         &self,
         headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! What one request needs of a gateway, taken at one moment.
+//! A snapshot of a gateway for one request.
 
 use std::{
     collections::HashSet,
@@ -21,9 +21,11 @@ use crate::{
     },
 };
 
-/// Where a target stands whose resources have no priority: last ([U]).
+/// The priority of targets without `resourcePriority`: after all others. The service model names 1000 as the
+/// default, which is also the largest value.
 const NO_PRIORITY: i64 = i64::MAX;
-/// Seconds that a session lasts, unless told otherwise (reference §5.3).
+/// Default session lifetime in seconds (AgentCore developer guide, "Use MCP sessions with your AgentCore
+/// gateway").
 const SESSION_LIFETIME: i64 = 3600;
 
 pub(super) struct GatewaySnapshot {
@@ -36,11 +38,11 @@ pub(super) struct GatewaySnapshot {
     pub(super) versions: Vec<String>,
     pub(super) debug: bool,
     pub(super) search: bool,
-    /// Whether `tools/list` comes in pages.
+    /// Whether lists are paginated.
     pub(super) paged: bool,
-    /// Whether answers may be event streams.
+    /// Whether responses may be event streams.
     pub(super) streaming: bool,
-    /// Seconds that a session lasts; none where there are no sessions.
+    /// Session lifetime in seconds; `None` if sessions are disabled.
     pub(super) session_lifetime: Option<i64>,
     pub(super) on_request: Option<Interceptor>,
     pub(super) on_response: Option<Interceptor>,
@@ -52,12 +54,12 @@ pub(super) struct TargetSnapshot {
     pub(super) name: String,
     pub(super) served: Arc<Served>,
     pub(super) credential: Option<Credential>,
-    /// What an MCP server offers that is listed anew each time, once it was.
+    /// The listing of a dynamic MCP server, once fetched for this request.
     pub(super) listed_now: OnceLock<Listing>,
 }
 
 impl TargetSnapshot {
-    /// What an MCP server offers, as far as it is known.
+    /// The MCP server's listing, if it is known.
     pub(super) fn listing(&self) -> Option<&Listing> {
         match &*self.served {
             Served::McpServer { listing: Some(listing), .. } => Some(listing),
@@ -65,13 +67,13 @@ impl TargetSnapshot {
         }
     }
 
-    /// The MCP server that it is, if it is one.
+    /// The MCP server, if the target is one.
     pub(super) fn server(&self, auth: OutboundAuth, through: Vec<String>) -> Option<Server> {
         let Served::McpServer { server, .. } = &*self.served else { return None };
         Some(Server { endpoint: server.endpoint.clone(), auth, through })
     }
 
-    /// Whether it is to be listed for each request.
+    /// Whether the target is an MCP server that is listed for each request.
     pub(super) fn is_dynamic(&self) -> bool {
         matches!(&*self.served, Served::McpServer { listing: None, .. })
     }
@@ -95,12 +97,12 @@ pub(super) enum ResolvedTool<'a> {
         model: &'a Model,
         operation: &'a smithy::Operation,
     },
-    /// A tool of an MCP server, by the name that it has there; its schema if it is known.
+    /// A tool of an MCP server: its name there, and its input schema (null if unknown).
     Server {
         name: &'a str,
         schema: &'a Value,
     },
-    /// Of a target that is there in the control plane only.
+    /// A tool of a target that exists in the control plane only.
     NotServed,
 }
 
@@ -108,7 +110,7 @@ impl GatewaySnapshot {
     pub(super) fn new(gateway: &Gateway, blobs: &Blobs) -> Self {
         let configured: Option<Vec<String>> =
             gateway.mcp("supportedVersions").and_then(|versions| serde_json::from_value(versions.clone()).ok());
-        // The managed gateway's default is unknown (reference §5.2 [U]); here it is all that is served.
+        // Without `supportedVersions`, all versions are supported. AWS does not document its default; we chose this.
         let mut versions = configured.unwrap_or_else(|| VERSIONS.iter().map(ToString::to_string).collect());
         versions.sort();
         let target = |target: &Target| TargetSnapshot {
@@ -163,14 +165,14 @@ impl GatewaySnapshot {
         self.targets.iter().flat_map(of).collect()
     }
 
-    /// Resources, or their templates; of several with the same address in `key`, the first by priority.
+    /// Resources or resource templates. Of several with the same value of `key`, only the first by priority.
     pub(super) fn listed_resources(&self, items: fn(&Listing) -> &[Value], key: &str) -> Vec<Value> {
         let mut seen = HashSet::new();
         let listed = self.by_priority().into_iter().filter_map(TargetSnapshot::listing).flat_map(items);
         listed.filter(|item| item[key].as_str().is_some_and(|address| seen.insert(address))).cloned().collect()
     }
 
-    /// The target that a resource is read from.
+    /// The target that a resource is read from, by priority.
     pub(super) fn owner_of(&self, uri: &str) -> Option<&TargetSnapshot> {
         let owns = |target: &&TargetSnapshot| target.listing().is_some_and(|listing| listing.has_resource(uri));
         self.by_priority().into_iter().find(owns)
@@ -182,18 +184,18 @@ impl GatewaySnapshot {
         targets
     }
 
-    /// The targets that are to be listed for each request.
+    /// The MCP servers that are listed for each request.
     pub(super) fn dynamic(&self) -> impl Iterator<Item = &TargetSnapshot> {
         self.targets.iter().filter(|target| target.is_dynamic())
     }
 
-    /// The target of this name, and what follows it, of a qualified name.
+    /// Splits a qualified name into its target and the name within the target.
     pub(super) fn target_of<'a>(&self, name: &'a str) -> Option<(&TargetSnapshot, &'a str)> {
         let (target, name) = name.split_once(tool::SEPARATOR)?;
         Some((self.targets.iter().find(|candidate| candidate.name == target)?, name))
     }
 
-    /// What the gateway offers, as `initialize` and `server/discover` say it.
+    /// The gateway's capabilities, for `initialize` and `server/discover`.
     pub(super) fn capabilities(&self, tools: Value) -> Value {
         let mut capabilities = json!({ "tools": tools });
         let offers = |has: fn(&Listing) -> bool| {
@@ -208,7 +210,7 @@ impl GatewaySnapshot {
         capabilities
     }
 
-    /// The target and the tool that a qualified name stands for.
+    /// Resolves a qualified tool name to its target and tool.
     pub(super) fn find<'a>(&'a self, name: &'a str) -> Option<(&'a TargetSnapshot, ResolvedTool<'a>)> {
         let (target, name) = self.target_of(name)?;
         let callable = match &*target.served {

@@ -23,7 +23,8 @@ use crate::{
 /// One page of the tools, the search tool first.
 pub(super) fn list(gateway: &GatewaySnapshot, params: &Value) -> Result<Value, RpcError> {
     let mut tools = gateway.listed_tools();
-    // By name, across targets (one observer); where the search tool stands, nobody has said.
+    // Sorted by name across targets (one public report). AWS does not document where the search tool comes; we
+    // chose the first place.
     tools.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
     if gateway.search {
         tools.insert(0, search::definition());
@@ -31,7 +32,7 @@ pub(super) fn list(gateway: &GatewaySnapshot, params: &Value) -> Result<Value, R
     page(gateway.paged, "tools", &tools, params)
 }
 
-/// Calls a tool; `id` is the message's, as text.
+/// Calls a tool. `id` is the message's id as text.
 pub(super) async fn call(request: &McpRequest, id: &str, params: &Value) -> Result<Value, RpcError> {
     let gateway = &request.gateway;
     let Some(name) = params["name"].as_str() else {
@@ -47,7 +48,7 @@ pub(super) async fn call(request: &McpRequest, id: &str, params: &Value) -> Resu
     let Some((target, tool)) = gateway.find(name) else {
         return Err(RpcError::invalid_params(format!("Unknown tool: {name}")));
     };
-    // A schema that nobody knows wants an object none the less.
+    // Arguments must be an object even if the schema is unknown.
     let schemas = [&json!({ "type": "object" }), tool.input_schema()];
     if let Some(invalid) = schemas.into_iter().find_map(|schema| invalid_arguments(schema, &arguments)) {
         return Ok(invalid);
@@ -91,7 +92,7 @@ async fn call_target(
                 Answer::Output(output) => output,
             }
         }
-        // That is nothing of the target's that a caller had better not see.
+        // Shown without DEBUG, since it reveals nothing about the target.
         ResolvedTool::Server { .. } | ResolvedTool::NotServed => {
             let why = "The local AWS does not serve API Gateway targets";
             return Ok(text_result(&format!("{why}: {} is there in its control plane only", target.name), true));
@@ -134,7 +135,7 @@ fn invalid_arguments(schema: &Value, arguments: &Value) -> Option<Value> {
 }
 
 fn failed(gateway: &GatewaySnapshot, failure: &Failure) -> Value {
-    // On one line, and not all that somebody else wrote.
+    // One line of limited length, since the text may come from elsewhere.
     tracing::warn!(gateway = gateway.id, "{:?}", failure.0.chars().take(1000).collect::<String>());
     if !gateway.debug {
         return text_result(TERSE, true);

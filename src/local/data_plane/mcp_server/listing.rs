@@ -1,4 +1,4 @@
-//! Listing MCP servers: what they offer, and when the targets that stand for them are listed.
+//! Lists the capabilities of MCP servers, and runs the listings that targets wait for.
 
 use std::{
     collections::HashSet,
@@ -20,19 +20,19 @@ use crate::{
     model::tool::MOST_TOOLS,
 };
 
-/// JSON-RPC's code.
+/// JSON-RPC error code.
 const METHOD_NOT_FOUND: i64 = -32601;
-/// Items of each kind that a server may list beside tools.
+/// Most prompts, resources or resource templates that a server may list.
 const MOST_ITEMS: usize = 10_000;
-/// Characters of a tool's name (MCP, "Tool Names").
+/// Longest tool name, in bytes (MCP, "Tool Names").
 const LONGEST_NAME: usize = 128;
-/// How long the first contact with a server may take, all that is listed included: a runtime that takes longer to begin
-/// fails with "Runtime initialization time exceeded" (once).
+/// Timeout of the first contact with a server, including the listing. AWS fails a runtime that takes longer to
+/// start with "Runtime initialization time exceeded" (one public report).
 const LONGEST_LISTING: Duration = Duration::from_secs(30);
 
 impl Connection {
-    /// All that the server has to offer. Of one that is listed anew each time, less is demanded: what AWS says of it
-    /// nobody has written down.
+    /// Lists all capabilities of the server. A dynamic one may list no tools, and may fail
+    /// `resources/templates/list`: AWS does not document what it requires of these servers.
     pub(crate) async fn list(self: &Arc<Self>, is_dynamic: bool) -> Result<Listing, Failure> {
         if self.capabilities.get("tools").is_none() {
             return Err(self.without_tools());
@@ -51,8 +51,8 @@ impl Connection {
         }
         if self.capabilities.get("resources").is_some() {
             listing.resources = self.all("resources/list", ("resources", "uri"), MOST_ITEMS).await?;
-            // Without templates a server has an empty list of them: one that does not know the method is refused
-            // ("… Error - Method not found: resources/templates/list", once).
+            // A server without templates must return an empty list. AWS refuses one that does not know the method ("…
+            // Error - Method not found: resources/templates/list"; one public report).
             let templates = ("resourceTemplates", "uriTemplate");
             let templates = self.all("resources/templates/list", templates, MOST_ITEMS).await;
             listing.resource_templates = if is_dynamic { templates.unwrap_or_default() } else { templates? };
@@ -60,12 +60,12 @@ impl Connection {
         Ok(listing)
     }
 
-    /// "MCP server … has no tools" (once, of one with resources only).
+    /// AWS's message: "MCP server … has no tools" (one public report, on a server that has resources only).
     fn without_tools(&self) -> Failure {
         Failure(format!("MCP server '{}' has no tools", self.server.endpoint))
     }
 
-    /// A list, page by page, of the items that have a text in `key`, the first of each.
+    /// Reads all pages of a list. Skips items without a string in `key`, and duplicates.
     async fn all(
         self: &Arc<Self>,
         method: &str,
@@ -100,15 +100,15 @@ impl Connection {
     }
 }
 
-/// Whether every client takes a tool: some refuse a whole list for one that is odd.
+/// Whether a tool is valid for every client: some clients reject a whole list because of one invalid tool.
 fn is_sound(tool: &Value) -> bool {
     let name = tool["name"].as_str().unwrap_or_default();
     let is_plain = |name: &str| !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains(char::is_control);
     is_plain(name) && tool["inputSchema"]["type"] == "object"
 }
 
-/// What servers that are listed for a gateway are told of its callers, where its sessions can carry questions:
-/// some offer tools to those only whom they could ask.
+/// The client capabilities to offer when listing a server. If the gateway's sessions can carry server requests,
+/// these are offered: some servers list certain tools only to clients that support them.
 fn of_callers(gateway: &Gateway) -> Value {
     let streaming = gateway.mcp("streamingConfiguration").is_some_and(|it| it["enableResponseStreaming"] == true);
     if streaming && gateway.mcp("sessionConfiguration").is_some() {
@@ -118,7 +118,7 @@ fn of_callers(gateway: &Gateway) -> Value {
     }
 }
 
-/// Connects to a server, lists all, and takes its leave.
+/// Connects to a server, lists it, and closes the connection.
 async fn list(server: Server, offered: &Value) -> Result<Listing, Failure> {
     let connection = Connection::open(server, offered).await?;
     let listing = connection.list(false).await;
@@ -173,7 +173,7 @@ impl Listings {
             let bytes = serde_json::to_vec(&listing).map_err(|error| error.to_string())?;
             call.keep(&bytes).map_err(|error| error.message)
         });
-        // Before the target is at rest: it may be synchronized again at once.
+        // Do this before the target is READY: it may be synchronized again at once.
         self.in_progress().remove(&awaiting);
         if let Err(error) = self.account.change(|state| listed(state, &call, &awaiting, outcome)) {
             tracing::error!("{}", error.message);

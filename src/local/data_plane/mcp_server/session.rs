@@ -1,4 +1,5 @@
-//! What passes between a caller and the MCP servers behind a gateway beside requests and results.
+//! The messages between a caller and the MCP servers behind a gateway, other than the caller's requests and
+//! their results.
 
 use std::{
     collections::HashMap,
@@ -15,24 +16,25 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::Connection;
 use crate::local::{data_plane::credentials::Failure, random};
 
-/// What a server may say while it works that its caller is told (reference §5.1).
+/// The notifications that are forwarded to the caller during a request (AgentCore developer guide, "Enable MCP
+/// response streaming for your AgentCore gateway").
 const FORWARDED: [&str; 2] = ["notifications/progress", "notifications/message"];
 
-/// What a caller and the servers behind a gateway have with each other in a session.
+/// The state that a caller's session keeps for the servers behind a gateway.
 #[derive(Debug, Default)]
 pub(crate) struct McpSession {
-    /// Of what the caller's `initialize` named, what servers may make use of.
+    /// The capabilities of the caller's `initialize` that servers can use.
     pub(crate) capabilities: Value,
-    /// Connections that are open or being opened, by what they are to.
+    /// Open and opening connections, by key.
     connections: Mutex<HashMap<String, Opening>>,
     /// Questions of servers that the caller has not take_pending, by the id that it knows them by.
     requests: Mutex<HashMap<String, ServerRequest>>,
 }
 
-/// A connection that is open, being opened, or that came to nothing, for all who want it.
+/// A shared future of a connection: open, being opened, or failed.
 type Opening = Shared<BoxFuture<'static, Result<Arc<Connection>, Failure>>>;
 
-/// A request of a server's, whose answer is to go back to it.
+/// A request from a server that was forwarded to the caller.
 #[derive(Debug)]
 pub(crate) struct ServerRequest {
     pub(super) connection: Arc<Connection>,
@@ -40,7 +42,7 @@ pub(crate) struct ServerRequest {
 }
 
 impl ServerRequest {
-    /// Passes the caller's response on.
+    /// Forwards the caller's response to the server.
     pub(crate) async fn answer(self, mut response: Value) -> Result<(), Failure> {
         response["id"] = self.id;
         self.connection.post(&response).await.map(drop)
@@ -48,7 +50,7 @@ impl ServerRequest {
 }
 
 impl McpSession {
-    /// With a caller who can be asked for these.
+    /// A new state for a caller with these capabilities.
     pub(crate) fn new(capabilities: Value) -> Self {
         Self { capabilities, ..Self::default() }
     }
@@ -72,8 +74,8 @@ impl McpSession {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection to what this key stands for. One that is opened holds up nobody else's, and all who wait
-    /// for it hear at once if it comes to nothing.
+    /// Returns the connection for this key, opening it if necessary. Opening one does not block other keys, and
+    /// everyone who waits for it learns at once if it fails.
     pub(crate) async fn connection(
         &self,
         key: &str,
@@ -87,7 +89,7 @@ impl McpSession {
         opened
     }
 
-    /// Forgets a connection that is none any more.
+    /// Drops a closed connection.
     pub(crate) fn forget(&self, connection: &Arc<Connection>) {
         let is_it = |kept: &Opening| matches!(kept.peek(), Some(Ok(kept)) if Arc::ptr_eq(kept, connection));
         self.connections().retain(|_, kept| !is_it(kept));
@@ -97,7 +99,7 @@ impl McpSession {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes leave of all servers.
+    /// Closes all connections.
     pub(crate) async fn close(self: Arc<Self>) {
         let connections = std::mem::take(&mut *self.connections());
         for connection in connections.values().filter_map(|kept| kept.peek()?.as_ref().ok()) {
@@ -106,7 +108,7 @@ impl McpSession {
     }
 }
 
-/// Who hears what a server says before its answer.
+/// Forwards a server's messages to the caller during one request.
 #[derive(Debug)]
 pub(crate) struct NotificationSink<'a> {
     /// The caller's event stream.
@@ -121,7 +123,7 @@ impl<'a> NotificationSink<'a> {
         Self { events, session, asked: Vec::new() }
     }
 
-    /// Passes on what a server says while it works; a caller who is gone needs no news.
+    /// Forwards a notification. A send error means that the caller disconnected.
     pub(super) fn tell(&self, method: &str, message: &Value) {
         if FORWARDED.contains(&method) {
             drop(self.events.send(message.to_string()));

@@ -21,7 +21,7 @@ use crate::{
     model::{mcp::VERSIONS, name::RoleArn},
 };
 
-/// Gateways that an account may have in a region (quota page).
+/// Most gateways of an account in a region (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
 const MOST_GATEWAYS: usize = 1000;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub(crate) struct Gateway {
     pub(crate) id: String,
     pub(crate) arn: String,
     pub(crate) region: String,
-    /// The members as they were given, shown again unchanged.
+    /// The members as given, returned unchanged.
     config: Map<String, Value>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) state: Lifecycle,
@@ -37,7 +37,7 @@ pub(crate) struct Gateway {
     pub(super) targets: BTreeMap<String, Target>,
 }
 
-/// `CreateGateway` and `UpdateGateway`, which replaces a gateway as a whole.
+/// Input of `CreateGateway` and `UpdateGateway`. An update replaces all members.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Input {
@@ -85,7 +85,7 @@ struct AuthorizerConfiguration {
     jwt: JwtAuthorizer,
 }
 
-/// Who may call a gateway with a JWT (reference §4.2).
+/// The JWT authorizer of a gateway (AgentCore developer guide, "Configure inbound JWT authorizer").
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JwtAuthorizer {
@@ -100,7 +100,7 @@ pub(crate) struct JwtAuthorizer {
     pub(crate) custom_claims: Vec<CustomClaim>,
 }
 
-/// A claim that a token must have, and what it must say.
+/// A required claim of a token, with the values to match.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CustomClaim {
@@ -128,7 +128,8 @@ enum ClaimValue {
     Some(Vec<String>),
 }
 
-/// A function that sees what goes through a gateway, and may change it (reference §5.8).
+/// A Lambda function that sees a gateway's requests or responses, and may change them (AgentCore developer
+/// guide, "Types of interceptors").
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Interceptor {
@@ -170,7 +171,8 @@ impl Interceptor {
 }
 
 impl CustomClaim {
-    /// That operator, type and value go together (reference §4.2).
+    /// Checks that claim type, operator and value fit together (AgentCore developer guide, "Configure inbound JWT
+    /// authorizer").
     fn check(&self) -> Result<(), WireError> {
         let fits = matches!(
             (self.value_type.as_str(), self.wanted.operator.as_str(), &self.wanted.value),
@@ -187,7 +189,7 @@ impl CustomClaim {
         ))
     }
 
-    /// Whether a token's claims hold it.
+    /// Whether a token's claims satisfy it.
     pub(crate) fn holds(&self, claims: &Value) -> bool {
         let found = &claims[&self.name];
         let has = |wanted: &String| found.as_array().is_some_and(|items| items.contains(&json!(wanted)));
@@ -245,7 +247,7 @@ pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
         return Err(refused("Authorizer type cannot be updated for an existing gateway"));
     }
     if gateway.state.status == Status::Failed {
-        // Once; another form than that of the other states.
+        // From one public report. The message differs from that for other states.
         return Err(refused("UpdateGateway operation can't be performed on gateway when it is in Failed state"));
     }
     if !matches!(gateway.state.status, Status::Ready | Status::UpdateUnsuccessful) {
@@ -256,7 +258,7 @@ pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
     Ok(show(gateway, call))
 }
 
-/// Checks what the service model does not show, and returns the members that are kept.
+/// Checks the rules beyond the service model, and returns the members to store.
 fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<String, Value>, WireError> {
     let role: RoleArn = input.role_arn.parse().map_err(|error| invalid("roleArn", &format!("{error}")))?;
     if role.account() != call.account {
@@ -269,7 +271,7 @@ fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<Strin
         check_versions(&protocol.mcp)?;
     }
     check_interceptors(state, call, input)?;
-    // Sentences of cdk-preflight, `jwt-authorizer` and `authorizer-config-unexpected`.
+    // AWS's messages, from badmintoncryer/cdk-preflight, `jwt-authorizer` and `authorizer-config-unexpected`.
     match (input.authorizer_type.as_str(), &input.authorizer_configuration) {
         ("CUSTOM_JWT", Some(configuration)) => check_jwt(&configuration.jwt)?,
         ("CUSTOM_JWT", None) => {
@@ -296,7 +298,8 @@ fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<Strin
     Ok(config)
 }
 
-/// That the OpenID document of the pool which a gateway is to trust is not there yet (once, literally).
+/// The reason for failure if the gateway's own user pool has no discovery document yet. AWS's message, from one
+/// public report.
 fn missing_document(state: &State, call: &Call, input: &Input) -> Option<String> {
     let url = &input.authorizer_configuration.as_ref()?.jwt.discovery_url;
     let pool = state.cognito.pool_at(url)?;
@@ -311,7 +314,7 @@ fn missing_document(state: &State, call: &Call, input: &Input) -> Option<String>
 fn check_versions(mcp: &McpConfiguration) -> Result<(), WireError> {
     let unknown = mcp.supported_versions.iter().flatten().find(|version| !VERSIONS.contains(&version.as_str()));
     let Some(version) = unknown else { return Ok(()) };
-    // cdk-preflight, `mcp-supported-versions`; the order of the supported ones is AWS's own.
+    // AWS's message and order of versions, from badmintoncryer/cdk-preflight, `mcp-supported-versions`.
     let supported = "2025-11-25, 2026-07-28, 2025-03-26, 2025-06-18";
     Err(refused(format!(
         "Unsupported MCP Version(s) are provided in request: [{version}]. Update request with supported version(s) \
@@ -319,14 +322,14 @@ fn check_versions(mcp: &McpConfiguration) -> Result<(), WireError> {
     )))
 }
 
-/// That there is one interceptor at most for each point, and that the role may invoke it (when the
-/// service looks is [U]; here it is when it looks at targets' functions).
+/// Checks that there is at most one interceptor per interception point, and that the role may invoke it. AWS
+/// does not document when it checks the role; we chose to do it at once, as for the functions of targets.
 fn check_interceptors(state: &State, call: &Call, input: &Input) -> Result<(), WireError> {
     let interceptors = input.interceptor_configurations.as_deref().unwrap_or_default();
     let points: Vec<_> = interceptors.iter().flat_map(|one| one.interception_points.iter().copied()).collect();
     for point in [InterceptionPoint::Request, InterceptionPoint::Response] {
         if points.iter().filter(|one| **one == point).count() > 1 {
-            // cdk-preflight, `interceptor-point-unique`.
+            // AWS's message, from badmintoncryer/cdk-preflight, `interceptor-point-unique`.
             return Err(refused("Only one interceptor configuration per interception point can be defined"));
         }
     }
@@ -411,20 +414,20 @@ impl Gateway {
         self.config.get("protocolConfiguration")?.get("mcp")?.get(member)
     }
 
-    /// The inbound check, where callers need a JWT.
+    /// The JWT authorizer, if callers need a JWT.
     pub(crate) fn jwt_authorizer(&self) -> Option<JwtAuthorizer> {
         let configuration = self.config.get("authorizerConfiguration")?;
         serde_json::from_value::<AuthorizerConfiguration>(configuration.clone()).ok().map(|parsed| parsed.jwt)
     }
 
-    /// The interceptor at this point.
+    /// The interceptor at this interception point.
     pub(crate) fn interceptor(&self, point: InterceptionPoint) -> Option<Interceptor> {
         let configured = self.config.get("interceptorConfigurations")?;
         let interceptors: Vec<Interceptor> = serde_json::from_value(configured.clone()).ok()?;
         interceptors.into_iter().find(|interceptor| interceptor.interception_points.contains(&point))
     }
 
-    /// Targets whose tools are listed and called.
+    /// The targets that serve calls.
     pub(crate) fn serving_targets(&self) -> impl Iterator<Item = &Target> {
         self.targets.values().filter(|target| target.serves())
     }

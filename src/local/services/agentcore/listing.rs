@@ -1,4 +1,4 @@
-//! What an MCP server has to offer, as it was when it was listed; and which targets wait for that.
+//! The stored listing of an MCP server, and the targets that wait for one.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -9,12 +9,12 @@ use crate::{
     model::tool,
 };
 
-/// AWS's words, before the cause (many observers, on several causes).
+/// AWS's message before the cause (many public reports, on several causes).
 const NOT_LISTED: &str = "Failed to connect and fetch tools from the provided MCP target server. Error - ";
-/// A cause that stands alone: "MCP server '…' returned HTTP 400 to the initialize handshake."
+/// A cause with this prefix stands alone: "MCP server '…' returned HTTP 400 to the initialize handshake."
 const OF_SERVER: &str = "MCP server ";
 
-/// All of it, as the server wrote it.
+/// The capabilities that a server listed, unchanged.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Listing {
@@ -25,12 +25,12 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// The tool of this name, without its target's.
+    /// The tool with this name, which has no target prefix.
     pub(crate) fn tool(&self, name: &str) -> Option<&Value> {
         self.tools.iter().find(|tool| tool["name"] == name)
     }
 
-    /// Its tools or prompts with the target's name before theirs.
+    /// Tools or prompts with qualified names.
     pub(crate) fn qualified(items: &[Value], target: &str) -> Vec<Value> {
         let named = |item: &Value| {
             let mut item = item.clone();
@@ -40,14 +40,14 @@ impl Listing {
         items.iter().filter_map(named).collect()
     }
 
-    /// Whether a resource of this address is there, or a template fits it.
+    /// Whether a resource has this URI, or a template matches it.
     pub(crate) fn has_resource(&self, uri: &str) -> bool {
         self.resources.iter().any(|resource| resource["uri"] == uri)
             || self.resource_templates.iter().any(|one| one["uriTemplate"].as_str().is_some_and(|it| fits(it, uri)))
     }
 }
 
-/// Whether a URI can be one that a template (RFC 6570) expands to: an expression stands for any text.
+/// Whether a URI template (RFC 6570) may expand to this URI. An expression matches any text.
 fn fits(template: &str, uri: &str) -> bool {
     let mut parts = template.split('{').enumerate().map(|(index, part)| match index {
         0 => part,
@@ -65,7 +65,7 @@ fn fits(template: &str, uri: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// A target whose server is to be listed.
+/// A target that waits for the listing of its server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Awaiting {
     pub(crate) gateway_id: String,
@@ -73,7 +73,7 @@ pub(crate) struct Awaiting {
 }
 
 impl Target {
-    /// Whether its status waits for what its server says.
+    /// Whether its status depends on a pending listing of its server.
     pub(super) fn awaits_listing(&self) -> bool {
         let waits = matches!(self.state.status, Status::Creating | Status::Updating | Status::Synchronizing);
         waits && self.mcp_server().is_some_and(|server| !server.is_dynamic())
@@ -99,7 +99,7 @@ impl AgentCore {
     }
 }
 
-/// Ends what waited for a listing: with it, or with why there is none.
+/// Completes an operation that waited for a listing, with the listing or with the reason why there is none.
 pub(crate) fn listed(state: &mut State, call: &Call, awaiting: &Awaiting, outcome: Result<BlobId, String>) {
     let State { agentcore, iam, .. } = state;
     let Some(gateway) = agentcore.gateways.get_mut(&awaiting.gateway_id) else { return };

@@ -1,5 +1,5 @@
-//! The operations of AgentCore that are covered, with what they let in (botocore's model
-//! `bedrock-agentcore-control/2023-06-05`, appendix A of the reference).
+//! The supported operations of AgentCore, with their input shapes (service model bedrock-agentcore-control,
+//! `bedrock-agentcore-control/2023-06-05` in botocore).
 
 use super::{advance, gateway, list_tags, provider, tag, target, untag};
 use crate::local::services::{
@@ -7,7 +7,7 @@ use crate::local::services::{
     shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
 };
 
-/// An ARN in its place is let in, to be denied as AWS does.
+/// An ARN is accepted here too, so that it can be denied as AWS does.
 const GATEWAY_ID: Member = required("gatewayIdentifier", TEXT.matching(r"([0-9a-z][-]?){1,100}-[0-9a-z]{10}|arn:.*"));
 const TARGET_ID: Member = required("targetId", TEXT.matching("[0-9a-zA-Z]{10}"));
 const GATEWAY_NAME: Member = required("name", TEXT.matching("([0-9a-zA-Z][-]?){1,48}"));
@@ -70,7 +70,7 @@ const CUSTOM_CLAIM: Shape = Shape::Structure(&[
     ),
 ]);
 const CLAIM_VALUE: Shape = text(1, 255).matching("[A-Za-z0-9_.-]+");
-/// `payloadFilter` is for HTTP targets only (developer guide, "Interceptor configuration").
+/// `payloadFilter` is for HTTP targets only (AgentCore developer guide, "Interceptor configuration").
 const INTERCEPTORS: Member = optional("interceptorConfigurations", list(&INTERCEPTOR, 1, 2));
 const INTERCEPTOR: Shape = Shape::Structure(&[
     required("interceptor", Shape::Union(&[optional("lambda", Shape::Structure(&[required("arn", LAMBDA_ARN)]))])),
@@ -92,7 +92,7 @@ const S3: Shape = Shape::Structure(&[
     optional("uri", TEXT.matching("s3://.{1,2043}")),
     optional("bucketOwnerAccountId", TEXT.matching("[0-9]{12}")),
 ]);
-/// A tool definition, which `model::tool` reads, for the command line and the data plane alike.
+/// A tool definition. Validated by `model::tool`, which the command line and the data plane share.
 const TOOL: Shape = Shape::Any;
 const TARGET_CONFIGURATION: Member = required(
     "targetConfiguration",
@@ -111,7 +111,8 @@ const TARGET_CONFIGURATION: Member = required(
             ),
             optional("openApiSchema", DOCUMENT),
             optional("smithyModel", DOCUMENT),
-            // `mcpToolSchema` goes with a grant that asks a person (reference §9.1 [U]).
+            // No `mcpToolSchema`: AWS is reported to accept it only with the grant AUTHORIZATION_CODE, which needs a
+            // user (hashicorp/terraform-provider-aws#48703).
             optional(
                 "mcpServer",
                 Shape::Structure(&[
@@ -132,7 +133,7 @@ const TARGET_CONFIGURATION: Member = required(
     )]),
 );
 const DOCUMENT: Shape = Shape::Union(&[optional("s3", S3), optional("inlinePayload", TEXT.sensitive())]);
-/// AWS takes https only; servers on this machine have no certificates.
+/// AWS accepts https only; servers on this machine have no certificates.
 const MCP_ENDPOINT: Shape = TEXT.matching(r"https://.*|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?");
 const METHOD: Shape = Shape::Enum(&["GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "POST"]);
 const REST_TOOLS: Shape = Shape::Structure(&[

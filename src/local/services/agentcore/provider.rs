@@ -1,4 +1,4 @@
-//! Credential providers: the API keys and OAuth clients that gateways use against the APIs behind them.
+//! Credential providers: the API keys and OAuth clients that gateways use to call targets.
 
 use std::collections::BTreeMap;
 
@@ -15,26 +15,26 @@ use crate::local::{
     wire::WireError,
 };
 
-/// The service that a managed secret belongs to.
+/// The owning service of managed secrets.
 const OWNER: &str = "bedrock-agentcore-identity";
 /// Members of a managed secret's JSON.
 const API_KEY: &str = "api_key_value";
 const CLIENT_SECRET: &str = "client_secret";
 
-/// A provider, and what it holds.
+/// A credential provider.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Provider {
     name: String,
     region: String,
     pub(crate) secret: SecretAt,
-    /// For OAuth clients: vendor, client and endpoints.
+    /// Vendor, client and endpoints; `None` for an API key.
     pub(crate) oauth: Option<OauthClient>,
     pub(super) tags: BTreeMap<String, String>,
     created: i64,
     updated: i64,
 }
 
-/// Where a secret is, and in which member of its JSON.
+/// The location of a secret: its ARN and the key in its JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SecretAt {
     pub(crate) arn: String,
@@ -46,12 +46,12 @@ pub(crate) struct SecretAt {
 pub(crate) struct OauthClient {
     vendor: String,
     pub(crate) client_id: String,
-    /// The member of the unions in and out, and its other members, shown again.
+    /// The union member in inputs and outputs, and the output's content.
     member: String,
     shown: Value,
-    /// Where tokens come from.
+    /// Where to find the token endpoint.
     pub(crate) discovery: Discovery,
-    /// `CLIENT_SECRET_BASIC` or `CLIENT_SECRET_POST`, if it was said.
+    /// `CLIENT_SECRET_BASIC` or `CLIENT_SECRET_POST`, if given.
     pub(crate) method: Option<String>,
 }
 
@@ -103,7 +103,7 @@ struct SecretReference {
     json_key: String,
 }
 
-/// What a provider is to hold: a value of its own, or one of the user's secrets.
+/// The secret for a provider: a value to store, or one of the user's secrets.
 enum Wanted {
     Value(String),
     External { arn: String, json_key: String },
@@ -130,8 +130,8 @@ impl Wanted {
     }
 }
 
-/// What is wrong with a secret and its source, in AWS's words for API keys (cdk-preflight,
-/// `apikey-provider-secret-source`); those for clients' secrets are made alike.
+/// The error for an inconsistent secret and source. AWS's messages for API keys (badmintoncryer/cdk-preflight,
+/// `apikey-provider-secret-source`); those for client secrets are formed by analogy.
 fn mismatch(member: &str, source: Option<&str>, has_value: bool, has_reference: bool) -> WireError {
     let (value, config) = match member {
         "apiKey" => ("ApiKey", "ApiKeySecretConfig"),
@@ -194,7 +194,7 @@ impl Provider {
     }
 }
 
-/// A provider as it is to be; `tags` come with a creation only.
+/// A provider to create or update. `tags` are present for a creation only.
 struct Put {
     name: String,
     wanted: Wanted,
@@ -202,7 +202,7 @@ struct Put {
     tags: Option<BTreeMap<String, String>>,
 }
 
-/// What creating and updating have in common.
+/// Creates or updates a provider.
 fn keep(state: &mut State, call: &Call, put: Put) -> Answer {
     let Put { name, wanted, oauth, tags } = put;
     let (name, kind) = (name.as_str(), if oauth.is_some() { Kind::Oauth2 } else { Kind::ApiKey });
@@ -210,7 +210,7 @@ fn keep(state: &mut State, call: &Call, put: Put) -> Answer {
     let existing = state.agentcore.providers.get(&arn).cloned();
     let is_new = tags.is_some();
     match (&existing, is_new) {
-        // Not a conflict (four projects).
+        // A ValidationException, not a conflict (four public projects).
         (Some(_), true) => return Err(refused(format!("Credential provider with name: {name} already exists"))),
         (None, false) => return Err(missing(name)),
         _ => {}
@@ -298,9 +298,9 @@ enum OauthDiscovery {
     AuthorizationServerMetadata(Value),
 }
 
-/// The vendors with a configuration member of their own, and what is known of their endpoints: the
-/// issuer, if it has a discovery document, else authorization and token endpoint. As their own
-/// documentations have them; what AWS shows of them is [U].
+/// The vendors with their own configuration member, and what is known of their endpoints: the issuer if it has
+/// a discovery document, otherwise authorization and token endpoint. From the vendors' documentation; AWS does
+/// not document what it returns for them.
 const VENDORS: [(&str, &str, Known); 8] = [
     ("CustomOauth2", "customOauth2ProviderConfig", Known::Given),
     ("GoogleOauth2", "googleOauth2ProviderConfig", Known::Issuer("https://accounts.google.com")),
@@ -319,7 +319,7 @@ const VENDORS: [(&str, &str, Known); 8] = [
     ),
     ("LinkedinOauth2", "linkedinOauth2ProviderConfig", Known::Issuer("https://www.linkedin.com/oauth")),
 ];
-/// Every other vendor's.
+/// The configuration member of every other vendor.
 const INCLUDED: &str = "includedOauth2ProviderConfig";
 
 #[derive(Clone, Copy)]
@@ -338,7 +338,7 @@ fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, create: bool) 
         return Err(invalid("oauth2ProviderConfigInput", "Member must not be null"));
     };
     if member != wanted_member {
-        // cdk-preflight, `oauth2-provider-vendor-config`.
+        // AWS's message, from badmintoncryer/cdk-preflight, `oauth2-provider-vendor-config`.
         return Err(refused(format!("Provided configuration does not match selected type: {vendor}")));
     }
     if let Some(method) =
@@ -421,9 +421,9 @@ fn get(state: &State, call: &Call, kind: Kind, input: &Name) -> Answer {
     Ok(provider.ok_or_else(|| missing(&input.name))?.show(call, true))
 }
 
-/// The deletion of what is not there, or is of the other kind, is answered with success, though the service model
-/// declares an error for it: a public sample's notes have it "verified live" that `delete_oauth2_credential_provider`
-/// "on an API-key provider returns success without deleting it" (2026; others saw the same of absent names).
+/// Deleting an absent provider, or one of the other kind, succeeds, although the service model declares an
+/// error for it: a public sample's notes say "verified live" that `delete_oauth2_credential_provider` "on an
+/// API-key provider returns success without deleting it" (2026; others report the same for absent names).
 fn delete(state: &mut State, call: &Call, kind: Kind, input: &Name) -> Answer {
     if let Some(removed) = state.agentcore.providers.remove(&kind.arn(call, &input.name))
         && removed.secret.managed

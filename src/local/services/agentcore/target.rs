@@ -32,24 +32,24 @@ use crate::{
     },
 };
 
-/// Targets that a gateway may have (quota page).
+/// Most targets of a gateway (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
 const MOST_TARGETS: usize = 100;
-/// Target operations that a gateway may have under way at once (quota page; which error says so
-/// is [U]).
+/// Most target operations in progress on a gateway (same page). AWS does not document the error for more; we
+/// chose ServiceQuotaExceededException.
 const MOST_AT_ONCE: usize = 5;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Target {
     pub(crate) id: String,
-    /// The members as they were given, shown again unchanged.
+    /// The members as given, returned unchanged.
     config: Map<String, Value>,
-    /// The tool definitions or the document, as they were when the target was made or updated; of an MCP
-    /// server what it had to offer when it was listed.
+    /// The tool definitions or the document, as of the target's creation or update; for an MCP server, its last
+    /// listing.
     schema: BlobId,
-    /// When an MCP server was listed, in Unix milliseconds.
+    /// When an MCP server was last listed, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     synchronized: Option<i64>,
-    /// What they come to, once somebody asked.
+    /// The parsed schema. Set on first use.
     #[serde(skip)]
     served: OnceLock<Arc<Served>>,
     pub(super) state: Lifecycle,
@@ -68,16 +68,16 @@ pub(crate) enum Served {
     Smithy(Box<Model>),
     McpServer {
         server: McpServer,
-        /// None if it is listed anew each time.
+        /// `None` if it is listed for each request.
         listing: Option<Listing>,
     },
-    /// What is there of it is in the control plane only.
+    /// Exists in the control plane only.
     ApiGateway,
-    /// Its schema cannot be read any more; the state on disk was damaged.
+    /// The schema cannot be read, because the state on disk is damaged.
     Nothing,
 }
 
-/// `CreateGatewayTarget` and `UpdateGatewayTarget`, which replaces a target as a whole.
+/// Input of `CreateGatewayTarget` and `UpdateGatewayTarget`. An update replaces all members.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Input {
@@ -104,7 +104,7 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
     if gateway.state.status != Status::Ready {
         return Err(wrong_state(call, "gateway", gateway.state.status));
     }
-    // Only connectors may do without a name.
+    // Only connectors may omit the name.
     let name = input.name.clone().ok_or_else(|| invalid("name", "Member must not be null"))?;
     if gateway.named(&name).is_some() {
         return Err(conflict(format!("Target with name {name} already exists in gateway {}", gateway.id)));
@@ -132,7 +132,7 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
     let id = TargetId { gateway_identifier: input.gateway_identifier.clone(), target_id: input.target_id.clone() };
     let gateway = state.agentcore.gateway(call, &id.gateway_identifier)?;
     let target = gateway.targets.get(&id.target_id).ok_or_else(|| id.missing())?;
-    // One that FAILED recovers by an update (once).
+    // A FAILED target recovers by an update (one public report).
     let settled = [Status::Ready, Status::UpdateUnsuccessful, Status::SynchronizeUnsuccessful, Status::Failed];
     if !settled.contains(&target.state.status) {
         return Err(wrong_state(call, "target", target.state.status));
@@ -147,9 +147,9 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
     let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
     target.state.change(Status::Updating, call.now);
     target.state.problems = problems;
-    // An update that comes to nothing changes nothing.
+    // A failing update changes nothing.
     if target.state.problems.is_empty() {
-        // A server's old listing holds until there is a new one.
+        // Keep a server's old listing until there is a new one.
         if [target.kind(), Some(input.target_configuration.kind())] != [Some(Kind::McpServer); 2] {
             target.schema = schema;
         }
@@ -159,12 +159,13 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
     get(state, call, id)
 }
 
-/// What was let in.
+/// A validated configuration.
 struct Checked {
-    /// The members that are kept.
+    /// The members to store.
     config: Map<String, Value>,
     schema: BlobId,
-    /// Why the target will be FAILED, or its update unsuccessful: faults of what a document says come late.
+    /// Why the target's creation or update will fail. Errors in the content of a document are reported
+    /// asynchronously.
     problems: Vec<String>,
 }
 
@@ -203,7 +204,8 @@ fn show(gateway: &Gateway, target: &Target) -> Value {
     target.state.show(&mut document);
     document.extend(present([("lastSynchronizedAt", json!(target.synchronized.map(iso8601)))]));
     document.extend(target.config.clone());
-    // The model's outputs always have it; what AWS shows where there is no credential is [U].
+    // A required member of the model's outputs. AWS does not document its value for targets without credentials; we
+    // chose an empty list.
     document.entry(CREDENTIALS).or_insert(json!([]));
     Value::Object(document)
 }
@@ -212,7 +214,7 @@ pub(super) fn get(state: &mut State, call: &Call, input: TargetId) -> Answer {
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
     let mut shown = show(gateway, target);
-    // A file beside the state that is lost or damaged: an update brings it again.
+    // The target's blob is lost or damaged. An update restores it.
     if target.state.status == Status::Ready
         && let Err(error) = call.blobs.get(&target.schema)
     {
@@ -269,7 +271,7 @@ pub(super) struct Synchronize {
     target_id_list: Vec<String>,
 }
 
-/// Begins to list an MCP server anew; other targets cannot be synchronized.
+/// Starts a new listing of MCP servers. Other targets cannot be synchronized.
 pub(super) fn synchronize(state: &mut State, call: &Call, input: Synchronize) -> Answer {
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     let mut ids = Vec::new();
@@ -284,7 +286,7 @@ pub(super) fn synchronize(state: &mut State, call: &Call, input: Synchronize) ->
         if server.is_dynamic() {
             return Err(refused("Targets with listingMode DYNAMIC are listed with every request"));
         }
-        // One that FAILED may be (once, 20 s after a fresh role's first try).
+        // A FAILED target can be synchronized (one public report, 20 s after the first try with a fresh role).
         if target.state.under_way() {
             let status = target.state.status.name();
             return Err(conflict(format!("Target {target_id} is in {status} status")));
@@ -305,7 +307,7 @@ impl Gateway {
         self.targets.values().find(|target| target.text("name") == Some(name))
     }
 
-    /// That one more target operation may begin.
+    /// Checks that one more target operation may start.
     fn check_at_once(&self) -> Result<(), WireError> {
         if self.targets.values().filter(|target| target.state.under_way()).count() < MOST_AT_ONCE {
             return Ok(());
@@ -331,7 +333,7 @@ impl Target {
         Kind::ALL.into_iter().find(|kind| self.mcp(*kind).is_some())
     }
 
-    /// The MCP server that it is, if it is one.
+    /// The MCP server, if the target is one.
     pub(crate) fn mcp_server(&self) -> Option<McpServer> {
         serde_json::from_value(self.mcp(Kind::McpServer)?.clone()).ok()
     }
@@ -340,7 +342,7 @@ impl Target {
         self.mcp(Kind::McpServer).map(|server| server[member].clone()).unwrap_or_default()
     }
 
-    /// Takes what its server has to offer, which ends what waited for it.
+    /// Stores the listing of its server, and completes the operation that waited for it.
     pub(super) fn take_listing(&mut self, listing: BlobId, now: i64) {
         self.schema = listing;
         self.served = OnceLock::new();
@@ -348,19 +350,19 @@ impl Target {
         self.state.finish(&[]);
     }
 
-    /// Its configuration, if it is of this kind.
+    /// Its configuration, if the target is of this kind.
     fn mcp(&self, kind: Kind) -> Option<&Value> {
         self.config.get("targetConfiguration")?["mcp"].get(kind.member())
     }
 
-    /// How its calls are signed in, if they are.
+    /// The credential of its calls, if there is one.
     pub(crate) fn credential(&self) -> Option<Credential> {
         let all = self.config.get(CREDENTIALS)?;
         let all: Vec<Credential> = serde_json::from_value(all.clone()).ok()?;
         all.into_iter().next()
     }
 
-    /// What it serves, read once.
+    /// What the target serves. The schema is parsed on first use.
     pub(crate) fn served(&self, blobs: &Blobs) -> Arc<Served> {
         self.served.get_or_init(|| Arc::new(self.read_served(blobs).unwrap_or(Served::Nothing))).clone()
     }
@@ -388,7 +390,7 @@ impl Target {
 }
 
 impl Served {
-    /// Its tools, as they are listed under the name of their target.
+    /// Its tools as `tools/list` shows them, under the target's name.
     pub(crate) fn listed_tools(&self, target: &str) -> Vec<Value> {
         let tools: Vec<Tool> = match self {
             Self::Lambda { tools, .. } => tools.clone(),

@@ -1,4 +1,4 @@
-//! App clients: who may ask for tokens, and for which.
+//! App clients, which request tokens.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::local::{
     wire::WireError,
 };
 
-/// Seconds that an access token is good for, unless its client says otherwise.
+/// Default lifetime of an access token, in seconds.
 const DEFAULT_TOKEN_SECONDS: i64 = 3600;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub(super) struct ClientInput {
     settings: ClientSettings,
 }
 
-/// What a client may do; an update replaces it as a whole.
+/// The settings of a client. An update replaces all of them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ClientSettings {
     #[serde(rename = "AllowedOAuthFlows", default)]
@@ -57,13 +57,13 @@ pub(crate) struct ClientSettings {
     access_token_validity: Option<i64>,
     #[serde(rename = "TokenValidityUnits", skip_serializing_if = "Option::is_none")]
     units: Option<BTreeMap<String, String>>,
-    /// What is about users' signing in: kept and shown, since there are no users here.
+    /// Settings for user sign-in: stored and returned only, since there are no users here.
     #[serde(flatten)]
     of_users: BTreeMap<String, Value>,
 }
 
 impl ClientSettings {
-    /// That these settings suit the pool, and a client that has a secret or has none.
+    /// Checks that the settings are valid for the pool, and for a client with or without a secret.
     fn check(&self, pool: &Pool, has_secret: bool) -> Result<(), WireError> {
         if self.identity_providers.iter().any(|provider| provider != "COGNITO") {
             return Err(invalid("The provider does not exist for User Pool."));
@@ -97,12 +97,12 @@ impl ClientSettings {
         Ok(())
     }
 
-    /// Whether the client may ask for tokens in its own name.
+    /// Whether the client may use the client credentials grant.
     pub(crate) fn machine(&self) -> bool {
         self.oauth_enabled && self.flows.iter().any(|flow| flow == "client_credentials")
     }
 
-    /// Seconds that its access tokens are good for.
+    /// Lifetime of its access tokens, in seconds.
     pub(crate) fn token_seconds(&self) -> i64 {
         let unit = match self.units.as_ref().and_then(|units| units.get("AccessToken")).map(String::as_str) {
             Some("seconds") => 1,
@@ -130,7 +130,7 @@ pub(super) fn create(cognito: &mut Cognito, call: &Call, input: ClientInput) -> 
     Ok(answer)
 }
 
-/// What is not given goes back to its default, as in AWS; name and secret stay.
+/// Omitted members are reset to their defaults, as on AWS, except name and secret.
 pub(super) fn update(cognito: &mut Cognito, call: &Call, input: ClientInput) -> Answer {
     let id = ClientId { user_pool_id: input.user_pool_id, client_id: input.client_id.unwrap_or_default() };
     let pool = cognito.pool_mut(call, &id.user_pool_id)?;

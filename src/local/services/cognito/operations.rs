@@ -1,4 +1,4 @@
-//! The operations of Cognito user pools that are covered, with what they let in (botocore's model
+//! The supported operations of Cognito user pools, with their input shapes (botocore's model
 //! `cognito-idp/2016-04-18`).
 
 use super::{
@@ -24,7 +24,8 @@ const ARN: Member = required(
 const TOKEN: Member = optional("NextToken", text(1, 131_072).matching(r"\S+"));
 const TAG_KEY: Shape = text(1, 128);
 const TAG_VALUE: Shape = text(0, 256);
-/// More than 50 are an error of their own.
+/// More than 50 tags give a UserPoolTaggingException or InvalidParameterException instead of a length
+/// violation.
 const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, usize::MAX);
 const ADMIN_CREATE_USER: Member = optional(
     "AdminCreateUserConfig",

@@ -1,30 +1,30 @@
-//! What policies allow: the part of IAM's evaluation that gateways, functions and roles come to.
+//! Policy evaluation: the part of IAM's logic that gateways, functions and roles need.
 
 use serde_json::Value;
 
-/// A wish, as policies see it.
+/// An authorization request.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) action: &'a str,
-    /// Empty for a trust policy, which has no resource; none where nobody knows which one it will be.
+    /// Empty for a trust policy, which has no resource; `None` if the resource is not known.
     pub(crate) resource: Option<&'a str>,
-    /// Who wishes, where a policy names principals: the kind (`Service`, `AWS`) and who it is.
+    /// The principal, for policies with principals: its kind (`Service`, `AWS`) and name.
     pub(crate) principal: Option<(&'a str, &'a str)>,
     /// Condition keys in lower case, with their values.
     pub(crate) context: &'a [(&'a str, &'a str)],
 }
 
-/// What policies say to a request.
+/// The result of evaluating policies for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Allowed,
-    /// Said outright, whatever else allows it.
+    /// An explicit deny, which overrides any allow.
     Denied,
-    /// Nothing said, which is a no.
+    /// An implicit deny: no statement applies.
     Silent,
 }
 
-/// What these documents together say to the request.
+/// Evaluates a set of policy documents for a request.
 pub(crate) fn evaluate<'a>(documents: impl IntoIterator<Item = &'a str>, request: &Request<'_>) -> Verdict {
     let statements: Vec<Value> = documents.into_iter().flat_map(statements).collect();
     let applies =
@@ -51,7 +51,7 @@ fn concerns(statement: &Value, request: &Request<'_>) -> bool {
     let is_action = |pattern: &str| glob(&pattern.to_lowercase(), &action);
     let is_resource = |pattern: &str| match request.resource {
         Some(resource) => glob(&filled(pattern, request), resource),
-        // Some resource may be the one that is allowed; only what denies all is sure to deny it.
+        // The resource is unknown: an Allow may match it, but a Deny certainly does only if it covers all resources.
         None => statement["Effect"] == "Allow" || pattern == "*",
     };
     let action = match &statement["NotAction"] {
@@ -66,8 +66,8 @@ fn concerns(statement: &Value, request: &Request<'_>) -> bool {
     action && resource && names(&statement["Principal"], request) && conditions_hold(&statement["Condition"], request)
 }
 
-/// Whether a statement is about the request's principal; one without principals is about whoever
-/// carries the policy.
+/// Whether a statement's principal matches the request. Identity policies have none, and neither have requests
+/// to evaluate against them.
 fn names(principals: &Value, request: &Request<'_>) -> bool {
     match (principals, request.principal) {
         (Value::Null, None) => true,
@@ -86,13 +86,13 @@ fn listed(element: &Value, matches: impl Fn(&str) -> bool) -> bool {
     }
 }
 
-/// Whether a condition operator, with its prefix and suffix, is one that is evaluated here.
+/// Whether a condition operator, which may have a prefix and suffix, is supported.
 pub(super) fn is_evaluated(operator: &str) -> bool {
     let bare = operator.strip_prefix("ForAnyValue:").or(operator.strip_prefix("ForAllValues:")).unwrap_or(operator);
     bare == "Null" || Test::of(bare.strip_suffix("IfExists").unwrap_or(bare)).is_some()
 }
 
-/// How a condition compares.
+/// The comparison of a condition operator.
 #[derive(Clone, Copy)]
 struct Test {
     matches: fn(wanted: &str, found: &str) -> bool,
@@ -109,7 +109,7 @@ impl Test {
             "StringEquals" => |wanted, found| wanted == found,
             "Bool" if !negated => str::eq_ignore_ascii_case,
             "StringEqualsIgnoreCase" => str::eq_ignore_ascii_case,
-            // ArnEquals takes wildcards, just as ArnLike does.
+            // ArnEquals supports wildcards, as ArnLike does.
             "StringLike" | "ArnLike" | "ArnEquals" => glob,
             _ => return None,
         };
@@ -117,8 +117,7 @@ impl Test {
     }
 }
 
-/// Every condition must hold. Documents with operators that are not evaluated are refused when
-/// they are written.
+/// Whether all conditions hold. Documents with unsupported operators are refused when they are written.
 fn conditions_hold(conditions: &Value, request: &Request<'_>) -> bool {
     let Value::Object(operators) = conditions else { return true };
     operators.iter().all(|(operator, keys)| {
@@ -142,7 +141,7 @@ fn holds(operator: &str, wanted: &Value, found: Option<&str>, request: &Request<
     let Some(test) = Test::of(bare.strip_suffix("IfExists").unwrap_or(bare)) else { return false };
     match found {
         Some(found) => values.iter().any(|value| (test.matches)(&filled(value, request), found)) != test.negated,
-        // Of a key that is not there, nothing is equal, and everything unlike.
+        // A missing key fails positive operators and satisfies negated ones.
         None => for_all.is_some() || bare.ends_with("IfExists") || (test.negated && for_any.is_none()),
     }
 }
@@ -156,7 +155,7 @@ fn value_of<'a>(key: &str, request: &Request<'a>) -> Option<&'a str> {
     request.context.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
 }
 
-/// A pattern with `${aws:PrincipalAccount}` and the like filled in.
+/// Expands policy variables such as `${aws:PrincipalAccount}`.
 fn filled(pattern: &str, request: &Request<'_>) -> String {
     let mut text = String::with_capacity(pattern.len());
     let mut rest = pattern;

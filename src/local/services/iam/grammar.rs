@@ -1,5 +1,5 @@
-//! The grammar of policy documents (IAM user guide, "Grammar of the IAM JSON policy language"), as
-//! far as IAM refuses what breaks it when it is written.
+//! The grammar of policy documents (IAM user guide, "Grammar of the IAM JSON policy language"), as far as IAM
+//! enforces it when a policy is written.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::local::{
     wire::WireError,
 };
 
-/// Condition operators of AWS's that this server does not evaluate.
+/// AWS's condition operators that this server does not support.
 const NOT_EVALUATED: [&str; 15] = [
     "BinaryEquals",
     "DateEquals",
@@ -30,16 +30,16 @@ const NOT_EVALUATED: [&str; 15] = [
     "NumericNotEquals",
 ];
 
-/// What a document is for.
+/// The type of a policy document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// On a role: it names resources, and no principals.
+    /// An identity policy: it names resources, and no principals.
     Identity,
-    /// Who may assume a role: it names principals, and no resources.
+    /// A trust policy: it names principals, and no resources.
     Trust,
 }
 
-/// That the text is a policy document for this use.
+/// Checks that the text is a valid policy document of this type.
 pub(super) fn check(text: &str, used: Use) -> Result<(), WireError> {
     let Ok(document) = serde_json::from_str::<Value>(text) else {
         return malformed("This policy contains invalid Json");
@@ -144,7 +144,7 @@ fn check_conditions(conditions: Option<&Value>) -> Result<(), WireError> {
     Ok(())
 }
 
-/// One text, or a list of at least one.
+/// A string, or a non-empty list of strings.
 fn texts(element: &Value) -> Option<Vec<&str>> {
     match element {
         Value::String(text) => Some(vec![text]),
@@ -153,7 +153,7 @@ fn texts(element: &Value) -> Option<Vec<&str>> {
     }
 }
 
-/// Values of a condition: texts, booleans and numbers.
+/// Checks the values of a condition: strings, booleans and numbers.
 fn scalars(values: &Value) -> Option<()> {
     let scalar = |value: &Value| value.is_string() || value.is_boolean() || value.is_number();
     match values {

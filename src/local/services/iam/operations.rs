@@ -1,4 +1,4 @@
-//! The operations of IAM that are covered, with what they let in (botocore's model `iam/2010-05-08`).
+//! The supported operations of IAM, with their input shapes (botocore's model `iam/2010-05-08`).
 
 use super::{
     attach_policy, create_role, delete_boundary, delete_role, delete_role_policy, detach_policy, get_role,

@@ -1,4 +1,4 @@
-//! Managed policies: the account's own, and the few of AWS's that this server holds.
+//! Managed policies: the account's own, and the few of AWS's that this server includes.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,9 @@ use crate::local::{
     wire::WireError,
 };
 
-/// Characters that a managed policy may have, white space not counted (IAM quotas).
+/// The most characters of a managed policy, without white space (IAM user guide, "IAM and AWS STS quotas").
 const POLICY_SIZE_LIMIT: usize = 6_144;
-/// Versions that a managed policy may have (IAM quotas).
+/// Most versions of a managed policy (same page).
 const MOST_VERSIONS: usize = 5;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ struct Version {
     created: i64,
 }
 
-/// A policy of AWS's own, of which every account has the same.
+/// An AWS managed policy, which is the same in every account.
 struct AwsManaged {
     name: &'static str,
     path: &'static str,
@@ -78,7 +78,7 @@ impl AwsManaged {
         format!("arn:aws:iam::aws:policy{}{}", self.path, self.name)
     }
 
-    /// The policy as the account's own would be.
+    /// The policy in the form of a customer managed policy.
     fn as_policy(&self) -> Policy {
         let version = Version { document: self.document.to_owned(), created: 0 };
         Policy {
@@ -106,13 +106,13 @@ impl Policy {
 }
 
 impl Iam {
-    /// The default version of a managed policy, if there is that policy.
+    /// The document of a managed policy's default version, if the policy exists.
     pub(super) fn managed_document(&self, arn: &str) -> Option<&str> {
         let own = self.policies.get(arn).map(Policy::document);
         own.or_else(|| AWS_MANAGED.iter().find(|policy| policy.arn() == arn).map(|policy| policy.document))
     }
 
-    /// That a role may be given this policy.
+    /// Checks that the policy can be attached to a role.
     pub(super) fn must_be_attachable(&self, arn: &str) -> Result<(), WireError> {
         check_arn(arn)?;
         if self.managed_document(arn).is_some() {
@@ -124,7 +124,7 @@ impl Iam {
         Err(no_such_entity(format!("Policy {arn} does not exist or is not attachable.")))
     }
 
-    /// A policy to look at, the account's or AWS's.
+    /// Reads a policy, the account's own or AWS's.
     fn policy<T>(&self, arn: &str, look: impl FnOnce(&Policy) -> T) -> Result<T, WireError> {
         check_arn(arn)?;
         if let Some(policy) = self.policies.get(arn) {
@@ -134,7 +134,7 @@ impl Iam {
         aws.map(|policy| look(&policy)).ok_or_else(|| missing(arn))
     }
 
-    /// A policy to change: the account's own.
+    /// The account's own policy, to modify it.
     fn own_policy(&mut self, arn: &str) -> Result<&mut Policy, WireError> {
         check_arn(arn)?;
         self.policies.get_mut(arn).ok_or_else(|| missing(arn))
@@ -184,7 +184,7 @@ pub(super) fn create(iam: &mut Iam, call: &Call, input: Create) -> Answer {
     duplicate_keys(&input.tags)?;
     check_size(&input.policy_document)?;
     let name = input.policy_name;
-    // Names are unique without regard to case or path.
+    // Names are unique regardless of case and path.
     if iam.policies.values().any(|policy| policy.name.eq_ignore_ascii_case(&name)) {
         return Err(conflict(
             "EntityAlreadyExists",
@@ -218,7 +218,7 @@ fn describe(iam: &Iam, arn: &str, policy: &Policy) -> Value {
     document
 }
 
-/// `ListPolicies` leaves description and tags out (IAM API reference).
+/// `ListPolicies` omits description and tags (IAM API reference, `ListPolicies`).
 fn describe_in_list(iam: &Iam, arn: &str, policy: &Policy) -> Value {
     json!({
         "PolicyName": policy.name,
@@ -328,7 +328,7 @@ pub(super) struct VersionId {
 }
 
 impl VersionId {
-    /// The number of the version, which is there.
+    /// Parses the version number, and checks that the version exists.
     fn number(&self, policy: &Policy) -> Result<u32, WireError> {
         let number = self.version_id.trim_start_matches('v').parse().ok();
         number.filter(|number| policy.versions.contains_key(number)).ok_or_else(|| {
@@ -386,7 +386,7 @@ pub(super) struct Entities {
     path_prefix: Option<String>,
 }
 
-/// Who has the policy: roles, since there are no users and groups here.
+/// The entities that have the policy: roles only, since there are no users and groups here.
 pub(super) fn list_entities(iam: &mut Iam, _: &Call, input: Entities) -> Answer {
     iam.policy(&input.policy_arn, |_| ())?;
     let wanted = input.entity_filter.as_deref().is_none_or(|kind| kind == "Role");
@@ -421,7 +421,7 @@ pub(super) fn list_attached(iam: &mut Iam, _: &Call, input: AttachedPolicies) ->
 }
 
 impl Page {
-    /// A list of IAM's: the items, and where they go on.
+    /// Builds a page of an IAM list.
     pub(super) fn answer(&self, member: &str, items: impl Iterator<Item = (impl AsRef<str>, Value)>) -> Answer {
         let (items, next) = page(items, self.max_items.or(Some(100)), self.marker.as_deref())
             .map_err(|_| invalid_input("Invalid Marker."))?;

@@ -14,7 +14,7 @@ use crate::local::{
     wire::WireError,
 };
 
-/// Bytes of a payload that `Invoke` takes (Lambda quotas).
+/// The largest payload of `Invoke`, in bytes (Lambda developer guide, "Lambda quotas").
 const PAYLOAD_LIMIT: usize = 6_291_456;
 
 #[derive(Deserialize)]
@@ -27,17 +27,17 @@ struct Invoke {
     client_context: Option<String>,
 }
 
-/// A call of `Invoke`, looked up.
+/// An `Invoke` request, resolved to its function.
 #[derive(Debug)]
 pub(crate) struct Invoked {
     pub(crate) function: Function,
-    /// `RequestResponse`, `Event` or `DryRun`; the first if it is not said.
+    /// `RequestResponse`, `Event` or `DryRun`; `None` means `RequestResponse`.
     pub(crate) kind: Option<String>,
     /// JSON.
     pub(crate) client_context: Option<String>,
 }
 
-/// That a payload is one that `Invoke` takes: JSON, or nothing.
+/// Checks that a payload is JSON or empty, and within the size limit.
 pub(crate) fn check_payload(payload: &[u8]) -> Result<(), WireError> {
     if payload.len() > PAYLOAD_LIMIT {
         let message = format!("Request must be smaller than {PAYLOAD_LIMIT} bytes for the InvokeFunction operation");
@@ -53,7 +53,7 @@ pub(crate) fn check_payload(payload: &[u8]) -> Result<(), WireError> {
 }
 
 impl Lambda {
-    /// What `Invoke` is to run, and how.
+    /// Resolves an `Invoke` request.
     pub(crate) fn invoked(&self, call: &Call, input: Value) -> Result<Invoked, WireError> {
         let input: Invoke = read(input)?;
         if input.log_type.as_deref() == Some("Tail") {

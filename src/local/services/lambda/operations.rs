@@ -1,6 +1,5 @@
-//! The operations of Lambda that are covered, with what they let in (botocore's model
-//! `lambda/2015-03-31`; its limits for memory and time are those of managed instances, here are
-//! those of functions).
+//! The supported operations of Lambda, with their input shapes (botocore's model `lambda/2015-03-31`; its
+//! limits for memory and timeout include managed instances, those here are for functions).
 
 use super::{
     create, delete, get, get_configuration, list, list_tags, policy, tag, untag, update_code, update_configuration,

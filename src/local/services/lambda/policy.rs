@@ -1,4 +1,4 @@
-//! A function's resource policy: who else may invoke it.
+//! A function's resource policy.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,10 +13,10 @@ use crate::local::{
     wire::WireError,
 };
 
-/// Bytes that a resource policy may have (Lambda quotas).
+/// The largest resource policy, in bytes (Lambda developer guide, "Lambda quotas").
 const POLICY_LIMIT: usize = 20_480;
 
-/// The policy as Lambda writes it.
+/// The policy document in the form that Lambda returns.
 pub(super) fn document(function: &Function) -> String {
     let statements: Vec<&Value> = function.policy.values().collect();
     json!({ "Version": "2012-10-17", "Id": "default", "Statement": statements }).to_string()
@@ -68,7 +68,7 @@ pub(super) fn add(lambda: &mut Lambda, call: &Call, input: AddPermission) -> Ans
     Ok(json!({ "Statement": statement.to_string() }))
 }
 
-/// A service, an account, an ARN or everybody.
+/// Converts a service, account id, ARN or `*` to a policy's principal.
 fn principal(text: &str) -> Result<Value, WireError> {
     let account = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
     match text {

@@ -1,4 +1,4 @@
-//! Deliveries: sources (a gateway's logs or traces), destinations, and what joins them.
+//! Log delivery: sources (a gateway's logs or traces), destinations, and the deliveries that connect them.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub(super) struct Destination {
     name: String,
     region: String,
     kind: String,
-    /// The log group that logs go to; none for X-Ray.
+    /// The log group that receives the logs; `None` for X-Ray.
     resource_arn: Option<String>,
     tags: BTreeMap<String, String>,
     written: i64,
@@ -72,7 +72,7 @@ pub(super) fn put_source(logs: &mut Logs, call: &Call, input: PutSource) -> Answ
     }
     let same = |source: &Source| source.resource_arn == input.resource_arn && source.log_type == input.log_type;
     if logs.sources.iter().any(|(other, source)| *other != key && same(source)) {
-        // aws-samples/sample-autonomous-cloud-coding-agents#662, and the issue above.
+        // aws-samples/sample-autonomous-cloud-coding-agents#662, and the issue cited above.
         let message = "This ResourceId has already been used in another Delivery Source in this account.";
         return Err(bad_request("ConflictException", message));
     }
@@ -108,7 +108,7 @@ pub(super) struct DescribeDelivery {
 }
 
 impl DescribeDelivery {
-    /// A list of deliveries' kind: the items, and where they go on.
+    /// Builds a page of a list.
     fn answer(&self, member: &str, items: impl Iterator<Item = (impl AsRef<str>, Value)>) -> Answer {
         let (items, next) = page(items, self.limit.or(Some(50)), self.next_token.as_deref())
             .map_err(|_| bad_request("ValidationException", "The specified nextToken is invalid."))?;
@@ -230,7 +230,7 @@ pub(super) fn create_delivery(logs: &mut Logs, call: &Call, input: CreateDeliver
         return Err(not_found("delivery destination"));
     };
     if destination.kind == "XRAY" && !call.transaction_search {
-        // aws/aws-cdk#38372, and many public files.
+        // aws/aws-cdk#38372, and many public reports.
         let message = "X-Ray Delivery Destination is supported with CloudWatch Logs as a Trace Segment Destination. \
                        Please enable the CloudWatch Logs destination for your traces using the \
                        UpdateTraceSegmentDestination API";

@@ -1,4 +1,4 @@
-//! The events of log groups, which functions write.
+//! The events of log groups, written by functions.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::local::{
     wire::WireError,
 };
 
-/// Events of an answer, unless fewer are asked for (`FilterLogEvents`, API reference).
+/// Default for the number of events in a response (CloudWatch Logs API reference, `FilterLogEvents`).
 const MOST_EVENTS: usize = 10_000;
 
-/// The events of a group, which may be named by its ARN, oldest first.
+/// The events of a group, named by name or ARN, oldest first.
 fn events_of(logs: &Logs, call: &Call, name: Option<&str>, identifier: Option<&str>) -> Result<Vec<Event>, WireError> {
     let named = match (name, identifier) {
         (None, Some(identifier)) if identifier.starts_with("arn:") => identifier.trim_end_matches(":*").to_owned(),
@@ -72,7 +72,7 @@ pub(super) fn describe_streams(logs: &mut Logs, call: &Call, input: DescribeStre
             "lastEventTimestamp": last,
             "lastIngestionTime": last,
         });
-        // Pages go by place, whatever the order is.
+        // The page token is the index, whatever the order.
         (format!("{place:010}"), document)
     });
     let (streams, next) = page(shown, input.limit.or(Some(50)), input.next_token.as_deref())
@@ -137,7 +137,8 @@ pub(super) struct Get {
     limit: Option<usize>,
 }
 
-/// Pages forward (`f/…`) and backward (`b/…`); the end is where a token comes back as it went.
+/// Pages forward (`f/…`) and backward (`b/…`). The end is reached when a request returns the token that it was
+/// given.
 pub(super) fn get(logs: &mut Logs, call: &Call, input: Get) -> Answer {
     let group = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
     let events: Vec<Event> = events_of(logs, call, group.0, group.1)?
@@ -172,12 +173,12 @@ pub(super) fn get(logs: &mut Logs, call: &Call, input: Get) -> Answer {
     }))
 }
 
-/// From the start, and before the end (API reference).
+/// Start is inclusive, end exclusive (CloudWatch Logs API reference, `GetLogEvents`).
 fn within(event: &Event, start: Option<i64>, end: Option<i64>) -> bool {
     start.is_none_or(|start| event.time >= start) && end.is_none_or(|end| event.time < end)
 }
 
-/// The terms of a filter pattern, of which a message has all: words, and phrases in quotes.
+/// Parses a filter pattern into its terms, words or quoted phrases; a message must contain all of them.
 fn terms(pattern: &str) -> Result<Vec<String>, WireError> {
     if pattern.trim_start().starts_with(['{', '[', '%']) || pattern.contains(['?', '-', '*']) && !pattern.contains('"')
     {

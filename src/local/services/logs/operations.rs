@@ -1,5 +1,4 @@
-//! The operations of CloudWatch Logs that are covered, with what they let in (botocore's model
-//! `logs/2014-03-28`).
+//! The supported operations of CloudWatch Logs, with their input shapes (botocore's model `logs/2014-03-28`).
 
 use super::{
     create_group, delete_group, delete_retention, delivery, describe_groups, events, list_tags, put_retention, tag,
@@ -63,7 +62,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             START_TIME,
             END_TIME,
             optional("filterPattern", text(0, 1024)),
-            // Events of several streams always come in the order of their times.
+            // Accepted without effect: events of several streams are always ordered by time.
             optional("interleaved", Shape::Boolean),
             TOKEN,
             EVENTS_LIMIT,

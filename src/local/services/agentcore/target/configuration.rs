@@ -1,4 +1,4 @@
-//! What targets are configured with, and what of it is let in.
+//! The configuration of targets, and its validation.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ impl McpConfiguration {
     }
 }
 
-/// What a target's tools come from.
+/// The kind of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Lambda,
@@ -71,7 +71,7 @@ impl Kind {
         }
     }
 
-    /// The `targetType` of a list.
+    /// The `targetType` in a list.
     pub(super) fn listed(self) -> &'static str {
         match self {
             Self::Lambda => "LAMBDA",
@@ -82,7 +82,8 @@ impl Kind {
         }
     }
 
-    /// How calls of such a target can be signed in (reference §1.7, the matrix).
+    /// The credentials that the target supports (AgentCore developer guide, "Set up outbound authorization for your
+    /// gateway").
     fn takes(self) -> Takes {
         let [none, role, role_for_service, key, oauth] = match self {
             Self::Lambda => [false, true, false, false, false],
@@ -108,13 +109,13 @@ pub(crate) struct McpServer {
     pub(crate) endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     listing_mode: Option<String>,
-    /// Of targets with the same resource, the one with the lowest answers for it.
+    /// Of targets with the same resource, the one with the lowest priority serves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) resource_priority: Option<i64>,
 }
 
 impl McpServer {
-    /// Whether it is listed anew each time.
+    /// Whether it is listed for each request.
     pub(in crate::local::services::agentcore) fn is_dynamic(&self) -> bool {
         self.listing_mode.as_deref() == Some("DYNAMIC")
     }
@@ -150,7 +151,7 @@ struct S3Object {
     bucket_owner_account_id: Option<String>,
 }
 
-/// How a target's calls are signed in.
+/// The credential of a target's calls.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Credential {
@@ -194,9 +195,10 @@ impl Configuration {
         self.mcp.kind()
     }
 
-    /// Checks what the service model does not show, function and permission among it, and returns the tool
-    /// definitions or the document (nothing where they come from elsewhere), and why the target will fail for what is
-    /// in them: CreateGatewayTarget accepts it, and the target is FAILED then (cdk-preflight, `target-openapi-schema`).
+    /// Checks the rules beyond the service model, such as the function and its permission. Returns the tool
+    /// definitions or the document (empty if they come from elsewhere), and the reason why their content will make
+    /// the target fail: CreateGatewayTarget accepts them, and the target ends in FAILED
+    /// (badmintoncryer/cdk-preflight, `target-openapi-schema`).
     pub(super) fn checked_schema(
         &self,
         state: &State,
@@ -221,14 +223,16 @@ impl Configuration {
 }
 
 pub(super) const CREDENTIALS: &str = "credentialProviderConfigurations";
-/// Services that a gateway's role may sign for against an address (reference §1.7).
+/// The services that `iamCredentialProvider` may name (AgentCore developer guide, "Set up outbound
+/// authorization for your gateway").
 const SIGNED_SERVICES: [&str; 3] = ["bedrock-agentcore", "execute-api", "lambda"];
 
-/// That a target of this kind can be called with this credential.
+/// Checks that a target of this kind supports this credential.
 fn check_outbound(kind: Kind, credential: Option<&Credential>) -> Result<(), WireError> {
     let (takes, what) = (kind.takes(), kind.member());
     let what = if kind == Kind::Lambda { "Lambda" } else { what };
-    // Sentences of cdk-preflight, `lambda-credential-type` and `credential-provider-required`.
+    // AWS's messages, from badmintoncryer/cdk-preflight, `lambda-credential-type` and
+    // `credential-provider-required`.
     if let Some(credential) = credential.filter(|credential| credential.provider.is_none()) {
         let lacking = match credential.kind.as_str() {
             "OAUTH" => "OAuth credential provider is required for OAUTH credential provider type",
@@ -280,11 +284,12 @@ fn check_outbound(kind: Kind, credential: Option<&Credential>) -> Result<(), Wir
     Err(invalid(CREDENTIALS, &format!("The target type {what} does not take this {}", credential.kind)))
 }
 
-/// Bytes of a tool schema in S3, and inline (quota page).
+/// The largest schema in S3 and inline, in bytes (AgentCore developer guide, "Quotas for Amazon Bedrock
+/// AgentCore").
 const S3_LIMIT: usize = 10 * 1024 * 1024;
 const INLINE_LIMIT: usize = 1024 * 1024;
 
-/// The tool definitions, from where they are.
+/// Reads the tool definitions, inline or from S3.
 fn read_tools(
     state: &State,
     call: &Call,
@@ -317,7 +322,7 @@ fn read_tools(
     Ok((tools.to_string().into_bytes(), problem))
 }
 
-/// An OpenAPI document or a Smithy model, from where it is.
+/// Reads an OpenAPI document or a Smithy model, inline or from S3.
 fn read_document(
     state: &State,
     call: &Call,
@@ -348,10 +353,10 @@ fn read_document(
     Ok((bytes, problem))
 }
 
-/// Why a document fails its target: all of its faults, in one reason. What the service's parser misses, it calls
-/// otherwise than what it finds later: "Invalid OpenAPI schema: attribute openapi is missing" and "Found 1 validation
-/// error(s) in OpenAPI schema: [Server URL (located at: servers) must use HTTPS protocol.]" (cdk-preflight; public
-/// files). Nobody has written down what it says of a Smithy model.
+/// Why a document makes its target fail: all errors, in one reason. AWS words errors of its parser differently
+/// from later ones: "Invalid OpenAPI schema: attribute openapi is missing", but "Found 1 validation error(s) in
+/// OpenAPI schema: [Server URL (located at: servers) must use HTTPS protocol.]" (badmintoncryer/cdk-preflight;
+/// other public files). AWS does not document the messages for Smithy models; we chose the same form.
 fn fault_of(kind: Kind, document: &Document, target: &str) -> Option<String> {
     let reading = Reading { target, local: true };
     let (what, findings) = match kind {
@@ -368,14 +373,14 @@ fn fault_of(kind: Kind, document: &Document, target: &str) -> Option<String> {
     }
 }
 
-/// An object that the gateway's role may read.
+/// Reads an object, if the gateway's role may.
 fn read_object(state: &State, call: &Call, role: &str, object: &S3Object) -> Result<Vec<u8>, String> {
     let uri = object.uri.as_deref().ok_or("Member must not be null")?;
     if object.bucket_owner_account_id.as_ref().is_some_and(|owner| *owner != call.account) {
         return Err(format!("{uri} does not belong to the account that bucketOwnerAccountId names"));
     }
     let arn = format!("arn:aws:s3:::{}", uri.trim_start_matches("s3://"));
-    // AWS's sample models are there for every gateway: the starter toolkit's roles have no permission for them.
+    // Every gateway may read AWS's sample models: the starter toolkit's roles have no permission for them.
     let is_sample =
         smithy::SAMPLE_BUCKETS.iter().any(|(_, bucket)| arn == format!("arn:aws:s3:::{bucket}/{SAMPLE_KEY}"));
     if !is_sample && !state.iam.allows(role, "s3:GetObject", Some(&arn), None, call) {

@@ -1,22 +1,100 @@
-//! Nothing points up, nothing points sideways: each module names only those in its row.
+//! Nothing points up, nothing points sideways, nothing goes round: each module names only those in its row, a child names
+//! no ancestor but its parent, and no files name each other in a circle.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
-/// A module, and what it may name with `crate::`.
-const MAY_NAME: &[(&str, &[&str])] = &[
-    ("model", &["model"]),
-    ("http", &["http"]),
-    ("aws", &["aws", "http", "model"]),
-    ("ops", &["ops", "aws", "http", "model"]),
-    ("local", &["local", "http", "model"]),
-    ("config", &["config", "model"]),
-    ("error", &["error", "config", "ops", "aws", "model"]),
-    ("ui", &["ui", "ops", "error"]),
-    ("commands", &["commands", "context", "config", "error", "ui", "ops", "aws", "local", "model"]),
-    ("cli", &["cli", "commands", "config", "ui", "model"]),
+use syn::visit::{self, Visit};
+
+/// A module at the top, and what it may name.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("http", &[]),
+    ("aws", &["http", "model"]),
+    ("ops", &["aws", "http", "model"]),
+    ("local", &["http", "model"]),
+    ("config", &["model"]),
+    ("error", &["config", "ops", "aws", "model"]),
+    ("ui", &["ops", "error"]),
+    ("context", &["config", "error", "ui", "ops", "aws", "local", "http", "model"]),
+    ("commands", &["context", "config", "error", "ui", "ops", "aws", "local", "model"]),
+    ("cli", &["commands", "config", "ui", "model"]),
 ];
 
-fn rust_files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+/// A room of the local AWS, and what it may name of the others.
+const ROOMS_OF_LOCAL: &[(&str, &[&str])] = &[
+    ("random", &[]),
+    ("clock", &[]),
+    ("keys", &[]),
+    ("http_message", &[]),
+    ("package", &[]),
+    ("wire", &[]),
+    ("listen", &["clock"]),
+    ("storage", &["random", "clock"]),
+    ("sigv4", &["storage"]),
+    ("services", &["random", "keys", "http_message", "package", "wire", "storage"]),
+    ("faults", &["wire", "services"]),
+    ("server", &["clock", "wire", "storage", "services", "faults"]),
+    ("runtime", &["random", "package", "listen", "storage", "services"]),
+    ("functions", &["wire", "services", "server", "runtime"]),
+    (
+        "data_plane",
+        &["random", "keys", "http_message", "wire", "storage", "sigv4", "services", "server", "runtime", "functions"],
+    ),
+    ("admin", &["storage"]),
+    ("daemon", &["random", "storage", "admin"]),
+    (
+        "front",
+        &[
+            "random",
+            "clock",
+            "http_message",
+            "listen",
+            "wire",
+            "storage",
+            "sigv4",
+            "services",
+            "faults",
+            "server",
+            "runtime",
+            "functions",
+            "data_plane",
+            "admin",
+        ],
+    ),
+];
+
+/// A module by its path below `crate`; the crate's root is empty.
+type Module = Vec<String>;
+
+/// The modules of `src`, each with the modules that its code names.
+fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&root, &mut files);
+    let of_file = |file: &PathBuf| -> Module {
+        let relative = file.strip_prefix(&root).unwrap().with_extension("");
+        relative.iter().map(|part| part.to_str().unwrap().to_owned()).filter(|part| part != "lib").collect()
+    };
+    // Tests beside the code may build what they need.
+    let is_code = |file: &PathBuf| file.file_stem().is_some_and(|name| name != "tests" && name != "main");
+    let sources: BTreeMap<Module, String> = files
+        .iter()
+        .filter(|file| is_code(file))
+        .map(|file| (of_file(file), fs::read_to_string(file).unwrap()))
+        .collect();
+    let known: BTreeSet<Module> = sources.keys().cloned().collect();
+    let targets = |(module, source): (&Module, &String)| {
+        let named = named_paths(source, module, &known).into_iter().filter(|target| target != module).collect();
+        (module.clone(), named)
+    };
+    sources.iter().map(targets).collect()
+}
+
+fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
         let path = entry.path();
         if path.is_dir() {
@@ -27,56 +105,172 @@ fn rust_files(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// Every `NAME` after `crate::`, also in `use crate::{a, b::c}`.
-fn named(source: &str) -> BTreeSet<String> {
-    let word = |text: &str| -> String { text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
-    let mut names = BTreeSet::new();
-    for (at, _) in source.match_indices("crate::") {
-        let rest = &source[at + "crate::".len()..];
-        let Some(group) = rest.strip_prefix('{') else {
-            names.insert(word(rest));
+/// The modules that a source text names: in `use`, in paths, and within macros.
+fn named_paths(source: &str, module: &Module, known: &BTreeSet<Module>) -> BTreeSet<Module> {
+    let mut names = Names { module, known, found: BTreeSet::new() };
+    names.visit_file(&syn::parse_file(source).unwrap());
+    names.found
+}
+
+struct Names<'a> {
+    module: &'a Module,
+    known: &'a BTreeSet<Module>,
+    found: BTreeSet<Module>,
+}
+
+impl Names<'_> {
+    /// Takes a path down, as the module that it leads to.
+    fn take(&mut self, path: &[String]) {
+        let mut at = self.module.clone();
+        let mut rest = path;
+        match rest.first().map(String::as_str) {
+            Some("crate") => (at, rest) = (Vec::new(), &rest[1..]),
+            Some("self") => rest = &rest[1..],
+            Some("super") => {
+                while rest.first().is_some_and(|part| part == "super") {
+                    at.pop().expect("no module is above the crate");
+                    rest = &rest[1..];
+                }
+            }
+            // A child by its name, or something of another crate.
+            Some(name) => {
+                let child = [at.as_slice(), &[name.to_owned()]].concat();
+                if !self.known.contains(&child) {
+                    return;
+                }
+            }
+            None => return,
+        }
+        for part in rest {
+            let child = [at.as_slice(), std::slice::from_ref(part)].concat();
+            if !self.known.contains(&child) {
+                break;
+            }
+            at = child;
+        }
+        self.found.insert(at);
+    }
+
+    fn take_tree(&mut self, before: &[String], tree: &syn::UseTree) {
+        let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
+        match tree {
+            syn::UseTree::Path(path) => self.take_tree(&with(&path.ident), &path.tree),
+            syn::UseTree::Name(name) if name.ident == "self" => self.take(before),
+            syn::UseTree::Name(name) => self.take(&with(&name.ident)),
+            syn::UseTree::Rename(name) => self.take(&with(&name.ident)),
+            syn::UseTree::Glob(_) => self.take(before),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.take_tree(before, tree)),
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Names<'_> {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if !item.attrs.iter().any(|attribute| attribute.path().is_ident("cfg")) {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.take_tree(&[], &item.tree);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        if path.segments.len() > 1 {
+            let parts: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+            self.take(&parts);
+        }
+        visit::visit_path(self, path);
+    }
+
+    /// What a macro is given is tokens: every `crate::…` and `super::…` among them.
+    fn visit_macro(&mut self, item: &'ast syn::Macro) {
+        let tokens = item.tokens.to_string().replace(" :: ", "::");
+        for word in tokens.split(|c: char| !(c.is_alphanumeric() || "_:".contains(c))) {
+            let parts: Vec<String> = word.split("::").map(str::to_owned).collect();
+            if parts.len() > 1 && ["crate", "super", "self"].contains(&parts[0].as_str()) {
+                self.take(&parts);
+            }
+        }
+        visit::visit_macro(self, item);
+    }
+}
+
+fn shown(module: &Module) -> String {
+    format!("crate::{}", module.join("::"))
+}
+
+/// The part of a module's path below `parent`, if it is below.
+fn part_below<'a>(module: &'a Module, parent: &[&str]) -> Option<&'a str> {
+    let is_below = module.len() > parent.len() && module.iter().zip(parent).all(|(part, other)| part == other);
+    is_below.then(|| module[parent.len()].as_str())
+}
+
+/// Every import among the children of `parent` that no row of the table allows.
+fn not_in_rows(parent: &[&str], rows: &[(&str, &[&str])]) -> Vec<String> {
+    let mut refused = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (module, targets) in imports() {
+        let Some(from) = part_below(&module, parent) else { continue };
+        let Some((_, allowed)) = rows.iter().find(|(name, _)| *name == from) else {
+            refused.push(format!("{} has no row in the table", shown(&module)));
             continue;
         };
-        let (mut depth, mut begins) = (0, true);
-        for (index, c) in group.char_indices() {
-            match c {
-                '{' => depth += 1,
-                '}' if depth == 0 => break,
-                '}' => depth -= 1,
-                ',' if depth == 0 => begins = true,
-                c if begins && depth == 0 && !c.is_whitespace() => {
-                    names.insert(word(&group[index..]));
-                    begins = false;
-                }
-                _ => {}
+        seen.insert(from.to_owned());
+        for target in targets {
+            let Some(to) = part_below(&target, parent) else { continue };
+            if to != from && !allowed.contains(&to) {
+                refused.push(format!("{} names {}", shown(&module), shown(&target)));
             }
         }
     }
-    names
+    refused
+        .extend(rows.iter().filter(|(name, _)| !seen.contains(*name)).map(|(name, _)| format!("{name} is no module")));
+    refused
+}
+
+fn assert_none(found: &[String]) {
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 #[test]
 fn modules_name_only_what_lies_below_them() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    rust_files(&root, &mut files);
-    let mut checked = BTreeSet::new();
-    for file in files {
-        let relative = file.strip_prefix(&root).unwrap();
-        let module = relative.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
-        let Some((_, allowed)) = MAY_NAME.iter().find(|(name, _)| *name == module) else {
-            assert!(["lib", "main", "context"].contains(&module.as_str()), "{module} has no row in the table");
-            continue;
-        };
-        let source = fs::read_to_string(&file).unwrap();
-        // A test beside the code may build what it needs.
-        let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
-        for name in named(code) {
-            assert!(allowed.contains(&name.as_str()), "{} names crate::{name}", relative.display());
-        }
-        checked.insert(module);
+    assert_none(&not_in_rows(&[], LAYERS));
+}
+
+#[test]
+fn rooms_of_the_local_aws_name_only_what_lies_below_them() {
+    assert_none(&not_in_rows(&["local"], ROOMS_OF_LOCAL));
+}
+
+#[test]
+fn a_child_names_no_ancestor_but_its_parent() {
+    let mut refused = Vec::new();
+    for (module, targets) in imports() {
+        let is_ancestor = |target: &&Module| target.len() + 1 < module.len() && module.starts_with(target);
+        refused
+            .extend(targets.iter().filter(is_ancestor).map(|target| format!("{}: {}", shown(&module), shown(target))));
     }
-    assert_eq!(checked.len(), MAY_NAME.len(), "a row of the table has no module: {checked:?}");
+    assert_none(&refused);
+}
+
+#[test]
+fn no_files_name_each_other_in_a_circle() {
+    let mut graph = imports();
+    for (module, targets) in &mut graph {
+        targets.retain(|target| Some(target.as_slice()) != module.split_last().map(|(_, parent)| parent));
+    }
+    let reachable = |from: &Module| {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![from.clone()]);
+        while let Some(module) = open.pop() {
+            open.extend(
+                graph.get(&module).into_iter().flatten().filter(|target| seen.insert((*target).clone())).cloned(),
+            );
+        }
+        seen
+    };
+    let circle: Vec<String> = graph.keys().filter(|module| reachable(module).contains(*module)).map(shown).collect();
+    assert_none(&circle);
 }
 
 #[test]
@@ -92,19 +286,33 @@ fn there_is_no_branch_for_local_mode_below_the_commands() {
 }
 
 #[test]
-fn the_reader_of_names_sees_groups() {
-    let source = "use crate::{\n    aws::{Aws, iam},\n    model,\n};\nlet x = crate::ops::Error;";
-    assert_eq!(named(source), BTreeSet::from(["aws", "model", "ops"].map(str::to_owned)));
+fn the_reader_of_names_sees_groups_macros_and_every_way_up() {
+    let source = "
+        use crate::{aws::{Aws, iam}, model};
+        mod own;
+        fn f(x: super::Up) { json!(crate::ops::Error); super::super::ui::log(); own::g(); serde_json::x(); }
+        #[cfg(test)]
+        mod tests { use crate::cli::App; }
+    ";
+    let module =
+        |path: &str| -> Module { path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect() };
+    let known = ["", "a", "a::b", "a::b::own", "aws", "aws::iam", "model", "ops", "ui", "cli"].map(module).into();
+    let found = named_paths(source, &module("a::b"), &known);
+    assert_eq!(found, ["a", "a::b::own", "aws", "aws::iam", "model", "ops", "ui"].map(module).into());
 }
 
 #[test]
 fn every_file_of_the_tests_is_part_of_them() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let main = fs::read_to_string(dir.join("main.rs")).unwrap();
     let mut files = Vec::new();
     rust_files(&dir, &mut files);
+    let sources: Vec<String> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     for file in files {
         let module = file.file_stem().unwrap().to_str().unwrap();
-        assert!(module == "main" || main.contains(&format!("mod {module};")), "{module} is not in main.rs");
+        let declared = format!("mod {module};");
+        assert!(
+            module == "main" || sources.iter().any(|source| source.contains(&declared)),
+            "{module} is in no module"
+        );
     }
 }

@@ -3,9 +3,11 @@
 pub mod cleanup;
 pub mod create;
 pub mod credentials;
+pub mod input;
 pub mod list;
 pub mod local;
 pub mod plan;
+pub mod shown;
 pub mod status;
 pub mod target;
 pub mod token;
@@ -13,22 +15,18 @@ pub mod tools;
 pub mod validate;
 
 use clap::Subcommand;
+use futures_util::{future::LocalBoxFuture, future::ready};
 
 use crate::{
-    aws::{
-        Aws, agentcore,
-        wait::{self, Deadline, Look},
-    },
+    aws::Aws,
     context::Context,
     error::{Error, Kind},
-    model::{name::GatewayName, naming::StackNames},
-    ops::{
-        self,
-        stack::{self, Depth, Stack},
-        world::SETTLE,
-    },
-    ui::Format,
+    ops::{find, stack::Stack},
+    ui::{Format, report::Report},
 };
+
+/// What a command returns: its report, or why it has none.
+pub type Outcome = Result<Box<dyn Report>, Error>;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -47,26 +45,26 @@ pub enum Command {
 }
 
 impl Command {
-    /// Runs the command, prints its result, and returns the exit code.
-    pub async fn run(self, ctx: &Context) -> u8 {
+    /// Runs the command.
+    pub async fn run(self, ctx: &Context) -> Outcome {
         if ctx.ui.format() == Format::Env && !self.has_env_form() {
-            let error = Error::new(Kind::Usage, "this command has no `--output env` form")
-                .with_hint("use `--output json` or `--output text`");
-            return ctx.ui.finish::<status::Report>(Err(error));
+            let error = Error::new(Kind::Usage, "this command has no `--output env` form");
+            return Err(error.with_hint("use `--output json` or `--output text`"));
         }
-        match self {
-            Self::Create(args) => Box::pin(args.run(ctx)).await,
-            Self::Target(args) => Box::pin(args.run(ctx)).await,
-            Self::List(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
-            Self::Get(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
-            Self::Status(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
-            Self::Credentials(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
-            Self::Token(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
-            Self::Tools(args) => Box::pin(args.run(ctx)).await,
-            Self::Validate(args) => ctx.ui.finish(args.run(ctx)),
-            Self::Cleanup(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
-            Self::Local(args) => Box::pin(args.run(ctx)).await,
-        }
+        let outcome: LocalBoxFuture<'_, Outcome> = match self {
+            Self::Create(args) => Box::pin(args.run(ctx)),
+            Self::Target(args) => Box::pin(args.run(ctx)),
+            Self::List(args) => Box::pin(args.run(ctx)),
+            Self::Get(args) => Box::pin(args.run(ctx)),
+            Self::Status(args) => Box::pin(args.run(ctx)),
+            Self::Credentials(args) => Box::pin(args.run(ctx)),
+            Self::Token(args) => Box::pin(args.run(ctx)),
+            Self::Tools(args) => Box::pin(args.run(ctx)),
+            Self::Validate(args) => Box::pin(ready(args.run(ctx))),
+            Self::Cleanup(args) => Box::pin(args.run(ctx)),
+            Self::Local(args) => Box::pin(args.run(ctx)),
+        };
+        outcome.await
     }
 
     /// Whether the command runs until it is stopped.
@@ -100,40 +98,12 @@ impl Command {
     }
 }
 
-/// The stack of a gateway that is given by name, id or ARN, tried in this order.
-async fn find_stack(aws: &Aws, given: &str) -> Result<Stack, Error> {
-    if let Ok(name) = given.parse::<GatewayName>() {
-        let stack = stack::discover(aws, &StackNames::new(&aws.region, &name), Depth::Usual).await?;
-        if !stack.is_empty() {
-            return Ok(stack);
-        }
-    }
-    let id = given.rsplit_once(":gateway/").map_or(given, |(_, id)| id);
-    let gateways = agentcore::list_gateways(aws).await?;
-    let name = gateways.into_iter().find(|(listed, _)| listed == id).and_then(|(_, name)| name.parse().ok());
-    let name: GatewayName = name.ok_or_else(|| ops::Error::NotFound(given.to_owned()))?;
-    Ok(stack::discover(aws, &StackNames::new(&aws.region, &name), Depth::Usual).await?)
-}
-
-/// The stack of a gateway that must exist. If its anchor exists, but the list of gateways does not show the
-/// gateway yet, waits for lists to become consistent.
+/// The stack of a gateway that must exist. The user is told if the list of gateways does not show it yet.
 async fn stack_with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<Stack, Error> {
-    let look = async || {
-        let stack = find_stack(aws, given).await?;
-        if stack.gateway.is_some() {
-            return Ok(Look::Ready(stack));
-        }
-        let missing = ops::Error::NotFound(given.to_owned());
-        if stack.role.is_none() { Err(missing.into()) } else { Ok(Look::NotYet(missing.to_string())) }
-    };
-    let told = |_: &str| {
+    let on_wait = |seconds: u64| {
         ctx.ui.note(&format!(
-            "the gateway's role is there, and the gateway is not listed: looking for it for {} s, as lists lag",
-            SETTLE.as_secs()
+            "the gateway's role is there, and the gateway is not listed: looking for it for {seconds} s, as lists lag"
         ));
     };
-    wait::until(&Deadline::after(SETTLE, &ctx.stop), told, look).await.map_err(|error: Error| match error.kind {
-        Kind::TimedOut if !ctx.stop.is_requested() => ops::Error::NotFound(given.to_owned()).into(),
-        _ => error,
-    })
+    Ok(find::stack_with_gateway(aws, given, &ctx.stop, on_wait).await?)
 }

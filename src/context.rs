@@ -25,6 +25,7 @@ use crate::{
     ops::{
         self, Resource,
         event::{Change, Event, Observer},
+        run::Run,
     },
     ui::{Ui, invocation::Invocation, progress::Progress},
 };
@@ -97,6 +98,13 @@ impl Context {
         let made = self.made();
         error.into().of_change(&made, self.invocation.again(), undo)
     }
+
+    /// Runs an operation, shows its progress, and records what it creates.
+    pub async fn observed<T>(&self, aws: &Aws, operation: impl AsyncFnOnce(Run<'_>) -> T) -> T {
+        let watch = self.watch();
+        operation(Run { aws, observer: &watch, stop: &self.stop }).await
+    }
+
     /// Clients for the account that the settings name, or for the local AWS.
     pub async fn aws(&self) -> Result<Aws, Error> {
         let connection = if self.settings.local { self.local_connection().await? } else { self.connection().await? };
@@ -144,7 +152,7 @@ impl Context {
 
     async fn connection(&self) -> Result<Connection, Error> {
         Ok(Connection {
-            region: self.region().await?,
+            region: self.account_region().await?,
             profile: self.settings.profile.clone(),
             profile_is_explicit: self.settings.profile_is_explicit,
             endpoint_url: self.settings.endpoint_url.clone(),
@@ -173,7 +181,15 @@ impl Context {
         .map_err(|problem| Error::new(Kind::InvalidInput, format!("{by} is {}: {problem}", path.display())))
     }
 
-    async fn region(&self) -> Result<Region, Error> {
+    /// The region of the command: the local AWS's, or the account's.
+    ///
+    /// # Errors
+    /// If no region is configured.
+    pub async fn region(&self) -> Result<Region, Error> {
+        if self.settings.local { self.local_region() } else { self.account_region().await }
+    }
+
+    async fn account_region(&self) -> Result<Region, Error> {
         if let Some(region) = &self.settings.region {
             return Ok(region.clone());
         }

@@ -77,9 +77,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             let ui = Ui::new(Format::Text, Loudness::Usual, Color::Auto, streams);
-            return ui
-                .finish::<commands::local::Served>(Err(Error::new(Kind::Failed, format!("cannot start: {error}"))))
-                .into();
+            return ui.fail(&Error::new(Kind::Failed, format!("cannot start: {error}"))).into();
         }
     };
     let stop = Stop::default();
@@ -108,7 +106,7 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
     log(globals.verbose);
     let settings = match Settings::resolve(globals.flags(), &env) {
         Ok(settings) => settings,
-        Err(error) => return ui.finish::<commands::local::Served>(Err(error.into())),
+        Err(error) => return ui.fail(&error.into()),
     };
     let (format, loudness, color) = (globals.output, globals.loudness(), globals.color);
     let credentials = credentials.map(|(id, secret)| (id, Secret::new(secret)));
@@ -127,7 +125,7 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
     let (serves, changes) = (app.command.serves(), app.command.changes());
     let time = ctx.settings.timeout;
     let command = async {
-        let mut run = pin!(app.command.run(&ctx));
+        let mut run = pin!(async { ctx.ui.finish(app.command.run(&ctx).await) });
         if serves {
             return Some(run.await);
         }
@@ -145,12 +143,12 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
         Ok(None) => {
             let error = Error::from(ops::Error::OutOfTime).with_cause("AWS had not answered yet");
             let error = if changes { ctx.ended(error, None) } else { error };
-            ctx.ui.finish::<commands::local::Served>(Err(error))
+            ctx.ui.fail(&error)
         }
         Err(_) => {
             let error = Error::new(Kind::Bug, "agentcore-gw made a mistake of its own")
                 .with_hint("run it again with `-vv` and report what it prints");
-            Ui::new(format, loudness, color, streams).finish::<commands::local::Served>(Err(error))
+            Ui::new(format, loudness, color, streams).fail(&error)
         }
     }
 }
@@ -175,7 +173,7 @@ fn usage(error: &clap::Error, format: Format, streams: Streams) -> u8 {
             .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
         let mut error = Error::new(Kind::Usage, message).with_hint("run `agentcore-gw --help`");
         error.causes = more.map(str::to_owned).collect();
-        return ui.finish::<commands::local::Served>(Err(error));
+        return ui.fail(&error);
     }
     ui.write_err(rendered.ansi().to_string().trim_end());
     exit::USAGE

@@ -16,7 +16,11 @@ use indicatif::MultiProgress;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use self::{invocation::Invocation, progress::Progress, report::Report};
+use self::{
+    invocation::Invocation,
+    progress::Progress,
+    report::{Report, ToJson as _},
+};
 use crate::error::{Error, Kind, exit};
 
 /// How a result is printed.
@@ -207,19 +211,19 @@ impl Ui {
     }
 
     /// Prints a command's result or its error, and returns the exit code.
-    pub fn finish<R: Report>(&self, result: Result<R, Error>) -> u8 {
+    pub fn finish(&self, result: Result<Box<dyn Report>, Error>) -> u8 {
         match result {
-            Ok(report) => self.print(&report),
+            Ok(report) => self.print(&*report),
             Err(error) => self.fail(&error),
         }
     }
 
-    fn print<R: Report>(&self, report: &R) -> u8 {
+    fn print(&self, report: &dyn Report) -> u8 {
         if report.is_silent() {
             return report.exit_code();
         }
         let rendered = match self.format {
-            Format::Json => to_json(report),
+            Format::Json => report.to_json(),
             Format::Env => Ok(env_lines(&report.env())),
             Format::Text => {
                 let mut text = Vec::new();
@@ -256,13 +260,13 @@ impl Ui {
         out.flush()
     }
 
-    fn fail(&self, error: &Error) -> u8 {
+    pub fn fail(&self, error: &Error) -> u8 {
         if self.format == Format::Json {
             let mut body = ErrorBody::of(error, self.begun);
             body.hint = body.hint.map(|hint| self.invocation.in_commands(&hint));
             let document = ErrorDocument { error: body };
             // If stdout is closed, the exit code still reports the error.
-            drop(to_json(&document).and_then(|bytes| self.write_out(&bytes)));
+            drop(document.to_json().and_then(|bytes| self.write_out(&bytes)));
             return error.kind.exit_code();
         }
         // Indent further lines, so that foreign text cannot pass for a message of this program.
@@ -357,12 +361,6 @@ fn harmless(text: &str) -> String {
         rest = after;
     }
     shown
-}
-
-fn to_json(value: &impl Serialize) -> io::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(value)?;
-    bytes.push(b'\n');
-    Ok(bytes)
 }
 
 /// `export NAME='value'`, safe for a shell to read.

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::find_stack;
+use super::Outcome;
 use crate::{
     aws::{Aws, Caller, wait::Cause},
     context::Context,
@@ -18,9 +18,11 @@ use crate::{
     ops::{
         self, Resource,
         cleanup::{self, Cleaned},
+        find,
+        run::Run,
         stack::{self, Depth},
     },
-    ui::{ErrorBody, report},
+    ui::{ErrorBody, report::Report},
 };
 
 /// Delete a gateway and everything that was made for it
@@ -47,21 +49,22 @@ pub struct Cleanup {
 }
 
 impl Cleanup {
-    pub async fn run(self, ctx: &Context) -> Result<Report, Error> {
+    pub async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let names = match &self.name {
             Some(given) => vec![named(&aws, given).await?],
             None => cleanup::all_stacks(&aws, &aws.region).await?,
         };
         if self.dry_run {
-            return dry_run(&aws, &names).await;
+            return Ok(Box::new(dry_run(&aws, &names).await?));
         }
         if !names.is_empty() && !ctx.settings.yes && !self.confirmed(ctx, &aws, &names).await? {
             return Err(Error::new(Kind::Interrupted, "nothing was deleted"));
         }
         let settle = Duration::from_secs(self.settle);
         let watch = ctx.watch();
-        let mut report = Report::new(&aws);
+        let run = Run { aws: &aws, observer: &watch, stop: &ctx.stop };
+        let mut report = CleanupReport::new(&aws);
         report.again = ctx.invocation.again().to_owned();
         report.begun = ctx.ui.begun();
         for name in names {
@@ -70,13 +73,13 @@ impl Cleanup {
                 continue;
             }
             let stack = StackNames::new(&aws.region, &name);
-            let cleaned = cleanup::cleanup(&aws, &stack, settle, &watch, &ctx.stop).await;
+            let cleaned = cleanup::cleanup(run, &stack, settle).await;
             report.add(name, cleaned.map_err(|error| ctx.ended(error, None))?);
         }
         drop(watch);
         report.caller = ctx.caller.get().cloned();
         report.warnings.iter().for_each(|warning| ctx.ui.warn(warning));
-        Ok(report)
+        Ok(Box::new(report))
     }
 
     /// Shows what would be deleted, and asks for confirmation. A stack that does not exist needs none.
@@ -86,7 +89,7 @@ impl Cleanup {
             return Ok(true);
         }
         let mut shown = Vec::new();
-        drop(report::Report::human(&found, &mut shown));
+        drop(found.human(&mut shown));
         let account = found.caller.as_ref().map(|caller| caller.account.as_str()).unwrap_or_default();
         let (list, place) = (String::from_utf8_lossy(&shown), format!("{} of account {account}", aws.region));
         ctx.confirm(&format!("{list}Delete all of this in {place}?")).await
@@ -101,7 +104,7 @@ async fn named(aws: &Aws, given: &str) -> Result<GatewayName, Error> {
         Err(error) if !given.contains(":gateway/") => {
             Err(Error::new(Kind::InvalidInput, format!("`{given}` is no gateway's name, id or ARN: {error}")))
         }
-        name => match (find_stack(aws, given).await, name) {
+        name => match (find::stack(aws, given).await.map_err(Error::from), name) {
             (Ok(stack), _) => Ok(stack.names.gateway),
             (Err(error), Ok(name)) if error.kind == Kind::NotFound => Ok(name),
             (Err(error), _) => Err(error),
@@ -109,8 +112,8 @@ async fn named(aws: &Aws, given: &str) -> Result<GatewayName, Error> {
     }
 }
 
-async fn dry_run(aws: &Aws, names: &[GatewayName]) -> Result<Report, Error> {
-    let mut report = Report { dry_run: true, ..Report::new(aws) };
+async fn dry_run(aws: &Aws, names: &[GatewayName]) -> Result<CleanupReport, Error> {
+    let mut report = CleanupReport { dry_run: true, ..CleanupReport::new(aws) };
     for name in names {
         let stack = stack::discover(aws, &StackNames::new(&aws.region, name), Depth::Thorough).await?;
         report.caller = Some(stack.caller.clone());
@@ -126,7 +129,7 @@ async fn dry_run(aws: &Aws, names: &[GatewayName]) -> Result<Report, Error> {
 /// What was deleted, and what remains.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct CleanupReport {
     gateways: Vec<String>,
     region: String,
     /// With `--dry-run`: what would be deleted.
@@ -165,7 +168,7 @@ struct Remaining {
     reason: String,
 }
 
-impl Report {
+impl CleanupReport {
     fn new(aws: &Aws) -> Self {
         Self {
             gateways: Vec::new(),
@@ -229,7 +232,7 @@ impl Report {
     }
 }
 
-impl report::Report for Report {
+impl Report for CleanupReport {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         let names = self.gateways.join(", ");
         if self.gateways.is_empty() {

@@ -11,12 +11,11 @@ use std::{
 use clap::Args;
 use serde_json::Value;
 
-pub use self::report::{GatewayInfo, TargetInfo};
 use self::{
     flags::{AuthorizerFlags, GatewayFlags, distinct},
     report::Created,
 };
-use super::plan::PlanReport;
+use super::{Outcome, plan::PlanReport};
 use crate::{
     context::Context,
     error::{Error, Kind},
@@ -26,10 +25,7 @@ use crate::{
         policy,
         spec::{GatewaySpec, RoleSpec, TargetSpec},
     },
-    ops::{
-        self,
-        converge::{self, Patience},
-    },
+    ops::{self, converge, run::Run},
 };
 
 /// Create a gateway with everything it needs
@@ -66,20 +62,13 @@ pub struct Create {
 }
 
 impl Create {
-    pub async fn run(self, ctx: &Context) -> u8 {
-        if self.dry_run { ctx.ui.finish(self.plan(ctx).await) } else { ctx.ui.finish(self.create(ctx).await) }
+    pub async fn run(self, ctx: &Context) -> Outcome {
+        // Everything that can be checked is checked before the first AWS call.
+        let spec = self.resolve(&ctx.region().await?)?;
+        if self.dry_run { plan(&spec, ctx).await } else { self.create(&spec, ctx).await }
     }
 
-    async fn plan(self, ctx: &Context) -> Result<PlanReport, Error> {
-        self.resolve_without_region()?;
-        let aws = ctx.aws().await?;
-        let spec = self.resolve(&aws.region)?;
-        let (stack, plan) = converge::plan(&aws, &spec).await?;
-        Ok(PlanReport::new(&stack, &plan, Vec::new()))
-    }
-
-    async fn create(self, ctx: &Context) -> Result<Created, Error> {
-        self.resolve_without_region()?;
+    async fn create(self, spec: &GatewaySpec, ctx: &Context) -> Outcome {
         if let Some(file) = &self.save {
             check_writable(file)?;
         }
@@ -88,12 +77,8 @@ impl Create {
             ctx.check_sample().await?;
         }
         let aws = ctx.aws().await?;
-        let spec = self.resolve(&aws.region)?;
-        let patience = Patience { wait: !self.no_wait };
-        let watch = ctx.watch();
-        let converged = converge::create(&aws, &spec, patience, &watch, &ctx.stop).await;
-        drop(watch);
-        let required_policy = required_policy(&spec);
+        let converged = ctx.observed(&aws, async |run: Run<'_>| converge::create(run, spec, !self.no_wait).await).await;
+        let required_policy = required_policy(spec);
         let converged = converged.map_err(|error| {
             // Suggest `cleanup`, which deletes what existed before, too, only if this run created the first resource
             // and so all of them.
@@ -111,7 +96,7 @@ impl Create {
         if let Some(file) = &self.save {
             created.save(file)?;
         }
-        Ok(created)
+        Ok(Box::new(created))
     }
 
     /// Asks for confirmation of a gateway that anybody may call.
@@ -121,12 +106,6 @@ impl Create {
             return Ok(());
         }
         Err(Error::new(Kind::Interrupted, "nothing was changed"))
-    }
-
-    /// Checks everything that is possible before the first AWS call.
-    fn resolve_without_region(&self) -> Result<(), Error> {
-        let region = crate::local::DEFAULT_REGION.parse().map_err(|error| Error::new(Kind::Bug, format!("{error}")))?;
-        self.resolve(&region).map(drop)
     }
 
     fn resolve(&self, region: &Region) -> Result<GatewaySpec, Error> {
@@ -163,6 +142,11 @@ impl Create {
             adopt: flags.adopt,
         })
     }
+}
+
+async fn plan(spec: &GatewaySpec, ctx: &Context) -> Outcome {
+    let (stack, plan) = converge::plan(&ctx.aws().await?, spec).await?;
+    Ok(Box::new(PlanReport::new(&stack, &plan, Vec::new())))
 }
 
 /// The permissions that a user-supplied role must have: it is not changed for the user.

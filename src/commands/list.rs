@@ -6,11 +6,10 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::stack_with_gateway;
+use super::{Outcome, stack_with_gateway};
 use crate::{
     aws::agentcore,
     context::Context,
-    error::Error,
     ops,
     ui::{report::Report, style},
 };
@@ -27,20 +26,18 @@ pub struct Get {
 }
 
 impl List {
-    pub async fn run(self, ctx: &Context) -> Result<Listed, Error> {
+    pub async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
-        Ok(Listed {
-            what: "gateways",
-            items: agentcore::listed_gateways(&aws).await.map_err(|error| aws.of_region(error))?,
-        })
+        let items = agentcore::listed_gateways(&aws).await.map_err(|error| aws.of_region(error))?;
+        Ok(Box::new(Listed { what: "gateways", items }))
     }
 }
 
 impl Get {
-    pub async fn run(self, ctx: &Context) -> Result<Shown, Error> {
+    pub async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let gateway = stack_with_gateway(ctx, &aws, &self.name).await?.gateway;
-        Ok(Shown(gateway.ok_or(ops::Error::NotFound(self.name))?.document.0))
+        Ok(Box::new(Shown(gateway.ok_or(ops::Error::NotFound(self.name))?.document.0)))
     }
 }
 

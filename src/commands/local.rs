@@ -12,6 +12,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
+use super::Outcome;
+
 use crate::{
     aws,
     config::SERVICE_ENDPOINT,
@@ -111,15 +113,15 @@ impl Local {
         matches!(self.verb, Verb::Env)
     }
 
-    pub async fn run(self, ctx: &Context) -> u8 {
-        match self.verb {
-            Verb::Serve(args) => ctx.ui.finish(args.run(ctx).await),
-            Verb::Start => ctx.ui.finish(start(ctx).await),
-            Verb::Stop => ctx.ui.finish(stop(ctx).await),
-            Verb::Status => ctx.ui.finish(status(ctx).await),
-            Verb::Env => ctx.ui.finish(env(ctx).await),
-            Verb::Reset => ctx.ui.finish(reset(ctx).await),
-        }
+    pub async fn run(self, ctx: &Context) -> Outcome {
+        Ok(match self.verb {
+            Verb::Serve(args) => Box::new(args.run(ctx).await?),
+            Verb::Start => Box::new(start(ctx).await?),
+            Verb::Stop => Box::new(stop(ctx).await?),
+            Verb::Status => Box::new(status(ctx).await?),
+            Verb::Env => Box::new(env(ctx).await?),
+            Verb::Reset => Box::new(reset(ctx).await?),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     ops::{
         Kind,
-        plan::{Change, Plan, Step},
+        plan::{Action, Plan, Step},
         stack::Stack,
     },
     ui::report::Report,
@@ -38,11 +38,11 @@ struct PlannedChange {
 impl PlanReport {
     pub fn new(stack: &Stack, plan: &Plan, warnings: Vec<String>) -> Self {
         let change = |step: &Step| {
-            let (action, differs) = match &step.change {
-                Change::Keep => return None,
-                Change::Create => ("create", Vec::new()),
-                Change::Replace => ("replace", Vec::new()),
-                Change::Update(differs) => ("update", differs.clone()),
+            let (action, differs) = match &step.action {
+                Action::Keep => return None,
+                Action::Create => ("create", Vec::new()),
+                Action::Replace => ("replace", Vec::new()),
+                Action::Update(differs) => ("update", differs.clone()),
             };
             let (kind, name) = (step.resource.kind.label(), step.resource.name.clone());
             // Show only what is granted for targets, not the base policy.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::find_stack;
+use super::Outcome;
 use crate::{
     aws::{
         Aws, Caller,
@@ -15,12 +15,12 @@ use crate::{
     context::Context,
     error::{Error, Kind, exit},
     ops::{
-        self, Resource,
+        self, Resource, find,
         health::{self, Problem, Trouble},
         stack::Stack,
     },
     ui::{
-        report::{self, fields},
+        report::{Report, fields},
         style,
     },
 };
@@ -43,7 +43,7 @@ pub struct Status {
 }
 
 impl Status {
-    pub async fn run(self, ctx: &Context) -> Result<Report, Error> {
+    pub async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let told = |reason: &str| ctx.ui.note(reason);
         let (stack, problems) = wait::until(&Deadline::of(&ctx.stop), told, async || {
@@ -58,12 +58,12 @@ impl Status {
         for operation in &stack.not_offered {
             ctx.ui.warn(&format!("this endpoint does not offer {operation}"));
         }
-        Ok(Report::new(&stack, problems))
+        Ok(Box::new(StackReport::new(&stack, problems)))
     }
 }
 
 async fn look(aws: &Aws, name: &str) -> Result<(Stack, Vec<Problem>), Error> {
-    let stack = find_stack(aws, name).await.map_err(|error| match error.kind {
+    let stack = find::stack(aws, name).await.map_err(Error::from).map_err(|error| match error.kind {
         Kind::NotFound => error.with_hint(format!(
             "check the name, `--region`, `--profile` and `--local`; `agentcore-gw cleanup {name}` finds what a gateway \
              left behind that was deleted another way"
@@ -77,7 +77,7 @@ async fn look(aws: &Aws, name: &str) -> Result<(Stack, Vec<Problem>), Error> {
 /// The report of `status`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct StackReport {
     name: String,
     region: String,
     #[serde(flatten)]
@@ -116,7 +116,7 @@ struct Entry {
     status: Option<String>,
 }
 
-impl Report {
+impl StackReport {
     fn new(stack: &Stack, problems: Vec<Problem>) -> Self {
         let gateway = stack.gateway.as_ref();
         let document = gateway.map(|gateway| &gateway.document);
@@ -163,7 +163,7 @@ impl Report {
     }
 }
 
-impl report::Report for Report {
+impl Report for StackReport {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
         let status = self.status.as_deref().unwrap_or("not there");

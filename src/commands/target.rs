@@ -10,10 +10,12 @@ mod update;
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
+use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 
 pub use self::{add::Add, sync::Sync, update::Update};
 use super::{
+    Outcome,
     list::{Listed, Shown},
     stack_with_gateway,
 };
@@ -24,6 +26,7 @@ use crate::{
     model::name::TargetName,
     ops::{
         self, cleanup,
+        run::Run,
         stack::{Gateway, Stack},
     },
     ui::report::Report,
@@ -73,15 +76,16 @@ pub struct OneTarget {
 }
 
 impl Target {
-    pub async fn run(self, ctx: &Context) -> u8 {
-        match self.verb {
-            Verb::Add(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
-            Verb::Update(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
-            Verb::List(args) => ctx.ui.finish(Box::pin(args.list(ctx)).await),
-            Verb::Get(args) => ctx.ui.finish(Box::pin(args.get(ctx)).await),
-            Verb::Remove(args) => ctx.ui.finish(Box::pin(args.remove(ctx)).await),
-            Verb::Sync(args) => ctx.ui.finish(Box::pin(args.run(ctx)).await),
-        }
+    pub async fn run(self, ctx: &Context) -> Outcome {
+        let outcome: LocalBoxFuture<'_, Outcome> = match self.verb {
+            Verb::Add(args) => Box::pin(args.run(ctx)),
+            Verb::Update(args) => Box::pin(args.run(ctx)),
+            Verb::List(args) => Box::pin(args.list(ctx)),
+            Verb::Get(args) => Box::pin(args.get(ctx)),
+            Verb::Remove(args) => Box::pin(args.remove(ctx)),
+            Verb::Sync(args) => Box::pin(args.run(ctx)),
+        };
+        outcome.await
     }
 }
 
@@ -105,28 +109,27 @@ fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcor
 }
 
 impl OfGateway {
-    async fn list(self, ctx: &Context) -> Result<Listed, Error> {
+    async fn list(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let (_, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
-        Ok(Listed { what: "targets", items: agentcore::listed_targets(&aws, gateway.id()).await? })
+        Ok(Box::new(Listed { what: "targets", items: agentcore::listed_targets(&aws, gateway.id()).await? }))
     }
 }
 
 impl OneTarget {
-    async fn get(self, ctx: &Context) -> Result<Shown, Error> {
+    async fn get(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let (_, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
-        Ok(Shown(target_of(&gateway, &self.name)?.0.clone()))
+        Ok(Box::new(Shown(target_of(&gateway, &self.name)?.0.clone())))
     }
 
-    async fn remove(self, ctx: &Context) -> Result<Removed, Error> {
+    async fn remove(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let (mut stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
         let name = stack.names.gateway.to_string();
         stack.gateway = Some(gateway);
-        let watch = ctx.watch();
-        let cleaned = cleanup::remove_target(&aws, &stack, self.name.as_str(), &watch, &ctx.stop).await;
-        drop(watch);
+        let remove = async |run: Run<'_>| cleanup::remove_target(run, &stack, self.name.as_str()).await;
+        let cleaned = ctx.observed(&aws, remove).await;
         let cleaned = cleaned.map_err(|error| ctx.ended(error, None))?;
         if let Some(cause) = cleaned.stopped {
             return Err(ctx.ended(ops::Error::of_stop(cause), None));
@@ -134,7 +137,7 @@ impl OneTarget {
         match cleaned.remaining.into_iter().next() {
             None => {
                 let was_there = cleaned.deleted.iter().any(|resource| resource.kind == ops::Kind::Target);
-                Ok(Removed { target: self.name.to_string(), gateway: name, was_there })
+                Ok(Box::new(Removed { target: self.name.to_string(), gateway: name, was_there }))
             }
             Some((resource, error)) => {
                 let mut incomplete = Error::from(error);

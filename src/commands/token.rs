@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{credentials::token_request, stack_with_gateway};
+use super::{Outcome, shown::token_request, stack_with_gateway};
 use crate::{
     context::Context,
-    error::Error,
     ops::token::{self, AccessToken},
     ui::report,
 };
@@ -25,11 +24,11 @@ pub struct Token {
 }
 
 impl Token {
-    pub async fn run(self, ctx: &Context) -> Result<Issued, Error> {
+    pub async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
         let token = token::fetch(&aws.http, &token_request(&aws, &stack).await?).await?;
-        Ok(Issued { token, header: self.header })
+        Ok(Box::new(Issued { token, header: self.header }))
     }
 }
 

@@ -9,9 +9,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{credentials::token_request, stack_with_gateway};
+use super::{Outcome, shown::token_request, stack_with_gateway};
 use crate::{
-    aws::{Aws, agentcore::Document, cognito::AppClient, signer::GATEWAYS},
+    aws::{Aws, agentcore::Document, signer::GATEWAYS},
     config::GATEWAY_TOKEN,
     context::Context,
     error::{Error, Kind, exit},
@@ -84,11 +84,11 @@ fn arguments(text: &str) -> Result<Value, String> {
 }
 
 impl Tools {
-    pub async fn run(self, ctx: &Context) -> u8 {
+    pub async fn run(self, ctx: &Context) -> Outcome {
         match self.verb {
-            Verb::List(args) => ctx.ui.finish(args.run(ctx).await),
-            Verb::Call(args) => ctx.ui.finish(args.run(ctx).await),
-            Verb::Search(args) => ctx.ui.finish(args.run(ctx).await),
+            Verb::List(args) => args.run(ctx).await,
+            Verb::Call(args) => args.run(ctx).await,
+            Verb::Search(args) => args.run(ctx).await,
         }
     }
 }
@@ -185,31 +185,25 @@ fn is_one_word(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-/// Whether `tools` can call a gateway without a token of the user's.
-pub fn callable(gateway: &Document, client: Option<&AppClient>) -> bool {
-    let authorizer = &gateway.0["authorizerType"];
-    authorizer == "NONE" || authorizer == "AWS_IAM" || client.is_some()
-}
-
 impl List {
-    async fn run(self, ctx: &Context) -> Result<Listed, Error> {
+    async fn run(self, ctx: &Context) -> Outcome {
         let mut session = connect(ctx, &self.name).await?;
         match session.client.list_tools().await {
-            Ok(items) => Ok(Listed { items, none: "The gateway has no tools." }),
+            Ok(items) => Ok(Box::new(Listed { items, none: "The gateway has no tools." })),
             Err(error) => Err(session.failed(error)),
         }
     }
 }
 
 impl Call {
-    async fn run(self, ctx: &Context) -> Result<Called, Error> {
+    async fn run(self, ctx: &Context) -> Outcome {
         let mut session = connect(ctx, &self.name).await?;
         match session.client.call_tool(&self.tool, &self.arguments).await {
             Ok(answer) => {
                 if is_terse(&answer) {
                     ctx.ui.hint(&where_the_reason_is(ctx, &session.gateway).await);
                 }
-                Ok(Called(answer))
+                Ok(Box::new(Called(answer)))
             }
             Err(error) => Err(session.failed(error)),
         }
@@ -217,15 +211,16 @@ impl Call {
 }
 
 impl Search {
-    async fn run(self, ctx: &Context) -> Result<Listed, Error> {
+    async fn run(self, ctx: &Context) -> Outcome {
         let mut session = connect(ctx, &self.name).await?;
         let gateway = session.gateway.name().to_owned();
         match session.client.call_tool(mcp::SEARCH_TOOL, &json!({ "query": self.query })).await {
             Ok(answer) => {
-                found_tools(&answer).map(|items| Listed { items, none: "No tool matches." }).ok_or_else(|| {
+                let items = found_tools(&answer).ok_or_else(|| {
                     let said = answer["content"][0]["text"].as_str().unwrap_or("nothing that can be read");
                     Error::new(Kind::Failed, format!("the search of `{gateway}` answered: {said}"))
-                })
+                })?;
+                Ok(Box::new(Listed { items, none: "No tool matches." }))
             }
             Err(ops::Error::McpRefused { message, .. }) if message.starts_with("Unknown tool") => {
                 Err(Error::new(Kind::NotFound, format!("the gateway `{gateway}` has no search tool")).with_hint(

@@ -1,12 +1,6 @@
 //! Findings in a user's document: what the gateway rejects, and what model clients would have trouble with.
 
-use super::{
-    document::{Document, segment},
-    tool,
-};
-
-/// Maximum length of a name that model clients accept (tool use in the Bedrock and Anthropic APIs).
-const NAME_LIMIT: usize = 64;
+use super::document::{Document, segment};
 
 /// Whether a finding makes the gateway reject the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -95,25 +89,4 @@ impl<'a> Notes<'a> {
         findings.dedup();
         findings
     }
-}
-
-/// The problems that model clients have with a tool's name, each with its remedy.
-pub fn of_tool_name(target: &str, name: &str) -> Vec<(String, &'static str)> {
-    let mut found = Vec::new();
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
-        let problem = format!("`{name}` as a tool's name has characters that models' clients refuse");
-        found.push((problem, "use letters, digits, `_` and `-` only"));
-    }
-    let qualified = tool::qualified(target, name);
-    if qualified.chars().count() > NAME_LIMIT {
-        let problem = format!("the tool's name `{qualified}` has more than {NAME_LIMIT} characters");
-        found.push((problem, "shorten its own name, or the target's"));
-    }
-    found
-}
-
-/// Whether every model client accepts a property of this name.
-pub fn is_plain_property(name: &str) -> bool {
-    (1..=NAME_LIMIT).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }

@@ -17,8 +17,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     document::{Document, segment},
-    finding::{self, Finding, Notes, Reading, Severity},
-    tool::{MOST_TOOLS, Tool},
+    finding::{Finding, Notes, Reading, Severity},
+    tool::{self, MOST_TOOLS, Tool},
 };
 
 /// Size limits, in bytes, of an inline document and of one in S3 (AgentCore developer guide, "Quotas for Amazon
@@ -530,7 +530,7 @@ impl<'a> Reader<'a> {
         } else {
             self.ids.insert(id.to_owned(), at.pointer.clone());
         }
-        for (problem, remedy) in finding::of_tool_name(self.reading.target, id) {
+        for (problem, remedy) in tool::name_problems(self.reading.target, id) {
             self.notes.warn(&place, "tool name", problem, remedy);
         }
     }
@@ -729,7 +729,7 @@ impl<'a> Reader<'a> {
     }
 
     fn check_property_names(&mut self, operation: &At<'a>, inputs: &Inputs) {
-        let bad = |name: &&String| !finding::is_plain_property(name);
+        let bad = |name: &&String| !tool::is_plain_property(name);
         let names: Vec<String> = inputs.properties.keys().filter(bad).map(|name| format!("`{name}`")).collect();
         if !names.is_empty() {
             let problem = format!("{}: names that some models' clients refuse", names.join(", "));

@@ -278,6 +278,30 @@ impl AuthorizerSpec {
 }
 
 impl GatewaySpec {
+    /// A gateway of which nothing is to change; targets may be added.
+    pub fn unchanged(name: GatewayName, region: Region) -> Self {
+        Self {
+            name,
+            region,
+            authorizer: None,
+            allowed_clients: Vec::new(),
+            role: RoleSpec::Managed { permissions_boundary: None },
+            description: None,
+            instructions: None,
+            mcp_versions: Vec::new(),
+            semantic_search: true,
+            debug_errors: None,
+            kms_key_arn: None,
+            tags: BTreeMap::new(),
+            observability: false,
+            traces: None,
+            log_retention: None,
+            prove_tokens: false,
+            targets: Vec::new(),
+            adopt: false,
+        }
+    }
+
     pub fn wants_sample(&self) -> bool {
         self.targets.iter().any(|target| matches!(target.kind, TargetKind::Sample))
     }

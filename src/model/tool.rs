@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     document::{Document, segment},
-    finding::{self, Finding, Reading, Severity},
+    finding::{Finding, Reading, Severity},
 };
 
+/// Maximum length of a name that model clients accept (tool use in the Bedrock and Anthropic APIs).
+const NAME_LIMIT: usize = 64;
 /// Separates target and tool in a qualified name. A target's name has no underscore, so the first occurrence is
 /// the separator.
 pub const SEPARATOR: &str = "___";
@@ -147,11 +149,11 @@ pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Findin
         findings.push(finding(Severity::Error, &format!("/{index}/name"), "tool name", problem, remedy));
     }
     for (index, tool) in tools.iter().enumerate() {
-        for (problem, remedy) in finding::of_tool_name(reading.target, &tool.name) {
+        for (problem, remedy) in name_problems(reading.target, &tool.name) {
             findings.push(finding(Severity::Warning, &format!("/{index}/name"), "tool name", problem, remedy));
         }
         for name in tool.input_schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name) {
-            if !finding::is_plain_property(name) {
+            if !is_plain_property(name) {
                 let problem = format!("`{name}` is a name that some models' clients refuse");
                 let remedy = "use 1 to 64 letters, digits, `_`, `.` and `-`";
                 let pointer = format!("/{index}/inputSchema/properties/{}", segment(name));
@@ -300,6 +302,27 @@ fn type_name(value: &Value) -> &'static str {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     }
+}
+
+/// The problems that model clients have with a tool's name, each with its remedy.
+pub fn name_problems(target: &str, name: &str) -> Vec<(String, &'static str)> {
+    let mut found = Vec::new();
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
+        let problem = format!("`{name}` as a tool's name has characters that models' clients refuse");
+        found.push((problem, "use letters, digits, `_` and `-` only"));
+    }
+    let qualified = qualified(target, name);
+    if qualified.chars().count() > NAME_LIMIT {
+        let problem = format!("the tool's name `{qualified}` has more than {NAME_LIMIT} characters");
+        found.push((problem, "shorten its own name, or the target's"));
+    }
+    found
+}
+
+/// Whether every model client accepts a property of this name.
+pub fn is_plain_property(name: &str) -> bool {
+    (1..=NAME_LIMIT).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
 #[cfg(test)]

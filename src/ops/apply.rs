@@ -247,7 +247,7 @@ async fn carry_out(
 ) -> (usize, Result<(Change, Fact, Duration), Error>) {
     let begin = Instant::now();
     observer.hear(Event::Started(step.resource.clone()));
-    tracing::debug!(resource = %step.resource, change = ?step.change, "step");
+    tracing::debug!(resource = %step.resource, change = ?step.action, "step");
     let outcome = world.ensure(step, made).await;
     (index, outcome.map(|(change, fact)| (change, fact, begin.elapsed())))
 }
@@ -299,7 +299,7 @@ mod tests {
         let needs: [&[usize]; 4] = [&[], &[], &[0], &[1, 2]];
         let step = |(index, needs): (usize, &&[usize])| Step {
             resource: Resource::new(Kind::Role, index.to_string()),
-            change: plan::Change::Create,
+            action: plan::Action::Create,
             needs: needs.to_vec(),
             target: None,
             policy: None,

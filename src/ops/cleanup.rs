@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::{
     Error, Kind, Resource,
     apply::TARGETS_AT_ONCE,
-    event::{Change, Event, Observer},
+    event::{Change, Event},
+    run::Run,
     stack::{self, Depth, Gateway, Stack},
     sync::gone,
 };
@@ -22,7 +23,7 @@ use crate::{
         agentcore::{self, Document},
         cognito::{self, Pool},
         iam, lambda, logs, providers,
-        wait::{self, Cause, Deadline, Look, Stop},
+        wait::{self, Cause, Deadline, Look},
     },
     model::{
         name::{GatewayName, Region},
@@ -94,18 +95,13 @@ pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, 
 
 /// Deletes a stack. `settle` is the time between the first discovery and the last one, because lists may not
 /// show yet what an interrupted run created.
-pub async fn cleanup(
-    aws: &Aws,
-    names: &StackNames,
-    settle: Duration,
-    observer: &dyn Observer,
-    stop: &Stop,
-) -> Result<Cleaned, Error> {
+pub async fn cleanup(run: Run<'_>, names: &StackNames, settle: Duration) -> Result<Cleaned, Error> {
+    let Run { aws, observer, stop } = run;
     let first_look = Instant::now();
     let mut stack = stack::discover(aws, names, Depth::Thorough).await?;
     observer.hear(Event::Acting(stack.caller.clone(), aws.region.clone()));
     let settled = first_look + settle;
-    let run = Run { aws, names, observer, stop, settled, deadline: Deadline::of(stop) };
+    let deletion = Deletion { run, names, settled, deadline: run.deadline() };
     let mut cleaned = Cleaned::default();
     if stack.is_empty() && stack.unseen.is_empty() {
         return Ok(cleaned);
@@ -114,7 +110,7 @@ pub async fn cleanup(
     let is_whole = stack.is_whole();
     for round in 0.. {
         let deleted_before = cleaned.deleted.len();
-        Box::pin(run.delete_all_but_the_anchor(&stack, &mut cleaned)).await;
+        Box::pin(deletion.delete_all_but_the_anchor(&stack, &mut cleaned)).await;
         cleaned.unseen = std::mem::take(&mut stack.unseen);
         cleaned.not_offered.append(&mut stack.not_offered);
         cleaned.stopped = cleaned.stopped.or(stop.cause());
@@ -143,33 +139,25 @@ pub async fn cleanup(
         // Keep the anchor while anything else may remain.
         cleaned.remaining.push((role, reason));
     } else if anchored && cleaned.is_complete() {
-        run.delete(&mut cleaned, role, async || iam::delete_role(aws, &names.role).await).await;
+        deletion.delete(&mut cleaned, role, async || iam::delete_role(aws, &names.role).await).await;
     }
     Ok(cleaned)
 }
 
 /// Deletes one target and what only it used: the sample function, its credential providers, and the role's
 /// permissions that no other target needs.
-pub async fn remove_target(
-    aws: &Aws,
-    stack: &Stack,
-    name: &str,
-    observer: &dyn Observer,
-    stop: &Stop,
-) -> Result<Cleaned, Error> {
-    observer.hear(Event::Acting(stack.caller.clone(), aws.region.clone()));
-    let run = Run { aws, names: &stack.names, observer, stop, settled: Instant::now(), deadline: Deadline::of(stop) };
-    let mut cleaned = Box::pin(run.remove_target(stack, name)).await?;
-    cleaned.stopped = cleaned.stopped.or(stop.cause());
+pub async fn remove_target(run: Run<'_>, stack: &Stack, name: &str) -> Result<Cleaned, Error> {
+    run.observer.hear(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
+    let deletion = Deletion { run, names: &stack.names, settled: Instant::now(), deadline: run.deadline() };
+    let mut cleaned = Box::pin(deletion.remove_target(stack, name)).await?;
+    cleaned.stopped = cleaned.stopped.or(run.stop.cause());
     Ok(cleaned)
 }
 
 /// State shared by all deletions of one run.
-struct Run<'a> {
-    aws: &'a Aws,
+struct Deletion<'a> {
+    run: Run<'a>,
     names: &'a StackNames,
-    observer: &'a dyn Observer,
-    stop: &'a Stop,
     /// When lists no longer hide what an interrupted run created.
     settled: Instant,
     deadline: Deadline,
@@ -178,7 +166,7 @@ struct Run<'a> {
 /// The outcome of a deletion, recorded after the concurrent ones have ended.
 type Outcome = (Resource, Result<bool, aws::Error>);
 
-impl Run<'_> {
+impl Deletion<'_> {
     async fn remove_target(&self, stack: &Stack, name: &str) -> Result<Cleaned, Error> {
         let mut cleaned = Cleaned::default();
         let Some(gateway) = &stack.gateway else { return Ok(cleaned) };
@@ -205,10 +193,10 @@ impl Run<'_> {
         let known = known.filter(|(_, provider)| stack.names.owns_provider_of(name, provider));
         let unused = |(_, provider): &(_, &str)| !used.iter().any(|arn| arn.ends_with(&format!("/{provider}")));
         for (kind, provider) in own.into_iter().chain(known).filter(unused).collect::<BTreeSet<_>>() {
-            let deletion = async || providers::delete(self.aws, kind, provider).await;
+            let deletion = async || providers::delete(self.run.aws, kind, provider).await;
             self.delete(&mut cleaned, Resource::new(Kind::Provider, provider), deletion).await;
             if stack.role.is_some() && cleaned.is_complete() {
-                iam::untag_role(self.aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
+                iam::untag_role(self.run.aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
             }
         }
         let left = || left().map(|other| &other.0);
@@ -216,8 +204,8 @@ impl Run<'_> {
         for (grant, document) in &stack.grants {
             let role = &stack.names.role;
             match wanted.get(grant) {
-                None => drop(iam::delete_policy(self.aws, role, grant).await?),
-                Some(wanted) if wanted != document => iam::put_policy(self.aws, role, grant, wanted).await?,
+                None => drop(iam::delete_policy(self.run.aws, role, grant).await?),
+                Some(wanted) if wanted != document => iam::put_policy(self.run.aws, role, grant, wanted).await?,
                 Some(_) => {}
             }
         }
@@ -236,18 +224,19 @@ impl Run<'_> {
             }
         }
         // A remaining gateway still uses the other resources.
-        if self.stop.is_requested() || cleaned.remaining.iter().any(|(resource, _)| resource.kind == Kind::Gateway) {
+        if self.run.stop.is_requested() || cleaned.remaining.iter().any(|(resource, _)| resource.kind == Kind::Gateway)
+        {
             return;
         }
         let lost: Vec<DeliveryNames> = stack.lost_gateways.iter().map(|id| DeliveryNames::new(id)).collect();
         let lost = join_all(lost.iter().map(|names| self.delete_deliveries(names)));
         let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.surplus_pools);
         let pools = join_all(pools.map(async |id| {
-            let deletion = async || cognito::delete_pool(self.aws, id).await;
+            let deletion = async || cognito::delete_pool(self.run.aws, id).await;
             self.timed(Resource::new(Kind::UserPool, id), deletion).await
         }));
         let own = stack.providers.iter().map(async |(kind, name)| {
-            let deletion = async || providers::delete(self.aws, *kind, name).await;
+            let deletion = async || providers::delete(self.run.aws, *kind, name).await;
             self.timed(Resource::new(Kind::Provider, name), deletion).await
         });
         let (pools, sample, (own, lost)) =
@@ -267,7 +256,7 @@ impl Run<'_> {
             .collect::<Vec<_>>();
         let (targets, deliveries) = join(targets, self.delete_deliveries(&names)).await;
         targets.into_iter().chain(deliveries).for_each(|outcome| self.note(cleaned, outcome));
-        if self.stop.is_requested() {
+        if self.run.stop.is_requested() {
             return;
         }
         let resource = Resource::new(Kind::Gateway, gateway.id());
@@ -282,13 +271,13 @@ impl Run<'_> {
     async fn delete_deliveries(&self, names: &DeliveryNames) -> Vec<Outcome> {
         let delivery = async |kind: Kind, name: &str| {
             let deletion =
-                async || self.once_nothing_is_hidden(async || logs::delete_delivery(self.aws, name).await).await;
+                async || self.once_nothing_is_hidden(async || logs::delete_delivery(self.run.aws, name).await).await;
             self.timed(Resource::new(kind, name), deletion).await
         };
         let log_delivery = async {
             let delivery = delivery(Kind::AccessLogs, &names.logs).await;
             let group = Resource::new(Kind::LogGroup, &names.log_group);
-            [delivery, self.timed(group, async || logs::delete_group(self.aws, &names.log_group).await).await]
+            [delivery, self.timed(group, async || logs::delete_group(self.run.aws, &names.log_group).await).await]
         };
         let (logs, traces) = join(log_delivery, delivery(Kind::Traces, &names.traces)).await;
         logs.into_iter().chain([traces]).collect()
@@ -310,20 +299,20 @@ impl Run<'_> {
     }
 
     async fn delete_target(&self, gateway_id: &str, target_id: &str) -> Result<bool, aws::Error> {
-        let find = async || agentcore::find_target(self.aws, gateway_id, target_id).await;
+        let find = async || agentcore::find_target(self.run.aws, gateway_id, target_id).await;
         let before = self.settled(find).await?;
-        let deleted = agentcore::delete_target(self.aws, gateway_id, target_id).await?;
+        let deleted = agentcore::delete_target(self.run.aws, gateway_id, target_id).await?;
         gone(before.as_ref(), &self.deadline, |_| {}, find).await?;
         Ok(deleted)
     }
 
     async fn delete_gateway_itself(&self, id: &str) -> Result<bool, aws::Error> {
-        let find = async || agentcore::find_gateway(self.aws, id).await;
+        let find = async || agentcore::find_gateway(self.run.aws, id).await;
         let before = self.settled(find).await?;
         let deletion = async || {
-            let deleted = agentcore::delete_gateway(self.aws, id).await;
+            let deleted = agentcore::delete_gateway(self.run.aws, id).await;
             if deleted.as_ref().is_err_and(aws::Error::refuses_for_now) {
-                for target in agentcore::list_targets(self.aws, id).await? {
+                for target in agentcore::list_targets(self.run.aws, id).await? {
                     self.delete_target(id, &target.id).await?;
                 }
             }
@@ -363,18 +352,18 @@ impl Run<'_> {
         }
         if sample.function.is_some() {
             let function = Resource::new(Kind::Function, &names.function);
-            let deletion = async || lambda::delete_function(self.aws, &names.function).await;
+            let deletion = async || lambda::delete_function(self.run.aws, &names.function).await;
             outcomes.push(self.timed(function, deletion).await);
         }
         let role = async {
-            let deletion = async || iam::delete_role(self.aws, &names.function_role).await;
+            let deletion = async || iam::delete_role(self.run.aws, &names.function_role).await;
             match &sample.role {
                 Some(_) => Some(self.timed(Resource::new(Kind::FunctionRole, &names.function_role), deletion).await),
                 None => None,
             }
         };
         let log_group = async {
-            let deletion = async || logs::delete_group(self.aws, &names.function_log_group).await;
+            let deletion = async || logs::delete_group(self.run.aws, &names.function_log_group).await;
             match &sample.log_group {
                 Some(_) => Some(self.timed(Resource::new(Kind::LogGroup, &names.function_log_group), deletion).await),
                 None => None,
@@ -399,11 +388,11 @@ impl Run<'_> {
             Ok(true) => cleaned.deleted.push(resource),
             Ok(false) => {}
             // What an endpoint does not support cannot exist there.
-            Err(error) if self.aws.does_not_offer(&error) => {
+            Err(error) if self.run.aws.does_not_offer(&error) => {
                 cleaned.not_offered.insert(format!("{} {}", error.service, error.operation));
             }
             // After a stop request, do not report the error of the interrupted wait.
-            Err(error) if error.class == aws::Class::Stopped => cleaned.stopped = self.stop.cause(),
+            Err(error) if error.class == aws::Class::Stopped => cleaned.stopped = self.run.stop.cause(),
             Err(error) => cleaned.remaining.push((resource, error)),
         }
     }
@@ -411,10 +400,10 @@ impl Run<'_> {
     /// Deletes a resource and reports its progress; retries while AWS refuses for a transient reason.
     async fn timed(&self, resource: Resource, deletion: impl AsyncFnMut() -> Result<bool, aws::Error>) -> Outcome {
         let begin = Instant::now();
-        self.observer.hear(Event::Started(resource.clone()));
-        let told = |reason: &str| self.observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
+        self.run.observer.hear(Event::Started(resource.clone()));
+        let told = |reason: &str| self.run.observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
         let outcome = wait::while_refused(&self.deadline, PASSES, told, deletion).await;
-        self.observer.hear(match &outcome {
+        self.run.observer.hear(match &outcome {
             Ok(true) => Event::Finished(resource.clone(), Change::Deleted, begin.elapsed()),
             Ok(false) => Event::Finished(resource.clone(), Change::Absent, begin.elapsed()),
             Err(_) => Event::Failed(resource.clone()),

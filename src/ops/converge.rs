@@ -7,28 +7,22 @@ use tokio::time::Instant;
 use super::{
     Error,
     apply::{self, Made},
-    event::{Event, Observer},
+    event::Event,
     plan::{self, Plan},
+    run::Run,
     stack::{self, Depth, Stack},
     world::AwsWorld,
 };
 use crate::{
     aws::{
         Aws,
-        wait::{self, Deadline, Look, Stop},
+        wait::{self, Look},
     },
     model::{
         naming::StackNames,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec},
     },
 };
-
-/// The wait policy of a run.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// Whether to wait until everything is READY.
-    pub wait: bool,
-}
 
 /// The result of `create`: the stack as it was discovered, and the outputs of the run.
 #[derive(Debug)]
@@ -54,34 +48,28 @@ async fn plan_after(aws: &Aws, spec: &GatewaySpec, raced: bool) -> Result<(Stack
 }
 
 /// Creates what is missing, repairs what the stack owns and the user specified, and leaves the rest unchanged.
-pub async fn create(
-    aws: &Aws,
-    spec: &GatewaySpec,
-    patience: Patience,
-    observer: &dyn Observer,
-    stop: &Stop,
-) -> Result<Converged, Error> {
-    let deadline = Deadline::of(stop);
+/// `wait`: until everything is READY.
+pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Converged, Error> {
+    let Run { aws, observer, .. } = run;
     let begun = Instant::now();
     let iam_written = Mutex::default();
     let mut raced = false;
     wait::until(
-        &deadline,
+        &run.deadline(),
         |_| {},
         async || {
             let (stack, plan) = plan_after(aws, spec, raced).await?;
             observer.hear(Event::Acting(stack.caller.clone(), aws.region.clone()));
             // One step's error ends the waits of concurrent steps.
-            let stop = stop.part();
+            let stop = run.stop.part();
+            let run = Run { stop: &stop, ..run };
             let world = AwsWorld {
-                aws,
+                run,
+                deadline: run.deadline(),
                 spec,
                 stack: &stack,
                 plan: &plan,
-                observer,
-                deadline: Deadline::of(&stop),
-                stop: &stop,
-                wait: patience.wait,
+                wait,
                 begun,
                 iam_written: &iam_written,
             };

@@ -29,7 +29,7 @@ const POLICY_LIMIT: usize = 10_240;
 
 /// What a step will do.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub enum Action {
     /// It exists and is as desired.
     Keep,
     Create,
@@ -43,7 +43,7 @@ pub enum Change {
 #[derive(Debug, Clone)]
 pub struct Step {
     pub resource: Resource,
-    pub change: Change,
+    pub action: Action,
     /// Indices of the steps that must be done first.
     pub needs: Vec<usize>,
     /// The target that a step of kind `Target` or `Provider` is for.
@@ -58,7 +58,7 @@ impl Step {
     pub fn writes_iam(&self) -> bool {
         use Kind::{BasePolicy, FunctionPolicy, FunctionRole, Grant, Role};
         let is_iam = matches!(self.resource.kind, Role | BasePolicy | Grant | FunctionRole | FunctionPolicy);
-        is_iam && self.change != Change::Keep
+        is_iam && self.action != Action::Keep
     }
 }
 
@@ -76,10 +76,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn add(&mut self, kind: Kind, name: &str, change: Change, needs: &[Option<usize>]) -> usize {
+    fn add(&mut self, kind: Kind, name: &str, action: Action, needs: &[Option<usize>]) -> usize {
         let needs = needs.iter().copied().flatten().collect();
         let resource = Resource::new(kind, name);
-        self.steps.push(Step { resource, change, needs, target: None, policy: None });
+        self.steps.push(Step { resource, action, needs, target: None, policy: None });
         self.steps.len() - 1
     }
 }
@@ -104,19 +104,19 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let (role, base) = if plan.brought_role.is_some() { (None, None) } else { role_steps(&mut plan, spec, stack) };
     let (domain, client) = authorizer_steps(&mut plan, stack, role);
     let function = spec.wants_sample().then(|| sample_steps(&mut plan, stack, role));
-    let change = gateway_change(aws, spec, stack, &mut plan)?;
+    let action = gateway_action(aws, spec, stack, &mut plan)?;
     let (key, old_key) = kms_keys(spec, stack);
     // AgentCore uses the user's KMS key as the gateway's role when it creates the gateway, so the role needs its
     // policy first.
     let base_before = base.filter(|_| key.is_some());
-    let gateway = plan.add(Kind::Gateway, names.gateway.as_str(), change, &[role, domain, client, base_before]);
+    let gateway = plan.add(Kind::Gateway, names.gateway.as_str(), action, &[role, domain, client, base_before]);
     // During a key change the role may use both keys; afterwards, only the new one.
     if base_before.is_some() && old_key.is_some_and(|old| key != Some(old)) {
-        let step = plan.add(Kind::BasePolicy, &names.role, Change::Update(vec!["key"]), &[Some(gateway)]);
+        let step = plan.add(Kind::BasePolicy, &names.role, Action::Update(vec!["key"]), &[Some(gateway)]);
         plan.steps[step].policy = Some(policy::gateway_base(names, &stack.caller.account, key.as_slice()));
     }
     if client.is_some() && spec.prove_tokens {
-        plan.add(Kind::TokenEndpoint, &names.scope, Change::Keep, &[domain, client]);
+        plan.add(Kind::TokenEndpoint, &names.scope, Action::Keep, &[domain, client]);
     }
     let mut last = vec![Some(gateway)];
     // The permissions of a user-supplied role are the user's to manage.
@@ -128,7 +128,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let grants = grant_steps(&mut plan, stack, &wanted, role);
     for target in &spec.targets {
         let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
-        let change = target_change(names, stack, target, existing)?;
+        let action = target_action(names, stack, target, existing)?;
         let mut needs = vec![Some(gateway), base, function];
         needs.extend(grants.iter().copied().map(Some));
         if target.provider().is_some() {
@@ -138,12 +138,12 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
                 used.map(|(_, name)| name).into_iter().chain(stack.providers.iter().map(|(_, name)| name.as_str()));
             let known = known.into_iter().find(|name| names.owns_provider_of(target.name.as_str(), name));
             let name = known.map_or_else(|| names.provider(target.name.as_str(), 0), str::to_owned);
-            let change = if known.is_some() { Change::Update(vec!["secret"]) } else { Change::Create };
-            let provider = plan.add(Kind::Provider, &name, change, &[role]);
+            let action = if known.is_some() { Action::Update(vec!["secret"]) } else { Action::Create };
+            let provider = plan.add(Kind::Provider, &name, action, &[role]);
             plan.steps[provider].target = Some(target.clone());
             needs.push(Some(provider));
         }
-        let step = plan.add(Kind::Target, target.name.as_str(), change, &needs);
+        let step = plan.add(Kind::Target, target.name.as_str(), action, &needs);
         plan.steps[step].target = Some(target.clone());
         last.push(Some(step));
     }
@@ -155,8 +155,8 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     }
     if plan.authorizer == AuthorizerSpec::Cognito {
         let surplus = !stack.surplus_pools.is_empty() || !stack.surplus_clients.is_empty();
-        let change = if surplus || plan.interrupted { Change::Update(vec!["leftovers"]) } else { Change::Keep };
-        plan.add(Kind::Surplus, &names.user_pool, change, &last);
+        let action = if surplus || plan.interrupted { Action::Update(vec!["leftovers"]) } else { Action::Keep };
+        plan.add(Kind::Surplus, &names.user_pool, action, &last);
     }
     Ok(plan)
 }
@@ -233,16 +233,16 @@ fn authorizer(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Authorizer
     Ok(authorizer)
 }
 
-fn present(there: bool) -> Change {
-    if there { Change::Keep } else { Change::Create }
+fn present(there: bool) -> Action {
+    if there { Action::Keep } else { Action::Create }
 }
 
 /// Keeps a document that equals the wanted one, otherwise updates or creates it.
-fn document(existing: Option<&Value>, wanted: &Value, what: &'static str) -> Change {
+fn document(existing: Option<&Value>, wanted: &Value, what: &'static str) -> Action {
     match existing {
-        Some(existing) if existing == wanted => Change::Keep,
-        Some(_) => Change::Update(vec![what]),
-        None => Change::Create,
+        Some(existing) if existing == wanted => Action::Keep,
+        Some(_) => Action::Update(vec![what]),
+        None => Action::Create,
     }
 }
 
@@ -250,13 +250,13 @@ fn document(existing: Option<&Value>, wanted: &Value, what: &'static str) -> Cha
 fn role_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack) -> (Option<usize>, Option<usize>) {
     let names = &stack.names;
     let trust = policy::gateway_trust(names, &stack.caller.account);
-    let change = document(stack.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
-    let role = plan.add(Kind::Role, &names.role, change, &[]);
+    let action = document(stack.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
+    let role = plan.add(Kind::Role, &names.role, action, &[]);
     let (key, old_key) = kms_keys(spec, stack);
     let keys: BTreeSet<&str> = key.into_iter().chain(old_key).collect();
     let wanted = policy::gateway_base(names, &stack.caller.account, &keys.into_iter().collect::<Vec<_>>());
-    let change = document(stack.base_policy.as_ref(), &wanted, "document");
-    let base = plan.add(Kind::BasePolicy, &names.role, change, &[Some(role)]);
+    let action = document(stack.base_policy.as_ref(), &wanted, "document");
+    let base = plan.add(Kind::BasePolicy, &names.role, action, &[Some(role)]);
     plan.steps[base].policy = Some(wanted);
     (Some(role), Some(base))
 }
@@ -318,8 +318,8 @@ fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Grants)) -> R
 fn grant_steps(plan: &mut Plan, stack: &Stack, (needed, all): &(Grants, Grants), role: Option<usize>) -> Vec<usize> {
     let mut steps = Vec::new();
     for (name, wanted) in all.iter().filter(|(name, _)| needed.contains_key(*name)) {
-        let change = document(stack.grants.get(name), wanted, "what it allows");
-        let step = plan.add(Kind::Grant, name, change, &[role]);
+        let action = document(stack.grants.get(name), wanted, "what it allows");
+        let step = plan.add(Kind::Grant, name, action, &[role]);
         plan.steps[step].policy = Some(wanted.clone());
         steps.push(step);
     }
@@ -341,7 +341,7 @@ fn dropped_grant_steps(
     for name in had.keys().filter(|name| !needed.contains_key(*name)) {
         let wanted = all.get(name);
         if wanted != stack.grants.get(*name) {
-            let step = plan.add(Kind::Grant, name, Change::Update(vec!["what it allows"]), targets);
+            let step = plan.add(Kind::Grant, name, Action::Update(vec!["what it allows"]), targets);
             plan.steps[step].policy = wanted.cloned();
         }
     }
@@ -368,30 +368,30 @@ fn authorizer_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> (O
 fn sample_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> usize {
     let (names, sample) = (&stack.names, &stack.sample);
     let trust = policy::function_trust(names, &stack.caller.account);
-    let change = document(sample.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
-    let role = plan.add(Kind::FunctionRole, &names.function_role, change, &[anchor]);
+    let action = document(sample.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
+    let role = plan.add(Kind::FunctionRole, &names.function_role, action, &[anchor]);
     let wanted = policy::function_logs(names, &stack.caller.account);
-    let change = document(sample.policy.as_ref(), &wanted, "document");
-    plan.add(Kind::FunctionPolicy, &names.function_role, change, &[Some(role)]);
-    let change = match &sample.log_group {
-        Some(group) if group.retention_days == Some(sample::LOG_RETENTION_DAYS) => Change::Keep,
-        Some(_) => Change::Update(vec!["retention"]),
-        None => Change::Create,
+    let action = document(sample.policy.as_ref(), &wanted, "document");
+    plan.add(Kind::FunctionPolicy, &names.function_role, action, &[Some(role)]);
+    let action = match &sample.log_group {
+        Some(group) if group.retention_days == Some(sample::LOG_RETENTION_DAYS) => Action::Keep,
+        Some(_) => Action::Update(vec!["retention"]),
+        None => Action::Create,
     };
-    let log_group = plan.add(Kind::LogGroup, &names.function_log_group, change, &[anchor]);
-    let change = match &sample.function {
-        Some(function) if function.code_sha256 != sample::code_sha256() => Change::Update(vec!["code"]),
-        Some(function) if !function.active => Change::Update(vec!["state"]),
-        Some(_) => Change::Keep,
-        None => Change::Create,
+    let log_group = plan.add(Kind::LogGroup, &names.function_log_group, action, &[anchor]);
+    let action = match &sample.function {
+        Some(function) if function.code_sha256 != sample::code_sha256() => Action::Update(vec!["code"]),
+        Some(function) if !function.active => Action::Update(vec!["state"]),
+        Some(_) => Action::Keep,
+        None => Action::Create,
     };
-    plan.add(Kind::Function, &names.function, change, &[Some(role), Some(log_group)])
+    plan.add(Kind::Function, &names.function, action, &[Some(role), Some(log_group)])
 }
 
-fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan) -> Result<Change, Error> {
-    let Some(gateway) = &stack.gateway else { return Ok(Change::Create) };
-    if let Some(change) = unsettled(&gateway.document, Kind::Gateway, gateway.ours)? {
-        return Ok(change);
+fn gateway_action(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan) -> Result<Action, Error> {
+    let Some(gateway) = &stack.gateway else { return Ok(Action::Create) };
+    if let Some(action) = unsettled(&gateway.document, Kind::Gateway, gateway.ours)? {
+        return Ok(action);
     }
     let current = &gateway.document.0;
     let mut wanted = current.clone();
@@ -422,7 +422,7 @@ fn gateway_change(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
     if differs.is_empty() && gateway.ours && gateway.document.is_broken() {
         differs.push("failed update");
     }
-    Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
+    Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })
 }
 
 /// Warns that other clients of the pool which the gateway allows stay allowed when its authorizer is repaired.
@@ -437,22 +437,22 @@ fn kept_clients(aws: &Aws, gateway: &Gateway, stack: &Stack) -> Option<String> {
     (!others.is_empty()).then(said)
 }
 
-fn target_change(
+fn target_action(
     names: &StackNames,
     stack: &Stack,
     target: &TargetSpec,
     existing: Option<&Document>,
-) -> Result<Change, Error> {
+) -> Result<Action, Error> {
     // A target that is being deleted makes room for a new one of any kind.
     let Some(existing) = existing.filter(|existing| existing.status() != "DELETING") else {
-        return Ok(Change::Create);
+        return Ok(Action::Create);
     };
     if let Some(kind) = existing.target_kind().filter(|kind| *kind != target.kind.member()) {
         let (name, kind) = (target.name.to_string(), kind.to_owned());
         return Err(Error::OtherKind { name, kind });
     }
-    if let Some(change) = unsettled(existing, Kind::Target, true)? {
-        return Ok(change);
+    if let Some(action) = unsettled(existing, Kind::Target, true)? {
+        return Ok(action);
     }
     let function = stack.sample.function.as_ref().map(|function| function.arn.clone());
     let provider = providers::of_target(&existing.0).filter(|arn| {
@@ -473,7 +473,7 @@ fn target_change(
     if differs.is_empty() && (existing.is_broken() || names_s3(&wanted["targetConfiguration"])) {
         differs.push("configuration");
     }
-    Ok(if differs.is_empty() { Change::Keep } else { Change::Update(differs) })
+    Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })
 }
 
 /// Whether any part of a configuration is an object in S3.
@@ -498,23 +498,23 @@ fn with_defaults(mut wanted: Value, existing: &Value) -> Value {
 }
 
 /// What to do with a gateway or target that is not READY.
-fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Change>, Error> {
+fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Action>, Error> {
     match document.status() {
-        "FAILED" if ours && propagation::may_pass(document) => Ok(Some(Change::Replace)),
+        "FAILED" if ours && propagation::may_pass(document) => Ok(Some(Action::Replace)),
         // A failed target recovers by an update (once), so compare it as usual.
         "FAILED" if kind == Kind::Target => Ok(None),
         "FAILED" => Err(Error::of_state(kind, document)),
-        "DELETING" => Ok(Some(Change::Create)),
-        "CREATING" | "UPDATING" | "SYNCHRONIZING" => Ok(Some(Change::Update(vec!["state"]))),
+        "DELETING" => Ok(Some(Action::Create)),
+        "CREATING" | "UPDATING" | "SYNCHRONIZING" => Ok(Some(Action::Update(vec!["state"]))),
         _ => Ok(None),
     }
 }
 
 /// Adds the steps for log and trace delivery, which need the gateway.
 fn observability_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, gateway: usize) {
-    let existing = stack.gateway.as_ref().filter(|_| plan.steps[gateway].change != Change::Replace);
+    let existing = stack.gateway.as_ref().filter(|_| plan.steps[gateway].action != Action::Replace);
     let logs = match existing {
-        Some(gateway) if gateway.delivers_logs && spec.log_retention.is_some() => Change::Update(vec!["retention"]),
+        Some(gateway) if gateway.delivers_logs && spec.log_retention.is_some() => Action::Update(vec!["retention"]),
         existing => present(existing.is_some_and(|gateway| gateway.delivers_logs)),
     };
     let name = stack.names.gateway.as_str();

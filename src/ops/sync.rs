@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 use super::{
     Error, Kind, Resource,
-    converge::Patience,
-    event::{Change, Event, Observer},
+    event::{Change, Event},
+    run::Run,
 };
 use crate::aws::{
     self, Aws,
     agentcore::{self, Document},
-    wait::{self, Deadline, Look, Stop},
+    wait::{self, Deadline, Look},
 };
 
 /// Has AWS list the tools of a target's MCP server again, and waits for the result if the run is to wait.
@@ -21,18 +21,12 @@ use crate::aws::{
 /// # Errors
 ///
 /// If the target is not an MCP server, or its server cannot be listed.
-pub async fn synchronize(
-    aws: &Aws,
-    gateway_id: &str,
-    target: &Document,
-    patience: Patience,
-    observer: &dyn Observer,
-    stop: &Stop,
-) -> Result<Document, Error> {
+pub async fn synchronize(run: Run<'_>, gateway_id: &str, target: &Document, wait: bool) -> Result<Document, Error> {
+    let Run { aws, observer, .. } = run;
     let begin = Instant::now();
     let resource = Resource::new(Kind::Target, target.name());
     observer.hear(Event::Started(resource.clone()));
-    let deadline = Deadline::of(stop);
+    let deadline = run.deadline();
     let told = |reason: &str| observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
     let settled = async || {
         let found = settled_target(aws, gateway_id, target.target_id(), None, &deadline, told).await?;
@@ -41,12 +35,12 @@ pub async fn synchronize(
     // Wait for what another run began: its result may predate the wanted one.
     settled().await?;
     let answered = agentcore::synchronize_target(aws, gateway_id, target.target_id()).await?;
-    let document = if patience.wait { settled().await? } else { answered };
+    let document = if wait { settled().await? } else { answered };
     if document.is_broken() {
         observer.hear(Event::Failed(resource));
         return Err(Error::of_state(Kind::Target, &document));
     }
-    if patience.wait {
+    if wait {
         observer.hear(Event::Finished(resource, Change::Updated, begin.elapsed()));
     }
     Ok(document)

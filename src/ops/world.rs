@@ -18,16 +18,16 @@ pub use self::authorizer::token_request;
 use super::{
     Error, Kind,
     apply::{Fact, Made, World},
-    event::{Change, Event, Observer},
+    event::{Change, Event},
     plan::{self, Plan, Step},
+    run::Run,
     stack::Stack,
 };
 use crate::{
     aws::{
-        Aws,
         agentcore::Document,
         iam, propagation,
-        wait::{self, Deadline, Look, Stop},
+        wait::{self, Deadline, Look},
     },
     model::{naming::StackNames, spec::GatewaySpec},
 };
@@ -42,13 +42,12 @@ pub const SETTLE: Duration = Duration::from_secs(15);
 
 /// Executes the steps of one plan in AWS.
 pub struct AwsWorld<'a> {
-    pub aws: &'a Aws,
+    pub run: Run<'a>,
+    pub deadline: Deadline,
     pub spec: &'a GatewaySpec,
     pub stack: &'a Stack,
     pub plan: &'a Plan,
-    pub observer: &'a dyn Observer,
-    pub deadline: Deadline,
-    pub stop: &'a Stop,
+    /// Whether to wait until everything is READY.
     pub wait: bool,
     /// When the stack was first discovered.
     pub begun: Instant,
@@ -72,7 +71,7 @@ impl AwsWorld<'_> {
             // Runs even if its resources are kept: the check is that a token is issued.
             Kind::TokenEndpoint => self.token_endpoint(step, &made).await,
             Kind::Surplus => self.surplus(step, &made).await,
-            _ if step.change == plan::Change::Keep => Ok((Change::Unchanged, Fact::Nothing)),
+            _ if step.action == plan::Action::Keep => Ok((Change::Unchanged, Fact::Nothing)),
             Kind::Role => self.role(step).await,
             Kind::BasePolicy => self.base_policy(step).await,
             Kind::Grant => {
@@ -80,7 +79,7 @@ impl AwsWorld<'_> {
                 match &step.policy {
                     Some(document) => self.put_policy(step, role, name, document).await,
                     None => {
-                        iam::delete_policy(self.aws, role, name).await?;
+                        iam::delete_policy(self.run.aws, role, name).await?;
                         Ok((Change::Deleted, Fact::Nothing))
                     }
                 }
@@ -110,7 +109,7 @@ impl AwsWorld<'_> {
     }
 
     fn told<'b>(&'b self, step: &'b Step) -> impl Fn(&str) + 'b {
-        |reason| self.observer.hear(Event::Waiting(step.resource.clone(), reason.to_owned()))
+        |reason| self.run.observer.hear(Event::Waiting(step.resource.clone(), reason.to_owned()))
     }
 
     /// Whether IAM may not have propagated what a step needs: this run, or an interrupted one, has just written a
@@ -125,7 +124,7 @@ impl AwsWorld<'_> {
         }
         let created = match (brought, step.resource.kind) {
             // A role that the caller may not read is not taken for new.
-            (Some(arn), _) => iam::find_role(self.aws, arn.name()).await.ok().flatten().map(|role| role.created),
+            (Some(arn), _) => iam::find_role(self.run.aws, arn.name()).await.ok().flatten().map(|role| role.created),
             (None, Kind::Function) => self.stack.sample.role.as_ref().map(|role| role.created),
             (None, _) => self.stack.role.as_ref().map(|role| role.created),
         };
@@ -141,7 +140,7 @@ impl AwsWorld<'_> {
 
     /// Whether this run, or an interrupted one, created the pool.
     fn pool_is_new(&self) -> bool {
-        let makes_pool = |step: &Step| step.resource.kind == Kind::UserPool && step.change != plan::Change::Keep;
+        let makes_pool = |step: &Step| step.resource.kind == Kind::UserPool && step.action != plan::Action::Keep;
         self.plan.interrupted || self.plan.steps.iter().any(makes_pool)
     }
 

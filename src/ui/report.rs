@@ -7,8 +7,22 @@ use serde::Serialize;
 use super::style;
 use crate::error::exit;
 
+/// A document that can be printed as JSON.
+pub trait ToJson {
+    /// The serialization, for people to read, with a line break at its end.
+    fn to_json(&self) -> io::Result<Vec<u8>>;
+}
+
+impl<T: Serialize> ToJson for T {
+    fn to_json(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec_pretty(self)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
 /// What a command returns. As JSON it is its own serialization.
-pub trait Report: Serialize {
+pub trait Report: ToJson {
     /// Writes the result for people, with styles; the caller strips them if they are not wanted.
     fn human(&self, w: &mut dyn Write) -> io::Result<()>;
 

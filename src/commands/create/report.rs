@@ -11,12 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{Aws, Caller, agentcore::Document},
-    commands::{credentials::ClientInfo, tools::callable},
+    commands::shown::{ClientInfo, GatewayInfo, TargetInfo, callable},
     error::{Error, Kind},
-    model::{
-        document::Document as Text, finding::Reading, name::Region, naming::DeliveryNames, openapi::Api, smithy::Model,
-        tool,
-    },
+    model::naming::DeliveryNames,
     ops::{self, converge::Converged},
     ui::{
         report::{Report, fields},
@@ -47,41 +44,6 @@ pub(super) struct Created {
     /// The number of warnings that were already shown during creation.
     #[serde(skip)]
     told: usize,
-}
-
-/// The gateway, as `create` and `credentials` show it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GatewayInfo {
-    pub name: String,
-    pub gateway_id: String,
-    pub gateway_arn: String,
-    pub gateway_url: String,
-    pub status: String,
-    pub region: String,
-}
-
-/// A target, as `create` and `target add` show it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TargetInfo {
-    pub name: String,
-    target_id: String,
-    pub status: String,
-    /// Qualified names; `None` if only a list of the gateway's tools shows them.
-    pub tools: Option<Vec<String>>,
-}
-
-impl TargetInfo {
-    pub fn new(target: &Document) -> Self {
-        Self {
-            name: target.name().to_owned(),
-            target_id: target.target_id().to_owned(),
-            status: target.status().to_owned(),
-            // A FAILED target has none.
-            tools: if target.status() == "FAILED" { Some(Vec::new()) } else { tool_names(target.name(), &target.0) },
-        }
-    }
 }
 
 impl Created {
@@ -165,36 +127,6 @@ fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
         drop(fs::remove_file(&temporary));
     }
     placed
-}
-
-impl GatewayInfo {
-    pub fn new(document: &Document, region: &Region) -> Self {
-        Self {
-            name: document.name().to_owned(),
-            gateway_id: document.gateway_id().to_owned(),
-            gateway_arn: document.gateway_arn().to_owned(),
-            gateway_url: document.gateway_url().to_owned(),
-            status: document.status().to_owned(),
-            region: region.to_string(),
-        }
-    }
-}
-
-/// The qualified names of a target's tools, if its document contains them; tools in S3 or from an MCP server
-/// are not in it.
-fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
-    let mcp = &document["targetConfiguration"]["mcp"];
-    let inline = |member: &str| Text::parse(mcp[member]["inlinePayload"].as_str()?).ok();
-    let reading = Reading { target, local: true };
-    let names: Vec<String> = if let Some(tools) = mcp["lambda"]["toolSchema"]["inlinePayload"].as_array() {
-        tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect()
-    } else if let Some(document) = inline("openApiSchema") {
-        Api::read(&document, reading).operations.into_iter().map(|operation| operation.id).collect()
-    } else {
-        let document = inline("smithyModel")?;
-        Model::read(&document, reading).operations.into_iter().map(|operation| operation.name).collect()
-    };
-    Some(names.into_iter().map(|name| tool::qualified(target, &name)).collect())
 }
 
 impl Report for Created {

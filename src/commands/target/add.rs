@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
-    change::{Common, Outcome, Wanted},
+    Outcome,
+    change::{Common, Wanted},
     credential::{CredentialFlags, Takes},
     source, with_gateway,
 };
@@ -15,9 +16,9 @@ use crate::{
     context::Context,
     error::{Error, Kind},
     model::{
-        finding,
         name::FunctionArn,
         spec::{Configured, Credential, TargetKind},
+        tool,
     },
     ops::stack::{Gateway, Stack},
 };
@@ -188,7 +189,7 @@ fn tool_override(text: &str) -> Result<Value, String> {
     if name.is_empty() {
         return Err(form.to_owned());
     }
-    if !finding::is_plain_property(name) {
+    if !tool::is_plain_property(name) {
         return Err(format!("`{name}` as a tool's name: use letters, digits, `_`, `.` and `-`, at most 64"));
     }
     let mut written = json!({ "name": name, "path": path(place)?, "method": method(verb)? });
@@ -222,7 +223,7 @@ fn endpoint(text: &str) -> Result<String, String> {
 }
 
 impl Add {
-    pub async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+    pub async fn run(self, ctx: &Context) -> Outcome {
         match self.kind {
             AddKind::Lambda(args) => args.run(ctx).await,
             AddKind::Openapi(args) => args.run(ctx).await,
@@ -234,7 +235,7 @@ impl Add {
 }
 
 impl AddLambda {
-    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+    async fn run(self, ctx: &Context) -> Outcome {
         let kind = match (&self.lambda_arn, &self.tools) {
             (Some(arn), Some(tools)) => {
                 TargetKind::Lambda { arn: arn.to_string(), schema: source::tool_schema(&self.common.name, tools)? }
@@ -275,7 +276,7 @@ pub(super) fn statement_of_owner(stack: &Stack, gateway: &Gateway, function: &Fu
 }
 
 impl AddOpenapi {
-    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+    async fn run(self, ctx: &Context) -> Outcome {
         check_stdin(Some(&self.spec), &self.credential)?;
         self.credential.check_resources()?;
         let source = source::api(ctx, &self.common.name, &self.spec)?;
@@ -291,7 +292,7 @@ impl AddOpenapi {
 }
 
 impl AddSmithy {
-    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+    async fn run(self, ctx: &Context) -> Outcome {
         check_stdin(self.model.as_deref(), &self.credential)?;
         let credential = self.credential.resolve(ctx, Takes::AWS_SERVICE).await?;
         let aws = ctx.aws().await?;
@@ -316,7 +317,7 @@ impl AddSmithy {
 }
 
 impl AddMcpServer {
-    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+    async fn run(self, ctx: &Context) -> Outcome {
         self.credential.check_resources()?;
         let credential = self.credential.resolve(ctx, Takes::API).await?;
         let warnings = check_endpoint(ctx, &self.endpoint)?;
@@ -338,7 +339,7 @@ impl AddMcpServer {
 }
 
 impl AddApiGateway {
-    async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+    async fn run(self, ctx: &Context) -> Outcome {
         let credential = self.credential.resolve(ctx, Takes::REST_API).await?;
         let mut tools = json!({ "toolFilters": self.filter });
         if !self.overrides.is_empty() {
@@ -356,7 +357,7 @@ impl AddApiGateway {
     }
 }
 
-async fn settle(ctx: &Context, common: Common, kind: TargetKind, warnings: Vec<String>) -> Result<Outcome, Error> {
+async fn settle(ctx: &Context, common: Common, kind: TargetKind, warnings: Vec<String>) -> Outcome {
     let aws = ctx.aws().await?;
     let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
     Wanted { common, kind, warnings }.settle(ctx, &aws, stack, gateway).await

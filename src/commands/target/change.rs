@@ -5,21 +5,26 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
+use super::Outcome;
+
 use crate::{
     aws::{
         Aws,
         denied::{Denied, Whose},
     },
-    commands::{create::TargetInfo, plan::PlanReport, tools::callable},
+    commands::{
+        plan::PlanReport,
+        shown::{TargetInfo, callable},
+    },
     context::Context,
     error::Error,
     model::{
         name::TargetName,
-        spec::{GatewaySpec, RoleSpec, TargetKind, TargetSpec},
+        spec::{GatewaySpec, TargetKind, TargetSpec},
     },
     ops::{
-        self,
-        converge::{self, Patience},
+        self, converge,
+        run::Run,
         stack::{Gateway, Stack},
     },
     ui::report::Report,
@@ -52,52 +57,29 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) async fn settle(
-        self,
-        ctx: &Context,
-        aws: &Aws,
-        stack: Stack,
-        gateway: Gateway,
-    ) -> Result<Outcome, Error> {
+    pub(super) async fn settle(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Outcome {
         if self.common.dry_run {
             let spec = self.spec(aws, &stack, &gateway);
             let (stack, plan) = converge::plan(aws, &spec).await?;
-            return Ok(Outcome::Planned(PlanReport::new(&stack, &plan, self.warnings)));
+            return Ok(Box::new(PlanReport::new(&stack, &plan, self.warnings)));
         }
-        self.converge(ctx, aws, stack, gateway).await.map(Outcome::Settled)
+        Ok(Box::new(self.converge(ctx, aws, stack, gateway).await?))
     }
 
     fn spec(&self, aws: &Aws, stack: &Stack, gateway: &Gateway) -> GatewaySpec {
         GatewaySpec {
-            name: stack.names.gateway.clone(),
-            region: aws.region.clone(),
-            authorizer: None,
-            allowed_clients: Vec::new(),
-            role: RoleSpec::Managed { permissions_boundary: None },
-            description: None,
-            instructions: None,
-            mcp_versions: Vec::new(),
-            semantic_search: true,
-            debug_errors: None,
-            kms_key_arn: None,
-            tags: std::collections::BTreeMap::new(),
-            observability: false,
-            traces: None,
-            log_retention: None,
-            prove_tokens: false,
             targets: vec![TargetSpec { name: self.common.name.clone(), kind: self.kind.clone() }],
-            // A target can be added to any owner's gateway, because it is given by name.
+            // Targets are added to anybody's gateway, by name.
             adopt: !gateway.ours,
+            ..GatewaySpec::unchanged(stack.names.gateway.clone(), aws.region.clone())
         }
     }
 
     async fn converge(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Settled, Error> {
         let spec = self.spec(aws, &stack, &gateway);
         let Self { common, warnings, .. } = self;
-        let patience = Patience { wait: !common.no_wait };
-        let watch = ctx.watch();
-        let converged = converge::create(aws, &spec, patience, &watch, &ctx.stop).await;
-        drop(watch);
+        let converged =
+            ctx.observed(aws, async |run: Run<'_>| converge::create(run, &spec, !common.no_wait).await).await;
         let existed = gateway.target(common.name.as_str()).is_some();
         let has_brought_role = stack.role.is_none();
         let document = gateway.document;
@@ -134,17 +116,9 @@ impl Wanted {
     }
 }
 
-/// The result of a change.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Outcome {
-    Settled(Settled),
-    Planned(PlanReport),
-}
-
 /// A target in its desired state.
 #[derive(Debug, Serialize)]
-pub struct Settled {
+struct Settled {
     target: TargetInfo,
     gateway: String,
     warnings: Vec<String>,
@@ -158,27 +132,20 @@ pub struct Settled {
 /// Maximum number of warnings, and of tools, in text output.
 const SHOWN: usize = 20;
 
-impl Report for Outcome {
+impl Report for Settled {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        let settled = match self {
-            Self::Planned(plan) => return plan.human(w),
-            Self::Settled(settled) => settled,
-        };
-        let unchanged = if settled.unchanged { " (nothing had to be changed)" } else { "" };
-        let target = &settled.target;
-        writeln!(w, "Target {} of {} is {}{unchanged}.", target.name, settled.gateway, target.status)?;
+        let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
+        let target = &self.target;
+        writeln!(w, "Target {} of {} is {}{unchanged}.", target.name, self.gateway, target.status)?;
         let few = |w: &mut dyn Write, all: &[String], lead: &str| -> io::Result<()> {
             all.iter().take(SHOWN).try_for_each(|one| writeln!(w, "  {lead}{one}"))?;
             if all.len() > SHOWN { writeln!(w, "  … and {} more", all.len() - SHOWN) } else { Ok(()) }
         };
-        few(w, settled.target.tools.as_deref().unwrap_or_default(), "")?;
-        few(w, &settled.warnings, "Warning: ")
+        few(w, self.target.tools.as_deref().unwrap_or_default(), "")?;
+        few(w, &self.warnings, "Warning: ")
     }
 
     fn next(&self) -> Vec<String> {
-        match self {
-            Self::Settled(settled) => vec![settled.next.clone()],
-            Self::Planned(_) => Vec::new(),
-        }
+        vec![self.next.clone()]
     }
 }

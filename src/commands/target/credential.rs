@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::providers,
-    commands::validate,
+    commands::input,
     context::Context,
     error::{Error, Kind},
     model::{
@@ -472,7 +472,7 @@ async fn secret(ctx: &Context, what: &str, variable: Option<&str>, file: Option<
             (value.ok_or_else(missing)?, variable)
         }
         (None, Some("-")) if ctx.ui.can_ask() => (ctx.ask_secret(what).await?, "the answer"),
-        (None, Some(file)) => (validate::read(file)?, validate::place(file)),
+        (None, Some(file)) => (input::read(file)?, input::place(file)),
         (None, None) => {
             return Err(Error::new(Kind::Usage, "the OAuth client has no secret")
                 .with_hint("add `--oauth-client-secret-env` or `--oauth-client-secret-file`"));

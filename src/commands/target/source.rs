@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{Aws, s3},
-    commands::validate::{self, Validated},
+    commands::input::{self, Validated},
     context::Context,
     error::{Error, Kind},
     model::{
@@ -32,7 +32,7 @@ pub(super) fn tool_schema(target: &TargetName, place: &str) -> Result<Value, Err
     if place.starts_with("s3://") {
         return Ok(in_s3(place));
     }
-    let document = validate::parse(place, &validate::read(place)?)?;
+    let document = input::parse(place, &input::read(place)?)?;
     let reading = Reading { target: target.as_str(), local: false };
     let (_, findings) = tool::lint(&document, reading);
     if let Some(found) = findings.iter().find(|found| found.severity == Severity::Error) {
@@ -48,7 +48,7 @@ pub(super) fn api(ctx: &Context, target: &TargetName, place: &str) -> Result<Sou
         return Ok(Source { configuration: in_s3(place), warnings: Vec::new() });
     }
     let reading = Reading { target: target.as_str(), local: ctx.settings.local };
-    let (document, validated) = validate::openapi(place, &validate::read(place)?, reading)?;
+    let (document, validated) = input::openapi(place, &input::read(place)?, reading)?;
     inline(place, "--spec", &document, &validated)
 }
 
@@ -71,7 +71,7 @@ pub(super) fn smithy(
     let uri = match place {
         Some(place) if !place.starts_with("s3://") => {
             let reading = Reading { target: target.as_str(), local: ctx.settings.local };
-            let (document, model, validated) = validate::smithy(place, &validate::read(place)?, reading)?;
+            let (document, model, validated) = input::smithy(place, &input::read(place)?, reading)?;
             let source = inline(place, "--model", &document, &validated)?;
             return Ok(SmithySource { source, actions: Some(model.actions().into_iter().collect()), uri: None });
         }
@@ -106,14 +106,14 @@ impl SmithySource {
         match s3::read_object(aws, uri).await {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let (_, model, validated) = validate::smithy(uri, &text, reading)?;
+                let (_, model, validated) = input::smithy(uri, &text, reading)?;
                 validated.refusal().map_or_else(|| Ok(actions(model)), Err)
             }
             // AWS's sample may be readable by gateways only; its operations are known anyway.
             Err(problem) if smithy::SAMPLE_BUCKETS.iter().any(|(_, bucket)| uri.contains(bucket)) => {
                 let warning = format!("{problem}: the role is allowed the usual operations of DynamoDB");
                 self.source.warnings.push(warning);
-                let document = validate::parse("the model of DynamoDB", smithy::DYNAMODB)?;
+                let document = input::parse("the model of DynamoDB", smithy::DYNAMODB)?;
                 Ok(actions(Model::read(&document, reading)))
             }
             Err(problem) => {

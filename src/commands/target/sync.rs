@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::{target_of, with_gateway};
+use super::{Outcome, target_of, with_gateway};
 use crate::{
     context::Context,
     error::{Error, Kind},
     model::name::TargetName,
-    ops::{self, converge::Patience, sync},
+    ops::{self, run::Run, sync},
     ui::report::Report,
 };
 
@@ -30,7 +30,7 @@ pub struct Sync {
 }
 
 impl Sync {
-    pub async fn run(self, ctx: &Context) -> Result<Synchronized, Error> {
+    pub async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let (stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
         let target = target_of(&gateway, &self.name)?;
@@ -38,17 +38,15 @@ impl Sync {
             return Err(Error::new(Kind::InvalidInput, format!("the target `{}` is no MCP server", self.name))
                 .with_hint("only MCP servers are listed; other targets are changed with `target update`"));
         }
-        let patience = Patience { wait: !self.no_wait };
-        let watch = ctx.watch();
-        let done = sync::synchronize(&aws, gateway.id(), target, patience, &watch, &ctx.stop).await;
-        drop(watch);
+        let synchronize = async |run: Run<'_>| sync::synchronize(run, gateway.id(), target, !self.no_wait).await;
+        let done = ctx.observed(&aws, synchronize).await;
         let document = done.map_err(|error| match error {
             failed @ ops::Error::Failed { .. } => Error::from(failed)
                 .with_hint("what was listed before is still served; see to the server, and try again"),
             other => other.into(),
         })?;
         let member = |member: &str| document.0[member].as_str().map(str::to_owned);
-        Ok(Synchronized {
+        Ok(Box::new(Synchronized {
             target: self.name.to_string(),
             gateway: stack.names.gateway.to_string(),
             status: document.status().to_owned(),
@@ -58,14 +56,14 @@ impl Sync {
             } else {
                 format!("tools list {}", stack.names.gateway)
             },
-        })
+        }))
     }
 }
 
 /// A target that is synchronized, or being synchronized.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Synchronized {
+struct Synchronized {
     target: String,
     gateway: String,
     status: String,

@@ -4,8 +4,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
+    Outcome,
     add::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
-    change::{Common, Outcome, Wanted},
+    change::{Common, Wanted},
     credential::{CredentialFlags, Takes},
     source, target_of, with_gateway,
 };
@@ -76,7 +77,7 @@ const KINDS: [(&str, &str, &str); 5] = [
 ];
 
 impl Update {
-    pub async fn run(self, ctx: &Context) -> Result<Outcome, Error> {
+    pub async fn run(self, ctx: &Context) -> Outcome {
         if !self.says_something() {
             let remedy = "add `--spec`, `--model`, `--allow-action`, `--endpoint`, `--tools`, `--lambda-arn`, a credential or `--no-credential`";
             return Err(usage("there is nothing to change", remedy));

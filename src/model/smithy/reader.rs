@@ -10,8 +10,8 @@ use super::{
 };
 use crate::model::{
     document::{Document, segment},
-    finding::{self, Notes, Reading},
-    tool::MOST_TOOLS,
+    finding::{Notes, Reading},
+    tool::{self, MOST_TOOLS},
 };
 
 impl Model {
@@ -235,7 +235,7 @@ impl<'a> Reader<'a> {
             let problem = format!("the tool `{name}` would stand for two operations: this one and {first}");
             self.notes.error(&at, "tool name", problem, "rename one of them");
         }
-        for (problem, remedy) in finding::of_tool_name(self.reading.target, name) {
+        for (problem, remedy) in tool::name_problems(self.reading.target, name) {
             self.notes.warn(&at, "tool name", problem, remedy);
         }
         let mut streams = false;
@@ -370,7 +370,7 @@ impl<'a> Reader<'a> {
     fn check_property_names(&mut self, input: Option<Shape<'a>>, at: &str) {
         let names = input.into_iter().flat_map(|input| self.shapes.members(input)).map(|member| member.name);
         let odd: Vec<String> =
-            names.filter(|name| !finding::is_plain_property(name)).map(|name| format!("`{name}`")).collect();
+            names.filter(|name| !tool::is_plain_property(name)).map(|name| format!("`{name}`")).collect();
         if !odd.is_empty() {
             let problem = format!("{}: names that some models' clients refuse", odd.join(", "));
             let remedy = "use 1 to 64 letters, digits, `_`, `.` and `-`";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{AwsWorld, SETTLE};
+use super::{AwsWorld, Error, Kind, SETTLE};
 use crate::{
     aws::{
         Aws, cognito,
@@ -12,7 +12,6 @@ use crate::{
     },
     model::{naming::SCOPE_NAME, spec::AuthorizerSpec},
     ops::{
-        Error, Kind,
         apply::{Fact, Made},
         event::Change,
         plan::{self, Step},
@@ -38,18 +37,18 @@ impl AwsWorld<'_> {
         let name = &self.names().user_pool;
         let mut doubtful = false;
         for _ in 0..DOUBTFUL_ATTEMPTS {
-            match cognito::create_pool(self.aws, name, &self.tags()).await {
+            match cognito::create_pool(self.run.aws, name, &self.tags()).await {
                 Ok(pool) => return Ok((Change::Created, Fact::Pool { id: pool.id, doubtful })),
                 Err(error) if !error.doubtful => return Err(error.into()),
                 Err(_) => doubtful = true,
             }
-            let pools = cognito::pools_named(self.aws, name).await?;
+            let pools = cognito::pools_named(self.run.aws, name).await?;
             let mut ours = pools.into_iter().filter(|pool| self.names().owns(&pool.tags));
             if let Some(pool) = ours.next() {
                 return Ok((Change::Created, Fact::Pool { id: pool.id, doubtful }));
             }
         }
-        let pool = cognito::create_pool(self.aws, name, &self.tags()).await?;
+        let pool = cognito::create_pool(self.run.aws, name, &self.tags()).await?;
         Ok((Change::Created, Fact::Pool { id: pool.id, doubtful }))
     }
 
@@ -60,21 +59,21 @@ impl AwsWorld<'_> {
         let mut refused = None;
         for attempt in 0..DOMAIN_ATTEMPTS {
             let domain = self.names().domain(&self.stack.caller.account, attempt);
-            match cognito::create_domain(self.aws, &domain, pool_id).await {
+            match cognito::create_domain(self.run.aws, &domain, pool_id).await {
                 Ok(()) => return Ok((Change::Created, Fact::Domain(domain))),
                 Err(error) if error.is_not_found() => return Err(Error::Raced),
                 Err(error) if error.code.as_deref() == Some("InvalidParameterException") => refused = Some(error),
                 Err(error) => return Err(error.into()),
             }
-            let Some(owner) = cognito::find_domain(self.aws, &domain).await? else { continue };
+            let Some(owner) = cognito::find_domain(self.run.aws, &domain).await? else { continue };
             if owner.pool_id == pool_id {
                 return Ok((Change::Created, Fact::Domain(domain)));
             }
             // Another account's pool cannot be read: try the next name.
-            let pool = cognito::find_pool(self.aws, &owner.pool_id).await.ok().flatten();
+            let pool = cognito::find_pool(self.run.aws, &owner.pool_id).await.ok().flatten();
             let ours = pool.is_some_and(|pool| self.names().owns(&pool.tags));
             if ours {
-                cognito::delete_pool(self.aws, pool_id).await?;
+                cognito::delete_pool(self.run.aws, pool_id).await?;
                 return Err(Error::Raced);
             }
         }
@@ -83,11 +82,11 @@ impl AwsWorld<'_> {
 
     pub(super) async fn resource_server(&self, made: &Made) -> Result<(Change, Fact), Error> {
         let (pool_id, identifier) = (made.pool_id()?, &self.names().resource_server);
-        match cognito::create_resource_server(self.aws, pool_id, identifier, SCOPE_NAME).await {
+        match cognito::create_resource_server(self.run.aws, pool_id, identifier, SCOPE_NAME).await {
             Ok(()) => Ok((Change::Created, Fact::Nothing)),
             Err(error) if error.is_not_found() => Err(Error::Raced),
             // Cognito has no distinct error type for an existing resource server.
-            Err(error) if cognito::has_resource_server(self.aws, pool_id, identifier).await? => {
+            Err(error) if cognito::has_resource_server(self.run.aws, pool_id, identifier).await? => {
                 tracing::debug!("{error}");
                 Ok((Change::Unchanged, Fact::Nothing))
             }
@@ -100,18 +99,18 @@ impl AwsWorld<'_> {
         let (pool_id, names) = (made.pool_id()?, self.names());
         let mut doubtful = false;
         for _ in 0..DOUBTFUL_ATTEMPTS {
-            match cognito::create_client(self.aws, pool_id, &names.app_client, &names.scope).await {
+            match cognito::create_client(self.run.aws, pool_id, &names.app_client, &names.scope).await {
                 Ok(client) => return Ok((Change::Created, Fact::Client { client, doubtful })),
                 Err(error) if error.is_not_found() => return Err(Error::Raced),
                 Err(error) if !error.doubtful => return Err(error.into()),
                 Err(_) => doubtful = true,
             }
-            let existing = cognito::clients_named(self.aws, pool_id, &names.app_client).await?;
+            let existing = cognito::clients_named(self.run.aws, pool_id, &names.app_client).await?;
             if let Some(client) = existing.into_iter().next() {
                 return Ok((Change::Created, Fact::Client { client, doubtful }));
             }
         }
-        let client = cognito::create_client(self.aws, pool_id, &names.app_client, &names.scope).await?;
+        let client = cognito::create_client(self.run.aws, pool_id, &names.app_client, &names.scope).await?;
         Ok((Change::Created, Fact::Client { client, doubtful }))
     }
 
@@ -120,46 +119,47 @@ impl AwsWorld<'_> {
     pub(super) async fn discovery_url(&self, step: &Step, made: &Made) -> Result<Option<String>, Error> {
         // An emulator may never serve one. If it fails gateways for that, as the local AWS does when configured to be
         // late, they are created again.
-        if self.plan.authorizer != AuthorizerSpec::Cognito || !self.pool_is_new() || cognito::is_imitation(self.aws) {
+        if self.plan.authorizer != AuthorizerSpec::Cognito || !self.pool_is_new() || cognito::is_imitation(self.run.aws)
+        {
             return Ok(None);
         }
         let (pool_id, begin) = (made.pool_id()?, Instant::now());
         let document = wait::until(&self.deadline, self.told(step), async || {
-            Ok::<_, Error>(match cognito::whole_document(self.aws, pool_id).await {
+            Ok::<_, Error>(match cognito::whole_document(self.run.aws, pool_id).await {
                 Err(lack) if begin.elapsed() < PUBLISHED => Look::NotYet(lack),
                 document => Look::Ready(document.ok().flatten()),
             })
         })
         .await?;
-        Ok(document.and_then(|document| cognito::told_discovery_url(self.aws, pool_id, &document)))
+        Ok(document.and_then(|document| cognito::told_discovery_url(self.run.aws, pool_id, &document)))
     }
 
     /// Verifies as the last step that a token is issued: the domain is ACTIVE, and its name resolves.
     pub(super) async fn token_endpoint(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
         let (pool_id, domain) = (made.pool_id()?, made.domain()?);
-        let request = token_request(self.aws, pool_id, domain, made.client()?, &self.names().scope).await;
+        let request = token_request(self.run.aws, pool_id, domain, made.client()?, &self.names().scope).await;
         if !self.wait {
             return Ok((Change::Unchanged, Fact::Tokens(request, None)));
         }
         let is_fresh = self.plan.interrupted || self.plan.steps.iter().any(is_new_for_tokens);
-        let has_new_name = |step: &Step| step.resource.kind == Kind::Domain && step.change != plan::Change::Keep;
+        let has_new_name = |step: &Step| step.resource.kind == Kind::Domain && step.action != plan::Action::Keep;
         let has_new_name = self.plan.interrupted || self.plan.steps.iter().any(has_new_name);
-        if has_new_name && !cognito::is_imitation(self.aws) {
+        if has_new_name && !cognito::is_imitation(self.run.aws) {
             let seconds = RESOLVES.as_secs();
             self.told(step)(&format!(
                 "asking for a token in {seconds} s: a resolver that is asked too early remembers for 15 minutes that \
                  there is no such name"
             ));
-            wait::until_moment(Instant::now() + RESOLVES, self.stop).await?;
+            wait::until_moment(Instant::now() + RESOLVES, self.run.stop).await?;
         }
         let refused = wait::until(&self.deadline, self.told(step), async || {
-            let found = cognito::find_domain(self.aws, domain).await?;
+            let found = cognito::find_domain(self.run.aws, domain).await?;
             if !found.is_some_and(|domain| domain.active) {
                 return Ok(Look::NotYet("the user pool domain is not ACTIVE yet".to_owned()));
             }
-            match token::fetch(&self.aws.http, &request).await {
+            match token::fetch(&self.run.aws.http, &request).await {
                 Ok(_) => Ok(Look::Ready(None)),
-                Err(error @ Error::NotOAuth { .. }) if cognito::is_imitation(self.aws) => {
+                Err(error @ Error::NotOAuth { .. }) if cognito::is_imitation(self.run.aws) => {
                     Ok(Look::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
                 }
                 // Resources from before this run are known everywhere: the refusal is final.
@@ -177,7 +177,7 @@ impl AwsWorld<'_> {
     /// Deletes pools and clients of the stack that nothing uses. After interrupted work, or if a create's outcome
     /// is unknown, first waits until lists no longer hide any.
     pub(super) async fn surplus(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
-        if step.change == plan::Change::Keep && !made.doubtful {
+        if step.action == plan::Action::Keep && !made.doubtful {
             return Ok((Change::Unchanged, Fact::Nothing));
         }
         let (pool_id, client_id) = (made.pool_id()?, &made.client()?.id);
@@ -186,19 +186,19 @@ impl AwsWorld<'_> {
             self.told(step)(&format!(
                 "looking for second pools and clients in {until_then} s, when lists show everything"
             ));
-            wait::until_moment(self.begun + SETTLE, self.stop).await?;
+            wait::until_moment(self.begun + SETTLE, self.run.stop).await?;
         }
         let mut change = Change::Unchanged;
-        for pool in cognito::pools_named(self.aws, &self.names().user_pool).await? {
+        for pool in cognito::pools_named(self.run.aws, &self.names().user_pool).await? {
             let ours = self.names().owns(&pool.tags);
             if ours && pool.id != pool_id {
-                cognito::delete_pool(self.aws, &pool.id).await?;
+                cognito::delete_pool(self.run.aws, &pool.id).await?;
                 change = Change::Deleted;
             }
         }
-        for client in cognito::clients_named(self.aws, pool_id, &self.names().app_client).await? {
+        for client in cognito::clients_named(self.run.aws, pool_id, &self.names().app_client).await? {
             if client.id != *client_id {
-                cognito::delete_client(self.aws, pool_id, &client.id).await?;
+                cognito::delete_client(self.run.aws, pool_id, &client.id).await?;
                 change = Change::Deleted;
             }
         }
@@ -210,7 +210,7 @@ impl AwsWorld<'_> {
 fn is_new_for_tokens(step: &Step) -> bool {
     let kind = step.resource.kind;
     let is_needed = matches!(kind, Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient);
-    is_needed && step.change != plan::Change::Keep
+    is_needed && step.action != plan::Action::Keep
 }
 
 /// How to request a token.

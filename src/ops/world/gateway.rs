@@ -3,7 +3,7 @@
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use super::{AwsWorld, TOO_FRESH};
+use super::{AwsWorld, Error, TOO_FRESH};
 use crate::{
     aws::{
         agentcore::{self, Document},
@@ -15,7 +15,6 @@ use crate::{
         spec::{AuthorizerSpec, ProviderSpec, TargetKind, TargetSpec},
     },
     ops::{
-        Error,
         apply::{Fact, LogGroup, Made},
         event::{Change, Event},
         plan::{self, Step},
@@ -29,8 +28,8 @@ const PROVIDER_ATTEMPTS: u32 = 3;
 impl AwsWorld<'_> {
     pub(super) async fn gateway(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
         let discovery_url = self.discovery_url(step, made).await?;
-        match (&step.change, &self.stack.gateway) {
-            (plan::Change::Update(what), Some(gateway)) => {
+        match (&step.action, &self.stack.gateway) {
+            (plan::Action::Update(what), Some(gateway)) => {
                 let document = self.updated_gateway(step, gateway.id(), what, made, discovery_url.clone()).await?;
                 if document.is_ready() {
                     return Ok((Change::Updated, Fact::Gateway { document, log_group: None }));
@@ -41,7 +40,7 @@ impl AwsWorld<'_> {
                 }
                 self.delete_gateway(step, &document).await?;
             }
-            (plan::Change::Replace, Some(gateway)) => self.delete_gateway(step, &gateway.document).await?,
+            (plan::Action::Replace, Some(gateway)) => self.delete_gateway(step, &gateway.document).await?,
             _ => {}
         }
         let (document, log_group) = self.created_gateway(step, made, discovery_url).await?;
@@ -63,12 +62,13 @@ impl AwsWorld<'_> {
         let configuration = match authorizer {
             AuthorizerSpec::Cognito => {
                 let mut jwt = request["authorizerConfiguration"]["customJWTAuthorizer"].clone();
-                let named = jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.aws, url));
+                let named =
+                    jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.run.aws, url));
                 // Settings for another issuer's tokens do not apply to this pool's.
                 if named.as_deref() != Some(made.pool_id()?) {
                     jwt = json!({});
                 }
-                let usual = cognito::discovery_url(self.aws, made.pool_id()?);
+                let usual = cognito::discovery_url(self.run.aws, made.pool_id()?);
                 jwt["discoveryUrl"] = json!(discovery_url.unwrap_or(usual));
                 // Cognito's access tokens have a client_id and no aud.
                 let mut allowed = jwt["allowedClients"].as_array().cloned().unwrap_or_default();
@@ -106,13 +106,13 @@ impl AwsWorld<'_> {
     ) -> Result<(Document, Option<LogGroup>), Error> {
         let request = self.gateway_request(made, discovery_url)?;
         let attempt = async || {
-            let create = async || agentcore::create_gateway(self.aws, &request).await;
+            let create = async || agentcore::create_gateway(self.run.aws, &request).await;
             let created = match self.once_propagated(step, create).await {
                 // It exists, but was not discovered: discover the stack again to find out who owns it.
                 Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
                 created => created?,
             };
-            self.observer.hear(Event::Accepted(step.resource.clone()));
+            self.run.observer.hear(Event::Accepted(step.resource.clone()));
             if !self.wait && self.spec.targets.is_empty() {
                 return Ok(Look::Ready((created, None)));
             }
@@ -125,7 +125,7 @@ impl AwsWorld<'_> {
             if let Err(error) = self.delete_gateway(step, &document).await {
                 return Err(stays(step, &document, error));
             }
-            self.observer.hear(Event::Dropped(step.resource.clone()));
+            self.run.observer.hear(Event::Dropped(step.resource.clone()));
             if self.pool_may_be_too_fresh(&document) {
                 return Ok(Look::NotYet("the user pool does not serve its OpenID document yet".to_owned()));
             }
@@ -163,7 +163,7 @@ impl AwsWorld<'_> {
             if what.contains(&"authorizer") {
                 self.set_authorizer(&mut request, made, discovery_url)?;
             }
-            let update = async || agentcore::update_gateway(self.aws, id, &request).await;
+            let update = async || agentcore::update_gateway(self.run.aws, id, &request).await;
             let answer = self.once_propagated(step, update).await?;
             updated = Some(Updated::new(&before, &answer));
         }
@@ -172,7 +172,7 @@ impl AwsWorld<'_> {
 
     /// Waits until AWS is no longer working on the gateway.
     async fn settled_gateway(&self, step: &Step, id: &str, updated: Option<&Updated>) -> Result<Document, Error> {
-        wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.aws, id).await? {
+        wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.run.aws, id).await? {
             Some(document) if updated.is_some_and(|updated| is_stale(&document, updated)) => {
                 Ok(Look::NotYet("the gateway is shown as it was before".to_owned()))
             }
@@ -186,9 +186,9 @@ impl AwsWorld<'_> {
     async fn delete_gateway(&self, step: &Step, gateway: &Document) -> Result<(), Error> {
         let id = gateway.gateway_id();
         // The log group is found by the gateway's id, so delete it before the gateway.
-        logs::delete_group(self.aws, &DeliveryNames::new(id).log_group).await?;
-        let find = async || agentcore::find_gateway(self.aws, id).await;
-        agentcore::delete_gateway(self.aws, id).await?;
+        logs::delete_group(self.run.aws, &DeliveryNames::new(id).log_group).await?;
+        let find = async || agentcore::find_gateway(self.run.aws, id).await;
+        agentcore::delete_gateway(self.run.aws, id).await?;
         Ok(gone(Some(gateway), &self.deadline, self.told(step), find).await?)
     }
 
@@ -197,14 +197,14 @@ impl AwsWorld<'_> {
         let gateway_id = made.gateway()?.gateway_id();
         let request = target_request(spec, made)?;
         let existing = self.stack.gateway.as_ref().and_then(|gateway| gateway.target(spec.name.as_str()));
-        let (change, document) = match (&step.change, existing) {
-            (plan::Change::Update(what), Some(existing)) => {
+        let (change, document) = match (&step.action, existing) {
+            (plan::Action::Update(what), Some(existing)) => {
                 let id = existing.target_id();
                 let settled = self.settled_target(step, gateway_id, id, None).await?;
                 let mut updated = None;
                 if what != &["state"] {
                     let request = agentcore::updated_target(&settled, &request);
-                    let update = async || agentcore::update_target(self.aws, gateway_id, id, &request).await;
+                    let update = async || agentcore::update_target(self.run.aws, gateway_id, id, &request).await;
                     let answer = self.once_propagated(step, update).await?;
                     updated = Some(Updated::new(&settled, &answer));
                 }
@@ -216,7 +216,7 @@ impl AwsWorld<'_> {
                     (Change::Updated, document)
                 }
             }
-            (plan::Change::Replace, Some(existing)) => {
+            (plan::Action::Replace, Some(existing)) => {
                 self.delete_target(step, gateway_id, existing).await?;
                 (Change::Created, self.created_target(step, gateway_id, &request).await?)
             }
@@ -239,9 +239,9 @@ impl AwsWorld<'_> {
             return Ok(());
         };
         if self.names().owns_provider(name) {
-            providers::delete(self.aws, kind, name).await?;
+            providers::delete(self.run.aws, kind, name).await?;
             if self.stack.role.is_some() {
-                iam::untag_role(self.aws, &self.names().role, &format!("{TAG_PROVIDER}{name}")).await?;
+                iam::untag_role(self.run.aws, &self.names().role, &format!("{TAG_PROVIDER}{name}")).await?;
             }
         }
         Ok(())
@@ -253,14 +253,14 @@ impl AwsWorld<'_> {
         let mut name = step.resource.name.clone();
         for attempt in 1..PROVIDER_ATTEMPTS {
             self.note_provider(step, &name, spec).await?;
-            match providers::put(self.aws, &name, spec, &self.tags()).await {
+            match providers::put(self.run.aws, &name, spec, &self.tags()).await {
                 // The name is taken, yet there is no such provider: AWS reserves the name of a deleted one.
                 Err(error) if error.is_not_found() => name = self.names().provider(target.name.as_str(), attempt),
                 put => return provider_fact(target, put?),
             }
         }
         self.note_provider(step, &name, spec).await?;
-        provider_fact(target, providers::put(self.aws, &name, spec, &self.tags()).await?)
+        provider_fact(target, providers::put(self.run.aws, &name, spec, &self.tags()).await?)
     }
 
     /// Tags the execution role with the provider's name before the provider is created, so that cleanup always
@@ -268,7 +268,7 @@ impl AwsWorld<'_> {
     async fn note_provider(&self, step: &Step, name: &str, spec: &ProviderSpec) -> Result<(), Error> {
         let key = format!("{TAG_PROVIDER}{name}");
         if let Some(role) = self.stack.role.as_ref().filter(|role| !role.tags.contains_key(&key)) {
-            let tag = async || iam::tag_role(self.aws, &role.name, &key, spec.kind().path()).await;
+            let tag = async || iam::tag_role(self.run.aws, &role.name, &key, spec.kind().path()).await;
             self.once_propagated(step, tag).await?;
         }
         Ok(())
@@ -276,12 +276,12 @@ impl AwsWorld<'_> {
     /// As [`Self::created_gateway`].
     async fn created_target(&self, step: &Step, gateway_id: &str, request: &Value) -> Result<Document, Error> {
         let attempt = async || {
-            let create = async || agentcore::create_target(self.aws, gateway_id, request).await;
+            let create = async || agentcore::create_target(self.run.aws, gateway_id, request).await;
             let created = match self.once_propagated(step, create).await {
                 Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
                 created => created?,
             };
-            self.observer.hear(Event::Accepted(step.resource.clone()));
+            self.run.observer.hear(Event::Accepted(step.resource.clone()));
             if !self.wait {
                 return Ok(Look::Ready(created));
             }
@@ -292,7 +292,7 @@ impl AwsWorld<'_> {
             if let Err(error) = self.delete_target(step, gateway_id, &document).await {
                 return Err(stays(step, &document, error));
             }
-            self.observer.hear(Event::Dropped(step.resource.clone()));
+            self.run.observer.hear(Event::Dropped(step.resource.clone()));
             if self.fails_for_now(step, &document).await {
                 return Ok(Look::NotYet(TOO_FRESH.to_owned()));
             }
@@ -308,14 +308,14 @@ impl AwsWorld<'_> {
         id: &str,
         updated: Option<&Updated>,
     ) -> Result<Document, Error> {
-        let found = settled_target(self.aws, gateway_id, id, updated, &self.deadline, self.told(step)).await?;
+        let found = settled_target(self.run.aws, gateway_id, id, updated, &self.deadline, self.told(step)).await?;
         found.ok_or(Error::Raced)
     }
 
     async fn delete_target(&self, step: &Step, gateway_id: &str, target: &Document) -> Result<(), Error> {
         let id = target.target_id();
-        let find = async || agentcore::find_target(self.aws, gateway_id, id).await;
-        let deletion = async || agentcore::delete_target(self.aws, gateway_id, id).await;
+        let find = async || agentcore::find_target(self.run.aws, gateway_id, id).await;
+        let deletion = async || agentcore::delete_target(self.run.aws, gateway_id, id).await;
         self.once_propagated(step, deletion).await?;
         Ok(gone(Some(target), &self.deadline, self.told(step), find).await?)
     }

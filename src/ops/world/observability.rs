@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 
-use super::AwsWorld;
+use super::{AwsWorld, Error};
 use crate::{
     aws::{
         self, iam,
@@ -13,7 +13,6 @@ use crate::{
     },
     model::naming::{DeliveryNames, TAG_TRACES},
     ops::{
-        Error,
         apply::{Fact, LogGroup, Made},
         event::{Change, Event},
         plan::{self, Step},
@@ -32,7 +31,7 @@ impl AwsWorld<'_> {
             return Ok(None);
         }
         let name = DeliveryNames::new(gateway_id).log_group;
-        match logs::create_group(self.aws, &name, &self.tags()).await {
+        match logs::create_group(self.run.aws, &name, &self.tags()).await {
             Err(error) if error.exists() => Ok(Some(LogGroup::Old)),
             created => created.map(|()| Some(LogGroup::New)),
         }
@@ -42,7 +41,7 @@ impl AwsWorld<'_> {
         let delivered = async {
             let gateway = made.gateway()?;
             let names = DeliveryNames::new(gateway.gateway_id());
-            if let plan::Change::Update(_) = step.change {
+            if let plan::Action::Update(_) = step.action {
                 let changed = self.retention(step, &names.log_group, Some(LogGroup::Old)).await;
                 let change = if matches!(changed, Ok(true)) { Change::Updated } else { Change::Unchanged };
                 self.warn_of_retention(changed);
@@ -100,7 +99,7 @@ impl AwsWorld<'_> {
     async fn retention(&self, step: &Step, log_group: &str, group: Option<LogGroup>) -> Result<bool, Error> {
         let existing = match group {
             Some(LogGroup::New) | None => None,
-            Some(LogGroup::Old) => logs::find_group(self.aws, log_group).await?,
+            Some(LogGroup::Old) => logs::find_group(self.run.aws, log_group).await?,
         };
         let is_ours = existing.as_ref().is_none_or(|group| self.names().owns(&group.tags));
         let now = existing.and_then(|group| group.retention_days);
@@ -108,7 +107,7 @@ impl AwsWorld<'_> {
         match self.spec.log_retention.or(usual).filter(|days| Some(*days) != now) {
             None => Ok(false),
             Some(days) => {
-                let call = async || logs::set_retention(self.aws, log_group, days).await;
+                let call = async || logs::set_retention(self.run.aws, log_group, days).await;
                 self.while_refused(step, call).await.map(|()| true)
             }
         }
@@ -117,7 +116,7 @@ impl AwsWorld<'_> {
     /// Warns about a failure; logs are delivered anyway.
     fn warn_of_retention(&self, outcome: Result<bool, Error>) {
         if let Err(error) = outcome {
-            self.observer.hear(Event::Warning(format!("the gateway's logs are kept without an end: {error}")));
+            self.run.observer.hear(Event::Warning(format!("the gateway's logs are kept without an end: {error}")));
         }
     }
 
@@ -134,10 +133,10 @@ impl AwsWorld<'_> {
         if !existed {
             return Ok(false);
         }
-        let other = logs::other_source(self.aws, own, gateway_arn, carries).await?;
+        let other = logs::other_source(self.run.aws, own, gateway_arn, carries).await?;
         if let Some(other) = &other {
             let kind = step.resource.kind.label();
-            self.observer.hear(Event::Note(format!("{kind}: the source `{other}` is there already, and is left")));
+            self.run.observer.hear(Event::Note(format!("{kind}: the source `{other}` is there already, and is left")));
         }
         Ok(other.is_some())
     }
@@ -151,7 +150,7 @@ impl AwsWorld<'_> {
         fact: Fact,
     ) -> Result<(Change, Fact), Error> {
         let tags = self.tags();
-        let call = async || logs::ensure_delivery(self.aws, name, gateway_arn, carries, &tags).await;
+        let call = async || logs::ensure_delivery(self.run.aws, name, gateway_arn, carries, &tags).await;
         self.while_refused(step, call).await?;
         Ok((Change::Created, fact))
     }
@@ -169,19 +168,19 @@ impl AwsWorld<'_> {
 
     /// Deletes what the refused delivery left, and tags the anchor so that a later run does not try again unasked.
     async fn note_refused_traces(&self, step: &Step, name: &str) -> Result<(), Error> {
-        self.while_refused(step, async || logs::delete_delivery(self.aws, name).await.map(drop)).await?;
+        self.while_refused(step, async || logs::delete_delivery(self.run.aws, name).await.map(drop)).await?;
         if self.plan.brought_role.is_some() {
             return Ok(());
         }
         let (key, value) = TAG_TRACES;
-        self.while_refused(step, async || iam::tag_role(self.aws, &self.names().role, key, value).await).await
+        self.while_refused(step, async || iam::tag_role(self.run.aws, &self.names().role, key, value).await).await
     }
 
     async fn forget_refused_traces(&self, step: &Step) -> Result<(), Error> {
         if !self.stack.refuses_traces() {
             return Ok(());
         }
-        let untag = async || iam::untag_role(self.aws, &self.names().role, TAG_TRACES.0).await.map(drop);
+        let untag = async || iam::untag_role(self.run.aws, &self.names().role, TAG_TRACES.0).await.map(drop);
         self.while_refused(step, untag).await
     }
 }

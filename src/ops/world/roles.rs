@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::AwsWorld;
+use super::{AwsWorld, Error};
 use crate::{
     aws::{
         iam::{self, RoleSpec as IamRole},
@@ -14,7 +14,6 @@ use crate::{
         spec::RoleSpec,
     },
     ops::{
-        Error,
         apply::Fact,
         event::Change,
         plan::{self, Step},
@@ -61,7 +60,7 @@ impl AwsWorld<'_> {
     ) -> Result<(Change, String), Error> {
         let existing = match known {
             Some(known) => known.clone(),
-            None => match iam::create_role(self.aws, &wanted).await {
+            None => match iam::create_role(self.run.aws, &wanted).await {
                 Ok(role) => return Ok((Change::Created, role.arn)),
                 Err(error) if error.exists() => self.owned_role(step, &wanted.name).await?,
                 Err(error) => return Err(error.into()),
@@ -70,7 +69,7 @@ impl AwsWorld<'_> {
         if existing.trust == wanted.trust {
             return Ok((Change::Unchanged, existing.arn));
         }
-        iam::update_trust(self.aws, &wanted.name, &wanted.trust).await?;
+        iam::update_trust(self.run.aws, &wanted.name, &wanted.trust).await?;
         Ok((Change::Updated, existing.arn))
     }
 
@@ -78,7 +77,7 @@ impl AwsWorld<'_> {
     /// the response was lost), or another owner's.
     async fn owned_role(&self, step: &Step, name: &str) -> Result<iam::Role, Error> {
         let found = wait::until(&self.deadline, self.told(step), async || {
-            let found = iam::find_role(self.aws, name).await?;
+            let found = iam::find_role(self.run.aws, name).await?;
             Ok::<_, Error>(found.map_or_else(|| Look::NotYet("IAM does not show the role yet".to_owned()), Look::Ready))
         });
         let role = found.await?;
@@ -103,11 +102,11 @@ impl AwsWorld<'_> {
         name: &str,
         document: &Value,
     ) -> Result<(Change, Fact), Error> {
-        self.once_propagated(step, async || iam::put_policy(self.aws, role, name, document).await).await?;
+        self.once_propagated(step, async || iam::put_policy(self.run.aws, role, name, document).await).await?;
         Ok((written(step), Fact::Nothing))
     }
 }
 
 fn written(step: &Step) -> Change {
-    if step.change == plan::Change::Create { Change::Created } else { Change::Updated }
+    if step.action == plan::Action::Create { Change::Created } else { Change::Updated }
 }

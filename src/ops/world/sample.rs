@@ -1,6 +1,6 @@
 //! The sample function and its log group.
 
-use super::AwsWorld;
+use super::{AwsWorld, Error};
 use crate::{
     aws::{
         lambda::{self, FunctionSpec},
@@ -9,7 +9,6 @@ use crate::{
     },
     model::sample,
     ops::{
-        Error,
         apply::{Fact, Made},
         event::{Change, Event},
         plan::{self, Step},
@@ -19,11 +18,11 @@ use crate::{
 impl AwsWorld<'_> {
     pub(super) async fn log_group(&self) -> Result<(Change, Fact), Error> {
         let name = &self.names().function_log_group;
-        let created = match logs::create_group(self.aws, name, &self.tags()).await {
+        let created = match logs::create_group(self.run.aws, name, &self.tags()).await {
             Err(error) if error.exists() => Change::Updated,
             created => created.map(|()| Change::Created)?,
         };
-        logs::set_retention(self.aws, name, sample::LOG_RETENTION_DAYS).await?;
+        logs::set_retention(self.run.aws, name, sample::LOG_RETENTION_DAYS).await?;
         Ok((created, Fact::Nothing))
     }
 
@@ -37,15 +36,15 @@ impl AwsWorld<'_> {
             code: sample::code(),
             tags: self.tags(),
         };
-        let change = match &step.change {
-            plan::Change::Update(what) if what == &["state"] => Change::Unchanged,
-            plan::Change::Update(_) => {
-                lambda::update_code(self.aws, &spec).await?;
+        let change = match &step.action {
+            plan::Action::Update(what) if what == &["state"] => Change::Unchanged,
+            plan::Action::Update(_) => {
+                lambda::update_code(self.run.aws, &spec).await?;
                 Change::Updated
             }
             _ => {
                 let create =
-                    self.once_propagated(step, async || match lambda::create_function(self.aws, &spec).await {
+                    self.once_propagated(step, async || match lambda::create_function(self.run.aws, &spec).await {
                         Err(error) if error.exists() => Ok(Change::Unchanged),
                         created => created.map(|_| Change::Created),
                     });
@@ -53,10 +52,10 @@ impl AwsWorld<'_> {
             }
         };
         if change == Change::Created {
-            self.observer.hear(Event::Accepted(step.resource.clone()));
+            self.run.observer.hear(Event::Accepted(step.resource.clone()));
         }
         let function = wait::until(&self.deadline, self.told(step), async || {
-            Ok(match lambda::find_function(self.aws, &spec.name).await? {
+            Ok(match lambda::find_function(self.run.aws, &spec.name).await? {
                 // A failed update by another run leaves a working function.
                 Some(lambda::Function { failure: Some((status, reasons)), active, .. })
                     if !active || change == Change::Updated =>

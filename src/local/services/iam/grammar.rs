@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::access::is_evaluated;
 use crate::local::{
-    services::{bad_request, not_implemented},
+    services::answer::{bad_request, not_implemented},
     wire::WireError,
 };
 

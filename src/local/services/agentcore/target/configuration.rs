@@ -116,7 +116,7 @@ pub(crate) struct McpServer {
 
 impl McpServer {
     /// Whether it is listed for each request.
-    pub(in crate::local::services::agentcore) fn is_dynamic(&self) -> bool {
+    pub(crate) fn is_dynamic(&self) -> bool {
         self.listing_mode.as_deref() == Some("DYNAMIC")
     }
 }

@@ -9,7 +9,7 @@ use super::{
     error::{absent, deleted, of},
     raw::exchange,
 };
-use crate::model::spec::{ProviderKind, ProviderSpec};
+use crate::model::{provider::ProviderKind, spec::ProviderSpec};
 
 const SERVICE: &str = "AgentCore";
 

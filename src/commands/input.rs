@@ -12,8 +12,9 @@ use crate::{
     model::{
         document::Document,
         finding::{Finding, Reading, Severity},
-        openapi::{Api, INLINE_LIMIT, Operation, S3_LIMIT},
+        openapi::{Api, Operation},
         smithy::{self, Model},
+        target::{INLINE_SCHEMA_LIMIT, S3_SCHEMA_LIMIT},
         tool::{self, Tool},
     },
 };
@@ -83,11 +84,11 @@ pub fn smithy(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document,
 fn check_size(document: &Document, findings: &mut Vec<Finding>) {
     let size = document.value.to_string().len();
     let (severity, limit, remedy) = match size {
-        0..=INLINE_LIMIT => return,
-        size if size > S3_LIMIT => {
-            (Severity::Error, S3_LIMIT, "take out what no tool needs, or split it, one target each")
+        0..=INLINE_SCHEMA_LIMIT => return,
+        size if size > S3_SCHEMA_LIMIT => {
+            (Severity::Error, S3_SCHEMA_LIMIT, "take out what no tool needs, or split it, one target each")
         }
-        _ => (Severity::Warning, INLINE_LIMIT, "put it into S3, and give `target add` its s3:// address"),
+        _ => (Severity::Warning, INLINE_SCHEMA_LIMIT, "put it into S3, and give `target add` its s3:// address"),
     };
     let problem = format!("as JSON it has {size} bytes, and {limit} are the limit");
     let (pointer, construct, remedy) = (String::new(), "size", remedy.to_owned());

@@ -3,13 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Request;
+use crate::model::mcp::{NEWEST_WITH_HANDSHAKE, STATELESS, VERSIONS};
 
-/// The newest supported version with a handshake, which `initialize` requests.
-pub const VERSION: &str = "2025-11-25";
-/// Older supported versions.
-pub const OLDER: &[&str] = &["2025-06-18", "2025-03-26"];
-/// The first stateless version, without `initialize`: each request describes itself.
-pub const STATELESS: &str = "2026-07-28";
 /// The header with the session id.
 pub const SESSION_HEADER: &str = "mcp-session-id";
 /// Keys in `params._meta` with which a [`STATELESS`] request describes itself.
@@ -51,15 +46,16 @@ pub fn stateless(url: &str, mut message: Value, capabilities: &Value) -> Request
 /// The version to use with a server that supports these; the newest handshake version if it names none.
 pub fn version_for<'a>(served: impl Iterator<Item = &'a str> + Clone) -> Option<&'static str> {
     if served.clone().next().is_none() {
-        return Some(VERSION);
+        return Some(NEWEST_WITH_HANDSHAKE);
     }
-    let spoken = std::iter::once(VERSION).chain(OLDER.iter().copied()).chain([STATELESS]);
+    let with_handshake = VERSIONS.iter().copied().rev().filter(|version| *version != STATELESS);
+    let spoken = with_handshake.chain([STATELESS]);
     spoken.into_iter().find(|version| served.clone().any(|other| other == *version))
 }
 
 /// Whether a version with a handshake is supported.
 pub fn speaks(version: &str) -> bool {
-    version == VERSION || OLDER.contains(&version)
+    version != STATELESS && VERSIONS.contains(&version)
 }
 
 /// Builds the request that posts a message. `version` is empty before `initialize` was answered.

@@ -2,7 +2,13 @@
 
 /// The MCP versions that a gateway can be configured for, oldest first (developer guide, "Create a gateway":
 /// `supportedVersions`).
-pub const VERSIONS: &[&str] = &["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
+pub const VERSIONS: &[&str] = &["2025-03-26", "2025-06-18", "2025-11-25", STATELESS];
+
+/// The first version without `initialize`: each request describes itself.
+pub const STATELESS: &str = "2026-07-28";
+
+/// The newest version with `initialize`.
+pub const NEWEST_WITH_HANDSHAKE: &str = VERSIONS[VERSIONS.len() - 2];
 
 /// The text of a failed tool call, unless the gateway's exception level is DEBUG (developer guide, "Debugging":
 /// "Turning on debugging messages").

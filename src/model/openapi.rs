@@ -21,10 +21,6 @@ use super::{
     tool::{self, MOST_TOOLS, Tool},
 };
 
-/// Size limits, in bytes, of an inline document and of one in S3 (AgentCore developer guide, "Quotas for Amazon
-/// Bedrock AgentCore").
-pub const INLINE_LIMIT: usize = 1024 * 1024;
-pub const S3_LIMIT: usize = 10 * 1024 * 1024;
 /// Limit on the length of a chain of references.
 const MOST_HOPS: usize = 32;
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::{
     name::{GatewayName, KmsKeyArn, PolicyArn, Region, RoleArn, TargetName},
+    provider::ProviderKind,
     sample,
     secret::Secret,
+    target::TargetKind,
 };
 
 /// The gateway that `create` is to make.
@@ -69,39 +71,37 @@ pub enum RoleSpec {
 #[derive(Debug, Clone)]
 pub struct TargetSpec {
     pub name: TargetName,
-    pub kind: TargetKind,
+    pub source: TargetSource,
 }
 
 #[derive(Debug, Clone)]
-pub enum TargetKind {
+pub enum TargetSource {
     /// The sample function, which the stack creates.
     Sample,
     /// A function that the user supplied, with its tool definitions: the API's `toolSchema`.
     Lambda { arn: String, schema: Value },
     /// Any other kind of target.
-    Other(Box<Configured>),
+    Configured(Box<Configured>),
 }
 
-impl TargetKind {
-    /// A target with this member of `targetConfiguration.mcp`, and without explicit permissions for the role.
-    pub fn other(member: &'static str, configuration: Value, credential: Credential) -> Self {
-        Self::Other(Box::new(Configured { member, configuration, credential, allowed: Vec::new() }))
+impl TargetSource {
+    /// A target of this kind; for `allowed`, see [`Configured::allowed`].
+    pub fn configured(kind: TargetKind, configuration: Value, credential: Credential, allowed: Vec<String>) -> Self {
+        Self::Configured(Box::new(Configured { kind, configuration, credential, allowed }))
     }
 
-    /// The member of the API's `targetConfiguration.mcp`.
-    pub fn member(&self) -> &'static str {
+    pub fn kind(&self) -> TargetKind {
         match self {
-            Self::Sample | Self::Lambda { .. } => "lambda",
-            Self::Other(target) => target.member,
+            Self::Sample | Self::Lambda { .. } => TargetKind::Lambda,
+            Self::Configured(target) => target.kind,
         }
     }
 }
 
-/// A target that is given by its configuration.
 #[derive(Debug, Clone)]
 pub struct Configured {
-    /// The member of the API's `targetConfiguration.mcp`, and its content.
-    pub member: &'static str,
+    pub kind: TargetKind,
+    /// The content of the kind's member of the API's `targetConfiguration.mcp`.
     pub configuration: Value,
     pub credential: Credential,
     /// What the gateway's role is to be allowed for it: for an AWS service the IAM actions, as `service:Action`, on
@@ -127,27 +127,6 @@ pub struct ProviderSpec {
     pub secret: Secret,
     /// For OAuth: the vendor, the member of `oauth2ProviderConfigInput`, and its content without the secret.
     pub client: Option<(String, &'static str, Value)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ProviderKind {
-    ApiKey,
-    Oauth2,
-}
-
-impl ProviderKind {
-    /// The kind that a part of an ARN, or a tag's value, names.
-    pub fn of(path: &str) -> Option<Self> {
-        [Self::ApiKey, Self::Oauth2].into_iter().find(|kind| kind.path() == path)
-    }
-
-    /// The kind's part of an ARN.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::ApiKey => "apikeycredentialprovider",
-            Self::Oauth2 => "oauth2credentialprovider",
-        }
-    }
 }
 
 impl ProviderSpec {
@@ -220,22 +199,22 @@ impl TargetSpec {
     /// The sample with its own name, `weather-tool`.
     pub fn sample() -> Self {
         let name = sample::TARGET.parse().expect("the sample's target name is a valid one");
-        Self { name, kind: TargetKind::Sample }
+        Self { name, source: TargetSource::Sample }
     }
 
     /// The credential provider that the stack is to create for it.
     pub fn provider(&self) -> Option<&ProviderSpec> {
-        match &self.kind {
-            TargetKind::Other(target) => target.credential.provider(),
-            TargetKind::Sample | TargetKind::Lambda { .. } => None,
+        match &self.source {
+            TargetSource::Configured(target) => target.credential.provider(),
+            TargetSource::Sample | TargetSource::Lambda { .. } => None,
         }
     }
 
     /// What the gateway's role is to be allowed for it ([`Configured::allowed`]).
     pub fn allowed(&self) -> &[String] {
-        match &self.kind {
-            TargetKind::Other(target) => &target.allowed,
-            TargetKind::Sample | TargetKind::Lambda { .. } => &[],
+        match &self.source {
+            TargetSource::Configured(target) => &target.allowed,
+            TargetSource::Sample | TargetSource::Lambda { .. } => &[],
         }
     }
 
@@ -243,23 +222,23 @@ impl TargetSpec {
     /// that of the provider that the stack created for the target.
     pub fn request(&self, function_arn: &str, provider_arn: &str) -> Value {
         let role = json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }]);
-        let (configuration, credential) = match &self.kind {
-            TargetKind::Sample => {
+        let (configuration, credential) = match &self.source {
+            TargetSource::Sample => {
                 let schema = json!({ "inlinePayload": sample::tools() });
                 (json!({ "lambda": { "lambdaArn": function_arn, "toolSchema": schema } }), Some(role))
             }
-            TargetKind::Lambda { arn, schema } => {
+            TargetSource::Lambda { arn, schema } => {
                 (json!({ "lambda": { "lambdaArn": arn, "toolSchema": schema } }), Some(role))
             }
-            TargetKind::Other(target) => {
-                (json!({ target.member: target.configuration }), target.credential.request(provider_arn))
+            TargetSource::Configured(target) => {
+                (json!({ target.kind.member(): target.configuration }), target.credential.request(provider_arn))
             }
         };
         let mut request = json!({ "name": self.name, "targetConfiguration": { "mcp": configuration } });
         if let Some(credential) = credential {
             request["credentialProviderConfigurations"] = credential;
         }
-        if matches!(self.kind, TargetKind::Sample) {
+        if matches!(self.source, TargetSource::Sample) {
             request["description"] = json!("Sample tools of agentcore-gw");
         }
         request
@@ -303,7 +282,7 @@ impl GatewaySpec {
     }
 
     pub fn wants_sample(&self) -> bool {
-        self.targets.iter().any(|target| matches!(target.kind, TargetKind::Sample))
+        self.targets.iter().any(|target| matches!(target.source, TargetSource::Sample))
     }
 
     /// `CreateGateway`'s members, except for the authorizer, the role and the tags, which are known only while the

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     aws::{Aws, agentcore::Document, providers},
-    model::spec::ProviderKind,
+    model::provider::ProviderKind,
 };
 
 /// What is wrong with a part of a stack.

@@ -12,7 +12,7 @@ use crate::{
         Http, Response,
         mcp::{self, MOST_PAGES, Messages},
     },
-    model::secret::Secret,
+    model::{mcp::STATELESS, secret::Secret},
 };
 
 /// How a client authenticates.
@@ -52,7 +52,7 @@ impl Client {
         };
         // "Clients do not perform an initialize handshake", and a gateway "accepts only versions in supportedVersions"
         // (developer guide, "Using an AgentCore gateway").
-        if version == mcp::STATELESS {
+        if version == STATELESS {
             version.clone_into(&mut client.version);
             return Ok(client);
         }
@@ -111,7 +111,7 @@ impl Client {
     }
 
     async fn send(&self, message: &Value) -> Result<Response, Error> {
-        let mut request = if self.version == mcp::STATELESS {
+        let mut request = if self.version == STATELESS {
             mcp::stateless(&self.url, message.clone(), &json!({}))
         } else {
             mcp::post(&self.url, &self.version, self.session.as_deref(), message)

@@ -447,7 +447,7 @@ fn target_action(
     let Some(existing) = existing.filter(|existing| existing.status() != "DELETING") else {
         return Ok(Action::Create);
     };
-    if let Some(kind) = existing.target_kind().filter(|kind| *kind != target.kind.member()) {
+    if let Some(kind) = existing.target_kind().filter(|kind| *kind != target.source.kind().member()) {
         let (name, kind) = (target.name.to_string(), kind.to_owned());
         return Err(Error::OtherKind { name, kind });
     }

@@ -23,7 +23,7 @@ use crate::{
     model::{
         naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, GRANTS, StackNames, TAG_PROVIDER, TAG_TRACES},
         policy,
-        spec::ProviderKind,
+        provider::ProviderKind,
     },
 };
 

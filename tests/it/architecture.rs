@@ -12,7 +12,7 @@ use syn::visit::{self, Visit};
 /// A module at the top, and what it may name.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("http", &[]),
+    ("http", &["model"]),
     ("aws", &["http", "model"]),
     ("ops", &["aws", "http", "model"]),
     ("local", &["http", "model"]),

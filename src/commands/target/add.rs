@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Outcome,
     change::{Common, Wanted},
-    credential::{CredentialFlags, Takes},
+    credential::CredentialFlags,
     source, with_gateway,
 };
 use crate::{
@@ -17,7 +17,8 @@ use crate::{
     error::{Error, Kind},
     model::{
         name::FunctionArn,
-        spec::{Configured, Credential, TargetKind},
+        spec::{Credential, TargetSource},
+        target::TargetKind,
         tool,
     },
     ops::stack::{Gateway, Stack},
@@ -236,13 +237,13 @@ impl Add {
 
 impl AddLambda {
     async fn run(self, ctx: &Context) -> Outcome {
-        let kind = match (&self.lambda_arn, &self.tools) {
+        let source = match (&self.lambda_arn, &self.tools) {
             (Some(arn), Some(tools)) => {
-                TargetKind::Lambda { arn: arn.to_string(), schema: source::tool_schema(&self.common.name, tools)? }
+                TargetSource::Lambda { arn: arn.to_string(), schema: source::tool_schema(&self.common.name, tools)? }
             }
             _ => {
                 ctx.check_sample().await?;
-                TargetKind::Sample
+                TargetSource::Sample
             }
         };
         let aws = ctx.aws().await?;
@@ -253,8 +254,8 @@ impl AddLambda {
         }
         let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
         let warnings = warning.into_iter().collect();
-        let wanted = Wanted { common: self.common, kind, warnings };
-        wanted.settle(ctx, &aws, stack, gateway).await
+        let wanted = Wanted { common: self.common, source, warnings };
+        wanted.apply(ctx, &aws, stack, gateway).await
     }
 }
 
@@ -279,47 +280,42 @@ impl AddOpenapi {
     async fn run(self, ctx: &Context) -> Outcome {
         check_stdin(Some(&self.spec), &self.credential)?;
         self.credential.check_resources()?;
-        let source = source::api(ctx, &self.common.name, &self.spec)?;
-        let credential = self.credential.resolve(ctx, Takes::API).await?;
-        let kind = TargetKind::Other(Box::new(Configured {
-            member: "openApiSchema",
-            configuration: source.configuration,
+        let schema = source::api(ctx, &self.common.name, &self.spec)?;
+        let credential = self.credential.resolve(ctx, TargetKind::OpenApi).await?;
+        let source = TargetSource::configured(
+            TargetKind::OpenApi,
+            schema.configuration,
             credential,
-            allowed: self.credential.iam_resource,
-        }));
-        settle(ctx, self.common, kind, source.warnings).await
+            self.credential.iam_resource,
+        );
+        apply(ctx, self.common, source, schema.warnings).await
     }
 }
 
 impl AddSmithy {
     async fn run(self, ctx: &Context) -> Outcome {
         check_stdin(self.model.as_deref(), &self.credential)?;
-        let credential = self.credential.resolve(ctx, Takes::AWS_SERVICE).await?;
+        let credential = self.credential.resolve(ctx, TargetKind::Smithy).await?;
         let aws = ctx.aws().await?;
-        let mut source = source::smithy(ctx, &self.common.name, self.model.as_deref(), &aws.region)?;
+        let mut schema = source::smithy(ctx, &self.common.name, self.model.as_deref(), &aws.region)?;
         let actions = match (&credential, self.allow_action) {
             // With an OAuth token for the service, the role needs no permission.
             (Credential::Oauth { .. }, _) => Vec::new(),
-            (_, named) if named.is_empty() => source.needed_actions(&aws, &self.common.name).await?,
+            (_, named) if named.is_empty() => schema.needed_actions(&aws, &self.common.name).await?,
             (_, named) => named,
         };
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
-        let source = source.source;
-        let kind = TargetKind::Other(Box::new(Configured {
-            member: "smithyModel",
-            configuration: source.configuration,
-            credential,
-            allowed: actions,
-        }));
-        let wanted = Wanted { common: self.common, kind, warnings: source.warnings };
-        wanted.settle(ctx, &aws, stack, gateway).await
+        let schema = schema.source;
+        let source = TargetSource::configured(TargetKind::Smithy, schema.configuration, credential, actions);
+        let wanted = Wanted { common: self.common, source, warnings: schema.warnings };
+        wanted.apply(ctx, &aws, stack, gateway).await
     }
 }
 
 impl AddMcpServer {
     async fn run(self, ctx: &Context) -> Outcome {
         self.credential.check_resources()?;
-        let credential = self.credential.resolve(ctx, Takes::API).await?;
+        let credential = self.credential.resolve(ctx, TargetKind::McpServer).await?;
         let warnings = check_endpoint(ctx, &self.endpoint)?;
         let mut configuration = json!({ "endpoint": self.endpoint });
         if self.dynamic_listing {
@@ -328,19 +324,15 @@ impl AddMcpServer {
         if let Some(priority) = self.resource_priority {
             configuration["resourcePriority"] = json!(priority);
         }
-        let kind = TargetKind::Other(Box::new(Configured {
-            member: "mcpServer",
-            configuration,
-            credential,
-            allowed: self.credential.iam_resource,
-        }));
-        settle(ctx, self.common, kind, warnings).await
+        let source =
+            TargetSource::configured(TargetKind::McpServer, configuration, credential, self.credential.iam_resource);
+        apply(ctx, self.common, source, warnings).await
     }
 }
 
 impl AddApiGateway {
     async fn run(self, ctx: &Context) -> Outcome {
-        let credential = self.credential.resolve(ctx, Takes::REST_API).await?;
+        let credential = self.credential.resolve(ctx, TargetKind::ApiGateway).await?;
         let mut tools = json!({ "toolFilters": self.filter });
         if !self.overrides.is_empty() {
             tools["toolOverrides"] = json!(self.overrides);
@@ -352,15 +344,15 @@ impl AddApiGateway {
             warnings
                 .push("the local AWS keeps API Gateway targets and does not serve them: they have no tools".to_owned());
         }
-        let kind = TargetKind::other("apiGateway", configuration, credential);
-        settle(ctx, self.common, kind, warnings).await
+        let source = TargetSource::configured(TargetKind::ApiGateway, configuration, credential, Vec::new());
+        apply(ctx, self.common, source, warnings).await
     }
 }
 
-async fn settle(ctx: &Context, common: Common, kind: TargetKind, warnings: Vec<String>) -> Outcome {
+async fn apply(ctx: &Context, common: Common, source: TargetSource, warnings: Vec<String>) -> Outcome {
     let aws = ctx.aws().await?;
     let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
-    Wanted { common, kind, warnings }.settle(ctx, &aws, stack, gateway).await
+    Wanted { common, source, warnings }.apply(ctx, &aws, stack, gateway).await
 }
 
 /// Checks an endpoint: a gateway in AWS calls https only; one on this machine can also call what runs beside

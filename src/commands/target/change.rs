@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     model::{
         name::TargetName,
-        spec::{GatewaySpec, TargetKind, TargetSpec},
+        spec::{GatewaySpec, TargetSource, TargetSpec},
     },
     ops::{
         self, converge,
@@ -52,30 +52,30 @@ pub struct Common {
 /// A target's desired state.
 pub(super) struct Wanted {
     pub common: Common,
-    pub kind: TargetKind,
+    pub source: TargetSource,
     pub warnings: Vec<String>,
 }
 
 impl Wanted {
-    pub(super) async fn settle(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Outcome {
+    pub(super) async fn apply(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Outcome {
         if self.common.dry_run {
             let spec = self.spec(aws, &stack, &gateway);
             let (stack, plan) = converge::plan(aws, &spec).await?;
             return Ok(Box::new(PlanReport::new(&stack, &plan, self.warnings)));
         }
-        Ok(Box::new(self.converge(ctx, aws, stack, gateway).await?))
+        Ok(Box::new(self.create(ctx, aws, stack, gateway).await?))
     }
 
     fn spec(&self, aws: &Aws, stack: &Stack, gateway: &Gateway) -> GatewaySpec {
         GatewaySpec {
-            targets: vec![TargetSpec { name: self.common.name.clone(), kind: self.kind.clone() }],
+            targets: vec![TargetSpec { name: self.common.name.clone(), source: self.source.clone() }],
             // Targets are added to anybody's gateway, by name.
             adopt: !gateway.ours,
             ..GatewaySpec::unchanged(stack.names.gateway.clone(), aws.region.clone())
         }
     }
 
-    async fn converge(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Settled, Error> {
+    async fn create(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Changed, Error> {
         let spec = self.spec(aws, &stack, &gateway);
         let Self { common, warnings, .. } = self;
         let converged =
@@ -112,13 +112,13 @@ impl Wanted {
             format!("target get {name} --gateway {gateway}")
         };
         let unchanged = !converged.made.changed;
-        Ok(Settled { target: TargetInfo::new(target), gateway: gateway.to_string(), warnings, unchanged, next })
+        Ok(Changed { target: TargetInfo::new(target), gateway: gateway.to_string(), warnings, unchanged, next })
     }
 }
 
 /// A target in its desired state.
 #[derive(Debug, Serialize)]
-struct Settled {
+struct Changed {
     target: TargetInfo,
     gateway: String,
     warnings: Vec<String>,
@@ -132,7 +132,7 @@ struct Settled {
 /// Maximum number of warnings, and of tools, in text output.
 const SHOWN: usize = 20;
 
-impl Report for Settled {
+impl Report for Changed {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
         let target = &self.target;

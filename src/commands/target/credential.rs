@@ -14,8 +14,10 @@ use crate::{
     error::{Error, Kind},
     model::{
         openapi::is_reserved_header,
+        provider::{self, CUSTOM, INCLUDED, ProviderKind, VENDOR_NAMES},
         secret::Secret,
-        spec::{Credential, ProviderKind, ProviderSpec},
+        spec::{Credential, ProviderSpec},
+        target::{SIGNED_SERVICES, TargetKind},
     },
 };
 
@@ -95,7 +97,7 @@ pub struct CredentialFlags {
     #[arg(
         long,
         value_name = "SERVICE",
-        value_parser = ["execute-api", "lambda", "bedrock-agentcore"],
+        value_parser = SIGNED_SERVICES,
         conflicts_with_all = ["secret", "place", "credential_provider"]
     )]
     pub iam_service: Option<String>,
@@ -109,86 +111,24 @@ pub struct CredentialFlags {
     pub iam_region: Option<String>,
 }
 
-/// The credentials that a kind of target accepts (developer guide, "Outbound authorization").
-#[derive(Debug, Clone, Copy)]
-pub struct Takes {
-    what: &'static str,
-    remedy: &'static str,
-    key: bool,
-    oauth: bool,
-    role_for_service: bool,
-    /// The gateway's role, without a service to sign for.
-    role_alone: bool,
-    role_by_default: bool,
+/// What a refused credential is told: the kind of target in the plural, and the remedy.
+fn wording(kind: TargetKind) -> (&'static str, &'static str) {
+    match kind {
+        TargetKind::Smithy => {
+            ("Smithy targets", "the gateway's role signs their calls; only an OAuth client can take its place")
+        }
+        TargetKind::ApiGateway => (
+            "API Gateway targets",
+            "give an API key, or `--iam-service execute-api` for the gateway's role, or nothing",
+        ),
+        TargetKind::Lambda | TargetKind::OpenApi | TargetKind::McpServer => ("such targets", ""),
+    }
 }
-
-impl Takes {
-    pub const API: Self = Self {
-        what: "such targets",
-        remedy: "",
-        key: true,
-        oauth: true,
-        role_for_service: true,
-        role_alone: false,
-        role_by_default: false,
-    };
-    pub const AWS_SERVICE: Self = Self {
-        what: "Smithy targets",
-        remedy: "the gateway's role signs their calls; only an OAuth client can take its place",
-        key: false,
-        oauth: true,
-        role_for_service: false,
-        role_alone: false,
-        role_by_default: true,
-    };
-    pub const REST_API: Self = Self {
-        what: "API Gateway targets",
-        remedy: "give an API key, or `--iam-service execute-api` for the gateway's role, or nothing",
-        key: true,
-        oauth: false,
-        role_for_service: false,
-        role_alone: true,
-        role_by_default: false,
-    };
-}
-
-/// The vendors that the API has, and the member of its union for each one's client.
-const VENDORS: [(&str, &str); 25] = [
-    ("CustomOauth2", "customOauth2ProviderConfig"),
-    ("GoogleOauth2", "googleOauth2ProviderConfig"),
-    ("GithubOauth2", "githubOauth2ProviderConfig"),
-    ("SlackOauth2", "slackOauth2ProviderConfig"),
-    ("SalesforceOauth2", "salesforceOauth2ProviderConfig"),
-    ("MicrosoftOauth2", "microsoftOauth2ProviderConfig"),
-    ("AtlassianOauth2", "atlassianOauth2ProviderConfig"),
-    ("LinkedinOauth2", "linkedinOauth2ProviderConfig"),
-    ("XOauth2", INCLUDED),
-    ("OktaOauth2", INCLUDED),
-    ("OneLoginOauth2", INCLUDED),
-    ("PingOneOauth2", INCLUDED),
-    ("FacebookOauth2", INCLUDED),
-    ("YandexOauth2", INCLUDED),
-    ("RedditOauth2", INCLUDED),
-    ("ZoomOauth2", INCLUDED),
-    ("TwitchOauth2", INCLUDED),
-    ("SpotifyOauth2", INCLUDED),
-    ("DropboxOauth2", INCLUDED),
-    ("NotionOauth2", INCLUDED),
-    ("HubspotOauth2", INCLUDED),
-    ("CyberArkOauth2", INCLUDED),
-    ("FusionAuthOauth2", INCLUDED),
-    ("Auth0Oauth2", INCLUDED),
-    ("CognitoOauth2", INCLUDED),
-];
-const INCLUDED: &str = "includedOauth2ProviderConfig";
 
 /// A vendor, with or without the API's suffix `Oauth2`.
 fn vendor(text: &str) -> Result<String, String> {
-    let short = |name: &str| name.trim_end_matches("Oauth2").to_ascii_lowercase();
-    let wanted = text.to_ascii_lowercase();
-    let found = VENDORS.iter().find(|(name, _)| short(name) == wanted || name.to_ascii_lowercase() == wanted);
-    found.map(|(name, _)| (*name).to_owned()).ok_or_else(|| {
-        let known: Vec<&str> = VENDORS.iter().map(|(name, _)| name.trim_end_matches("Oauth2")).collect();
+    provider::vendor(text).map(str::to_owned).ok_or_else(|| {
+        let known: Vec<&str> = VENDOR_NAMES.into_iter().map(provider::short).collect();
         format!("the vendors are {}", known.join(", "))
     })
 }
@@ -276,28 +216,27 @@ impl CredentialFlags {
     }
 
     /// Resolves the flags to a credential for a kind of target.
-    pub async fn resolve(&self, ctx: &Context, takes: Takes) -> Result<Credential, Error> {
+    pub async fn resolve(&self, ctx: &Context, kind: TargetKind) -> Result<Credential, Error> {
+        let rules = kind.credentials();
         let refuse = |what: &str| {
-            let error = Error::new(Kind::Usage, format!("{} take no {what}", takes.what));
-            Err(error.with_hint(takes.remedy))
+            let (targets, remedy) = wording(kind);
+            Err(Error::new(Kind::Usage, format!("{targets} take no {what}")).with_hint(remedy))
         };
         match self.named(ctx).await? {
-            Credential::Given(None) if takes.role_by_default => Ok(Credential::role()),
-            Credential::ApiKey { .. } if !takes.key => refuse("API key"),
-            Credential::Oauth { .. } if !takes.oauth => refuse("OAuth client"),
+            Credential::Given(None) if rules.role && !rules.none => Ok(Credential::role()),
+            Credential::ApiKey { .. } if !rules.api_key => refuse("API key"),
+            Credential::Oauth { .. } if !rules.oauth => refuse("OAuth client"),
             Credential::Given(Some(given)) => match given[0]["credentialProviderType"].as_str() {
-                Some("API_KEY") if !takes.key => refuse("API key"),
-                Some("OAUTH") if !takes.oauth => refuse("OAuth client"),
+                Some("API_KEY") if !rules.api_key => refuse("API key"),
+                Some("OAUTH") if !rules.oauth => refuse("OAuth client"),
                 // For API Gateway, the role signs even without an explicit service.
-                Some("GATEWAY_IAM_ROLE")
-                    if takes.role_alone && self.iam_region.is_none() && self.iam_resource.is_empty() =>
-                {
+                Some("GATEWAY_IAM_ROLE") if rules.role && self.iam_region.is_none() && self.iam_resource.is_empty() => {
                     match self.iam_service.as_deref() {
                         Some("execute-api") => Ok(Credential::role()),
                         _ => refuse("other service than execute-api"),
                     }
                 }
-                Some("GATEWAY_IAM_ROLE") if !takes.role_for_service => refuse("service to sign for"),
+                Some("GATEWAY_IAM_ROLE") if !rules.role_for_service => refuse("service to sign for"),
                 _ => Ok(Credential::Given(Some(given))),
             },
             credential => Ok(credential),
@@ -412,11 +351,11 @@ impl CredentialFlags {
 
     /// The vendor, union member and configuration of an OAuth client.
     fn client(&self, client_id: &str) -> Result<(String, &'static str, Value), Error> {
-        let vendor = self.oauth_vendor.clone().unwrap_or_else(|| "CustomOauth2".to_owned());
-        let member = VENDORS.iter().find(|(name, _)| *name == vendor).map_or(INCLUDED, |(_, member)| member);
+        let vendor = self.oauth_vendor.clone().unwrap_or_else(|| CUSTOM.to_owned());
+        let member = provider::member(&vendor);
         let mut config = json!({ "clientId": client_id });
         let endpoint = |name: &'static str, value: &Option<String>| value.as_ref().map(|value| (name, json!(value)));
-        if vendor == "CustomOauth2" {
+        if vendor == CUSTOM {
             config["oauthDiscovery"] = match (&self.oauth_discovery_url, &self.oauth_token_endpoint) {
                 (Some(url), _) => json!({ "discoveryUrl": url }),
                 (None, Some(token)) => json!({ "authorizationServerMetadata": {
@@ -442,7 +381,7 @@ impl CredentialFlags {
         for (name, value) in named.into_iter().flatten() {
             let takes = if name == "tenantId" { vendor == "MicrosoftOauth2" } else { member == INCLUDED };
             if !takes {
-                let problem = format!("the vendor {} has its own {name}", vendor.trim_end_matches("Oauth2"));
+                let problem = format!("the vendor {} has its own {name}", provider::short(&vendor));
                 return Err(Error::new(Kind::Usage, problem).with_hint("leave the flag out"));
             }
             config[name] = value;

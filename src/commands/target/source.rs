@@ -11,8 +11,8 @@ use crate::{
         document::Document,
         finding::{Reading, Severity},
         name::{Region, TargetName},
-        openapi::INLINE_LIMIT,
         smithy::{self, Model},
+        target::INLINE_SCHEMA_LIMIT,
         tool,
     },
 };
@@ -131,8 +131,8 @@ fn inline(place: &str, flag: &str, document: &Document, validated: &Validated) -
         return Err(error);
     }
     let text = document.value.to_string();
-    if text.len() > INLINE_LIMIT {
-        let message = format!("{place}: as JSON it has {} bytes, and {INLINE_LIMIT} can be sent", text.len());
+    if text.len() > INLINE_SCHEMA_LIMIT {
+        let message = format!("{place}: as JSON it has {} bytes, and {INLINE_SCHEMA_LIMIT} can be sent", text.len());
         return Err(Error::new(Kind::InvalidInput, message)
             .with_hint(format!("put it into S3, and give `{flag}` its s3://BUCKET/KEY (up to 10 MB)")));
     }

@@ -7,7 +7,7 @@ use super::{
     Outcome,
     add::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
     change::{Common, Wanted},
-    credential::{CredentialFlags, Takes},
+    credential::CredentialFlags,
     source, target_of, with_gateway,
 };
 use crate::{
@@ -20,7 +20,8 @@ use crate::{
         name::FunctionArn,
         policy,
         smithy::Model,
-        spec::{Configured, Credential, TargetKind},
+        spec::{Credential, TargetSource},
+        target::TargetKind,
     },
     ops::stack::Stack,
 };
@@ -67,14 +68,16 @@ fn usage(problem: &str, remedy: &str) -> Error {
     Error::new(Kind::Usage, problem).with_hint(remedy)
 }
 
-/// The kinds of targets, and the flags that each one accepts.
-const KINDS: [(&str, &str, &str); 5] = [
-    ("lambda", "a function", "`--tools` and `--lambda-arn`: the gateway's role calls it"),
-    ("openApiSchema", "an API", "`--spec` and credential flags"),
-    ("smithyModel", "an AWS service", "`--model`, `--allow-action` and credential flags"),
-    ("mcpServer", "an MCP server", "`--endpoint` and credential flags"),
-    ("apiGateway", "a stage of API Gateway", "credential flags"),
-];
+/// What a target of this kind is, and the flags that change it.
+fn wording(kind: TargetKind) -> (&'static str, &'static str) {
+    match kind {
+        TargetKind::Lambda => ("a function", "`--tools` and `--lambda-arn`: the gateway's role calls it"),
+        TargetKind::OpenApi => ("an API", "`--spec` and credential flags"),
+        TargetKind::Smithy => ("an AWS service", "`--model`, `--allow-action` and credential flags"),
+        TargetKind::McpServer => ("an MCP server", "`--endpoint` and credential flags"),
+        TargetKind::ApiGateway => ("a stage of API Gateway", "credential flags"),
+    }
+}
 
 impl Update {
     pub async fn run(self, ctx: &Context) -> Outcome {
@@ -89,23 +92,24 @@ impl Update {
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
         let existing = target_of(&gateway, &self.common.name)?.0.clone();
         let mcp = &existing["targetConfiguration"]["mcp"];
-        let Some((member, what, takes)) = KINDS.into_iter().find(|(member, ..)| mcp[*member].is_object()) else {
+        let Some(kind) = TargetKind::of(mcp) else {
             let message = format!("`target update` does not know the kind of `{}`", self.common.name);
             return Err(Error::new(Kind::InvalidInput, message));
         };
-        if !self.fits(member) {
-            return Err(usage(&format!("the target is {what}"), &format!("use {takes}")));
+        if !self.fits(kind) {
+            let (what, flags) = wording(kind);
+            return Err(usage(&format!("the target is {what}"), &format!("use {flags}")));
         }
-        let (kind, warnings) = match member {
-            "lambda" => {
-                let kind = self.function(&aws, &stack, &mcp["lambda"]).await?;
+        let (source, warnings) = match kind {
+            TargetKind::Lambda => {
+                let source = self.function(&aws, &stack, &mcp[kind.member()]).await?;
                 let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
-                (kind, warning.into_iter().collect())
+                (source, warning.into_iter().collect())
             }
-            member => self.other(ctx, &aws, &stack, (member, &existing)).await?,
+            kind => self.other(ctx, &aws, &stack, (kind, &existing)).await?,
         };
-        let wanted = Wanted { common: self.common, kind, warnings };
-        wanted.settle(ctx, &aws, stack, gateway).await
+        let wanted = Wanted { common: self.common, source, warnings };
+        wanted.apply(ctx, &aws, stack, gateway).await
     }
 
     fn says_something(&self) -> bool {
@@ -118,24 +122,24 @@ impl Update {
     }
 
     /// Whether a target of this kind accepts the given flags.
-    fn fits(&self, member: &str) -> bool {
+    fn fits(&self, kind: TargetKind) -> bool {
         let credential = self.no_credential || self.credential.says_something();
-        let only = |named: bool, of: &str| !named || member == of;
-        only(self.tools.is_some() || self.lambda_arn.is_some(), "lambda")
-            && only(self.spec.is_some(), "openApiSchema")
-            && only(self.model.is_some() || !self.allow_action.is_empty(), "smithyModel")
-            && only(self.endpoint.is_some(), "mcpServer")
-            && !(credential && member == "lambda")
+        let only = |named: bool, of: TargetKind| !named || kind == of;
+        only(self.tools.is_some() || self.lambda_arn.is_some(), TargetKind::Lambda)
+            && only(self.spec.is_some(), TargetKind::OpenApi)
+            && only(self.model.is_some() || !self.allow_action.is_empty(), TargetKind::Smithy)
+            && only(self.endpoint.is_some(), TargetKind::McpServer)
+            && !(credential && kind == TargetKind::Lambda)
     }
 
-    async fn function(&self, aws: &Aws, stack: &Stack, existing: &Value) -> Result<TargetKind, Error> {
+    async fn function(&self, aws: &Aws, stack: &Stack, existing: &Value) -> Result<TargetSource, Error> {
         let tools = self.tools.as_ref().map(|tools| source::tool_schema(&self.common.name, tools)).transpose()?;
         if let Some(arn) = &self.lambda_arn {
             check_function(aws, stack, arn).await?;
         }
         let arn = self.lambda_arn.as_ref().map(ToString::to_string);
         let arn = arn.or_else(|| existing["lambdaArn"].as_str().map(str::to_owned)).unwrap_or_default();
-        Ok(TargetKind::Lambda { arn, schema: tools.unwrap_or_else(|| existing["toolSchema"].clone()) })
+        Ok(TargetSource::Lambda { arn, schema: tools.unwrap_or_else(|| existing["toolSchema"].clone()) })
     }
 
     async fn other(
@@ -143,15 +147,10 @@ impl Update {
         ctx: &Context,
         aws: &Aws,
         stack: &Stack,
-        (member, existing): (&'static str, &Value),
-    ) -> Result<(TargetKind, Vec<String>), Error> {
-        let takes = match member {
-            "smithyModel" => Takes::AWS_SERVICE,
-            "apiGateway" => Takes::REST_API,
-            _ => Takes::API,
-        };
+        (kind, existing): (TargetKind, &Value),
+    ) -> Result<(TargetSource, Vec<String>), Error> {
         let kept = || existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
-        let named = self.credential.in_known_place(existing).resolve(ctx, takes).await?;
+        let named = self.credential.in_known_place(existing).resolve(ctx, kind).await?;
         let keeps = self.credential.is_empty() && !self.no_credential;
         let credential = if keeps { Credential::Given(kept()) } else { named };
         let service = &existing["credentialProviderConfigurations"][0]["credentialProvider"]["iamCredentialProvider"];
@@ -162,7 +161,7 @@ impl Update {
             return Err(usage(&format!("`{other}` is nothing that the target signs for"), remedy));
         }
         let name = &self.common.name;
-        let mut configuration = existing["targetConfiguration"]["mcp"][member].clone();
+        let mut configuration = existing["targetConfiguration"]["mcp"][kind.member()].clone();
         let mut warnings = Vec::new();
         let mut actions = [self.allow_action.as_slice(), &self.credential.iam_resource].concat();
         let granted = stack.granted(name.as_str()).unwrap_or_default();
@@ -194,10 +193,10 @@ impl Update {
                 }
                 actions = kept;
             }
-        } else if actions.is_empty() && (keeps || member == "smithyModel") {
+        } else if actions.is_empty() && (keeps || kind == TargetKind::Smithy) {
             actions = granted;
         }
-        Ok((TargetKind::Other(Box::new(Configured { member, configuration, credential, allowed: actions })), warnings))
+        Ok((TargetSource::configured(kind, configuration, credential, actions), warnings))
     }
 }
 

@@ -21,9 +21,12 @@ pub(crate) use self::{
     session::{McpSession, NotificationSink},
 };
 use super::credentials::{Failure, OutboundAuth, RequestAuth};
-use crate::http::{
-    Opened, Request,
-    mcp::{self, Messages},
+use crate::{
+    http::{
+        Opened, Request,
+        mcp::{self, Messages},
+    },
+    model::mcp::{NEWEST_WITH_HANDSHAKE, STATELESS},
 };
 
 /// Overall timeout of a request (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore"). Also the
@@ -123,8 +126,7 @@ impl Connection {
             next_id: AtomicU64::new(1),
         };
         let mut connection = new("");
-        let hello =
-            json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": mcp::hello(mcp::VERSION, offered) });
+        let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": mcp::hello(NEWEST_WITH_HANDSHAKE, offered) });
         let (answer, auth) = connection.post(&hello).await?;
         let status = answer.status;
         connection.session = answer.header(mcp::SESSION_HEADER).map(str::to_owned);
@@ -133,11 +135,11 @@ impl Connection {
             Ok(welcome) => welcome,
             // The server may not know `initialize`: try the stateless protocol.
             Err(why) if ![401, 403].contains(&status) => {
-                let stateless = Arc::new(new(mcp::STATELESS));
+                let stateless = Arc::new(new(STATELESS));
                 let found = stateless.request("server/discover", &json!({}), &mut None).await;
                 let found = found.map_err(|_| refused_handshake(&server.endpoint, status, why.into_failure()))?;
                 connection = stateless;
-                json!({ "protocolVersion": mcp::STATELESS, "capabilities": found["capabilities"] })
+                json!({ "protocolVersion": STATELESS, "capabilities": found["capabilities"] })
             }
             // A role that has not propagated, or a refused credential; AWS's message (several public reports).
             Err(why) => {
@@ -148,12 +150,12 @@ impl Connection {
         if version.is_empty() {
             return Err(Failure("The MCP server does not say which version it speaks".to_owned()));
         }
-        if version != mcp::STATELESS && !mcp::speaks(version) {
+        if version != STATELESS && !mcp::speaks(version) {
             return Err(Failure(format!("The MCP server speaks version `{version}`, which the gateway does not")));
         }
         let (session, capabilities) = (connection.session.clone(), welcome["capabilities"].clone());
         let opened = Self { session, capabilities, ..new(version) };
-        if version != mcp::STATELESS {
+        if version != STATELESS {
             opened.post(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await?;
         }
         Ok(Arc::new(opened))
@@ -188,7 +190,7 @@ impl Connection {
 
     async fn post(&self, message: &Value) -> Result<(Opened, RequestAuth), Failure> {
         let url = &self.server.endpoint;
-        self.send(if self.version == mcp::STATELESS {
+        self.send(if self.version == STATELESS {
             mcp::stateless(url, message.clone(), &self.offered)
         } else {
             mcp::post(url, &self.version, self.session.as_deref(), message)
@@ -258,7 +260,7 @@ impl Connection {
     /// Checks and cleans a result of the stateless protocol. `input_required` is an error: only a caller that
     /// speaks the server's version could answer it.
     fn complete(&self, mut result: Value) -> Result<Value, CallError> {
-        if self.version == mcp::STATELESS {
+        if self.version == STATELESS {
             if result["resultType"] == "input_required" {
                 let problem = "The MCP server asks for more input, which is not passed on".to_owned();
                 return Err(Failure(problem).into());

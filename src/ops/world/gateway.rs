@@ -12,7 +12,7 @@ use crate::{
     },
     model::{
         naming::{DeliveryNames, TAG_PROVIDER},
-        spec::{AuthorizerSpec, ProviderSpec, TargetKind, TargetSpec},
+        spec::{AuthorizerSpec, ProviderSpec, TargetSource, TargetSpec},
     },
     ops::{
         apply::{Fact, LogGroup, Made},
@@ -337,9 +337,9 @@ fn provider_fact(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result<(
 }
 
 fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {
-    let sample = match target.kind {
-        TargetKind::Sample => made.function_arn()?,
-        TargetKind::Lambda { .. } | TargetKind::Other(_) => "",
+    let sample = match target.source {
+        TargetSource::Sample => made.function_arn()?,
+        TargetSource::Lambda { .. } | TargetSource::Configured(_) => "",
     };
     let provider = match target.provider() {
         None => "",

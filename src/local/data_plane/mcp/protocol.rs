@@ -4,7 +4,10 @@
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use crate::http::mcp::{CAPABILITIES_META, STATELESS, VERSION_META};
+use crate::{
+    http::mcp::{CAPABILITIES_META, VERSION_META},
+    model::mcp::STATELESS,
+};
 
 /// The error text for a target's failure without DEBUG (AgentCore developer guide, "Debugging": "Turning on
 /// debugging messages").

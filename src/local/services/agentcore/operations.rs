@@ -2,9 +2,12 @@
 //! `bedrock-agentcore-control/2023-06-05` in botocore).
 
 use super::{advance, gateway, list_tags, provider, tag, target, untag};
-use crate::local::services::{
-    operation::{Operation, Resource, handler, rest_operation},
-    shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
+use crate::{
+    local::services::{
+        operation::{Operation, Resource, handler, rest_operation},
+        shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
+    },
+    model::provider::VENDOR_NAMES,
 };
 
 /// An ARN is accepted here too, so that it can be denied as AWS does.
@@ -195,36 +198,7 @@ const PROVIDER_KEY: [Member; 3] = [
     optional("apiKeySecretConfig", SECRET_REFERENCE),
     optional("apiKeySecretSource", SECRET_SOURCE),
 ];
-const VENDOR: Member = required(
-    "credentialProviderVendor",
-    Shape::Enum(&[
-        "GoogleOauth2",
-        "GithubOauth2",
-        "SlackOauth2",
-        "SalesforceOauth2",
-        "MicrosoftOauth2",
-        "CustomOauth2",
-        "AtlassianOauth2",
-        "LinkedinOauth2",
-        "XOauth2",
-        "OktaOauth2",
-        "OneLoginOauth2",
-        "PingOneOauth2",
-        "FacebookOauth2",
-        "YandexOauth2",
-        "RedditOauth2",
-        "ZoomOauth2",
-        "TwitchOauth2",
-        "SpotifyOauth2",
-        "DropboxOauth2",
-        "NotionOauth2",
-        "HubspotOauth2",
-        "CyberArkOauth2",
-        "FusionAuthOauth2",
-        "Auth0Oauth2",
-        "CognitoOauth2",
-    ]),
-);
+const VENDOR: Member = required("credentialProviderVendor", Shape::Enum(&VENDOR_NAMES));
 const CLIENT_ID: Member = optional("clientId", text(0, 256));
 const CLIENT_SECRET: Member = optional("clientSecret", text(0, 2048).sensitive());
 const CLIENT_SECRET_CONFIG: Member = optional("clientSecretConfig", SECRET_REFERENCE);

@@ -6,13 +6,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{State, invalid, not_found, present, refused};
-use crate::local::{
-    services::{
-        answer::{epoch_seconds, not_implemented, page},
-        call::{Answer, Call},
-        secrets::Secrets,
+use crate::{
+    local::{
+        services::{
+            answer::{epoch_seconds, not_implemented, page},
+            call::{Answer, Call},
+            secrets::Secrets,
+        },
+        wire::WireError,
     },
-    wire::WireError,
+    model::provider::{self, CUSTOM_MEMBER, ProviderKind},
 };
 
 /// The owning service of managed secrets.
@@ -61,28 +64,10 @@ pub(crate) enum Discovery {
     TokenEndpoint(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    ApiKey,
-    Oauth2,
-}
-
-impl Kind {
-    fn path(self) -> &'static str {
-        match self {
-            Self::ApiKey => "apikeycredentialprovider",
-            Self::Oauth2 => "oauth2credentialprovider",
-        }
-    }
-
-    fn arn(self, call: &Call, name: &str) -> String {
-        let (region, account) = (&call.region, &call.account);
-        format!("arn:aws:bedrock-agentcore:{region}:{account}:token-vault/default/{}/{name}", self.path())
-    }
-
-    fn of(self, arn: &str) -> bool {
-        arn.split('/').nth(2) == Some(self.path())
-    }
+/// The ARN of a provider of this name.
+fn arn_of(kind: ProviderKind, call: &Call, name: &str) -> String {
+    let (region, account) = (&call.region, &call.account);
+    format!("arn:aws:bedrock-agentcore:{region}:{account}:token-vault/default/{}/{name}", kind.path())
 }
 
 #[derive(Deserialize)]
@@ -149,8 +134,8 @@ fn mismatch(member: &str, source: Option<&str>, has_value: bool, has_reference: 
 
 impl Provider {
     fn arn(&self, call: &Call) -> String {
-        let kind = if self.oauth.is_some() { Kind::Oauth2 } else { Kind::ApiKey };
-        kind.arn(call, &self.name)
+        let kind = if self.oauth.is_some() { ProviderKind::Oauth2 } else { ProviderKind::ApiKey };
+        arn_of(kind, call, &self.name)
     }
 
     fn show(&self, call: &Call, with_times: bool) -> Value {
@@ -205,8 +190,8 @@ struct Put {
 /// Creates or updates a provider.
 fn keep(state: &mut State, call: &Call, put: Put) -> Answer {
     let Put { name, wanted, oauth, tags } = put;
-    let (name, kind) = (name.as_str(), if oauth.is_some() { Kind::Oauth2 } else { Kind::ApiKey });
-    let arn = kind.arn(call, name);
+    let (name, kind) = (name.as_str(), if oauth.is_some() { ProviderKind::Oauth2 } else { ProviderKind::ApiKey });
+    let arn = arn_of(kind, call, name);
     let existing = state.agentcore.providers.get(&arn).cloned();
     let is_new = tags.is_some();
     match (&existing, is_new) {
@@ -216,8 +201,8 @@ fn keep(state: &mut State, call: &Call, put: Put) -> Answer {
         _ => {}
     }
     let (folder, json_key) = match kind {
-        Kind::ApiKey => ("apikey", API_KEY),
-        Kind::Oauth2 => ("oauth2", CLIENT_SECRET),
+        ProviderKind::ApiKey => ("apikey", API_KEY),
+        ProviderKind::Oauth2 => ("oauth2", CLIENT_SECRET),
     };
     let managed = existing.as_ref().map(|provider| &provider.secret).filter(|secret| secret.managed);
     let secret = match wanted {
@@ -298,30 +283,7 @@ enum OauthDiscovery {
     AuthorizationServerMetadata(Value),
 }
 
-/// The vendors with their own configuration member, and what is known of their endpoints: the issuer if it has
-/// a discovery document, otherwise authorization and token endpoint. From the vendors' documentation; AWS does
-/// not document what it returns for them.
-const VENDORS: [(&str, &str, Known); 8] = [
-    ("CustomOauth2", "customOauth2ProviderConfig", Known::Given),
-    ("GoogleOauth2", "googleOauth2ProviderConfig", Known::Issuer("https://accounts.google.com")),
-    (
-        "GithubOauth2",
-        "githubOauth2ProviderConfig",
-        Known::Endpoints("https://github.com/login/oauth/authorize", "https://github.com/login/oauth/access_token"),
-    ),
-    ("SlackOauth2", "slackOauth2ProviderConfig", Known::Issuer("https://slack.com")),
-    ("SalesforceOauth2", "salesforceOauth2ProviderConfig", Known::Issuer("https://login.salesforce.com")),
-    ("MicrosoftOauth2", "microsoftOauth2ProviderConfig", Known::Tenant),
-    (
-        "AtlassianOauth2",
-        "atlassianOauth2ProviderConfig",
-        Known::Endpoints("https://auth.atlassian.com/authorize", "https://auth.atlassian.com/oauth/token"),
-    ),
-    ("LinkedinOauth2", "linkedinOauth2ProviderConfig", Known::Issuer("https://www.linkedin.com/oauth")),
-];
-/// The configuration member of every other vendor.
-const INCLUDED: &str = "includedOauth2ProviderConfig";
-
+/// What is known of a vendor's endpoints: the issuer, if it has a discovery document, else its endpoints.
 #[derive(Clone, Copy)]
 enum Known {
     Given,
@@ -330,14 +292,34 @@ enum Known {
     Endpoints(&'static str, &'static str),
 }
 
+impl Known {
+    /// From the vendors' own documentation. What AWS returns for them is not documented.
+    fn of(vendor: &str) -> Self {
+        match vendor {
+            "GoogleOauth2" => Self::Issuer("https://accounts.google.com"),
+            "GithubOauth2" => Self::Endpoints(
+                "https://github.com/login/oauth/authorize",
+                "https://github.com/login/oauth/access_token",
+            ),
+            "SlackOauth2" => Self::Issuer("https://slack.com"),
+            "SalesforceOauth2" => Self::Issuer("https://login.salesforce.com"),
+            "MicrosoftOauth2" => Self::Tenant,
+            "AtlassianOauth2" => {
+                Self::Endpoints("https://auth.atlassian.com/authorize", "https://auth.atlassian.com/oauth/token")
+            }
+            "LinkedinOauth2" => Self::Issuer("https://www.linkedin.com/oauth"),
+            _ => Self::Given,
+        }
+    }
+}
+
 fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, create: bool) -> Answer {
     let (vendor, name) = (input.credential_provider_vendor, input.name);
-    let known = VENDORS.iter().find(|(one, ..)| *one == vendor);
-    let (wanted_member, known) = known.map_or((INCLUDED, Known::Given), |(_, member, known)| (*member, *known));
+    let known = Known::of(&vendor);
     let Some((member, config)) = input.oauth2_provider_config_input.into_iter().next() else {
         return Err(invalid("oauth2ProviderConfigInput", "Member must not be null"));
     };
-    if member != wanted_member {
+    if member != provider::member(&vendor) {
         // AWS's message, from badmintoncryer/cdk-preflight, `oauth2-provider-vendor-config`.
         return Err(refused(format!("Provided configuration does not match selected type: {vendor}")));
     }
@@ -377,7 +359,7 @@ fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, create: bool) 
         config.client_secret_config,
     )?;
     let mut shown = present([("oauthDiscovery", json!(discovery)), ("clientId", json!(client_id))]);
-    if member == "customOauth2ProviderConfig" {
+    if member == CUSTOM_MEMBER {
         shown.extend(present([("clientAuthenticationMethod", json!(config.client_authentication_method))]));
     }
     let mut method = config.client_authentication_method;
@@ -409,23 +391,23 @@ pub(super) struct Name {
 }
 
 pub(super) fn get_api_key(state: &mut State, call: &Call, input: Name) -> Answer {
-    get(state, call, Kind::ApiKey, &input)
+    get(state, call, ProviderKind::ApiKey, &input)
 }
 
 pub(super) fn get_oauth2(state: &mut State, call: &Call, input: Name) -> Answer {
-    get(state, call, Kind::Oauth2, &input)
+    get(state, call, ProviderKind::Oauth2, &input)
 }
 
-fn get(state: &State, call: &Call, kind: Kind, input: &Name) -> Answer {
-    let provider = state.agentcore.providers.get(&kind.arn(call, &input.name));
+fn get(state: &State, call: &Call, kind: ProviderKind, input: &Name) -> Answer {
+    let provider = state.agentcore.providers.get(&arn_of(kind, call, &input.name));
     Ok(provider.ok_or_else(|| missing(&input.name))?.show(call, true))
 }
 
 /// Deleting an absent provider, or one of the other kind, succeeds, although the service model declares an
 /// error for it: a public sample's notes say "verified live" that `delete_oauth2_credential_provider` "on an
 /// API-key provider returns success without deleting it" (2026; others report the same for absent names).
-fn delete(state: &mut State, call: &Call, kind: Kind, input: &Name) -> Answer {
-    if let Some(removed) = state.agentcore.providers.remove(&kind.arn(call, &input.name))
+fn delete(state: &mut State, call: &Call, kind: ProviderKind, input: &Name) -> Answer {
+    if let Some(removed) = state.agentcore.providers.remove(&arn_of(kind, call, &input.name))
         && removed.secret.managed
     {
         state.secrets.remove(&removed.secret.arn);
@@ -434,11 +416,11 @@ fn delete(state: &mut State, call: &Call, kind: Kind, input: &Name) -> Answer {
 }
 
 pub(super) fn delete_api_key(state: &mut State, call: &Call, input: Name) -> Answer {
-    delete(state, call, Kind::ApiKey, &input)
+    delete(state, call, ProviderKind::ApiKey, &input)
 }
 
 pub(super) fn delete_oauth2(state: &mut State, call: &Call, input: Name) -> Answer {
-    delete(state, call, Kind::Oauth2, &input)
+    delete(state, call, ProviderKind::Oauth2, &input)
 }
 
 #[derive(Deserialize)]
@@ -449,15 +431,19 @@ pub(super) struct List {
 }
 
 pub(super) fn list_api_keys(state: &mut State, call: &Call, input: List) -> Answer {
-    list(state, call, Kind::ApiKey, &input)
+    list(state, call, ProviderKind::ApiKey, &input)
 }
 
 pub(super) fn list_oauth2(state: &mut State, call: &Call, input: List) -> Answer {
-    list(state, call, Kind::Oauth2, &input)
+    list(state, call, ProviderKind::Oauth2, &input)
 }
 
-fn list(state: &State, call: &Call, kind: Kind, input: &List) -> Answer {
-    let own = state.agentcore.providers.iter().filter(|(arn, provider)| kind.of(arn) && provider.region == call.region);
+fn list(state: &State, call: &Call, kind: ProviderKind, input: &List) -> Answer {
+    let own = state
+        .agentcore
+        .providers
+        .iter()
+        .filter(|(arn, provider)| arn.split('/').nth(2) == Some(kind.path()) && provider.region == call.region);
     let shown = own.filter(|(_, provider)| call.propagated(provider.created));
     let shown = shown.map(|(arn, provider)| (arn, provider.listed(call)));
     let (items, next) = page(shown, input.max_results.or(Some(10)), input.next_token.as_deref())

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::configuration::{CREDENTIALS, Configuration, Kind};
+use self::configuration::{CREDENTIALS, Configuration};
 pub(crate) use self::configuration::{Credential, CredentialProvider, McpServer};
 use super::{
     Gateway, Lifecycle, Listing, Origin, Page, State, Status, check_invocable, conflict, invalid, not_found, present,
@@ -28,6 +28,7 @@ use crate::{
         finding::Reading,
         openapi::{Api, Operation},
         smithy::{self, Model},
+        target::TargetKind,
         tool::{self, Tool},
     },
 };
@@ -150,7 +151,7 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
     // A failing update changes nothing.
     if target.state.problems.is_empty() {
         // Keep a server's old listing until there is a new one.
-        if [target.kind(), Some(input.target_configuration.kind())] != [Some(Kind::McpServer); 2] {
+        if [target.kind(), Some(input.target_configuration.kind())] != [Some(TargetKind::McpServer); 2] {
             target.schema = schema;
         }
         target.config = config;
@@ -240,7 +241,7 @@ pub(super) fn list(state: &mut State, call: &Call, input: List) -> Answer {
             ("targetId", json!(target.id)),
             ("name", json!(target.text("name"))),
             ("description", json!(target.text("description"))),
-            ("targetType", json!(target.kind().map(Kind::listed))),
+            ("targetType", json!(target.kind().map(TargetKind::listed_type))),
             ("lastSynchronizedAt", json!(target.synchronized.map(iso8601))),
             ("listingMode", target.mcp_server_member("listingMode")),
             ("resourcePriority", target.mcp_server_member("resourcePriority")),
@@ -280,7 +281,7 @@ pub(super) fn synchronize(state: &mut State, call: &Call, input: Synchronize) ->
         let target = gateway.targets.get(target_id).ok_or_else(|| id.missing())?;
         let server = target.mcp_server();
         let server = server.ok_or_else(|| {
-            let kind = target.kind().map(Kind::listed).unwrap_or_default();
+            let kind = target.kind().map(TargetKind::listed_type).unwrap_or_default();
             refused(format!("Target type {kind} is not supported for synchronization"))
         })?;
         if server.is_dynamic() {
@@ -329,17 +330,17 @@ impl Target {
         &self.schema
     }
 
-    fn kind(&self) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| self.mcp(*kind).is_some())
+    fn kind(&self) -> Option<TargetKind> {
+        TargetKind::ALL.into_iter().find(|kind| self.mcp(*kind).is_some())
     }
 
     /// The MCP server, if the target is one.
     pub(crate) fn mcp_server(&self) -> Option<McpServer> {
-        serde_json::from_value(self.mcp(Kind::McpServer)?.clone()).ok()
+        serde_json::from_value(self.mcp(TargetKind::McpServer)?.clone()).ok()
     }
 
     fn mcp_server_member(&self, member: &str) -> Value {
-        self.mcp(Kind::McpServer).map(|server| server[member].clone()).unwrap_or_default()
+        self.mcp(TargetKind::McpServer).map(|server| server[member].clone()).unwrap_or_default()
     }
 
     /// Stores the listing of its server, and completes the operation that waited for it.
@@ -351,7 +352,7 @@ impl Target {
     }
 
     /// Its configuration, if the target is of this kind.
-    fn mcp(&self, kind: Kind) -> Option<&Value> {
+    fn mcp(&self, kind: TargetKind) -> Option<&Value> {
         self.config.get("targetConfiguration")?["mcp"].get(kind.member())
     }
 
@@ -373,18 +374,18 @@ impl Target {
         let reading = Reading { target: self.text("name").unwrap_or_default(), local: true };
         let document = || Document::parse(std::str::from_utf8(&bytes).ok()?).ok();
         Some(match kind {
-            Kind::Lambda => Served::Lambda {
+            TargetKind::Lambda => Served::Lambda {
                 arn: self.mcp(kind)?["lambdaArn"].as_str()?.to_owned(),
                 tools: tool::parse_inline(&serde_json::from_slice(&bytes).ok()?).ok()?,
             },
-            Kind::OpenApi => Served::OpenApi { operations: Api::read(&document()?, reading).operations },
-            Kind::Smithy => Served::Smithy(Box::new(Model::read(&document()?, reading))),
-            Kind::McpServer => {
+            TargetKind::OpenApi => Served::OpenApi { operations: Api::read(&document()?, reading).operations },
+            TargetKind::Smithy => Served::Smithy(Box::new(Model::read(&document()?, reading))),
+            TargetKind::McpServer => {
                 let server = self.mcp_server()?;
                 let listing = || serde_json::from_slice(&bytes).unwrap_or_default();
                 Served::McpServer { listing: (!server.is_dynamic()).then(listing), server }
             }
-            Kind::ApiGateway => Served::ApiGateway,
+            TargetKind::ApiGateway => Served::ApiGateway,
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         finding::{Reading, Severity},
         openapi::Api,
         smithy::{self, Model, SAMPLE_KEY},
+        target::{INLINE_SCHEMA_LIMIT, S3_SCHEMA_LIMIT, SIGNED_SERVICES, TargetKind},
         tool,
     },
 };
@@ -36,71 +37,15 @@ enum McpConfiguration {
 }
 
 impl McpConfiguration {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> TargetKind {
         match self {
-            Self::Lambda(_) => Kind::Lambda,
-            Self::OpenApiSchema(_) => Kind::OpenApi,
-            Self::SmithyModel(_) => Kind::Smithy,
-            Self::McpServer(_) => Kind::McpServer,
-            Self::ApiGateway(_) => Kind::ApiGateway,
+            Self::Lambda(_) => TargetKind::Lambda,
+            Self::OpenApiSchema(_) => TargetKind::OpenApi,
+            Self::SmithyModel(_) => TargetKind::Smithy,
+            Self::McpServer(_) => TargetKind::McpServer,
+            Self::ApiGateway(_) => TargetKind::ApiGateway,
         }
     }
-}
-
-/// The kind of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Lambda,
-    OpenApi,
-    Smithy,
-    McpServer,
-    ApiGateway,
-}
-
-impl Kind {
-    pub(super) const ALL: [Self; 5] = [Self::Lambda, Self::OpenApi, Self::Smithy, Self::McpServer, Self::ApiGateway];
-
-    /// The member of `targetConfiguration.mcp`.
-    pub(super) fn member(self) -> &'static str {
-        match self {
-            Self::Lambda => "lambda",
-            Self::OpenApi => "openApiSchema",
-            Self::Smithy => "smithyModel",
-            Self::McpServer => "mcpServer",
-            Self::ApiGateway => "apiGateway",
-        }
-    }
-
-    /// The `targetType` in a list.
-    pub(super) fn listed(self) -> &'static str {
-        match self {
-            Self::Lambda => "LAMBDA",
-            Self::OpenApi => "OPEN_API_SCHEMA",
-            Self::Smithy => "SMITHY_MODEL",
-            Self::McpServer => "MCP_SERVER",
-            Self::ApiGateway => "API_GATEWAY",
-        }
-    }
-
-    /// The credentials that the target supports (AgentCore developer guide, "Set up outbound authorization for your
-    /// gateway").
-    fn takes(self) -> Takes {
-        let [none, role, role_for_service, key, oauth] = match self {
-            Self::Lambda => [false, true, false, false, false],
-            Self::OpenApi | Self::McpServer => [true, false, true, true, true],
-            Self::Smithy => [false, true, false, false, true],
-            Self::ApiGateway => [true, true, false, true, false],
-        };
-        Takes { none, role, role_for_service, key, oauth }
-    }
-}
-
-struct Takes {
-    none: bool,
-    role: bool,
-    role_for_service: bool,
-    key: bool,
-    oauth: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -191,7 +136,7 @@ pub(crate) enum CredentialProvider {
 }
 
 impl Configuration {
-    pub(super) fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> TargetKind {
         self.mcp.kind()
     }
 
@@ -223,14 +168,11 @@ impl Configuration {
 }
 
 pub(super) const CREDENTIALS: &str = "credentialProviderConfigurations";
-/// The services that `iamCredentialProvider` may name (AgentCore developer guide, "Set up outbound
-/// authorization for your gateway").
-const SIGNED_SERVICES: [&str; 3] = ["bedrock-agentcore", "execute-api", "lambda"];
 
 /// Checks that a target of this kind supports this credential.
-fn check_outbound(kind: Kind, credential: Option<&Credential>) -> Result<(), WireError> {
-    let (takes, what) = (kind.takes(), kind.member());
-    let what = if kind == Kind::Lambda { "Lambda" } else { what };
+fn check_outbound(kind: TargetKind, credential: Option<&Credential>) -> Result<(), WireError> {
+    let (rules, what) = (kind.credentials(), kind.member());
+    let what = if kind == TargetKind::Lambda { "Lambda" } else { what };
     // AWS's messages, from badmintoncryer/cdk-preflight, `lambda-credential-type` and
     // `credential-provider-required`.
     if let Some(credential) = credential.filter(|credential| credential.provider.is_none()) {
@@ -239,55 +181,50 @@ fn check_outbound(kind: Kind, credential: Option<&Credential>) -> Result<(), Wir
             "API_KEY" => "API key credential provider is required for API_KEY credential provider type",
             _ => "",
         };
-        if !lacking.is_empty() && kind != Kind::Lambda {
+        if !lacking.is_empty() && kind != TargetKind::Lambda {
             return Err(refused(lacking));
         }
     }
     let Some(credential) = credential else {
-        if takes.none {
+        if rules.none {
             return Ok(());
         }
         return Err(refused(format!("CredentialProviderConfigurations is required for {what} targets")));
     };
     let fits = match (credential.kind.as_str(), &credential.provider) {
-        ("API_KEY", Some(CredentialProvider::ApiKey { .. })) => takes.key,
+        ("API_KEY", Some(CredentialProvider::ApiKey { .. })) => rules.api_key,
         ("OAUTH", Some(CredentialProvider::Oauth { grant_type, .. })) => {
-            let grant = grant_type.as_deref().filter(|grant| *grant != "CLIENT_CREDENTIALS" && takes.oauth);
+            let grant = grant_type.as_deref().filter(|grant| *grant != "CLIENT_CREDENTIALS" && rules.oauth);
             if let Some(other) = grant {
                 return Err(not_implemented(format!("the local AWS does not offer grantType {other}")));
             }
-            takes.oauth
+            rules.oauth
         }
         ("GATEWAY_IAM_ROLE", Some(CredentialProvider::Iam { service, .. })) => {
-            if takes.role_for_service && !SIGNED_SERVICES.contains(&service.as_str()) {
+            if rules.role_for_service && !SIGNED_SERVICES.contains(&service.as_str()) {
                 let services = SIGNED_SERVICES.join(", ");
                 return Err(invalid(
                     CREDENTIALS,
                     &format!("IamCredentialProvider takes one of the services {services}"),
                 ));
             }
-            takes.role_for_service
+            rules.role_for_service
         }
-        ("GATEWAY_IAM_ROLE", None) if takes.role_for_service => {
+        ("GATEWAY_IAM_ROLE", None) if rules.role_for_service => {
             let message = format!("IamCredentialProvider is required for {what} targets using IAM authentication");
             return Err(refused(message));
         }
-        ("GATEWAY_IAM_ROLE", None) => takes.role,
+        ("GATEWAY_IAM_ROLE", None) => rules.role,
         _ => false,
     };
     if fits {
         return Ok(());
     }
-    if kind == Kind::Lambda {
+    if kind == TargetKind::Lambda {
         return Err(refused("Lambda target only supports GATEWAY_IAM_ROLE credential provider type"));
     }
     Err(invalid(CREDENTIALS, &format!("The target type {what} does not take this {}", credential.kind)))
 }
-
-/// The largest schema in S3 and inline, in bytes (AgentCore developer guide, "Quotas for Amazon Bedrock
-/// AgentCore").
-const S3_LIMIT: usize = 10 * 1024 * 1024;
-const INLINE_LIMIT: usize = 1024 * 1024;
 
 /// Reads the tool definitions, inline or from S3.
 fn read_tools(
@@ -301,7 +238,7 @@ fn read_tools(
     let (tools, field) = match schema {
         ToolSchema::InlinePayload(tools) => {
             let field = format!("{schema_field}.inlinePayload");
-            if tools.to_string().len() > INLINE_LIMIT {
+            if tools.to_string().len() > INLINE_SCHEMA_LIMIT {
                 return Err(invalid(&field, "An inline schema can have at most 1 MB; put it into S3"));
             }
             (tools.clone(), field)
@@ -327,14 +264,14 @@ fn read_document(
     state: &State,
     call: &Call,
     role: &str,
-    (kind, target): (Kind, &str),
+    (kind, target): (TargetKind, &str),
     schema: &TextSchema,
 ) -> Result<(Vec<u8>, Option<String>), WireError> {
     let schema_field = format!("targetConfiguration.mcp.{}", kind.member());
     let (bytes, field) = match schema {
         TextSchema::InlinePayload(text) => {
             let field = format!("{schema_field}.inlinePayload");
-            if text.len() > INLINE_LIMIT {
+            if text.len() > INLINE_SCHEMA_LIMIT {
                 return Err(invalid(&field, "An inline schema can have at most 1 MB; put it into S3"));
             }
             (text.clone().into_bytes(), field)
@@ -357,10 +294,10 @@ fn read_document(
 /// from later ones: "Invalid OpenAPI schema: attribute openapi is missing", but "Found 1 validation error(s) in
 /// OpenAPI schema: [Server URL (located at: servers) must use HTTPS protocol.]" (badmintoncryer/cdk-preflight;
 /// other public files). AWS does not document the messages for Smithy models; we chose the same form.
-fn fault_of(kind: Kind, document: &Document, target: &str) -> Option<String> {
+fn fault_of(kind: TargetKind, document: &Document, target: &str) -> Option<String> {
     let reading = Reading { target, local: true };
     let (what, findings) = match kind {
-        Kind::Smithy => ("Smithy model", Model::read(document, reading).findings),
+        TargetKind::Smithy => ("Smithy model", Model::read(document, reading).findings),
         _ => ("OpenAPI schema", Api::read(document, reading).findings),
     };
     let errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);
@@ -388,7 +325,7 @@ fn read_object(state: &State, call: &Call, role: &str, object: &S3Object) -> Res
     }
     let bytes = state.s3.content(call, uri).map_err(|error| error.message)?;
     let bytes = bytes.ok_or_else(|| format!("there is no object {uri}"))?;
-    if bytes.len() > S3_LIMIT {
+    if bytes.len() > S3_SCHEMA_LIMIT {
         return Err("The provided S3 object exceeds the maximum allowed size of 10 MB".to_owned());
     }
     Ok(bytes)

@@ -45,7 +45,7 @@ pub use self::{
     front::{Config, Local, router, serve},
     keys::{DamagedKey, SigningKey},
     runtime::{own_program, supervise},
-    services::{NewKey, operations},
+    services::{NewKey, operations, tables},
 };
 
 /// The default port.

@@ -22,7 +22,7 @@ pub(crate) mod shape;
 pub(crate) mod sts;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use self::{operation::Operation, shape::ValidationError};
 use super::{
@@ -114,6 +114,21 @@ impl ErrorCodes {
 pub fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
     let of = |service: &'static Service| service.operations.iter().map(|operation| (service.scope, operation.name));
     SERVICES.iter().copied().flat_map(of)
+}
+
+/// The operation tables as JSON, by the service's name in the credential scope: each operation's name, route and input.
+/// For tests that compare them with AWS's service models.
+pub fn tables() -> Value {
+    let operation = |operation: &Operation| {
+        let route = operation.route.as_ref();
+        let route =
+            route.map(|it| json!({ "method": it.method, "path": it.path, "query": it.query, "success": it.success }));
+        json!({ "name": operation.name, "route": route, "input": shape::describe(operation.input) })
+    };
+    let of = |service: &&Service| {
+        (service.scope.to_owned(), service.operations.iter().map(operation).collect::<Vec<Value>>().into())
+    };
+    Value::Object(SERVICES.iter().map(of).collect())
 }
 
 impl Service {

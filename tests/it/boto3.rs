@@ -68,3 +68,14 @@ fn the_quick_starts_boto3_section_runs() {
         assert_eq!(said[step], expected, "{step}: {said:#}");
     }
 }
+
+/// Names, types, bounds, patterns and what is required, sensitive or a union, as AWS's own service models have them.
+#[test]
+fn the_operation_tables_agree_with_awss_service_models() {
+    let env = Env::new();
+    let tables = env.home().join("tables.json");
+    fs::write(&tables, local::tables().to_string()).unwrap();
+    let report = env.with_boto3("shapes.py", &[tables.to_str().unwrap()]).json();
+    assert_eq!((&report["differences"], &report["unneeded"]), (&json!([]), &json!([])), "{report:#}");
+    assert!(report["compared"].as_u64().unwrap() >= 800, "{report:#}");
+}

@@ -840,7 +840,7 @@ def models_and_servers(c, g, credential, fails):
     full = dict(rest, apiGatewayToolConfiguration=dict(rest["apiGatewayToolConfiguration"], **overrides))
     for configuration, says in (
         ({"restApiId": "abc"}, "targetConfiguration.mcp.apiGateway.stage"),
-        (dict(rest, apiGatewayToolConfiguration={"toolFilters": []}), "toolFilters"),
+        (dict(rest, apiGatewayToolConfiguration={"toolFilters": [{"methods": ["GET"]}]}), "filterPath"),
         (dict(rest, apiGatewayToolConfiguration={"toolFilters": [{"filterPath": "/", "methods": ["FETCH"]}]}), "FETCH"),
     ):
         bad(c, "CreateGatewayTarget", "ValidationException", with_configuration("apiGateway", configuration, role), says)

@@ -170,7 +170,7 @@ struct ResourceArn {
 
 impl ResourceArn {
     fn tags<'a>(&self, logs: &'a mut Logs) -> Result<&'a mut BTreeMap<String, String>, WireError> {
-        let arn = self.resource_arn.trim_end_matches(":*");
+        let arn = self.resource_arn.as_str();
         let Logs { groups, sources, destinations, deliveries } = logs;
         let tags = groups
             .get_mut(arn)

@@ -103,7 +103,7 @@ const OPERATIONS: &[Operation] = &[
             optional("Body", TEXT.sensitive()),
             optional("BadDigest", TEXT),
             optional("ContentType", TEXT),
-            optional("Metadata", map(&ANY_TEXT, &ANY_TEXT, usize::MAX)),
+            optional("Metadata", map(&ANY_TEXT, &ANY_TEXT, 0, usize::MAX)),
         ],
         handler!(put_object),
     )

@@ -8,7 +8,7 @@ use std::{
 };
 
 use regex_lite::Regex;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The shape of a value.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,7 @@ pub(crate) enum Shape {
     Map {
         key: &'static Shape,
         value: &'static Shape,
+        least: usize,
         most: usize,
     },
     Structure(&'static [Member]),
@@ -78,8 +79,8 @@ pub(crate) const fn list(item: &'static Shape, least: usize, most: usize) -> Sha
     Shape::List { item, least, most }
 }
 
-pub(crate) const fn map(key: &'static Shape, value: &'static Shape, most: usize) -> Shape {
-    Shape::Map { key, value, most }
+pub(crate) const fn map(key: &'static Shape, value: &'static Shape, least: usize, most: usize) -> Shape {
+    Shape::Map { key, value, least, most }
 }
 
 impl Shape {
@@ -96,6 +97,40 @@ impl Shape {
         match self {
             Self::Text { least, most, pattern, .. } => Self::Text { least, most, pattern, sensitive: true },
             other => other,
+        }
+    }
+}
+
+/// The members as JSON, for tests that compare them with the service model; no bound is null.
+pub(crate) fn describe(members: &[Member]) -> Value {
+    let described =
+        |member: &Member| json!({ "name": member.name, "required": member.required, "shape": member.shape.describe() });
+    members.iter().map(described).collect()
+}
+
+impl Shape {
+    fn describe(&self) -> Value {
+        let most = |most: usize| if most == usize::MAX { Value::Null } else { json!(most) };
+        match *self {
+            Self::Any => json!({ "kind": "any" }),
+            Self::Text { least, most: bound, pattern, sensitive } => {
+                json!({ "kind": "text", "least": least, "most": most(bound), "pattern": pattern, "sensitive": sensitive })
+            }
+            Self::Enum(values) => json!({ "kind": "enum", "values": values, "sensitive": false }),
+            Self::Integer { least, most } => {
+                let bound =
+                    |bound: i64| if bound.unsigned_abs() >= i64::MAX as u64 { Value::Null } else { json!(bound) };
+                json!({ "kind": "integer", "least": bound(least), "most": bound(most) })
+            }
+            Self::Boolean => json!({ "kind": "boolean" }),
+            Self::List { item, least, most: bound } => {
+                json!({ "kind": "list", "item": item.describe(), "least": least, "most": most(bound) })
+            }
+            Self::Map { key, value, least, most: bound } => {
+                json!({ "kind": "map", "key": key.describe(), "value": value.describe(), "least": least, "most": most(bound) })
+            }
+            Self::Structure(members) => json!({ "kind": "structure", "members": describe(members) }),
+            Self::Union(members) => json!({ "kind": "union", "members": describe(members) }),
         }
     }
 }
@@ -213,9 +248,9 @@ impl Findings {
                     .map(|(index, value)| self.value(item, value, &format!("{path}.{}.member", index + 1)))
                     .collect()
             }
-            Shape::Map { key, value: of, most } => {
+            Shape::Map { key, value: of, least, most } => {
                 let Value::Object(entries) = value else { return self.malformed(path, "a map") };
-                self.length(entries.len(), 0, most, path, None);
+                self.length(entries.len(), least, most, path, None);
                 let mut checked = Map::new();
                 for (name, entry) in entries {
                     self.value(key, Value::String(name.clone()), &format!("{path}.key"));
@@ -318,9 +353,12 @@ fn whole_match(pattern: &'static str, text: &str) -> bool {
 
 /// Letters, separators and numbers of any script.
 const UNICODE_CLASSES: &str = r"\p{L}\p{Z}\p{N}";
+/// All characters but controls and unassigned ones.
+const VISIBLE_CLASSES: &str = r"\p{L}\p{M}\p{S}\p{N}\p{P}\p{Z}";
 
 fn compile(pattern: &str) -> Regex {
-    let classes = pattern.replace(UNICODE_CLASSES, r"0-9A-Za-z ");
+    let classes = pattern.replace(VISIBLE_CLASSES, r"\x20-\x7E\x{A0}-\x{10FFFF}");
+    let classes = classes.replace(UNICODE_CLASSES, r"0-9A-Za-z ");
     Regex::new(&format!("^(?s:{classes})$")).expect("a unit test compiles every pattern of every table")
 }
 
@@ -345,8 +383,6 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const KEY: Shape = text(1, 4).matching(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+");

@@ -56,7 +56,7 @@ const AUTHORIZER: Member = optional(
 );
 const SCOPE: Shape = text(1, 255).matching(r"[\x21\x23-\x5B\x5D-\x7E]+");
 const CUSTOM_CLAIM: Shape = Shape::Structure(&[
-    required("inboundTokenClaimName", text(1, 255).matching(r"[A-Za-z0-9_.\-:]+")),
+    required("inboundTokenClaimName", text(1, 255).matching(r"[A-Za-z0-9_.-:]+")),
     required("inboundTokenClaimValueType", Shape::Enum(&["STRING", "STRING_ARRAY"])),
     required(
         "authorizingClaimMatchValue",
@@ -90,7 +90,7 @@ const KMS_KEY_ARN: Member = optional(
 const EXCEPTION_LEVEL: Member = optional("exceptionLevel", Shape::Enum(&["DEBUG"]));
 const TAG_KEY: Shape = text(1, 128).matching(r"[a-zA-Z0-9\s._:/=+@-]*");
 const TAG_VALUE: Shape = text(0, 256).matching(r"[a-zA-Z0-9\s._:/=+@-]*");
-const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, 50);
+const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, 0, 50);
 const S3: Shape = Shape::Structure(&[
     optional("uri", TEXT.matching("s3://.{1,2043}")),
     optional("bucketOwnerAccountId", TEXT.matching("[0-9]{12}")),
@@ -140,11 +140,11 @@ const DOCUMENT: Shape = Shape::Union(&[optional("s3", S3), optional("inlinePaylo
 const MCP_ENDPOINT: Shape = TEXT.matching(r"https://.*|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?");
 const METHOD: Shape = Shape::Enum(&["GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "POST"]);
 const REST_TOOLS: Shape = Shape::Structure(&[
-    required("toolFilters", list(&REST_FILTER, 1, usize::MAX)),
+    required("toolFilters", list(&REST_FILTER, 0, usize::MAX)),
     optional("toolOverrides", list(&REST_OVERRIDE, 0, usize::MAX)),
 ]);
 const REST_FILTER: Shape =
-    Shape::Structure(&[required("filterPath", TEXT), required("methods", list(&METHOD, 1, usize::MAX))]);
+    Shape::Structure(&[required("filterPath", TEXT), required("methods", list(&METHOD, 0, usize::MAX))]);
 const REST_OVERRIDE: Shape = Shape::Structure(&[
     required("name", TEXT),
     optional("description", TEXT),
@@ -165,7 +165,7 @@ const CREDENTIAL: Shape = Shape::Structure(&[
                 Shape::Structure(&[
                     PROVIDER_ARN,
                     required("scopes", list(&text(1, 64), 0, 100)),
-                    optional("customParameters", map(&text(1, 256), &text(1, 2048), 10)),
+                    optional("customParameters", map(&text(1, 256), &text(1, 2048).sensitive(), 1, 10)),
                     optional("grantType", Shape::Enum(&["CLIENT_CREDENTIALS", "AUTHORIZATION_CODE", "TOKEN_EXCHANGE"])),
                 ]),
             ),
@@ -199,7 +199,8 @@ const PROVIDER_KEY: [Member; 3] = [
     optional("apiKeySecretSource", SECRET_SOURCE),
 ];
 const VENDOR: Member = required("credentialProviderVendor", Shape::Enum(&VENDOR_NAMES));
-const CLIENT_ID: Member = optional("clientId", text(0, 256));
+const CLIENT_ID: Member = required("clientId", text(1, 256));
+const CUSTOM_CLIENT_ID: Member = optional("clientId", text(0, 256));
 const CLIENT_SECRET: Member = optional("clientSecret", text(0, 2048).sensitive());
 const CLIENT_SECRET_CONFIG: Member = optional("clientSecretConfig", SECRET_REFERENCE);
 const CLIENT_SECRET_SOURCE: Member = optional("clientSecretSource", SECRET_SOURCE);
@@ -223,13 +224,13 @@ const OAUTH_CONFIG: Member = required(
                                 optional("responseTypes", list(&TEXT, 0, usize::MAX)),
                                 optional(
                                     "tokenEndpointAuthMethods",
-                                    list(&Shape::Enum(&["client_secret_post", "client_secret_basic"]), 1, 2),
+                                    list(&TEXT.matching("(client_secret_post|client_secret_basic)"), 1, 2),
                                 ),
                             ]),
                         ),
                     ]),
                 ),
-                CLIENT_ID,
+                CUSTOM_CLIENT_ID,
                 CLIENT_SECRET,
                 CLIENT_SECRET_CONFIG,
                 CLIENT_SECRET_SOURCE,

@@ -13,7 +13,7 @@ use crate::local::services::{
 
 const POOL_ID: Member = required("UserPoolId", text(1, 55).matching(r"[\w-]+_[0-9a-zA-Z]+"));
 const POOL_NAME: Shape = text(1, 128).matching(r"[\w\s+=,.@-]+");
-const CLIENT_ID: Member = required("ClientId", text(1, 128).matching(r"[\w+]+"));
+const CLIENT_ID: Member = required("ClientId", text(1, 128).matching(r"[\w+]+").sensitive());
 const DOMAIN: Member = required("Domain", text(1, 63).matching(r"^[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?$"));
 const IDENTIFIER: Member = required("Identifier", text(1, 256).matching(r"[\x21\x23-\x5B\x5D-\x7E]+"));
 const ARN: Member = required(
@@ -21,12 +21,13 @@ const ARN: Member = required(
     text(20, 2048)
         .matching(r"arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?"),
 );
-const TOKEN: Member = optional("NextToken", text(1, 131_072).matching(r"\S+"));
+const TOKEN: Member = optional("NextToken", text(1, usize::MAX).matching(r"[\S]+"));
+const CLIENTS_TOKEN: Member = optional("NextToken", text(1, 131_072).matching(r"[\S]+"));
 const TAG_KEY: Shape = text(1, 128);
 const TAG_VALUE: Shape = text(0, 256);
 /// More than 50 tags give a UserPoolTaggingException or InvalidParameterException instead of a length
 /// violation.
-const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, usize::MAX);
+const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, 0, usize::MAX);
 const ADMIN_CREATE_USER: Member = optional(
     "AdminCreateUserConfig",
     Shape::Structure(&[
@@ -48,7 +49,7 @@ const SERVER: &[Member] = &[
 ];
 const FLOW: Shape = Shape::Enum(&["code", "implicit", "client_credentials"]);
 const OAUTH_SCOPE: Shape = text(1, 256).matching(r"[\x21\x23-\x5B\x5D-\x7E]+");
-const PROVIDER: Shape = text(1, 32);
+const PROVIDER: Shape = text(1, 32).matching(r"[\p{L}\p{M}\p{S}\p{N}\p{P}\p{Z}]+");
 const UNIT: Shape = Shape::Enum(&["seconds", "minutes", "hours", "days"]);
 const AUTH_FLOW: Shape = Shape::Enum(&[
     "ADMIN_NO_SRP_AUTH",
@@ -60,6 +61,8 @@ const AUTH_FLOW: Shape = Shape::Enum(&[
     "ALLOW_USER_SRP_AUTH",
     "ALLOW_REFRESH_TOKEN_AUTH",
     "ALLOW_USER_AUTH",
+    "ALLOW_TOKEN_EXCHANGE_DELEGATION",
+    "ALLOW_TOKEN_EXCHANGE_IMPERSONATION",
 ]);
 const FLOWS: Member = optional("AllowedOAuthFlows", list(&FLOW, 0, 3));
 const OAUTH_SCOPES: Member = optional("AllowedOAuthScopes", list(&OAUTH_SCOPE, 0, 50));
@@ -136,7 +139,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("DescribeUserPoolClient", &[POOL_ID, CLIENT_ID], handler!(clients::describe)),
     operation(
         "ListUserPoolClients",
-        &[POOL_ID, optional("MaxResults", integer(1, 60)), TOKEN],
+        &[POOL_ID, optional("MaxResults", integer(1, 60)), CLIENTS_TOKEN],
         handler!(clients::list),
     ),
     operation(

@@ -18,7 +18,7 @@ const FUNCTION: Member = required(
         r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
     ),
 );
-const NEW_FUNCTION: Member = required(
+const PLAIN_FUNCTION: Member = required(
     "FunctionName",
     text(1, 140).matching(
         r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
@@ -30,21 +30,21 @@ const HANDLER: Shape = text(0, 128).matching(r"[^\s]+");
 const DESCRIPTION: Shape = text(0, 256);
 const TIMEOUT: Shape = integer(1, 900);
 const MEMORY: Shape = integer(128, 10_240);
-const VARIABLE: Shape = TEXT.matching(r"[a-zA-Z]([a-zA-Z0-9_])+");
+const VARIABLE: Shape = TEXT.matching(r"[a-zA-Z]([a-zA-Z0-9_])+").sensitive();
 const SECRET_TEXT: Shape = TEXT.sensitive();
-const ENVIRONMENT: Shape = Shape::Structure(&[optional("Variables", map(&VARIABLE, &SECRET_TEXT, usize::MAX))]);
+const ENVIRONMENT: Shape = Shape::Structure(&[optional("Variables", map(&VARIABLE, &SECRET_TEXT, 0, usize::MAX))]);
 const RUNTIME: Shape = TEXT;
 const ARCHITECTURE: Shape = Shape::Enum(&["x86_64", "arm64"]);
 const REVISION: Member = optional("RevisionId", TEXT);
 const RESOURCE: Member = required(
     "Resource",
     text(1, 10_000).matching(
-        r"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?)",
+        r"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})",
     ),
 );
 const TAG_KEY: Shape = text(1, 128).matching(r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)");
 const TAG_VALUE: Shape = text(0, 256).matching(r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)");
-const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, usize::MAX);
+const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, 0, usize::MAX);
 const STATEMENT_ID: Member = required("StatementId", text(1, 100).matching("([a-zA-Z0-9-_.]+)"));
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -52,7 +52,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "CreateFunction",
         ("POST", "/2015-03-31/functions", 201),
         &[
-            NEW_FUNCTION,
+            PLAIN_FUNCTION,
             optional("Runtime", RUNTIME),
             required("Role", ROLE),
             optional("Handler", HANDLER),
@@ -95,7 +95,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "UpdateFunctionConfiguration",
         ("PUT", "/2015-03-31/functions/{FunctionName}/configuration", 200),
         &[
-            FUNCTION,
+            PLAIN_FUNCTION,
             optional("Role", ROLE),
             optional("Handler", HANDLER),
             optional("Description", DESCRIPTION),
@@ -110,7 +110,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     rest_operation(
         "UpdateFunctionCode",
         ("PUT", "/2015-03-31/functions/{FunctionName}/code", 200),
-        &[FUNCTION, optional("ZipFile", SECRET_TEXT), REVISION],
+        &[PLAIN_FUNCTION, optional("ZipFile", SECRET_TEXT), REVISION],
         handler!(update_code),
     ).on(Resource::Functions),
     operation(
@@ -180,7 +180,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     rest_operation(
         "UntagResource",
         ("DELETE", "/2017-03-31/tags/{Resource}", 204),
-        &[RESOURCE, optional("tagKeys", items(&TAG_KEY, 0, usize::MAX))],
+        &[RESOURCE, required("tagKeys", items(&TAG_KEY, 0, usize::MAX))],
         handler!(untag),
     ),
 ];

@@ -21,8 +21,8 @@ const TOKEN: Member = optional("nextToken", text(1, usize::MAX));
 const LIMIT: Member = optional("limit", integer(1, 50));
 const TAG_KEY: Shape = text(1, 128).matching(r"([\p{L}\p{Z}\p{N}_.:/=+\-@]+)");
 const TAG_VALUE: Shape = text(0, 256).matching(r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)");
-const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, 50);
-const ARN: Member = required("resourceArn", text(1, 1011).matching(r"[\w+=/:,.@*-]*"));
+const TAGS: Shape = map(&TAG_KEY, &TAG_VALUE, 1, 50);
+const ARN: Member = required("resourceArn", text(1, 1011).matching(r"[\w+=/:,.@-]*"));
 const NAME: Member = required("name", text(1, 60).matching(r"[\w-]*"));
 const ID: Member = required("id", text(1, 64).matching("^[0-9A-Za-z]+$"));
 
@@ -89,7 +89,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         handler!(put_retention),
     ),
     operation("DeleteRetentionPolicy", &[GROUP], handler!(delete_retention)),
-    operation("TagResource", &[ARN, required("tags", map(&TAG_KEY, &TAG_VALUE, 50))], handler!(tag)),
+    operation("TagResource", &[ARN, required("tags", TAGS)], handler!(tag)),
     operation("UntagResource", &[ARN, required("tagKeys", list(&TAG_KEY, 0, 50))], handler!(untag)),
     operation("ListTagsForResource", &[ARN], handler!(list_tags)),
     operation(

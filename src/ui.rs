@@ -1,11 +1,14 @@
 //! The terminal: what goes to stdout and to stderr, and its style. All output goes through this module.
 
+mod error;
 pub mod invocation;
 pub mod log;
 pub mod progress;
 pub mod report;
 pub mod style;
 
+pub use self::error::ErrorBody;
+use self::error::ErrorDocument;
 use std::{
     fmt,
     io::{self, IsTerminal as _, Write},
@@ -13,7 +16,6 @@ use std::{
 };
 
 use indicatif::MultiProgress;
-use serde::Serialize;
 use tokio::time::Instant;
 
 use self::{
@@ -374,32 +376,6 @@ fn message(error: &Error, begun: Instant) -> String {
     match error.kind {
         Kind::TimedOut => format!("{} (after {:.1} s)", error.message, begun.elapsed().as_secs_f64()),
         _ => error.message.clone(),
-    }
-}
-
-#[derive(Serialize)]
-struct ErrorDocument {
-    error: ErrorBody,
-}
-
-/// An error as scripts read it.
-#[derive(Debug, Serialize)]
-pub struct ErrorBody {
-    code: &'static str,
-    message: String,
-    causes: Vec<String>,
-    hint: Option<String>,
-}
-
-impl ErrorBody {
-    /// The error of a run that began at `begun`.
-    pub fn of(error: &Error, begun: Instant) -> Self {
-        Self {
-            code: error.kind.code(),
-            message: message(error, begun),
-            causes: error.causes.clone(),
-            hint: error.hint.clone(),
-        }
     }
 }
 

@@ -53,7 +53,7 @@ impl Cleanup {
         let aws = ctx.aws().await?;
         let names = match &self.name {
             Some(given) => vec![named(&aws, given).await?],
-            None => cleanup::all_stacks(&aws, &aws.region).await?,
+            None => find::all_stacks(&aws, &aws.region).await?,
         };
         if self.dry_run {
             return Ok(Box::new(dry_run(&aws, &names).await?));

@@ -2,6 +2,7 @@
 
 mod add;
 mod change;
+mod check;
 mod credential;
 mod source;
 mod sync;

@@ -1,12 +1,18 @@
 //! The background server: starts it, finds it by its state folder, and stops it.
 
+mod claim;
+mod log;
+
+pub use self::claim::{Claim, Registration};
+pub use self::log::keep_log_bounded;
+use self::log::{LOG, LOG_LIMIT};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs::File,
     io,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -33,13 +39,6 @@ use super::{
 const SERVER: &str = "server.json";
 const SERVER_LOCK: &str = "server.lock";
 const LOCK: &str = "start.lock";
-const LOG: &str = "server.log";
-/// The previous log, after rotation.
-const OLDER_LOG: &str = "server.log.1";
-/// The size at which the log is rotated, in bytes.
-const LOG_LIMIT: u64 = 16 * 1024 * 1024;
-/// How often the log's size is checked.
-const LOG_LOOKS: Duration = Duration::from_millis(500);
 /// Most attempts to remove a folder that is still in use.
 const REMOVALS: u32 = 40;
 /// Timeout for the start and for the stop of a server.
@@ -295,92 +294,6 @@ pub async fn reset(store: &Store) -> io::Result<()> {
     }
 }
 
-/// The lock that a server holds while it runs: two servers on one state would overwrite each other's changes.
-#[derive(Debug)]
-pub struct Claim {
-    store: Store,
-    lock: File,
-}
-
-impl Claim {
-    /// Makes this process the server of a state folder. Must come before its port is bound, so that a process that
-    /// finds the port taken can tell by whom.
-    ///
-    /// # Errors
-    /// If another server has the folder.
-    pub async fn new(store: &Store) -> io::Result<Self> {
-        let lock = private_file(&store.dir().join(SERVER_LOCK))?;
-        // A stopping server may take a moment to release the lock; a running one does not release it.
-        let free = async {
-            while lock.try_lock().is_err() {
-                if let Some(running) = find(store).await? {
-                    return Err(io::Error::other(format!("one already runs at {}", running.endpoint())));
-                }
-                pause().await;
-            }
-            Ok(())
-        };
-        let waited = tokio::time::timeout(PATIENCE / 4, free).await;
-        waited.map_err(|_| io::Error::other("another server runs on this state and does not answer"))??;
-        Ok(Self { store: store.clone(), lock })
-    }
-
-    /// Records that this server listens on `port`.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn register(self, port: u16, mode: Mode) -> io::Result<Registration> {
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        let log = mode.in_background.then(|| log(&self.store));
-        let running = Running { pid: std::process::id(), port, version, log, ephemeral: mode.ephemeral };
-        self.store.write(SERVER, &running)?;
-        Ok(Registration { store: self.store, _lock: self.lock })
-    }
-}
-
-/// Keeps the log of a background server within its size limit, while the server runs.
-pub async fn keep_log_bounded(store: &Store) {
-    let mut looks = tokio::time::interval(LOG_LOOKS);
-    let mut told = String::new();
-    loop {
-        looks.tick().await;
-        let (log, older) = (log(store), store.dir().join(OLDER_LOG));
-        match rotate(&log, &older, LOG_LIMIT) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound && error.to_string() != told => {
-                tracing::warn!("{}: {error}", log.display());
-                told = error.to_string();
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Moves the contents of a log of more than `most` bytes to another file. The server keeps appending to the
-/// same file, which is its standard error.
-fn rotate(log: &Path, older: &Path, most: u64) -> io::Result<()> {
-    if std::fs::metadata(log)?.len() <= most {
-        return Ok(());
-    }
-    let mut from = File::open(log)?;
-    let mut to = private_file(older)?;
-    io::copy(&mut io::Read::take(&mut from, 2 * most), &mut to)?;
-    File::options().write(true).open(log)?.set_len(0)
-}
-
-/// The record of a running server. Removed on drop.
-#[derive(Debug)]
-pub struct Registration {
-    store: Store,
-    _lock: File,
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // Ignore errors: the next look-up finds that nothing is listening.
-        drop(self.store.remove(SERVER));
-    }
-}
-
 fn spawn(launch: &Launch) -> io::Result<Child> {
     let is_taken = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_err_and(|error| is_in_use(&error));
     let port = match launch.port {
@@ -470,30 +383,4 @@ async fn ask(
 #[expect(clippy::disallowed_methods, reason = "another process tells of its start and end by no other means")]
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(20)).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    #[test]
-    fn a_log_that_grows_begins_anew_and_goes_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, older) = (dir.path().join(LOG), dir.path().join(OLDER_LOG));
-        let mut log = log_file(&path, 1000).unwrap();
-        let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-        log.write_all(&[b'a'; 1000]).unwrap();
-        rotate(&path, &older, 1000).unwrap();
-        assert_eq!((length(&path), length(&older)), (1000, 0));
-        for _ in 0..5 {
-            log.write_all(&[b'b'; 1500]).unwrap();
-            rotate(&path, &older, 1000).unwrap();
-            assert_eq!(length(&path), 0);
-            assert!((1500..=2000).contains(&length(&older)), "{}", length(&older));
-        }
-        log.write_all(b"after").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"after");
-    }
 }

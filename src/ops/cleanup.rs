@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::{
-    future::{join, join_all, join3, try_join_all},
+    future::{join, join_all, join3},
     stream::{self, StreamExt as _},
 };
 use tokio::time::Instant;
@@ -19,17 +19,14 @@ use super::{
 };
 use crate::{
     aws::{
-        self, Aws,
+        self,
         agentcore::{self, Document},
-        cognito::{self, Pool},
+        cognito::{self},
         iam, lambda, logs, providers,
         wait::{self, Cause, Deadline, Look},
     },
     model::{
-        name::{GatewayName, Region},
-        naming::{
-            DeliveryNames, IAM_PATH_ROOT, OLD_IAM_PATH_ROOT, StackNames, TAG_PROVIDER, TAG_STACK, USER_POOL_PREFIX,
-        },
+        naming::{DeliveryNames, StackNames, TAG_PROVIDER},
         policy,
     },
 };
@@ -59,38 +56,6 @@ impl Cleaned {
     pub fn is_complete(&self) -> bool {
         self.remaining.is_empty() && self.unseen.is_empty() && self.stopped.is_none()
     }
-}
-
-/// The gateway names of all stacks in a region: those with an anchor, and those whose gateway or user pool
-/// carries our tag (a stack with a user-supplied role has no anchor).
-pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, Error> {
-    let prefixes = [IAM_PATH_ROOT, OLD_IAM_PATH_ROOT].map(|root| format!("{root}{region}/"));
-    let paths = try_join_all(prefixes.iter().map(async |prefix: &String| {
-        let paths = iam::paths_below(aws, prefix).await?;
-        let name = |path: &String| path.strip_prefix(prefix)?.trim_end_matches('/').parse().ok();
-        Ok(paths.iter().filter_map(name).collect::<Vec<GatewayName>>())
-    }));
-    let ours = |name: &str| name.starts_with(USER_POOL_PREFIX);
-    let (paths, gateways, pools) = tokio::try_join!(paths, agentcore::list_gateways(aws), cognito::pools(aws, ours))
-        .map_err(|error| aws.of_region(error))?;
-    let mut found: Vec<GatewayName> = paths.into_iter().flatten().collect();
-    let stack_of = |pool: &Pool| pool.tags.get(TAG_STACK).and_then(|name| name.parse::<GatewayName>().ok());
-    found.extend(pools.iter().filter_map(stack_of));
-    for (id, name) in gateways {
-        let Ok(name) = name.parse::<GatewayName>() else { continue };
-        if found.contains(&name) {
-            continue;
-        }
-        let Some(document) = agentcore::find_gateway(aws, &id).await? else { continue };
-        let tags = agentcore::tags(aws, document.gateway_arn()).await?;
-        let names = StackNames::new(region, &name);
-        if names.owns(&tags) {
-            found.push(name);
-        }
-    }
-    found.sort();
-    found.dedup();
-    Ok(found)
 }
 
 /// Deletes a stack. `settle` is the time between the first discovery and the last one, because lists may not

@@ -1,5 +1,7 @@
 //! Finds the stack of a gateway that is given by name, id or ARN.
 
+use futures_util::future::try_join_all;
+
 use super::{
     Error,
     stack::{self, Depth, Stack},
@@ -7,10 +9,15 @@ use super::{
 };
 use crate::{
     aws::{
-        Aws, Class, agentcore,
+        Aws, Class, agentcore, cognito,
+        cognito::Pool,
+        iam,
         wait::{self, Deadline, Look, Stop},
     },
-    model::{name::GatewayName, naming::StackNames},
+    model::{
+        name::{GatewayName, Region},
+        naming::{IAM_PATH_ROOT, OLD_IAM_PATH_ROOT, StackNames, TAG_STACK, USER_POOL_PREFIX},
+    },
 };
 
 /// The stack of a gateway that is given by name, id or ARN, tried in this order.
@@ -52,4 +59,36 @@ pub async fn stack_with_gateway(aws: &Aws, given: &str, stop: &Stop, on_wait: im
         }
         error => error,
     })
+}
+
+/// The gateway names of all stacks in a region: those with an anchor, and those whose gateway or user pool
+/// carries our tag (a stack with a user-supplied role has no anchor).
+pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, Error> {
+    let prefixes = [IAM_PATH_ROOT, OLD_IAM_PATH_ROOT].map(|root| format!("{root}{region}/"));
+    let paths = try_join_all(prefixes.iter().map(async |prefix: &String| {
+        let paths = iam::paths_below(aws, prefix).await?;
+        let name = |path: &String| path.strip_prefix(prefix)?.trim_end_matches('/').parse().ok();
+        Ok(paths.iter().filter_map(name).collect::<Vec<GatewayName>>())
+    }));
+    let ours = |name: &str| name.starts_with(USER_POOL_PREFIX);
+    let (paths, gateways, pools) = tokio::try_join!(paths, agentcore::list_gateways(aws), cognito::pools(aws, ours))
+        .map_err(|error| aws.of_region(error))?;
+    let mut found: Vec<GatewayName> = paths.into_iter().flatten().collect();
+    let stack_of = |pool: &Pool| pool.tags.get(TAG_STACK).and_then(|name| name.parse::<GatewayName>().ok());
+    found.extend(pools.iter().filter_map(stack_of));
+    for (id, name) in gateways {
+        let Ok(name) = name.parse::<GatewayName>() else { continue };
+        if found.contains(&name) {
+            continue;
+        }
+        let Some(document) = agentcore::find_gateway(aws, &id).await? else { continue };
+        let tags = agentcore::tags(aws, document.gateway_arn()).await?;
+        let names = StackNames::new(region, &name);
+        if names.owns(&tags) {
+            found.push(name);
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
 }

@@ -1,7 +1,12 @@
 //! Computes the steps from a stack's actual state to its spec. Pure: `--dry-run` prints the plan that would be
 //! executed.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod grants;
+mod targets;
+
+use self::grants::{check_resources, check_size, dropped_grant_steps, grant_steps, wanted_grants};
+use self::targets::target_action;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -10,22 +15,13 @@ use super::{
     stack::{Gateway, Stack},
 };
 use crate::{
-    aws::{
-        Aws,
-        agentcore::{self, Document},
-        cognito, propagation, providers,
-    },
+    aws::{Aws, agentcore::Document, cognito, propagation, providers},
     model::{
         name::{KmsKeyArn, RoleArn},
-        naming::StackNames,
         policy, sample,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
     },
 };
-
-/// Limit on the characters of all inline policies of a role (IAM quotas). White space does not count; ours have
-/// none.
-const POLICY_LIMIT: usize = 10_240;
 
 /// What a step will do.
 #[derive(Debug, Clone, PartialEq)]
@@ -261,92 +257,6 @@ fn role_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack) -> (Option<usi
     (Some(role), Some(base))
 }
 
-/// The role's policies for targets, by name.
-type Grants = BTreeMap<&'static str, Value>;
-
-/// The policies that the new targets need, and the policies that the new and the remaining targets need
-/// together.
-fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
-    let (names, account) = (&stack.names, stack.caller.account.as_str());
-    let to_come: Vec<Value> = spec.targets.iter().map(|target| target.request("", "")).collect();
-    let find = |name: &str| spec.targets.iter().find(|target| target.name.as_str() == name);
-    let allowed = |name: &str| match find(name) {
-        Some(target) => Some(target.allowed().to_vec()).filter(|allowed| !allowed.is_empty()),
-        None => stack.granted(name),
-    };
-    let needed = policy::grants(names, account, to_come.iter(), allowed);
-    let is_to_come = |name: &str| find(name).is_some();
-    let others = stack.gateway.iter().flat_map(|gateway| &gateway.targets).filter(|target| !is_to_come(target.name()));
-    let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)), allowed);
-    (needed, all)
-}
-
-/// Rejects a target that the role could not be allowed to call, because the resource at its address is not
-/// known.
-fn check_resources(spec: &GatewaySpec, stack: &Stack) -> Result<(), Error> {
-    for target in &spec.targets {
-        let request = target.request("", "");
-        let (names, account) = (&stack.names, &stack.caller.account);
-        if let Some(service) = policy::unknown_resource(names, account, &request, target.allowed()) {
-            return Err(Error::UnknownResource { target: target.name.to_string(), service: service.to_owned() });
-        }
-    }
-    Ok(())
-}
-
-/// Rejects early what IAM would reject after everything else was created.
-fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Grants)) -> Result<(), Error> {
-    let size = |document: &Value| document.to_string().chars().count();
-    // The base policy may be written twice in sequence, so only the larger document counts. No grants are planned
-    // yet.
-    let base = plan.steps.iter().filter_map(|step| step.policy.as_ref()).map(size).max().unwrap_or_default();
-    let kept = stack.grants.iter().filter(|(name, _)| !needed.contains_key(*name));
-    let written = all.iter().filter(|(name, _)| needed.contains_key(*name));
-    let sizes: Vec<(&'static str, usize)> =
-        kept.chain(written).map(|(name, document)| (*name, size(document))).collect();
-    let total = base + sizes.iter().map(|(_, size)| size).sum::<usize>();
-    match sizes.iter().max_by_key(|(_, size)| *size) {
-        Some((largest, _)) if total > POLICY_LIMIT && !needed.is_empty() => {
-            Err(Error::PolicyTooLong { size: total, largest })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Adds steps for the permissions that the role needs for existing and new targets. Only policies that new
-/// targets need are planned.
-fn grant_steps(plan: &mut Plan, stack: &Stack, (needed, all): &(Grants, Grants), role: Option<usize>) -> Vec<usize> {
-    let mut steps = Vec::new();
-    for (name, wanted) in all.iter().filter(|(name, _)| needed.contains_key(*name)) {
-        let action = document(stack.grants.get(name), wanted, "what it allows");
-        let step = plan.add(Kind::Grant, name, action, &[role]);
-        plan.steps[step].policy = Some(wanted.clone());
-        steps.push(step);
-    }
-    steps
-}
-
-/// Adds steps, after the targets, that remove permissions which the replaced targets needed and no longer need.
-fn dropped_grant_steps(
-    plan: &mut Plan,
-    spec: &GatewaySpec,
-    stack: &Stack,
-    (needed, all): &(Grants, Grants),
-    targets: &[Option<usize>],
-) {
-    let Some(gateway) = &stack.gateway else { return };
-    let replaced =
-        spec.targets.iter().filter_map(|target| gateway.target(target.name.as_str())).map(|target| &target.0);
-    let had = policy::grants(&stack.names, &stack.caller.account, replaced, |name| stack.granted(name));
-    for name in had.keys().filter(|name| !needed.contains_key(*name)) {
-        let wanted = all.get(name);
-        if wanted != stack.grants.get(*name) {
-            let step = plan.add(Kind::Grant, name, Action::Update(vec!["what it allows"]), targets);
-            plan.steps[step].policy = wanted.cloned();
-        }
-    }
-}
-
 /// Adds the steps for pool, domain, resource server and client; returns those of domain and client, which
 /// others need.
 fn authorizer_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> (Option<usize>, Option<usize>) {
@@ -435,66 +345,6 @@ fn kept_clients(aws: &Aws, gateway: &Gateway, stack: &Stack) -> Option<String> {
     let what = if others.len() == 1 { "client" } else { "clients" };
     let said = || format!("the gateway goes on allowing the {what} {} beside its own", others.join(", "));
     (!others.is_empty()).then(said)
-}
-
-fn target_action(
-    names: &StackNames,
-    stack: &Stack,
-    target: &TargetSpec,
-    existing: Option<&Document>,
-) -> Result<Action, Error> {
-    // A target that is being deleted makes room for a new one of any kind.
-    let Some(existing) = existing.filter(|existing| existing.status() != "DELETING") else {
-        return Ok(Action::Create);
-    };
-    if let Some(kind) = existing.target_kind().filter(|kind| *kind != target.source.kind().member()) {
-        let (name, kind) = (target.name.to_string(), kind.to_owned());
-        return Err(Error::OtherKind { name, kind });
-    }
-    if let Some(action) = unsettled(existing, Kind::Target, true)? {
-        return Ok(action);
-    }
-    let function = stack.sample.function.as_ref().map(|function| function.arn.clone());
-    let provider = providers::of_target(&existing.0).filter(|arn| {
-        providers::of_arn(arn).is_some_and(|(_, name)| names.owns_provider_of(target.name.as_str(), name))
-    });
-    let function = function.unwrap_or_else(|| names.function.clone());
-    let mut wanted = target.request(&function, provider.unwrap_or_default());
-    let configuration = wanted["targetConfiguration"].take();
-    wanted["targetConfiguration"] = with_defaults(configuration, &existing.0["targetConfiguration"]);
-    let mut differs = Vec::new();
-    for (member, what) in [("targetConfiguration", "configuration"), ("credentialProviderConfigurations", "credential")]
-    {
-        if !agentcore::is_same(&wanted[member], &existing.0[member]) {
-            differs.push(what);
-        }
-    }
-    // Have AWS retry a failed update. An object in S3 may have changed, so such a target is always updated.
-    if differs.is_empty() && (existing.is_broken() || names_s3(&wanted["targetConfiguration"])) {
-        differs.push("configuration");
-    }
-    Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })
-}
-
-/// Whether any part of a configuration is an object in S3.
-fn names_s3(configuration: &Value) -> bool {
-    match configuration {
-        Value::Object(members) => members.iter().any(|(name, value)| name == "s3" || names_s3(value)),
-        _ => false,
-    }
-}
-
-/// Completes a wanted configuration with the MCP-server members that AWS chose by default.
-fn with_defaults(mut wanted: Value, existing: &Value) -> Value {
-    let chosen = existing["mcp"]["mcpServer"].as_object().into_iter().flatten();
-    if let Some(Value::Object(server)) = wanted.pointer_mut("/mcp/mcpServer") {
-        for (member, value) in
-            chosen.filter(|(member, _)| ["listingMode", "resourcePriority"].contains(&member.as_str()))
-        {
-            server.entry(member.clone()).or_insert_with(|| value.clone());
-        }
-    }
-    wanted
 }
 
 /// What to do with a gateway or target that is not READY.

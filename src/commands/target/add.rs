@@ -1,5 +1,6 @@
 //! `target add`, with a subcommand for each kind.
 
+use super::check::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner};
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
@@ -12,16 +13,13 @@ use super::{
     source, with_gateway,
 };
 use crate::{
-    aws::{Aws, Class, lambda},
     context::Context,
-    error::{Error, Kind},
     model::{
         name::FunctionArn,
         spec::{Credential, TargetSource},
         target::TargetKind,
         tool,
     },
-    ops::stack::{Gateway, Stack},
 };
 
 /// Add a target, or repair the one of this name
@@ -259,23 +257,6 @@ impl AddLambda {
     }
 }
 
-/// The statement that the owner of a function in another account must add: the role's own policy is not enough
-/// there (developer guide, "Add an AWS Lambda function target").
-pub(super) fn statement_of_owner(stack: &Stack, gateway: &Gateway, function: &FunctionArn) -> Option<String> {
-    if function.account() == stack.caller.account {
-        return None;
-    }
-    let role = gateway.document.role_arn();
-    let statement = json!({
-        "Sid": "AgentCoreGateway", "Effect": "Allow", "Principal": { "AWS": role },
-        "Action": "lambda:InvokeFunction", "Resource": function.as_str(),
-    });
-    let account = function.account();
-    Some(format!(
-        "the function is of account {account}, whose owner must add this to its policy (`aws lambda add-permission`): {statement}"
-    ))
-}
-
 impl AddOpenapi {
     async fn run(self, ctx: &Context) -> Outcome {
         check_stdin(Some(&self.spec), &self.credential)?;
@@ -353,63 +334,6 @@ async fn apply(ctx: &Context, common: Common, source: TargetSource, warnings: Ve
     let aws = ctx.aws().await?;
     let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
     Wanted { common, source, warnings }.apply(ctx, &aws, stack, gateway).await
-}
-
-/// Checks an endpoint: a gateway in AWS calls https only; one on this machine can also call what runs beside
-/// it.
-pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String>, Error> {
-    // terraform-provider-aws, `gateway_target_test.go`: "typically fails implicit tool sync".
-    if endpoint.contains(".runtime.bedrock-agentcore.") {
-        let error =
-            Error::new(Kind::InvalidInput, format!("{endpoint}: a gateway cannot list a runtime at its own host"));
-        return Err(error.with_hint(
-            "use https://bedrock-agentcore.REGION.amazonaws.com/runtimes/ARN/invocations, the runtime's ARN \
-             percent-encoded, with `--iam-service bedrock-agentcore`",
-        ));
-    }
-    if endpoint.starts_with("https://") {
-        return Ok(Vec::new());
-    }
-    let host = endpoint.parse::<http::Uri>().ok().and_then(|url| url.host().map(str::to_owned)).unwrap_or_default();
-    if ctx.settings.local && ["127.0.0.1", "localhost", "[::1]"].contains(&host.as_str()) {
-        return Ok(vec![format!("{endpoint}: a gateway in AWS calls https only")]);
-    }
-    let error = Error::new(Kind::InvalidInput, format!("{endpoint}: a gateway calls https only"));
-    Err(error.with_hint("use the server's https address; with `--local`, http://127.0.0.1 will do"))
-}
-
-/// Standard input can be read only once.
-pub(super) fn check_stdin(file: Option<&str>, credential: &CredentialFlags) -> Result<(), Error> {
-    if file == Some("-") && credential.reads_stdin() {
-        let error = Error::new(Kind::Usage, "standard input cannot be two files at once");
-        return Err(error.with_hint("give the secret in a variable, or one of the two in a file"));
-    }
-    Ok(())
-}
-
-pub(super) fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), Error> {
-    match arn.filter(|arn| arn.region() != aws.region.as_str()) {
-        None => Ok(()),
-        Some(arn) => {
-            let message = format!("the function is in {}, and the gateway in {}", arn.region(), aws.region);
-            let error = Error::new(Kind::InvalidInput, message);
-            Err(error.with_hint("a gateway calls functions of its own region only"))
-        }
-    }
-}
-
-/// Checks that a function exists, because a missing function could not be distinguished later from a permission
-/// that has not propagated. If the caller may not read the function, it is taken to exist.
-pub(super) async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) -> Result<(), Error> {
-    if arn.account() != stack.caller.account {
-        return Ok(());
-    }
-    match lambda::find_function(aws, arn.as_str()).await {
-        Ok(None) => Err(Error::new(Kind::NotFound, format!("Lambda function not found: {arn}"))
-            .with_hint("`aws lambda list-functions` shows the functions of the region")),
-        Err(error) if error.class != Class::Denied => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

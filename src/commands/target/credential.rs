@@ -1,21 +1,23 @@
 //! Credential flags, and their resolved values. Secrets come from the environment, a file or standard input,
 //! because command-line arguments are visible to other users.
 
+mod parse;
+mod secret;
+
+use self::parse::{header_name, pair, resource, url, vendor};
+use self::secret::secret;
 use std::collections::BTreeMap;
 
 use clap::Args;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use serde_json::{Value, json};
 
 use crate::{
     aws::providers,
-    commands::input,
     context::Context,
     error::{Error, Kind},
     model::{
-        openapi::is_reserved_header,
-        provider::{self, CUSTOM, INCLUDED, ProviderKind, VENDOR_NAMES},
-        secret::Secret,
+        provider::{self, CUSTOM, INCLUDED, ProviderKind},
         spec::{Credential, ProviderSpec},
         target::{SIGNED_SERVICES, TargetKind},
     },
@@ -123,45 +125,6 @@ fn wording(kind: TargetKind) -> (&'static str, &'static str) {
         ),
         TargetKind::Lambda | TargetKind::OpenApi | TargetKind::McpServer => ("such targets", ""),
     }
-}
-
-/// A vendor, with or without the API's suffix `Oauth2`.
-fn vendor(text: &str) -> Result<String, String> {
-    provider::vendor(text).map(str::to_owned).ok_or_else(|| {
-        let known: Vec<&str> = VENDOR_NAMES.into_iter().map(provider::short).collect();
-        format!("the vendors are {}", known.join(", "))
-    })
-}
-
-/// A header that can carry a key.
-fn header_name(text: &str) -> Result<String, String> {
-    let free = ["authorization", "cookie"].contains(&text.to_ascii_lowercase().as_str()) || !is_reserved_header(text);
-    match HeaderName::try_from(text) {
-        Ok(_) if free => Ok(text.to_owned()),
-        Ok(_) => Err("this header says how the request travels, or who signed it".to_owned()),
-        Err(_) => Err("a header's name has letters, digits and hyphens".to_owned()),
-    }
-}
-
-fn url(text: &str) -> Result<String, String> {
-    let parsed: Option<http::Uri> = text.parse().ok();
-    let is_absolute =
-        parsed.is_some_and(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some());
-    if is_absolute { Ok(text.to_owned()) } else { Err("expected an https:// address".to_owned()) }
-}
-
-/// The ARN of a function or of an API.
-fn resource(text: &str) -> Result<String, String> {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let known = matches!(parts[..], ["arn", _, "lambda" | "execute-api", region, account, what]
-        if !region.is_empty() && account.len() == 12 && !what.is_empty());
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if known && is_plain { Ok(text.to_owned()) } else { Err("expected the ARN of a function or of an API".to_owned()) }
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl CredentialFlags {
@@ -388,38 +351,4 @@ impl CredentialFlags {
         }
         Ok((vendor, member, config))
     }
-}
-
-/// Reads a secret from a place that other users cannot see.
-async fn secret(ctx: &Context, what: &str, variable: Option<&str>, file: Option<&str>) -> Result<Secret, Error> {
-    let (text, place) = match (variable, file) {
-        (Some(variable), _) => {
-            let value = ctx.settings.env.get(variable).map(|value| value.to_string_lossy().into_owned());
-            let missing = || {
-                // An unusual variable name may be the secret itself, given by mistake.
-                let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-                // A longer word in capitals, without an underscore, may be a key.
-                let is_name = variable.len() <= 12 || variable.contains('_') && variable.len() <= 64;
-                if !variable.bytes().all(is_usual) || !is_name {
-                    let message = format!("the variable that is to hold the {what} is not set, or empty");
-                    return Error::new(Kind::InvalidInput, message)
-                        .with_hint("give the variable's name, not the secret: arguments are there for all to see");
-                }
-                Error::new(Kind::InvalidInput, format!("the variable {variable} is not set, or empty"))
-                    .with_hint(format!("set it: `export {variable}=…`"))
-            };
-            (value.ok_or_else(missing)?, variable)
-        }
-        (None, Some("-")) if ctx.ui.can_ask() => (ctx.ask_secret(what).await?, "the answer"),
-        (None, Some(file)) => (input::read(file)?, input::place(file)),
-        (None, None) => {
-            return Err(Error::new(Kind::Usage, "the OAuth client has no secret")
-                .with_hint("add `--oauth-client-secret-env` or `--oauth-client-secret-file`"));
-        }
-    };
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        return Err(Error::new(Kind::InvalidInput, format!("{place} holds no secret")));
-    }
-    Ok(Secret::new(text))
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     Outcome,
-    add::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
     change::{Common, Wanted},
+    check::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
     credential::CredentialFlags,
     source, target_of, with_gateway,
 };

@@ -5,9 +5,12 @@
 //! server.
 
 mod gateway;
+mod inbound;
+mod interceptor;
 mod listing;
 mod operations;
 mod provider;
+mod shapes;
 mod target;
 
 use std::collections::BTreeMap;
@@ -17,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::{
-    gateway::{Gateway, InterceptionPoint, Interceptor, JwtAuthorizer},
+    gateway::Gateway,
+    inbound::JwtAuthorizer,
+    interceptor::{InterceptionPoint, Interceptor},
     listing::{Awaiting, Listing, listed},
     provider::{Discovery, Provider},
     target::{Credential, CredentialProvider, Served, Target},

@@ -3,19 +3,21 @@
 mod invoke;
 mod operations;
 mod policy;
+mod rules;
+mod tags;
+mod update;
 
+use self::rules::{Environment, check_role, check_runtime, read_package};
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest;
 use axum::http::StatusCode;
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::invoke::check_payload;
 use super::{Answer, Call, ErrorCodes, Service, State, bad_request, iam, iso8601, not_implemented, page};
 use crate::local::{
-    package, random,
+    random,
     storage::blobs::BlobId,
     wire::{Protocol, WireError},
 };
@@ -129,13 +131,6 @@ struct Code {
     zip_file: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Environment {
-    #[serde(default)]
-    variables: BTreeMap<String, String>,
-}
-
 fn create(state: &mut State, call: &Call, input: Create) -> Answer {
     let State { lambda, iam, .. } = state;
     let name = input.function_name.clone();
@@ -180,81 +175,6 @@ fn create(state: &mut State, call: &Call, input: Create) -> Answer {
     Ok(answer)
 }
 
-fn check_runtime(runtime: &str) -> Result<(), WireError> {
-    let python = runtime.strip_prefix("python3.").is_some_and(|minor| minor.parse::<u8>().is_ok());
-    let node = runtime.strip_prefix("nodejs").and_then(|version| version.strip_suffix(".x"));
-    let node = node.is_some_and(|major| major.parse::<u8>().is_ok());
-    if python || node || ["provided", "provided.al2", "provided.al2023"].contains(&runtime) {
-        return Ok(());
-    }
-    Err(not_implemented(format!("the local AWS does not run functions of runtime {runtime}")))
-}
-
-/// Variables that Lambda sets itself (Lambda developer guide, "Defined runtime environment variables").
-const RESERVED_VARIABLES: [&str; 15] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-];
-/// The largest size of all environment variables together, in bytes (Lambda developer guide, "Lambda quotas").
-const ENVIRONMENT_LIMIT: usize = 4096;
-
-impl Environment {
-    /// The variables, if they are valid.
-    fn checked(self) -> Result<BTreeMap<String, String>, WireError> {
-        const UNABLE: &str =
-            "Lambda was unable to configure your environment variables because the environment variables you";
-        if let Some(key) = self.variables.keys().find(|key| RESERVED_VARIABLES.contains(&key.as_str())) {
-            return Err(invalid(format!(
-                "{UNABLE} have provided contains reserved keys that are currently not supported for modification. \
-                 Reserved keys used in this request: {key}"
-            )));
-        }
-        let size: usize = self.variables.iter().map(|(key, value)| key.len() + value.len()).sum();
-        if size > ENVIRONMENT_LIMIT {
-            return Err(invalid(format!("{UNABLE} provided exceeded the 4KB limit.")));
-        }
-        if self.variables.values().any(|value| value.contains('\0')) {
-            return Err(invalid(format!("{UNABLE} provided contain a null character.")));
-        }
-        Ok(self.variables)
-    }
-}
-
-fn check_role(iam: &iam::Iam, call: &Call, role: &str, function_arn: &str) -> Result<(), WireError> {
-    let by =
-        iam::Principal { service: "lambda.amazonaws.com", source_account: &call.account, source_arn: function_arn };
-    if iam.can_be_assumed(role, &by, call) {
-        return Ok(());
-    }
-    Err(invalid("The role defined for the function cannot be assumed by Lambda."))
-}
-
-/// Validates and stores a package. Returns its blob, SHA-256 (base64) and size.
-fn read_package(call: &Call, zip_file: Option<String>) -> Result<(BlobId, String, usize), WireError> {
-    let Some(code) = zip_file else {
-        return Err(invalid("Please provide a source for function code."));
-    };
-    let bytes = BASE64.decode(&code).map_err(|_| invalid("Could not unzip uploaded file: it is not base64."))?;
-    package::check(&bytes).map_err(|problem| {
-        invalid(format!("Could not unzip uploaded file. Please check your file, then try to upload again: {problem}"))
-    })?;
-    let hash = BASE64.encode(digest::digest(&digest::SHA256, &bytes));
-    Ok((call.keep(&bytes)?, hash, bytes.len()))
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct FunctionName {
@@ -277,62 +197,6 @@ fn list(lambda: &mut Lambda, call: &Call, input: ListFunctions) -> Answer {
     let (functions, next) = page(shown, Some(input.max_items.unwrap_or(50).min(50)), input.marker.as_deref())
         .map_err(|_| invalid("Invalid Marker."))?;
     Ok(json!({ "Functions": functions, "NextMarker": next }))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct UpdateCode {
-    #[serde(flatten)]
-    function: FunctionName,
-    zip_file: Option<String>,
-    revision_id: Option<String>,
-}
-
-fn update_code(lambda: &mut Lambda, call: &Call, input: UpdateCode) -> Answer {
-    let function = lambda.unoccupied(call, &input.function, input.revision_id.as_deref())?;
-    (function.code, function.code_sha256, function.code_size) = read_package(call, input.zip_file)?;
-    function.updated(call);
-    Ok(configuration(function))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct UpdateConfiguration {
-    #[serde(flatten)]
-    function: FunctionName,
-    runtime: Option<String>,
-    role: Option<String>,
-    handler: Option<String>,
-    description: Option<String>,
-    timeout: Option<u64>,
-    memory_size: Option<u64>,
-    environment: Option<Environment>,
-    revision_id: Option<String>,
-}
-
-/// Omitted members stay unchanged.
-fn update_configuration(state: &mut State, call: &Call, input: UpdateConfiguration) -> Answer {
-    let State { lambda, iam, .. } = state;
-    let function = lambda.unoccupied(call, &input.function, input.revision_id.as_deref())?;
-    if let Some(runtime) = &input.runtime {
-        check_runtime(runtime)?;
-    }
-    if let Some(role) = &input.role {
-        check_role(iam, call, role, &function.arn)?;
-    }
-    let variables = input.environment.map(Environment::checked).transpose()?;
-    let put = |member: &mut String, given: Option<String>| given.into_iter().for_each(|given| *member = given);
-    put(&mut function.runtime, input.runtime);
-    put(&mut function.role, input.role);
-    put(&mut function.handler, input.handler);
-    put(&mut function.description, input.description);
-    function.timeout = input.timeout.unwrap_or(function.timeout);
-    function.memory = input.memory_size.unwrap_or(function.memory);
-    if let Some(variables) = variables {
-        function.environment = variables;
-    }
-    function.updated(call);
-    Ok(configuration(function))
 }
 
 impl Function {
@@ -359,48 +223,6 @@ impl Function {
     pub(crate) fn resource_policy(&self) -> Option<String> {
         (!self.policy.is_empty()).then(|| policy::document(self))
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tagging {
-    resource: String,
-    #[serde(default)]
-    tags: BTreeMap<String, String>,
-    #[serde(default, rename = "tagKeys")]
-    tag_keys: Vec<String>,
-}
-
-impl Tagging {
-    fn function<'a>(&self, lambda: &'a mut Lambda, call: &Call) -> Result<&'a mut Function, WireError> {
-        if self.resource.split(':').count() > 7 {
-            return Err(invalid(
-                "Tags on function aliases and versions are not supported. Please specify a function ARN.",
-            ));
-        }
-        let here = |function: &&mut Function| function.region == call.region;
-        lambda.functions.get_mut(&self.resource).filter(here).ok_or_else(|| not_found(&self.resource))
-    }
-}
-
-fn list_tags(lambda: &mut Lambda, call: &Call, input: Tagging) -> Answer {
-    Ok(json!({ "Tags": input.function(lambda, call)?.tags }))
-}
-
-fn tag(lambda: &mut Lambda, call: &Call, input: Tagging) -> Answer {
-    let function = input.function(lambda, call)?;
-    let mut tags = function.tags.clone();
-    tags.extend(input.tags);
-    if tags.len() > 50 {
-        return Err(invalid("The number of tags exceeds the limit of 50."));
-    }
-    function.tags = tags;
-    Ok(Value::Null)
-}
-
-fn untag(lambda: &mut Lambda, call: &Call, input: Tagging) -> Answer {
-    input.function(lambda, call)?.tags.retain(|key, _| !input.tag_keys.contains(key));
-    Ok(Value::Null)
 }
 
 fn configuration(function: &Function) -> Value {

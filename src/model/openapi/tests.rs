@@ -1,5 +1,10 @@
+use serde_json::{Map, Value, json};
+
 use super::*;
-use crate::model::tool;
+use crate::model::{
+    document::Document,
+    finding::{Reading, Severity},
+};
 
 const LOCAL: Reading<'static> = Reading { target: "t", local: true };
 const AWS: Reading<'static> = Reading { target: "t", local: false };

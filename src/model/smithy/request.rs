@@ -1,11 +1,15 @@
 //! Builds an operation's HTTP request from a tool's arguments (Smithy 2.0, "HTTP bindings" and the AWS
 //! protocols).
 
+mod form;
+mod json;
+
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Map, Value, json};
 
+use self::{form::form_pairs, json::Json};
 use super::{
     Model, Operation, Protocol, endpoint,
     shape::{Kind, Member, Shape, Shapes},
@@ -304,48 +308,6 @@ pub(super) fn labels(uri: &str) -> impl Iterator<Item = &str> {
     path.split('{').skip(1).filter_map(|part| part.split('}').next()).map(|label| label.trim_end_matches('+'))
 }
 
-/// Writes arguments as JSON.
-struct Json<'a> {
-    shapes: &'a Shapes,
-    /// Whether `jsonName` applies.
-    renames: bool,
-}
-
-impl Json<'_> {
-    fn structure(&self, shape: Shape<'_>, given: &Map<String, Value>) -> Result<Value, String> {
-        let mut written = Map::new();
-        for member in self.shapes.members(shape) {
-            if let Some(value) = given.get(member.name).filter(|value| !value.is_null()) {
-                let name = member.traits.text("jsonName").filter(|_| self.renames).unwrap_or(member.name);
-                written.insert(name.to_owned(), self.value(member, value)?);
-            }
-        }
-        Ok(Value::Object(written))
-    }
-
-    fn value(&self, member: Member<'_>, value: &Value) -> Result<Value, String> {
-        let shape = member.shape;
-        match (shape.kind, value) {
-            (Kind::Timestamp, value) => {
-                Format::of(member.trait_here_or_there("timestampFormat"), Format::EpochSeconds).write(value)
-            }
-            (Kind::Structure | Kind::Union, Value::Object(given)) => self.structure(shape, given),
-            (Kind::List, Value::Array(items)) => match self.shapes.inner(shape, "member") {
-                Some(inner) => items.iter().map(|item| self.value(inner, item)).collect(),
-                None => Ok(value.clone()),
-            },
-            (Kind::Map, Value::Object(entries)) => match self.shapes.inner(shape, "value") {
-                Some(inner) => {
-                    let written = entries.iter().map(|(key, value)| Ok((key.clone(), self.value(inner, value)?)));
-                    written.collect::<Result<Map<_, _>, String>>().map(Value::Object)
-                }
-                None => Ok(value.clone()),
-            },
-            _ => Ok(value.clone()),
-        }
-    }
-}
-
 /// A scalar, or the items of a list, as text.
 fn texts(shapes: &Shapes, member: Member<'_>, value: &Value, time: Format) -> Result<Vec<String>, String> {
     match (member.shape.kind, value) {
@@ -413,49 +375,5 @@ fn fill_label(shapes: &Shapes, path: &mut String, member: Member<'_>, value: Opt
     }
     let kept: Vec<String> = text.split('/').map(encode).collect();
     *path = path.replace(&once, &encode(&text)).replace(&greedy, &kept.join("/"));
-    Ok(())
-}
-
-/// Adds the form pairs of an argument.
-fn form_pairs(
-    shapes: &Shapes,
-    name: &str,
-    member: Member<'_>,
-    value: &Value,
-    pairs: &mut Vec<(String, String)>,
-) -> Result<(), String> {
-    let flattened = member.traits.has("xmlFlattened");
-    match (member.shape.kind, value) {
-        (Kind::Structure | Kind::Union, Value::Object(given)) => {
-            for inner in shapes.members(member.shape) {
-                if let Some(value) = given.get(inner.name).filter(|value| !value.is_null()) {
-                    form_pairs(shapes, &format!("{name}.{}", xml::name_of(inner)), inner, value, pairs)?;
-                }
-            }
-        }
-        (Kind::List, Value::Array(items)) => {
-            let Some(inner) = shapes.inner(member.shape, "member") else { return Ok(()) };
-            let base = if flattened { name.to_owned() } else { format!("{name}.{}", xml::name_of(inner)) };
-            if items.is_empty() {
-                pairs.push((name.to_owned(), String::new()));
-            }
-            for (index, item) in items.iter().enumerate() {
-                form_pairs(shapes, &format!("{base}.{}", index + 1), inner, item, pairs)?;
-            }
-        }
-        (Kind::Map, Value::Object(entries)) => {
-            let (Some(key), Some(inner)) = (shapes.inner(member.shape, "key"), shapes.inner(member.shape, "value"))
-            else {
-                return Ok(());
-            };
-            let base = if flattened { name.to_owned() } else { format!("{name}.entry") };
-            for (index, (entry, value)) in entries.iter().enumerate() {
-                let base = format!("{base}.{}", index + 1);
-                pairs.push((format!("{base}.{}", xml::name_of(key)), entry.clone()));
-                form_pairs(shapes, &format!("{base}.{}", xml::name_of(inner)), inner, value, pairs)?;
-            }
-        }
-        _ => pairs.push((name.to_owned(), scalar(member, value, Format::DateTime)?)),
-    }
     Ok(())
 }

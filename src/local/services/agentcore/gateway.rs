@@ -1,5 +1,7 @@
 //! Gateways.
 
+use super::inbound::{AuthorizerConfiguration, JwtAuthorizer, check_jwt};
+use super::interceptor::{InterceptionPoint, Interceptor};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -77,128 +79,6 @@ struct McpConfiguration {
     streaming_configuration: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     disable_mcp_list_tools_pagination: Option<bool>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct AuthorizerConfiguration {
-    #[serde(rename = "customJWTAuthorizer")]
-    jwt: JwtAuthorizer,
-}
-
-/// The JWT authorizer of a gateway (AgentCore developer guide, "Configure inbound JWT authorizer").
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct JwtAuthorizer {
-    pub(crate) discovery_url: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) allowed_audience: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) allowed_clients: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) allowed_scopes: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) custom_claims: Vec<CustomClaim>,
-}
-
-/// A required claim of a token, with the values to match.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct CustomClaim {
-    #[serde(rename = "inboundTokenClaimName")]
-    pub(crate) name: String,
-    #[serde(rename = "inboundTokenClaimValueType")]
-    value_type: String,
-    #[serde(rename = "authorizingClaimMatchValue")]
-    wanted: ClaimMatch,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct ClaimMatch {
-    #[serde(rename = "claimMatchValue")]
-    value: ClaimValue,
-    #[serde(rename = "claimMatchOperator")]
-    operator: String,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-enum ClaimValue {
-    #[serde(rename = "matchValueString")]
-    One(String),
-    #[serde(rename = "matchValueStringList")]
-    Some(Vec<String>),
-}
-
-/// A Lambda function that sees a gateway's requests or responses, and may change them (AgentCore developer
-/// guide, "Types of interceptors").
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Interceptor {
-    #[serde(rename = "interceptor")]
-    kind: InterceptorKind,
-    interception_points: Vec<InterceptionPoint>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_configuration: Option<InterceptorInput>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum InterceptorKind {
-    Lambda { arn: String },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum InterceptionPoint {
-    Request,
-    Response,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct InterceptorInput {
-    pass_request_headers: bool,
-}
-
-impl Interceptor {
-    pub(crate) fn function_arn(&self) -> &str {
-        let InterceptorKind::Lambda { arn } = &self.kind;
-        arn
-    }
-
-    pub(crate) fn passes_headers(&self) -> bool {
-        self.input_configuration.as_ref().is_some_and(|input| input.pass_request_headers)
-    }
-}
-
-impl CustomClaim {
-    /// Checks that claim type, operator and value fit together (AgentCore developer guide, "Configure inbound JWT
-    /// authorizer").
-    fn check(&self) -> Result<(), WireError> {
-        let fits = matches!(
-            (self.value_type.as_str(), self.wanted.operator.as_str(), &self.wanted.value),
-            ("STRING", "EQUALS", ClaimValue::One(_))
-                | ("STRING_ARRAY", "CONTAINS", ClaimValue::One(_))
-                | ("STRING_ARRAY", "CONTAINS_ANY", ClaimValue::Some(_))
-        );
-        if fits {
-            return Ok(());
-        }
-        Err(invalid(
-            "authorizerConfiguration.customJWTAuthorizer.customClaims",
-            "A STRING claim EQUALS a string; a STRING_ARRAY claim CONTAINS a string, or CONTAINS_ANY of a list",
-        ))
-    }
-
-    /// Whether a token's claims satisfy it.
-    pub(crate) fn holds(&self, claims: &Value) -> bool {
-        let found = &claims[&self.name];
-        let has = |wanted: &String| found.as_array().is_some_and(|items| items.contains(&json!(wanted)));
-        match &self.wanted.value {
-            ClaimValue::One(wanted) if self.value_type == "STRING" => found.as_str() == Some(wanted),
-            ClaimValue::One(wanted) => has(wanted),
-            ClaimValue::Some(wanted) => wanted.iter().any(has),
-        }
-    }
 }
 
 pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer {
@@ -336,17 +216,6 @@ fn check_interceptors(state: &State, call: &Call, input: &Input) -> Result<(), W
     interceptors
         .iter()
         .try_for_each(|interceptor| check_invocable(state, call, &input.role_arn, interceptor.function_arn()))
-}
-
-fn check_jwt(jwt: &JwtAuthorizer) -> Result<(), WireError> {
-    let lists = [&jwt.allowed_audience, &jwt.allowed_clients, &jwt.allowed_scopes];
-    if lists.into_iter().all(Vec::is_empty) && jwt.custom_claims.is_empty() {
-        return Err(invalid(
-            "authorizerConfiguration.customJWTAuthorizer",
-            "At least one of allowedAudience, allowedClients, allowedScopes, customClaims is required",
-        ));
-    }
-    jwt.custom_claims.iter().try_for_each(CustomClaim::check)
 }
 
 fn show(gateway: &Gateway, call: &Call) -> Value {

@@ -1,7 +1,9 @@
 //! Targets of gateways.
 
 mod configuration;
+mod served;
 
+pub(crate) use self::served::Served;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
@@ -20,17 +22,10 @@ use crate::{
             answer::{iso8601, read},
             call::{Answer, Call},
         },
-        storage::blobs::{BlobId, Blobs},
+        storage::blobs::BlobId,
         wire::WireError,
     },
-    model::{
-        document::Document,
-        finding::Reading,
-        openapi::{Api, Operation},
-        smithy::{self, Model},
-        target::TargetKind,
-        tool::{self, Tool},
-    },
+    model::target::TargetKind,
 };
 
 /// Most targets of a gateway (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
@@ -54,28 +49,6 @@ pub(crate) struct Target {
     #[serde(skip)]
     served: OnceLock<Arc<Served>>,
     pub(super) state: Lifecycle,
-}
-
-/// What a target serves.
-#[derive(Debug)]
-pub(crate) enum Served {
-    Lambda {
-        arn: String,
-        tools: Vec<Tool>,
-    },
-    OpenApi {
-        operations: Vec<Operation>,
-    },
-    Smithy(Box<Model>),
-    McpServer {
-        server: McpServer,
-        /// `None` if it is listed for each request.
-        listing: Option<Listing>,
-    },
-    /// Exists in the control plane only.
-    ApiGateway,
-    /// The schema cannot be read, because the state on disk is damaged.
-    Nothing,
 }
 
 /// Input of `CreateGatewayTarget` and `UpdateGatewayTarget`. An update replaces all members.
@@ -361,44 +334,5 @@ impl Target {
         let all = self.config.get(CREDENTIALS)?;
         let all: Vec<Credential> = serde_json::from_value(all.clone()).ok()?;
         all.into_iter().next()
-    }
-
-    /// What the target serves. The schema is parsed on first use.
-    pub(crate) fn served(&self, blobs: &Blobs) -> Arc<Served> {
-        self.served.get_or_init(|| Arc::new(self.read_served(blobs).unwrap_or(Served::Nothing))).clone()
-    }
-
-    fn read_served(&self, blobs: &Blobs) -> Option<Served> {
-        let kind = self.kind()?;
-        let bytes = blobs.get(&self.schema).ok()?;
-        let reading = Reading { target: self.text("name").unwrap_or_default(), local: true };
-        let document = || Document::parse(std::str::from_utf8(&bytes).ok()?).ok();
-        Some(match kind {
-            TargetKind::Lambda => Served::Lambda {
-                arn: self.mcp(kind)?["lambdaArn"].as_str()?.to_owned(),
-                tools: tool::parse_inline(&serde_json::from_slice(&bytes).ok()?).ok()?,
-            },
-            TargetKind::OpenApi => Served::OpenApi { operations: Api::read(&document()?, reading).operations },
-            TargetKind::Smithy => Served::Smithy(Box::new(Model::read(&document()?, reading))),
-            TargetKind::McpServer => {
-                let server = self.mcp_server()?;
-                let listing = || serde_json::from_slice(&bytes).unwrap_or_default();
-                Served::McpServer { listing: (!server.is_dynamic()).then(listing), server }
-            }
-            TargetKind::ApiGateway => Served::ApiGateway,
-        })
-    }
-}
-
-impl Served {
-    /// Its tools as `tools/list` shows them, under the target's name.
-    pub(crate) fn listed_tools(&self, target: &str) -> Vec<Value> {
-        let tools: Vec<Tool> = match self {
-            Self::Lambda { tools, .. } => tools.clone(),
-            Self::OpenApi { operations } => operations.iter().map(Operation::tool).collect(),
-            Self::Smithy(model) => model.operations.iter().map(smithy::Operation::tool).collect(),
-            Self::McpServer { .. } | Self::ApiGateway | Self::Nothing => Vec::new(),
-        };
-        tools.iter().map(|tool| tool.listed(target)).collect()
     }
 }

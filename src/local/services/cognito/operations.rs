@@ -1,11 +1,7 @@
 //! The supported operations of Cognito user pools, with their input shapes (botocore's model
 //! `cognito-idp/2016-04-18`).
 
-use super::{
-    clients, create_domain, create_pool, create_resource_server, delete_domain, delete_pool, delete_resource_server,
-    describe, describe_domain, describe_resource_server, list_pools, list_resource_servers, list_tags, tag, untag,
-    update_pool, update_resource_server,
-};
+use super::{clients, domains, list_tags, pools, resource_servers, tag, untag};
 use crate::local::services::{
     operation::{Operation, handler, operation},
     shape::{Member, Shape, integer, list, map, optional, required, text},
@@ -84,10 +80,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation(
         "CreateUserPool",
         &[required("PoolName", POOL_NAME), ADMIN_CREATE_USER, DELETION_PROTECTION, optional("UserPoolTags", TAGS)],
-        handler!(create_pool),
+        handler!(pools::create),
     ),
-    operation("DescribeUserPool", &[POOL_ID], handler!(describe)),
-    operation("ListUserPools", &[TOKEN, required("MaxResults", integer(1, 60))], handler!(list_pools)),
+    operation("DescribeUserPool", &[POOL_ID], handler!(pools::describe)),
+    operation("ListUserPools", &[TOKEN, required("MaxResults", integer(1, 60))], handler!(pools::list)),
     operation(
         "UpdateUserPool",
         &[
@@ -97,25 +93,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
             DELETION_PROTECTION,
             optional("UserPoolTags", TAGS),
         ],
-        handler!(update_pool),
+        handler!(pools::update),
     ),
-    operation("DeleteUserPool", &[POOL_ID], handler!(delete_pool)),
+    operation("DeleteUserPool", &[POOL_ID], handler!(pools::delete)),
     operation(
         "CreateUserPoolDomain",
         &[DOMAIN, POOL_ID, optional("ManagedLoginVersion", integer(1, 2))],
-        handler!(create_domain),
+        handler!(domains::create),
     ),
-    operation("DescribeUserPoolDomain", &[DOMAIN], handler!(describe_domain)),
-    operation("DeleteUserPoolDomain", &[DOMAIN, POOL_ID], handler!(delete_domain)),
-    operation("CreateResourceServer", SERVER, handler!(create_resource_server)),
-    operation("DescribeResourceServer", &[POOL_ID, IDENTIFIER], handler!(describe_resource_server)),
+    operation("DescribeUserPoolDomain", &[DOMAIN], handler!(domains::describe)),
+    operation("DeleteUserPoolDomain", &[DOMAIN, POOL_ID], handler!(domains::delete)),
+    operation("CreateResourceServer", SERVER, handler!(resource_servers::create)),
+    operation("DescribeResourceServer", &[POOL_ID, IDENTIFIER], handler!(resource_servers::describe)),
     operation(
         "ListResourceServers",
         &[POOL_ID, optional("MaxResults", integer(1, 50)), TOKEN],
-        handler!(list_resource_servers),
+        handler!(resource_servers::list),
     ),
-    operation("UpdateResourceServer", SERVER, handler!(update_resource_server)),
-    operation("DeleteResourceServer", &[POOL_ID, IDENTIFIER], handler!(delete_resource_server)),
+    operation("UpdateResourceServer", SERVER, handler!(resource_servers::update)),
+    operation("DeleteResourceServer", &[POOL_ID, IDENTIFIER], handler!(resource_servers::delete)),
     operation(
         "CreateUserPoolClient",
         &[

@@ -1,10 +1,6 @@
 //! The supported operations of IAM, with their input shapes (botocore's model `iam/2010-05-08`).
 
-use super::{
-    attach_policy, create_role, delete_boundary, delete_role, delete_role_policy, detach_policy, get_role,
-    get_role_policy, list_instance_profiles, list_role_policies, list_role_tags, list_roles, policies, put_boundary,
-    put_role_policy, tag_role, untag_role, update_role, update_trust,
-};
+use super::{policies, role_policies, roles};
 use crate::local::services::{
     operation::{Operation, handler, operation},
     shape::{Member, Shape, TEXT, integer, list, optional, required, text},
@@ -41,42 +37,46 @@ pub(super) const OPERATIONS: &[Operation] = &[
             optional("PermissionsBoundary", text(20, 2048)),
             optional("Tags", TAGS),
         ],
-        handler!(create_role),
+        handler!(roles::create),
     ),
-    operation("GetRole", &[ROLE_NAME], handler!(get_role)),
-    operation("ListRoles", &[optional("PathPrefix", PREFIX), MARKER, MAX_ITEMS], handler!(list_roles)),
-    operation("DeleteRole", &[ROLE_NAME], handler!(delete_role)),
+    operation("GetRole", &[ROLE_NAME], handler!(roles::get)),
+    operation("ListRoles", &[optional("PathPrefix", PREFIX), MARKER, MAX_ITEMS], handler!(roles::list)),
+    operation("DeleteRole", &[ROLE_NAME], handler!(roles::delete)),
     operation(
         "UpdateRole",
         &[ROLE_NAME, optional("Description", DESCRIPTION), optional("MaxSessionDuration", SESSION)],
-        handler!(update_role),
+        handler!(roles::update),
     ),
-    operation("UpdateAssumeRolePolicy", &[ROLE_NAME, required("PolicyDocument", DOCUMENT)], handler!(update_trust)),
+    operation(
+        "UpdateAssumeRolePolicy",
+        &[ROLE_NAME, required("PolicyDocument", DOCUMENT)],
+        handler!(roles::update_trust),
+    ),
     operation(
         "PutRolePermissionsBoundary",
         &[ROLE_NAME, required("PermissionsBoundary", text(20, 2048))],
-        handler!(put_boundary),
+        handler!(roles::put_boundary),
     ),
-    operation("DeleteRolePermissionsBoundary", &[ROLE_NAME], handler!(delete_boundary)),
+    operation("DeleteRolePermissionsBoundary", &[ROLE_NAME], handler!(roles::delete_boundary)),
     operation(
         "PutRolePolicy",
         &[ROLE_NAME, POLICY_NAME, required("PolicyDocument", DOCUMENT)],
-        handler!(put_role_policy),
+        handler!(role_policies::put),
     ),
-    operation("GetRolePolicy", &[ROLE_NAME, POLICY_NAME], handler!(get_role_policy)),
-    operation("ListRolePolicies", &[ROLE_NAME, MARKER, MAX_ITEMS], handler!(list_role_policies)),
-    operation("DeleteRolePolicy", &[ROLE_NAME, POLICY_NAME], handler!(delete_role_policy)),
-    operation("AttachRolePolicy", &[ROLE_NAME, POLICY_ARN], handler!(attach_policy)),
-    operation("DetachRolePolicy", &[ROLE_NAME, POLICY_ARN], handler!(detach_policy)),
+    operation("GetRolePolicy", &[ROLE_NAME, POLICY_NAME], handler!(role_policies::get)),
+    operation("ListRolePolicies", &[ROLE_NAME, MARKER, MAX_ITEMS], handler!(role_policies::list)),
+    operation("DeleteRolePolicy", &[ROLE_NAME, POLICY_NAME], handler!(role_policies::delete)),
+    operation("AttachRolePolicy", &[ROLE_NAME, POLICY_ARN], handler!(role_policies::attach)),
+    operation("DetachRolePolicy", &[ROLE_NAME, POLICY_ARN], handler!(role_policies::detach)),
     operation(
         "ListAttachedRolePolicies",
         &[ROLE_NAME, optional("PathPrefix", POLICY_PATH), MARKER, MAX_ITEMS],
         handler!(policies::list_attached),
     ),
-    operation("ListInstanceProfilesForRole", &[ROLE_NAME, MARKER, MAX_ITEMS], handler!(list_instance_profiles)),
-    operation("TagRole", &[ROLE_NAME, required("Tags", TAGS)], handler!(tag_role)),
-    operation("UntagRole", &[ROLE_NAME, required("TagKeys", list(&TAG_KEY, 0, 50))], handler!(untag_role)),
-    operation("ListRoleTags", &[ROLE_NAME, MARKER, MAX_ITEMS], handler!(list_role_tags)),
+    operation("ListInstanceProfilesForRole", &[ROLE_NAME, MARKER, MAX_ITEMS], handler!(roles::list_instance_profiles)),
+    operation("TagRole", &[ROLE_NAME, required("Tags", TAGS)], handler!(roles::tag)),
+    operation("UntagRole", &[ROLE_NAME, required("TagKeys", list(&TAG_KEY, 0, 50))], handler!(roles::untag)),
+    operation("ListRoleTags", &[ROLE_NAME, MARKER, MAX_ITEMS], handler!(roles::list_tags)),
     operation(
         "CreatePolicy",
         &[

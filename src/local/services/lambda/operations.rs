@@ -1,9 +1,7 @@
 //! The supported operations of Lambda, with their input shapes (botocore's model `lambda/2015-03-31`; its
 //! limits for memory and timeout include managed instances, those here are for functions).
 
-use super::{
-    create, delete, get, get_configuration, list, list_tags, policy, tag, untag, update_code, update_configuration,
-};
+use super::{create, delete, get, get_configuration, list, policy, tags, update};
 use crate::local::{
     services::{
         operation::{Operation, Resource, Run, handler, operation, rest_operation},
@@ -105,13 +103,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
             optional("Runtime", RUNTIME),
             REVISION,
         ],
-        handler!(update_configuration),
+        handler!(update::update_configuration),
     ).on(Resource::Functions),
     rest_operation(
         "UpdateFunctionCode",
         ("PUT", "/2015-03-31/functions/{FunctionName}/code", 200),
         &[PLAIN_FUNCTION, optional("ZipFile", SECRET_TEXT), REVISION],
-        handler!(update_code),
+        handler!(update::update_code),
     ).on(Resource::Functions),
     operation(
         "Invoke",
@@ -170,17 +168,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[FUNCTION, STATEMENT_ID, QUALIFIER, REVISION],
         handler!(policy::remove),
     ),
-    rest_operation("ListTags", ("GET", "/2017-03-31/tags/{Resource}", 200), &[RESOURCE], handler!(list_tags)),
+    rest_operation("ListTags", ("GET", "/2017-03-31/tags/{Resource}", 200), &[RESOURCE], handler!(tags::list_tags)),
     rest_operation(
         "TagResource",
         ("POST", "/2017-03-31/tags/{Resource}", 204),
         &[RESOURCE, required("Tags", TAGS)],
-        handler!(tag),
+        handler!(tags::tag),
     ),
     rest_operation(
         "UntagResource",
         ("DELETE", "/2017-03-31/tags/{Resource}", 204),
         &[RESOURCE, required("tagKeys", items(&TAG_KEY, 0, usize::MAX))],
-        handler!(untag),
+        handler!(tags::untag),
     ),
 ];

@@ -1,0 +1,353 @@
+//! Reads a document into operations and findings.
+
+mod body;
+mod parameters;
+mod schema;
+mod server;
+
+use self::parameters::Declared;
+use super::Body;
+use super::MediaType;
+use super::Parameter;
+use super::Variable;
+use super::fill;
+use super::is_reserved_header;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde_json::{Value, json};
+
+use super::{Api, Document, Location, MOST_TOOLS, Notes, Operation, Reading, Server, inputs::Inputs, segment, tool};
+
+/// Limit on the length of a chain of references.
+const MOST_HOPS: usize = 32;
+
+const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+
+/// AWS's messages for a document without a version that it knows, and for a server that is not https
+/// (cdk-preflight, `target-openapi-schema`; the second in many public files).
+const NO_VERSION: &str = "attribute openapi is missing";
+const NOT_HTTPS: &str = "Server URL (located at: servers) must use HTTPS protocol.";
+
+impl Api {
+    /// Reads a document.
+    pub fn read(document: &Document, reading: Reading<'_>) -> Self {
+        let mut reader = Reader {
+            document,
+            reading,
+            notes: Notes::new(document),
+            operations: Vec::new(),
+            seen: HashSet::new(),
+            ids: BTreeMap::new(),
+            lacks_id: false,
+        };
+        reader.read();
+        Self { operations: reader.operations, findings: reader.notes.finish() }
+    }
+}
+
+/// Whether a schema is part of a request or of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Side {
+    Request,
+    Response,
+}
+
+struct Reader<'a> {
+    document: &'a Document,
+    reading: Reading<'a>,
+    notes: Notes<'a>,
+    operations: Vec<Operation>,
+    /// Schemas that were checked, by the address of their JSON value.
+    seen: HashSet<(usize, Side)>,
+    /// The pointer of the first operation with each operationId.
+    ids: BTreeMap<String, String>,
+    /// Whether an operation has no operationId.
+    lacks_id: bool,
+}
+
+/// A node of the document, and its JSON pointer.
+#[derive(Debug, Clone)]
+struct At<'a> {
+    value: &'a Value,
+    pointer: String,
+}
+
+impl<'a> At<'a> {
+    fn member(&self, key: &str) -> Option<Self> {
+        let value = self.value.get(key)?;
+        Some(Self { value, pointer: format!("{}/{}", self.pointer, segment(key)) })
+    }
+
+    fn members(&self) -> impl Iterator<Item = (&'a str, Self)> + use<'a> {
+        let pointer = self.pointer.clone();
+        let members = self.value.as_object().into_iter().flatten();
+        members.map(move |(key, value)| (key.as_str(), Self { value, pointer: format!("{pointer}/{}", segment(key)) }))
+    }
+
+    fn items(&self) -> impl Iterator<Item = Self> + use<'a> {
+        let pointer = self.pointer.clone();
+        let items = self.value.as_array().into_iter().flatten().enumerate();
+        items.map(move |(index, value)| Self { value, pointer: format!("{pointer}/{index}") })
+    }
+
+    fn text(&self, key: &str) -> Option<&'a str> {
+        self.value.get(key)?.as_str()
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn read(&mut self) {
+        let root = At { value: &self.document.value, pointer: String::new() };
+        if !self.is_openapi(&root) {
+            return;
+        }
+        self.notes.duplicate_keys();
+        for (member, at) in root.members().filter(|(member, _)| ["webhooks", "security"].contains(member)) {
+            if at.value.as_array().is_none_or(|items| !items.is_empty()) {
+                self.ignored(&at.pointer, member);
+            }
+        }
+        if let Some(at) = root.member("components").and_then(|components| components.member("securitySchemes")) {
+            self.ignored(&at.pointer, "securitySchemes");
+            self.security_schemes(&at);
+        }
+        let server = self.server(&root, true);
+        let Some(paths) = root.member("paths").filter(|paths| paths.value.is_object()) else {
+            self.notes.error("/paths", "paths", "there are no paths", "describe at least one operation below `paths`");
+            return;
+        };
+        for (path, item) in paths.members() {
+            if !path.starts_with("x-") {
+                self.path(path, &item, server.as_ref());
+            }
+        }
+        if self.operations.is_empty() && self.ids.is_empty() && !self.lacks_id {
+            let remedy = "give an operationId to each operation that is to become a tool";
+            self.notes.error("/paths", "operationId", "no operation becomes a tool", remedy);
+        }
+        if self.operations.len() > MOST_TOOLS {
+            let problem = format!("{} tools are too many: at most {MOST_TOOLS} per target", self.operations.len());
+            self.notes.error("/paths", "paths", problem, "split the document, one target each");
+        }
+    }
+
+    fn is_openapi(&mut self, root: &At<'a>) -> bool {
+        if !root.value.is_object() {
+            self.notes.error(
+                "",
+                "openapi",
+                "this is no OpenAPI document",
+                "it begins with `openapi: 3.0.3` or `3.1.0`",
+            );
+            return false;
+        }
+        if root.value.get("swagger").is_some() {
+            let remedy = "convert it to OpenAPI 3, for example with `npx swagger2openapi`";
+            self.notes.error("/swagger", "openapi", NO_VERSION, remedy);
+            return false;
+        }
+        let version = root.text("openapi").unwrap_or_default();
+        if version.starts_with("3.0.") || version.starts_with("3.1.") {
+            return true;
+        }
+        let problem = match root.value.get("openapi") {
+            None => NO_VERSION.to_owned(),
+            Some(version) => format!("version {version} is not supported"),
+        };
+        self.notes.error("/openapi", "openapi", problem, "the gateway reads OpenAPI 3.0 and 3.1, such as \"3.0.3\"");
+        false
+    }
+
+    /// Checks security schemes like the service's parser, although nothing else uses them
+    /// (awslabs/agentcore-samples#1141).
+    fn security_schemes(&mut self, at: &At<'a>) {
+        for (name, scheme) in at.members() {
+            let Some(scheme) = self.resolve(scheme) else { continue };
+            if scheme.text("type").is_none() {
+                let problem = format!("attribute components.securitySchemes.{name}.type is missing");
+                let remedy = "give it a type, such as `http`, or take it out";
+                self.notes.error(&scheme.pointer, "security scheme", problem, remedy);
+            }
+        }
+    }
+
+    fn ignored(&mut self, pointer: &str, member: &str) {
+        let (problem, remedy) = match member {
+            "security" | "securitySchemes" => (
+                "the document's own security is ignored".to_owned(),
+                "the credential comes from the target: see `target add openapi --help`",
+            ),
+            _ => (format!("`{member}` are ignored"), "nothing of them reaches the tools; leave them or take them out"),
+        };
+        self.notes.warn(pointer, "ignored member", problem, remedy);
+    }
+
+    /// Follows references within the document.
+    fn resolve(&mut self, at: At<'a>) -> Option<At<'a>> {
+        let mut at = at;
+        for _ in 0..MOST_HOPS {
+            let Some(reference) = at.value.get("$ref") else { return Some(at) };
+            let place = format!("{}/$ref", at.pointer);
+            let Some(reference) = reference.as_str() else {
+                self.notes.error(&place, "$ref", "a reference is a text", "write it as \"#/components/…\"");
+                return None;
+            };
+            let Some(target) = reference.strip_prefix('#') else {
+                let remedy = "bundle the document into one file first, for example with `npx @redocly/cli bundle`";
+                self.notes.error(&place, "$ref", format!("`{reference}` leads out of the document"), remedy);
+                return None;
+            };
+            let target = percent_encoding::percent_decode_str(target).decode_utf8_lossy().into_owned();
+            let Some(value) = self.document.value.pointer(&target) else {
+                self.notes.error(
+                    &place,
+                    "$ref",
+                    format!("`{reference}` leads nowhere"),
+                    "define it, or mend the reference",
+                );
+                return None;
+            };
+            at = At { value, pointer: target };
+        }
+        self.notes.error(
+            &at.pointer,
+            "$ref",
+            "these references lead in a circle",
+            "let one of them end in a definition",
+        );
+        None
+    }
+
+    fn path(&mut self, path: &str, item: &At<'a>, inherited: Option<&Server>) {
+        let Some(item) = self.resolve(item.clone()) else { return };
+        let own = self.server(&item, false);
+        let server = own.as_ref().or(inherited);
+        if !path.starts_with('/') {
+            let problem = format!("the path `{path}` does not begin with a slash");
+            self.notes.error(&item.pointer, "path", problem, "begin it with `/`");
+        }
+        let braces = |brace: char| path.matches(brace).count();
+        let odd = |c: char| matches!(c, '#' | '\\') || c.is_whitespace() || c.is_control();
+        if path.contains('?') {
+            let problem = format!("the path `{path}` has a query");
+            self.notes.warn(&item.pointer, "path", problem, "describe what is in it as parameters");
+        }
+        if path.contains(odd) || braces('{') != braces('}') || path.split('/').any(|part| part == ".." || part == ".") {
+            let problem = format!("the path `{path}` is none that can be called");
+            self.notes.error(
+                &item.pointer,
+                "path",
+                problem,
+                "write it without `#`, spaces, dots alone and open braces",
+            );
+        }
+        for (method, operation) in item.members() {
+            if METHODS.contains(&method) {
+                self.operation(path, method, &item, &operation, server);
+            } else if method == "trace" {
+                let remedy = "the gateway exposes GET, POST, PUT, DELETE, PATCH, HEAD and OPTIONS";
+                self.notes.warn(&operation.pointer, "method", "TRACE operations become no tools", remedy);
+            }
+        }
+    }
+
+    fn operation(&mut self, path: &str, method: &str, item: &At<'a>, at: &At<'a>, inherited: Option<&Server>) {
+        if !at.value.is_object() {
+            self.notes.error(&at.pointer, "operation", "an operation is an object", "describe it, or take it out");
+            return;
+        }
+        let Some(id) = at.text("operationId").filter(|id| !id.is_empty()) else {
+            // One operation without it makes the whole target FAILED (cdk-preflight, `target-openapi-schema`).
+            let problem = format!("Operation {path} -> {} must have an operationId", method.to_uppercase());
+            self.notes.error(&at.pointer, "operationId", problem, "give it one; it becomes the tool's name");
+            self.lacks_id = true;
+            return;
+        };
+        self.check_id(id, at);
+        for member in ["callbacks", "security"] {
+            if let Some(found) =
+                at.member(member).filter(|found| found.value.as_array().is_none_or(|all| !all.is_empty()))
+            {
+                self.ignored(&found.pointer, member);
+            }
+        }
+        let own = self.server(at, false);
+        let server = own.as_ref().or(inherited).cloned().unwrap_or_default();
+
+        let mut inputs = Inputs::default();
+        for (name, variable) in &server.variables {
+            let mut schema = json!({ "type": "string", "description": "Part of the server's address" });
+            schema["default"] = json!(variable.default);
+            if !variable.allowed.is_empty() {
+                schema["enum"] = json!(variable.allowed);
+            }
+            inputs.add(name, schema, false);
+        }
+        let declared = self.parameters(item, at);
+        let mut parameters = Vec::new();
+        let mut in_path: BTreeSet<String> = templates(path).collect();
+        for parameter in declared {
+            let Some(read) = self.parameter(&parameter, at) else { continue };
+            let Declared { parameter, schema, required, pointer } = read;
+            if parameter.location == Location::Path && !in_path.remove(&parameter.name) {
+                let problem = format!("the path {path} has no `{{{}}}`", parameter.name);
+                let remedy = "put it into the path, or take the parameter out";
+                self.notes.error(&pointer, "path parameter", problem, remedy);
+                continue;
+            }
+            if !inputs.add(&parameter.name, schema, required) {
+                let problem = format!("there are two inputs named `{}`: one argument fills both", parameter.name);
+                let remedy = "rename one of them, if they mean different things";
+                self.notes.warn(&pointer, "name collision", problem, remedy);
+            }
+            parameters.push(parameter);
+        }
+        for name in in_path {
+            let problem = format!("the parameter `{name}` of the path {path} is not described");
+            self.notes.error(&at.pointer, "path parameter", problem, "describe it below `parameters`, with `in: path`");
+        }
+        let body = self.body(method, at, &mut inputs);
+        self.responses(at);
+        self.check_property_names(at, &inputs);
+
+        let text = |member: &str| at.text(member).map(str::trim).filter(|text| !text.is_empty());
+        let description = text("description").or(text("summary"));
+        if description.is_none() {
+            let problem = format!("`{id}` has neither description nor summary: a model chooses tools by them");
+            self.notes.warn(
+                &at.pointer,
+                "description",
+                problem,
+                "say in a sentence what it does and when it is of use",
+            );
+        }
+        self.operations.push(Operation {
+            id: id.to_owned(),
+            description: description.unwrap_or(id).to_owned(),
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            server,
+            parameters,
+            body,
+            input_schema: inputs.schema(),
+        });
+    }
+
+    fn check_id(&mut self, id: &str, at: &At<'a>) {
+        let place = format!("{}/operationId", at.pointer);
+        if let Some(first) = self.ids.get(id) {
+            let problem = format!("the operationId `{id}` was used before, at {first}");
+            self.notes.error(&place, "operationId", problem, "each operation has an operationId of its own");
+        } else {
+            self.ids.insert(id.to_owned(), at.pointer.clone());
+        }
+        for (problem, remedy) in tool::name_problems(self.reading.target, id) {
+            self.notes.warn(&place, "tool name", problem, remedy);
+        }
+    }
+}
+
+/// The names in a template's braces.
+fn templates(template: &str) -> impl Iterator<Item = String> {
+    template.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name.to_owned())
+}

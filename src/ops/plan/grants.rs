@@ -1,0 +1,103 @@
+//! What the gateway's role is to be allowed for the targets, and the steps to that.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Action, Error, Kind, Plan, Stack, document};
+use crate::model::{policy, spec::GatewaySpec};
+
+/// Limit on the characters of all inline policies of a role (IAM quotas). White space does not count; ours have
+/// none.
+const POLICY_LIMIT: usize = 10_240;
+
+/// The role's policies for targets, by name.
+pub(super) type Grants = BTreeMap<&'static str, Value>;
+
+/// The policies that the new targets need, and the policies that the new and the remaining targets need
+/// together.
+pub(super) fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grants) {
+    let (names, account) = (&stack.names, stack.caller.account.as_str());
+    let to_come: Vec<Value> = spec.targets.iter().map(|target| target.request("", "")).collect();
+    let find = |name: &str| spec.targets.iter().find(|target| target.name.as_str() == name);
+    let allowed = |name: &str| match find(name) {
+        Some(target) => Some(target.allowed().to_vec()).filter(|allowed| !allowed.is_empty()),
+        None => stack.granted(name),
+    };
+    let needed = policy::grants(names, account, to_come.iter(), allowed);
+    let is_to_come = |name: &str| find(name).is_some();
+    let others = stack.gateway.iter().flat_map(|gateway| &gateway.targets).filter(|target| !is_to_come(target.name()));
+    let all = policy::grants(names, account, to_come.iter().chain(others.map(|target| &target.0)), allowed);
+    (needed, all)
+}
+
+/// Rejects a target that the role could not be allowed to call, because the resource at its address is not
+/// known.
+pub(super) fn check_resources(spec: &GatewaySpec, stack: &Stack) -> Result<(), Error> {
+    for target in &spec.targets {
+        let request = target.request("", "");
+        let (names, account) = (&stack.names, &stack.caller.account);
+        if let Some(service) = policy::unknown_resource(names, account, &request, target.allowed()) {
+            return Err(Error::UnknownResource { target: target.name.to_string(), service: service.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// Rejects early what IAM would reject after everything else was created.
+pub(super) fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Grants)) -> Result<(), Error> {
+    let size = |document: &Value| document.to_string().chars().count();
+    // The base policy may be written twice in sequence, so only the larger document counts. No grants are planned
+    // yet.
+    let base = plan.steps.iter().filter_map(|step| step.policy.as_ref()).map(size).max().unwrap_or_default();
+    let kept = stack.grants.iter().filter(|(name, _)| !needed.contains_key(*name));
+    let written = all.iter().filter(|(name, _)| needed.contains_key(*name));
+    let sizes: Vec<(&'static str, usize)> =
+        kept.chain(written).map(|(name, document)| (*name, size(document))).collect();
+    let total = base + sizes.iter().map(|(_, size)| size).sum::<usize>();
+    match sizes.iter().max_by_key(|(_, size)| *size) {
+        Some((largest, _)) if total > POLICY_LIMIT && !needed.is_empty() => {
+            Err(Error::PolicyTooLong { size: total, largest })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Adds steps for the permissions that the role needs for existing and new targets. Only policies that new
+/// targets need are planned.
+pub(super) fn grant_steps(
+    plan: &mut Plan,
+    stack: &Stack,
+    (needed, all): &(Grants, Grants),
+    role: Option<usize>,
+) -> Vec<usize> {
+    let mut steps = Vec::new();
+    for (name, wanted) in all.iter().filter(|(name, _)| needed.contains_key(*name)) {
+        let action = document(stack.grants.get(name), wanted, "what it allows");
+        let step = plan.add(Kind::Grant, name, action, &[role]);
+        plan.steps[step].policy = Some(wanted.clone());
+        steps.push(step);
+    }
+    steps
+}
+
+/// Adds steps, after the targets, that remove permissions which the replaced targets needed and no longer need.
+pub(super) fn dropped_grant_steps(
+    plan: &mut Plan,
+    spec: &GatewaySpec,
+    stack: &Stack,
+    (needed, all): &(Grants, Grants),
+    targets: &[Option<usize>],
+) {
+    let Some(gateway) = &stack.gateway else { return };
+    let replaced =
+        spec.targets.iter().filter_map(|target| gateway.target(target.name.as_str())).map(|target| &target.0);
+    let had = policy::grants(&stack.names, &stack.caller.account, replaced, |name| stack.granted(name));
+    for name in had.keys().filter(|name| !needed.contains_key(*name)) {
+        let wanted = all.get(name);
+        if wanted != stack.grants.get(*name) {
+            let step = plan.add(Kind::Grant, name, Action::Update(vec!["what it allows"]), targets);
+            plan.steps[step].policy = wanted.cloned();
+        }
+    }
+}

@@ -55,7 +55,7 @@ use serde::Serialize;
 
 pub use self::error::{Class, Error};
 use crate::{
-    http::{Bounded, Http, log::CallLog},
+    http::{BodyLimit, Http, log::CallLog},
     model::{name::Region, secret::Secret},
 };
 
@@ -127,7 +127,7 @@ impl Aws {
         macro_rules! client {
             ($sdk:ident) => {
                 $sdk::Client::from_conf(
-                    $sdk::config::Builder::from(&config).interceptor(log.clone()).interceptor(Bounded).build(),
+                    $sdk::config::Builder::from(&config).interceptor(log.clone()).interceptor(BodyLimit).build(),
                 )
             };
         }

@@ -20,7 +20,7 @@ use futures_util::{future::LocalBoxFuture, future::ready};
 use crate::{
     aws::Aws,
     context::Context,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     ops::{find, stack::Stack},
     ui::{Format, report::Report},
 };
@@ -48,7 +48,7 @@ impl Command {
     /// Runs the command.
     pub async fn run(self, ctx: &Context) -> Outcome {
         if ctx.ui.format() == Format::Env && !self.has_env_form() {
-            let error = Error::new(Kind::Usage, "this command has no `--output env` form");
+            let error = Error::new(ErrorKind::Usage, "this command has no `--output env` form");
             return Err(error.with_hint("use `--output json` or `--output text`"));
         }
         let outcome: LocalBoxFuture<'_, Outcome> = match self {

@@ -12,10 +12,10 @@ use tokio::{net::TcpListener, time::Instant};
 use crate::{
     aws::{
         self, Aws, Caller, Connection,
-        wait::{self, Deadline, Look, Stop},
+        wait::{self, Deadline, Poll, Stop},
     },
     config::Settings,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     local::{
         self,
         daemon::{self, Launch, Started},
@@ -59,7 +59,7 @@ pub struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn hear(&self, event: Event) {
+    fn on_event(&self, event: Event) {
         if let Event::Acting(caller, _) = &event
             && (self.caller.set(caller.clone()).is_err() || self.local)
         {
@@ -76,7 +76,7 @@ impl Observer for Watch<'_> {
             _ => {}
         }
         drop(made);
-        self.progress.hear(event);
+        self.progress.on_event(event);
     }
 }
 
@@ -116,7 +116,7 @@ impl Context {
 
     /// Explains why there are no credentials, for example because the profile does not exist.
     async fn no_credentials(&self, error: Error) -> Error {
-        let Some(profile) = self.settings.profile.as_ref().filter(|_| error.kind == Kind::NoCredentials) else {
+        let Some(profile) = self.settings.profile.as_ref().filter(|_| error.kind == ErrorKind::NoCredentials) else {
             return error;
         };
         let known = aws::profiles().await;
@@ -124,8 +124,11 @@ impl Context {
             return error.with_hint(format!("`aws sso login --profile {profile}` or `aws configure` sets it up"));
         }
         let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Error::new(Kind::NoCredentials, format!("there is no profile `{profile}` in ~/.aws/config (there: {there})"))
-            .with_hint("choose one of them with `--profile`; `aws configure` makes one")
+        Error::new(
+            ErrorKind::NoCredentials,
+            format!("there is no profile `{profile}` in ~/.aws/config (there: {there})"),
+        )
+        .with_hint("choose one of them with `--profile`; `aws configure` makes one")
     }
 
     /// Asks for confirmation.
@@ -178,7 +181,7 @@ impl Context {
             Ok(_) => Err("it holds no PEM certificate".to_owned()),
             Err(error) => Err(error),
         }
-        .map_err(|problem| Error::new(Kind::InvalidInput, format!("{by} is {}: {problem}", path.display())))
+        .map_err(|problem| Error::new(ErrorKind::InvalidInput, format!("{by} is {}: {problem}", path.display())))
     }
 
     /// The region of the command: the local AWS's, or the account's.
@@ -195,9 +198,9 @@ impl Context {
         }
         match aws::profile_region(self.settings.profile.as_deref()).await {
             Some(text) => text.parse().map_err(|error| {
-                Error::new(Kind::InvalidInput, format!("the profile's region `{text}` cannot be used: {error}"))
+                Error::new(ErrorKind::InvalidInput, format!("the profile's region `{text}` cannot be used: {error}"))
             }),
-            None => Err(Error::new(Kind::NoRegion, "no AWS region is given anywhere")
+            None => Err(Error::new(ErrorKind::NoRegion, "no AWS region is given anywhere")
                 .with_hint("add `--region us-west-2`, set AWS_REGION, or add `--local`")),
         }
     }
@@ -219,7 +222,7 @@ impl Context {
 
     /// The region of the local AWS.
     pub fn local_region(&self) -> Result<Region, Error> {
-        let default = || local::DEFAULT_REGION.parse().map_err(|error| Error::new(Kind::Bug, format!("{error}")));
+        let default = || local::DEFAULT_REGION.parse().map_err(|error| Error::new(ErrorKind::Bug, format!("{error}")));
         self.settings.region.clone().map_or_else(default, Ok)
     }
 
@@ -244,9 +247,9 @@ impl Context {
         };
         let look = async || match attempt().await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < ANNOUNCED => {
-                Ok(Look::NotYet(error.to_string()))
+                Ok(Poll::Pending(error.to_string()))
             }
-            found => found.map(Look::Ready).map_err(|error| local_error(&error)),
+            found => found.map(Poll::Ready).map_err(|error| local_error(&error)),
         };
         wait::until(&Deadline::of(&self.stop), |_| {}, look).await
     }
@@ -263,7 +266,7 @@ impl Context {
         let problem =
             daemon::cannot_run(&store, &running, sample::RUNTIME).await.map_err(|error| local_error(&error))?;
         let Some(problem) = problem else { return Ok(()) };
-        let error = Error::new(Kind::Failed, "the sample's function cannot run here: nothing was made");
+        let error = Error::new(ErrorKind::Failed, "the sample's function cannot run here: nothing was made");
         Err(error.with_cause(problem).with_hint(
             "install it, run `agentcore-gw local stop` so that the local AWS begins with your PATH, and run this again",
         ))
@@ -386,5 +389,5 @@ pub fn local_error(error: &io::Error) -> Error {
             "`agentcore-gw local serve` shows it start in the foreground; `agentcore-gw local reset` begins with nothing"
         }
     };
-    Error::new(Kind::Failed, format!("the local AWS: {error}")).with_hint(hint)
+    Error::new(ErrorKind::Failed, format!("the local AWS: {error}")).with_hint(hint)
 }

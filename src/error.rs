@@ -28,7 +28,7 @@ pub mod exit {
 
 /// The kind of an error, as scripts see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The command line does not parse, or contradicts itself.
     Usage,
     /// A value or a file that was given is not valid.
@@ -47,7 +47,7 @@ pub enum Kind {
     Bug,
 }
 
-impl Kind {
+impl ErrorKind {
     /// The stable string in JSON.
     pub fn code(self) -> &'static str {
         match self {
@@ -85,7 +85,7 @@ impl Kind {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// A lower-case fragment that fits after `error: `.
     pub message: String,
     /// Details, one line each.
@@ -95,7 +95,7 @@ pub struct Error {
 }
 
 impl Error {
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), causes: Vec::new(), hint: None }
     }
 
@@ -116,7 +116,7 @@ impl Error {
     #[must_use]
     pub fn of_change(mut self, made: &[Resource], again: &str, undo: Option<&str>) -> Self {
         self.causes.extend(made.iter().map(|resource| format!("exists now: {resource}")));
-        let of_the_matter = self.hint.take().filter(|_| self.kind != Kind::TimedOut);
+        let of_the_matter = self.hint.take().filter(|_| self.kind != ErrorKind::TimedOut);
         let mut hint = match of_the_matter {
             // Nothing was created: the hint about the cause is sufficient.
             Some(hint) if made.is_empty() => hint,
@@ -135,30 +135,30 @@ impl From<aws::Error> for Error {
     fn from(error: aws::Error) -> Self {
         let (kind, hint) = match error.class {
             Class::Credentials => (
-                Kind::NoCredentials,
+                ErrorKind::NoCredentials,
                 Some(
                     "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or add `--local` to work without an account",
                 ),
             ),
             Class::Denied => {
-                (Kind::AccessDenied, Some("ask for the permission, or choose another identity with `--profile`"))
+                (ErrorKind::AccessDenied, Some("ask for the permission, or choose another identity with `--profile`"))
             }
             Class::Unreachable if error.service == "STS" => (
-                Kind::Unreachable,
+                ErrorKind::Unreachable,
                 Some(
                     "check the network; or name the account: AWS_ACCOUNT_ID with keys in the environment, aws_account_id in a profile",
                 ),
             ),
             Class::Unreachable => (
-                Kind::Unreachable,
+                ErrorKind::Unreachable,
                 Some("check the network, `--region` and `--endpoint-url`; with `--local`, run the same command again"),
             ),
-            Class::TimedOut => (Kind::TimedOut, Some(MORE_TIME)),
-            Class::Stopped => (Kind::Interrupted, None),
-            Class::NotFound => (Kind::NotFound, None),
-            Class::Exists => (Kind::Conflict, None),
-            Class::NotOffered => (Kind::Failed, Some("this endpoint does not offer that; AWS itself may")),
-            Class::Throttled | Class::Other => (Kind::Failed, None),
+            Class::TimedOut => (ErrorKind::TimedOut, Some(MORE_TIME)),
+            Class::Stopped => (ErrorKind::Interrupted, None),
+            Class::NotFound => (ErrorKind::NotFound, None),
+            Class::Exists => (ErrorKind::Conflict, None),
+            Class::NotOffered => (ErrorKind::Failed, Some("this endpoint does not offer that; AWS itself may")),
+            Class::Throttled | Class::Other => (ErrorKind::Failed, None),
         };
         let mut shown = Self::new(kind, error.to_string());
         if let Some(code) = &error.code {
@@ -190,23 +190,22 @@ impl From<ops::Error> for Error {
         let message = error.to_string();
         match error {
             ops::Error::Aws(error) => error.into(),
-            ops::Error::ForeignGateway(_) => Self::new(Kind::Conflict, message)
+            ops::Error::ForeignGateway(_) => Self::new(ErrorKind::Conflict, message)
                 .with_hint("choose another name, or add `--adopt` to use it (it will never be deleted)"),
-            ops::Error::Foreign(_) => Self::new(Kind::Conflict, message).with_hint("choose another gateway name"),
-            ops::Error::NotFound(_) => {
-                Self::new(Kind::NotFound, message).with_hint("check the name, `--region`, `--profile` and `--local`")
-            }
-            ops::Error::NoClient(_) => Self::new(Kind::NotFound, message)
+            ops::Error::Foreign(_) => Self::new(ErrorKind::Conflict, message).with_hint("choose another gateway name"),
+            ops::Error::NotFound(_) => Self::new(ErrorKind::NotFound, message)
+                .with_hint("check the name, `--region`, `--profile` and `--local`"),
+            ops::Error::NoClient(_) => Self::new(ErrorKind::NotFound, message)
                 .with_hint("get a token from the provider that the gateway trusts; `get` shows its authorizer"),
-            ops::Error::NoAnswer(_) => Self::new(Kind::Unreachable, message),
-            ops::Error::Interrupted => Self::new(Kind::Interrupted, message),
-            ops::Error::OutOfTime => Self::new(Kind::TimedOut, message).with_hint(MORE_TIME),
+            ops::Error::Transport(_) => Self::new(ErrorKind::Unreachable, message),
+            ops::Error::Interrupted => Self::new(ErrorKind::Interrupted, message),
+            ops::Error::OutOfTime => Self::new(ErrorKind::TimedOut, message).with_hint(MORE_TIME),
             ops::Error::NotOfCognito(_) => {
-                Self::new(Kind::Conflict, message).with_hint("add `--authorizer jwt` and `--discovery-url`")
+                Self::new(ErrorKind::Conflict, message).with_hint("add `--authorizer jwt` and `--discovery-url`")
             }
             ops::Error::OtherAuthorizer { ref name, .. } => {
                 let hint = format!("choose another name, or make it anew: first `agentcore-gw cleanup {name}`");
-                Self::new(Kind::Conflict, message).with_hint(hint)
+                Self::new(ErrorKind::Conflict, message).with_hint(hint)
             }
             ops::Error::UnknownResource { ref service, .. } => {
                 let arn = if service == "lambda" {
@@ -214,7 +213,7 @@ impl From<ops::Error> for Error {
                 } else {
                     "arn:aws:execute-api:REGION:ACCOUNT:API/*"
                 };
-                Self::new(Kind::Usage, message).with_hint(format!("add `--iam-resource {arn}`"))
+                Self::new(ErrorKind::Usage, message).with_hint(format!("add `--iam-resource {arn}`"))
             }
             ops::Error::PolicyTooLong { largest, .. } => {
                 let hint = if largest == "smithy" {
@@ -223,31 +222,31 @@ impl From<ops::Error> for Error {
                 } else {
                     "remove targets that are not needed, or make another gateway for some of them"
                 };
-                Self::new(Kind::InvalidInput, message).with_hint(hint)
+                Self::new(ErrorKind::InvalidInput, message).with_hint(hint)
             }
             ops::Error::OtherKind { .. } => {
-                Self::new(Kind::Conflict, message).with_hint("choose another name, or remove that target first")
+                Self::new(ErrorKind::Conflict, message).with_hint("choose another name, or remove that target first")
             }
             ops::Error::ClientGone { ref gateway, .. } => {
                 let hint = format!("`agentcore-gw create {gateway}` makes a new one");
-                Self::new(Kind::NotFound, message).with_hint(hint)
+                Self::new(ErrorKind::NotFound, message).with_hint(hint)
             }
-            ops::Error::PlanForgot(_) => Self::new(Kind::Bug, message),
-            ops::Error::Refused { .. } => Self::new(Kind::AccessDenied, message),
+            ops::Error::PlanForgot(_) => Self::new(ErrorKind::Bug, message),
+            ops::Error::Refused { .. } => Self::new(ErrorKind::AccessDenied, message),
             ops::Error::Failed { ref reasons, .. } => {
                 let templates = "let the server answer resources/templates/list, with an empty list where it has none";
                 let lacks_templates = reasons.contains("Method not found: resources/templates/list");
                 let hint = lacks_templates.then(|| templates.to_owned());
                 let denied = Denied::read(reasons);
                 let is_callers = denied.as_ref().is_some_and(|denied| denied.whose == Whose::Caller);
-                let kind = if is_callers { Kind::AccessDenied } else { Kind::Failed };
+                let kind = if is_callers { ErrorKind::AccessDenied } else { ErrorKind::Failed };
                 Self { hint: hint.or_else(|| denied.map(|denied| denied.remedy())), ..Self::new(kind, message) }
             }
             ops::Error::Token { .. }
             | ops::Error::NotOAuth { .. }
             | ops::Error::Mcp { .. }
             | ops::Error::McpRefused { .. }
-            | ops::Error::Raced => Self::new(Kind::Failed, message),
+            | ops::Error::Raced => Self::new(ErrorKind::Failed, message),
         }
     }
 }
@@ -255,8 +254,8 @@ impl From<ops::Error> for Error {
 impl From<crate::config::Error> for Error {
     fn from(error: crate::config::Error) -> Self {
         let kind = match error {
-            crate::config::Error::TwoPlaces => Kind::Usage,
-            crate::config::Error::Variable { .. } => Kind::InvalidInput,
+            crate::config::Error::TwoPlaces => ErrorKind::Usage,
+            crate::config::Error::Variable { .. } => ErrorKind::InvalidInput,
         };
         Self::new(kind, error.to_string())
     }

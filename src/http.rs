@@ -73,12 +73,12 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 /// No response was received.
 #[derive(Debug, thiserror::Error)]
 #[error("{url}: {problem}")]
-pub struct NoAnswer {
+pub struct TransportError {
     url: String,
     problem: String,
 }
 
-impl NoAnswer {
+impl TransportError {
     /// The cause, without the URL, which may contain an API key.
     pub fn problem(&self) -> &str {
         &self.problem
@@ -98,18 +98,19 @@ impl Http {
     }
 
     /// Sends a request once, and returns the response whatever its status. Redirects are not followed.
-    pub async fn send(&self, request: Request, patience: Duration) -> Result<Response, NoAnswer> {
+    pub async fn send(&self, request: Request, patience: Duration) -> Result<Response, TransportError> {
         let url = request.url.clone();
         let read = |response: &HttpResponse| Ok::<_, OrchestratorError<Infallible>>(read(response));
         let answered = self.operation(&request, patience).deserializer(read).build().invoke(request).await;
         answered.map_err(|error| no_answer(url, &error, patience))
     }
 
-    /// Sends a request once, and returns when the response's head has arrived. Read the body with [`Opened::next`].
-    pub async fn open(&self, request: Request, patience: Duration) -> Result<Opened, NoAnswer> {
+    /// Sends a request once, and returns when the response's head has arrived. Read the body with [`StreamingResponse::next`].
+    pub async fn open(&self, request: Request, patience: Duration) -> Result<StreamingResponse, TransportError> {
         let url = request.url.clone();
-        let at_its_head = AtItsHead { url: url.clone() };
-        let operation = self.operation(&request, patience).deserializer_impl::<Opened, Infallible>(at_its_head);
+        let at_its_head = HeadDeserializer { url: url.clone() };
+        let operation =
+            self.operation(&request, patience).deserializer_impl::<StreamingResponse, Infallible>(at_its_head);
         operation.build().invoke(request).await.map_err(|error| no_answer(url, &error, patience))
     }
 
@@ -129,7 +130,7 @@ impl Http {
             .timeout_config(TimeoutConfig::builder().operation_timeout(patience).build())
             .sleep_impl(TokioSleep::new())
             .time_source(SystemTimeSource::new())
-            .interceptor(Bounded)
+            .interceptor(BodyLimit)
             .serializer(move |request: Request| serialize(&request, &path));
         if self.is_logged {
             operation = operation.interceptor(CallLog::of_http());
@@ -141,12 +142,12 @@ impl Http {
     }
 }
 
-fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, patience: Duration) -> NoAnswer {
+fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, patience: Duration) -> TransportError {
     let problem = match error {
         SdkError::TimeoutError(_) => too_late(patience),
-        error => innermost(error),
+        error => root_cause(error),
     };
-    NoAnswer { url, problem }
+    TransportError { url, problem }
 }
 
 fn too_late(patience: Duration) -> String {
@@ -155,28 +156,28 @@ fn too_late(patience: Duration) -> String {
 
 /// A response whose body is still being received.
 #[derive(Debug)]
-pub struct Opened {
+pub struct StreamingResponse {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     url: String,
     body: SdkBody,
 }
 
-impl Opened {
+impl StreamingResponse {
     /// A header's value; names have no case.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 
     /// The next bytes of the body; `None` at its end.
-    pub async fn next(&mut self, patience: Duration) -> Result<Option<Bytes>, NoAnswer> {
+    pub async fn next(&mut self, patience: Duration) -> Result<Option<Bytes>, TransportError> {
         use http_body_util::BodyExt as _;
 
         loop {
             let frame = timeout(patience, self.body.frame()).await;
-            let problem = |problem: String| NoAnswer { url: self.url.clone(), problem };
+            let problem = |problem: String| TransportError { url: self.url.clone(), problem };
             let frame = frame.map_err(|_| problem(too_late(patience)))?;
-            match frame.transpose().map_err(|error| problem(innermost(error.as_ref())))? {
+            match frame.transpose().map_err(|error| problem(root_cause(error.as_ref())))? {
                 None => return Ok(None),
                 // Ignore trailers.
                 Some(frame) => {
@@ -191,18 +192,18 @@ impl Opened {
 
 /// Deserializes a response without waiting for its body.
 #[derive(Debug)]
-struct AtItsHead {
+struct HeadDeserializer {
     url: String,
 }
 
-impl AtItsHead {
+impl HeadDeserializer {
     fn opened(&self, response: &HttpResponse, body: SdkBody) -> Output {
         let Response { status, headers, .. } = read(response);
-        Output::erase(Opened { status, headers, url: self.url.clone(), body })
+        Output::erase(StreamingResponse { status, headers, url: self.url.clone(), body })
     }
 }
 
-impl DeserializeResponse for AtItsHead {
+impl DeserializeResponse for HeadDeserializer {
     fn deserialize_streaming_with_config(
         &self,
         response: &mut HttpResponse,
@@ -223,10 +224,10 @@ impl DeserializeResponse for AtItsHead {
 
 /// Limits response bodies to 16 MB.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounded;
+pub struct BodyLimit;
 
 #[dyn_dispatch_hint]
-impl Intercept for Bounded {
+impl Intercept for BodyLimit {
     fn name(&self) -> &'static str {
         "bounded answers"
     }
@@ -244,7 +245,7 @@ impl Intercept for Bounded {
 }
 
 /// The message of an error chain's root cause, where the SDK keeps the actual problem.
-pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;

@@ -35,7 +35,7 @@ use std::{
 };
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use clap::{Parser as _, error::ErrorKind};
+use clap::{Parser as _, error::ErrorKind as ClapError};
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::filter::LevelFilter;
@@ -45,7 +45,7 @@ use crate::{
     cli::App,
     config::{Env, Settings},
     context::Context,
-    error::{Error, Kind, exit},
+    error::{Error, ErrorKind, exit},
     model::secret::Secret,
     ui::{Color, Format, Loudness, Streams, Ui, invocation::Invocation, log::EventLines},
 };
@@ -77,7 +77,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             let ui = Ui::new(Format::Text, Loudness::Usual, Color::Auto, streams);
-            return ui.fail(&Error::new(Kind::Failed, format!("cannot start: {error}"))).into();
+            return ui.fail(&Error::new(ErrorKind::Failed, format!("cannot start: {error}"))).into();
         }
     };
     let stop = Stop::default();
@@ -146,7 +146,7 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
             ctx.ui.fail(&error)
         }
         Err(_) => {
-            let error = Error::new(Kind::Bug, "agentcore-gw made a mistake of its own")
+            let error = Error::new(ErrorKind::Bug, "agentcore-gw made a mistake of its own")
                 .with_hint("run it again with `-vv` and report what it prints");
             Ui::new(format, loudness, color, streams).fail(&error)
         }
@@ -156,7 +156,7 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
 /// Prints an error of clap, or the help or version that was asked for.
 fn usage(error: &clap::Error, format: Format, streams: Streams) -> u8 {
     let rendered = error.render();
-    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let asked_for = matches!(error.kind(), ClapError::DisplayHelp | ClapError::DisplayVersion);
     let ui = Ui::new(if asked_for { Format::Text } else { format }, Loudness::Usual, Color::Auto, streams);
     if asked_for {
         // Ignore a closed stdout.
@@ -171,7 +171,7 @@ fn usage(error: &clap::Error, format: Format, streams: Streams) -> u8 {
             .skip(1)
             .map(str::trim)
             .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-        let mut error = Error::new(Kind::Usage, message).with_hint("run `agentcore-gw --help`");
+        let mut error = Error::new(ErrorKind::Usage, message).with_hint("run `agentcore-gw --help`");
         error.causes = more.map(str::to_owned).collect();
         return ui.fail(&error);
     }

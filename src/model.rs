@@ -7,11 +7,11 @@
 mod broken;
 pub mod document;
 pub mod finding;
+pub mod http_request;
 pub mod mcp;
 pub mod name;
 pub mod naming;
 pub mod openapi;
-pub mod outgoing;
 pub mod partition;
 pub mod policy;
 pub mod provider;

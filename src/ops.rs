@@ -19,11 +19,11 @@ pub mod world;
 
 use std::fmt;
 
-use crate::aws::{self, agentcore::Document};
+use crate::aws::{self, agentcore::ApiDocument};
 
 /// The kinds of resource in a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum ResourceKind {
     Role,
     BasePolicy,
     Grant,
@@ -41,10 +41,10 @@ pub enum Kind {
     Target,
     AccessLogs,
     Traces,
-    Surplus,
+    Orphans,
 }
 
-impl Kind {
+impl ResourceKind {
     /// Human-readable name of the kind.
     pub fn label(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl Kind {
             Self::Target => "target",
             Self::AccessLogs => "log delivery",
             Self::Traces => "trace delivery",
-            Self::Surplus => "leftovers",
+            Self::Orphans => "leftovers",
         }
     }
 }
@@ -73,12 +73,12 @@ impl Kind {
 /// One resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    pub kind: Kind,
+    pub kind: ResourceKind,
     pub name: String,
 }
 
 impl Resource {
-    pub fn new(kind: Kind, name: impl Into<String>) -> Self {
+    pub fn new(kind: ResourceKind, name: impl Into<String>) -> Self {
         Self { kind, name: name.into() }
     }
 }
@@ -91,7 +91,7 @@ impl fmt::Display for Resource {
 
 impl Error {
     /// `Failed`, with the status and reasons that AWS reports.
-    pub(crate) fn of_state(kind: Kind, document: &Document) -> Self {
+    pub(crate) fn of_state(kind: ResourceKind, document: &ApiDocument) -> Self {
         let reasons: Vec<&str> = document.status_reasons().collect();
         Self::Failed {
             resource: Resource::new(kind, document.name()),
@@ -155,7 +155,7 @@ pub enum Error {
     #[error("{url} did not answer as an MCP server: {problem}")]
     Mcp { url: String, problem: String },
     #[error(transparent)]
-    NoAnswer(#[from] crate::http::NoAnswer),
+    Transport(#[from] crate::http::TransportError),
     /// Another run is creating the same stack: discover the stack again and replan.
     #[error("another run is making the same stack")]
     Raced,

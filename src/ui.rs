@@ -23,7 +23,7 @@ use self::{
     progress::Progress,
     report::{Report, ToJson as _},
 };
-use crate::error::{Error, Kind, exit};
+use crate::error::{Error, ErrorKind, exit};
 
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -173,7 +173,7 @@ impl Ui {
 
     /// Prints a line to stderr, above the progress bars.
     pub fn write_err(&self, line: &str) {
-        let bytes = dressed(&harmless(&format!("{line}\n")), self.colors(self.streams.err_is_terminal));
+        let bytes = strip_styles(&harmless(&format!("{line}\n")), self.colors(self.streams.err_is_terminal));
         self.bars.suspend(|| {
             let mut err = self.streams.err.lock().unwrap_or_else(PoisonError::into_inner);
             // Ignore a closed stderr.
@@ -188,7 +188,7 @@ impl Ui {
     pub async fn confirm(&self, question: &str) -> Result<bool, Error> {
         if !self.can_ask() {
             let last = question.lines().next_back().unwrap_or_default();
-            return Err(Error::new(Kind::Usage, "this needs a confirmation, and there is no terminal to ask on")
+            return Err(Error::new(ErrorKind::Usage, "this needs a confirmation, and there is no terminal to ask on")
                 .with_cause(last)
                 .with_hint("add `--yes` to confirm"));
         }
@@ -236,7 +236,7 @@ impl Ui {
         match written {
             // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::DONE,
-            Err(error) => self.fail(&Error::new(Kind::Failed, format!("the result cannot be written: {error}"))),
+            Err(error) => self.fail(&Error::new(ErrorKind::Failed, format!("the result cannot be written: {error}"))),
             Ok(()) => report.exit_code(),
         }
     }
@@ -256,7 +256,7 @@ impl Ui {
         let colors = self.colors(self.streams.out_is_terminal) && self.format == Format::Text;
         // Output for programs is unchanged, except that colours are removed.
         let is_shown = colors || self.streams.out_is_terminal && self.format == Format::Text;
-        let bytes = if is_shown { dressed(&harmless(&text), colors) } else { dressed(&text, false) };
+        let bytes = if is_shown { strip_styles(&harmless(&text), colors) } else { strip_styles(&text, false) };
         let mut out = self.streams.out.lock().unwrap_or_else(PoisonError::into_inner);
         out.write_all(&bytes)?;
         out.flush()
@@ -298,7 +298,7 @@ async fn read_line() -> Result<String, Error> {
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).map(|_| answer)
     });
-    let no_answer = |error: &dyn fmt::Display| Error::new(Kind::Failed, format!("no answer: {error}"));
+    let no_answer = |error: &dyn fmt::Display| Error::new(ErrorKind::Failed, format!("no answer: {error}"));
     read.await.map_err(|error| no_answer(&error))?.map_err(|error| no_answer(&error))
 }
 
@@ -339,7 +339,7 @@ impl Drop for Silence {
 }
 
 /// Text with or without its escape sequences.
-fn dressed(text: &str, colors: bool) -> Vec<u8> {
+fn strip_styles(text: &str, colors: bool) -> Vec<u8> {
     if colors { text.as_bytes().to_vec() } else { anstream::adapter::strip_bytes(text.as_bytes()).into_vec() }
 }
 
@@ -374,7 +374,7 @@ pub fn env_lines(variables: &[(&'static str, String)]) -> Vec<u8> {
 /// An error's message; for a timeout, with the time that elapsed.
 fn message(error: &Error, begun: Instant) -> String {
     match error.kind {
-        Kind::TimedOut => format!("{} (after {:.1} s)", error.message, begun.elapsed().as_secs_f64()),
+        ErrorKind::TimedOut => format!("{} (after {:.1} s)", error.message, begun.elapsed().as_secs_f64()),
         _ => error.message.clone(),
     }
 }

@@ -18,9 +18,9 @@ const MOST_PAGES: usize = 1000;
 
 /// An AWS document, with accessors for the members that decisions need.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Document(pub Value);
+pub struct ApiDocument(pub Value);
 
-impl Document {
+impl ApiDocument {
     fn text(&self, member: &str) -> &str {
         self.0[member].as_str().unwrap_or_default()
     }
@@ -143,22 +143,22 @@ pub async fn list_gateways(aws: &Aws) -> Result<Vec<(String, String)>, Error> {
     Ok(gateways.into_iter().map(|gateway| (gateway.gateway_id, gateway.name)).collect())
 }
 
-pub async fn find_gateway(aws: &Aws, id: &str) -> Result<Option<Document>, Error> {
+pub async fn find_gateway(aws: &Aws, id: &str) -> Result<Option<ApiDocument>, Error> {
     let found = exchange!("GetGateway", aws.agentcore.get_gateway().gateway_identifier(id), None);
-    Ok(absent(found)?.map(Document))
+    Ok(absent(found)?.map(ApiDocument))
 }
 
 /// Creates a gateway from `CreateGateway`'s members. The idempotency token covers the SDK's own retries; across
 /// runs, the unique name prevents duplicates.
-pub async fn create_gateway(aws: &Aws, request: &Value) -> Result<Document, Error> {
+pub async fn create_gateway(aws: &Aws, request: &Value) -> Result<ApiDocument, Error> {
     let body = with_token(request);
-    exchange!("CreateGateway", aws.agentcore.create_gateway(), Some(&body)).map(Document)
+    exchange!("CreateGateway", aws.agentcore.create_gateway(), Some(&body)).map(ApiDocument)
 }
 
 /// Replaces a gateway's configuration; `request` is its changed document.
-pub async fn update_gateway(aws: &Aws, id: &str, request: &Value) -> Result<Document, Error> {
+pub async fn update_gateway(aws: &Aws, id: &str, request: &Value) -> Result<ApiDocument, Error> {
     let call = aws.agentcore.update_gateway().gateway_identifier(id);
-    exchange!("UpdateGateway", call, Some(&without_read_only(request))).map(Document)
+    exchange!("UpdateGateway", call, Some(&without_read_only(request))).map(ApiDocument)
 }
 
 pub async fn delete_gateway(aws: &Aws, id: &str) -> Result<bool, Error> {
@@ -168,7 +168,7 @@ pub async fn delete_gateway(aws: &Aws, id: &str) -> Result<bool, Error> {
 }
 
 /// The error for a gateway or target whose deletion failed.
-pub fn not_deleted(document: &Document) -> Error {
+pub fn not_deleted(document: &ApiDocument) -> Error {
     let operation = if document.target_id().is_empty() { "DeleteGateway" } else { "DeleteGatewayTarget" };
     let reasons = document.status_reasons().collect::<Vec<_>>().join("; ");
     let remedy = Denied::read(&reasons).map(|denied| format!(" ({})", denied.remedy())).unwrap_or_default();
@@ -179,7 +179,7 @@ pub fn not_deleted(document: &Document) -> Error {
 /// request was lost, or another run is deleting it).
 async fn unless_on_its_way(
     answer: Result<bool, Error>,
-    find: impl AsyncFnOnce() -> Result<Option<Document>, Error>,
+    find: impl AsyncFnOnce() -> Result<Option<ApiDocument>, Error>,
 ) -> Result<bool, Error> {
     match answer {
         Err(error) if error.refuses_for_now() => match find().await? {
@@ -216,20 +216,25 @@ pub struct ListedTarget {
     pub status: String,
 }
 
-pub async fn find_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<Option<Document>, Error> {
+pub async fn find_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<Option<ApiDocument>, Error> {
     let call = aws.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
-    Ok(absent(exchange!("GetGatewayTarget", call, None))?.map(Document))
+    Ok(absent(exchange!("GetGatewayTarget", call, None))?.map(ApiDocument))
 }
 
-pub async fn create_target(aws: &Aws, gateway_id: &str, request: &Value) -> Result<Document, Error> {
+pub async fn create_target(aws: &Aws, gateway_id: &str, request: &Value) -> Result<ApiDocument, Error> {
     let body = with_token(request);
     let call = aws.agentcore.create_gateway_target().gateway_identifier(gateway_id);
-    exchange!("CreateGatewayTarget", call, Some(&body)).map(Document)
+    exchange!("CreateGatewayTarget", call, Some(&body)).map(ApiDocument)
 }
 
-pub async fn update_target(aws: &Aws, gateway_id: &str, target_id: &str, request: &Value) -> Result<Document, Error> {
+pub async fn update_target(
+    aws: &Aws,
+    gateway_id: &str,
+    target_id: &str,
+    request: &Value,
+) -> Result<ApiDocument, Error> {
     let call = aws.agentcore.update_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
-    exchange!("UpdateGatewayTarget", call, Some(&without_read_only(request))).map(Document)
+    exchange!("UpdateGatewayTarget", call, Some(&without_read_only(request))).map(ApiDocument)
 }
 
 pub async fn delete_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<bool, Error> {
@@ -239,16 +244,16 @@ pub async fn delete_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Resu
 }
 
 /// Starts the synchronization of a target with its MCP server.
-pub async fn synchronize_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<Document, Error> {
+pub async fn synchronize_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<ApiDocument, Error> {
     let call = aws.agentcore.synchronize_gateway_targets().gateway_identifier(gateway_id).target_id_list(target_id);
     let mut answer = exchange!("SynchronizeGatewayTargets", call, None)?;
-    Ok(Document(answer["targets"][0].take()))
+    Ok(ApiDocument(answer["targets"][0].take()))
 }
 
 /// The update request for a target: all of its members, known here or not, overridden by those of `request`. An
 /// update replaces the whole target (AWS's own CLI merges likewise, aws/agentcore-cli#1900), so omitted members
 /// would be lost. The credential always comes from `request`: if that has none, the target is to have none.
-pub fn updated_target(existing: &Document, request: &Value) -> Value {
+pub fn updated_target(existing: &ApiDocument, request: &Value) -> Value {
     let mut members = existing.0.as_object().cloned().unwrap_or_default();
     members.shift_remove("credentialProviderConfigurations");
     members.extend(request.as_object().cloned().unwrap_or_default());
@@ -347,7 +352,7 @@ mod tests {
             "privateEndpoint": {"of": "theirs"}, "privateEndpointManagedResources": [1], "ofTheFuture": [2],
         });
         let request = json!({"name": "t", "targetConfiguration": {"mcp": {"openApiSchema": {"inlinePayload": "new"}}}});
-        let sent = without_read_only(&updated_target(&Document(existing), &request));
+        let sent = without_read_only(&updated_target(&ApiDocument(existing), &request));
         let expected = json!({
             "name": "t", "description": "theirs",
             "targetConfiguration": {"mcp": {"openApiSchema": {"inlinePayload": "new"}}},

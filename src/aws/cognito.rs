@@ -18,7 +18,7 @@ use super::{
 use serde_json::Value;
 
 use crate::{
-    http::{NoAnswer, Request},
+    http::{Request, TransportError},
     model::secret::Secret,
 };
 
@@ -27,7 +27,7 @@ const SERVICE: &str = "Cognito";
 /// Statuses of a pool's metadata URL when there is no document.
 const NOT_THERE: [u16; 2] = [400, 404];
 /// Timeout for fetching a pool's metadata.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// An existing user pool.
 #[derive(Debug, Clone)]
@@ -276,14 +276,14 @@ pub async fn whole_document(aws: &Aws, pool_id: &str) -> Result<Option<Value>, S
 
 /// A pool's discovery URL according to its own document: below its issuer, if that is one of Cognito's for this
 /// pool.
-pub fn told_discovery_url(aws: &Aws, pool_id: &str, document: &Value) -> Option<String> {
+pub fn configured_discovery_url(aws: &Aws, pool_id: &str, document: &Value) -> Option<String> {
     let url = format!("{}/.well-known/openid-configuration", document["issuer"].as_str()?);
-    (!is_imitation(aws) && pool_of_discovery_url(aws, &url).as_deref() == Some(pool_id)).then_some(url)
+    (!is_emulated(aws) && pool_of_discovery_url(aws, &url).as_deref() == Some(pool_id)).then_some(url)
 }
 
 /// Whether a discovery URL belongs to the pool. For an emulator, only its current address counts.
 pub fn is_discovery_url(aws: &Aws, pool_id: &str, url: &str) -> bool {
-    if is_imitation(aws) {
+    if is_emulated(aws) {
         url == discovery_url(aws, pool_id)
     } else {
         pool_of_discovery_url(aws, url).as_deref() == Some(pool_id)
@@ -291,15 +291,15 @@ pub fn is_discovery_url(aws: &Aws, pool_id: &str, url: &str) -> bool {
 }
 
 /// The status, and the document; null if it is not JSON.
-async fn openid_document(aws: &Aws, pool_id: &str) -> Result<(u16, Value), NoAnswer> {
+async fn openid_document(aws: &Aws, pool_id: &str) -> Result<(u16, Value), TransportError> {
     let request =
         Request { method: "GET".to_owned(), url: discovery_url(aws, pool_id), headers: Vec::new(), body: Vec::new() };
-    let answer = aws.http.send(request, PATIENCE).await?;
+    let answer = aws.http.send(request, TIMEOUT).await?;
     Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or_default()))
 }
 
 /// Whether Cognito's endpoint is an emulator.
-pub fn is_imitation(aws: &Aws) -> bool {
+pub fn is_emulated(aws: &Aws) -> bool {
     imitation(aws).is_some()
 }
 
@@ -321,6 +321,6 @@ pub async fn is_published(aws: &Aws, pool_id: &str) -> bool {
 pub fn pool_of_discovery_url(aws: &Aws, url: &str) -> Option<String> {
     let issuer = url.strip_suffix("/.well-known/openid-configuration")?;
     let (origin, pool_id) = issuer.rsplit_once('/')?;
-    let ours = is_imitation(aws) || (origin.contains("://cognito-idp") && super::is_amazons(origin));
+    let ours = is_emulated(aws) || (origin.contains("://cognito-idp") && super::is_amazons(origin));
     (ours && pool_id.starts_with(&format!("{}_", aws.region))).then(|| pool_id.to_owned())
 }

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::http::{innermost, log::request_id};
+use crate::http::{log::request_id, root_cause};
 
 /// What an error means for the caller, independent of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Error {
     pub request_id: Option<String>,
     pub class: Class,
     /// Whether the call may have taken effect nevertheless.
-    pub doubtful: bool,
+    pub outcome_unknown: bool,
 }
 
 /// `map_err(of("IAM", "GetRole"))`
@@ -62,28 +62,28 @@ impl Error {
             message: String::new(),
             request_id: None,
             class: Class::Other,
-            doubtful: true,
+            outcome_unknown: true,
         };
         match error {
             SdkError::ServiceError(answer) => found.read_answer(answer.raw(), error.message()),
             SdkError::ConstructionFailure(_) => {
-                found.doubtful = false;
-                found.message = innermost(error);
+                found.outcome_unknown = false;
+                found.message = root_cause(error);
             }
             // The request may have been sent before the connection closed.
             SdkError::DispatchFailure(_) => {
                 found.class = Class::Unreachable;
-                found.message = innermost(error);
+                found.message = root_cause(error);
                 if found.message.contains("credential") {
                     found.class = Class::Credentials;
-                    found.doubtful = false;
+                    found.outcome_unknown = false;
                 }
             }
             SdkError::TimeoutError(_) => {
                 found.class = Class::Unreachable;
                 "no answer in time".clone_into(&mut found.message);
             }
-            other => found.message = innermost(other),
+            other => found.message = root_cause(other),
         }
         found
     }
@@ -93,7 +93,7 @@ impl Error {
         self.request_id = request_id(raw).map(str::to_owned);
         let shaped = status != 501 && (self.code.is_some() || self.request_id.is_some());
         self.class = if shaped { class_of(self.code.as_deref()) } else { Class::NotOffered };
-        self.doubtful = status >= 500 && status != 501;
+        self.outcome_unknown = status >= 500 && status != 501;
         self.message = match (message, &self.code) {
             (Some(message), _) if !message.is_empty() => message.to_owned(),
             (_, Some(code)) => code.clone(),
@@ -103,15 +103,15 @@ impl Error {
     }
 
     pub(super) fn no_credentials(error: &(dyn StdError + 'static)) -> Self {
-        Self::credentials(&format!("there are none that work: {}", innermost(error)))
+        Self::credentials(&format!("there are none that work: {}", root_cause(error)))
     }
 
     pub(super) fn no_credentials_of(profile: &str, error: &(dyn StdError + 'static)) -> Self {
-        Self::credentials(&format!("the profile `{profile}` gives none that work: {}", innermost(error)))
+        Self::credentials(&format!("the profile `{profile}` gives none that work: {}", root_cause(error)))
     }
 
     fn credentials(message: &str) -> Self {
-        Self { class: Class::Credentials, doubtful: false, ..Self::unexpected("AWS", "credentials", message) }
+        Self { class: Class::Credentials, outcome_unknown: false, ..Self::unexpected("AWS", "credentials", message) }
     }
 
     /// An error that is part of a successful response.
@@ -129,7 +129,7 @@ impl Error {
             message: message.to_owned(),
             request_id: None,
             class: Class::Other,
-            doubtful: false,
+            outcome_unknown: false,
         }
     }
 
@@ -148,7 +148,7 @@ impl Error {
     }
 
     /// Whether a change or a deletion is refused for a transient reason.
-    pub fn passes(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         let says = |words: &str| self.message.to_lowercase().contains(words);
         match (self.service, self.code.as_deref().unwrap_or_default()) {
             ("AgentCore", _) => self.is_busy(),

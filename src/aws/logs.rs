@@ -176,7 +176,7 @@ pub async fn ensure_delivery(
     .await;
     if let Err(error) = source {
         // "This ResourceId has already been used in another Delivery Source in this account."
-        if error.exists() && !error.passes() && destination.is_ok() {
+        if error.exists() && !error.is_transient() && destination.is_ok() {
             let call = aws.logs.delete_delivery_destination().name(name);
             deleted(call.send().await.map_err(of(SERVICE, "DeleteDeliveryDestination")))?;
         }
@@ -187,7 +187,7 @@ pub async fn ensure_delivery(
     // A conflict may mean that the delivery exists, or something else; after a lost response the outcome is
     // unknown: look.
     match create_delivery(aws, name, &arn, tags).await {
-        Err(error) if error.exists() || error.doubtful => match delivery_sources(aws).await?.contains(name) {
+        Err(error) if error.exists() || error.outcome_unknown => match delivery_sources(aws).await?.contains(name) {
             true => Ok(()),
             false if error.exists() => Err(error),
             false => create_delivery(aws, name, &arn, tags).await,

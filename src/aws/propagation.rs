@@ -4,7 +4,7 @@
 
 use super::{
     Error,
-    agentcore::Document,
+    agentcore::ApiDocument,
     denied::{Denied, Whose},
 };
 
@@ -31,7 +31,7 @@ pub fn is_pending(error: &Error) -> bool {
 
 /// The same for the `statusReasons` of a gateway or target that FAILED. An MCP server's authorization error is
 /// about the role only if the role signs the requests.
-pub fn is_pending_state(document: &Document) -> bool {
+pub fn is_pending_state(document: &ApiDocument) -> bool {
     let signs = document.0["credentialProviderConfigurations"][0]["credentialProviderType"] == "GATEWAY_IAM_ROLE";
     document.status_reasons().any(|reason| {
         // Waiting does not help if the caller lacks a permission.
@@ -44,7 +44,7 @@ pub fn is_pending_state(document: &Document) -> bool {
 }
 
 /// Whether the reason why a gateway or target FAILED may have passed since.
-pub fn may_pass(document: &Document) -> bool {
+pub fn may_pass(document: &ApiDocument) -> bool {
     is_pending_state(document) || misses_discovery(document.status_reasons())
 }
 
@@ -113,7 +113,7 @@ mod tests {
     fn a_failed_target_may_be_failed_for_a_fresh_policy() {
         let failed_with = |credential: &str, reason: &str| {
             let credential = json!([{ "credentialProviderType": credential }]);
-            Document(json!({ "statusReasons": [reason], "credentialProviderConfigurations": credential }))
+            ApiDocument(json!({ "statusReasons": [reason], "credentialProviderConfigurations": credential }))
         };
         let failed = |reason: &str| failed_with("GATEWAY_IAM_ROLE", reason);
         let message = "Error - Authorization error when sending message";

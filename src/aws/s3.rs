@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Aws;
-use crate::{http::Request, model::outgoing::encode};
+use crate::{http::Request, model::http_request::encode};
 
 /// Timeout for S3.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The content of the object at `s3://bucket/key`.
 ///
@@ -28,7 +28,7 @@ pub async fn read_object(aws: &Aws, uri: &str) -> Result<Vec<u8>, String> {
         body: Vec::new(),
     };
     aws.signer("s3").map_err(|error| error.to_string())?.sign(&mut request).await.map_err(|error| error.to_string())?;
-    let answer = aws.http.send(request, PATIENCE).await.map_err(|error| format!("{uri}: {}", error.problem()))?;
+    let answer = aws.http.send(request, TIMEOUT).await.map_err(|error| format!("{uri}: {}", error.problem()))?;
     match answer.status {
         200 => Ok(answer.body),
         404 => Err(format!("there is no object {uri}")),

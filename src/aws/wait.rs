@@ -33,24 +33,24 @@ pub enum Cause {
 #[derive(Debug, Default)]
 struct Signal {
     given: OnceLock<Cause>,
-    told: Notify,
+    changed: Notify,
 }
 
 impl Signal {
     /// Only the first cause is kept.
     fn give(&self, cause: Cause) {
         self.given.get_or_init(|| cause);
-        self.told.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     async fn given(&self) -> Cause {
         loop {
             // Listen before looking, so that no signal is missed in between.
-            let mut told = std::pin::pin!(self.told.notified());
-            told.as_mut().enable();
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
             match self.given.get() {
                 Some(cause) => return *cause,
-                None => told.await,
+                None => changed.await,
             }
         }
     }
@@ -124,29 +124,29 @@ impl Deadline {
 
 /// The result of one look.
 #[derive(Debug)]
-pub enum Look<T> {
+pub enum Poll<T> {
     Ready(T),
     /// Not yet, and why; for the observer, and for the error if time runs out.
-    NotYet(String),
+    Pending(String),
 }
 
 /// Polls until a look is `Ready`.
 ///
-/// `told` is called with the reason whenever it changes. An error of the look ends the wait.
+/// `on_wait` is called with the reason whenever it changes. An error of the look ends the wait.
 pub async fn until<T, E: From<Error>>(
     deadline: &Deadline,
-    told: impl Fn(&str),
-    mut look: impl AsyncFnMut() -> Result<Look<T>, E>,
+    on_wait: impl Fn(&str),
+    mut look: impl AsyncFnMut() -> Result<Poll<T>, E>,
 ) -> Result<T, E> {
     let mut pause = FIRST_PAUSE;
     let mut last_reason = String::new();
     loop {
         match look().await? {
-            Look::Ready(found) => return Ok(found),
-            Look::NotYet(reason) if deadline.has_passed() => return Err(timed_out(&reason).into()),
-            Look::NotYet(reason) => {
+            Poll::Ready(found) => return Ok(found),
+            Poll::Pending(reason) if deadline.has_passed() => return Err(timed_out(&reason).into()),
+            Poll::Pending(reason) => {
                 if reason != last_reason {
-                    told(&reason);
+                    on_wait(&reason);
                     last_reason = reason;
                 }
             }
@@ -166,15 +166,15 @@ pub async fn until<T, E: From<Error>>(
 pub async fn while_refused<T, E: From<Error>>(
     deadline: &Deadline,
     patience: Duration,
-    told: impl Fn(&str),
+    on_wait: impl Fn(&str),
     mut call: impl AsyncFnMut() -> Result<T, Error>,
 ) -> Result<T, E> {
     let begin = Instant::now();
     let attempt = async || match call().await {
-        Err(error) if error.passes() && begin.elapsed() < patience => Ok(Look::NotYet(error.message)),
-        done => Ok(Look::Ready(done?)),
+        Err(error) if error.is_transient() && begin.elapsed() < patience => Ok(Poll::Pending(error.message)),
+        done => Ok(Poll::Ready(done?)),
     };
-    until(deadline, told, attempt).await
+    until(deadline, on_wait, attempt).await
 }
 
 /// Waits until a moment.
@@ -216,20 +216,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_look_is_at_once_and_reasons_are_told_once() {
-        let told = RefCell::new(Vec::new());
+        let reasons = RefCell::new(Vec::new());
         let begin = Instant::now();
         let mut looks = 0;
         let found: Result<u32, Error> = until(
             &Deadline::after(Duration::from_mins(1), &Stop::default()),
-            |reason| told.borrow_mut().push(reason.to_owned()),
+            |reason| reasons.borrow_mut().push(reason.to_owned()),
             async || {
                 looks += 1;
-                Ok(if looks == 4 { Look::Ready(7) } else { Look::NotYet("CREATING".into()) })
+                Ok(if looks == 4 { Poll::Ready(7) } else { Poll::Pending("CREATING".into()) })
             },
         )
         .await;
         assert_eq!(found.unwrap(), 7);
-        assert_eq!(*told.borrow(), ["CREATING"]);
+        assert_eq!(*reasons.borrow(), ["CREATING"]);
         assert_eq!(begin.elapsed(), Duration::from_millis(200 + 300 + 450));
     }
 
@@ -237,7 +237,7 @@ mod tests {
     async fn when_time_is_up_the_last_reason_is_the_error() {
         let deadline = Deadline::after(Duration::from_secs(3), &Stop::default());
         let waited: Result<(), Error> =
-            until(&deadline, |_| {}, async || Ok(Look::NotYet("still CREATING".into()))).await;
+            until(&deadline, |_| {}, async || Ok(Poll::Pending("still CREATING".into()))).await;
         let error = waited.unwrap_err();
         assert_eq!((error.class, error.message.as_str()), (Class::TimedOut, "timed out: still CREATING"));
     }
@@ -249,7 +249,7 @@ mod tests {
         let begin = Instant::now();
         let wait = async |stop: &Stop| {
             let deadline = Deadline::after(Duration::from_mins(1), stop);
-            let ended: Result<(), Error> = until(&deadline, |_| {}, async || Ok(Look::NotYet("x".into()))).await;
+            let ended: Result<(), Error> = until(&deadline, |_| {}, async || Ok(Poll::Pending("x".into()))).await;
             (ended.unwrap_err().class, begin.elapsed())
         };
         let requests = async {
@@ -275,7 +275,7 @@ mod tests {
             stop.expire();
         };
         let deadline = Deadline::of(&part);
-        let wait = until(&deadline, |_| {}, async || Ok::<_, Error>(Look::<()>::NotYet("still CREATING".into())));
+        let wait = until(&deadline, |_| {}, async || Ok::<_, Error>(Poll::<()>::Pending("still CREATING".into())));
         let (ended, ()) = tokio::join!(wait, over);
         let error = ended.unwrap_err();
         assert_eq!((error.class, error.message.as_str()), (Class::TimedOut, "timed out: still CREATING"));

@@ -13,7 +13,7 @@ use super::Outcome;
 use crate::{
     aws::{Aws, Caller, wait::Cause},
     context::Context,
-    error::{Error, Kind, exit},
+    error::{Error, ErrorKind, exit},
     model::{name::GatewayName, naming::StackNames},
     ops::{
         self, Resource,
@@ -59,7 +59,7 @@ impl Cleanup {
             return Ok(Box::new(dry_run(&aws, &names).await?));
         }
         if !names.is_empty() && !ctx.settings.yes && !self.confirmed(ctx, &aws, &names).await? {
-            return Err(Error::new(Kind::Interrupted, "nothing was deleted"));
+            return Err(Error::new(ErrorKind::Interrupted, "nothing was deleted"));
         }
         let settle = Duration::from_secs(self.settle);
         let watch = ctx.watch();
@@ -102,11 +102,11 @@ async fn named(aws: &Aws, given: &str) -> Result<GatewayName, Error> {
     match name {
         Ok(name) if !name.could_be_id() => Ok(name),
         Err(error) if !given.contains(":gateway/") => {
-            Err(Error::new(Kind::InvalidInput, format!("`{given}` is no gateway's name, id or ARN: {error}")))
+            Err(Error::new(ErrorKind::InvalidInput, format!("`{given}` is no gateway's name, id or ARN: {error}")))
         }
         name => match (find::stack(aws, given).await.map_err(Error::from), name) {
             (Ok(stack), _) => Ok(stack.names.gateway),
-            (Err(error), Ok(name)) if error.kind == Kind::NotFound => Ok(name),
+            (Err(error), Ok(name)) if error.kind == ErrorKind::NotFound => Ok(name),
             (Err(error), _) => Err(error),
         },
     }
@@ -224,7 +224,7 @@ impl CleanupReport {
         self.gateways.push(name.to_string());
         let error = match (self.stopped, self.complete) {
             (Some(cause), _) => Error::from(ops::Error::of_stop(cause)),
-            (None, false) => Error::new(Kind::Incomplete, "not everything is deleted"),
+            (None, false) => Error::new(ErrorKind::Incomplete, "not everything is deleted"),
             (None, true) => return,
         };
         let error = error.with_hint(format!("run `{}` to delete the rest", self.again));

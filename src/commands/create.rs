@@ -18,7 +18,7 @@ use self::{
 use super::{Outcome, plan::PlanReport};
 use crate::{
     context::Context,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::{
         name::{GatewayName, KmsKeyArn, Region},
         naming::StackNames,
@@ -82,7 +82,7 @@ impl Create {
         let converged = converged.map_err(|error| {
             // Suggest `cleanup`, which deletes what existed before, too, only if this run created the first resource
             // and so all of them.
-            let first = if required_policy.is_some() { ops::Kind::UserPool } else { ops::Kind::Role };
+            let first = if required_policy.is_some() { ops::ResourceKind::UserPool } else { ops::ResourceKind::Role };
             let made_all = ctx.made().iter().any(|made| made.kind == first);
             let undo = format!("agentcore-gw cleanup {}", spec.name);
             let error = ctx.ended(error, made_all.then_some(undo.as_str()));
@@ -105,7 +105,7 @@ impl Create {
         if !self.authorizer.is_open() || ctx.settings.yes || ctx.confirm(question).await? {
             return Ok(());
         }
-        Err(Error::new(Kind::Interrupted, "nothing was changed"))
+        Err(Error::new(ErrorKind::Interrupted, "nothing was changed"))
     }
 
     fn resolve(&self, region: &Region) -> Result<GatewaySpec, Error> {
@@ -116,7 +116,7 @@ impl Create {
             authorizer: self.authorizer.resolve()?,
             allowed_clients: self.authorizer.clients_of_cognito(),
             role: match &flags.role_arn {
-                Some(arn) => RoleSpec::Brought(arn.clone()),
+                Some(arn) => RoleSpec::Existing(arn.clone()),
                 None => RoleSpec::Managed { permissions_boundary: flags.permissions_boundary.clone() },
             },
             description: flags.description.clone(),
@@ -151,7 +151,7 @@ async fn plan(spec: &GatewaySpec, ctx: &Context) -> Outcome {
 
 /// The permissions that a user-supplied role must have: it is not changed for the user.
 fn required_policy(spec: &GatewaySpec) -> Option<Value> {
-    let RoleSpec::Brought(arn) = &spec.role else { return None };
+    let RoleSpec::Existing(arn) = &spec.role else { return None };
     let key = spec.kms_key_arn.as_ref().map(KmsKeyArn::as_str);
     Some(policy::gateway_base(&StackNames::new(&spec.region, &spec.name), arn.account(), key.as_slice()))
 }
@@ -164,10 +164,10 @@ fn check_writable(file: &Path) -> Result<(), Error> {
     };
     // The file is placed by a rename, which would replace a link or a device.
     if fs::symlink_metadata(file).is_ok_and(|there| !there.is_file()) {
-        return Err(Error::new(Kind::InvalidInput, format!("{} is there and is no regular file", file.display())));
+        return Err(Error::new(ErrorKind::InvalidInput, format!("{} is there and is no regular file", file.display())));
     }
     if dir.is_dir() {
         return Ok(());
     }
-    Err(Error::new(Kind::InvalidInput, format!("{} cannot be written: its folder does not exist", file.display())))
+    Err(Error::new(ErrorKind::InvalidInput, format!("{} cannot be written: its folder does not exist", file.display())))
 }

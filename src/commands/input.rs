@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::{
         document::Document,
         finding::{Finding, Reading, Severity},
@@ -24,7 +24,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// A file's text, or standard input's.
 pub fn read(file: &str) -> Result<String, Error> {
-    let invalid = |problem: String| Error::new(Kind::InvalidInput, format!("{}: {problem}", place(file)));
+    let invalid = |problem: String| Error::new(ErrorKind::InvalidInput, format!("{}: {problem}", place(file)));
     let mut bytes = Vec::new();
     let read = if file == "-" {
         io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)
@@ -47,7 +47,7 @@ pub fn place(file: &str) -> &str {
 /// Parses a file's text as a document.
 pub fn parse(file: &str, text: &str) -> Result<Document, Error> {
     Document::parse(text).map_err(|error| {
-        Error::new(Kind::InvalidInput, format!("{}, {error}", place(file))).with_hint("it is to be JSON or YAML")
+        Error::new(ErrorKind::InvalidInput, format!("{}, {error}", place(file))).with_hint("it is to be JSON or YAML")
     })
 }
 
@@ -67,7 +67,7 @@ pub fn smithy(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document,
     let is_idl = text.lines().any(|line| line.starts_with("$version") || line.starts_with("namespace "));
     let document = match parse(file, text) {
         Err(_) if is_idl => {
-            let error = Error::new(Kind::InvalidInput, format!("{file}: this is Smithy's own language"));
+            let error = Error::new(ErrorKind::InvalidInput, format!("{file}: this is Smithy's own language"));
             return Err(error.with_hint("the gateway takes JSON AST: `smithy ast FILE` writes it"));
         }
         parsed => parsed?,
@@ -130,7 +130,7 @@ impl Validated {
         let and_more = if more == 0 { String::new() } else { format!(", and {} more", some(more, "error")) };
         let message = format!("{}, line {}: {}{and_more}", self.file, first.line, first.problem);
         Some(
-            Error::new(Kind::InvalidInput, message)
+            Error::new(ErrorKind::InvalidInput, message)
                 .with_cause(format!("at {}", first.pointer))
                 .with_hint(first.remedy.clone()),
         )

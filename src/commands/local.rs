@@ -15,7 +15,7 @@ use super::Outcome;
 
 use crate::{
     context::{Context, local_error},
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     local::{
         daemon::{self},
         storage::store::AccessKey,
@@ -89,7 +89,7 @@ async fn status(ctx: &Context) -> Result<State, Error> {
 async fn reset(ctx: &Context) -> Result<State, Error> {
     let store = ctx.served_store().await?;
     if !ctx.settings.yes && !ctx.confirm("Forget everything in the local AWS?").await? {
-        return Err(Error::new(Kind::Interrupted, "nothing was forgotten"));
+        return Err(Error::new(ErrorKind::Interrupted, "nothing was forgotten"));
     }
     daemon::reset(&store).await.map_err(|error| local_error(&error))?;
     Ok(State { said: Some("The local AWS has forgotten everything; its access key stays."), ..status(ctx).await? })

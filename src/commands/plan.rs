@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     ops::{
-        Kind,
+        ResourceKind,
         plan::{Action, Plan, Step},
         stack::Stack,
     },
@@ -46,7 +46,7 @@ impl PlanReport {
             };
             let (kind, name) = (step.resource.kind.label(), step.resource.name.clone());
             // Show only what is granted for targets, not the base policy.
-            let policy = step.policy.clone().filter(|_| step.resource.kind == Kind::Grant);
+            let policy = step.policy.clone().filter(|_| step.resource.kind == ResourceKind::Grant);
             Some(PlannedChange { action, kind, name, differs, policy })
         };
         let changes = plan.steps.iter().filter_map(change).collect();

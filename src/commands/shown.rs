@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::{
     aws::{
         Aws,
-        agentcore::Document,
+        agentcore::ApiDocument,
         cognito::{self, AppClient},
     },
-    model::{document::Document as Text, finding::Reading, name::Region, openapi::Api, smithy::Model, tool},
+    model::{document::Document, finding::Reading, name::Region, openapi::Api, smithy::Model, tool},
     ops::{self, stack::Stack, token::TokenRequest, world},
 };
 
@@ -26,7 +26,7 @@ pub struct GatewayInfo {
 }
 
 impl GatewayInfo {
-    pub fn new(document: &Document, region: &Region) -> Self {
+    pub fn new(document: &ApiDocument, region: &Region) -> Self {
         Self {
             name: document.name().to_owned(),
             gateway_id: document.gateway_id().to_owned(),
@@ -39,7 +39,7 @@ impl GatewayInfo {
 }
 
 /// Whether `tools` can call a gateway without a token of the user's.
-pub fn callable(gateway: &Document, client: Option<&AppClient>) -> bool {
+pub fn callable(gateway: &ApiDocument, client: Option<&AppClient>) -> bool {
     let authorizer = &gateway.0["authorizerType"];
     authorizer == "NONE" || authorizer == "AWS_IAM" || client.is_some()
 }
@@ -56,7 +56,7 @@ pub struct TargetInfo {
 }
 
 impl TargetInfo {
-    pub fn new(target: &Document) -> Self {
+    pub fn new(target: &ApiDocument) -> Self {
         Self {
             name: target.name().to_owned(),
             target_id: target.target_id().to_owned(),
@@ -71,7 +71,7 @@ impl TargetInfo {
 /// are not in it.
 fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
     let mcp = &document["targetConfiguration"]["mcp"];
-    let inline = |member: &str| Text::parse(mcp[member]["inlinePayload"].as_str()?).ok();
+    let inline = |member: &str| Document::parse(mcp[member]["inlinePayload"].as_str()?).ok();
     let reading = Reading { target, local: true };
     let names: Vec<String> = if let Some(tools) = mcp["lambda"]["toolSchema"]["inlinePayload"].as_array() {
         tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect()

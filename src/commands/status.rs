@@ -9,11 +9,11 @@ use super::Outcome;
 use crate::{
     aws::{
         Aws, Caller,
-        agentcore::Document,
-        wait::{self, Deadline, Look},
+        agentcore::ApiDocument,
+        wait::{self, Deadline, Poll},
     },
     context::Context,
-    error::{Error, Kind, exit},
+    error::{Error, ErrorKind, exit},
     ops::{
         self, Resource, find,
         health::{self, Problem, Trouble},
@@ -45,13 +45,13 @@ pub struct Status {
 impl Status {
     pub async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
-        let told = |reason: &str| ctx.ui.note(reason);
-        let (stack, problems) = wait::until(&Deadline::of(&ctx.stop), told, async || {
+        let on_wait = |reason: &str| ctx.ui.note(reason);
+        let (stack, problems) = wait::until(&Deadline::of(&ctx.stop), on_wait, async || {
             let (stack, problems) = look(&aws, &self.name).await?;
             let moving = problems.iter().find(|problem| problem.trouble == Trouble::Moving);
             match moving.filter(|_| self.wait) {
-                Some(problem) => Ok(Look::NotYet(format!("the {} is {}", problem.resource, problem.detail))),
-                None => Ok::<_, Error>(Look::Ready((stack, problems))),
+                Some(problem) => Ok(Poll::Pending(format!("the {} is {}", problem.resource, problem.detail))),
+                None => Ok::<_, Error>(Poll::Ready((stack, problems))),
             }
         })
         .await?;
@@ -64,7 +64,7 @@ impl Status {
 
 async fn look(aws: &Aws, name: &str) -> Result<(Stack, Vec<Problem>), Error> {
     let stack = find::stack(aws, name).await.map_err(Error::from).map_err(|error| match error.kind {
-        Kind::NotFound => error.with_hint(format!(
+        ErrorKind::NotFound => error.with_hint(format!(
             "check the name, `--region`, `--profile` and `--local`; `agentcore-gw cleanup {name}` finds what a gateway \
              left behind that was deleted another way"
         )),
@@ -123,8 +123,8 @@ impl StackReport {
         let entry = |resource: Resource| Entry {
             kind: resource.kind.label(),
             status: match resource.kind {
-                ops::Kind::Gateway => document.map(|document| document.status().to_owned()),
-                ops::Kind::Target => {
+                ops::ResourceKind::Gateway => document.map(|document| document.status().to_owned()),
+                ops::ResourceKind::Target => {
                     gateway.and_then(|gateway| gateway.target(&resource.name)).map(|target| target.status().to_owned())
                 }
                 _ => None,
@@ -134,7 +134,7 @@ impl StackReport {
         // A stack's resources are its own; for a gateway of another owner, its targets are still shown.
         let foreign = gateway.filter(|gateway| !gateway.ours);
         let foreign_targets = foreign.into_iter().flat_map(|gateway| &gateway.targets);
-        let foreign_targets = foreign_targets.map(|target| Resource::new(ops::Kind::Target, target.name()));
+        let foreign_targets = foreign_targets.map(|target| Resource::new(ops::ResourceKind::Target, target.name()));
         let wrong = |problem: Problem| Wrong {
             kind: problem.resource.kind.label(),
             name: problem.resource.name,
@@ -151,7 +151,7 @@ impl StackReport {
             region: stack.names.region.to_string(),
             caller: stack.caller.clone(),
             status: document.map(|document| document.status().to_owned()),
-            status_reasons: document.into_iter().flat_map(Document::status_reasons).map(str::to_owned).collect(),
+            status_reasons: document.into_iter().flat_map(ApiDocument::status_reasons).map(str::to_owned).collect(),
             gateway_url: document.map(|document| document.gateway_url().to_owned()),
             authorizer: document.and_then(|document| document.0["authorizerType"].as_str()).map(str::to_owned),
             role_arn: document.map(|document| document.role_arn().to_owned()),
@@ -206,7 +206,8 @@ impl Report for StackReport {
         // Another owner's gateway is for that owner to repair.
         match (is_missing, self.managed || self.status.is_none()) {
             (true, true) => {
-                let sample = [ops::Kind::Function, ops::Kind::FunctionRole].map(ops::Kind::label);
+                let sample =
+                    [ops::ResourceKind::Function, ops::ResourceKind::FunctionRole].map(ops::ResourceKind::label);
                 let of_sample = self.problems.iter().any(|problem| sample.contains(&problem.kind));
                 let more = if of_sample { " --sample" } else { "" };
                 vec![format!("create {}{more}", self.name), format!("cleanup {}", self.name)]

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     aws::{Aws, agentcore},
     context::Context,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::name::TargetName,
     ops::{
         self, cleanup,
@@ -100,10 +100,10 @@ async fn with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<(Stack, G
 }
 
 /// A target that must exist.
-fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcore::Document, Error> {
+fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcore::ApiDocument, Error> {
     let missing = || {
         let given = gateway.document.name();
-        Error::new(Kind::NotFound, format!("the gateway has no target `{name}`"))
+        Error::new(ErrorKind::NotFound, format!("the gateway has no target `{name}`"))
             .with_hint(format!("`agentcore-gw target list --gateway {given}` shows those that there are"))
     };
     gateway.target(name.as_str()).ok_or_else(missing)
@@ -137,12 +137,12 @@ impl OneTarget {
         }
         match cleaned.remaining.into_iter().next() {
             None => {
-                let was_there = cleaned.deleted.iter().any(|resource| resource.kind == ops::Kind::Target);
+                let was_there = cleaned.deleted.iter().any(|resource| resource.kind == ops::ResourceKind::Target);
                 Ok(Box::new(Removed { target: self.name.to_string(), gateway: name, was_there }))
             }
             Some((resource, error)) => {
                 let mut incomplete = Error::from(error);
-                incomplete.kind = Kind::Incomplete;
+                incomplete.kind = ErrorKind::Incomplete;
                 Err(incomplete.with_cause(format!("remains: {resource}")))
             }
         }

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::{Outcome, shown::token_request, stack_with_gateway};
 use crate::{
-    aws::{Aws, agentcore::Document, signer::GATEWAYS},
+    aws::{Aws, agentcore::ApiDocument, signer::GATEWAYS},
     config::GATEWAY_TOKEN,
     context::Context,
-    error::{Error, Kind, exit},
+    error::{Error, ErrorKind, exit},
     model::{mcp, secret::Secret, token::why_refused},
     ops::{
         self,
@@ -96,7 +96,7 @@ impl Tools {
 /// A connection to a gateway, with the caller's credentials.
 struct Session {
     aws: Aws,
-    gateway: Document,
+    gateway: ApiDocument,
     token: Option<Secret>,
     client: Client,
 }
@@ -114,7 +114,7 @@ async fn connect(ctx: &Context, name: &str) -> Result<Session, Error> {
         other => {
             let kind = other.unwrap_or("unknown");
             return Err(Error::new(
-                Kind::Failed,
+                ErrorKind::Failed,
                 format!("this client cannot sign in to a gateway with authorizer {kind}"),
             ));
         }
@@ -135,7 +135,7 @@ impl Session {
 }
 
 /// Explains the error of a call; for a rejected token, by the check that the token fails.
-fn explained(aws: &Aws, gateway: &Document, token: Option<&Secret>, error: ops::Error) -> Error {
+fn explained(aws: &Aws, gateway: &ApiDocument, token: Option<&Secret>, error: ops::Error) -> Error {
     let name = gateway.name();
     if let ops::Error::McpRefused { message, .. } = &error
         && message.starts_with("Unknown tool")
@@ -156,7 +156,7 @@ fn explained(aws: &Aws, gateway: &Document, token: Option<&Secret>, error: ops::
                     .to_owned()
             });
             shown
-                .with_cause(format!("the token: {}", report::visible(&reason)))
+                .with_cause(format!("the token: {}", report::escape_control(&reason)))
                 .with_hint(format!("`agentcore-gw get {name}` shows what the gateway's authorizer wants"))
         }
     }
@@ -168,13 +168,13 @@ async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Er
         (Ok(request), _) => Ok(token::fetch(&aws.http, &request).await?.secret),
         (Err(_), Some(token)) if is_one_word(token.reveal()) => Ok(token.clone()),
         (Err(_), Some(_)) => {
-            Err(Error::new(Kind::NoCredentials, format!("the variable {GATEWAY_TOKEN} holds no token"))
+            Err(Error::new(ErrorKind::NoCredentials, format!("the variable {GATEWAY_TOKEN} holds no token"))
                 .with_hint("a token is one word, without line breaks"))
         }
         (Err(error @ ops::Error::ClientGone { .. }), None) => Err(error.into()),
         (Err(_), None) => {
             let message = format!("the gateway `{}` wants a token of its own provider", stack.names.gateway);
-            Err(Error::new(Kind::NoCredentials, message)
+            Err(Error::new(ErrorKind::NoCredentials, message)
                 .with_hint(format!("put one into the variable {GATEWAY_TOKEN}")))
         }
     }
@@ -218,12 +218,12 @@ impl Search {
             Ok(answer) => {
                 let items = found_tools(&answer).ok_or_else(|| {
                     let said = answer["content"][0]["text"].as_str().unwrap_or("nothing that can be read");
-                    Error::new(Kind::Failed, format!("the search of `{gateway}` answered: {said}"))
+                    Error::new(ErrorKind::Failed, format!("the search of `{gateway}` answered: {said}"))
                 })?;
                 Ok(Box::new(Listed { items, none: "No tool matches." }))
             }
             Err(ops::Error::McpRefused { message, .. }) if message.starts_with("Unknown tool") => {
-                Err(Error::new(Kind::NotFound, format!("the gateway `{gateway}` has no search tool")).with_hint(
+                Err(Error::new(ErrorKind::NotFound, format!("the gateway `{gateway}` has no search tool")).with_hint(
                     format!("it is chosen when a gateway is made; `agentcore-gw tools list {gateway}` shows all tools"),
                 ))
             }
@@ -247,7 +247,7 @@ fn is_terse(answer: &Value) -> bool {
 }
 
 /// Where to find the reason of a terse error.
-async fn where_the_reason_is(ctx: &Context, gateway: &Document) -> String {
+async fn where_the_reason_is(ctx: &Context, gateway: &ApiDocument) -> String {
     let name = gateway.name();
     let debug = format!("`agentcore-gw create {name} --debug-errors` lets callers see it from the next call on");
     match ctx.local_log().await {

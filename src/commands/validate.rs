@@ -20,7 +20,7 @@ use crate::{
         tool,
     },
     ui::{
-        report::{self, Report, visible},
+        report::{self, Report, escape_control},
         style,
     },
 };
@@ -91,10 +91,10 @@ impl Report for Validated {
                     Severity::Warning => (style::WARN, "warning"),
                 };
                 let (begin, end) = (style.render(), style.render_reset());
-                let (file, problem) = (visible(&self.file), visible(&finding.problem));
+                let (file, problem) = (escape_control(&self.file), escape_control(&finding.problem));
                 writeln!(w, "{file}:{}: {begin}{word}{end}: {problem}", finding.line)?;
                 let pointer = if finding.pointer.is_empty() { "the whole" } else { &finding.pointer };
-                writeln!(w, "    at {}", visible(pointer))?;
+                writeln!(w, "    at {}", escape_control(pointer))?;
                 writeln!(w, "    {}", finding.remedy)?;
             }
         }

@@ -42,7 +42,7 @@ const LOCK: &str = "start.lock";
 /// Most attempts to remove a folder that is still in use.
 const REMOVALS: u32 = 40;
 /// Timeout for the start and for the stop of a server.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running server, as recorded in its state folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -192,7 +192,7 @@ pub async fn ensure(launch: &Launch) -> io::Result<(Running, Started)> {
 /// # Errors
 /// If the folder's files cannot be read.
 pub async fn coming_up(store: &Store, mut server: Option<&mut Child>) -> io::Result<Option<Running>> {
-    let up = tokio::time::timeout(PATIENCE, async {
+    let up = tokio::time::timeout(TIMEOUT, async {
         loop {
             if let Some(running) = find(store).await? {
                 return Ok(Some(running));
@@ -236,7 +236,7 @@ pub async fn stop(store: &Store) -> io::Result<bool> {
     ask(&running, &store.access_key()?, Method::POST, STOP_PATH, &random::lower_alphanumeric(32)).await?;
     // Another server that waited for the lock may hold it by then.
     let is_another = || store.read::<Running>(SERVER).ok().flatten().is_some_and(|other| other.pid != running.pid);
-    let gone = tokio::time::timeout(PATIENCE, async {
+    let gone = tokio::time::timeout(TIMEOUT, async {
         while lock.try_lock().is_err() && !is_another() {
             pause().await;
         }

@@ -189,7 +189,7 @@ fn resources(
 }
 
 /// The resources that the role may call according to a target's address alone.
-pub fn told_by_address(names: &StackNames, account: &str, target: &Value) -> Vec<String> {
+pub fn granted_by_address(names: &StackNames, account: &str, target: &Value) -> Vec<String> {
     let mcp = &target["targetConfiguration"]["mcp"];
     signed_service(target).map(|service| resources(names, account, service, mcp, None)).unwrap_or_default()
 }

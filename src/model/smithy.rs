@@ -19,8 +19,8 @@ use serde_json::Value;
 use self::shape::{Shape, Shapes};
 pub use self::{
     endpoint::Endpoint,
-    request::{Circumstances, Outbound},
-    response::{Incoming, error as service_error},
+    request::{RequestOptions, ServiceRequest},
+    response::{HttpResponse, error as service_error},
 };
 use super::{
     finding::{Finding, Severity},

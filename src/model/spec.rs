@@ -64,7 +64,7 @@ pub enum RoleSpec {
     /// Created and owned by the stack.
     Managed { permissions_boundary: Option<PolicyArn> },
     /// Supplied by the user: never changed, never deleted.
-    Brought(RoleArn),
+    Existing(RoleArn),
 }
 
 /// A target of the gateway.

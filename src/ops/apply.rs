@@ -8,20 +8,20 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
 
 use super::{
-    Error, Kind,
+    Error, ResourceKind,
     event::{Change, Event, Observer},
     plan::{Plan, Step},
     token::TokenRequest,
 };
 use crate::aws::{
-    agentcore::Document,
+    agentcore::ApiDocument,
     cognito::AppClient,
     wait::{Cause, Stop},
 };
 
 /// Outputs of finished steps, found or created, for the steps that depend on them.
 #[derive(Debug, Clone, Default)]
-pub struct Made {
+pub struct Outputs {
     pub role_arn: Option<String>,
     pub function_role_arn: Option<String>,
     pub pool_id: Option<String>,
@@ -30,15 +30,15 @@ pub struct Made {
     /// How to request tokens for that client.
     pub tokens: Option<TokenRequest>,
     pub function_arn: Option<String>,
-    pub gateway: Option<Document>,
+    pub gateway: Option<ApiDocument>,
     /// The log group of the gateway's own logs, if it was created together with the gateway.
     pub gateway_log_group: Option<LogGroup>,
     /// By name.
-    pub targets: BTreeMap<String, Document>,
+    pub targets: BTreeMap<String, ApiDocument>,
     /// ARNs of the credential providers that were created or updated, by target name.
     pub providers: BTreeMap<String, String>,
     /// Duplicates may exist: the response to a create request was lost, or another run raced this one.
-    pub doubtful: bool,
+    pub outcome_unknown: bool,
     pub delivers_logs: bool,
     /// Whether any step changed anything.
     pub changed: bool,
@@ -47,7 +47,7 @@ pub struct Made {
     pub warnings: Vec<String>,
 }
 
-impl Made {
+impl Outputs {
     pub fn role_arn(&self) -> Result<&str, Error> {
         self.role_arn.as_deref().ok_or(Error::PlanForgot("execution role"))
     }
@@ -72,12 +72,12 @@ impl Made {
         self.function_arn.as_deref().ok_or(Error::PlanForgot("function"))
     }
 
-    pub fn gateway(&self) -> Result<&Document, Error> {
+    pub fn gateway(&self) -> Result<&ApiDocument, Error> {
         self.gateway.as_ref().ok_or(Error::PlanForgot("gateway"))
     }
 }
 
-impl Made {
+impl Outputs {
     /// Warnings about optional work that was not done, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let undelivered = self.undelivered.iter().map(|(why, what)| {
@@ -99,24 +99,24 @@ pub enum LogGroup {
 
 /// The output of one step.
 #[derive(Debug)]
-pub enum Fact {
+pub enum Output {
     Role(String),
     FunctionRole(String),
     Pool {
         id: String,
-        doubtful: bool,
+        outcome_unknown: bool,
     },
     Domain(String),
     Client {
         client: AppClient,
-        doubtful: bool,
+        outcome_unknown: bool,
     },
     Function(String),
     Gateway {
-        document: Document,
+        document: ApiDocument,
         log_group: Option<LogGroup>,
     },
-    Target(Document),
+    Target(ApiDocument),
     Provider {
         target: String,
         arn: String,
@@ -129,34 +129,34 @@ pub enum Fact {
     Nothing,
 }
 
-impl Made {
-    fn learn(&mut self, fact: Fact) {
+impl Outputs {
+    fn record(&mut self, fact: Output) {
         match fact {
-            Fact::Role(arn) => self.role_arn = Some(arn),
-            Fact::FunctionRole(arn) => self.function_role_arn = Some(arn),
-            Fact::Pool { id, doubtful } => {
+            Output::Role(arn) => self.role_arn = Some(arn),
+            Output::FunctionRole(arn) => self.function_role_arn = Some(arn),
+            Output::Pool { id, outcome_unknown } => {
                 self.pool_id = Some(id);
-                self.doubtful |= doubtful;
+                self.outcome_unknown |= outcome_unknown;
             }
-            Fact::Domain(domain) => self.domain = Some(domain),
-            Fact::Client { client, doubtful } => {
+            Output::Domain(domain) => self.domain = Some(domain),
+            Output::Client { client, outcome_unknown } => {
                 self.client = Some(client);
-                self.doubtful |= doubtful;
+                self.outcome_unknown |= outcome_unknown;
             }
-            Fact::Function(arn) => self.function_arn = Some(arn),
-            Fact::Gateway { document, log_group } => {
+            Output::Function(arn) => self.function_arn = Some(arn),
+            Output::Gateway { document, log_group } => {
                 self.gateway = Some(document);
                 self.gateway_log_group = log_group;
             }
-            Fact::Target(document) => drop(self.targets.insert(document.name().to_owned(), document)),
-            Fact::Provider { target, arn } => drop(self.providers.insert(target, arn)),
-            Fact::Tokens(request, warning) => {
+            Output::Target(document) => drop(self.targets.insert(document.name().to_owned(), document)),
+            Output::Provider { target, arn } => drop(self.providers.insert(target, arn)),
+            Output::Tokens(request, warning) => {
                 self.tokens = Some(request);
                 self.warnings.extend(warning);
             }
-            Fact::DeliversLogs => self.delivers_logs = true,
-            Fact::Undelivered(what, why) => self.undelivered.entry(why).or_default().push(what),
-            Fact::Nothing => {}
+            Output::DeliversLogs => self.delivers_logs = true,
+            Output::Undelivered(what, why) => self.undelivered.entry(why).or_default().push(what),
+            Output::Nothing => {}
         }
     }
 }
@@ -167,7 +167,7 @@ pub const TARGETS_AT_ONCE: usize = 5;
 /// Executes steps: against AWS, or against a fake in tests.
 pub trait World {
     /// On `Ok`, the step's resource is in its desired state.
-    fn ensure(&self, step: &Step, made: Made) -> impl Future<Output = Result<(Change, Fact), Error>>;
+    fn ensure(&self, step: &Step, made: Outputs) -> impl Future<Output = Result<(Change, Output), Error>>;
 }
 
 /// Executes a plan, starting from the outputs in `made`. The first error ends the waits of concurrent steps,
@@ -177,8 +177,8 @@ pub async fn apply(
     world: &impl World,
     observer: &dyn Observer,
     stop: &Stop,
-    mut made: Made,
-) -> Result<Made, Error> {
+    mut made: Outputs,
+) -> Result<Outputs, Error> {
     let mut waiting: Vec<usize> = (0..plan.steps.len()).collect();
     let mut done = vec![false; plan.steps.len()];
     let mut running = FuturesUnordered::new();
@@ -189,7 +189,7 @@ pub async fn apply(
             failed = Some(Error::of_stop(cause));
         }
         if failed.is_none() {
-            let is_target = |index: usize| plan.steps[index].resource.kind == Kind::Target;
+            let is_target = |index: usize| plan.steps[index].resource.kind == ResourceKind::Target;
             let (ready, later): (Vec<usize>, Vec<usize>) = waiting.into_iter().partition(|index| {
                 let is_ready = plan.steps[*index].needs.iter().all(|need| done[*need]);
                 let has_room = !is_target(*index) || targets_running < TARGETS_AT_ONCE;
@@ -204,20 +204,20 @@ pub async fn apply(
         }
         let Some((index, outcome)) = running.next().await else { break };
         let resource = plan.steps[index].resource.clone();
-        targets_running -= usize::from(resource.kind == Kind::Target);
+        targets_running -= usize::from(resource.kind == ResourceKind::Target);
         match outcome {
             Ok((change, fact, took)) => {
                 done[index] = true;
                 made.changed |= !matches!(change, Change::Unchanged);
-                made.learn(fact);
-                observer.hear(Event::Finished(resource, change, took));
+                made.record(fact);
+                observer.on_event(Event::Finished(resource, change, took));
             }
             Err(error) => {
                 if error.is_stop() {
                     failed.get_or_insert(Error::of_stop(stop.cause().unwrap_or(Cause::Request)));
                 } else {
                     // A race is not a failure: the caller discovers the stack again.
-                    observer.hear(if matches!(error, Error::Raced) {
+                    observer.on_event(if matches!(error, Error::Raced) {
                         Event::Finished(resource, Change::Unchanged, Duration::ZERO)
                     } else {
                         Event::Failed(resource)
@@ -231,7 +231,7 @@ pub async fn apply(
             }
         }
     }
-    made.warnings().into_iter().for_each(|warning| observer.hear(Event::Warning(warning)));
+    made.warnings().into_iter().for_each(|warning| observer.on_event(Event::Warning(warning)));
     match failed {
         None => Ok(made),
         Some(error) => Err(error),
@@ -243,10 +243,10 @@ async fn carry_out(
     observer: &dyn Observer,
     index: usize,
     step: &Step,
-    made: Made,
-) -> (usize, Result<(Change, Fact, Duration), Error>) {
+    made: Outputs,
+) -> (usize, Result<(Change, Output, Duration), Error>) {
     let begin = Instant::now();
-    observer.hear(Event::Started(step.resource.clone()));
+    observer.on_event(Event::Started(step.resource.clone()));
     tracing::debug!(resource = %step.resource, change = ?step.action, "step");
     let outcome = world.ensure(step, made).await;
     (index, outcome.map(|(change, fact)| (change, fact, begin.elapsed())))
@@ -270,7 +270,7 @@ mod tests {
     struct Counter(AtomicUsize);
 
     impl Observer for Counter {
-        fn hear(&self, event: Event) {
+        fn on_event(&self, event: Event) {
             if matches!(event, Event::Finished(..)) {
                 self.0.fetch_add(1, Ordering::SeqCst);
             }
@@ -284,13 +284,13 @@ mod tests {
     }
 
     impl World for FakeWorld {
-        async fn ensure(&self, step: &Step, _: Made) -> Result<(Change, Fact), Error> {
+        async fn ensure(&self, step: &Step, _: Outputs) -> Result<(Change, Output), Error> {
             crate::aws::wait::until_moment(Instant::now() + Duration::from_secs(1), &Stop::default()).await.unwrap();
             self.order.lock().unwrap().push(step.resource.name.clone());
             if self.fails.is_some_and(|index| step.resource.name == index.to_string()) {
                 return Err(Error::NotFound("fake".to_owned()));
             }
-            Ok((Change::Created, Fact::Nothing))
+            Ok((Change::Created, Output::Nothing))
         }
     }
 
@@ -298,7 +298,7 @@ mod tests {
     fn diamond() -> Plan {
         let needs: [&[usize]; 4] = [&[], &[], &[0], &[1, 2]];
         let step = |(index, needs): (usize, &&[usize])| Step {
-            resource: Resource::new(Kind::Role, index.to_string()),
+            resource: Resource::new(ResourceKind::Role, index.to_string()),
             action: plan::Action::Create,
             needs: needs.to_vec(),
             target: None,
@@ -306,7 +306,7 @@ mod tests {
         };
         Plan {
             steps: needs.iter().enumerate().map(step).collect(),
-            brought_role: None,
+            existing_role: None,
             authorizer: AuthorizerSpec::None,
             interrupted: false,
             warnings: Vec::new(),
@@ -318,11 +318,11 @@ mod tests {
         let mut plan = diamond();
         let one = plan.steps.remove(0);
         plan.steps = (0..12)
-            .map(|index| Step { resource: Resource::new(Kind::Target, index.to_string()), ..one.clone() })
+            .map(|index| Step { resource: Resource::new(ResourceKind::Target, index.to_string()), ..one.clone() })
             .collect();
         let world = FakeWorld { fails: None, order: Mutex::default() };
         let begin = Instant::now();
-        apply(&plan, &world, &Counter::default(), &Stop::default(), Made::default()).await.unwrap();
+        apply(&plan, &world, &Counter::default(), &Stop::default(), Outputs::default()).await.unwrap();
         assert_eq!(begin.elapsed(), Duration::from_secs(3), "five, five and two");
     }
 
@@ -330,7 +330,7 @@ mod tests {
     async fn what_may_run_at_once_does() {
         let world = FakeWorld { fails: None, order: Mutex::default() };
         let begin = Instant::now();
-        apply(&diamond(), &world, &Counter::default(), &Stop::default(), Made::default()).await.unwrap();
+        apply(&diamond(), &world, &Counter::default(), &Stop::default(), Outputs::default()).await.unwrap();
         assert_eq!(begin.elapsed(), Duration::from_secs(3));
         assert_eq!(world.order.into_inner().unwrap(), ["0", "1", "2", "3"]);
     }
@@ -343,7 +343,7 @@ mod tests {
         {
             let world = FakeWorld { fails: Some(fails), order: Mutex::default() };
             let counter = Counter::default();
-            apply(&diamond(), &world, &counter, &Stop::default(), Made::default()).await.unwrap_err();
+            apply(&diamond(), &world, &counter, &Stop::default(), Outputs::default()).await.unwrap_err();
             assert_eq!(world.order.into_inner().unwrap(), ran, "step {fails} fails");
             assert_eq!(counter.0.into_inner(), ran.len() - 1);
         }
@@ -355,7 +355,7 @@ mod tests {
         let stop = Stop::default();
         let (plan, stopping) = (diamond(), stop.clone());
         let counter = Counter::default();
-        let applied = apply(&plan, &world, &counter, &stop, Made::default());
+        let applied = apply(&plan, &world, &counter, &stop, Outputs::default());
         let ((), outcome) = tokio::join!(
             async move {
                 let later = Instant::now() + Duration::from_millis(500);

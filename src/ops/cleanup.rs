@@ -10,7 +10,7 @@ use futures_util::{
 use tokio::time::Instant;
 
 use super::{
-    Error, Kind, Resource,
+    Error, Resource, ResourceKind,
     apply::TARGETS_AT_ONCE,
     event::{Change, Event},
     run::Run,
@@ -20,10 +20,10 @@ use super::{
 use crate::{
     aws::{
         self,
-        agentcore::{self, Document},
+        agentcore::{self, ApiDocument},
         cognito::{self},
         iam, lambda, logs, providers,
-        wait::{self, Cause, Deadline, Look},
+        wait::{self, Cause, Deadline, Poll},
     },
     model::{
         naming::{DeliveryNames, StackNames, TAG_PROVIDER},
@@ -64,7 +64,7 @@ pub async fn cleanup(run: Run<'_>, names: &StackNames, settle: Duration) -> Resu
     let Run { aws, observer, stop } = run;
     let first_look = Instant::now();
     let mut stack = stack::discover(aws, names, Depth::Thorough).await?;
-    observer.hear(Event::Acting(stack.caller.clone(), aws.region.clone()));
+    observer.on_event(Event::Acting(stack.caller.clone(), aws.region.clone()));
     let settled = first_look + settle;
     let deletion = Deletion { run, names, settled, deadline: run.deadline() };
     let mut cleaned = Cleaned::default();
@@ -91,14 +91,14 @@ pub async fn cleanup(run: Run<'_>, names: &StackNames, settle: Duration) -> Resu
         let next_look = if round == 0 { settled } else { Instant::now() + PAUSE };
         let until_then = next_look.saturating_duration_since(Instant::now()).as_secs();
         let reason = format!("looking again in {until_then} s, when lists show what an interrupted run made");
-        observer.hear(Event::Waiting(Resource::new(Kind::Gateway, names.gateway.as_str()), reason));
+        observer.on_event(Event::Waiting(Resource::new(ResourceKind::Gateway, names.gateway.as_str()), reason));
         if wait::until_moment(next_look, stop).await.is_err() {
             cleaned.stopped = stop.cause();
             break;
         }
         stack = stack::discover(aws, names, Depth::Thorough).await?;
     }
-    let role = Resource::new(Kind::Role, &names.role);
+    let role = Resource::new(ResourceKind::Role, &names.role);
     let reason = cleaned.remaining.first().map(|(_, error)| error).or(cleaned.unseen.first()).cloned();
     if let Some(reason) = reason.filter(|_| anchored) {
         // Keep the anchor while anything else may remain.
@@ -112,7 +112,7 @@ pub async fn cleanup(run: Run<'_>, names: &StackNames, settle: Duration) -> Resu
 /// Deletes one target and what only it used: the sample function, its credential providers, and the role's
 /// permissions that no other target needs.
 pub async fn remove_target(run: Run<'_>, stack: &Stack, name: &str) -> Result<Cleaned, Error> {
-    run.observer.hear(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
+    run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
     let deletion = Deletion { run, names: &stack.names, settled: Instant::now(), deadline: run.deadline() };
     let mut cleaned = Box::pin(deletion.remove_target(stack, name)).await?;
     cleaned.stopped = cleaned.stopped.or(run.stop.cause());
@@ -138,7 +138,7 @@ impl Deletion<'_> {
         let target = gateway.target(name);
         if let Some(target) = target {
             let deletion = async || self.delete_target(gateway.id(), target.target_id()).await;
-            self.delete(&mut cleaned, Resource::new(Kind::Target, name), deletion).await;
+            self.delete(&mut cleaned, Resource::new(ResourceKind::Target, name), deletion).await;
             if !cleaned.is_complete() {
                 return Ok(cleaned);
             }
@@ -146,7 +146,7 @@ impl Deletion<'_> {
         let left = || gateway.targets.iter().filter(|other| other.name() != name);
         let sample = stack.sample.function.as_ref();
         let calls_sample =
-            |target: &Document| sample.is_some_and(|sample| target.lambda_arn() == Some(sample.arn.as_str()));
+            |target: &ApiDocument| sample.is_some_and(|sample| target.lambda_arn() == Some(sample.arn.as_str()));
         if target.is_some_and(calls_sample) && !left().any(calls_sample) {
             Box::pin(self.delete_sample(stack)).await.into_iter().for_each(|outcome| self.note(&mut cleaned, outcome));
         }
@@ -159,7 +159,7 @@ impl Deletion<'_> {
         let unused = |(_, provider): &(_, &str)| !used.iter().any(|arn| arn.ends_with(&format!("/{provider}")));
         for (kind, provider) in own.into_iter().chain(known).filter(unused).collect::<BTreeSet<_>>() {
             let deletion = async || providers::delete(self.run.aws, kind, provider).await;
-            self.delete(&mut cleaned, Resource::new(Kind::Provider, provider), deletion).await;
+            self.delete(&mut cleaned, Resource::new(ResourceKind::Provider, provider), deletion).await;
             if stack.role.is_some() && cleaned.is_complete() {
                 iam::untag_role(self.run.aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
             }
@@ -182,14 +182,15 @@ impl Deletion<'_> {
             match &gateway.tags {
                 // Without its tags, ownership is unknown.
                 Err(error) => {
-                    self.note(cleaned, (Resource::new(Kind::Gateway, gateway.id()), Err(error.clone())));
+                    self.note(cleaned, (Resource::new(ResourceKind::Gateway, gateway.id()), Err(error.clone())));
                 }
                 Ok(_) if gateway.ours => Box::pin(self.delete_gateway(gateway, cleaned)).await,
                 Ok(_) => cleaned.kept_gateway = Some(gateway.document.name().to_owned()),
             }
         }
         // A remaining gateway still uses the other resources.
-        if self.run.stop.is_requested() || cleaned.remaining.iter().any(|(resource, _)| resource.kind == Kind::Gateway)
+        if self.run.stop.is_requested()
+            || cleaned.remaining.iter().any(|(resource, _)| resource.kind == ResourceKind::Gateway)
         {
             return;
         }
@@ -198,11 +199,11 @@ impl Deletion<'_> {
         let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.surplus_pools);
         let pools = join_all(pools.map(async |id| {
             let deletion = async || cognito::delete_pool(self.run.aws, id).await;
-            self.timed(Resource::new(Kind::UserPool, id), deletion).await
+            self.timed(Resource::new(ResourceKind::UserPool, id), deletion).await
         }));
         let own = stack.providers.iter().map(async |(kind, name)| {
             let deletion = async || providers::delete(self.run.aws, *kind, name).await;
-            self.timed(Resource::new(Kind::Provider, name), deletion).await
+            self.timed(Resource::new(ResourceKind::Provider, name), deletion).await
         });
         let (pools, sample, (own, lost)) =
             join3(pools, Box::pin(self.delete_sample(stack)), join(join_all(own), lost)).await;
@@ -214,7 +215,7 @@ impl Deletion<'_> {
         let names = gateway.delivery_names();
         let targets = stream::iter(&gateway.targets)
             .map(async |target| {
-                let resource = Resource::new(Kind::Target, target.name());
+                let resource = Resource::new(ResourceKind::Target, target.name());
                 self.timed(resource, async || self.delete_target(gateway.id(), target.target_id()).await).await
             })
             .buffer_unordered(TARGETS_AT_ONCE)
@@ -224,7 +225,7 @@ impl Deletion<'_> {
         if self.run.stop.is_requested() {
             return;
         }
-        let resource = Resource::new(Kind::Gateway, gateway.id());
+        let resource = Resource::new(ResourceKind::Gateway, gateway.id());
         // Deliveries are found by the gateway's id, so keep the gateway while one remains.
         match cleaned.remaining.first().map(|(_, error)| error.clone()) {
             Some(error) => cleaned.remaining.push((resource, error)),
@@ -234,17 +235,17 @@ impl Deletion<'_> {
 
     /// Deletes a gateway's deliveries and the log group of its own logs.
     async fn delete_deliveries(&self, names: &DeliveryNames) -> Vec<Outcome> {
-        let delivery = async |kind: Kind, name: &str| {
+        let delivery = async |kind: ResourceKind, name: &str| {
             let deletion =
                 async || self.once_nothing_is_hidden(async || logs::delete_delivery(self.run.aws, name).await).await;
             self.timed(Resource::new(kind, name), deletion).await
         };
         let log_delivery = async {
-            let delivery = delivery(Kind::AccessLogs, &names.logs).await;
-            let group = Resource::new(Kind::LogGroup, &names.log_group);
+            let delivery = delivery(ResourceKind::AccessLogs, &names.logs).await;
+            let group = Resource::new(ResourceKind::LogGroup, &names.log_group);
             [delivery, self.timed(group, async || logs::delete_group(self.run.aws, &names.log_group).await).await]
         };
-        let (logs, traces) = join(log_delivery, delivery(Kind::Traces, &names.traces)).await;
+        let (logs, traces) = join(log_delivery, delivery(ResourceKind::Traces, &names.traces)).await;
         logs.into_iter().chain([traces]).collect()
     }
 
@@ -256,9 +257,9 @@ impl Deletion<'_> {
     ) -> Result<bool, aws::Error> {
         let attempt = async || match deletion().await {
             Err(error) if error.refuses_for_now() && Instant::now() < self.settled => {
-                Ok(Look::NotYet(error.to_string()))
+                Ok(Poll::Pending(error.to_string()))
             }
-            deleted => Ok::<_, aws::Error>(Look::Ready(deleted?)),
+            deleted => Ok::<_, aws::Error>(Poll::Ready(deleted?)),
         };
         wait::until(&self.deadline, |_| {}, attempt).await
     }
@@ -292,14 +293,14 @@ impl Deletion<'_> {
     /// before.
     async fn settled(
         &self,
-        mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
-    ) -> Result<Option<Document>, aws::Error> {
+        mut find: impl AsyncFnMut() -> Result<Option<ApiDocument>, aws::Error>,
+    ) -> Result<Option<ApiDocument>, aws::Error> {
         let look = async || {
             Ok::<_, aws::Error>(match find().await? {
                 Some(found) if found.is_moving() && found.status() != "DELETING" => {
-                    Look::NotYet(format!("it is {}", found.status()))
+                    Poll::Pending(format!("it is {}", found.status()))
                 }
-                found => Look::Ready(found),
+                found => Poll::Ready(found),
             })
         };
         wait::until(&self.deadline, |_| {}, look).await
@@ -311,26 +312,31 @@ impl Deletion<'_> {
         let mut outcomes = Vec::new();
         // A function whose lookup failed may exist and still needs them.
         if let Err(error) = &sample.function_seen {
-            let role = sample.role.iter().map(|_| Resource::new(Kind::FunctionRole, &names.function_role));
-            let group = sample.log_group.iter().map(|_| Resource::new(Kind::LogGroup, &names.function_log_group));
+            let role = sample.role.iter().map(|_| Resource::new(ResourceKind::FunctionRole, &names.function_role));
+            let group =
+                sample.log_group.iter().map(|_| Resource::new(ResourceKind::LogGroup, &names.function_log_group));
             return role.chain(group).map(|resource| (resource, Err(error.clone()))).collect();
         }
         if sample.function.is_some() {
-            let function = Resource::new(Kind::Function, &names.function);
+            let function = Resource::new(ResourceKind::Function, &names.function);
             let deletion = async || lambda::delete_function(self.run.aws, &names.function).await;
             outcomes.push(self.timed(function, deletion).await);
         }
         let role = async {
             let deletion = async || iam::delete_role(self.run.aws, &names.function_role).await;
             match &sample.role {
-                Some(_) => Some(self.timed(Resource::new(Kind::FunctionRole, &names.function_role), deletion).await),
+                Some(_) => {
+                    Some(self.timed(Resource::new(ResourceKind::FunctionRole, &names.function_role), deletion).await)
+                }
                 None => None,
             }
         };
         let log_group = async {
             let deletion = async || logs::delete_group(self.run.aws, &names.function_log_group).await;
             match &sample.log_group {
-                Some(_) => Some(self.timed(Resource::new(Kind::LogGroup, &names.function_log_group), deletion).await),
+                Some(_) => {
+                    Some(self.timed(Resource::new(ResourceKind::LogGroup, &names.function_log_group), deletion).await)
+                }
                 None => None,
             }
         };
@@ -365,10 +371,10 @@ impl Deletion<'_> {
     /// Deletes a resource and reports its progress; retries while AWS refuses for a transient reason.
     async fn timed(&self, resource: Resource, deletion: impl AsyncFnMut() -> Result<bool, aws::Error>) -> Outcome {
         let begin = Instant::now();
-        self.run.observer.hear(Event::Started(resource.clone()));
-        let told = |reason: &str| self.run.observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
-        let outcome = wait::while_refused(&self.deadline, PASSES, told, deletion).await;
-        self.run.observer.hear(match &outcome {
+        self.run.observer.on_event(Event::Started(resource.clone()));
+        let on_wait = |reason: &str| self.run.observer.on_event(Event::Waiting(resource.clone(), reason.to_owned()));
+        let outcome = wait::while_refused(&self.deadline, PASSES, on_wait, deletion).await;
+        self.run.observer.on_event(match &outcome {
             Ok(true) => Event::Finished(resource.clone(), Change::Deleted, begin.elapsed()),
             Ok(false) => Event::Finished(resource.clone(), Change::Absent, begin.elapsed()),
             Err(_) => Event::Failed(resource.clone()),

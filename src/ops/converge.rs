@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Error,
-    apply::{self, Made},
+    apply::{self, Outputs},
     event::Event,
     plan::{self, Plan},
     run::Run,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     aws::{
         Aws,
-        wait::{self, Look},
+        wait::{self, Poll},
     },
     model::{
         naming::StackNames,
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Converged {
     pub stack: Stack,
-    pub made: Made,
+    pub made: Outputs,
 }
 
 /// What `create` would do.
@@ -40,8 +40,8 @@ pub async fn plan(aws: &Aws, spec: &GatewaySpec) -> Result<(Stack, Plan), Error>
 /// both cases.
 async fn plan_after(aws: &Aws, spec: &GatewaySpec, raced: bool) -> Result<(Stack, Plan), Error> {
     let names = StackNames::new(&spec.region, &spec.name);
-    let anchorless = raced || matches!(spec.role, RoleSpec::Brought(_));
-    let depth = if anchorless { Depth::Anchorless } else { Depth::Usual };
+    let anchorless = raced || matches!(spec.role, RoleSpec::Existing(_));
+    let depth = if anchorless { Depth::WithoutRole } else { Depth::Usual };
     let stack = stack::discover(aws, &names, depth).await?;
     let plan = plan::create(aws, spec, &stack)?;
     Ok((stack, plan))
@@ -59,7 +59,7 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
         |_| {},
         async || {
             let (stack, plan) = plan_after(aws, spec, raced).await?;
-            observer.hear(Event::Acting(stack.caller.clone(), aws.region.clone()));
+            observer.on_event(Event::Acting(stack.caller.clone(), aws.region.clone()));
             // One step's error ends the waits of concurrent steps.
             let stop = run.stop.part();
             let run = Run { stop: &stop, ..run };
@@ -74,14 +74,14 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
                 iam_written: &iam_written,
             };
             // What this run created before it saw the other run's resources may be a duplicate.
-            let known = Made { doubtful: raced, ..known(&stack, &plan) };
+            let known = Outputs { outcome_unknown: raced, ..known(&stack, &plan) };
             let applied = apply::apply(&plan, &world, observer, &stop, known);
             match Box::pin(applied).await {
-                Ok(made) => Ok(Look::Ready(Converged { stack, made })),
+                Ok(made) => Ok(Poll::Ready(Converged { stack, made })),
                 // Another run is creating the same stack: discover it again.
                 Err(Error::Raced) => {
                     raced = true;
-                    Ok(Look::NotYet(Error::Raced.to_string()))
+                    Ok(Poll::Pending(Error::Raced.to_string()))
                 }
                 Err(error) => Err(error),
             }
@@ -91,13 +91,13 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
 }
 
 /// The outputs that the discovered stack already provides, for the steps that need them.
-fn known(stack: &Stack, plan: &Plan) -> Made {
-    let brought = plan.brought_role.as_ref().map(ToString::to_string);
+fn known(stack: &Stack, plan: &Plan) -> Outputs {
+    let brought = plan.existing_role.as_ref().map(ToString::to_string);
     let gateway = stack.gateway.as_ref();
     let targets = gateway.into_iter().flat_map(|gateway| &gateway.targets);
     // Ignore a pool whose tokens the gateway is not to accept.
     let pool = stack.pool.as_ref().filter(|_| plan.authorizer == AuthorizerSpec::Cognito);
-    Made {
+    Outputs {
         role_arn: brought.or_else(|| stack.role.as_ref().map(|role| role.arn.clone())),
         function_role_arn: stack.sample.role.as_ref().map(|role| role.arn.clone()),
         pool_id: pool.map(|pool| pool.id.clone()),
@@ -109,7 +109,7 @@ fn known(stack: &Stack, plan: &Plan) -> Made {
         gateway_log_group: None,
         targets: targets.map(|target| (target.name().to_owned(), target.clone())).collect(),
         providers: BTreeMap::new(),
-        doubtful: false,
+        outcome_unknown: false,
         delivers_logs: gateway.is_some_and(|gateway| gateway.delivers_logs),
         changed: false,
         undelivered: BTreeMap::new(),

@@ -37,5 +37,5 @@ pub enum Event {
 
 /// Receives events as they happen.
 pub trait Observer: Sync {
-    fn hear(&self, event: Event);
+    fn on_event(&self, event: Event);
 }

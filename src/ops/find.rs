@@ -12,7 +12,7 @@ use crate::{
         Aws, Class, agentcore, cognito,
         cognito::Pool,
         iam,
-        wait::{self, Deadline, Look, Stop},
+        wait::{self, Deadline, Poll, Stop},
     },
     model::{
         name::{GatewayName, Region},
@@ -39,7 +39,7 @@ pub async fn stack(aws: &Aws, given: &str) -> Result<Stack, Error> {
 }
 
 /// The stack of a gateway that must exist. If its anchor exists, but the list of gateways does not show the
-/// gateway yet, waits for lists to become consistent; `on_wait` is told for how many seconds at most.
+/// gateway yet, waits for lists to become consistent; `on_wait` is on_wait for how many seconds at most.
 ///
 /// # Errors
 /// If there is no such gateway.
@@ -47,10 +47,10 @@ pub async fn stack_with_gateway(aws: &Aws, given: &str, stop: &Stop, on_wait: im
     let look = async || {
         let stack = stack(aws, given).await?;
         if stack.gateway.is_some() {
-            return Ok(Look::Ready(stack));
+            return Ok(Poll::Ready(stack));
         }
         let missing = Error::NotFound(given.to_owned());
-        if stack.role.is_none() { Err(missing) } else { Ok(Look::NotYet(missing.to_string())) }
+        if stack.role.is_none() { Err(missing) } else { Ok(Poll::Pending(missing.to_string())) }
     };
     let found = wait::until(&Deadline::after(SETTLE, stop), |_| on_wait(SETTLE.as_secs()), look).await;
     found.map_err(|error| match error {

@@ -3,11 +3,11 @@
 use futures_util::future::join_all;
 
 use super::{
-    Kind, Resource,
+    Resource, ResourceKind,
     stack::{Gateway, Stack},
 };
 use crate::{
-    aws::{Aws, agentcore::Document, providers},
+    aws::{Aws, agentcore::ApiDocument, providers},
     model::provider::ProviderKind,
 };
 
@@ -37,21 +37,21 @@ pub struct Problem {
 /// and trace deliveries, which a gateway does not need.
 pub async fn problems(aws: &Aws, stack: &Stack) -> Vec<Problem> {
     let mut found = Vec::new();
-    let mut add = |kind: Kind, name: &str, trouble: Trouble, detail: &str| {
+    let mut add = |kind: ResourceKind, name: &str, trouble: Trouble, detail: &str| {
         found.push(Problem { resource: Resource::new(kind, name), trouble, detail: detail.to_owned() });
     };
     let names = &stack.names;
     let Some(gateway) = &stack.gateway else {
-        add(Kind::Gateway, names.gateway.as_str(), Trouble::Missing, "");
+        add(ResourceKind::Gateway, names.gateway.as_str(), Trouble::Missing, "");
         return found;
     };
     if let Some(trouble) = trouble_of(&gateway.document) {
-        add(Kind::Gateway, names.gateway.as_str(), trouble, &reasons(&gateway.document));
+        add(ResourceKind::Gateway, names.gateway.as_str(), trouble, &reasons(&gateway.document));
     }
     if gateway.ours {
         match (&stack.role, &stack.base_policy) {
-            (None, _) if gateway.has_role(names) => add(Kind::Role, &names.role, Trouble::Missing, ""),
-            (Some(_), None) => add(Kind::BasePolicy, &names.role, Trouble::Missing, ""),
+            (None, _) if gateway.has_role(names) => add(ResourceKind::Role, &names.role, Trouble::Missing, ""),
+            (Some(_), None) => add(ResourceKind::BasePolicy, &names.role, Trouble::Missing, ""),
             _ => {}
         }
         for (kind, name, detail) in missing_of_sample(stack, gateway) {
@@ -63,16 +63,16 @@ pub async fn problems(aws: &Aws, stack: &Stack) -> Vec<Problem> {
     }
     for target in &gateway.targets {
         if let Some(trouble) = trouble_of(target) {
-            add(Kind::Target, target.name(), trouble, &reasons(target));
+            add(ResourceKind::Target, target.name(), trouble, &reasons(target));
         }
     }
     for (target, provider) in missing_providers(aws, gateway).await {
-        add(Kind::Provider, &provider, Trouble::Missing, &format!("the target `{target}` uses it"));
+        add(ResourceKind::Provider, &provider, Trouble::Missing, &format!("the target `{target}` uses it"));
     }
     found
 }
 
-fn trouble_of(document: &Document) -> Option<Trouble> {
+fn trouble_of(document: &ApiDocument) -> Option<Trouble> {
     if document.is_broken() {
         return Some(Trouble::Broken);
     }
@@ -82,48 +82,52 @@ fn trouble_of(document: &Document) -> Option<Trouble> {
     (!document.is_ready()).then_some(Trouble::Waiting)
 }
 
-fn reasons(document: &Document) -> String {
+fn reasons(document: &ApiDocument) -> String {
     let reasons = document.status_reasons().collect::<Vec<_>>().join("; ");
     if reasons.is_empty() { document.status().to_owned() } else { format!("{}: {reasons}", document.status()) }
 }
 
 /// The missing resources of the sample function, if a target calls it.
-fn missing_of_sample(stack: &Stack, gateway: &Gateway) -> Vec<(Kind, String, &'static str)> {
+fn missing_of_sample(stack: &Stack, gateway: &Gateway) -> Vec<(ResourceKind, String, &'static str)> {
     let names = &stack.names;
     let is_of_sample = |arn: &str| arn.ends_with(&format!(":function:{}", names.function));
-    if !gateway.targets.iter().filter_map(Document::lambda_arn).any(is_of_sample) {
+    if !gateway.targets.iter().filter_map(ApiDocument::lambda_arn).any(is_of_sample) {
         return Vec::new();
     }
     let mut missing = Vec::new();
     if stack.sample.function.is_none() {
-        missing.push((Kind::Function, names.function.clone(), "a target calls it"));
+        missing.push((ResourceKind::Function, names.function.clone(), "a target calls it"));
     }
     if stack.sample.role.is_none() {
-        missing.push((Kind::FunctionRole, names.function_role.clone(), "the sample function runs as it"));
+        missing.push((ResourceKind::FunctionRole, names.function_role.clone(), "the sample function runs as it"));
     }
     missing
 }
 
 /// The missing resources of the stack's user pool, if the gateway accepts its tokens.
-fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(Kind, String, &'static str)> {
+fn missing_of_authorizer(aws: &Aws, stack: &Stack, gateway: &Gateway) -> Vec<(ResourceKind, String, &'static str)> {
     let jwt = gateway.document.jwt_authorizer();
     if let Some(pool) = &stack.lost_pool {
-        return vec![(Kind::UserPool, pool.clone(), "the gateway takes its tokens")];
+        return vec![(ResourceKind::UserPool, pool.clone(), "the gateway takes its tokens")];
     }
     let Some(pool) = stack.issuer(aws) else { return Vec::new() };
     let mut missing = Vec::new();
     if pool.domain.is_none() {
-        missing.push((Kind::Domain, stack.names.domain(&stack.caller.account, 0), "it issues the tokens"));
+        missing.push((ResourceKind::Domain, stack.names.domain(&stack.caller.account, 0), "it issues the tokens"));
     }
     if !stack.resource_server {
-        missing.push((Kind::ResourceServer, stack.names.resource_server.clone(), "tokens are issued for its scope"));
+        missing.push((
+            ResourceKind::ResourceServer,
+            stack.names.resource_server.clone(),
+            "tokens are issued for its scope",
+        ));
     }
     let allowed = jwt["allowedClients"].as_array().cloned().unwrap_or_default();
     match &stack.client {
         Some(client) if !allowed.iter().any(|id| id == client.id.as_str()) => {
-            missing.push((Kind::AppClient, client.id.clone(), "the gateway does not allow it"));
+            missing.push((ResourceKind::AppClient, client.id.clone(), "the gateway does not allow it"));
         }
-        None => missing.push((Kind::AppClient, stack.names.app_client.clone(), "")),
+        None => missing.push((ResourceKind::AppClient, stack.names.app_client.clone(), "")),
         Some(_) => {}
     }
     missing

@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    Error, Kind, Resource,
+    Error, Resource, ResourceKind,
     stack::{Gateway, Stack},
 };
 use crate::{
-    aws::{Aws, agentcore::Document, cognito, propagation, providers},
+    aws::{Aws, agentcore::ApiDocument, cognito, propagation, providers},
     model::{
         name::{KmsKeyArn, RoleArn},
         policy, sample,
@@ -52,7 +52,7 @@ pub struct Step {
 impl Step {
     /// Whether it writes a role or a policy, which IAM takes a while to propagate.
     pub fn writes_iam(&self) -> bool {
-        use Kind::{BasePolicy, FunctionPolicy, FunctionRole, Grant, Role};
+        use ResourceKind::{BasePolicy, FunctionPolicy, FunctionRole, Grant, Role};
         let is_iam = matches!(self.resource.kind, Role | BasePolicy | Grant | FunctionRole | FunctionPolicy);
         is_iam && self.action != Action::Keep
     }
@@ -63,7 +63,7 @@ impl Step {
 pub struct Plan {
     pub steps: Vec<Step>,
     /// The gateway's role, if the stack does not create it.
-    pub brought_role: Option<RoleArn>,
+    pub existing_role: Option<RoleArn>,
     pub authorizer: AuthorizerSpec,
     /// An interrupted run's work was found: lists may still hide some of it.
     pub interrupted: bool,
@@ -72,7 +72,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn add(&mut self, kind: Kind, name: &str, action: Action, needs: &[Option<usize>]) -> usize {
+    fn add(&mut self, kind: ResourceKind, name: &str, action: Action, needs: &[Option<usize>]) -> usize {
         let needs = needs.iter().copied().flatten().collect();
         let resource = Resource::new(kind, name);
         self.steps.push(Step { resource, action, needs, target: None, policy: None });
@@ -89,15 +89,15 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         return Err(Error::ForeignGateway(spec.name.to_string()));
     }
     let names = &stack.names;
-    let brought_role = brought_role(spec, stack);
+    let existing_role = existing_role(spec, stack);
     let mut plan = Plan {
         steps: Vec::new(),
         authorizer: authorizer(aws, spec, stack)?,
         interrupted: !stack.is_empty() && !stack.is_whole(),
-        brought_role,
+        existing_role,
         warnings: stack.gateway.as_ref().map(|gateway| chosen_at_creation(spec, gateway)).unwrap_or_default(),
     };
-    let (role, base) = if plan.brought_role.is_some() { (None, None) } else { role_steps(&mut plan, spec, stack) };
+    let (role, base) = if plan.existing_role.is_some() { (None, None) } else { role_steps(&mut plan, spec, stack) };
     let (domain, client) = authorizer_steps(&mut plan, stack, role);
     let function = spec.wants_sample().then(|| sample_steps(&mut plan, stack, role));
     let action = gateway_action(aws, spec, stack, &mut plan)?;
@@ -105,14 +105,14 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     // AgentCore uses the user's KMS key as the gateway's role when it creates the gateway, so the role needs its
     // policy first.
     let base_before = base.filter(|_| key.is_some());
-    let gateway = plan.add(Kind::Gateway, names.gateway.as_str(), action, &[role, domain, client, base_before]);
+    let gateway = plan.add(ResourceKind::Gateway, names.gateway.as_str(), action, &[role, domain, client, base_before]);
     // During a key change the role may use both keys; afterwards, only the new one.
     if base_before.is_some() && old_key.is_some_and(|old| key != Some(old)) {
-        let step = plan.add(Kind::BasePolicy, &names.role, Action::Update(vec!["key"]), &[Some(gateway)]);
+        let step = plan.add(ResourceKind::BasePolicy, &names.role, Action::Update(vec!["key"]), &[Some(gateway)]);
         plan.steps[step].policy = Some(policy::gateway_base(names, &stack.caller.account, key.as_slice()));
     }
     if client.is_some() && spec.prove_tokens {
-        plan.add(Kind::TokenEndpoint, &names.scope, Action::Keep, &[domain, client]);
+        plan.add(ResourceKind::TokenEndpoint, &names.scope, Action::Keep, &[domain, client]);
     }
     let mut last = vec![Some(gateway)];
     // The permissions of a user-supplied role are the user's to manage.
@@ -135,11 +135,11 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
             let known = known.into_iter().find(|name| names.owns_provider_of(target.name.as_str(), name));
             let name = known.map_or_else(|| names.provider(target.name.as_str(), 0), str::to_owned);
             let action = if known.is_some() { Action::Update(vec!["secret"]) } else { Action::Create };
-            let provider = plan.add(Kind::Provider, &name, action, &[role]);
+            let provider = plan.add(ResourceKind::Provider, &name, action, &[role]);
             plan.steps[provider].target = Some(target.clone());
             needs.push(Some(provider));
         }
-        let step = plan.add(Kind::Target, target.name.as_str(), action, &needs);
+        let step = plan.add(ResourceKind::Target, target.name.as_str(), action, &needs);
         plan.steps[step].target = Some(target.clone());
         last.push(Some(step));
     }
@@ -152,7 +152,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     if plan.authorizer == AuthorizerSpec::Cognito {
         let surplus = !stack.surplus_pools.is_empty() || !stack.surplus_clients.is_empty();
         let action = if surplus || plan.interrupted { Action::Update(vec!["leftovers"]) } else { Action::Keep };
-        plan.add(Kind::Surplus, &names.user_pool, action, &last);
+        plan.add(ResourceKind::Orphans, &names.user_pool, action, &last);
     }
     Ok(plan)
 }
@@ -191,9 +191,9 @@ fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
 
 /// The role that the stack does not create: the one specified, else the one that its gateway has. A missing
 /// role of the stack's own name is created again.
-fn brought_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
+fn existing_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
     match (&spec.role, &stack.role, &stack.gateway) {
-        (RoleSpec::Brought(arn), _, _) => Some(arn.clone()),
+        (RoleSpec::Existing(arn), _, _) => Some(arn.clone()),
         (RoleSpec::Managed { .. }, None, Some(gateway)) => {
             let is_lost = gateway.ours && gateway.has_role(&stack.names);
             gateway.document.role_arn().parse().ok().filter(|_| !is_lost)
@@ -229,7 +229,7 @@ fn authorizer(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Authorizer
     Ok(authorizer)
 }
 
-fn present(there: bool) -> Action {
+fn kept_if(there: bool) -> Action {
     if there { Action::Keep } else { Action::Create }
 }
 
@@ -247,12 +247,12 @@ fn role_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack) -> (Option<usi
     let names = &stack.names;
     let trust = policy::gateway_trust(names, &stack.caller.account);
     let action = document(stack.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
-    let role = plan.add(Kind::Role, &names.role, action, &[]);
+    let role = plan.add(ResourceKind::Role, &names.role, action, &[]);
     let (key, old_key) = kms_keys(spec, stack);
     let keys: BTreeSet<&str> = key.into_iter().chain(old_key).collect();
     let wanted = policy::gateway_base(names, &stack.caller.account, &keys.into_iter().collect::<Vec<_>>());
     let action = document(stack.base_policy.as_ref(), &wanted, "document");
-    let base = plan.add(Kind::BasePolicy, &names.role, action, &[Some(role)]);
+    let base = plan.add(ResourceKind::BasePolicy, &names.role, action, &[Some(role)]);
     plan.steps[base].policy = Some(wanted);
     (Some(role), Some(base))
 }
@@ -264,12 +264,13 @@ fn authorizer_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> (O
         return (None, None);
     }
     let names = &stack.names;
-    let pool = plan.add(Kind::UserPool, &names.user_pool, present(stack.pool.is_some()), &[anchor]);
+    let pool = plan.add(ResourceKind::UserPool, &names.user_pool, kept_if(stack.pool.is_some()), &[anchor]);
     let domain = stack.pool.as_ref().and_then(|pool| pool.domain.clone());
     let shown = domain.clone().unwrap_or_else(|| names.domain(&stack.caller.account, 0));
-    let domain = plan.add(Kind::Domain, &shown, present(domain.is_some()), &[Some(pool)]);
-    let server = plan.add(Kind::ResourceServer, &names.resource_server, present(stack.resource_server), &[Some(pool)]);
-    let client = plan.add(Kind::AppClient, &names.app_client, present(stack.client.is_some()), &[Some(server)]);
+    let domain = plan.add(ResourceKind::Domain, &shown, kept_if(domain.is_some()), &[Some(pool)]);
+    let server =
+        plan.add(ResourceKind::ResourceServer, &names.resource_server, kept_if(stack.resource_server), &[Some(pool)]);
+    let client = plan.add(ResourceKind::AppClient, &names.app_client, kept_if(stack.client.is_some()), &[Some(server)]);
     (Some(domain), Some(client))
 }
 
@@ -279,28 +280,28 @@ fn sample_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> usize 
     let (names, sample) = (&stack.names, &stack.sample);
     let trust = policy::function_trust(names, &stack.caller.account);
     let action = document(sample.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
-    let role = plan.add(Kind::FunctionRole, &names.function_role, action, &[anchor]);
+    let role = plan.add(ResourceKind::FunctionRole, &names.function_role, action, &[anchor]);
     let wanted = policy::function_logs(names, &stack.caller.account);
     let action = document(sample.policy.as_ref(), &wanted, "document");
-    plan.add(Kind::FunctionPolicy, &names.function_role, action, &[Some(role)]);
+    plan.add(ResourceKind::FunctionPolicy, &names.function_role, action, &[Some(role)]);
     let action = match &sample.log_group {
         Some(group) if group.retention_days == Some(sample::LOG_RETENTION_DAYS) => Action::Keep,
         Some(_) => Action::Update(vec!["retention"]),
         None => Action::Create,
     };
-    let log_group = plan.add(Kind::LogGroup, &names.function_log_group, action, &[anchor]);
+    let log_group = plan.add(ResourceKind::LogGroup, &names.function_log_group, action, &[anchor]);
     let action = match &sample.function {
         Some(function) if function.code_sha256 != sample::code_sha256() => Action::Update(vec!["code"]),
         Some(function) if !function.active => Action::Update(vec!["state"]),
         Some(_) => Action::Keep,
         None => Action::Create,
     };
-    plan.add(Kind::Function, &names.function, action, &[Some(role), Some(log_group)])
+    plan.add(ResourceKind::Function, &names.function, action, &[Some(role), Some(log_group)])
 }
 
 fn gateway_action(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan) -> Result<Action, Error> {
     let Some(gateway) = &stack.gateway else { return Ok(Action::Create) };
-    if let Some(action) = unsettled(&gateway.document, Kind::Gateway, gateway.ours)? {
+    if let Some(action) = unsettled(&gateway.document, ResourceKind::Gateway, gateway.ours)? {
         return Ok(action);
     }
     let current = &gateway.document.0;
@@ -310,7 +311,7 @@ fn gateway_action(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
     if wanted != *current {
         differs.push("settings");
     }
-    if plan.brought_role.as_ref().is_some_and(|role| role.as_str() != gateway.document.role_arn()) {
+    if plan.existing_role.as_ref().is_some_and(|role| role.as_str() != gateway.document.role_arn()) {
         differs.push("role");
     }
     let same_authorizer = match &plan.authorizer {
@@ -348,11 +349,11 @@ fn kept_clients(aws: &Aws, gateway: &Gateway, stack: &Stack) -> Option<String> {
 }
 
 /// What to do with a gateway or target that is not READY.
-fn unsettled(document: &Document, kind: Kind, ours: bool) -> Result<Option<Action>, Error> {
+fn unsettled(document: &ApiDocument, kind: ResourceKind, ours: bool) -> Result<Option<Action>, Error> {
     match document.status() {
         "FAILED" if ours && propagation::may_pass(document) => Ok(Some(Action::Replace)),
         // A failed target recovers by an update (once), so compare it as usual.
-        "FAILED" if kind == Kind::Target => Ok(None),
+        "FAILED" if kind == ResourceKind::Target => Ok(None),
         "FAILED" => Err(Error::of_state(kind, document)),
         "DELETING" => Ok(Some(Action::Create)),
         "CREATING" | "UPDATING" | "SYNCHRONIZING" => Ok(Some(Action::Update(vec!["state"]))),
@@ -365,13 +366,13 @@ fn observability_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, gatew
     let existing = stack.gateway.as_ref().filter(|_| plan.steps[gateway].action != Action::Replace);
     let logs = match existing {
         Some(gateway) if gateway.delivers_logs && spec.log_retention.is_some() => Action::Update(vec!["retention"]),
-        existing => present(existing.is_some_and(|gateway| gateway.delivers_logs)),
+        existing => kept_if(existing.is_some_and(|gateway| gateway.delivers_logs)),
     };
     let name = stack.names.gateway.as_str();
-    plan.add(Kind::AccessLogs, name, logs, &[Some(gateway)]);
+    plan.add(ResourceKind::AccessLogs, name, logs, &[Some(gateway)]);
     // Traces that AWS refused before are tried again only on request.
     if spec.traces.unwrap_or(!stack.refuses_traces()) {
         let traces = existing.is_some_and(|gateway| gateway.delivers_traces);
-        plan.add(Kind::Traces, name, present(traces), &[Some(gateway)]);
+        plan.add(ResourceKind::Traces, name, kept_if(traces), &[Some(gateway)]);
     }
 }

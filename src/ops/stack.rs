@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Error, Kind, Resource};
+use super::{Error, Resource, ResourceKind};
 use crate::{
     aws::{
         self, Aws, Caller,
-        agentcore::Document,
+        agentcore::ApiDocument,
         cognito::{self, AppClient, Pool},
         iam::Role,
         lambda::Function,
@@ -63,12 +63,12 @@ pub struct Stack {
 /// The gateway and its dependents.
 #[derive(Debug)]
 pub struct Gateway {
-    pub document: Document,
+    pub document: ApiDocument,
     /// Whether the stack created it; otherwise it is never deleted.
     pub ours: bool,
     /// The gateway's tags, or why they cannot be read, where that is tolerated.
     pub tags: Result<BTreeMap<String, String>, aws::Error>,
-    pub targets: Vec<Document>,
+    pub targets: Vec<ApiDocument>,
     pub delivers_logs: bool,
     pub delivers_traces: bool,
 }
@@ -92,7 +92,7 @@ impl Gateway {
         DeliveryNames::new(self.id())
     }
 
-    pub fn target(&self, name: &str) -> Option<&Document> {
+    pub fn target(&self, name: &str) -> Option<&ApiDocument> {
         self.targets.iter().find(|target| target.name() == name)
     }
 }
@@ -136,7 +136,7 @@ impl Stack {
         role_is_anchor
             && pool_whole
             && gateway.document.is_ready()
-            && !gateway.targets.iter().any(Document::is_moving)
+            && !gateway.targets.iter().any(ApiDocument::is_moving)
             && self.surplus_pools.is_empty()
             && self.surplus_clients.is_empty()
     }
@@ -162,38 +162,38 @@ impl Stack {
     pub fn resources(&self) -> Vec<Resource> {
         let names = &self.names;
         let mut found = Vec::new();
-        let mut add = |there: bool, kind: Kind, name: &str| {
+        let mut add = |there: bool, kind: ResourceKind, name: &str| {
             if there {
                 found.push(Resource::new(kind, name));
             }
         };
-        add(self.role.is_some(), Kind::Role, &names.role);
+        add(self.role.is_some(), ResourceKind::Role, &names.role);
         if let Some(pool) = &self.pool {
-            add(true, Kind::UserPool, &pool.id);
-            add(pool.domain.is_some(), Kind::Domain, pool.domain.as_deref().unwrap_or_default());
-            add(self.resource_server, Kind::ResourceServer, &names.resource_server);
-            add(self.client.is_some(), Kind::AppClient, self.client.as_ref().map_or("", |client| &client.id));
+            add(true, ResourceKind::UserPool, &pool.id);
+            add(pool.domain.is_some(), ResourceKind::Domain, pool.domain.as_deref().unwrap_or_default());
+            add(self.resource_server, ResourceKind::ResourceServer, &names.resource_server);
+            add(self.client.is_some(), ResourceKind::AppClient, self.client.as_ref().map_or("", |client| &client.id));
         }
-        self.surplus_pools.iter().for_each(|pool| add(true, Kind::UserPool, pool));
-        self.surplus_clients.iter().for_each(|client| add(true, Kind::AppClient, client));
-        add(self.sample.role.is_some(), Kind::FunctionRole, &names.function_role);
-        add(self.sample.log_group.is_some(), Kind::LogGroup, &names.function_log_group);
-        add(self.sample.function.is_some(), Kind::Function, &names.function);
-        self.providers.iter().for_each(|(_, name)| add(true, Kind::Provider, name));
+        self.surplus_pools.iter().for_each(|pool| add(true, ResourceKind::UserPool, pool));
+        self.surplus_clients.iter().for_each(|client| add(true, ResourceKind::AppClient, client));
+        add(self.sample.role.is_some(), ResourceKind::FunctionRole, &names.function_role);
+        add(self.sample.log_group.is_some(), ResourceKind::LogGroup, &names.function_log_group);
+        add(self.sample.function.is_some(), ResourceKind::Function, &names.function);
+        self.providers.iter().for_each(|(_, name)| add(true, ResourceKind::Provider, name));
         for id in &self.lost_gateways {
             let delivery = DeliveryNames::new(id);
-            add(true, Kind::LogGroup, &delivery.log_group);
-            add(true, Kind::AccessLogs, &delivery.logs);
-            add(true, Kind::Traces, &delivery.traces);
+            add(true, ResourceKind::LogGroup, &delivery.log_group);
+            add(true, ResourceKind::AccessLogs, &delivery.logs);
+            add(true, ResourceKind::Traces, &delivery.traces);
         }
         if let Some(gateway) = &self.gateway {
             let delivery = gateway.delivery_names();
-            add(gateway.ours, Kind::Gateway, gateway.id());
-            add(gateway.delivers_logs, Kind::LogGroup, &delivery.log_group);
-            add(gateway.delivers_logs, Kind::AccessLogs, &delivery.logs);
-            add(gateway.delivers_traces, Kind::Traces, &delivery.traces);
+            add(gateway.ours, ResourceKind::Gateway, gateway.id());
+            add(gateway.delivers_logs, ResourceKind::LogGroup, &delivery.log_group);
+            add(gateway.delivers_logs, ResourceKind::AccessLogs, &delivery.logs);
+            add(gateway.delivers_traces, ResourceKind::Traces, &delivery.traces);
             let targets = gateway.targets.iter().filter(|_| gateway.ours);
-            targets.for_each(|target| add(true, Kind::Target, target.name()));
+            targets.for_each(|target| add(true, ResourceKind::Target, target.name()));
         }
         found
     }

@@ -6,14 +6,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    Error, Kind, Resource,
+    Error, Resource, ResourceKind,
     event::{Change, Event},
     run::Run,
 };
 use crate::aws::{
     self, Aws,
-    agentcore::{self, Document},
-    wait::{self, Deadline, Look},
+    agentcore::{self, ApiDocument},
+    wait::{self, Deadline, Poll},
 };
 
 /// Has AWS list the tools of a target's MCP server again, and waits for the result if the run is to wait.
@@ -21,15 +21,20 @@ use crate::aws::{
 /// # Errors
 ///
 /// If the target is not an MCP server, or its server cannot be listed.
-pub async fn synchronize(run: Run<'_>, gateway_id: &str, target: &Document, wait: bool) -> Result<Document, Error> {
+pub async fn synchronize(
+    run: Run<'_>,
+    gateway_id: &str,
+    target: &ApiDocument,
+    wait: bool,
+) -> Result<ApiDocument, Error> {
     let Run { aws, observer, .. } = run;
     let begin = Instant::now();
-    let resource = Resource::new(Kind::Target, target.name());
-    observer.hear(Event::Started(resource.clone()));
+    let resource = Resource::new(ResourceKind::Target, target.name());
+    observer.on_event(Event::Started(resource.clone()));
     let deadline = run.deadline();
-    let told = |reason: &str| observer.hear(Event::Waiting(resource.clone(), reason.to_owned()));
+    let on_wait = |reason: &str| observer.on_event(Event::Waiting(resource.clone(), reason.to_owned()));
     let settled = async || {
-        let found = settled_target(aws, gateway_id, target.target_id(), None, &deadline, told).await?;
+        let found = settled_target(aws, gateway_id, target.target_id(), None, &deadline, on_wait).await?;
         found.ok_or_else(|| Error::NotFound(target.name().to_owned()))
     };
     // Wait for what another run began: its result may predate the wanted one.
@@ -37,11 +42,11 @@ pub async fn synchronize(run: Run<'_>, gateway_id: &str, target: &Document, wait
     let answered = agentcore::synchronize_target(aws, gateway_id, target.target_id()).await?;
     let document = if wait { settled().await? } else { answered };
     if document.is_broken() {
-        observer.hear(Event::Failed(resource));
-        return Err(Error::of_state(Kind::Target, &document));
+        observer.on_event(Event::Failed(resource));
+        return Err(Error::of_state(ResourceKind::Target, &document));
     }
     if wait {
-        observer.hear(Event::Finished(resource, Change::Updated, begin.elapsed()));
+        observer.on_event(Event::Finished(resource, Change::Updated, begin.elapsed()));
     }
     Ok(document)
 }
@@ -53,15 +58,15 @@ pub async fn synchronize(run: Run<'_>, gateway_id: &str, target: &Document, wait
 /// # Errors
 /// If the deletion fails, with AWS's reasons.
 pub(super) async fn gone(
-    before: Option<&Document>,
+    before: Option<&ApiDocument>,
     deadline: &Deadline,
-    told: impl Fn(&str),
-    mut find: impl AsyncFnMut() -> Result<Option<Document>, aws::Error>,
+    on_wait: impl Fn(&str),
+    mut find: impl AsyncFnMut() -> Result<Option<ApiDocument>, aws::Error>,
 ) -> Result<(), aws::Error> {
     let begin = Instant::now();
     let mut is_moving = false;
     let look = async || match find().await? {
-        None => Ok(Look::Ready(())),
+        None => Ok(Poll::Ready(())),
         Some(document) => {
             is_moving |= document.status() == "DELETING";
             // A document that was FAILED before the deletion may be returned as such for a moment.
@@ -69,10 +74,10 @@ pub(super) async fn gone(
             if document.status() == "FAILED" && is_new {
                 return Err(agentcore::not_deleted(&document));
             }
-            Ok(Look::NotYet("it is being deleted".to_owned()))
+            Ok(Poll::Pending("it is being deleted".to_owned()))
         }
     };
-    wait::until(deadline, told, look).await
+    wait::until(deadline, on_wait, look).await
 }
 
 /// How long AWS may return a document as it was before an update.
@@ -80,7 +85,7 @@ const SHOWN_AS_BEFORE: Duration = Duration::from_secs(15);
 
 /// Whether AWS may be returning a document from before its update: READY with the old configuration (one
 /// deployer has a test for it). AWS does not document for how long.
-pub(super) fn is_stale(document: &Document, updated: &Updated) -> bool {
+pub(super) fn is_stale(document: &ApiDocument, updated: &Updated) -> bool {
     updated.at.elapsed() < SHOWN_AS_BEFORE
         && !updated.since.is_null()
         && document.0["updatedAt"] == updated.since
@@ -96,7 +101,7 @@ pub(super) struct Updated {
 }
 
 impl Updated {
-    pub(super) fn new(before: &Document, answer: &Document) -> Self {
+    pub(super) fn new(before: &ApiDocument, answer: &ApiDocument) -> Self {
         Self { since: before.0["updatedAt"].clone(), answered: answer.0["updatedAt"].clone(), at: Instant::now() }
     }
 }
@@ -108,14 +113,14 @@ pub(super) async fn settled_target(
     target_id: &str,
     updated: Option<&Updated>,
     deadline: &Deadline,
-    told: impl Fn(&str),
-) -> Result<Option<Document>, Error> {
+    on_wait: impl Fn(&str),
+) -> Result<Option<ApiDocument>, Error> {
     let look = async || match agentcore::find_target(aws, gateway_id, target_id).await? {
         Some(document) if updated.is_some_and(|updated| is_stale(&document, updated)) => {
-            Ok(Look::NotYet("the target is shown as it was before".to_owned()))
+            Ok(Poll::Pending("the target is shown as it was before".to_owned()))
         }
-        Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the target is {}", document.status()))),
-        found => Ok(Look::Ready(found)),
+        Some(document) if document.is_moving() => Ok(Poll::Pending(format!("the target is {}", document.status()))),
+        found => Ok(Poll::Ready(found)),
     };
-    wait::until(deadline, told, look).await
+    wait::until(deadline, on_wait, look).await
 }

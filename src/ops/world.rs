@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 pub use self::authorizer::token_request;
 use super::{
-    Error, Kind,
-    apply::{Fact, Made, World},
+    Error, ResourceKind,
+    apply::{Output, Outputs, World},
     event::{Change, Event},
     plan::{self, Plan, Step},
     run::Run,
@@ -25,9 +25,9 @@ use super::{
 };
 use crate::{
     aws::{
-        agentcore::Document,
+        agentcore::ApiDocument,
         iam, propagation,
-        wait::{self, Deadline, Look},
+        wait::{self, Deadline, Poll},
     },
     model::{naming::StackNames, spec::GatewaySpec},
 };
@@ -56,7 +56,7 @@ pub struct AwsWorld<'a> {
 }
 
 impl World for AwsWorld<'_> {
-    async fn ensure(&self, step: &Step, made: Made) -> Result<(Change, Fact), Error> {
+    async fn ensure(&self, step: &Step, made: Outputs) -> Result<(Change, Output), Error> {
         let done = self.carry_out(step, made).await;
         if step.writes_iam() {
             *self.iam_written.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
@@ -66,37 +66,37 @@ impl World for AwsWorld<'_> {
 }
 
 impl AwsWorld<'_> {
-    async fn carry_out(&self, step: &Step, made: Made) -> Result<(Change, Fact), Error> {
+    async fn carry_out(&self, step: &Step, made: Outputs) -> Result<(Change, Output), Error> {
         match step.resource.kind {
             // Runs even if its resources are kept: the check is that a token is issued.
-            Kind::TokenEndpoint => self.token_endpoint(step, &made).await,
-            Kind::Surplus => self.surplus(step, &made).await,
-            _ if step.action == plan::Action::Keep => Ok((Change::Unchanged, Fact::Nothing)),
-            Kind::Role => self.role(step).await,
-            Kind::BasePolicy => self.base_policy(step).await,
-            Kind::Grant => {
+            ResourceKind::TokenEndpoint => self.token_endpoint(step, &made).await,
+            ResourceKind::Orphans => self.orphans(step, &made).await,
+            _ if step.action == plan::Action::Keep => Ok((Change::Unchanged, Output::Nothing)),
+            ResourceKind::Role => self.role(step).await,
+            ResourceKind::BasePolicy => self.base_policy(step).await,
+            ResourceKind::Grant => {
                 let (role, name) = (&self.names().role, &step.resource.name);
                 match &step.policy {
                     Some(document) => self.put_policy(step, role, name, document).await,
                     None => {
                         iam::delete_policy(self.run.aws, role, name).await?;
-                        Ok((Change::Deleted, Fact::Nothing))
+                        Ok((Change::Deleted, Output::Nothing))
                     }
                 }
             }
-            Kind::Provider => self.provider(step).await,
-            Kind::UserPool => self.user_pool().await,
-            Kind::Domain => self.domain(&made).await,
-            Kind::ResourceServer => self.resource_server(&made).await,
-            Kind::AppClient => self.app_client(&made).await,
-            Kind::FunctionRole => self.function_role(step).await,
-            Kind::FunctionPolicy => self.function_policy(step).await,
-            Kind::LogGroup => self.log_group().await,
-            Kind::Function => self.function(step, &made).await,
-            Kind::Gateway => self.gateway(step, &made).await,
-            Kind::Target => self.target(step, &made).await,
-            Kind::AccessLogs => Ok(self.access_logs(step, &made).await),
-            Kind::Traces => Ok(self.traces(step, &made).await),
+            ResourceKind::Provider => self.provider(step).await,
+            ResourceKind::UserPool => self.user_pool().await,
+            ResourceKind::Domain => self.domain(&made).await,
+            ResourceKind::ResourceServer => self.resource_server(&made).await,
+            ResourceKind::AppClient => self.app_client(&made).await,
+            ResourceKind::FunctionRole => self.function_role(step).await,
+            ResourceKind::FunctionPolicy => self.function_policy(step).await,
+            ResourceKind::LogGroup => self.log_group().await,
+            ResourceKind::Function => self.function(step, &made).await,
+            ResourceKind::Gateway => self.gateway(step, &made).await,
+            ResourceKind::Target => self.target(step, &made).await,
+            ResourceKind::AccessLogs => Ok(self.access_logs(step, &made).await),
+            ResourceKind::Traces => Ok(self.traces(step, &made).await),
         }
     }
 
@@ -108,15 +108,15 @@ impl AwsWorld<'_> {
         self.names().tags(&self.spec.tags)
     }
 
-    fn told<'b>(&'b self, step: &'b Step) -> impl Fn(&str) + 'b {
-        |reason| self.run.observer.hear(Event::Waiting(step.resource.clone(), reason.to_owned()))
+    fn on_wait<'b>(&'b self, step: &'b Step) -> impl Fn(&str) + 'b {
+        |reason| self.run.observer.on_event(Event::Waiting(step.resource.clone(), reason.to_owned()))
     }
 
     /// Whether IAM may not have propagated what a step needs: this run, or an interrupted one, has just written a
     /// role or a policy, or the role was created recently. Waiting does not help if a user-supplied role lacks
     /// permissions.
     async fn may_be_too_fresh(&self, step: &Step) -> bool {
-        let brought = self.plan.brought_role.as_ref().filter(|_| step.resource.kind != Kind::Function);
+        let brought = self.plan.existing_role.as_ref().filter(|_| step.resource.kind != ResourceKind::Function);
         let written = *self.iam_written.lock().unwrap_or_else(PoisonError::into_inner);
         let written = written.or(self.plan.interrupted.then_some(self.begun)).filter(|_| brought.is_none());
         if written.is_some_and(|at| at.elapsed() < SPREADS) {
@@ -125,7 +125,7 @@ impl AwsWorld<'_> {
         let created = match (brought, step.resource.kind) {
             // A role that the caller may not read is not taken for new.
             (Some(arn), _) => iam::find_role(self.run.aws, arn.name()).await.ok().flatten().map(|role| role.created),
-            (None, Kind::Function) => self.stack.sample.role.as_ref().map(|role| role.created),
+            (None, ResourceKind::Function) => self.stack.sample.role.as_ref().map(|role| role.created),
             (None, _) => self.stack.role.as_ref().map(|role| role.created),
         };
         // The two clocks may differ, so this run's own time is a bound, too.
@@ -134,13 +134,14 @@ impl AwsWorld<'_> {
     }
 
     /// Whether a gateway FAILED because a user pool that this run created does not serve its OpenID document yet.
-    fn pool_may_be_too_fresh(&self, gateway: &Document) -> bool {
+    fn pool_may_be_too_fresh(&self, gateway: &ApiDocument) -> bool {
         self.pool_is_new() && self.begun.elapsed() < SPREADS && propagation::misses_discovery(gateway.status_reasons())
     }
 
     /// Whether this run, or an interrupted one, created the pool.
     fn pool_is_new(&self) -> bool {
-        let makes_pool = |step: &Step| step.resource.kind == Kind::UserPool && step.action != plan::Action::Keep;
+        let makes_pool =
+            |step: &Step| step.resource.kind == ResourceKind::UserPool && step.action != plan::Action::Keep;
         self.plan.interrupted || self.plan.steps.iter().any(makes_pool)
     }
 
@@ -150,13 +151,13 @@ impl AwsWorld<'_> {
         step: &Step,
         mut call: impl AsyncFnMut() -> Result<T, crate::aws::Error>,
     ) -> Result<T, Error> {
-        wait::until(&self.deadline, self.told(step), async || match call().await {
+        wait::until(&self.deadline, self.on_wait(step), async || match call().await {
             Err(error) if propagation::is_pending(&error) && self.may_be_too_fresh(step).await => {
-                Ok(Look::NotYet(TOO_FRESH.to_owned()))
+                Ok(Poll::Pending(TOO_FRESH.to_owned()))
             }
             // A concurrent change comes first: another target, another policy of the same role, or another run.
-            Err(error) if error.passes() => Ok(Look::NotYet(error.message)),
-            done => Ok(Look::Ready(done?)),
+            Err(error) if error.is_transient() => Ok(Poll::Pending(error.message)),
+            done => Ok(Poll::Ready(done?)),
         })
         .await
     }

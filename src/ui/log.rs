@@ -1,11 +1,10 @@
 //! Logging to standard error, one line per event.
 
+use super::report::escape_control;
 use std::{
     io::{self, Write},
     process::ExitCode,
 };
-
-use super::report::visible;
 
 /// Writes each event on one line, whoever wrote parts of it: without control or format characters except tabs
 /// and the final line break, so that no line can be forged and the terminal cannot be manipulated.
@@ -16,7 +15,7 @@ impl<W: Write> Write for EventLines<W> {
     /// `event` is a complete event, as `tracing_subscriber` writes it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        let parts: Vec<_> = text.trim_end_matches(['\r', '\n']).split('\t').map(visible).collect();
+        let parts: Vec<_> = text.trim_end_matches(['\r', '\n']).split('\t').map(escape_control).collect();
         self.0.write_all(format!("{}\n", parts.join("\t")).as_bytes())?;
         Ok(event.len())
     }

@@ -38,7 +38,7 @@ impl<'a> Progress<'a> {
             spinner.enable_steady_tick(Duration::from_millis(100));
             spinner
         });
-        spinner.set_message(report::visible(&message));
+        spinner.set_message(report::escape_control(&message));
     }
 
     fn rest(&self, resource: &Resource) {
@@ -69,7 +69,7 @@ impl<'a> Progress<'a> {
 }
 
 impl Observer for Progress<'_> {
-    fn hear(&self, event: Event) {
+    fn on_event(&self, event: Event) {
         match &event {
             Event::Warning(text) => self.ui.warn(text),
             Event::Acting(caller, _) if caller.arn.is_none() => {

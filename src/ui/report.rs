@@ -48,7 +48,7 @@ pub trait Report: ToJson {
 }
 
 /// Foreign text on one line, with control and format characters escaped.
-pub fn visible(text: &str) -> String {
+pub fn escape_control(text: &str) -> String {
     let is_odd = |c: char| c.is_control() || is_format(c);
     let shown = |c: char| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(shown).collect()
@@ -67,7 +67,8 @@ const BRIEF: usize = 100;
 
 /// Writes one line per tool: its name, aligned, and the beginning of its description.
 pub fn tools<'a>(w: &mut dyn Write, lead: &str, tools: impl Iterator<Item = (&'a str, &'a str)>) -> io::Result<()> {
-    let tools: Vec<(String, String)> = tools.map(|(name, text)| (visible(name), visible(&brief(text)))).collect();
+    let tools: Vec<(String, String)> =
+        tools.map(|(name, text)| (escape_control(name), escape_control(&first_sentence(text)))).collect();
     let width = tools.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(64);
     let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
     for (name, text) in tools {
@@ -77,7 +78,7 @@ pub fn tools<'a>(w: &mut dyn Write, lead: &str, tools: impl Iterator<Item = (&'a
 }
 
 /// The first sentence of a text, or as much of it as fits a line.
-fn brief(text: &str) -> String {
+fn first_sentence(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
     let sentence = line.find(". ").map_or(line, |end| &line[..=end]);
     match sentence.char_indices().nth(BRIEF) {
@@ -105,10 +106,10 @@ mod tests {
 
     #[test]
     fn a_description_is_shown_by_its_first_sentence() {
-        assert_eq!(brief("Gets it. Needs e.g. a key.\nMore"), "Gets it.");
-        assert_eq!(brief("Gets version 2.0 of it"), "Gets version 2.0 of it");
-        assert_eq!(brief(&"word ".repeat(30)), format!("{} …", "word ".repeat(19) + "word"));
-        assert_eq!(brief(&"x".repeat(101)), format!("{} …", "x".repeat(100)));
-        assert_eq!(brief(""), "");
+        assert_eq!(first_sentence("Gets it. Needs e.g. a key.\nMore"), "Gets it.");
+        assert_eq!(first_sentence("Gets version 2.0 of it"), "Gets version 2.0 of it");
+        assert_eq!(first_sentence(&"word ".repeat(30)), format!("{} …", "word ".repeat(19) + "word"));
+        assert_eq!(first_sentence(&"x".repeat(101)), format!("{} …", "x".repeat(100)));
+        assert_eq!(first_sentence(""), "");
     }
 }

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::{
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::{
         mcp,
         name::{KmsKeyArn, PolicyArn, RoleArn},
@@ -170,7 +170,7 @@ pub(super) fn distinct(tags: &[(String, String)]) -> Result<BTreeMap<String, Str
     let mut keys = BTreeSet::new();
     match tags.iter().find(|(key, _)| !keys.insert(key.to_lowercase())) {
         None => Ok(tags.iter().cloned().collect()),
-        Some((key, _)) => Err(Error::new(Kind::InvalidInput, format!("the tag key `{key}` is given twice"))),
+        Some((key, _)) => Err(Error::new(ErrorKind::InvalidInput, format!("the tag key `{key}` is given twice"))),
     }
 }
 
@@ -195,7 +195,7 @@ impl AuthorizerFlags {
             || !self.allowed_scope.is_empty();
         if jwt_flags && self.authorizer != Some(AuthorizerKind::Jwt) {
             return Err(Error::new(
-                Kind::Usage,
+                ErrorKind::Usage,
                 "`--discovery-url`, `--authorizer-config`, `--allowed-audience` and `--allowed-scope` describe your own OpenID \
                  provider; `--allowed-client` goes with it, or with cognito",
             )
@@ -214,7 +214,7 @@ impl AuthorizerFlags {
         if let Some(given) = &self.authorizer_config {
             return authorizer_document(given);
         }
-        let usage = |message: &str, hint: &str| Error::new(Kind::Usage, message).with_hint(hint);
+        let usage = |message: &str, hint: &str| Error::new(ErrorKind::Usage, message).with_hint(hint);
         let Some(url) = &self.discovery_url else {
             return Err(usage(
                 "`--authorizer jwt` needs to know your OpenID provider",
@@ -253,17 +253,17 @@ fn authorizer_document(given: &str) -> Result<Value, Error> {
     let (text, place) = match given.strip_prefix("file://") {
         Some(path) => {
             let text = fs::read_to_string(path)
-                .map_err(|error| Error::new(Kind::InvalidInput, format!("{path} cannot be read: {error}")))?;
+                .map_err(|error| Error::new(ErrorKind::InvalidInput, format!("{path} cannot be read: {error}")))?;
             (text, path)
         }
         None => (given.to_owned(), "--authorizer-config"),
     };
     let document: Value = serde_json::from_str(&text)
-        .map_err(|error| Error::new(Kind::InvalidInput, format!("{place} is not JSON: {error}")))?;
+        .map_err(|error| Error::new(ErrorKind::InvalidInput, format!("{place} is not JSON: {error}")))?;
     if document["customJWTAuthorizer"]["discoveryUrl"].is_string() {
         return Ok(document);
     }
-    Err(Error::new(Kind::InvalidInput, format!("{place} has no `customJWTAuthorizer.discoveryUrl`")))
+    Err(Error::new(ErrorKind::InvalidInput, format!("{place} has no `customJWTAuthorizer.discoveryUrl`")))
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{Aws, Caller, agentcore::Document},
+    aws::{Aws, Caller, agentcore::ApiDocument},
     commands::shown::{ClientInfo, GatewayInfo, TargetInfo, callable},
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::naming::DeliveryNames,
     ops::{self, converge::Converged},
     ui::{
@@ -54,9 +54,9 @@ impl Created {
         let unchanged = !made.changed;
         let mut warnings = made.warnings();
         let told = warnings.len();
-        let document = made.gateway.unwrap_or_else(|| Document(Value::Null));
+        let document = made.gateway.unwrap_or_else(|| ApiDocument(Value::Null));
         if document.is_broken() {
-            return Err(ops::Error::of_state(ops::Kind::Gateway, &document).into());
+            return Err(ops::Error::of_state(ops::ResourceKind::Gateway, &document).into());
         }
         let open = document.0["authorizerType"] == "NONE";
         let checked = document.0["authorizerType"] == "CUSTOM_JWT";
@@ -95,8 +95,11 @@ impl Created {
     /// Writes the toolkit's `gateway_config.json`, readable by its owner only.
     pub(super) fn save(&self, file: &Path) -> Result<(), Error> {
         let failed = |error: io::Error| {
-            Error::new(Kind::Failed, format!("the gateway is ready, but {} cannot be written: {error}", file.display()))
-                .with_hint(format!("run `agentcore-gw credentials {}`", self.gateway.name))
+            Error::new(
+                ErrorKind::Failed,
+                format!("the gateway is ready, but {} cannot be written: {error}", file.display()),
+            )
+            .with_hint(format!("run `agentcore-gw credentials {}`", self.gateway.name))
         };
         let mut document = json!({
             "gateway_url": self.gateway.gateway_url,

@@ -11,7 +11,7 @@ use crate::{
     aws,
     config::SERVICE_ENDPOINT,
     context::{Context, local_error},
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     local,
     local::{
         Config, DEFAULT_PORT, Endpoints, FaultRule, Faults, SigningKey, daemon,
@@ -84,7 +84,7 @@ impl Serve {
         let mode = Mode { in_background: self.in_background, ephemeral: self.ephemeral };
         let (store, claim, listener) = tokio::select! {
             begun = self.begin(ctx) => begun.map_err(failed)?,
-            _ = ctx.stop.requested() => return Err(Error::new(Kind::Interrupted, "interrupted before it served")),
+            _ = ctx.stop.requested() => return Err(Error::new(ErrorKind::Interrupted, "interrupted before it served")),
         };
         let address = listener.local_addr().map_err(failed)?;
         let dir = store.dir().to_owned();
@@ -223,7 +223,7 @@ impl Announcement {
             _ => format!("The local AWS is at {}; `agentcore-gw local env` shows how to reach it.", self.endpoint),
         };
         let written = ctx.ui.write_out(format!("{line}\n").as_bytes());
-        written.map_err(|error| Error::new(Kind::Failed, format!("the address cannot be printed: {error}")))
+        written.map_err(|error| Error::new(ErrorKind::Failed, format!("the address cannot be printed: {error}")))
     }
 }
 

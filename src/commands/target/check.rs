@@ -6,7 +6,7 @@ use super::credential::CredentialFlags;
 use crate::{
     aws::{Aws, Class, lambda},
     context::Context,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::name::FunctionArn,
     ops::stack::{Gateway, Stack},
 };
@@ -34,7 +34,7 @@ pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String
     // terraform-provider-aws, `gateway_target_test.go`: "typically fails implicit tool sync".
     if endpoint.contains(".runtime.bedrock-agentcore.") {
         let error =
-            Error::new(Kind::InvalidInput, format!("{endpoint}: a gateway cannot list a runtime at its own host"));
+            Error::new(ErrorKind::InvalidInput, format!("{endpoint}: a gateway cannot list a runtime at its own host"));
         return Err(error.with_hint(
             "use https://bedrock-agentcore.REGION.amazonaws.com/runtimes/ARN/invocations, the runtime's ARN \
              percent-encoded, with `--iam-service bedrock-agentcore`",
@@ -47,14 +47,14 @@ pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String
     if ctx.settings.local && ["127.0.0.1", "localhost", "[::1]"].contains(&host.as_str()) {
         return Ok(vec![format!("{endpoint}: a gateway in AWS calls https only")]);
     }
-    let error = Error::new(Kind::InvalidInput, format!("{endpoint}: a gateway calls https only"));
+    let error = Error::new(ErrorKind::InvalidInput, format!("{endpoint}: a gateway calls https only"));
     Err(error.with_hint("use the server's https address; with `--local`, http://127.0.0.1 will do"))
 }
 
 /// Standard input can be read only once.
 pub(super) fn check_stdin(file: Option<&str>, credential: &CredentialFlags) -> Result<(), Error> {
     if file == Some("-") && credential.reads_stdin() {
-        let error = Error::new(Kind::Usage, "standard input cannot be two files at once");
+        let error = Error::new(ErrorKind::Usage, "standard input cannot be two files at once");
         return Err(error.with_hint("give the secret in a variable, or one of the two in a file"));
     }
     Ok(())
@@ -65,7 +65,7 @@ pub(super) fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), E
         None => Ok(()),
         Some(arn) => {
             let message = format!("the function is in {}, and the gateway in {}", arn.region(), aws.region);
-            let error = Error::new(Kind::InvalidInput, message);
+            let error = Error::new(ErrorKind::InvalidInput, message);
             Err(error.with_hint("a gateway calls functions of its own region only"))
         }
     }
@@ -78,7 +78,7 @@ pub(super) async fn check_function(aws: &Aws, stack: &Stack, arn: &FunctionArn) 
         return Ok(());
     }
     match lambda::find_function(aws, arn.as_str()).await {
-        Ok(None) => Err(Error::new(Kind::NotFound, format!("Lambda function not found: {arn}"))
+        Ok(None) => Err(Error::new(ErrorKind::NotFound, format!("Lambda function not found: {arn}"))
             .with_hint("`aws lambda list-functions` shows the functions of the region")),
         Err(error) if error.class != Class::Denied => Err(error.into()),
         _ => Ok(()),

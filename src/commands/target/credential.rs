@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     aws::providers,
     context::Context,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::{
         provider::{self, CUSTOM, INCLUDED, ProviderKind},
         spec::{Credential, ProviderSpec},
@@ -129,7 +129,7 @@ fn wording(kind: TargetKind) -> (&'static str, &'static str) {
 
 impl CredentialFlags {
     /// Whether any of the flags was given.
-    pub fn says_something(&self) -> bool {
+    pub fn is_given(&self) -> bool {
         let places = [&self.api_key_header, &self.api_key_prefix, &self.api_key_query];
         let named = places.into_iter().any(Option::is_some) || !self.oauth_scope.is_empty();
         !self.is_empty() || named || !self.oauth_param.is_empty() || !self.iam_resource.is_empty()
@@ -174,7 +174,7 @@ impl CredentialFlags {
         if self.iam_resource.is_empty() || self.iam_service.is_some() {
             return Ok(());
         }
-        let error = Error::new(Kind::Usage, "the gateway's role calls nothing of what `--iam-resource` names");
+        let error = Error::new(ErrorKind::Usage, "the gateway's role calls nothing of what `--iam-resource` names");
         Err(error.with_hint("add `--iam-service` for the service that it signs for"))
     }
 
@@ -183,7 +183,7 @@ impl CredentialFlags {
         let rules = kind.credentials();
         let refuse = |what: &str| {
             let (targets, remedy) = wording(kind);
-            Err(Error::new(Kind::Usage, format!("{targets} take no {what}")).with_hint(remedy))
+            Err(Error::new(ErrorKind::Usage, format!("{targets} take no {what}")).with_hint(remedy))
         };
         match self.named(ctx).await? {
             Credential::Given(None) if rules.role && !rules.none => Ok(Credential::role()),
@@ -208,7 +208,7 @@ impl CredentialFlags {
 
     /// The credential that the flags specify; none if no flag was given.
     async fn named(&self, ctx: &Context) -> Result<Credential, Error> {
-        let usage = |problem: &str, remedy: &str| Err(Error::new(Kind::Usage, problem).with_hint(remedy));
+        let usage = |problem: &str, remedy: &str| Err(Error::new(ErrorKind::Usage, problem).with_hint(remedy));
         let for_oauth = self.oauth_client_id.is_some() || self.credential_provider.is_some();
         if !for_oauth && (!self.oauth_scope.is_empty() || !self.oauth_param.is_empty()) {
             return usage("there is no OAuth client that scopes and parameters are for", "add `--oauth-client-id`");
@@ -303,7 +303,7 @@ impl CredentialFlags {
             }
             None => {
                 let message = format!("`{arn}` is no credential provider's ARN");
-                return Err(Error::new(Kind::InvalidInput, message).with_hint(
+                return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(
                     "it has `token-vault/default/apikeycredentialprovider/…` or `…/oauth2credentialprovider/…`",
                 ));
             }
@@ -330,7 +330,7 @@ impl CredentialFlags {
                 (None, None) => {
                     let problem = "nobody knows where this client gets its tokens";
                     let remedy = "add `--oauth-vendor`, `--oauth-discovery-url` or `--oauth-token-endpoint`";
-                    return Err(Error::new(Kind::Usage, problem).with_hint(remedy));
+                    return Err(Error::new(ErrorKind::Usage, problem).with_hint(remedy));
                 }
             };
             return Ok((vendor, member, config));
@@ -345,7 +345,7 @@ impl CredentialFlags {
             let takes = if name == "tenantId" { vendor == "MicrosoftOauth2" } else { member == INCLUDED };
             if !takes {
                 let problem = format!("the vendor {} has its own {name}", provider::short(&vendor));
-                return Err(Error::new(Kind::Usage, problem).with_hint("leave the flag out"));
+                return Err(Error::new(ErrorKind::Usage, problem).with_hint("leave the flag out"));
             }
             config[name] = value;
         }

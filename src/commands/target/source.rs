@@ -6,7 +6,7 @@ use crate::{
     aws::{Aws, s3},
     commands::input::{self, Validated},
     context::Context,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::{
         document::Document,
         finding::{Reading, Severity},
@@ -37,7 +37,7 @@ pub(super) fn tool_schema(target: &TargetName, place: &str) -> Result<Value, Err
     let (_, findings) = tool::lint(&document, reading);
     if let Some(found) = findings.iter().find(|found| found.severity == Severity::Error) {
         let message = format!("{place}: line {}, {}: {}", found.line, found.pointer, found.problem);
-        return Err(Error::new(Kind::InvalidInput, message).with_hint(found.remedy.as_str()));
+        return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(found.remedy.as_str()));
     }
     Ok(json!({ "inlinePayload": document.value }))
 }
@@ -81,7 +81,7 @@ pub(super) fn smithy(
             let (_, bucket) = sample.ok_or_else(|| {
                 let known: Vec<&str> = smithy::SAMPLE_BUCKETS.iter().map(|(region, _)| *region).collect();
                 let message = format!("AWS has no sample model in {region}: only in {}", known.join(", "));
-                Error::new(Kind::InvalidInput, message).with_hint(format!(
+                Error::new(ErrorKind::InvalidInput, message).with_hint(format!(
                     "name a model with `--model`; those of all AWS services are at {}",
                     smithy::AWS_MODELS
                 ))
@@ -118,7 +118,7 @@ impl SmithySource {
             }
             Err(problem) => {
                 let message = format!("which permissions the model needs cannot be told: {problem}");
-                Err(Error::new(Kind::InvalidInput, message)
+                Err(Error::new(ErrorKind::InvalidInput, message)
                     .with_hint("name them with `--allow-action service:Action` (can be repeated)"))
             }
         }
@@ -133,7 +133,7 @@ fn inline(place: &str, flag: &str, document: &Document, validated: &Validated) -
     let text = document.value.to_string();
     if text.len() > INLINE_SCHEMA_LIMIT {
         let message = format!("{place}: as JSON it has {} bytes, and {INLINE_SCHEMA_LIMIT} can be sent", text.len());
-        return Err(Error::new(Kind::InvalidInput, message)
+        return Err(Error::new(ErrorKind::InvalidInput, message)
             .with_hint(format!("put it into S3, and give `{flag}` its s3://BUCKET/KEY (up to 10 MB)")));
     }
     Ok(Source { configuration: json!({ "inlinePayload": text }), warnings: validated.warnings().collect() })

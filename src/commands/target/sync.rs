@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Outcome, target_of, with_gateway};
 use crate::{
     context::Context,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::name::TargetName,
     ops::{self, run::Run, sync},
     ui::report::Report,
@@ -35,7 +35,7 @@ impl Sync {
         let (stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
         let target = target_of(&gateway, &self.name)?;
         if target.0["targetConfiguration"]["mcp"].get("mcpServer").is_none() {
-            return Err(Error::new(Kind::InvalidInput, format!("the target `{}` is no MCP server", self.name))
+            return Err(Error::new(ErrorKind::InvalidInput, format!("the target `{}` is no MCP server", self.name))
                 .with_hint("only MCP servers are listed; other targets are changed with `target update`"));
         }
         let synchronize = async |run: Run<'_>| sync::synchronize(run, gateway.id(), target, !self.no_wait).await;

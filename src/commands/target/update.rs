@@ -13,7 +13,7 @@ use super::{
 use crate::{
     aws::Aws,
     context::Context,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::{
         document::Document,
         finding::Reading,
@@ -65,7 +65,7 @@ pub struct Update {
 }
 
 fn usage(problem: &str, remedy: &str) -> Error {
-    Error::new(Kind::Usage, problem).with_hint(remedy)
+    Error::new(ErrorKind::Usage, problem).with_hint(remedy)
 }
 
 /// What a target of this kind is, and the flags that change it.
@@ -81,7 +81,7 @@ fn wording(kind: TargetKind) -> (&'static str, &'static str) {
 
 impl Update {
     pub async fn run(self, ctx: &Context) -> Outcome {
-        if !self.says_something() {
+        if !self.is_given() {
             let remedy = "add `--spec`, `--model`, `--allow-action`, `--endpoint`, `--tools`, `--lambda-arn`, a credential or `--no-credential`";
             return Err(usage("there is nothing to change", remedy));
         }
@@ -94,7 +94,7 @@ impl Update {
         let mcp = &existing["targetConfiguration"]["mcp"];
         let Some(kind) = TargetKind::of(mcp) else {
             let message = format!("`target update` does not know the kind of `{}`", self.common.name);
-            return Err(Error::new(Kind::InvalidInput, message));
+            return Err(Error::new(ErrorKind::InvalidInput, message));
         };
         if !self.fits(kind) {
             let (what, flags) = wording(kind);
@@ -112,18 +112,18 @@ impl Update {
         wanted.apply(ctx, &aws, stack, gateway).await
     }
 
-    fn says_something(&self) -> bool {
+    fn is_given(&self) -> bool {
         let files = [&self.spec, &self.model, &self.endpoint, &self.tools];
         files.into_iter().any(Option::is_some)
             || self.lambda_arn.is_some()
             || !self.allow_action.is_empty()
             || self.no_credential
-            || self.credential.says_something()
+            || self.credential.is_given()
     }
 
     /// Whether a target of this kind accepts the given flags.
     fn fits(&self, kind: TargetKind) -> bool {
-        let credential = self.no_credential || self.credential.says_something();
+        let credential = self.no_credential || self.credential.is_given();
         let only = |named: bool, of: TargetKind| !named || kind == of;
         only(self.tools.is_some() || self.lambda_arn.is_some(), TargetKind::Lambda)
             && only(self.spec.is_some(), TargetKind::OpenApi)
@@ -166,7 +166,7 @@ impl Update {
         let mut actions = [self.allow_action.as_slice(), &self.credential.iam_resource].concat();
         let granted = stack.granted(name.as_str()).unwrap_or_default();
         // Permissions that were derived from the old address are not kept for another one.
-        let told = policy::told_by_address(&stack.names, &stack.caller.account, existing);
+        let told = policy::granted_by_address(&stack.names, &stack.caller.account, existing);
         let granted: Vec<String> = granted.into_iter().filter(|one| !told.contains(one)).collect();
         if let Some(spec) = &self.spec {
             let source = source::api(ctx, name, spec)?;

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io};
 
-use super::{Mode, PATIENCE, Running, SERVER, SERVER_LOCK, Store, find, log, pause, private_file};
+use super::{Mode, Running, SERVER, SERVER_LOCK, Store, TIMEOUT, find, log, pause, private_file};
 
 /// The lock that a server holds while it runs: two servers on one state would overwrite each other's changes.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Claim {
             }
             Ok(())
         };
-        let waited = tokio::time::timeout(PATIENCE / 4, free).await;
+        let waited = tokio::time::timeout(TIMEOUT / 4, free).await;
         waited.map_err(|_| io::Error::other("another server runs on this state and does not answer"))??;
         Ok(Self { store: store.clone(), lock })
     }

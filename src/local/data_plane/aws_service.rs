@@ -13,7 +13,7 @@ use super::{
 use crate::{
     http::sigv4::Scope,
     local::random,
-    model::smithy::{Circumstances, Incoming, Model, Operation, service_error},
+    model::smithy::{HttpResponse, Model, Operation, RequestOptions, service_error},
 };
 
 /// Endpoints of services outside the local AWS.
@@ -50,7 +50,7 @@ pub(crate) async fn call(
     let endpoint = named.unwrap_or(&caller.base_url);
     let token = random::uuid();
     let circumstances =
-        Circumstances { region: &caller.region, endpoint: (!is_real).then_some(endpoint.as_str()), token: &token };
+        RequestOptions { region: &caller.region, endpoint: (!is_real).then_some(endpoint.as_str()), token: &token };
     let request = model.request(operation, arguments, circumstances).map_err(Failure)?;
     let outgoing = request_of(&request.outgoing);
     let (answer, auth) = if auth.is_by_role() {
@@ -67,7 +67,7 @@ pub(crate) async fn call(
     } else {
         auth.send(&outgoing, NO_ANSWER).await?
     };
-    let incoming = Incoming { status: answer.status, headers: &answer.headers, body: &answer.body };
+    let incoming = HttpResponse { status: answer.status, headers: &answer.headers, body: &answer.body };
     match answer.status {
         200..=299 => {
             let output = model.output(operation, incoming).map_err(Failure)?;

@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 pub(crate) use self::request_auth::RequestAuth;
 use self::tokens::TokenCache;
 use crate::{
-    http::{Http, NoAnswer, Opened, Request, Response, sigv4::Scope},
+    http::{Http, Request, Response, StreamingResponse, TransportError, sigv4::Scope},
     local::{
         server::Server,
         services::{
@@ -110,7 +110,11 @@ impl OutboundAuth {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub(crate) async fn open(&self, request: &Request, no_answer: &str) -> Result<(Opened, RequestAuth), Failure> {
+    pub(crate) async fn open(
+        &self,
+        request: &Request,
+        no_answer: &str,
+    ) -> Result<(StreamingResponse, RequestAuth), Failure> {
         let Upstream { http, timeout, .. } = &*self.upstream;
         self.authorized(request, no_answer, |request| http.open(request, *timeout).boxed(), |it| it.status).await
     }
@@ -138,7 +142,7 @@ impl OutboundAuth {
         &'a self,
         request: &Request,
         no_answer: &str,
-        send: impl Fn(Request) -> BoxFuture<'a, Result<T, NoAnswer>>,
+        send: impl Fn(Request) -> BoxFuture<'a, Result<T, TransportError>>,
         status: impl Fn(&T) -> u16,
     ) -> Result<(T, RequestAuth), Failure> {
         let mut force_refresh = false;

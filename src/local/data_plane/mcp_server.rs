@@ -23,7 +23,7 @@ pub(crate) use self::{
 use super::credentials::{Failure, OutboundAuth, RequestAuth};
 use crate::{
     http::{
-        Opened, Request,
+        Request, StreamingResponse,
         mcp::{self, Messages},
     },
     model::mcp::{NEWEST_WITH_HANDSHAKE, STATELESS},
@@ -188,7 +188,7 @@ impl Connection {
         }
     }
 
-    async fn post(&self, message: &Value) -> Result<(Opened, RequestAuth), Failure> {
+    async fn post(&self, message: &Value) -> Result<(StreamingResponse, RequestAuth), Failure> {
         let url = &self.server.endpoint;
         self.send(if self.version == STATELESS {
             mcp::stateless(url, message.clone(), &self.offered)
@@ -199,7 +199,7 @@ impl Connection {
     }
 
     /// Sends a request with the target's credential, and returns with what that was.
-    async fn send(&self, mut request: Request) -> Result<(Opened, RequestAuth), Failure> {
+    async fn send(&self, mut request: Request) -> Result<(StreamingResponse, RequestAuth), Failure> {
         request.headers.push((THROUGH_HEADER.to_owned(), self.server.through.join(",")));
         self.server.auth.open(&request, NOT_THERE).await
     }
@@ -207,7 +207,7 @@ impl Connection {
     /// Reads a response until the result of this request.
     async fn result(
         self: &Arc<Self>,
-        mut answer: Opened,
+        mut answer: StreamingResponse,
         auth: &RequestAuth,
         id: u64,
         sink: &mut Option<NotificationSink<'_>>,

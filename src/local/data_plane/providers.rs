@@ -11,12 +11,12 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::{
-    http::{Http, NoAnswer, Request},
+    http::{Http, Request, TransportError},
     local::keys::signed_claims,
 };
 
 /// Timeout for each document of a provider.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long keys are cached, in milliseconds.
 const FRESH: i64 = 60 * 60 * 1000;
 /// A token with an unknown key id refetches the keys if they are older than this, in milliseconds.
@@ -41,7 +41,7 @@ struct Provider {
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
     #[error(transparent)]
-    NoAnswer(#[from] NoAnswer),
+    TransportError(#[from] TransportError),
     #[error("{url} answers with status {status}")]
     Refused { url: String, status: u16 },
     #[error("{url} is not JSON")]
@@ -118,7 +118,7 @@ impl Providers {
     async fn get(&self, url: &str) -> Result<Value, Unusable> {
         let headers = vec![("accept".to_owned(), "application/json".to_owned())];
         let request = Request { method: "GET".to_owned(), url: url.to_owned(), headers, body: Vec::new() };
-        let response = self.http.send(request, PATIENCE).await?;
+        let response = self.http.send(request, TIMEOUT).await?;
         if response.status != 200 {
             return Err(Unusable::Refused { url: url.to_owned(), status: response.status });
         }

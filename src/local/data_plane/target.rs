@@ -10,7 +10,7 @@ use crate::{
         runtime::{Invocation, Outcome},
         services::lambda::Function,
     },
-    model::{openapi::Operation, outgoing::Outgoing},
+    model::{http_request::HttpRequest, openapi::Operation},
 };
 
 /// One call of a tool, with the metadata for the Lambda client context (AgentCore developer guide, "AWS Lambda
@@ -78,7 +78,7 @@ pub(crate) async fn call_api(auth: &OutboundAuth, operation: &Operation, argumen
 }
 
 /// A request as it goes over the wire, but for its credential.
-pub(crate) fn request_of(outgoing: &Outgoing) -> Request {
+pub(crate) fn request_of(outgoing: &HttpRequest) -> Request {
     let mut request = Request {
         method: outgoing.method.clone(),
         url: outgoing.url.clone(),

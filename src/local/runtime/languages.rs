@@ -20,7 +20,7 @@ const NODE_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.
 const PYTHON_BOOTSTRAP: &str = include_str!("../../../templates/runtime/bootstrap.py");
 
 /// Timeout for querying an interpreter's version.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A language of Lambda's managed runtimes.
 struct Language {
@@ -147,7 +147,7 @@ impl Languages {
             command.args(language.whereabouts).env_clear().env("PATH", &self.path).stdin(Stdio::null());
             command.kill_on_drop(true);
             // A version manager's shim may start to download the interpreter.
-            let Ok(Ok(output)) = timeout(PATIENCE, command.output()).await else { continue };
+            let Ok(Ok(output)) = timeout(TIMEOUT, command.output()).await else { continue };
             let said = String::from_utf8_lossy(&output.stdout);
             let mut lines = said.lines();
             let (Some(version), Some(executable)) = (lines.next(), lines.next()) else { continue };

@@ -1,6 +1,6 @@
 //! Bedrock AgentCore's control plane: gateways, targets and credential providers.
 //!
-//! Operations that are asynchronous on AWS complete here with the next Get or List, or after [`UNDER_WAY`]:
+//! Operations that are asynchronous on AWS complete here with the next Get or List, or after [`IN_PROGRESS_FOR`]:
 //! CREATING, UPDATING and DELETING end then. The exception are targets that wait for the listing of an MCP
 //! server.
 
@@ -37,7 +37,7 @@ use crate::local::{
 };
 
 /// Milliseconds after which an operation in progress completes even without a Get or List.
-const UNDER_WAY: i64 = 5000;
+const IN_PROGRESS_FOR: i64 = 5000;
 /// Most tags of a resource.
 const MOST_TAGS: usize = 50;
 /// CreateGatewayTarget's message, as quoted in several public deploy scripts. CreateGateway does not check the
@@ -112,7 +112,7 @@ impl Lifecycle {
         Self { status: Status::Creating, reasons: Vec::new(), problems: Vec::new(), created: now, updated: now, origin }
     }
 
-    fn under_way(&self) -> bool {
+    fn in_progress(&self) -> bool {
         matches!(self.status, Status::Creating | Status::Updating | Status::Deleting | Status::Synchronizing)
     }
 
@@ -182,7 +182,8 @@ impl Origin {
 /// Completes operations in progress, on a Get or List, or if they are due.
 fn advance(state: &mut State, call: &Call) {
     let looked = call.observes;
-    let due = |lifecycle: &Lifecycle| lifecycle.under_way() && (looked || call.now - lifecycle.updated >= UNDER_WAY);
+    let due =
+        |lifecycle: &Lifecycle| lifecycle.in_progress() && (looked || call.now - lifecycle.updated >= IN_PROGRESS_FOR);
     let gone =
         |lifecycle: &Lifecycle| lifecycle.status == Status::Deleting && lifecycle.problems.is_empty() && due(lifecycle);
     let gateways = &mut state.agentcore.gateways;
@@ -242,7 +243,7 @@ fn check_invocable(state: &State, call: &Call, role: &str, arn: &str) -> Result<
 }
 
 /// The non-null members, in order.
-fn present<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+fn without_nulls<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
     members.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
@@ -258,7 +259,7 @@ impl Page {
     fn answer(&self, items: impl Iterator<Item = (impl AsRef<str>, Map<String, Value>)>) -> Answer {
         let (items, next) = page(items, self.max_results.or(Some(100)), self.next_token.as_deref())
             .map_err(|_| invalid("nextToken", "The token is none that this operation gave"))?;
-        Ok(Value::Object(present([("items", json!(items)), ("nextToken", json!(next))])))
+        Ok(Value::Object(without_nulls([("items", json!(items)), ("nextToken", json!(next))])))
     }
 }
 
@@ -348,11 +349,11 @@ fn wrong_state(call: &Call, what: &str, status: Status) -> WireError {
 /// `reason` and `fieldList` of the error for an input that violates its shape.
 fn validation_members(error: &ValidationError) -> Map<String, Value> {
     let ValidationError::Violations(violations) = error else {
-        return present([("reason", json!("CannotParse"))]);
+        return without_nulls([("reason", json!("CannotParse"))]);
     };
     let field = |violation: &Violation| json!({ "name": violation.path, "message": violation.constraint });
     let fields: Vec<Value> = violations.iter().map(field).collect();
-    present([("reason", json!("FieldValidationFailed")), ("fieldList", json!(fields))])
+    without_nulls([("reason", json!("FieldValidationFailed")), ("fieldList", json!(fields))])
 }
 
 impl AgentCore {

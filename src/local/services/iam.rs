@@ -164,7 +164,7 @@ impl Iam {
             principal: Some(("Service", by.service)),
             context: &context,
         };
-        call.in_force(role.trusted_since) && evaluate([role.trust.as_str()], &request) == Verdict::Allowed
+        call.in_force(role.trusted_since) && evaluate([role.trust.as_str()], &request) == Verdict::Allow
     }
 
     /// Whether the role may perform `action` on `resource`; if `resource` is `None`, on some resource. Within one
@@ -193,12 +193,12 @@ impl Iam {
             .chain(attached.filter_map(|(arn, _)| self.managed_document(arn)));
         let boundary = role.permissions_boundary.as_deref().and_then(|arn| self.managed_document(arn));
         let boundary = boundary.map(|document| evaluate([document], &request));
-        let resource = resource_policy.map_or(Verdict::Silent, |policy| {
+        let resource = resource_policy.map_or(Verdict::ImplicitDeny, |policy| {
             evaluate([policy], &access::Request { principal: Some(("AWS", role_arn)), ..request })
         });
         let role = evaluate(documents, &request);
-        let denied = [Some(role), Some(resource), boundary].contains(&Some(Verdict::Denied));
-        let by_role = role == Verdict::Allowed && boundary.is_none_or(|verdict| verdict == Verdict::Allowed);
-        !denied && (by_role || resource == Verdict::Allowed)
+        let denied = [Some(role), Some(resource), boundary].contains(&Some(Verdict::ExplicitDeny));
+        let by_role = role == Verdict::Allow && boundary.is_none_or(|verdict| verdict == Verdict::Allow);
+        !denied && (by_role || resource == Verdict::Allow)
     }
 }

@@ -23,7 +23,7 @@ use crate::local::{
 };
 
 /// Milliseconds after which a creation or update is complete even without a GetFunction.
-const UNDER_WAY: i64 = 1000;
+const IN_PROGRESS_FOR: i64 = 1000;
 
 pub(crate) const SERVICE: Service = Service {
     scope: "lambda",
@@ -63,7 +63,7 @@ pub(crate) struct Function {
     /// Changes with every update, so that an environment started for an older one is not used.
     pub(crate) revision: String,
     /// A creation or update in progress, until the next GetFunction or GetFunctionConfiguration.
-    under_way: Option<UnderWay>,
+    in_progress: Option<InProgress>,
     /// The statements of its resource policy, by id.
     policy: BTreeMap<String, Value>,
     modified: i64,
@@ -77,7 +77,7 @@ impl Lambda {
 }
 
 fn get(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
-    let function = lambda.settled(call, &input)?;
+    let function = lambda.observed(call, &input)?;
     let mut configuration = configuration(function);
     // Show no hash for a lost or damaged package, so that a client that compares hashes uploads it again.
     if let Err(error) = call.blobs.get(&function.code) {
@@ -92,7 +92,7 @@ fn get(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
 }
 
 fn get_configuration(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
-    Ok(configuration(lambda.settled(call, &input)?))
+    Ok(configuration(lambda.observed(call, &input)?))
 }
 
 fn delete(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
@@ -102,7 +102,7 @@ fn delete(lambda: &mut Lambda, call: &Call, input: FunctionName) -> Answer {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum UnderWay {
+enum InProgress {
     Creation,
     Update,
 }
@@ -166,7 +166,7 @@ fn create(state: &mut State, call: &Call, input: Create) -> Answer {
         code_sha256,
         code_size,
         revision: random::uuid(),
-        under_way: Some(UnderWay::Creation),
+        in_progress: Some(InProgress::Creation),
         policy: BTreeMap::new(),
         modified: call.now,
     };
@@ -203,7 +203,7 @@ impl Function {
     fn updated(&mut self, call: &Call) {
         self.revision = random::uuid();
         self.modified = call.now;
-        self.under_way = Some(UnderWay::Update);
+        self.in_progress = Some(InProgress::Update);
     }
 
     /// Checks that `revision`, if given, is the function's current one.
@@ -241,8 +241,8 @@ fn configuration(function: &Function) -> Value {
         "Version": "$LATEST",
         "Environment": { "Variables": function.environment },
         "RevisionId": function.revision,
-        "State": if function.under_way == Some(UnderWay::Creation) { "Pending" } else { "Active" },
-        "LastUpdateStatus": if function.under_way == Some(UnderWay::Update) { "InProgress" } else { "Successful" },
+        "State": if function.in_progress == Some(InProgress::Creation) { "Pending" } else { "Active" },
+        "LastUpdateStatus": if function.in_progress == Some(InProgress::Update) { "InProgress" } else { "Successful" },
         "PackageType": "Zip",
         "Architectures": [function.architecture],
     })
@@ -284,14 +284,14 @@ fn find_arn(call: &Call, name: &FunctionName) -> Result<String, WireError> {
 
 impl Lambda {
     /// Returns the function, and completes a creation or update in progress.
-    fn settled(&mut self, call: &Call, name: &FunctionName) -> Result<&Function, WireError> {
+    fn observed(&mut self, call: &Call, name: &FunctionName) -> Result<&Function, WireError> {
         let function = self.find_mut(call, name)?;
-        function.under_way = None;
+        function.in_progress = None;
         Ok(function)
     }
 
     /// Returns the function for an update, unless another operation is in progress or the revision differs.
-    fn unoccupied(
+    fn updatable(
         &mut self,
         call: &Call,
         name: &FunctionName,
@@ -299,14 +299,14 @@ impl Lambda {
     ) -> Result<&mut Function, WireError> {
         let function = self.find_mut(call, name)?;
         function.check_revision(revision)?;
-        let why = match function.under_way.filter(|_| call.now - function.modified < UNDER_WAY) {
+        let why = match function.in_progress.filter(|_| call.now - function.modified < IN_PROGRESS_FOR) {
             None => return Ok(function),
-            Some(UnderWay::Creation) => {
+            Some(InProgress::Creation) => {
                 "The operation cannot be performed at this time. The function is currently in the following state: \
                  Pending"
                     .to_owned()
             }
-            Some(UnderWay::Update) => {
+            Some(InProgress::Update) => {
                 format!(
                     "The operation cannot be performed at this time. An update is in progress for resource: {}",
                     function.arn

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Body, Location, MediaType, Operation, Server, fill};
-use crate::model::outgoing::{Outgoing, Payload, encode};
+use crate::model::http_request::{HttpRequest, Payload, encode};
 
 impl Operation {
     /// The request for these arguments, an object.
@@ -11,7 +11,7 @@ impl Operation {
     /// # Errors
     ///
     /// If an argument is not possible in the path, in the server's address or in the body's media type.
-    pub fn request(&self, arguments: &Value) -> Result<Outgoing, String> {
+    pub fn request(&self, arguments: &Value) -> Result<HttpRequest, String> {
         let empty = Map::new();
         let arguments = arguments.as_object().unwrap_or(&empty);
         let mut path = self.path.clone();
@@ -45,7 +45,7 @@ impl Operation {
             Some(body) => body.payload(arguments)?,
             None => None,
         };
-        Ok(Outgoing { method: self.method.clone(), url, headers, payload })
+        Ok(HttpRequest { method: self.method.clone(), url, headers, payload })
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use serde_json::{Map, Value, json};
 
-use crate::model::outgoing::encode;
+use crate::model::http_request::encode;
 
 /// The endpoint of a service, and how requests to it are signed.
 #[derive(Debug, Clone, PartialEq, Eq)]

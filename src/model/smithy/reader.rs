@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     AWS_MODELS, Model, Operation, PROTOCOLS, Protocol, RULES, Service, action, request, schema,
-    shape::{Kind, Shape, Shapes, Unmixed, local_name},
+    shape::{Shape, ShapeKind, Shapes, Unmixed, local_name},
 };
 use crate::model::{
     document::{Document, segment},
@@ -280,7 +280,7 @@ impl<'a> Reader<'a> {
     fn streams(&mut self, name: &str, structure: Shape<'a>, at: &str) -> bool {
         let mut events = false;
         for member in self.shapes.members(structure).filter(|member| member.shape.traits().has("streaming")) {
-            if member.shape.kind == Kind::Union {
+            if member.shape.kind == ShapeKind::Union {
                 let problem = format!("`{name}` becomes no tool: it streams events");
                 self.notes.warn(
                     at,
@@ -319,12 +319,12 @@ impl<'a> Reader<'a> {
             let Some(raw) = self.shapes.raw(id) else { continue };
             let at = place(id);
             let parts: &[&str] = match shape.kind {
-                Kind::List => &["member"],
-                Kind::Map => &["key", "value"],
+                ShapeKind::List => &["member"],
+                ShapeKind::Map => &["key", "value"],
                 _ => &[],
             };
             let inner = parts.iter().map(|part| (raw.get(*part), format!("{at}/{part}")));
-            let has_members = matches!(shape.kind, Kind::Structure | Kind::Union);
+            let has_members = matches!(shape.kind, ShapeKind::Structure | ShapeKind::Union);
             let members = raw["members"].as_object().filter(|_| has_members).into_iter().flatten();
             let members = members.map(|(name, member)| (Some(member), format!("{at}/members/{}", segment(name))));
             for (member, at) in inner.chain(members) {

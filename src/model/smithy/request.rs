@@ -12,18 +12,18 @@ use serde_json::{Map, Value, json};
 use self::{form::form_pairs, json::Json};
 use super::{
     Model, Operation, Protocol, endpoint,
-    shape::{Kind, Member, Shape, Shapes},
+    shape::{Member, Shape, ShapeKind, Shapes},
     time::Format,
     xml,
 };
 use crate::model::{
+    http_request::{HttpRequest, Payload, encode},
     openapi::is_reserved_header,
-    outgoing::{Outgoing, Payload, encode},
 };
 
 /// What a request depends on besides its arguments.
 #[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'a> {
+pub struct RequestOptions<'a> {
     pub region: &'a str,
     /// The endpoint to call instead of the one that the model's rule set gives.
     pub endpoint: Option<&'a str>,
@@ -33,8 +33,8 @@ pub struct Circumstances<'a> {
 
 /// A request, and the service and region to sign it for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outbound {
-    pub outgoing: Outgoing,
+pub struct ServiceRequest {
+    pub outgoing: HttpRequest,
     pub signing_name: String,
     pub signing_region: String,
 }
@@ -59,8 +59,8 @@ impl Model {
         &self,
         operation: &Operation,
         arguments: &Value,
-        circumstances: Circumstances<'_>,
-    ) -> Result<Outbound, String> {
+        circumstances: RequestOptions<'_>,
+    ) -> Result<ServiceRequest, String> {
         let input = self.structure(operation, "input");
         let members: Vec<Member<'_>> = input.into_iter().flat_map(|input| self.shapes.members(input)).collect();
         let mut arguments = arguments.as_object().cloned().unwrap_or_default();
@@ -84,8 +84,8 @@ impl Model {
         if !parts.query.is_empty() {
             url = format!("{url}?{}", parts.query.join("&"));
         }
-        Ok(Outbound {
-            outgoing: Outgoing { method: parts.method, url, headers: parts.headers, payload: parts.payload },
+        Ok(ServiceRequest {
+            outgoing: HttpRequest { method: parts.method, url, headers: parts.headers, payload: parts.payload },
             signing_name: endpoint.signing_name.unwrap_or_else(|| self.service.signing_name.clone()),
             signing_region: endpoint.signing_region.unwrap_or_else(|| circumstances.region.to_owned()),
         })
@@ -119,7 +119,7 @@ impl Model {
         operation: &Operation,
         url: &str,
         arguments: &Map<String, Value>,
-        circumstances: Circumstances<'_>,
+        circumstances: RequestOptions<'_>,
     ) -> Result<String, String> {
         let url = url.trim_end_matches('/');
         let prefix = self.traits(operation).get("endpoint").and_then(|endpoint| endpoint["hostPrefix"].as_str());
@@ -254,14 +254,14 @@ impl Model {
             named.unwrap_or(usual).to_owned()
         };
         match member.shape.kind {
-            Kind::Blob => Ok(Payload {
+            ShapeKind::Blob => Ok(Payload {
                 content_type: media_type("application/octet-stream"),
                 bytes: decoded(member.name, value)?,
             }),
-            Kind::Text | Kind::Enum => {
+            ShapeKind::Text | ShapeKind::Enum => {
                 Ok(Payload { content_type: media_type("text/plain"), bytes: plain(value).into_bytes() })
             }
-            Kind::Structure | Kind::Union => {
+            ShapeKind::Structure | ShapeKind::Union => {
                 let root = member.trait_here_or_there("xmlName").and_then(Value::as_str);
                 self.structured(member.shape, root.unwrap_or(member.shape.name()), value)
             }
@@ -275,7 +275,7 @@ impl Model {
     fn header(&self, name: &str, member: Member<'_>, value: &Value) -> Result<(String, String), String> {
         let texts = texts(&self.shapes, member, value, Format::HttpDate)?;
         // A string with a media type is base64-encoded in a header, so that it is one line.
-        let is_media = member.shape.traits().has("mediaType") && member.shape.kind == Kind::Text;
+        let is_media = member.shape.traits().has("mediaType") && member.shape.kind == ShapeKind::Text;
         let text = texts.join(", ");
         Ok((name.to_ascii_lowercase(), if is_media { BASE64.encode(text) } else { text }))
     }
@@ -311,7 +311,7 @@ pub(super) fn labels(uri: &str) -> impl Iterator<Item = &str> {
 /// A scalar, or the items of a list, as text.
 fn texts(shapes: &Shapes, member: Member<'_>, value: &Value, time: Format) -> Result<Vec<String>, String> {
     match (member.shape.kind, value) {
-        (Kind::List, Value::Array(items)) => {
+        (ShapeKind::List, Value::Array(items)) => {
             let Some(inner) = shapes.inner(member.shape, "member") else { return Ok(Vec::new()) };
             let items = items.iter().map(|item| scalar(inner, item, time));
             items.collect()
@@ -322,7 +322,7 @@ fn texts(shapes: &Shapes, member: Member<'_>, value: &Value, time: Format) -> Re
 
 /// A scalar as text.
 fn scalar(member: Member<'_>, value: &Value, time: Format) -> Result<String, String> {
-    if member.shape.kind == Kind::Timestamp {
+    if member.shape.kind == ShapeKind::Timestamp {
         let written = Format::of(member.trait_here_or_there("timestampFormat"), time).write(value)?;
         return Ok(plain(&written));
     }

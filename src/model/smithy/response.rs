@@ -6,19 +6,19 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Model, Operation, Protocol,
-    shape::{Kind, Member, Shape},
+    shape::{Member, Shape, ShapeKind},
     time, xml,
 };
 
 /// A service's HTTP response.
 #[derive(Debug, Clone, Copy)]
-pub struct Incoming<'a> {
+pub struct HttpResponse<'a> {
     pub status: u16,
     pub headers: &'a [(String, String)],
     pub body: &'a [u8],
 }
 
-impl Incoming<'_> {
+impl HttpResponse<'_> {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
@@ -30,7 +30,7 @@ impl Model {
     /// # Errors
     ///
     /// If the body does not conform to the protocol.
-    pub fn output(&self, operation: &Operation, incoming: Incoming<'_>) -> Result<Value, String> {
+    pub fn output(&self, operation: &Operation, incoming: HttpResponse<'_>) -> Result<Value, String> {
         let Some(shape) = self.structure(operation, "output") else { return Ok(json!({})) };
         if !self.service.protocol.is_rest() {
             return self.body(operation, shape, incoming.body).map(Value::Object);
@@ -100,10 +100,10 @@ impl Model {
         body: &[u8],
     ) -> Result<Option<(String, Value)>, String> {
         let value = match member.shape.kind {
-            Kind::Blob => json!(BASE64.encode(body)),
+            ShapeKind::Blob => json!(BASE64.encode(body)),
             _ if body.is_empty() => return Ok(None),
-            Kind::Text | Kind::Enum => json!(String::from_utf8_lossy(body)),
-            Kind::Structure | Kind::Union => Value::Object(self.body(operation, member.shape, body)?),
+            ShapeKind::Text | ShapeKind::Enum => json!(String::from_utf8_lossy(body)),
+            ShapeKind::Structure | ShapeKind::Union => Value::Object(self.body(operation, member.shape, body)?),
             _ => serde_json::from_slice(body).map_err(|error| format!("The service's answer is not JSON: {error}"))?,
         };
         Ok(Some((member.name.to_owned(), value)))
@@ -111,8 +111,8 @@ impl Model {
 
     fn of_header(&self, member: Member<'_>, text: &str) -> Value {
         match member.shape.kind {
-            Kind::List => {
-                let kind = self.shapes.inner(member.shape, "member").map_or(Kind::Text, |inner| inner.shape.kind);
+            ShapeKind::List => {
+                let kind = self.shapes.inner(member.shape, "member").map_or(ShapeKind::Text, |inner| inner.shape.kind);
                 text.split(',').map(|item| xml::read_scalar(kind, item.trim())).collect()
             }
             kind => xml::read_scalar(kind, text),
@@ -122,8 +122,8 @@ impl Model {
     /// Reads JSON by its shape: members under their own names, timestamps as RFC 3339, the rest unchanged.
     fn read_json(&self, shape: Shape<'_>, value: &Value) -> Value {
         match (shape.kind, value) {
-            (Kind::Timestamp, value) => time::read(value),
-            (Kind::Structure | Kind::Union, Value::Object(given)) => {
+            (ShapeKind::Timestamp, value) => time::read(value),
+            (ShapeKind::Structure | ShapeKind::Union, Value::Object(given)) => {
                 let members: Vec<Member<'_>> = self.shapes.members(shape).collect();
                 let renames = self.service.protocol == Protocol::RestJson1;
                 let mut read = Map::new();
@@ -142,11 +142,11 @@ impl Model {
                 }
                 Value::Object(read)
             }
-            (Kind::List, Value::Array(items)) => match self.shapes.inner(shape, "member") {
+            (ShapeKind::List, Value::Array(items)) => match self.shapes.inner(shape, "member") {
                 Some(inner) => items.iter().map(|item| self.read_json(inner.shape, item)).collect(),
                 None => value.clone(),
             },
-            (Kind::Map, Value::Object(entries)) => match self.shapes.inner(shape, "value") {
+            (ShapeKind::Map, Value::Object(entries)) => match self.shapes.inner(shape, "value") {
                 Some(inner) => {
                     let read = entries.iter().map(|(key, value)| (key.clone(), self.read_json(inner.shape, value)));
                     Value::Object(read.collect())
@@ -159,7 +159,7 @@ impl Model {
 }
 
 /// Code and message of a service's error, in any of the protocols.
-pub fn error(incoming: Incoming<'_>) -> String {
+pub fn error(incoming: HttpResponse<'_>) -> String {
     let text = String::from_utf8_lossy(incoming.body);
     let json: Value = serde_json::from_slice(incoming.body).unwrap_or_default();
     let document = Document::parse(&text).ok();

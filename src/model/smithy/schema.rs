@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::shape::{Kind, Member, Shape, Shapes};
+use super::shape::{Member, Shape, ShapeKind, Shapes};
 
 /// Limits on the nodes and levels of one tool's schema; what is beyond them is left open.
 const MOST_NODES: usize = 4000;
@@ -105,35 +105,35 @@ impl<'a> Writer<'a> {
         }
         self.nodes -= 1;
         match shape.kind {
-            Kind::Blob => json!({ "type": "string", "contentEncoding": "base64", "description": "base64" }),
-            Kind::Boolean => json!({ "type": "boolean" }),
-            Kind::Text => json!({ "type": "string" }),
-            Kind::Enum => json!({ "type": "string", "enum": shape.enumeration() }),
-            Kind::IntEnum => json!({ "type": "integer", "enum": shape.enumeration() }),
-            Kind::Integer => json!({ "type": "integer" }),
-            Kind::Float => json!({ "type": "number" }),
-            Kind::Timestamp => json!({ "type": "string", "format": "date-time" }),
-            Kind::Document => json!({}),
-            Kind::List | Kind::Map | Kind::Structure | Kind::Union => self.composite(shape),
+            ShapeKind::Blob => json!({ "type": "string", "contentEncoding": "base64", "description": "base64" }),
+            ShapeKind::Boolean => json!({ "type": "boolean" }),
+            ShapeKind::Text => json!({ "type": "string" }),
+            ShapeKind::Enum => json!({ "type": "string", "enum": shape.enumeration() }),
+            ShapeKind::IntEnum => json!({ "type": "integer", "enum": shape.enumeration() }),
+            ShapeKind::Integer => json!({ "type": "integer" }),
+            ShapeKind::Float => json!({ "type": "number" }),
+            ShapeKind::Timestamp => json!({ "type": "string", "format": "date-time" }),
+            ShapeKind::Document => json!({}),
+            ShapeKind::List | ShapeKind::Map | ShapeKind::Structure | ShapeKind::Union => self.composite(shape),
         }
     }
 
     fn composite(&mut self, shape: Shape<'a>) -> Value {
         if self.open.contains(&shape.id) {
-            let kind = if shape.kind == Kind::List { "array" } else { "object" };
+            let kind = if shape.kind == ShapeKind::List { "array" } else { "object" };
             return json!({ "type": kind, "description": format!("{} again, as around it", shape.name()) });
         }
         self.open.push(shape.id);
         let schema = match shape.kind {
-            Kind::List => {
+            ShapeKind::List => {
                 let items = self.shapes.inner(shape, "member").map_or_else(|| json!({}), |member| self.member(member));
                 json!({ "type": "array", "items": items })
             }
-            Kind::Map => {
+            ShapeKind::Map => {
                 let values = self.shapes.inner(shape, "value").map_or_else(|| json!({}), |member| self.member(member));
                 json!({ "type": "object", "additionalProperties": values })
             }
-            Kind::Union => {
+            ShapeKind::Union => {
                 let mut schema = self.structure(shape);
                 schema["minProperties"] = json!(1);
                 schema["maxProperties"] = json!(1);
@@ -146,11 +146,11 @@ impl<'a> Writer<'a> {
     }
 }
 
-const TEXTS: &[Kind] = &[Kind::Text];
-const LISTS: &[Kind] = &[Kind::List];
-const NUMBERS: &[Kind] = &[Kind::Integer, Kind::Float];
+const TEXTS: &[ShapeKind] = &[ShapeKind::Text];
+const LISTS: &[ShapeKind] = &[ShapeKind::List];
+const NUMBERS: &[ShapeKind] = &[ShapeKind::Integer, ShapeKind::Float];
 /// The kinds, the trait and its member, and the JSON schema keyword with the same meaning.
-const LIMITS: [(&[Kind], &str, &str); 6] = [
+const LIMITS: [(&[ShapeKind], &str, &str); 6] = [
     (TEXTS, "length.min", "minLength"),
     (TEXTS, "length.max", "maxLength"),
     (LISTS, "length.min", "minItems"),

@@ -11,7 +11,7 @@ const MOST_MIXED: usize = 100_000;
 
 /// The kind of a shape, as far as requests and schemas depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ShapeKind {
     Blob,
     Boolean,
     Text,
@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Union,
 }
 
-impl Kind {
+impl ShapeKind {
     /// The kind of an AST's `type`; `None` for services, operations and unknown types.
     fn of(name: &str) -> Option<Self> {
         Some(match name {
@@ -86,7 +86,7 @@ impl<'a> Traits<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape<'a> {
     pub(super) id: &'a str,
-    pub(super) kind: Kind,
+    pub(super) kind: ShapeKind,
     value: &'a Value,
 }
 
@@ -190,12 +190,12 @@ impl Shapes {
     /// A shape that describes data.
     pub(super) fn get<'a>(&'a self, id: &'a str) -> Option<Shape<'a>> {
         if let Some(value) = self.0.get(id) {
-            let kind = Kind::of(value["type"].as_str()?)?;
+            let kind = ShapeKind::of(value["type"].as_str()?)?;
             // An enum as in Smithy 1.0.
-            let is_enum = kind == Kind::Text && value["traits"].get("smithy.api#enum").is_some();
-            return Some(Shape { id, kind: if is_enum { Kind::Enum } else { kind }, value });
+            let is_enum = kind == ShapeKind::Text && value["traits"].get("smithy.api#enum").is_some();
+            return Some(Shape { id, kind: if is_enum { ShapeKind::Enum } else { kind }, value });
         }
-        let kind = Kind::of_prelude(id.strip_prefix("smithy.api#")?)?;
+        let kind = ShapeKind::of_prelude(id.strip_prefix("smithy.api#")?)?;
         Some(Shape { id, kind, value: &Value::Null })
     }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, json};
 
 use super::{shape::local_name, *};
-use crate::model::{document::Document, finding::Reading, outgoing::Outgoing, tool};
+use crate::model::{document::Document, finding::Reading, http_request::HttpRequest, tool};
 
 const LOCAL: Reading<'static> = Reading { target: "t", local: true };
 /// The models in this repository: one for each protocol, and a second one for awsJson 1.0.
@@ -78,7 +78,7 @@ fn read(model: &Value) -> Model {
 
 /// The request of the only operation, for arguments that its schema accepts.
 #[track_caller]
-fn sent(model: &Value, arguments: Value) -> Outgoing {
+fn sent(model: &Value, arguments: Value) -> HttpRequest {
     let model = read(model);
     assert_eq!(model.error(), None);
     let operation = &model.operations[0];
@@ -86,7 +86,7 @@ fn sent(model: &Value, arguments: Value) -> Outgoing {
     model.request(operation, &arguments, HERE).unwrap().outgoing
 }
 
-const HERE: Circumstances<'static> = Circumstances { region: "us-east-1", endpoint: None, token: "a-token" };
+const HERE: RequestOptions<'static> = RequestOptions { region: "us-east-1", endpoint: None, token: "a-token" };
 
 /// The output that is read from a response.
 #[track_caller]
@@ -94,11 +94,11 @@ fn got(model: &Value, headers: &[(&str, &str)], body: &str) -> Value {
     let model = read(model);
     let headers: Vec<(String, String)> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let incoming = Incoming { status: 207, headers: &headers, body: body.as_bytes() };
+    let incoming = HttpResponse { status: 207, headers: &headers, body: body.as_bytes() };
     model.output(&model.operations[0], incoming).unwrap()
 }
 
-fn body(outgoing: &Outgoing) -> (&str, &str) {
+fn body(outgoing: &HttpRequest) -> (&str, &str) {
     let payload = outgoing.payload.as_ref().unwrap();
     (&payload.content_type, std::str::from_utf8(&payload.bytes).unwrap())
 }
@@ -160,7 +160,7 @@ fn endpoints_are_those_that_services_have() {
     let get = s3.operations.iter().find(|operation| operation.name == "GetObject").unwrap();
     let sent = s3.request(get, &json!({ "Bucket": "my-bucket", "Key": "a/b c" }), HERE).unwrap();
     assert_eq!(sent.outgoing.url, "https://s3.us-east-1.amazonaws.com/my-bucket/a/b%20c?x-id=GetObject");
-    let here = Circumstances { endpoint: Some("http://127.0.0.1:1/"), ..HERE };
+    let here = RequestOptions { endpoint: Some("http://127.0.0.1:1/"), ..HERE };
     let sent = s3.request(get, &json!({ "Bucket": "my-bucket", "Key": "a" }), here).unwrap();
     assert_eq!(sent.outgoing.url, "http://127.0.0.1:1/my-bucket/a?x-id=GetObject");
 }
@@ -180,7 +180,7 @@ fn a_bucket_stands_in_the_address_once() {
     let arguments = json!({ "Bucket": "my-bucket" });
     assert_eq!(sent(&whole, arguments.clone()).url, "https://my-bucket.s3.us-east-1.amazonaws.com/?acl");
     let model = read(&whole);
-    let here = Circumstances { endpoint: Some("http://127.0.0.1:1"), ..HERE };
+    let here = RequestOptions { endpoint: Some("http://127.0.0.1:1"), ..HERE };
     let sent = model.request(&model.operations[0], &arguments, here).unwrap();
     assert_eq!(sent.outgoing.url, "http://127.0.0.1:1/my-bucket?acl");
 }
@@ -243,7 +243,7 @@ fn a_rule_says_how_calls_are_signed() {
     let model = read(&model);
     let sent = model.request(&model.operations[0], &json!({}), HERE).unwrap();
     assert_eq!((sent.signing_name.as_str(), sent.signing_region.as_str()), ("other", "us-east-1x"));
-    let there = Circumstances { endpoint: Some("http://127.0.0.1:1"), ..HERE };
+    let there = RequestOptions { endpoint: Some("http://127.0.0.1:1"), ..HERE };
     let sent = model.request(&model.operations[0], &json!({}), there).unwrap();
     assert_eq!((sent.signing_name.as_str(), sent.signing_region.as_str()), ("mine", "us-east-1"));
 }
@@ -363,14 +363,14 @@ fn operations_of_resources_are_tools_too() {
         "resources": [{ "target": "a#Inner" }],
     });
     whole["shapes"]["a#Inner"] =
-        json!({ "type": "resource", "read": { "target": "a#Look" }, "resources": [{ "target": "a#Res" }] });
-    for operation in ["Make", "Count", "Look"] {
+        json!({ "type": "resource", "read": { "target": "a#Poll" }, "resources": [{ "target": "a#Res" }] });
+    for operation in ["Make", "Count", "Poll"] {
         whole["shapes"][format!("a#{operation}")] = whole["shapes"]["a#Op"].clone();
     }
     let model = read(&whole);
     assert_eq!(model.findings.iter().filter(|finding| finding.severity == Severity::Error).count(), 0);
     let names: Vec<&str> = model.operations.iter().map(|operation| operation.name.as_str()).collect();
-    assert_eq!(names, ["Op", "Make", "Count", "Look"]);
+    assert_eq!(names, ["Op", "Make", "Count", "Poll"]);
 }
 
 #[test]
@@ -578,7 +578,7 @@ fn answers_have_headers_a_status_and_a_body() {
     assert_eq!(got(&json, &[], ""), json!({}));
     let model = read(&json);
     for odd in ["{", "[]", "3"] {
-        let incoming = Incoming { status: 200, headers: &[], body: odd.as_bytes() };
+        let incoming = HttpResponse { status: 200, headers: &[], body: odd.as_bytes() };
         assert!(model.output(&model.operations[0], incoming).is_err(), "{odd}");
     }
 }
@@ -598,7 +598,7 @@ fn errors_of_every_protocol_are_read() {
     for (headers, body, expected) in cases {
         let headers: Vec<(String, String)> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let incoming = Incoming { status: 400, headers: &headers, body: body.as_bytes() };
+        let incoming = HttpResponse { status: 400, headers: &headers, body: body.as_bytes() };
         assert_eq!(service_error(incoming), expected, "{body}");
     }
 }
@@ -873,7 +873,7 @@ mod properties {
             for finding in &model.findings {
                 prop_assert!(finding.line == 1 && !finding.remedy.is_empty());
             }
-            let there = Circumstances { endpoint: Some("http://127.0.0.1:1"), ..HERE };
+            let there = RequestOptions { endpoint: Some("http://127.0.0.1:1"), ..HERE };
             for operation in &model.operations {
                 prop_assert_eq!(&operation.input_schema["type"], "object");
                 prop_assert!(operation.actions.iter().all(|action| action.contains(':')));
@@ -883,7 +883,7 @@ mod properties {
                     prop_assert!(url.starts_with("http://127.0.0.1:1/"), "{}", url);
                 }
                 let body = answer.to_string();
-                let incoming = Incoming { status: 200, headers: &[], body: body.as_bytes() };
+                let incoming = HttpResponse { status: 200, headers: &[], body: body.as_bytes() };
                 drop(model.output(operation, incoming));
             }
         }
@@ -891,7 +891,7 @@ mod properties {
         #[test]
         fn any_answer_is_read_or_refused(body in "[<>/a-zA-Z\"={}\\[\\]:,0-9&; ]{0,80}", which in 0..OURS.len()) {
             let model = Model::read(&Document::parse(OURS[which].1).unwrap(), LOCAL);
-            let incoming = Incoming { status: 200, headers: &[], body: body.as_bytes() };
+            let incoming = HttpResponse { status: 200, headers: &[], body: body.as_bytes() };
             service_error(incoming);
             for operation in &model.operations {
                 drop(model.output(operation, incoming));

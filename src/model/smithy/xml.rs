@@ -6,7 +6,7 @@ use roxmltree::Node;
 use serde_json::{Map, Value, json};
 
 use super::{
-    shape::{Kind, Member, Shape, Shapes},
+    shape::{Member, Shape, ShapeKind, Shapes},
     time::{self, Format},
 };
 
@@ -77,10 +77,10 @@ fn element(shapes: &Shapes, name: &str, member: Member<'_>, value: &Value, text:
     });
     let namespace = namespace.unwrap_or_default();
     match (member.shape.kind, value) {
-        (Kind::Structure | Kind::Union, Value::Object(_)) => {
+        (ShapeKind::Structure | ShapeKind::Union, Value::Object(_)) => {
             structure(shapes, member.shape, name, &namespace, value, text)
         }
-        (Kind::List, Value::Array(items)) => {
+        (ShapeKind::List, Value::Array(items)) => {
             let Some(inner) = shapes.inner(member.shape, "member") else { return Ok(()) };
             if flattened {
                 return items.iter().try_for_each(|item| element(shapes, name, inner, item, text));
@@ -90,7 +90,7 @@ fn element(shapes: &Shapes, name: &str, member: Member<'_>, value: &Value, text:
             text.push_str(&format!("</{name}>"));
             Ok(())
         }
-        (Kind::Map, Value::Object(entries)) => {
+        (ShapeKind::Map, Value::Object(entries)) => {
             let (Some(key), Some(inner)) = (shapes.inner(member.shape, "key"), shapes.inner(member.shape, "value"))
             else {
                 return Ok(());
@@ -119,7 +119,9 @@ fn element(shapes: &Shapes, name: &str, member: Member<'_>, value: &Value, text:
 
 fn scalar(member: Member<'_>, value: &Value) -> Result<String, String> {
     let value = match member.shape.kind {
-        Kind::Timestamp => Format::of(member.trait_here_or_there("timestampFormat"), Format::DateTime).write(value)?,
+        ShapeKind::Timestamp => {
+            Format::of(member.trait_here_or_there("timestampFormat"), Format::DateTime).write(value)?
+        }
         _ => value.clone(),
     };
     Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
@@ -170,7 +172,7 @@ fn read_member(shapes: &Shapes, member: Member<'_>, node: Node<'_, '_>, depth: u
         return None;
     }
     match member.shape.kind {
-        Kind::Map => Some(read_entries(shapes, member.shape, all.into_iter(), depth)),
+        ShapeKind::Map => Some(read_entries(shapes, member.shape, all.into_iter(), depth)),
         _ => {
             let inner = shapes.inner(member.shape, "member")?;
             Some(all.into_iter().filter_map(|child| read(shapes, inner.shape, child, depth + 1)).collect())
@@ -183,13 +185,13 @@ fn read(shapes: &Shapes, shape: Shape<'_>, node: Node<'_, '_>, depth: usize) -> 
         return None;
     }
     Some(match shape.kind {
-        Kind::Structure | Kind::Union => Value::Object(read_structure(shapes, shape, node, depth)),
-        Kind::List => {
+        ShapeKind::Structure | ShapeKind::Union => Value::Object(read_structure(shapes, shape, node, depth)),
+        ShapeKind::List => {
             let inner = shapes.inner(shape, "member")?;
             let items = children(node, name_of(inner));
             items.filter_map(|child| read(shapes, inner.shape, child, depth + 1)).collect()
         }
-        Kind::Map => read_entries(shapes, shape, children(node, "entry"), depth),
+        ShapeKind::Map => read_entries(shapes, shape, children(node, "entry"), depth),
         kind => {
             let text: String = node.descendants().filter(Node::is_text).filter_map(|text| text.text()).collect();
             read_scalar(kind, &text)
@@ -216,13 +218,13 @@ fn read_entries<'a, 'input: 'a>(
 }
 
 /// Parses a scalar's text; it stays text if it is not valid.
-pub(super) fn read_scalar(kind: Kind, text: &str) -> Value {
+pub(super) fn read_scalar(kind: ShapeKind, text: &str) -> Value {
     let parsed = match kind {
-        Kind::Boolean => text.trim().parse::<bool>().ok().map(Value::Bool),
-        Kind::Integer | Kind::IntEnum | Kind::Float => {
+        ShapeKind::Boolean => text.trim().parse::<bool>().ok().map(Value::Bool),
+        ShapeKind::Integer | ShapeKind::IntEnum | ShapeKind::Float => {
             serde_json::from_str::<serde_json::Number>(text.trim()).ok().map(Value::Number)
         }
-        Kind::Timestamp => Some(time::read(&json!(text.trim()))),
+        ShapeKind::Timestamp => Some(time::read(&json!(text.trim()))),
         _ => None,
     };
     parsed.unwrap_or_else(|| json!(text))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Action, Error, Kind, Plan, Stack, document};
+use super::{Action, Error, Plan, ResourceKind, Stack, document};
 use crate::model::{policy, spec::GatewaySpec};
 
 /// Limit on the characters of all inline policies of a role (IAM quotas). White space does not count; ours have
@@ -74,7 +74,7 @@ pub(super) fn grant_steps(
     let mut steps = Vec::new();
     for (name, wanted) in all.iter().filter(|(name, _)| needed.contains_key(*name)) {
         let action = document(stack.grants.get(name), wanted, "what it allows");
-        let step = plan.add(Kind::Grant, name, action, &[role]);
+        let step = plan.add(ResourceKind::Grant, name, action, &[role]);
         plan.steps[step].policy = Some(wanted.clone());
         steps.push(step);
     }
@@ -96,7 +96,7 @@ pub(super) fn dropped_grant_steps(
     for name in had.keys().filter(|name| !needed.contains_key(*name)) {
         let wanted = all.get(name);
         if wanted != stack.grants.get(*name) {
-            let step = plan.add(Kind::Grant, name, Action::Update(vec!["what it allows"]), targets);
+            let step = plan.add(ResourceKind::Grant, name, Action::Update(vec!["what it allows"]), targets);
             plan.steps[step].policy = wanted.cloned();
         }
     }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Action, Error, Kind, Stack, unsettled};
+use super::{Action, Error, ResourceKind, Stack, unsettled};
 use crate::{
-    aws::{agentcore, agentcore::Document, providers},
+    aws::{agentcore, agentcore::ApiDocument, providers},
     model::{naming::StackNames, spec::TargetSpec},
 };
 
@@ -12,7 +12,7 @@ pub(super) fn target_action(
     names: &StackNames,
     stack: &Stack,
     target: &TargetSpec,
-    existing: Option<&Document>,
+    existing: Option<&ApiDocument>,
 ) -> Result<Action, Error> {
     // A target that is being deleted makes room for a new one of any kind.
     let Some(existing) = existing.filter(|existing| existing.status() != "DELETING") else {
@@ -22,7 +22,7 @@ pub(super) fn target_action(
         let (name, kind) = (target.name.to_string(), kind.to_owned());
         return Err(Error::OtherKind { name, kind });
     }
-    if let Some(action) = unsettled(existing, Kind::Target, true)? {
+    if let Some(action) = unsettled(existing, ResourceKind::Target, true)? {
         return Ok(action);
     }
     let function = stack.sample.function.as_ref().map(|function| function.arn.clone());

@@ -9,12 +9,12 @@ use futures_util::future::{try_join, try_join_all, try_join4};
 use serde_json::Value;
 use tokio::try_join;
 
-use super::{DOMAIN_ATTEMPTS, Error, Gateway, Kind, Resource, Sample, Stack};
+use super::{DOMAIN_ATTEMPTS, Error, Gateway, Resource, ResourceKind, Sample, Stack};
 use crate::{
     aws,
     aws::{
         Aws, Caller, agentcore,
-        agentcore::Document,
+        agentcore::ApiDocument,
         cognito,
         cognito::{AppClient, Pool},
         iam,
@@ -33,7 +33,7 @@ pub enum Depth {
     /// To show, repair or complete: lists are read only after interrupted work, and a failed lookup is an error.
     Usual,
     /// The same for a stack without an anchor: everything is looked for.
-    Anchorless,
+    WithoutRole,
     /// To delete: everything is looked for, and failed lookups are recorded.
     Thorough,
 }
@@ -45,7 +45,7 @@ pub async fn discover(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Sta
 }
 
 async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Error> {
-    let look = Looker { aws, names, depth, not_offered: Mutex::default(), unseen: Mutex::default() };
+    let discovery = Discovery { aws, names, depth, not_offered: Mutex::default(), unseen: Mutex::default() };
     let (caller, role, gateway_id) = try_join!(
         caller(aws),
         iam::find_role(aws, &names.role),
@@ -57,7 +57,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         (Err(_) | Ok(Caller { arn: None, .. }), Some(role)) => Caller { account: role.account().to_owned(), arn: None },
         (caller, _) => caller?,
     };
-    let role = role.map(|role| look.owned_role(Kind::Role, role)).transpose()?;
+    let role = role.map(|role| discovery.owned_role(ResourceKind::Role, role)).transpose()?;
     let mut stack = Stack {
         names: names.clone(),
         caller,
@@ -84,13 +84,17 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
     }
     let policies = Box::pin(async {
         let Some(role) = &stack.role else { return Ok((None, BTreeMap::new())) };
-        try_join(look.see(iam::find_policy(aws, &role.name, BASE_POLICY)), look.grants(&role.name)).await
+        try_join(discovery.tolerating(iam::find_policy(aws, &role.name, BASE_POLICY)), discovery.grants(&role.name))
+            .await
     });
     let (((base_policy, grants), providers), (gateway, lost_gateways), sample, domain_pool) = try_join4(
-        try_join(policies, look.providers(stack.role.as_ref())),
-        try_join(Box::pin(look.gateway(gateway_id.clone())), Box::pin(look.lost_gateways(gateway_id.as_deref()))),
-        look.sample(),
-        look.pool_of_domain(&stack.caller.account),
+        try_join(policies, discovery.providers(stack.role.as_ref())),
+        try_join(
+            Box::pin(discovery.gateway(gateway_id.clone())),
+            Box::pin(discovery.lost_gateways(gateway_id.as_deref())),
+        ),
+        discovery.sample(),
+        discovery.pool_of_domain(&stack.caller.account),
     )
     .await?;
     stack.base_policy = base_policy;
@@ -102,9 +106,9 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
     stack.gateway = gateway;
     stack.lost_gateways = lost_gateways;
     stack.sample = sample;
-    look.authorizer(&mut stack, domain_pool).await?;
-    stack.not_offered = look.not_offered.into_inner().unwrap_or_default();
-    stack.unseen = look.unseen.into_inner().unwrap_or_default();
+    discovery.authorizer(&mut stack, domain_pool).await?;
+    stack.not_offered = discovery.not_offered.into_inner().unwrap_or_default();
+    stack.unseen = discovery.unseen.into_inner().unwrap_or_default();
     Ok(stack)
 }
 
@@ -117,7 +121,7 @@ async fn caller(aws: &Aws) -> Result<Result<Caller, aws::Error>, aws::Error> {
 }
 
 /// Performs lookups, and decides which errors are tolerated.
-struct Looker<'a> {
+struct Discovery<'a> {
     aws: &'a Aws,
     names: &'a StackNames,
     depth: Depth,
@@ -125,18 +129,18 @@ struct Looker<'a> {
     unseen: Mutex<Vec<aws::Error>>,
 }
 
-impl Looker<'_> {
+impl Discovery<'_> {
     /// The result of a lookup; the default value if the endpoint does not support it or its error is tolerated.
-    async fn see<T: Default>(&self, look: impl Future<Output = Result<T, aws::Error>>) -> Result<T, Error> {
-        Ok(self.seen(look).await?.unwrap_or_default())
+    async fn tolerating<T: Default>(&self, lookup: impl Future<Output = Result<T, aws::Error>>) -> Result<T, Error> {
+        Ok(self.tolerated(lookup).await?.unwrap_or_default())
     }
 
     /// The same, but returns the tolerated error.
-    async fn seen<T: Default>(
+    async fn tolerated<T: Default>(
         &self,
-        look: impl Future<Output = Result<T, aws::Error>>,
+        lookup: impl Future<Output = Result<T, aws::Error>>,
     ) -> Result<Result<T, aws::Error>, Error> {
-        match look.await {
+        match lookup.await {
             Err(error) if self.aws.does_not_offer(&error) => {
                 if let Ok(mut operations) = self.not_offered.lock() {
                     operations.insert(format!("{} {}", error.service, error.operation));
@@ -153,7 +157,7 @@ impl Looker<'_> {
         }
     }
 
-    fn owned_role(&self, kind: Kind, role: Role) -> Result<Role, Error> {
+    fn owned_role(&self, kind: ResourceKind, role: Role) -> Result<Role, Error> {
         if self.names.has_iam_path(&role.path) && self.names.owns(&role.tags) {
             Ok(role)
         } else {
@@ -170,9 +174,9 @@ impl Looker<'_> {
         let Some(document) = agentcore::find_gateway(self.aws, &id).await? else { return Ok(None) };
         let delivery = DeliveryNames::new(&id);
         let (tags, targets, sources) = try_join!(
-            self.seen(agentcore::tags(self.aws, document.gateway_arn())),
+            self.tolerated(agentcore::tags(self.aws, document.gateway_arn())),
             self.targets(&id),
-            self.see(logs::delivery_sources(self.aws)),
+            self.tolerating(logs::delivery_sources(self.aws)),
         )?;
         Ok(Some(Gateway {
             ours: tags.as_ref().is_ok_and(|tags| self.names.owns(tags)),
@@ -193,8 +197,8 @@ impl Looker<'_> {
         let names = self.names;
         let prefix = names.log_group_prefix();
         let (ends, groups) = try_join(
-            self.see(logs::delivery_ends(self.aws, |name| names.gateway_of_delivery(name).is_some())),
-            self.see(logs::groups_below(self.aws, &prefix, |name| names.gateway_of_log_group(name).is_some())),
+            self.tolerating(logs::delivery_ends(self.aws, |name| names.gateway_of_delivery(name).is_some())),
+            self.tolerating(logs::groups_below(self.aws, &prefix, |name| names.gateway_of_log_group(name).is_some())),
         )
         .await?;
         let ours = |found: &&logs::Tagged| names.owns(&found.tags);
@@ -203,7 +207,7 @@ impl Looker<'_> {
         Ok(of_ends.chain(of_groups).filter(|id| Some(id.as_str()) != current).collect())
     }
 
-    async fn targets(&self, gateway_id: &str) -> Result<Vec<Document>, Error> {
+    async fn targets(&self, gateway_id: &str) -> Result<Vec<ApiDocument>, Error> {
         let listed = agentcore::list_targets(self.aws, gateway_id).await?;
         let looks = listed.iter().map(|target| agentcore::find_target(self.aws, gateway_id, &target.id));
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
@@ -211,10 +215,10 @@ impl Looker<'_> {
 
     /// The role's policies for the user's targets. Most roles have none, which one request shows.
     async fn grants(&self, role: &str) -> Result<BTreeMap<&'static str, Value>, Error> {
-        let listed = self.see(iam::policy_names(self.aws, role)).await?;
+        let listed = self.tolerating(iam::policy_names(self.aws, role)).await?;
         let known = GRANTS.into_iter().filter(|name| listed.iter().any(|listed| listed == name));
         let looks = known.map(async |name| {
-            let policy = self.see(iam::find_policy(self.aws, role, name)).await?;
+            let policy = self.tolerating(iam::find_policy(self.aws, role, name)).await?;
             Ok::<_, Error>(policy.map(|policy| (name, policy)))
         });
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
@@ -231,7 +235,7 @@ impl Looker<'_> {
             return Ok(BTreeSet::new());
         }
         let of = async |kind| {
-            let listed = self.see(providers::names(self.aws, kind)).await?;
+            let listed = self.tolerating(providers::names(self.aws, kind)).await?;
             Ok::<_, Error>(listed.into_iter().map(move |name| (kind, name)))
         };
         let (keys, clients) = try_join(of(ProviderKind::ApiKey), of(ProviderKind::Oauth2)).await?;
@@ -241,18 +245,18 @@ impl Looker<'_> {
     async fn sample(&self) -> Result<Sample, Error> {
         let names = self.names;
         let role = async {
-            let role = self.see(iam::find_role(self.aws, &names.function_role)).await?;
-            let role = role.map(|role| self.owned_role(Kind::FunctionRole, role)).transpose()?;
+            let role = self.tolerating(iam::find_role(self.aws, &names.function_role)).await?;
+            let role = role.map(|role| self.owned_role(ResourceKind::FunctionRole, role)).transpose()?;
             let policy = match &role {
-                Some(role) => self.see(iam::find_policy(self.aws, &role.name, FUNCTION_POLICY)).await?,
+                Some(role) => self.tolerating(iam::find_policy(self.aws, &role.name, FUNCTION_POLICY)).await?,
                 None => None,
             };
             Ok::<_, Error>((role, policy))
         };
         let ((role, policy), log_group, function) = try_join!(
             role,
-            self.see(logs::find_group(self.aws, &names.function_log_group)),
-            self.seen(lambda::find_function(self.aws, &names.function)),
+            self.tolerating(logs::find_group(self.aws, &names.function_log_group)),
+            self.tolerated(lambda::find_function(self.aws, &names.function)),
         )?;
         let (function, function_seen) = match function {
             Ok(function) => (function, Ok(())),
@@ -260,10 +264,10 @@ impl Looker<'_> {
         };
         // Names contain the stack's hash, so a resource with other tags is no coincidence: do not touch it.
         if function.as_ref().is_some_and(|function| !names.owns(&function.tags)) {
-            return Err(Error::Foreign(Resource::new(Kind::Function, &names.function)));
+            return Err(Error::Foreign(Resource::new(ResourceKind::Function, &names.function)));
         }
         if log_group.as_ref().is_some_and(|group| !names.owns(&group.tags)) {
-            return Err(Error::Foreign(Resource::new(Kind::LogGroup, &names.function_log_group)));
+            return Err(Error::Foreign(Resource::new(ResourceKind::LogGroup, &names.function_log_group)));
         }
         Ok(Sample { role, policy, log_group, function, function_seen })
     }
@@ -272,7 +276,7 @@ impl Looker<'_> {
     async fn pool_of_domain(&self, account: &str) -> Result<Option<Pool>, Error> {
         for attempt in 0..DOMAIN_ATTEMPTS {
             let domain = self.names.domain(account, attempt);
-            let Some(domain) = self.see(cognito::find_domain(self.aws, &domain)).await? else { return Ok(None) };
+            let Some(domain) = self.tolerating(cognito::find_domain(self.aws, &domain)).await? else { return Ok(None) };
             // Another account's pool cannot be read; the stack's domain then has the next name.
             let pool = cognito::find_pool(self.aws, &domain.pool_id).await;
             if let Ok(Some(pool)) = pool
@@ -291,7 +295,7 @@ impl Looker<'_> {
         let named = stack.gateway.as_ref().and_then(|gateway| gateway.named_pool(self.aws));
         let mut pool = None;
         if let Some(id) = named {
-            match self.seen(cognito::find_pool(self.aws, &id)).await? {
+            match self.tolerated(cognito::find_pool(self.aws, &id)).await? {
                 Ok(Some(named)) => pool = Some(named).filter(|pool| self.owns_pool(pool)),
                 // A pool of another account cannot be read either, but exists.
                 Ok(None) if !cognito::is_published(self.aws, &id).await => stack.lost_pool = Some(id),
@@ -303,7 +307,7 @@ impl Looker<'_> {
         let listed = if settled && self.depth == Depth::Usual {
             Vec::new()
         } else {
-            self.see(cognito::pools_named(self.aws, &self.names.user_pool)).await?
+            self.tolerating(cognito::pools_named(self.aws, &self.names.user_pool)).await?
         };
         let ours: Vec<Pool> =
             domain_pool.into_iter().chain(listed.into_iter().filter(|pool| self.owns_pool(pool))).collect();
@@ -316,7 +320,7 @@ impl Looker<'_> {
 
         let allowed = jwt["allowedClients"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let (server, client) = try_join(
-            self.see(cognito::has_resource_server(self.aws, &pool.id, &self.names.resource_server)),
+            self.tolerating(cognito::has_resource_server(self.aws, &pool.id, &self.names.resource_server)),
             self.client_of(&pool, allowed.filter(|_| is_named)),
         )
         .await?;
@@ -324,7 +328,7 @@ impl Looker<'_> {
         stack.client = client;
         if stack.client.is_none() {
             let mut clients =
-                self.see(cognito::clients_named(self.aws, &pool.id, &self.names.app_client)).await?.into_iter();
+                self.tolerating(cognito::clients_named(self.aws, &pool.id, &self.names.app_client)).await?.into_iter();
             stack.client = clients.next();
             stack.surplus_clients = clients.map(|client| client.id).collect();
         }
@@ -335,7 +339,7 @@ impl Looker<'_> {
     /// The stack's own client among those that the gateway allows; the user may have added others.
     async fn client_of(&self, pool: &Pool, allowed: impl Iterator<Item = &str>) -> Result<Option<AppClient>, Error> {
         for id in allowed {
-            let client = self.see(cognito::find_client(self.aws, &pool.id, id)).await?;
+            let client = self.tolerating(cognito::find_client(self.aws, &pool.id, id)).await?;
             if let Some(client) = client.filter(|client| client.name == self.names.app_client) {
                 return Ok(Some(client));
             }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{AwsWorld, Error, Kind, SETTLE};
+use super::{AwsWorld, Error, ResourceKind, SETTLE};
 use crate::{
     aws::{
         Aws, cognito,
-        wait::{self, Look},
+        wait::{self, Poll},
     },
     model::{naming::SCOPE_NAME, spec::AuthorizerSpec},
     ops::{
-        apply::{Fact, Made},
+        apply::{Output, Outputs},
         event::Change,
         plan::{self, Step},
         stack::DOMAIN_ATTEMPTS,
@@ -33,41 +33,41 @@ const PUBLISHED: Duration = Duration::from_mins(2);
 
 impl AwsWorld<'_> {
     /// Pool names are not unique, so if the outcome of a create is unknown, look before creating again.
-    pub(super) async fn user_pool(&self) -> Result<(Change, Fact), Error> {
+    pub(super) async fn user_pool(&self) -> Result<(Change, Output), Error> {
         let name = &self.names().user_pool;
-        let mut doubtful = false;
+        let mut outcome_unknown = false;
         for _ in 0..DOUBTFUL_ATTEMPTS {
             match cognito::create_pool(self.run.aws, name, &self.tags()).await {
-                Ok(pool) => return Ok((Change::Created, Fact::Pool { id: pool.id, doubtful })),
-                Err(error) if !error.doubtful => return Err(error.into()),
-                Err(_) => doubtful = true,
+                Ok(pool) => return Ok((Change::Created, Output::Pool { id: pool.id, outcome_unknown })),
+                Err(error) if !error.outcome_unknown => return Err(error.into()),
+                Err(_) => outcome_unknown = true,
             }
             let pools = cognito::pools_named(self.run.aws, name).await?;
             let mut ours = pools.into_iter().filter(|pool| self.names().owns(&pool.tags));
             if let Some(pool) = ours.next() {
-                return Ok((Change::Created, Fact::Pool { id: pool.id, doubtful }));
+                return Ok((Change::Created, Output::Pool { id: pool.id, outcome_unknown }));
             }
         }
         let pool = cognito::create_pool(self.run.aws, name, &self.tags()).await?;
-        Ok((Change::Created, Fact::Pool { id: pool.id, doubtful }))
+        Ok((Change::Created, Output::Pool { id: pool.id, outcome_unknown }))
     }
 
     /// The domain is the mutex of racing runs: the run that gets it keeps its pool; the other deletes its own pool
     /// and continues with the winner's.
-    pub(super) async fn domain(&self, made: &Made) -> Result<(Change, Fact), Error> {
+    pub(super) async fn domain(&self, made: &Outputs) -> Result<(Change, Output), Error> {
         let pool_id = made.pool_id()?;
         let mut refused = None;
         for attempt in 0..DOMAIN_ATTEMPTS {
             let domain = self.names().domain(&self.stack.caller.account, attempt);
             match cognito::create_domain(self.run.aws, &domain, pool_id).await {
-                Ok(()) => return Ok((Change::Created, Fact::Domain(domain))),
+                Ok(()) => return Ok((Change::Created, Output::Domain(domain))),
                 Err(error) if error.is_not_found() => return Err(Error::Raced),
                 Err(error) if error.code.as_deref() == Some("InvalidParameterException") => refused = Some(error),
                 Err(error) => return Err(error.into()),
             }
             let Some(owner) = cognito::find_domain(self.run.aws, &domain).await? else { continue };
             if owner.pool_id == pool_id {
-                return Ok((Change::Created, Fact::Domain(domain)));
+                return Ok((Change::Created, Output::Domain(domain)));
             }
             // Another account's pool cannot be read: try the next name.
             let pool = cognito::find_pool(self.run.aws, &owner.pool_id).await.ok().flatten();
@@ -80,110 +80,111 @@ impl AwsWorld<'_> {
         Err(refused.map_or(Error::Raced, Error::from))
     }
 
-    pub(super) async fn resource_server(&self, made: &Made) -> Result<(Change, Fact), Error> {
+    pub(super) async fn resource_server(&self, made: &Outputs) -> Result<(Change, Output), Error> {
         let (pool_id, identifier) = (made.pool_id()?, &self.names().resource_server);
         match cognito::create_resource_server(self.run.aws, pool_id, identifier, SCOPE_NAME).await {
-            Ok(()) => Ok((Change::Created, Fact::Nothing)),
+            Ok(()) => Ok((Change::Created, Output::Nothing)),
             Err(error) if error.is_not_found() => Err(Error::Raced),
             // Cognito has no distinct error type for an existing resource server.
             Err(error) if cognito::has_resource_server(self.run.aws, pool_id, identifier).await? => {
                 tracing::debug!("{error}");
-                Ok((Change::Unchanged, Fact::Nothing))
+                Ok((Change::Unchanged, Output::Nothing))
             }
             Err(error) => Err(error.into()),
         }
     }
 
     /// As for pools: if the outcome of a create is unknown, look before creating again.
-    pub(super) async fn app_client(&self, made: &Made) -> Result<(Change, Fact), Error> {
+    pub(super) async fn app_client(&self, made: &Outputs) -> Result<(Change, Output), Error> {
         let (pool_id, names) = (made.pool_id()?, self.names());
-        let mut doubtful = false;
+        let mut outcome_unknown = false;
         for _ in 0..DOUBTFUL_ATTEMPTS {
             match cognito::create_client(self.run.aws, pool_id, &names.app_client, &names.scope).await {
-                Ok(client) => return Ok((Change::Created, Fact::Client { client, doubtful })),
+                Ok(client) => return Ok((Change::Created, Output::Client { client, outcome_unknown })),
                 Err(error) if error.is_not_found() => return Err(Error::Raced),
-                Err(error) if !error.doubtful => return Err(error.into()),
-                Err(_) => doubtful = true,
+                Err(error) if !error.outcome_unknown => return Err(error.into()),
+                Err(_) => outcome_unknown = true,
             }
             let existing = cognito::clients_named(self.run.aws, pool_id, &names.app_client).await?;
             if let Some(client) = existing.into_iter().next() {
-                return Ok((Change::Created, Fact::Client { client, doubtful }));
+                return Ok((Change::Created, Output::Client { client, outcome_unknown }));
             }
         }
         let client = cognito::create_client(self.run.aws, pool_id, &names.app_client, &names.scope).await?;
-        Ok((Change::Created, Fact::Client { client, doubtful }))
+        Ok((Change::Created, Output::Client { client, outcome_unknown }))
     }
 
     /// Waits for the OpenID document of a new pool, for a limited time; the gateway is created in either case, and
     /// AWS decides. Returns the discovery URL, if the document gives one.
-    pub(super) async fn discovery_url(&self, step: &Step, made: &Made) -> Result<Option<String>, Error> {
+    pub(super) async fn discovery_url(&self, step: &Step, made: &Outputs) -> Result<Option<String>, Error> {
         // An emulator may never serve one. If it fails gateways for that, as the local AWS does when configured to be
         // late, they are created again.
-        if self.plan.authorizer != AuthorizerSpec::Cognito || !self.pool_is_new() || cognito::is_imitation(self.run.aws)
+        if self.plan.authorizer != AuthorizerSpec::Cognito || !self.pool_is_new() || cognito::is_emulated(self.run.aws)
         {
             return Ok(None);
         }
         let (pool_id, begin) = (made.pool_id()?, Instant::now());
-        let document = wait::until(&self.deadline, self.told(step), async || {
+        let document = wait::until(&self.deadline, self.on_wait(step), async || {
             Ok::<_, Error>(match cognito::whole_document(self.run.aws, pool_id).await {
-                Err(lack) if begin.elapsed() < PUBLISHED => Look::NotYet(lack),
-                document => Look::Ready(document.ok().flatten()),
+                Err(lack) if begin.elapsed() < PUBLISHED => Poll::Pending(lack),
+                document => Poll::Ready(document.ok().flatten()),
             })
         })
         .await?;
-        Ok(document.and_then(|document| cognito::told_discovery_url(self.run.aws, pool_id, &document)))
+        Ok(document.and_then(|document| cognito::configured_discovery_url(self.run.aws, pool_id, &document)))
     }
 
     /// Verifies as the last step that a token is issued: the domain is ACTIVE, and its name resolves.
-    pub(super) async fn token_endpoint(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+    pub(super) async fn token_endpoint(&self, step: &Step, made: &Outputs) -> Result<(Change, Output), Error> {
         let (pool_id, domain) = (made.pool_id()?, made.domain()?);
         let request = token_request(self.run.aws, pool_id, domain, made.client()?, &self.names().scope).await;
         if !self.wait {
-            return Ok((Change::Unchanged, Fact::Tokens(request, None)));
+            return Ok((Change::Unchanged, Output::Tokens(request, None)));
         }
         let is_fresh = self.plan.interrupted || self.plan.steps.iter().any(is_new_for_tokens);
-        let has_new_name = |step: &Step| step.resource.kind == Kind::Domain && step.action != plan::Action::Keep;
+        let has_new_name =
+            |step: &Step| step.resource.kind == ResourceKind::Domain && step.action != plan::Action::Keep;
         let has_new_name = self.plan.interrupted || self.plan.steps.iter().any(has_new_name);
-        if has_new_name && !cognito::is_imitation(self.run.aws) {
+        if has_new_name && !cognito::is_emulated(self.run.aws) {
             let seconds = RESOLVES.as_secs();
-            self.told(step)(&format!(
+            self.on_wait(step)(&format!(
                 "asking for a token in {seconds} s: a resolver that is asked too early remembers for 15 minutes that \
                  there is no such name"
             ));
             wait::until_moment(Instant::now() + RESOLVES, self.run.stop).await?;
         }
-        let refused = wait::until(&self.deadline, self.told(step), async || {
+        let refused = wait::until(&self.deadline, self.on_wait(step), async || {
             let found = cognito::find_domain(self.run.aws, domain).await?;
             if !found.is_some_and(|domain| domain.active) {
-                return Ok(Look::NotYet("the user pool domain is not ACTIVE yet".to_owned()));
+                return Ok(Poll::Pending("the user pool domain is not ACTIVE yet".to_owned()));
             }
             match token::fetch(&self.run.aws.http, &request).await {
-                Ok(_) => Ok(Look::Ready(None)),
-                Err(error @ Error::NotOAuth { .. }) if cognito::is_imitation(self.run.aws) => {
-                    Ok(Look::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
+                Ok(_) => Ok(Poll::Ready(None)),
+                Err(error @ Error::NotOAuth { .. }) if cognito::is_emulated(self.run.aws) => {
+                    Ok(Poll::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
                 }
                 // Resources from before this run are known everywhere: the refusal is final.
                 Err(error @ Error::Token { .. }) if !is_fresh => Err(error),
-                Err(error @ (Error::NoAnswer(_) | Error::Token { .. } | Error::NotOAuth { .. })) => {
-                    Ok(Look::NotYet(error.to_string()))
+                Err(error @ (Error::Transport(_) | Error::Token { .. } | Error::NotOAuth { .. })) => {
+                    Ok(Poll::Pending(error.to_string()))
                 }
                 Err(error) => Err(error),
             }
         });
         let warning = refused.await?;
-        Ok((Change::Unchanged, Fact::Tokens(request, warning)))
+        Ok((Change::Unchanged, Output::Tokens(request, warning)))
     }
 
     /// Deletes pools and clients of the stack that nothing uses. After interrupted work, or if a create's outcome
     /// is unknown, first waits until lists no longer hide any.
-    pub(super) async fn surplus(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
-        if step.action == plan::Action::Keep && !made.doubtful {
-            return Ok((Change::Unchanged, Fact::Nothing));
+    pub(super) async fn orphans(&self, step: &Step, made: &Outputs) -> Result<(Change, Output), Error> {
+        if step.action == plan::Action::Keep && !made.outcome_unknown {
+            return Ok((Change::Unchanged, Output::Nothing));
         }
         let (pool_id, client_id) = (made.pool_id()?, &made.client()?.id);
         if self.wait {
             let until_then = (self.begun + SETTLE).saturating_duration_since(Instant::now()).as_secs();
-            self.told(step)(&format!(
+            self.on_wait(step)(&format!(
                 "looking for second pools and clients in {until_then} s, when lists show everything"
             ));
             wait::until_moment(self.begun + SETTLE, self.run.stop).await?;
@@ -202,14 +203,17 @@ impl AwsWorld<'_> {
                 change = Change::Deleted;
             }
         }
-        Ok((change, Fact::Nothing))
+        Ok((change, Output::Nothing))
     }
 }
 
 /// Whether a step creates something that issuing tokens depends on.
 fn is_new_for_tokens(step: &Step) -> bool {
     let kind = step.resource.kind;
-    let is_needed = matches!(kind, Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient);
+    let is_needed = matches!(
+        kind,
+        ResourceKind::UserPool | ResourceKind::Domain | ResourceKind::ResourceServer | ResourceKind::AppClient
+    );
     is_needed && step.action != plan::Action::Keep
 }
 

@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 use super::{AwsWorld, Error, TOO_FRESH};
 use crate::{
     aws::{
-        agentcore::{self, Document},
+        agentcore::{self, ApiDocument},
         cognito, iam, logs, propagation, providers,
-        wait::{self, Look},
+        wait::{self, Poll},
     },
     model::{
         naming::{DeliveryNames, TAG_PROVIDER},
         spec::{AuthorizerSpec, ProviderSpec, TargetSource, TargetSpec},
     },
     ops::{
-        apply::{Fact, LogGroup, Made},
+        apply::{LogGroup, Output, Outputs},
         event::{Change, Event},
         plan::{self, Step},
         sync::{Updated, gone, is_stale, settled_target},
@@ -26,13 +26,13 @@ use crate::{
 const PROVIDER_ATTEMPTS: u32 = 3;
 
 impl AwsWorld<'_> {
-    pub(super) async fn gateway(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+    pub(super) async fn gateway(&self, step: &Step, made: &Outputs) -> Result<(Change, Output), Error> {
         let discovery_url = self.discovery_url(step, made).await?;
         match (&step.action, &self.stack.gateway) {
             (plan::Action::Update(what), Some(gateway)) => {
                 let document = self.updated_gateway(step, gateway.id(), what, made, discovery_url.clone()).await?;
                 if document.is_ready() {
-                    return Ok((Change::Updated, Fact::Gateway { document, log_group: None }));
+                    return Ok((Change::Updated, Output::Gateway { document, log_group: None }));
                 }
                 // An interrupted run had begun to create it.
                 if what != &["state"] || !gateway.ours || !self.fails_for_now(step, &document).await {
@@ -44,10 +44,10 @@ impl AwsWorld<'_> {
             _ => {}
         }
         let (document, log_group) = self.created_gateway(step, made, discovery_url).await?;
-        Ok((Change::Created, Fact::Gateway { document, log_group }))
+        Ok((Change::Created, Output::Gateway { document, log_group }))
     }
 
-    fn gateway_request(&self, made: &Made, discovery_url: Option<String>) -> Result<Value, Error> {
+    fn gateway_request(&self, made: &Outputs, discovery_url: Option<String>) -> Result<Value, Error> {
         let mut request = self.spec.request();
         request["roleArn"] = json!(made.role_arn()?);
         request["tags"] = json!(self.tags());
@@ -56,7 +56,7 @@ impl AwsWorld<'_> {
     }
 
     /// `discovery_url` is the one that the pool's own OpenID document gives, if known.
-    fn set_authorizer(&self, request: &mut Value, made: &Made, discovery_url: Option<String>) -> Result<(), Error> {
+    fn set_authorizer(&self, request: &mut Value, made: &Outputs, discovery_url: Option<String>) -> Result<(), Error> {
         let authorizer = &self.plan.authorizer;
         request["authorizerType"] = json!(authorizer.api_type());
         let configuration = match authorizer {
@@ -101,9 +101,9 @@ impl AwsWorld<'_> {
     async fn created_gateway(
         &self,
         step: &Step,
-        made: &Made,
+        made: &Outputs,
         discovery_url: Option<String>,
-    ) -> Result<(Document, Option<LogGroup>), Error> {
+    ) -> Result<(ApiDocument, Option<LogGroup>), Error> {
         let request = self.gateway_request(made, discovery_url)?;
         let attempt = async || {
             let create = async || agentcore::create_gateway(self.run.aws, &request).await;
@@ -112,33 +112,33 @@ impl AwsWorld<'_> {
                 Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
                 created => created?,
             };
-            self.run.observer.hear(Event::Accepted(step.resource.clone()));
+            self.run.observer.on_event(Event::Accepted(step.resource.clone()));
             if !self.wait && self.spec.targets.is_empty() {
-                return Ok(Look::Ready((created, None)));
+                return Ok(Poll::Ready((created, None)));
             }
             let id = created.gateway_id();
             let (document, log_group) = join(self.settled_gateway(step, id, None), self.gateway_log_group(id)).await;
             let document = document?;
             if document.is_ready() {
-                return Ok(Look::Ready((document, log_group.ok().flatten())));
+                return Ok(Poll::Ready((document, log_group.ok().flatten())));
             }
             if let Err(error) = self.delete_gateway(step, &document).await {
                 return Err(stays(step, &document, error));
             }
-            self.run.observer.hear(Event::Dropped(step.resource.clone()));
+            self.run.observer.on_event(Event::Dropped(step.resource.clone()));
             if self.pool_may_be_too_fresh(&document) {
-                return Ok(Look::NotYet("the user pool does not serve its OpenID document yet".to_owned()));
+                return Ok(Poll::Pending("the user pool does not serve its OpenID document yet".to_owned()));
             }
             if self.fails_for_now(step, &document).await {
-                return Ok(Look::NotYet(TOO_FRESH.to_owned()));
+                return Ok(Poll::Pending(TOO_FRESH.to_owned()));
             }
             Err(Error::of_state(step.resource.kind, &document))
         };
-        wait::until(&self.deadline, self.told(step), attempt).await
+        wait::until(&self.deadline, self.on_wait(step), attempt).await
     }
 
     /// Whether a gateway or target FAILED for a transient reason, so that it can be created again.
-    async fn fails_for_now(&self, step: &Step, document: &Document) -> bool {
+    async fn fails_for_now(&self, step: &Step, document: &ApiDocument) -> bool {
         document.status() == "FAILED"
             && (self.pool_may_be_too_fresh(document)
                 || propagation::is_pending_state(document) && self.may_be_too_fresh(step).await)
@@ -149,15 +149,15 @@ impl AwsWorld<'_> {
         step: &Step,
         id: &str,
         what: &[&str],
-        made: &Made,
+        made: &Outputs,
         discovery_url: Option<String>,
-    ) -> Result<Document, Error> {
+    ) -> Result<ApiDocument, Error> {
         // Another run may be changing it: apply the change to the result.
         let before = self.settled_gateway(step, id, None).await?;
         let (mut request, mut updated) = (before.0.clone(), None);
         if what != ["state"] {
             self.spec.merge_named(&mut request);
-            if let Some(role) = &self.plan.brought_role {
+            if let Some(role) = &self.plan.existing_role {
                 request["roleArn"] = json!(role);
             }
             if what.contains(&"authorizer") {
@@ -171,28 +171,32 @@ impl AwsWorld<'_> {
     }
 
     /// Waits until AWS is no longer working on the gateway.
-    async fn settled_gateway(&self, step: &Step, id: &str, updated: Option<&Updated>) -> Result<Document, Error> {
-        wait::until(&self.deadline, self.told(step), async || match agentcore::find_gateway(self.run.aws, id).await? {
-            Some(document) if updated.is_some_and(|updated| is_stale(&document, updated)) => {
-                Ok(Look::NotYet("the gateway is shown as it was before".to_owned()))
+    async fn settled_gateway(&self, step: &Step, id: &str, updated: Option<&Updated>) -> Result<ApiDocument, Error> {
+        wait::until(&self.deadline, self.on_wait(step), async || {
+            match agentcore::find_gateway(self.run.aws, id).await? {
+                Some(document) if updated.is_some_and(|updated| is_stale(&document, updated)) => {
+                    Ok(Poll::Pending("the gateway is shown as it was before".to_owned()))
+                }
+                Some(document) if document.is_moving() => {
+                    Ok(Poll::Pending(format!("the gateway is {}", document.status())))
+                }
+                Some(document) => Ok(Poll::Ready(document)),
+                None => Err(Error::Raced),
             }
-            Some(document) if document.is_moving() => Ok(Look::NotYet(format!("the gateway is {}", document.status()))),
-            Some(document) => Ok(Look::Ready(document)),
-            None => Err(Error::Raced),
         })
         .await
     }
 
-    async fn delete_gateway(&self, step: &Step, gateway: &Document) -> Result<(), Error> {
+    async fn delete_gateway(&self, step: &Step, gateway: &ApiDocument) -> Result<(), Error> {
         let id = gateway.gateway_id();
         // The log group is found by the gateway's id, so delete it before the gateway.
         logs::delete_group(self.run.aws, &DeliveryNames::new(id).log_group).await?;
         let find = async || agentcore::find_gateway(self.run.aws, id).await;
         agentcore::delete_gateway(self.run.aws, id).await?;
-        Ok(gone(Some(gateway), &self.deadline, self.told(step), find).await?)
+        Ok(gone(Some(gateway), &self.deadline, self.on_wait(step), find).await?)
     }
 
-    pub(super) async fn target(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+    pub(super) async fn target(&self, step: &Step, made: &Outputs) -> Result<(Change, Output), Error> {
         let spec = step.target.as_ref().ok_or(Error::PlanForgot("target"))?;
         let gateway_id = made.gateway()?.gateway_id();
         let request = target_request(spec, made)?;
@@ -224,14 +228,14 @@ impl AwsWorld<'_> {
         };
         if document.is_ready() || !self.wait {
             self.drop_unused_provider(existing, &request).await?;
-            Ok((change, Fact::Target(document)))
+            Ok((change, Output::Target(document)))
         } else {
             Err(Error::of_state(step.resource.kind, &document))
         }
     }
 
     /// Deletes the stack's provider that the target used and no longer uses.
-    async fn drop_unused_provider(&self, existing: Option<&Document>, request: &Value) -> Result<(), Error> {
+    async fn drop_unused_provider(&self, existing: Option<&ApiDocument>, request: &Value) -> Result<(), Error> {
         let used = existing.and_then(|existing| providers::of_target(&existing.0));
         let Some((kind, name)) =
             used.filter(|arn| providers::of_target(request) != Some(arn)).and_then(providers::of_arn)
@@ -247,7 +251,7 @@ impl AwsWorld<'_> {
         Ok(())
     }
 
-    pub(super) async fn provider(&self, step: &Step) -> Result<(Change, Fact), Error> {
+    pub(super) async fn provider(&self, step: &Step) -> Result<(Change, Output), Error> {
         let target = step.target.as_ref().ok_or(Error::PlanForgot("target"))?;
         let spec = target.provider().ok_or(Error::PlanForgot("credential provider"))?;
         let mut name = step.resource.name.clone();
@@ -274,31 +278,31 @@ impl AwsWorld<'_> {
         Ok(())
     }
     /// As [`Self::created_gateway`].
-    async fn created_target(&self, step: &Step, gateway_id: &str, request: &Value) -> Result<Document, Error> {
+    async fn created_target(&self, step: &Step, gateway_id: &str, request: &Value) -> Result<ApiDocument, Error> {
         let attempt = async || {
             let create = async || agentcore::create_target(self.run.aws, gateway_id, request).await;
             let created = match self.once_propagated(step, create).await {
                 Err(Error::Aws(error)) if error.exists() => return Err(Error::Raced),
                 created => created?,
             };
-            self.run.observer.hear(Event::Accepted(step.resource.clone()));
+            self.run.observer.on_event(Event::Accepted(step.resource.clone()));
             if !self.wait {
-                return Ok(Look::Ready(created));
+                return Ok(Poll::Ready(created));
             }
             let document = self.settled_target(step, gateway_id, created.target_id(), None).await?;
             if document.is_ready() {
-                return Ok(Look::Ready(document));
+                return Ok(Poll::Ready(document));
             }
             if let Err(error) = self.delete_target(step, gateway_id, &document).await {
                 return Err(stays(step, &document, error));
             }
-            self.run.observer.hear(Event::Dropped(step.resource.clone()));
+            self.run.observer.on_event(Event::Dropped(step.resource.clone()));
             if self.fails_for_now(step, &document).await {
-                return Ok(Look::NotYet(TOO_FRESH.to_owned()));
+                return Ok(Poll::Pending(TOO_FRESH.to_owned()));
             }
             Err(Error::of_state(step.resource.kind, &document))
         };
-        wait::until(&self.deadline, self.told(step), attempt).await
+        wait::until(&self.deadline, self.on_wait(step), attempt).await
     }
 
     async fn settled_target(
@@ -307,22 +311,22 @@ impl AwsWorld<'_> {
         gateway_id: &str,
         id: &str,
         updated: Option<&Updated>,
-    ) -> Result<Document, Error> {
-        let found = settled_target(self.run.aws, gateway_id, id, updated, &self.deadline, self.told(step)).await?;
+    ) -> Result<ApiDocument, Error> {
+        let found = settled_target(self.run.aws, gateway_id, id, updated, &self.deadline, self.on_wait(step)).await?;
         found.ok_or(Error::Raced)
     }
 
-    async fn delete_target(&self, step: &Step, gateway_id: &str, target: &Document) -> Result<(), Error> {
+    async fn delete_target(&self, step: &Step, gateway_id: &str, target: &ApiDocument) -> Result<(), Error> {
         let id = target.target_id();
         let find = async || agentcore::find_target(self.run.aws, gateway_id, id).await;
         let deletion = async || agentcore::delete_target(self.run.aws, gateway_id, id).await;
         self.once_propagated(step, deletion).await?;
-        Ok(gone(Some(target), &self.deadline, self.told(step), find).await?)
+        Ok(gone(Some(target), &self.deadline, self.on_wait(step), find).await?)
     }
 }
 
 /// Reports both the failure of a resource and the failure to delete it.
-fn stays(step: &Step, document: &Document, error: Error) -> Error {
+fn stays(step: &Step, document: &ApiDocument, error: Error) -> Error {
     match Error::of_state(step.resource.kind, document) {
         Error::Failed { resource, status, reasons } if !error.is_stop() => {
             Error::Failed { resource, status, reasons: format!("{reasons}; and it stays: {error}") }
@@ -331,12 +335,12 @@ fn stays(step: &Step, document: &Document, error: Error) -> Error {
     }
 }
 
-fn provider_fact(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result<(Change, Fact), Error> {
+fn provider_fact(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result<(Change, Output), Error> {
     let change = if is_new { Change::Created } else { Change::Updated };
-    Ok((change, Fact::Provider { target: target.name.to_string(), arn }))
+    Ok((change, Output::Provider { target: target.name.to_string(), arn }))
 }
 
-fn target_request(target: &TargetSpec, made: &Made) -> Result<Value, Error> {
+fn target_request(target: &TargetSpec, made: &Outputs) -> Result<Value, Error> {
     let sample = match target.source {
         TargetSource::Sample => made.function_arn()?,
         TargetSource::Lambda { .. } | TargetSource::Configured(_) => "",

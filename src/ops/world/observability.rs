@@ -13,7 +13,7 @@ use crate::{
     },
     model::naming::{DeliveryNames, TAG_TRACES},
     ops::{
-        apply::{Fact, LogGroup, Made},
+        apply::{LogGroup, Output, Outputs},
         event::{Change, Event},
         plan::{self, Step},
     },
@@ -37,7 +37,7 @@ impl AwsWorld<'_> {
         }
     }
 
-    pub(super) async fn access_logs(&self, step: &Step, made: &Made) -> (Change, Fact) {
+    pub(super) async fn access_logs(&self, step: &Step, made: &Outputs) -> (Change, Output) {
         let delivered = async {
             let gateway = made.gateway()?;
             let names = DeliveryNames::new(gateway.gateway_id());
@@ -45,21 +45,21 @@ impl AwsWorld<'_> {
                 let changed = self.retention(step, &names.log_group, Some(LogGroup::Old)).await;
                 let change = if matches!(changed, Ok(true)) { Change::Updated } else { Change::Unchanged };
                 self.warn_of_retention(changed);
-                return Ok((change, Fact::Nothing));
+                return Ok((change, Output::Nothing));
             }
             let partition = self.names().region.partition().name;
             let (region, account) = (&self.names().region, &self.stack.caller.account);
             let group_arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{}", names.log_group);
             let carries = Carries::Logs { group_arn: &group_arn };
             if self.is_delivered_by_another(step, &names.logs, gateway.gateway_arn(), carries).await? {
-                return Ok((Change::Unchanged, Fact::Nothing));
+                return Ok((Change::Unchanged, Output::Nothing));
             }
             let group = match made.gateway_log_group {
                 Some(group) => Some(group),
                 None => self.gateway_log_group(gateway.gateway_id()).await?,
             };
             let retention = self.retention(step, &names.log_group, group);
-            let delivered = self.deliver(step, &names.logs, gateway.gateway_arn(), carries, Fact::DeliversLogs);
+            let delivered = self.deliver(step, &names.logs, gateway.gateway_arn(), carries, Output::DeliversLogs);
             let (retention, delivered) = join(retention, delivered).await;
             self.warn_of_retention(retention);
             delivered
@@ -67,14 +67,14 @@ impl AwsWorld<'_> {
         delivered.await.unwrap_or_else(|error: Error| undelivered("logs", error.to_string()))
     }
 
-    pub(super) async fn traces(&self, step: &Step, made: &Made) -> (Change, Fact) {
+    pub(super) async fn traces(&self, step: &Step, made: &Outputs) -> (Change, Output) {
         let delivered = async {
             let gateway = made.gateway()?;
             let names = DeliveryNames::new(gateway.gateway_id());
             if self.is_delivered_by_another(step, &names.traces, gateway.gateway_arn(), Carries::Traces).await? {
-                return Ok((Change::Unchanged, Fact::Nothing));
+                return Ok((Change::Unchanged, Output::Nothing));
             }
-            match self.deliver(step, &names.traces, gateway.gateway_arn(), Carries::Traces, Fact::Nothing).await {
+            match self.deliver(step, &names.traces, gateway.gateway_arn(), Carries::Traces, Output::Nothing).await {
                 Err(Error::Aws(error)) if logs::needs_transaction_search(&error) => {
                     // If undoing or recording it fails now, the next run finds it and tries again.
                     if let Err(error) = self.note_refused_traces(step, &names.traces).await {
@@ -116,7 +116,7 @@ impl AwsWorld<'_> {
     /// Warns about a failure; logs are delivered anyway.
     fn warn_of_retention(&self, outcome: Result<bool, Error>) {
         if let Err(error) = outcome {
-            self.run.observer.hear(Event::Warning(format!("the gateway's logs are kept without an end: {error}")));
+            self.run.observer.on_event(Event::Warning(format!("the gateway's logs are kept without an end: {error}")));
         }
     }
 
@@ -136,7 +136,9 @@ impl AwsWorld<'_> {
         let other = logs::other_source(self.run.aws, own, gateway_arn, carries).await?;
         if let Some(other) = &other {
             let kind = step.resource.kind.label();
-            self.run.observer.hear(Event::Note(format!("{kind}: the source `{other}` is there already, and is left")));
+            self.run
+                .observer
+                .on_event(Event::Note(format!("{kind}: the source `{other}` is there already, and is left")));
         }
         Ok(other.is_some())
     }
@@ -147,8 +149,8 @@ impl AwsWorld<'_> {
         name: &str,
         gateway_arn: &str,
         carries: Carries<'_>,
-        fact: Fact,
-    ) -> Result<(Change, Fact), Error> {
+        fact: Output,
+    ) -> Result<(Change, Output), Error> {
         let tags = self.tags();
         let call = async || logs::ensure_delivery(self.run.aws, name, gateway_arn, carries, &tags).await;
         self.while_refused(step, call).await?;
@@ -157,7 +159,7 @@ impl AwsWorld<'_> {
 
     /// Retries a call while AWS refuses it for a transient reason, but not for long.
     async fn while_refused(&self, step: &Step, call: impl AsyncFnMut() -> Result<(), aws::Error>) -> Result<(), Error> {
-        wait::while_refused(&self.deadline, PASSES, self.told(step), call).await
+        wait::while_refused(&self.deadline, PASSES, self.on_wait(step), call).await
     }
 
     fn remedy_of_traces() -> String {
@@ -169,7 +171,7 @@ impl AwsWorld<'_> {
     /// Deletes what the refused delivery left, and tags the anchor so that a later run does not try again unasked.
     async fn note_refused_traces(&self, step: &Step, name: &str) -> Result<(), Error> {
         self.while_refused(step, async || logs::delete_delivery(self.run.aws, name).await.map(drop)).await?;
-        if self.plan.brought_role.is_some() {
+        if self.plan.existing_role.is_some() {
             return Ok(());
         }
         let (key, value) = TAG_TRACES;
@@ -185,6 +187,6 @@ impl AwsWorld<'_> {
     }
 }
 
-fn undelivered(what: &'static str, why: String) -> (Change, Fact) {
-    (Change::Unchanged, Fact::Undelivered(what, why))
+fn undelivered(what: &'static str, why: String) -> (Change, Output) {
+    (Change::Unchanged, Output::Undelivered(what, why))
 }

@@ -6,7 +6,7 @@ use super::{AwsWorld, Error};
 use crate::{
     aws::{
         iam::{self, RoleSpec as IamRole},
-        wait::{self, Look},
+        wait::{self, Poll},
     },
     model::{
         naming::{BASE_POLICY, FUNCTION_POLICY},
@@ -14,17 +14,17 @@ use crate::{
         spec::RoleSpec,
     },
     ops::{
-        apply::Fact,
+        apply::Output,
         event::Change,
         plan::{self, Step},
     },
 };
 
 impl AwsWorld<'_> {
-    pub(super) async fn role(&self, step: &Step) -> Result<(Change, Fact), Error> {
+    pub(super) async fn role(&self, step: &Step) -> Result<(Change, Output), Error> {
         let permissions_boundary = match &self.spec.role {
             RoleSpec::Managed { permissions_boundary } => permissions_boundary.as_ref().map(ToString::to_string),
-            RoleSpec::Brought(_) => None,
+            RoleSpec::Existing(_) => None,
         };
         let role = IamRole {
             name: self.names().role.clone(),
@@ -35,10 +35,10 @@ impl AwsWorld<'_> {
             tags: self.tags(),
         };
         let (change, arn) = self.ensure_role(step, role, self.stack.role.as_ref()).await?;
-        Ok((change, Fact::Role(arn)))
+        Ok((change, Output::Role(arn)))
     }
 
-    pub(super) async fn function_role(&self, step: &Step) -> Result<(Change, Fact), Error> {
+    pub(super) async fn function_role(&self, step: &Step) -> Result<(Change, Output), Error> {
         let role = IamRole {
             name: self.names().function_role.clone(),
             path: self.names().iam_path.clone(),
@@ -48,7 +48,7 @@ impl AwsWorld<'_> {
             tags: self.tags(),
         };
         let (change, arn) = self.ensure_role(step, role, self.stack.sample.role.as_ref()).await?;
-        Ok((change, Fact::FunctionRole(arn)))
+        Ok((change, Output::FunctionRole(arn)))
     }
 
     /// Creates first: for a unique name, "already exists" is the most consistent read.
@@ -76,21 +76,23 @@ impl AwsWorld<'_> {
     /// A role that exists although it was not discovered: the stack's own (from another run, or from this one if
     /// the response was lost), or another owner's.
     async fn owned_role(&self, step: &Step, name: &str) -> Result<iam::Role, Error> {
-        let found = wait::until(&self.deadline, self.told(step), async || {
+        let found = wait::until(&self.deadline, self.on_wait(step), async || {
             let found = iam::find_role(self.run.aws, name).await?;
-            Ok::<_, Error>(found.map_or_else(|| Look::NotYet("IAM does not show the role yet".to_owned()), Look::Ready))
+            Ok::<_, Error>(
+                found.map_or_else(|| Poll::Pending("IAM does not show the role yet".to_owned()), Poll::Ready),
+            )
         });
         let role = found.await?;
         let ours = self.names().owns(&role.tags);
         if ours { Ok(role) } else { Err(Error::Foreign(step.resource.clone())) }
     }
 
-    pub(super) async fn base_policy(&self, step: &Step) -> Result<(Change, Fact), Error> {
+    pub(super) async fn base_policy(&self, step: &Step) -> Result<(Change, Output), Error> {
         let document = step.policy.as_ref().ok_or(Error::PlanForgot("base policy"))?;
         self.put_policy(step, &self.names().role, BASE_POLICY, document).await
     }
 
-    pub(super) async fn function_policy(&self, step: &Step) -> Result<(Change, Fact), Error> {
+    pub(super) async fn function_policy(&self, step: &Step) -> Result<(Change, Output), Error> {
         let document = policy::function_logs(self.names(), &self.stack.caller.account);
         self.put_policy(step, &self.names().function_role, FUNCTION_POLICY, &document).await
     }
@@ -101,9 +103,9 @@ impl AwsWorld<'_> {
         role: &str,
         name: &str,
         document: &Value,
-    ) -> Result<(Change, Fact), Error> {
+    ) -> Result<(Change, Output), Error> {
         self.once_propagated(step, async || iam::put_policy(self.run.aws, role, name, document).await).await?;
-        Ok((written(step), Fact::Nothing))
+        Ok((written(step), Output::Nothing))
     }
 }
 

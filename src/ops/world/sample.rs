@@ -5,28 +5,28 @@ use crate::{
     aws::{
         lambda::{self, FunctionSpec},
         logs,
-        wait::{self, Look},
+        wait::{self, Poll},
     },
     model::sample,
     ops::{
-        apply::{Fact, Made},
+        apply::{Output, Outputs},
         event::{Change, Event},
         plan::{self, Step},
     },
 };
 
 impl AwsWorld<'_> {
-    pub(super) async fn log_group(&self) -> Result<(Change, Fact), Error> {
+    pub(super) async fn log_group(&self) -> Result<(Change, Output), Error> {
         let name = &self.names().function_log_group;
         let created = match logs::create_group(self.run.aws, name, &self.tags()).await {
             Err(error) if error.exists() => Change::Updated,
             created => created.map(|()| Change::Created)?,
         };
         logs::set_retention(self.run.aws, name, sample::LOG_RETENTION_DAYS).await?;
-        Ok((created, Fact::Nothing))
+        Ok((created, Output::Nothing))
     }
 
-    pub(super) async fn function(&self, step: &Step, made: &Made) -> Result<(Change, Fact), Error> {
+    pub(super) async fn function(&self, step: &Step, made: &Outputs) -> Result<(Change, Output), Error> {
         let spec = FunctionSpec {
             name: self.names().function.clone(),
             description: format!("Sample tools of the AgentCore gateway {}", self.names().gateway),
@@ -52,9 +52,9 @@ impl AwsWorld<'_> {
             }
         };
         if change == Change::Created {
-            self.run.observer.hear(Event::Accepted(step.resource.clone()));
+            self.run.observer.on_event(Event::Accepted(step.resource.clone()));
         }
-        let function = wait::until(&self.deadline, self.told(step), async || {
+        let function = wait::until(&self.deadline, self.on_wait(step), async || {
             Ok(match lambda::find_function(self.run.aws, &spec.name).await? {
                 // A failed update by another run leaves a working function.
                 Some(lambda::Function { failure: Some((status, reasons)), active, .. })
@@ -62,11 +62,11 @@ impl AwsWorld<'_> {
                 {
                     return Err(Error::Failed { resource: step.resource.clone(), status, reasons });
                 }
-                Some(function) if function.active => Look::Ready(function),
-                _ => Look::NotYet("the function is not Active yet".to_owned()),
+                Some(function) if function.active => Poll::Ready(function),
+                _ => Poll::Pending("the function is not Active yet".to_owned()),
             })
         })
         .await?;
-        Ok((change, Fact::Function(function.arn)))
+        Ok((change, Output::Function(function.arn)))
     }
 }

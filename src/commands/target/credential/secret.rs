@@ -3,7 +3,7 @@
 use crate::{
     commands::input,
     context::Context,
-    error::{Error, Kind},
+    error::{Error, ErrorKind},
     model::secret::Secret,
 };
 
@@ -24,10 +24,10 @@ pub(super) async fn secret(
                 let is_name = variable.len() <= 12 || variable.contains('_') && variable.len() <= 64;
                 if !variable.bytes().all(is_usual) || !is_name {
                     let message = format!("the variable that is to hold the {what} is not set, or empty");
-                    return Error::new(Kind::InvalidInput, message)
+                    return Error::new(ErrorKind::InvalidInput, message)
                         .with_hint("give the variable's name, not the secret: arguments are there for all to see");
                 }
-                Error::new(Kind::InvalidInput, format!("the variable {variable} is not set, or empty"))
+                Error::new(ErrorKind::InvalidInput, format!("the variable {variable} is not set, or empty"))
                     .with_hint(format!("set it: `export {variable}=…`"))
             };
             (value.ok_or_else(missing)?, variable)
@@ -35,13 +35,13 @@ pub(super) async fn secret(
         (None, Some("-")) if ctx.ui.can_ask() => (ctx.ask_secret(what).await?, "the answer"),
         (None, Some(file)) => (input::read(file)?, input::place(file)),
         (None, None) => {
-            return Err(Error::new(Kind::Usage, "the OAuth client has no secret")
+            return Err(Error::new(ErrorKind::Usage, "the OAuth client has no secret")
                 .with_hint("add `--oauth-client-secret-env` or `--oauth-client-secret-file`"));
         }
     };
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
-        return Err(Error::new(Kind::InvalidInput, format!("{place} holds no secret")));
+        return Err(Error::new(ErrorKind::InvalidInput, format!("{place} holds no secret")));
     }
     Ok(Secret::new(text))
 }

@@ -11,7 +11,7 @@ use crate::{
         Request,
         sigv4::{self, Scope},
     },
-    model::outgoing::encode,
+    model::http_request::encode,
 };
 
 /// The credential to send with a request.

@@ -14,7 +14,7 @@ use super::{CallerIdentity, Failure, Upstream};
 use crate::{
     http::{Http, Request},
     local::services::agentcore::{Discovery, Provider},
-    model::outgoing::encode,
+    model::http_request::encode,
 };
 
 /// Timeout of a request to an authorization server.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Lifecycle, Origin, Page, State, Status, access_denied, check_invocable, conflict, invalid, lacking, present,
-    quota_exceeded, refused, target::Target, wrong_state,
+    Lifecycle, Origin, Page, State, Status, access_denied, check_invocable, conflict, invalid, lacking, quota_exceeded,
+    refused, target::Target, without_nulls, wrong_state,
 };
 use crate::{
     local::{
@@ -165,7 +165,7 @@ fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<Strin
             return Err(not_implemented(format!("the local AWS does not serve authorizerType {other}")));
         }
     }
-    let mut config = present([
+    let mut config = without_nulls([
         ("name", json!(input.name)),
         ("roleArn", json!(input.role_arn)),
         ("protocolType", json!(input.protocol_type)),
@@ -219,7 +219,7 @@ fn check_interceptors(state: &State, call: &Call, input: &Input) -> Result<(), W
 }
 
 fn show(gateway: &Gateway, call: &Call) -> Value {
-    let mut document = present([
+    let mut document = without_nulls([
         ("gatewayArn", json!(gateway.arn)),
         ("gatewayId", json!(gateway.id)),
         ("gatewayUrl", json!(format!("{}/gateways/{}/mcp", call.base_url, gateway.id))),
@@ -247,7 +247,7 @@ pub(super) fn get(state: &mut State, call: &Call, input: GatewayId) -> Answer {
 pub(super) fn list(state: &mut State, call: &Call, input: Page) -> Answer {
     let shown = state.agentcore.in_region(call).filter(|gateway| call.propagated(gateway.state.created));
     input.answer(shown.map(|gateway| {
-        let mut document = present([
+        let mut document = without_nulls([
             ("gatewayId", json!(gateway.id)),
             ("name", json!(gateway.text("name"))),
             ("description", json!(gateway.text("description"))),
@@ -265,7 +265,7 @@ pub(super) fn delete(state: &mut State, call: &Call, input: GatewayId) -> Answer
     if !gateway.targets.is_empty() {
         return Err(refused("Gateway has targets associated with it. Delete all targets before deleting the gateway."));
     }
-    if gateway.state.under_way() {
+    if gateway.state.in_progress() {
         return Err(conflict(format!("Gateway {} is in {} status", gateway.id, gateway.state.status.name())));
     }
     gateway.state.change(Status::Deleting, call.now);

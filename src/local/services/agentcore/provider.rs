@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{State, invalid, not_found, present, refused};
+use super::{State, invalid, not_found, refused, without_nulls};
 use crate::{
     local::{
         services::{
@@ -144,14 +144,14 @@ impl Provider {
     fn show(&self, call: &Call, with_times: bool) -> Value {
         let source = if self.secret.managed { "MANAGED" } else { "EXTERNAL" };
         let secret = json!({ "secretArn": self.secret.arn });
-        let mut shown = present([("name", json!(self.name)), ("credentialProviderArn", json!(self.arn(call)))]);
+        let mut shown = without_nulls([("name", json!(self.name)), ("credentialProviderArn", json!(self.arn(call)))]);
         match &self.oauth {
-            None => shown.extend(present([
+            None => shown.extend(without_nulls([
                 ("apiKeySecretArn", secret),
                 ("apiKeySecretJsonKey", json!(self.secret.json_key)),
                 ("apiKeySecretSource", json!(source)),
             ])),
-            Some(client) => shown.extend(present([
+            Some(client) => shown.extend(without_nulls([
                 ("clientSecretArn", secret),
                 ("clientSecretJsonKey", json!(self.secret.json_key)),
                 ("clientSecretSource", json!(source)),
@@ -162,7 +162,7 @@ impl Provider {
             ])),
         }
         if with_times {
-            shown.extend(present([
+            shown.extend(without_nulls([
                 ("createdTime", epoch_seconds(self.created)),
                 ("lastUpdatedTime", epoch_seconds(self.updated)),
             ]));
@@ -172,7 +172,7 @@ impl Provider {
 
     fn listed(&self, call: &Call) -> Value {
         let vendor = self.oauth.as_ref().map(|client| &client.vendor);
-        Value::Object(present([
+        Value::Object(without_nulls([
             ("name", json!(self.name)),
             ("credentialProviderVendor", json!(vendor)),
             ("credentialProviderArn", json!(self.arn(call))),
@@ -317,7 +317,7 @@ fn list(state: &State, call: &Call, kind: ProviderKind, input: &List) -> Answer 
     let shown = shown.map(|(arn, provider)| (arn, provider.listed(call)));
     let (items, next) = page(shown, input.max_results.or(Some(10)), input.next_token.as_deref())
         .map_err(|_| invalid("nextToken", "The token is none that this operation gave"))?;
-    Ok(Value::Object(present([("credentialProviders", json!(items)), ("nextToken", json!(next))])))
+    Ok(Value::Object(without_nulls([("credentialProviders", json!(items)), ("nextToken", json!(next))])))
 }
 
 pub(super) fn create_api_key(state: &mut State, call: &Call, input: ApiKeyInput) -> Answer {

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use self::configuration::{CREDENTIALS, Configuration};
 pub(crate) use self::configuration::{Credential, CredentialProvider, McpServer};
 use super::{
-    Gateway, Lifecycle, Listing, Origin, Page, State, Status, check_invocable, conflict, invalid, not_found, present,
-    quota_exceeded, refused, role_problem, wrong_state,
+    Gateway, Lifecycle, Listing, Origin, Page, State, Status, check_invocable, conflict, invalid, not_found,
+    quota_exceeded, refused, role_problem, without_nulls, wrong_state,
 };
 use crate::{
     local::{
@@ -150,7 +150,7 @@ fn checked(state: &State, call: &Call, gateway: &Gateway, name: &str, input: &In
     let role = gateway.text("roleArn").unwrap_or_default();
     let credential = input.credential_provider_configurations.as_deref().and_then(<[_]>::first);
     let (schema, problem) = input.target_configuration.checked_schema(state, call, role, name, credential)?;
-    let config = present([
+    let config = without_nulls([
         ("name", json!(name)),
         ("description", json!(input.description)),
         ("targetConfiguration", json!(input.target_configuration)),
@@ -173,10 +173,13 @@ impl TargetId {
 }
 
 fn show(gateway: &Gateway, target: &Target) -> Value {
-    let mut document =
-        present([("gatewayArn", json!(gateway.arn)), ("targetId", json!(target.id)), ("protocolType", json!("MCP"))]);
+    let mut document = without_nulls([
+        ("gatewayArn", json!(gateway.arn)),
+        ("targetId", json!(target.id)),
+        ("protocolType", json!("MCP")),
+    ]);
     target.state.show(&mut document);
-    document.extend(present([("lastSynchronizedAt", json!(target.synchronized.map(iso8601)))]));
+    document.extend(without_nulls([("lastSynchronizedAt", json!(target.synchronized.map(iso8601)))]));
     document.extend(target.config.clone());
     // A required member of the model's outputs. AWS does not document its value for targets without credentials; we
     // chose an empty list.
@@ -210,7 +213,7 @@ pub(super) fn list(state: &mut State, call: &Call, input: List) -> Answer {
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     let shown = gateway.targets.values().filter(|target| call.propagated(target.state.created));
     input.page.answer(shown.map(|target| {
-        let mut document = present([
+        let mut document = without_nulls([
             ("targetId", json!(target.id)),
             ("name", json!(target.text("name"))),
             ("description", json!(target.text("description"))),
@@ -228,7 +231,7 @@ pub(super) fn list(state: &mut State, call: &Call, input: List) -> Answer {
 pub(super) fn delete(state: &mut State, call: &Call, input: TargetId) -> Answer {
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
-    if target.state.under_way() {
+    if target.state.in_progress() {
         return Err(conflict(format!("Target {} is in {} status", target.id, target.state.status.name())));
     }
     gateway.check_at_once()?;
@@ -261,7 +264,7 @@ pub(super) fn synchronize(state: &mut State, call: &Call, input: Synchronize) ->
             return Err(refused("Targets with listingMode DYNAMIC are listed with every request"));
         }
         // A FAILED target can be synchronized (one public report, 20 s after the first try with a fresh role).
-        if target.state.under_way() {
+        if target.state.in_progress() {
             let status = target.state.status.name();
             return Err(conflict(format!("Target {target_id} is in {status} status")));
         }
@@ -283,7 +286,7 @@ impl Gateway {
 
     /// Checks that one more target operation may start.
     fn check_at_once(&self) -> Result<(), WireError> {
-        if self.targets.values().filter(|target| target.state.under_way()).count() < MOST_AT_ONCE {
+        if self.targets.values().filter(|target| target.state.in_progress()).count() < MOST_AT_ONCE {
             return Ok(());
         }
         Err(quota_exceeded(format!("A gateway can have at most {MOST_AT_ONCE} target operations under way at once")))

@@ -17,24 +17,25 @@ pub(crate) struct Request<'a> {
 /// The result of evaluating policies for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Allowed,
-    /// An explicit deny, which overrides any allow.
-    Denied,
-    /// An implicit deny: no statement applies.
-    Silent,
+    Allow,
+    /// Overrides any allow.
+    ExplicitDeny,
+    /// No statement applies.
+    ImplicitDeny,
 }
 
 /// Evaluates a set of policy documents for a request.
 pub(crate) fn evaluate<'a>(documents: impl IntoIterator<Item = &'a str>, request: &Request<'_>) -> Verdict {
     let statements: Vec<Value> = documents.into_iter().flat_map(statements).collect();
-    let applies =
-        |effect: &str| statements.iter().any(|statement| statement["Effect"] == effect && concerns(statement, request));
+    let applies = |effect: &str| {
+        statements.iter().any(|statement| statement["Effect"] == effect && statement_matches(statement, request))
+    };
     if applies("Deny") {
-        Verdict::Denied
+        Verdict::ExplicitDeny
     } else if applies("Allow") {
-        Verdict::Allowed
+        Verdict::Allow
     } else {
-        Verdict::Silent
+        Verdict::ImplicitDeny
     }
 }
 
@@ -46,11 +47,11 @@ fn statements(document: &str) -> Vec<Value> {
     }
 }
 
-fn concerns(statement: &Value, request: &Request<'_>) -> bool {
+fn statement_matches(statement: &Value, request: &Request<'_>) -> bool {
     let action = request.action.to_lowercase();
     let is_action = |pattern: &str| glob(&pattern.to_lowercase(), &action);
     let is_resource = |pattern: &str| match request.resource {
-        Some(resource) => glob(&filled(pattern, request), resource),
+        Some(resource) => glob(&expand_policy_variables(pattern, request), resource),
         // The resource is unknown: an Allow may match it, but a Deny certainly does only if it covers all resources.
         None => statement["Effect"] == "Allow" || pattern == "*",
     };
@@ -63,12 +64,15 @@ fn concerns(statement: &Value, request: &Request<'_>) -> bool {
         (Value::Null, not) => !listed(not, is_resource),
         (resource, _) => listed(resource, is_resource),
     };
-    action && resource && names(&statement["Principal"], request) && conditions_hold(&statement["Condition"], request)
+    action
+        && resource
+        && principal_matches(&statement["Principal"], request)
+        && conditions_hold(&statement["Condition"], request)
 }
 
 /// Whether a statement's principal matches the request. Identity policies have none, and neither have requests
 /// to evaluate against them.
-fn names(principals: &Value, request: &Request<'_>) -> bool {
+fn principal_matches(principals: &Value, request: &Request<'_>) -> bool {
     match (principals, request.principal) {
         (Value::Null, None) => true,
         (Value::String(all), Some(_)) => all == "*",
@@ -140,7 +144,9 @@ fn holds(operator: &str, wanted: &Value, found: Option<&str>, request: &Request<
     }
     let Some(test) = Test::of(bare.strip_suffix("IfExists").unwrap_or(bare)) else { return false };
     match found {
-        Some(found) => values.iter().any(|value| (test.matches)(&filled(value, request), found)) != test.negated,
+        Some(found) => {
+            values.iter().any(|value| (test.matches)(&expand_policy_variables(value, request), found)) != test.negated
+        }
         // A missing key fails positive operators and satisfies negated ones.
         None => for_all.is_some() || bare.ends_with("IfExists") || (test.negated && for_any.is_none()),
     }
@@ -156,7 +162,7 @@ fn value_of<'a>(key: &str, request: &Request<'a>) -> Option<&'a str> {
 }
 
 /// Expands policy variables such as `${aws:PrincipalAccount}`.
-fn filled(pattern: &str, request: &Request<'_>) -> String {
+fn expand_policy_variables(pattern: &str, request: &Request<'_>) -> String {
     let mut text = String::with_capacity(pattern.len());
     let mut rest = pattern;
     while let Some((before, after)) = rest.split_once("${") {
@@ -259,14 +265,17 @@ mod tests {
             (json!({ "Condition": { "Null": { "aws:PrincipalAccount": "true" } } }), false),
             (json!({ "Principal": { "AWS": "*" } }), false),
         ] {
-            let verdict = if expected { Verdict::Allowed } else { Verdict::Silent };
+            let verdict = if expected { Verdict::Allow } else { Verdict::ImplicitDeny };
             assert_eq!(invoke(allow(more.clone())), verdict, "{more}");
         }
         let other = json!({ "Effect": "Allow", "NotAction": "iam:*", "NotResource": "arn:g" });
-        assert_eq!(invoke(other), Verdict::Allowed);
-        assert_eq!(invoke(json!({ "Effect": "Allow", "NotAction": "lambda:*", "Resource": "*" })), Verdict::Silent);
+        assert_eq!(invoke(other), Verdict::Allow);
+        assert_eq!(
+            invoke(json!({ "Effect": "Allow", "NotAction": "lambda:*", "Resource": "*" })),
+            Verdict::ImplicitDeny
+        );
         let deny = json!({ "Effect": "Deny", "Action": "*", "Resource": "arn:f" });
-        assert_eq!(invoke(json!([allow(json!({})), deny])), Verdict::Denied);
+        assert_eq!(invoke(json!([allow(json!({})), deny])), Verdict::ExplicitDeny);
     }
 
     #[test]
@@ -280,7 +289,7 @@ mod tests {
             let context = [("aws:sourceaccount", "1"), ("aws:sourcearn", arn)];
             let principal = Some(("Service", service));
             let request = Request { action: "sts:AssumeRole", resource: Some(""), principal, context: &context };
-            evaluate([trust.as_str()], &request) == Verdict::Allowed
+            evaluate([trust.as_str()], &request) == Verdict::Allow
         };
         assert!(assume("a.amazonaws.com", "arn:x1"));
         assert!(!assume("a.amazonaws.com", "arn:y1"));

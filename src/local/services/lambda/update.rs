@@ -17,7 +17,7 @@ pub(super) struct UpdateCode {
 }
 
 pub(super) fn update_code(lambda: &mut Lambda, call: &Call, input: UpdateCode) -> Answer {
-    let function = lambda.unoccupied(call, &input.function, input.revision_id.as_deref())?;
+    let function = lambda.updatable(call, &input.function, input.revision_id.as_deref())?;
     (function.code, function.code_sha256, function.code_size) = read_package(call, input.zip_file)?;
     function.updated(call);
     Ok(configuration(function))
@@ -41,7 +41,7 @@ pub(super) struct UpdateConfiguration {
 /// Omitted members stay unchanged.
 pub(super) fn update_configuration(state: &mut State, call: &Call, input: UpdateConfiguration) -> Answer {
     let State { lambda, iam, .. } = state;
-    let function = lambda.unoccupied(call, &input.function, input.revision_id.as_deref())?;
+    let function = lambda.updatable(call, &input.function, input.revision_id.as_deref())?;
     if let Some(runtime) = &input.runtime {
         check_runtime(runtime)?;
     }

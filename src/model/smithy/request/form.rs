@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::scalar;
 use crate::model::smithy::{
-    shape::{Kind, Member, Shapes},
+    shape::{Member, ShapeKind, Shapes},
     time::Format,
     xml,
 };
@@ -19,14 +19,14 @@ pub(super) fn form_pairs(
 ) -> Result<(), String> {
     let flattened = member.traits.has("xmlFlattened");
     match (member.shape.kind, value) {
-        (Kind::Structure | Kind::Union, Value::Object(given)) => {
+        (ShapeKind::Structure | ShapeKind::Union, Value::Object(given)) => {
             for inner in shapes.members(member.shape) {
                 if let Some(value) = given.get(inner.name).filter(|value| !value.is_null()) {
                     form_pairs(shapes, &format!("{name}.{}", xml::name_of(inner)), inner, value, pairs)?;
                 }
             }
         }
-        (Kind::List, Value::Array(items)) => {
+        (ShapeKind::List, Value::Array(items)) => {
             let Some(inner) = shapes.inner(member.shape, "member") else { return Ok(()) };
             let base = if flattened { name.to_owned() } else { format!("{name}.{}", xml::name_of(inner)) };
             if items.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn form_pairs(
                 form_pairs(shapes, &format!("{base}.{}", index + 1), inner, item, pairs)?;
             }
         }
-        (Kind::Map, Value::Object(entries)) => {
+        (ShapeKind::Map, Value::Object(entries)) => {
             let (Some(key), Some(inner)) = (shapes.inner(member.shape, "key"), shapes.inner(member.shape, "value"))
             else {
                 return Ok(());

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::model::smithy::{
-    shape::{Kind, Member, Shape, Shapes},
+    shape::{Member, Shape, ShapeKind, Shapes},
     time::Format,
 };
 
@@ -29,15 +29,15 @@ impl Json<'_> {
     pub(super) fn value(&self, member: Member<'_>, value: &Value) -> Result<Value, String> {
         let shape = member.shape;
         match (shape.kind, value) {
-            (Kind::Timestamp, value) => {
+            (ShapeKind::Timestamp, value) => {
                 Format::of(member.trait_here_or_there("timestampFormat"), Format::EpochSeconds).write(value)
             }
-            (Kind::Structure | Kind::Union, Value::Object(given)) => self.structure(shape, given),
-            (Kind::List, Value::Array(items)) => match self.shapes.inner(shape, "member") {
+            (ShapeKind::Structure | ShapeKind::Union, Value::Object(given)) => self.structure(shape, given),
+            (ShapeKind::List, Value::Array(items)) => match self.shapes.inner(shape, "member") {
                 Some(inner) => items.iter().map(|item| self.value(inner, item)).collect(),
                 None => Ok(value.clone()),
             },
-            (Kind::Map, Value::Object(entries)) => match self.shapes.inner(shape, "value") {
+            (ShapeKind::Map, Value::Object(entries)) => match self.shapes.inner(shape, "value") {
                 Some(inner) => {
                     let written = entries.iter().map(|(key, value)| Ok((key.clone(), self.value(inner, value)?)));
                     written.collect::<Result<Map<_, _>, String>>().map(Value::Object)

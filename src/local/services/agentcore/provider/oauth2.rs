@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Discovery, OauthClient, Put, SecretReference, State, Wanted, invalid, keep, present, refused};
+use super::{Discovery, OauthClient, Put, SecretReference, State, Wanted, invalid, keep, refused, without_nulls};
 use crate::{
     local::services::{
         answer::not_implemented,
@@ -121,9 +121,9 @@ pub(super) fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, cre
         config.client_secret_source.as_deref(),
         config.client_secret_config,
     )?;
-    let mut shown = present([("oauthDiscovery", json!(discovery)), ("clientId", json!(client_id))]);
+    let mut shown = without_nulls([("oauthDiscovery", json!(discovery)), ("clientId", json!(client_id))]);
     if member == CUSTOM_MEMBER {
-        shown.extend(present([("clientAuthenticationMethod", json!(config.client_authentication_method))]));
+        shown.extend(without_nulls([("clientAuthenticationMethod", json!(config.client_authentication_method))]));
     }
     let mut method = config.client_authentication_method;
     let source = match discovery {

@@ -7,7 +7,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// An HTTP request without its credential.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outgoing {
+pub struct HttpRequest {
     pub method: String,
     pub url: String,
     pub headers: Vec<(String, String)>,

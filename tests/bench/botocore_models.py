@@ -2,9 +2,9 @@
 
 usage: botocore_models.py dump TABLE       what the installed botocore says of each operation, as JSON
        botocore_models.py compare OLD NEW  what differs between two dumps; ends with 1 if anything does
-       botocore_models.py failures TABLE   what boto3_table.py found; ends with 1 if anything failed
+       botocore_models.py failures TABLE   what boto3_table found; ends with 1 if anything failed
 
-TABLE is what boto3_table.py prints.
+TABLE is what boto3_table prints.
 """
 
 import json

@@ -15,7 +15,7 @@ python3 -m venv "$newest"
 folder=$(mktemp -d)
 trap 'AGENTCORE_GW_LOCAL_DIR="$folder/local" "$target/debug/agentcore-gw" -q local stop > /dev/null; rm -rf "$folder"' EXIT
 eval "$(AGENTCORE_GW_LOCAL_DIR="$folder/local" AGENTCORE_GW_LOCAL_PORT=0 "$target/debug/agentcore-gw" -q local env)"
-"$newest/bin/python" tests/peers/boto3_table.py > "$folder/table.json"
+"$newest/bin/python" -B tests/peers/boto3_table > "$folder/table.json"
 result=0
 for peer in boto3 boto3-newest; do
   "$target/peers/$peer/bin/python" tests/bench/botocore_models.py dump "$folder/table.json" > "$folder/$peer.json"

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::env::{Env, Run, python};
+use crate::support::env::{Env, Run, python};
 
 /// The JSON output of an `aws` command; null if it prints nothing.
 #[track_caller]

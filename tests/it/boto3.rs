@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs};
 use agentcore_gw::local;
 use serde_json::json;
 
-use crate::env::{Env, Server};
+use crate::support::env::{Env, Server};
 
 /// A valid call of every operation, and each error that AWS's service model declares for it and that can be
 /// provoked.
@@ -16,7 +16,7 @@ fn every_covered_operation_answers_boto3_as_aws_does() {
     let covered: Vec<_> = local::operations().collect();
     let list = env.home().join("operations.json");
     fs::write(&list, json!(covered).to_string()).unwrap();
-    let report = env.with_boto3("boto3_table.py", &[list.to_str().unwrap()]).json();
+    let report = env.with_boto3("boto3_table", &[list.to_str().unwrap()]).json();
     assert_eq!(report["failures"], json!([]), "{report:#}");
     assert!(report["rows"].as_u64().unwrap() >= 450, "{report:#}");
 }

@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
-    env::{Env, Run},
-    world::World,
+    support::env::{Env, Run},
+    support::world::World,
 };
 
 /// Exit code, stdout and stderr as one text.
@@ -487,7 +487,7 @@ async fn what_is_shown_as_next_works() {
         assert_eq!(next.len(), 2, "{said}");
         for line in next {
             // The flags before the command are added by this test.
-            let command = line.split_once(&format!("{} ", crate::world::ENDPOINT)).unwrap().1;
+            let command = line.split_once(&format!("{} ", crate::support::world::ENDPOINT)).unwrap().1;
             let args: Vec<_> = command.split(' ').map(|word| word.trim_matches('\'')).collect();
             let yes: &[&str] = if args[0] == "cleanup" { &["--yes"] } else { &[] };
             world.run(&[&args, yes].concat()).await.expect(0);

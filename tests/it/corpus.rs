@@ -13,7 +13,7 @@ use agentcore_gw::model::{
     openapi::Api,
 };
 
-use crate::env::{node_peers, vendor_documents};
+use crate::support::env::{node_peers, vendor_documents};
 
 /// All documents below a folder, by their relative paths.
 fn documents(folder: &Path) -> Vec<(String, PathBuf)> {

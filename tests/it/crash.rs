@@ -9,7 +9,7 @@ use std::{
 use agentcore_gw::local::Faults;
 use serde_json::{Value, json};
 
-use crate::world::{Mishap, Moment, World};
+use crate::support::world::{Mishap, Moment, World};
 
 const CREATE: &[&str] = &["create", "weather-gateway", "--sample"];
 const CLEANUP: &[&str] = &["cleanup", "weather-gateway", "--yes"];

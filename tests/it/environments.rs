@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    env::{Env, Server},
     functions::{error, function, run},
+    support::env::{Env, Server},
 };
 
 /// How long to wait for something that must end.
@@ -350,8 +350,9 @@ fn a_server_that_keeps_nothing_starts_again_after_a_kill_with_functions() {
     let env = Env::new();
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().to_string();
     let serve = || Server::start(&env, &["--ephemeral", "--port", &port]);
-    let at_port =
-        |args: &[&str]| crate::env::Run::of(env.command(args).env("AGENTCORE_GW_LOCAL_PORT", &port).output().unwrap());
+    let at_port = |args: &[&str]| {
+        crate::support::env::Run::of(env.command(args).env("AGENTCORE_GW_LOCAL_PORT", &port).output().unwrap())
+    };
     let server = serve();
     for args in [
         &["--local", "create", "g", "--sample", "--authorizer", "none", "-y"][..],
@@ -379,12 +380,12 @@ fn without_an_interpreter_the_sample_is_refused_before_anything_is_made() {
         &["--local", "create", "g", "--sample"][..],
         &["--local", "target", "add", "lambda", "sample", "--gateway", "g"],
     ] {
-        let run = crate::env::Run::of(without(args));
+        let run = crate::support::env::Run::of(without(args));
         assert_eq!(run.code, 1, "{run:?}");
         assert!(run.stderr.contains("python3.13 needs Python 3 on PATH, and there is none"), "{run:?}");
         assert!(run.stderr.contains("local stop"), "{run:?}");
         assert!(!Path::new(&env.state_dir().join("state.json")).exists() || env.is_empty(), "{:#}", env.state());
     }
-    let run = crate::env::Run::of(without(&["--local", "create", "g"]));
+    let run = crate::support::env::Run::of(without(&["--local", "create", "g"]));
     assert_eq!(run.code, 0, "without the sample there is no need of one: {run:?}");
 }

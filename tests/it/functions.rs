@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, env::join_paths, fs, iter::once, path::Path, pr
 
 use serde_json::{Value, json};
 
-use crate::env::{Env, node, path};
+use crate::support::env::{Env, node, path};
 
 /// Runs these functions on a local AWS that finds this version of Node.js first on its PATH.
 fn run_on_node(version: &str, functions: &Value) -> BTreeMap<String, Value> {

@@ -11,7 +11,7 @@ use std::{
 use agentcore_gw::model::{document::Document, finding::Reading, smithy::Model};
 use serde_json::Value;
 
-use crate::env::{Run, python};
+use crate::support::env::{Run, python};
 
 /// Runs the script of this test.
 fn script(args: &[&str]) -> Value {

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::env::Env;
+use crate::support::env::Env;
 
 #[test]
 fn callers_with_the_accounts_key_are_let_in_as_botocore_and_our_client_sign() {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::{
-    env::{Env, Server},
-    mcp_server::StandIn,
+    support::env::{Env, Server},
+    support::fake_mcp_server::FakeMcpServer,
 };
 
 /// The number of kills, unless `AGENTCORE_GW_KILLS` sets it: `tests/bench/kills.sh` uses ten times as many.
@@ -87,7 +87,7 @@ impl Scene {
         fs::write(env.home().join("api.json"), document).unwrap();
         fs::write(env.home().join("key"), "secret").unwrap();
         let server = Server::start(&env, &["--latency", "5ms"]);
-        let scenarios = scenarios(&StandIn::start(&["echo"]).endpoint());
+        let scenarios = scenarios(&FakeMcpServer::start(&["echo"]).endpoint());
         let mut scene = Self { env, _server: server, scenarios, took: Vec::new() };
         for scenario in &scene.scenarios {
             scene.prepare(scenario);

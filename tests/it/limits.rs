@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::env::{Env, Run};
+use crate::support::env::{Env, Run};
 
 /// The program in a shell that first sets a limit.
 fn limited(env: &Env, limit: &str, args: &[&str]) -> Command {

@@ -3,30 +3,10 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use http::{Request, StatusCode, header};
+use http::Request;
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
-use crate::world::World;
-
-/// A response: its status, its `WWW-Authenticate` if any, and its body.
-struct Answer {
-    status: StatusCode,
-    challenge: String,
-    body: Value,
-}
-
-async fn send(world: &World, request: Request<Body>) -> Answer {
-    let answer = world.router().oneshot(request).await.unwrap();
-    let (parts, body) = answer.into_parts();
-    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let challenge = parts.headers.get(header::WWW_AUTHENTICATE).map_or("", |value| value.to_str().unwrap());
-    Answer {
-        status: parts.status,
-        challenge: challenge.to_owned(),
-        body: serde_json::from_slice(&bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes))),
-    }
-}
+use crate::support::world::{Answer, World};
 
 /// A gateway with the sample: its path, and a token for it.
 struct Served {
@@ -38,9 +18,7 @@ struct Served {
 impl Served {
     async fn new() -> Self {
         let world = World::new(Duration::ZERO);
-        let created = world.run(&["create", "g", "--sample", "-o", "json"]).await.expect(0).json();
-        let url = created["gateway"]["gatewayUrl"].as_str().unwrap();
-        let path = url.strip_prefix(crate::world::ENDPOINT).unwrap().to_owned();
+        let path = world.create_gateway(&["--sample"]).await;
         let token = world.run(&["token", "g"]).await.expect(0).stdout.trim().to_owned();
         Self { world, path, token }
     }
@@ -51,7 +29,7 @@ impl Served {
 
     async fn call(&self, message: &Value) -> Answer {
         let request = self.request().header("authorization", format!("Bearer {}", self.token));
-        send(&self.world, request.body(Body::from(message.to_string())).unwrap()).await
+        self.world.send(request.body(Body::from(message.to_string())).unwrap()).await
     }
 
     async fn call_as(&self, authorization: Option<&str>) -> Answer {
@@ -60,7 +38,7 @@ impl Served {
         if let Some(value) = authorization {
             request = request.header("authorization", value);
         }
-        send(&self.world, request.body(Body::from(message.to_string())).unwrap()).await
+        self.world.send(request.body(Body::from(message.to_string())).unwrap()).await
     }
 }
 
@@ -72,17 +50,14 @@ fn request(id: &Value, method: &str, params: &Value) -> Value {
 async fn a_missing_malformed_expired_tampered_or_foreign_token_gets_401() {
     let served = Served::new().await;
     let good = format!("Bearer {}", served.token);
-    assert_eq!(served.call_as(Some(&good)).await.status, StatusCode::OK);
-    assert_eq!(served.call_as(Some(&good.replace("Bearer", "bearer"))).await.status, StatusCode::OK);
+    assert_eq!(served.call_as(Some(&good)).await.status, 200);
+    assert_eq!(served.call_as(Some(&good.replace("Bearer", "bearer"))).await.status, 200);
 
     let missing = served.call_as(None).await;
-    assert_eq!(
-        (missing.status, missing.body["error"]["message"].as_str()),
-        (StatusCode::UNAUTHORIZED, Some("Missing Bearer token"))
-    );
+    assert_eq!((missing.status, missing.json()["error"]["message"].as_str()), (401, Some("Missing Bearer token")));
     let metadata =
         format!("resource_metadata=\"http://127.0.0.1:7755/.well-known/oauth-protected-resource{}\"", served.path);
-    assert_eq!(missing.challenge, format!("Bearer {metadata}"));
+    assert_eq!(missing.header("www-authenticate"), format!("Bearer {metadata}"));
 
     let mut parts: Vec<&str> = served.token.split('.').collect();
     let claims = String::from_utf8(base64_decode(parts[1])).unwrap().replace("\"token_use\"", "\"Token_use\"");
@@ -105,24 +80,24 @@ async fn a_missing_malformed_expired_tampered_or_foreign_token_gets_401() {
         ("foreign", &foreign),
     ] {
         let answer = served.call_as(Some(&format!("Bearer {token}"))).await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
+        assert_eq!(answer.status, 401, "{what}");
         assert_eq!(
-            (answer.body["error"]["code"].as_i64(), answer.body["id"].as_i64()),
+            (answer.json()["error"]["code"].as_i64(), answer.json()["id"].as_i64()),
             (Some(-32001), Some(7)),
             "{what}"
         );
-        assert_eq!(answer.challenge, format!("Bearer error=\"invalid_token\", {metadata}"), "{what}");
+        assert_eq!(answer.header("www-authenticate"), format!("Bearer error=\"invalid_token\", {metadata}"), "{what}");
     }
     assert_eq!(
-        served.call_as(Some("Basic abc")).await.challenge,
+        served.call_as(Some("Basic abc")).await.header("www-authenticate"),
         format!("Bearer {metadata}"),
         "another scheme is none"
     );
 
     tokio::time::advance(Duration::from_secs(3599)).await;
-    assert_eq!(served.call_as(Some(&good)).await.status, StatusCode::OK);
+    assert_eq!(served.call_as(Some(&good)).await.status, 200);
     tokio::time::advance(Duration::from_secs(2)).await;
-    assert_eq!(served.call_as(Some(&good)).await.status, StatusCode::UNAUTHORIZED, "expired");
+    assert_eq!(served.call_as(Some(&good)).await.status, 401, "expired");
 }
 
 fn base64_encode(bytes: &[u8]) -> String {
@@ -140,7 +115,7 @@ async fn the_metadata_that_a_401_names_leads_to_the_token_endpoint() {
     let served = Served::new().await;
     let get = async |path: &str| {
         let request = Request::get(path).header("host", "localhost:7755").body(Body::empty()).unwrap();
-        send(&served.world, request).await.body
+        served.world.send(request).await.json()
     };
     let resource = get(&format!("/.well-known/oauth-protected-resource{}", served.path)).await;
     assert_eq!(resource["resource"], format!("http://localhost:7755{}", served.path), "as the client dialled it");
@@ -165,8 +140,8 @@ async fn the_token_endpoint_refuses_as_cognito_does() {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Body::from(form))
             .unwrap();
-        let answer = send(&served.world, request).await;
-        (answer.status.as_u16(), answer.body["error"].as_str().unwrap_or_default().to_owned())
+        let answer = served.world.send(request).await;
+        (answer.status, answer.json()["error"].as_str().unwrap_or_default().to_owned())
     };
     let form = |id: &str, secret: &str, rest: &str| format!("client_id={id}&client_secret={secret}&{rest}");
     let grant = "grant_type=client_credentials";
@@ -187,14 +162,14 @@ async fn the_token_endpoint_refuses_as_cognito_does() {
     }
     let of_a_page =
         Request::post("/oauth2/token").header("host", "127.0.0.1:7755").header("content-type", "text/plain");
-    let answer = send(&served.world, of_a_page.body(Body::from(form(id, secret, grant))).unwrap()).await;
-    assert_eq!((answer.status.as_u16(), &answer.body["error"]), (400, &json!("invalid_request")));
+    let answer = served.world.send(of_a_page.body(Body::from(form(id, secret, grant))).unwrap()).await;
+    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")));
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
     for (kind, status) in [("text/plain", 415), ("application/json; charset=utf-8", 200), ("Application/JSON", 200)] {
         let request = Request::post(&served.path).header("host", "127.0.0.1:7755").header("content-type", kind);
         let request = request.header("authorization", format!("Bearer {}", served.token));
-        let answer = send(&served.world, request.body(Body::from(ping.clone())).unwrap()).await;
-        assert_eq!(answer.status.as_u16(), status, "{kind}");
+        let answer = served.world.send(request.body(Body::from(ping.clone())).unwrap()).await;
+        assert_eq!(answer.status, status, "{kind}");
     }
 }
 
@@ -204,21 +179,22 @@ async fn mcp_messages_are_answered_as_the_gateway_does() {
     for version in ["2025-06-18", "2025-11-25"] {
         let hello =
             json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
-        let welcome = served.call(&request(&json!("a"), "initialize", &hello)).await.body;
+        let welcome = served.call(&request(&json!("a"), "initialize", &hello)).await.json();
         assert_eq!((welcome["result"]["protocolVersion"].as_str(), welcome["id"].as_str()), (Some(version), Some("a")));
         assert_eq!(welcome["result"]["serverInfo"]["name"], "g");
     }
-    let future = served.call(&request(&json!(1), "initialize", &json!({ "protocolVersion": "2099-01-01" }))).await.body;
+    let future =
+        served.call(&request(&json!(1), "initialize", &json!({ "protocolVersion": "2099-01-01" }))).await.json();
     assert_eq!(future["result"]["protocolVersion"], "2025-11-25", "the newest that is served");
 
     let notification = served.call(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
-    assert_eq!((notification.status, notification.body), (StatusCode::ACCEPTED, json!("")));
+    assert_eq!((notification.status, notification.text()), (202, String::new()));
     assert_eq!(
-        served.call(&request(&json!(2), "ping", &json!({}))).await.body,
+        served.call(&request(&json!(2), "ping", &json!({}))).await.json(),
         json!({ "jsonrpc": "2.0", "id": 2, "result": {} })
     );
 
-    let tools = served.call(&request(&json!(3), "tools/list", &json!({}))).await.body;
+    let tools = served.call(&request(&json!(3), "tools/list", &json!({}))).await.json();
     let names: Vec<_> =
         tools["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["x_amz_bedrock_agentcore_search", "weather-tool___get_time", "weather-tool___get_weather"]);
@@ -233,7 +209,7 @@ async fn mcp_messages_are_answered_as_the_gateway_does() {
         (json!({ "jsonrpc": "2.0", "id": 1 }), 400, -32600),
     ] {
         let answer = served.call(&message).await;
-        assert_eq!((answer.status.as_u16(), answer.body["error"]["code"].as_i64()), (status, Some(code)), "{message}");
+        assert_eq!((answer.status, answer.json()["error"]["code"].as_i64()), (status, Some(code)), "{message}");
     }
     let invalid = served
         .call(&request(
@@ -242,12 +218,13 @@ async fn mcp_messages_are_answered_as_the_gateway_does() {
             &json!({ "name": "weather-tool___get_weather", "arguments": { "location": 7 } }),
         ))
         .await;
-    assert_eq!(invalid.body["result"]["isError"], true);
-    let text = invalid.body["result"]["content"][0]["text"].as_str().unwrap();
+    assert_eq!(invalid.json()["result"]["isError"], true);
+    let invalid = invalid.json();
+    let text = invalid["result"]["content"][0]["text"].as_str().unwrap();
     assert!(text.ends_with("- Field '/location' has invalid type: integer found, string expected"), "{text}");
 
     let search = json!({ "name": "x_amz_bedrock_agentcore_search", "arguments": { "query": "time zone" } });
-    let found = served.call(&request(&json!(1), "tools/call", &search)).await.body;
+    let found = served.call(&request(&json!(1), "tools/call", &search)).await.json();
     assert_eq!(found["result"]["structuredContent"]["tools"][0]["name"], "weather-tool___get_time");
 }
 
@@ -277,11 +254,11 @@ async fn malformed_bodies_and_other_methods_are_refused() {
         (with("DELETE", String::new(), None), 405),
     ] {
         let what = format!("{request:?}").chars().take(200).collect::<String>();
-        assert_eq!(send(&served.world, request).await.status.as_u16(), status, "{what}");
+        assert_eq!(served.world.send(request).await.status, status, "{what}");
     }
     let elsewhere =
         Request::post("/gateways/nobody-0123456789/mcp").header("host", "127.0.0.1").body(Body::empty()).unwrap();
-    assert_eq!(send(&served.world, elsewhere).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(served.world.send(elsewhere).await.status, 404);
 }
 
 #[tokio::test(start_paused = true)]
@@ -292,7 +269,7 @@ async fn a_foreign_host_or_origin_is_kept_out() {
         if let Some(origin) = origin {
             request = request.header("origin", origin);
         }
-        send(&world, request.body(Body::empty()).unwrap()).await.status.as_u16()
+        world.send(request.body(Body::empty()).unwrap()).await.status
     };
     for (host, origin, status) in [
         ("127.0.0.1:7755", None, 404),
@@ -313,14 +290,14 @@ async fn a_foreign_host_or_origin_is_kept_out() {
     let path = "/us-west-2_x/.well-known/jwks.json";
     for (uri, status) in [(format!("http://127.0.0.1:7755{path}"), 404), (format!("http://evil.example{path}"), 403)] {
         let request = Request::get(&uri).header("host", "127.0.0.1:7755").body(Body::empty()).unwrap();
-        assert_eq!(send(&world, request).await.status.as_u16(), status, "{uri}");
+        assert_eq!(world.send(request).await.status, status, "{uri}");
     }
     let from_a_page = Request::get(path).header("host", "127.0.0.1:7755").header("sec-fetch-site", "cross-site");
-    assert_eq!(send(&world, from_a_page.body(Body::empty()).unwrap()).await.status.as_u16(), 403);
+    assert_eq!(world.send(from_a_page.body(Body::empty()).unwrap()).await.status, 403);
     for name in ["host", "origin", "authorization"] {
         let request = Request::get(path).header("host", "127.0.0.1:7755").header(name, "http://127.0.0.1");
         let request = request.header(name, "http://127.0.0.1").body(Body::empty()).unwrap();
-        assert_eq!(send(&world, request).await.status.as_u16(), 400, "two of {name}");
+        assert_eq!(world.send(request).await.status, 400, "two of {name}");
     }
 }
 
@@ -335,11 +312,7 @@ async fn the_servers_own_routes_want_a_proof() {
             if let Some(proof) = proof {
                 request = request.header("x-agentcore-gw-nonce", "n").header("x-agentcore-gw-proof", proof);
             }
-            assert_eq!(
-                send(&world, request.body(Body::empty()).unwrap()).await.status,
-                StatusCode::FORBIDDEN,
-                "{path}"
-            );
+            assert_eq!(world.send(request.body(Body::empty()).unwrap()).await.status, 403, "{path}");
         }
     }
 }
@@ -357,26 +330,26 @@ async fn the_control_plane_knows_one_key_and_says_what_it_lacks() {
         if let Some(target) = target {
             request = request.header("x-amz-target", target);
         }
-        send(&world, request.body(Body::from(body.to_owned())).unwrap()).await
+        world.send(request.body(Body::from(body.to_owned())).unwrap()).await
     };
     let stranger = post(&sign("AKIASTRANGER", "iam"), None, "Action=GetRole&RoleName=r").await;
-    assert_eq!(stranger.status, StatusCode::FORBIDDEN);
-    assert!(stranger.body.as_str().unwrap().contains("<Code>InvalidClientTokenId</Code>"));
+    assert_eq!(stranger.status, 403);
+    assert!(stranger.text().contains("<Code>InvalidClientTokenId</Code>"));
     let key = world.access_key_id();
     let unknown =
         post(&sign(key, "cognito-idp"), Some("AWSCognitoIdentityProviderService.AdminCreateUser"), "{}").await;
-    assert_eq!(unknown.status, StatusCode::NOT_IMPLEMENTED);
-    assert!(unknown.body["message"].as_str().unwrap().contains("cognito-idp:AdminCreateUser"));
+    assert_eq!(unknown.status, 501);
+    assert!(unknown.json()["message"].as_str().unwrap().contains("cognito-idp:AdminCreateUser"));
     let member = post(
         &sign(key, "cognito-idp"),
         Some("AWSCognitoIdentityProviderService.CreateUserPool"),
         r#"{"PoolName":"p","MfaConfiguration":"ON"}"#,
     )
     .await;
-    assert_eq!(member.status, StatusCode::NOT_IMPLEMENTED);
-    assert!(member.body["message"].as_str().unwrap().contains("`MfaConfiguration`"), "{}", member.body);
+    assert_eq!(member.status, 501);
+    assert!(member.json()["message"].as_str().unwrap().contains("`MfaConfiguration`"), "{}", member.json());
     let service = post(&sign(key, "dynamodb"), None, "{}").await;
-    assert!(service.body["message"].as_str().unwrap().contains("dynamodb"));
+    assert!(service.json()["message"].as_str().unwrap().contains("dynamodb"));
     assert!(world.is_empty());
 }
 
@@ -390,10 +363,10 @@ async fn custom_claims_must_all_hold() {
     let equals = |name: &str, value: &str| claim(name, "STRING", "EQUALS", json!({ "matchValueString": value }));
     let any = |name: &str| claim(name, "STRING_ARRAY", "CONTAINS_ANY", json!({ "matchValueStringList": ["a", "b"] }));
     for (claims, status) in [
-        (json!([equals("token_use", "access")]), StatusCode::OK),
-        (json!([equals("token_use", "id")]), StatusCode::UNAUTHORIZED),
-        (json!([equals("token_use", "access"), equals("none", "x")]), StatusCode::UNAUTHORIZED),
-        (json!([any("token_use")]), StatusCode::UNAUTHORIZED),
+        (json!([equals("token_use", "access")]), 200),
+        (json!([equals("token_use", "id")]), 401),
+        (json!([equals("token_use", "access"), equals("none", "x")]), 401),
+        (json!([any("token_use")]), 401),
     ] {
         served.world.edit_gateway(|config| {
             config["authorizerConfiguration"]["customJWTAuthorizer"]["customClaims"] = claims.clone();

@@ -14,8 +14,8 @@ use rmcp::{
 use serde_json::{Value, json};
 
 use crate::{
-    env::{Env, Run, node_peers, path, python},
     functions::run as run_functions,
+    support::env::{Env, Run, node_peers, path, python},
 };
 
 /// Runs `examples/weather_agent.py` with this version of the MCP Python SDK.

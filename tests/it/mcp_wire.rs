@@ -6,14 +6,10 @@
 
 use std::{fmt::Write as _, sync::Mutex, time::Duration};
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, Request},
-};
+use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
-use crate::world::World;
+use crate::support::world::{Answer, World};
 
 const TOKEN_META: &str = "io.modelcontextprotocol/protocolVersion";
 const CAPABILITIES_META: &str = "io.modelcontextprotocol/clientCapabilities";
@@ -28,24 +24,6 @@ struct Gateway {
     transcript: Mutex<String>,
 }
 
-/// A response: status, headers and body.
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    /// The body; null if it is not JSON.
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_default()
-    }
-}
-
 impl Gateway {
     /// A gateway without authorization.
     async fn new(flags: &[&str]) -> Self {
@@ -54,10 +32,8 @@ impl Gateway {
 
     async fn checked(flags: &[&str]) -> Self {
         let world = World::new(Duration::ZERO);
-        let args = [&["create", "g", "--sample", "--no-observability", "-o", "json"], flags].concat();
-        let created = world.run(&args).await.expect(0).json();
-        let url: http::Uri = created["gateway"]["gatewayUrl"].as_str().unwrap().parse().unwrap();
-        Self { path: url.path().to_owned(), world, transcript: Mutex::default() }
+        let path = world.create_gateway(&[&["--sample", "--no-observability"], flags].concat()).await;
+        Self { path, world, transcript: Mutex::default() }
     }
 
     async fn send(&self, what: &str, method: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
@@ -65,14 +41,7 @@ impl Gateway {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = self.world.router().oneshot(request.body(Body::from(body.clone())).unwrap()).await.unwrap();
-        let (parts, answered) = answer.into_parts();
-        let bytes = axum::body::to_bytes(answered, usize::MAX).await.unwrap();
-        let answer = Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: String::from_utf8(bytes.to_vec()).unwrap(),
-        };
+        let answer = self.world.send(request.body(Body::from(body.clone())).unwrap()).await;
         self.note(what, method, headers, &body, &answer);
         answer
     }
@@ -94,7 +63,7 @@ impl Gateway {
                 writeln!(text, "< {name}: {}", value.to_str().unwrap()).unwrap();
             }
         }
-        writeln!(text, "< {}\n", short(&answer.body)).unwrap();
+        writeln!(text, "< {}\n", short(&answer.text())).unwrap();
         assert_eq!(answer.header("x-amzn-requestid").len(), if answer.status == 405 { 0 } else { 36 }, "{what}");
         let id = self.path.split('/').nth(2).unwrap();
         self.transcript.lock().unwrap().push_str(&text.replace(id, "{gatewayId}"));
@@ -279,7 +248,7 @@ async fn ids_come_back_as_they_were_sent() {
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
         let answer = gateway.send("5.1 an id", "POST", &[], body.into_bytes()).await;
         let echoed = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
-        assert_eq!((answer.status, answer.body), (200, echoed), "{id}");
+        assert_eq!((answer.status, answer.text()), (200, echoed), "{id}");
     }
 }
 
@@ -482,7 +451,8 @@ async fn answers_are_events_where_gateway_and_client_want_them() {
         let answer = gateway.send(what, "POST", headers, body).await;
         assert_eq!((answer.status, answer.header("content-type")), (status, kind), "{what}");
         if kind == "text/event-stream" {
-            let data = answer.body.strip_prefix("event: message\ndata: ").and_then(|rest| rest.strip_suffix("\n\n"));
+            let text = answer.text();
+            let data = text.strip_prefix("event: message\ndata: ").and_then(|rest| rest.strip_suffix("\n\n"));
             let data: Value = serde_json::from_str(data.expect("one event")).unwrap();
             assert_eq!(data["id"], 1, "{what}");
         }

@@ -23,7 +23,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::env::{Env, Run};
+use crate::support::env::{Env, Run};
 
 /// The response of a service that has no items.
 const NOTHING: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-amzn-requestid: r\r\n\

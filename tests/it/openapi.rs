@@ -3,122 +3,19 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::Command,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
     time::{Duration, Instant},
 };
 
-use axum::{
-    Router,
-    body::Body,
-    extract::{Request, State},
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse as _, Response},
-};
 use serde_json::{Value, json};
 
 use crate::{
-    env::{Env, Run, Server, path, python},
-    world::World,
+    support::env::{Run, Server, path, python},
+    support::fake_api::FakeApi,
+    support::local_gateway::LocalGateway,
+    support::world::World,
 };
-
-/// A request that the fake API received.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    method: String,
-    pub uri: String,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Asked {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-}
-
-/// An API, and the authorization server in front of it.
-pub struct StandIn {
-    pub origin: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl StandIn {
-    pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let router = Router::new().fallback(answer).with_state((origin.clone(), asked.clone(), Arc::default()));
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();
-            });
-        });
-        Self { origin, asked }
-    }
-
-    /// The requests since the last call.
-    pub fn taken(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.asked.lock().unwrap())
-    }
-
-    /// The request to the API itself.
-    #[track_caller]
-    fn taken_one(&self) -> Asked {
-        let mut asked = self.taken();
-        asked.retain(|asked| asked.uri.starts_with("/v1"));
-        assert_eq!(asked.len(), 1, "{asked:?}");
-        asked.remove(0)
-    }
-}
-
-/// Its own address, the requests, and the number of tokens that it issued.
-type Shared = (String, Arc<Mutex<Vec<Asked>>>, Arc<AtomicUsize>);
-
-async fn answer(State((origin, asked, tokens)): State<Shared>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let seen = Asked {
-        method: parts.method.to_string(),
-        uri: parts.uri.to_string(),
-        headers: parts.headers,
-        body: String::from_utf8(body.to_vec()).unwrap(),
-    };
-    asked.lock().unwrap().push(seen.clone());
-    let json = |status: u16, body: Value| (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response();
-    match parts.uri.path() {
-        "/.well-known/openid-configuration" => json(200, json!({ "token_endpoint": format!("{origin}/token") })),
-        "/token" if seen.header("authorization") == "Basic Y2xpZW50OnJpZ2h0" => json(
-            200,
-            json!({ "access_token": format!("token-{}", tokens.fetch_add(1, Ordering::Relaxed)), "expires_in": 3600 }),
-        ),
-        "/token" => json(401, json!({ "error": "invalid_client", "error_description": "who is that?" })),
-        "/v1/weather" if seen.uri.contains("q=Atlantis") => {
-            json(404, json!({ "message": "city not found", "asked": seen.uri }))
-        }
-        "/v1/precise" => r#"{"n":12345678901234567890123}"#.into_response(),
-        "/v1/moved" => {
-            let elsewhere = [("location", "http://elsewhere.example/")];
-            (StatusCode::TEMPORARY_REDIRECT, elsewhere, Body::empty()).into_response()
-        }
-        "/v1/hangs" => std::future::pending().await,
-        "/v1/revoked" if seen.header("authorization") == "Bearer token-0" => json(401, json!({})),
-        "/v1/text" => "just text".into_response(),
-        "/v1/endless" => {
-            let chunk = Ok::<_, std::convert::Infallible>(vec![b'x'; 1024 * 1024]);
-            Body::from_stream(futures_util::stream::repeat(chunk)).into_response()
-        }
-        _ => json(200, json!({ "name": "Oslo", "main": { "temp": -3.5 } })),
-    }
-}
 
 /// The quick start's OpenWeatherMap document, with some more operations.
 fn document(origin: &str) -> Value {
@@ -156,55 +53,43 @@ fn document(origin: &str) -> Value {
 }
 
 /// A gateway in a HOME of its own, a document, and the API that it describes.
-struct Setting {
-    env: Env,
-    api: StandIn,
+struct DocumentedApi {
+    gateway: LocalGateway,
+    api: FakeApi,
     spec: String,
 }
 
-impl Setting {
+impl DocumentedApi {
     fn new() -> Self {
-        let (env, api) = (Env::new(), StandIn::start());
-        let spec = env.home().join("openapi.json");
+        let (gateway, api) = (LocalGateway::not_yet(), FakeApi::start());
+        let spec = gateway.env.home().join("openapi.json");
         fs::write(&spec, document(&api.origin).to_string()).unwrap();
-        Self { spec: spec.to_str().unwrap().to_owned(), env, api }
-    }
-
-    fn gateway(&self, flags: &[&str]) {
-        let create = ["--local", "create", "g", "--authorizer", "none", "-y", "--no-observability"];
-        self.env.ok(&[&create[..], flags].concat());
-    }
-
-    /// Runs `target VERB NAME … --gateway g` with a secret in the variable SECRET.
-    fn target(&self, verb: &[&str], secret: &str, flags: &[&str]) -> Run {
-        let args = [&["--local", "target"], verb, &["--gateway", "g"], flags].concat();
-        Run::of(self.env.command(&args).env("SECRET", secret).output().unwrap())
+        Self { spec: spec.to_str().unwrap().to_owned(), gateway, api }
     }
 
     #[track_caller]
     fn add(&self, secret: &str, flags: &[&str]) {
-        let added = self.target(&["add", "openapi", "weather"], secret, &[&["--spec", &self.spec], flags].concat());
+        let added =
+            self.gateway.target(&["add", "openapi", "weather"], secret, &[&["--spec", &self.spec], flags].concat());
         assert_eq!(added.code, 0, "{added:?}");
-        let listed = self.env.ok(&["--local", "target", "list", "--gateway", "g", "-o", "json"]).json();
+        let listed = self.gateway.env.ok(&["--local", "target", "list", "--gateway", "g", "-o", "json"]).json();
         let weather = listed["items"].as_array().unwrap().iter().find(|target| target["name"] == "weather").unwrap();
         assert_eq!((&weather["status"], &weather["targetType"]), (&json!("READY"), &json!("OPEN_API_SCHEMA")));
-        let tools = self.env.ok(&["--local", "tools", "list", "g", "-o", "json"]).json();
+        let tools = self.gateway.env.ok(&["--local", "tools", "list", "g", "-o", "json"]).json();
         assert!(tools["items"].as_array().unwrap().iter().any(|tool| tool["name"] == "weather___text"), "{tools}");
     }
 
     fn call(&self, tool: &str, arguments: &Value) -> Run {
-        let tool = format!("weather___{tool}");
-        self.env.run(&["--local", "tools", "call", "g", &tool, &arguments.to_string()])
+        self.gateway.call(&format!("weather___{tool}"), arguments)
     }
 
     /// Deletes the target and the gateway, and checks that nothing is left.
     fn end(&self) {
-        self.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
-        let state = self.env.state();
+        self.gateway.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
+        let state = self.gateway.env.state();
         assert_eq!(state["agentcore"]["providers"], json!({}), "its provider goes with a target");
         assert_eq!(state["secrets"]["secrets"], json!({}));
-        self.env.ok(&["--local", "cleanup", "g", "--yes"]);
-        assert!(self.env.is_empty(), "{}", self.env.state());
+        self.gateway.end();
     }
 }
 
@@ -212,10 +97,10 @@ const OSLO: fn() -> Value = || json!({ "q": "Oslo & more", "units": "metric" });
 
 #[test]
 fn an_api_without_a_credential_is_called_as_its_document_says() {
-    let setting = Setting::new();
-    setting.gateway(&["--debug-errors"]);
+    let setting = DocumentedApi::new();
+    setting.gateway.create(&["--debug-errors"]);
     setting.add("", &[]);
-    let listed = setting.env.ok(&["--local", "tools", "list", "g", "-o", "json"]).json();
+    let listed = setting.gateway.env.ok(&["--local", "tools", "list", "g", "-o", "json"]).json();
     let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect();
     let at = names.iter().position(|name| *name == "weather___getCurrentWeather").unwrap();
     assert_eq!(listed["items"][at]["inputSchema"]["required"], json!(["q"]));
@@ -251,9 +136,9 @@ fn an_api_without_a_credential_is_called_as_its_document_says() {
     // What is specified is changed, and the rest is kept.
     let mut other = document(&setting.api.origin);
     other["paths"].as_object_mut().unwrap().retain(|path, _| path == "/text");
-    let smaller = setting.env.home().join("smaller.yaml");
+    let smaller = setting.gateway.env.home().join("smaller.yaml");
     fs::write(&smaller, format!("# YAML is sent as JSON\n{other}")).unwrap();
-    let updated = setting.target(&["update", "weather"], "", &["--spec", smaller.to_str().unwrap()]);
+    let updated = setting.gateway.target(&["update", "weather"], "", &["--spec", smaller.to_str().unwrap()]);
     assert!(updated.code == 0 && updated.stdout.contains("weather___text"), "{updated:?}");
     assert_eq!(setting.call("text", &json!({})).stdout, "just text\n");
     setting.end();
@@ -261,13 +146,13 @@ fn an_api_without_a_credential_is_called_as_its_document_says() {
 
 #[test]
 fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
-    let setting = Setting::new();
-    let log = setting.env.home().join("log");
-    let _server = Server::start_logging(&setting.env, &["-vvv"], &log);
-    setting.gateway(&["--debug-errors"]);
+    let setting = DocumentedApi::new();
+    let log = setting.gateway.env.home().join("log");
+    let _server = Server::start_logging(&setting.gateway.env, &["-vvv"], &log);
+    setting.gateway.create(&["--debug-errors"]);
     let (first, second) = ("key-of-the-first-day", "key of the second day");
     let add = ["--spec", &setting.spec, "--api-key-env", "SECRET", "--api-key-query", "appid", "-vvv"];
-    let added = setting.target(&["add", "openapi", "weather"], first, &add);
+    let added = setting.gateway.target(&["add", "openapi", "weather"], first, &add);
     assert_eq!(added.code, 0, "{added:?}");
     let called = setting.call("getCurrentWeather", &OSLO());
     assert_eq!(called.json()["name"], "Oslo");
@@ -284,19 +169,19 @@ fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
     setting.call("text", &json!({}));
     assert_eq!(setting.api.taken_one().uri, "/v1/text?appid=key%20of%20the%20second%20day");
     let header = ["--api-key-env", "SECRET", "--api-key-header", "X-Key", "--api-key-prefix", "Token ", "-vvv"];
-    let updated = setting.target(&["update", "weather"], second, &header);
+    let updated = setting.gateway.target(&["update", "weather"], second, &header);
     assert_eq!(updated.code, 0, "{updated:?}");
     setting.call("text", &json!({}));
     let asked = setting.api.taken_one();
     assert_eq!((asked.uri.as_str(), asked.header("x-key")), ("/v1/text", "Token key of the second day"));
     // From a file, and from something like standard input.
-    let file = setting.env.home().join("key");
+    let file = setting.gateway.env.home().join("key");
     fs::write(&file, "from-a-file\n").unwrap();
     setting.add("", &["--api-key-file", file.to_str().unwrap(), "--api-key-header", "X-Key"]);
     setting.call("text", &json!({}));
     assert_eq!(setting.api.taken_one().header("x-key"), "from-a-file");
 
-    let got = setting.env.ok(&["--local", "target", "get", "weather", "--gateway", "g"]).stdout;
+    let got = setting.gateway.env.ok(&["--local", "target", "get", "weather", "--gateway", "g"]).stdout;
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("CreateApiKeyCredentialProvider"), "the log was one: {log}");
     for (place, text) in [
@@ -310,20 +195,20 @@ fn an_api_key_goes_where_it_is_wanted_and_nowhere_else() {
             assert!(!text.contains(secret), "{place} shows {secret}");
         }
     }
-    let removed = setting.target(&["update", "weather"], "", &["--no-credential"]);
+    let removed = setting.gateway.target(&["update", "weather"], "", &["--no-credential"]);
     assert_eq!(removed.code, 0, "{removed:?}");
-    assert_eq!(setting.env.state()["agentcore"]["providers"], json!({}), "nothing uses it any more");
+    assert_eq!(setting.gateway.env.state()["agentcore"]["providers"], json!({}), "nothing uses it any more");
     setting.end();
 }
 
 #[test]
 fn the_quick_starts_weather_api_answers_a_real_mcp_client() {
-    let setting = Setting::new();
+    let setting = DocumentedApi::new();
     let create = ["--local", "create", "g", "--no-observability", "-o", "json"];
-    let created = setting.env.ok(&create).json();
+    let created = setting.gateway.env.ok(&create).json();
     setting.add("the-key", &["--api-key-env", "SECRET", "--api-key-query", "appid"]);
-    let token = setting.env.home().join("token");
-    fs::write(&token, setting.env.ok(&["--local", "token", "g"]).stdout).unwrap();
+    let token = setting.gateway.env.home().join("token");
+    fs::write(&token, setting.gateway.env.ok(&["--local", "token", "g"]).stdout).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/call_tool.py");
     let mut client = Command::new(python("mcp-2"));
     client.arg(script).arg(created["gateway"]["gatewayUrl"].as_str().unwrap()).arg(&token);
@@ -338,60 +223,63 @@ fn the_quick_starts_weather_api_answers_a_real_mcp_client() {
 
 #[test]
 fn documents_and_tools_come_from_s3_and_the_role_may_read_them_while_they_are_needed() {
-    let setting = Setting::new();
-    setting.gateway(&["--sample"]);
-    setting.env.with_boto3("put_object.py", &["schemas", "api.json", &setting.spec]);
-    let tools = setting.env.home().join("tools.json");
+    let setting = DocumentedApi::new();
+    setting.gateway.create(&["--sample"]);
+    setting.gateway.env.with_boto3("put_object.py", &["schemas", "api.json", &setting.spec]);
+    let tools = setting.gateway.env.home().join("tools.json");
     let schema = json!({ "type": "object", "properties": { "location": { "type": "string" } } });
     fs::write(&tools, json!([{ "name": "get_weather", "description": "d", "inputSchema": schema }]).to_string())
         .unwrap();
-    setting.env.with_boto3("put_object.py", &["tools", "x/tools.json", tools.to_str().unwrap()]);
+    setting.gateway.env.with_boto3("put_object.py", &["tools", "x/tools.json", tools.to_str().unwrap()]);
     let allowed = || {
-        let roles = setting.env.state()["iam"]["roles"].clone();
+        let roles = setting.gateway.env.state()["iam"]["roles"].clone();
         let role = roles.as_object().unwrap().values().find(|role| role["inline"]["base"].is_object()).unwrap().clone();
         let policy = role["inline"]["s3"]["document"].as_str().map(str::to_owned);
         policy.map(|policy| serde_json::from_str::<Value>(&policy).unwrap()["Statement"][0]["Resource"].clone())
     };
-    let added = setting.target(&["add", "openapi", "weather"], "", &["--spec", "s3://schemas/api.json"]);
+    let added = setting.gateway.target(&["add", "openapi", "weather"], "", &["--spec", "s3://schemas/api.json"]);
     assert_eq!(added.code, 0, "{added:?}");
     assert_eq!(setting.call("text", &json!({})).stdout, "just text\n");
     assert_eq!(allowed(), Some(json!(["arn:aws:s3:::schemas/api.json"])));
 
-    let functions = setting.env.state()["lambda"]["functions"].clone();
+    let functions = setting.gateway.env.state()["lambda"]["functions"].clone();
     let arn = functions.as_object().unwrap().keys().next().unwrap().clone();
     let lambda = ["--lambda-arn", &arn, "--tools", "s3://tools/x/tools.json"];
-    let added = setting.target(&["add", "lambda", "mine"], "", &lambda);
+    let added = setting.gateway.target(&["add", "lambda", "mine"], "", &lambda);
     assert_eq!(added.code, 0, "{added:?}");
     let call = ["--local", "tools", "call", "g", "mine___get_weather", r#"{"location":"Oslo"}"#];
-    assert_eq!(setting.env.ok(&call).json()["location"], "Oslo");
+    assert_eq!(setting.gateway.env.ok(&call).json()["location"], "Oslo");
     assert_eq!(allowed().unwrap().as_array().unwrap().len(), 2);
     // A changed document at the same place is read again when the target is named again, by either command.
     let names = |names: [&str; 2]| {
         let tool = |name: &&str| json!({ "name": name, "description": "d", "inputSchema": schema });
         fs::write(&tools, json!(names.iter().map(tool).collect::<Vec<_>>()).to_string()).unwrap();
-        setting.env.with_boto3("put_object.py", &["tools", "x/tools.json", tools.to_str().unwrap()]);
+        setting.gateway.env.with_boto3("put_object.py", &["tools", "x/tools.json", tools.to_str().unwrap()]);
     };
-    let listed = || setting.env.ok(&["--local", "tools", "list", "g"]).stdout;
+    let listed = || setting.gateway.env.ok(&["--local", "tools", "list", "g"]).stdout;
     names(["get_weather", "added"]);
     assert!(!listed().contains("mine___added"));
-    assert_eq!(setting.target(&["add", "lambda", "mine"], "", &lambda).code, 0);
+    assert_eq!(setting.gateway.target(&["add", "lambda", "mine"], "", &lambda).code, 0);
     assert!(listed().contains("mine___added"), "{}", listed());
     names(["get_weather", "updated"]);
-    assert_eq!(setting.target(&["update", "mine"], "", &lambda[2..]).code, 0);
+    assert_eq!(setting.gateway.target(&["update", "mine"], "", &lambda[2..]).code, 0);
     assert!(listed().contains("mine___updated") && !listed().contains("mine___added"), "{}", listed());
-    setting.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
+    setting.gateway.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
     assert_eq!(allowed(), Some(json!(["arn:aws:s3:::tools/x/tools.json"])));
-    setting.env.ok(&["--local", "target", "remove", "mine", "--gateway", "g"]);
+    setting.gateway.env.ok(&["--local", "target", "remove", "mine", "--gateway", "g"]);
     assert_eq!(allowed(), None);
-    let missing =
-        setting.target(&["add", "openapi", "none"], "", &["--spec", "s3://schemas/none.json", "--timeout", "5"]);
+    let missing = setting.gateway.target(
+        &["add", "openapi", "none"],
+        "",
+        &["--spec", "s3://schemas/none.json", "--timeout", "5"],
+    );
     assert!(missing.code != 0 && missing.stderr.contains("there is no object s3://schemas/none.json"), "{missing:?}");
 }
 
 #[test]
 fn an_oauth_client_gets_a_token_keeps_it_and_gets_another_when_it_is_refused() {
-    let setting = Setting::new();
-    setting.gateway(&["--debug-errors"]);
+    let setting = DocumentedApi::new();
+    setting.gateway.create(&["--debug-errors"]);
     let discovery = format!("{}/.well-known/openid-configuration", setting.api.origin);
     let client = ["--oauth-client-id", "client", "--oauth-client-secret-env", "SECRET", "--oauth-scope", "read"];
     let by_discovery = [&client[..], &["--oauth-discovery-url", &discovery, "--oauth-param", "audience=api"]].concat();
@@ -415,7 +303,7 @@ fn an_oauth_client_gets_a_token_keeps_it_and_gets_another_when_it_is_refused() {
     setting.api.taken();
     let endpoint = format!("{}/token", setting.api.origin);
     let by_endpoint = [&client[..], &["--oauth-token-endpoint", &endpoint]].concat();
-    let updated = setting.target(&["update", "weather"], "right", &by_endpoint);
+    let updated = setting.gateway.target(&["update", "weather"], "right", &by_endpoint);
     assert_eq!(updated.code, 0, "{updated:?}");
     assert_eq!(setting.call("text", &json!({})).code, 0);
     assert_eq!(setting.api.taken()[0].uri, "/token");
@@ -424,40 +312,47 @@ fn an_oauth_client_gets_a_token_keeps_it_and_gets_another_when_it_is_refused() {
 
 #[test]
 fn the_gateways_role_signs_and_a_provider_that_is_there_is_used_and_left() {
-    let setting = Setting::new();
-    setting.gateway(&["--debug-errors"]);
+    let setting = DocumentedApi::new();
+    setting.gateway.create(&["--debug-errors"]);
     setting.add("", &["--iam-service", "execute-api"]);
     setting.call("text", &json!({}));
     let signed = setting.api.taken_one().header("authorization").to_owned();
     assert!(signed.starts_with("AWS4-HMAC-SHA256 ") && signed.contains("/us-west-2/execute-api/"), "{signed}");
 
-    let updated = setting.target(&["update", "weather"], "", &["--iam-service", "lambda", "--iam-region", "eu-west-1"]);
+    let updated =
+        setting.gateway.target(&["update", "weather"], "", &["--iam-service", "lambda", "--iam-region", "eu-west-1"]);
     assert_eq!(updated.code, 0, "{updated:?}");
     setting.call("text", &json!({}));
     let signed = setting.api.taken_one().header("authorization").to_owned();
     assert!(signed.contains("/eu-west-1/lambda/"), "{signed}");
 
-    let made = setting.env.with_boto3("credential_provider.py", &["mine", "brought-key"]).json();
+    let made = setting.gateway.env.with_boto3("credential_provider.py", &["mine", "brought-key"]).json();
     let arn = made["arn"].as_str().unwrap();
     setting.add("", &["--credential-provider", arn, "--api-key-header", "X-Key"]);
     setting.call("text", &json!({}));
     assert_eq!(setting.api.taken_one().header("x-key"), "brought-key");
-    let updated = setting.target(&["update", "weather"], "", &["--credential-provider", arn, "--api-key-query", "k"]);
+    let updated =
+        setting.gateway.target(&["update", "weather"], "", &["--credential-provider", arn, "--api-key-query", "k"]);
     assert_eq!(updated.code, 0, "{updated:?}");
     setting.call("text", &json!({}));
     assert_eq!(setting.api.taken_one().uri, "/v1/text?k=brought-key");
-    setting.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
-    let policies = setting.env.state()["iam"]["roles"].as_object().unwrap().values().next().unwrap()["inline"].clone();
+    setting.gateway.env.ok(&["--local", "target", "remove", "weather", "--gateway", "g"]);
+    let policies =
+        setting.gateway.env.state()["iam"]["roles"].as_object().unwrap().values().next().unwrap()["inline"].clone();
     let names: Vec<_> = policies.as_object().unwrap().keys().collect();
     assert_eq!(names, ["base"], "what the role was allowed for it, it is not any more");
-    assert_eq!(setting.env.state()["agentcore"]["providers"].as_object().unwrap().len(), 1, "what is the user's stays");
-    setting.env.ok(&["--local", "cleanup", "g", "--yes"]);
-    assert_eq!(setting.env.state()["agentcore"]["providers"].as_object().unwrap().len(), 1);
+    assert_eq!(
+        setting.gateway.env.state()["agentcore"]["providers"].as_object().unwrap().len(),
+        1,
+        "what is the user's stays"
+    );
+    setting.gateway.env.ok(&["--local", "cleanup", "g", "--yes"]);
+    assert_eq!(setting.gateway.env.state()["agentcore"]["providers"].as_object().unwrap().len(), 1);
 }
 
 #[tokio::test] // in real time: the stand-in is not of this runtime
 async fn a_hung_api_does_not_hang_the_gateway() {
-    let (world, api) = (World::new(Duration::ZERO), StandIn::start());
+    let (world, api) = (World::new(Duration::ZERO), FakeApi::start());
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("openapi.json");
     fs::write(&spec, document(&api.origin).to_string()).unwrap();
@@ -478,9 +373,9 @@ async fn a_hung_api_does_not_hang_the_gateway() {
 
 #[test]
 fn what_cannot_work_is_refused_before_anything_is_made() {
-    let setting = Setting::new();
-    setting.gateway(&[]);
-    let home = setting.env.home();
+    let setting = DocumentedApi::new();
+    setting.gateway.create(&[]);
+    let home = setting.gateway.env.home();
     let bad = home.join("bad.yaml");
     fs::write(&bad, "openapi: 3.0.3\nservers:\n  - url: https://api.example.com\npaths:\n  /x:\n    post:\n      operationId: x\n      requestBody:\n        content:\n          application/json:\n            schema:\n              oneOf: []\n").unwrap();
     let large = home.join("large.json");
@@ -538,7 +433,7 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
             "has its own tenantId",
         ),
     ] {
-        let refused = setting.target(&["add", "openapi", "weather"], "s3cr3t", &flags);
+        let refused = setting.gateway.target(&["add", "openapi", "weather"], "s3cr3t", &flags);
         assert_eq!(refused.code, 2, "{flags:?}: {refused:?}");
         assert!(refused.stderr.contains(said) && !refused.stderr.contains("s3cr3t"), "{flags:?}: {}", refused.stderr);
     }
@@ -546,14 +441,14 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
     for key in ["sk-live-abcdef", "AKIAIOSFODNN7EXAMPLE"] {
         let flags = ["--spec", spec, "--api-key-env", key, "--api-key-header", "X"];
         for format in [&[][..], &["-o", "json"]] {
-            let refused = setting.target(&["add", "openapi", "weather"], "", &[&flags[..], format].concat());
+            let refused = setting.gateway.target(&["add", "openapi", "weather"], "", &[&flags[..], format].concat());
             assert!(refused.code == 2 && !format!("{refused:?}").contains(key), "{refused:?}");
             assert!(format!("{refused:?}").contains("give the variable's name"), "{refused:?}");
         }
     }
-    let nothing = setting.target(&["update", "weather"], "", &[]);
+    let nothing = setting.gateway.target(&["update", "weather"], "", &[]);
     assert!(nothing.code == 2 && nothing.stderr.contains("nothing to change"), "{nothing:?}");
-    let missing = setting.target(&["update", "weather"], "", &["--no-credential"]);
+    let missing = setting.gateway.target(&["update", "weather"], "", &["--no-credential"]);
     assert!(missing.code == 5 && missing.stderr.contains("no target `weather`"), "{missing:?}");
-    assert_eq!(setting.env.state()["agentcore"]["providers"], json!({}));
+    assert_eq!(setting.gateway.env.state()["agentcore"]["providers"], json!({}));
 }

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::env::{Env, Run, Server, path};
+use crate::support::env::{Env, Run, Server, path};
 
 #[test]
 fn the_quick_start_works_from_an_empty_home_and_another_home_cleans_up() {

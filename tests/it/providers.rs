@@ -9,9 +9,8 @@ use agentcore_gw::{config::Env, local::SigningKey};
 use axum::{Router, body::Body, routing::get};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
 
-use crate::world::World;
+use crate::support::{fake_server::serve, world::World};
 
 /// An OpenID provider on loopback whose key may change.
 struct Provider {
@@ -22,12 +21,9 @@ struct Provider {
 }
 
 impl Provider {
-    async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+    fn start() -> Self {
         let key = Arc::new(Mutex::new(SigningKey::generate()));
         let asked = Arc::new(Mutex::new(0));
-        let document = json!({ "issuer": origin, "jwks_uri": format!("{origin}/keys") });
         let (its_key, its_asked) = (key.clone(), asked.clone());
         let keys = move || async move {
             *its_asked.lock().unwrap() += 1;
@@ -36,10 +32,12 @@ impl Provider {
             set["keys"].as_array_mut().unwrap().insert(0, json!({ "kty": "AKP", "kid": "x" }));
             set.to_string()
         };
-        let router = Router::new()
-            .route("/.well-known/openid-configuration", get(async move || document.to_string()))
-            .route("/keys", get(keys));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let origin = serve(|origin| {
+            let document = json!({ "issuer": origin, "jwks_uri": format!("{origin}/keys") });
+            Router::new()
+                .route("/.well-known/openid-configuration", get(async move || document.to_string()))
+                .route("/keys", get(keys))
+        });
         Self { origin, key, asked }
     }
 
@@ -60,18 +58,14 @@ impl Gateway {
     async fn new(origin: &str, flags: &[&str]) -> Self {
         let world = World::new(Duration::ZERO);
         let url = format!("{origin}/.well-known/openid-configuration");
-        let args = ["create", "g", "--authorizer", "jwt", "--no-observability", "--discovery-url", &url, "-o", "json"];
-        let created = world.run(&[&args[..], flags].concat()).await.expect(0).json();
-        let url: http::Uri = created["gateway"]["gatewayUrl"].as_str().unwrap().parse().unwrap();
-        Self { path: url.path().to_owned(), world }
+        let args = ["--authorizer", "jwt", "--no-observability", "--discovery-url", &url];
+        let path = world.create_gateway(&[&args[..], flags].concat()).await;
+        Self { world, path }
     }
 
     async fn send(&self, request: http::request::Builder, body: String) -> (StatusCode, Value) {
-        let request = request.header("host", "127.0.0.1:7755").body(Body::from(body)).unwrap();
-        let answer = self.world.router().oneshot(request).await.unwrap();
-        let status = answer.status();
-        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap())
+        let answer = self.world.send(request.body(Body::from(body)).unwrap()).await;
+        (StatusCode::from_u16(answer.status).unwrap(), answer.json())
     }
 
     async fn ping(&self, token: &str) -> u16 {
@@ -83,7 +77,7 @@ impl Gateway {
 
 #[tokio::test]
 async fn tokens_of_ones_own_provider_are_checked_by_its_keys_and_the_configured_lists() {
-    let provider = Provider::start().await;
+    let provider = Provider::start();
     let gateway = Gateway::new(&provider.origin, &["--allowed-audience", "tools", "--allowed-scope", "use"]).await;
     let good = json!({ "aud": ["other", "tools"], "scp": ["read", "use"] });
     let but = |claim: &str, value: Value| {
@@ -122,7 +116,7 @@ async fn tokens_of_ones_own_provider_are_checked_by_its_keys_and_the_configured_
 
 #[tokio::test]
 async fn our_client_takes_a_token_of_ones_own_provider_from_the_environment() {
-    let provider = Provider::start().await;
+    let provider = Provider::start();
     let gateway = Gateway::new(&provider.origin, &["--allowed-audience", "tools", "--sample"]).await;
     let list = ["tools", "list", "g", "-o", "json"];
     let without = gateway.world.run(&list).await;
@@ -139,7 +133,7 @@ async fn our_client_takes_a_token_of_ones_own_provider_from_the_environment() {
 
 #[tokio::test]
 async fn an_unknown_key_id_has_the_provider_asked_again_but_not_at_every_call() {
-    let provider = Provider::start().await;
+    let provider = Provider::start();
     let gateway = Gateway::new(&provider.origin, &["--allowed-audience", "tools"]).await;
     let claims = json!({ "aud": "tools" });
     let old = provider.token(&claims);

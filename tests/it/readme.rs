@@ -6,10 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crate::support::{fake_api::FakeApi, fake_mcp_server::FakeMcpServer};
 use crate::{
     docs::{commands, readme},
-    env::{Env, Run, path},
-    mcp_server, openapi,
+    support::env::{Env, Run, path},
 };
 
 /// The API that `examples/openweathermap.yaml` describes, and the MCP server that README assumes to be the
@@ -20,7 +20,7 @@ const MCP_SERVER: &str = "http://127.0.0.1:3001";
 #[test]
 fn the_blocks_of_the_readme_run_in_the_order_printed() {
     let env = Env::new();
-    let (api, server) = (openapi::StandIn::start(), mcp_server::StandIn::start(&["echo"]));
+    let (api, server) = (FakeApi::start(), FakeMcpServer::start(&["echo"]));
     let examples = env.home().join("examples");
     fs::create_dir(&examples).unwrap();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap().map(Result::unwrap) {

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 
 use serde_json::{Map, Value, json};
 
-use crate::world::{Moment, World};
+use crate::support::world::{Moment, World};
 
 const CREATE: [&str; 3] = ["create", "g", "--sample"];
 const STATUS: [&str; 4] = ["status", "g", "-o", "json"];

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::world::{Late, STATUS, World};
+use crate::support::world::{Late, STATUS, World};
 
 const CREATE: &[&str] = &["create", "g", "--sample"];
 const CLEANUP: &[&str] = &["cleanup", "g", "-y"];

@@ -8,12 +8,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use axum::{body::Body, http::Request};
-use tower::ServiceExt as _;
+use axum::body::Body;
 
 use crate::{
-    env::{Env, Server},
-    world::World,
+    support::env::{Env, Server},
+    support::world::World,
 };
 
 #[tokio::test(start_paused = true)]
@@ -105,17 +104,9 @@ async fn what_cannot_be_saved_did_not_happen() {
     let (folder, away) = (dir.path().join("state"), dir.path().join("away"));
     let world = World::restarting(&folder);
     let call = async |operation: &str, body: &str| {
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={}/20261122/us-west-2/logs/aws4_request, SignedHeaders=host, Signature=0",
-            world.access_key_id()
-        );
-        let request = Request::post("/")
-            .header("host", "127.0.0.1:7755")
-            .header("authorization", authorization)
-            .header("x-amz-target", format!("Logs_20140328.{operation}"))
-            .body(Body::from(body.to_owned()))
-            .unwrap();
-        world.router().oneshot(request).await.unwrap().status().as_u16()
+        let request =
+            world.to_service("logs", "POST", "/").header("x-amz-target", format!("Logs_20140328.{operation}"));
+        world.send(request.body(Body::from(body.to_owned())).unwrap()).await.status
     };
     assert_eq!(call("CreateLogGroup", r#"{"logGroupName":"kept"}"#).await, 200);
     fs::rename(&folder, &away).unwrap();

@@ -6,55 +6,51 @@ use std::{fs, net::TcpListener, path::PathBuf, process::Command};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
+use crate::support::local_gateway::LocalGateway;
 use crate::{
-    env::{Env, Run, boto3},
     moto::Moto,
+    support::env::{Env, Run, boto3},
 };
 
-/// A gateway in a HOME of its own, and the endpoint of the services.
-struct Setting {
-    env: Env,
+/// A gateway whose Smithy targets call moto, another endpoint, or the local AWS itself.
+struct SmithyGateway {
+    gateway: LocalGateway,
     /// `None` for the local AWS itself.
     endpoint: Option<String>,
     _moto: Option<Moto>,
 }
 
-impl Setting {
+impl SmithyGateway {
     /// With the services at moto, according to the environment's variables.
     fn at_moto() -> Self {
-        let env = Env::new();
-        let moto = Moto::start(&env);
-        Self { env, endpoint: Some(moto.endpoint.clone()), _moto: Some(moto) }.with_gateway()
+        let gateway = LocalGateway::not_yet();
+        let moto = Moto::start(&gateway.env);
+        Self::with(gateway, Some(moto.endpoint.clone()), Some(moto))
     }
 
     fn at_the_local_aws() -> Self {
-        Self { env: Env::new(), endpoint: None, _moto: None }.with_gateway()
+        Self::with(LocalGateway::not_yet(), None, None)
     }
 
     fn at(endpoint: String) -> Self {
-        Self { env: Env::new(), endpoint: Some(endpoint), _moto: None }.with_gateway()
+        Self::with(LocalGateway::not_yet(), Some(endpoint), None)
     }
 
-    fn with_gateway(self) -> Self {
-        self.ok(&["create", "g", "--authorizer", "none", "-y", "--no-observability", "--debug-errors"]);
-        self
+    fn with(mut gateway: LocalGateway, endpoint: Option<String>, moto: Option<Moto>) -> Self {
+        let services = ["DYNAMODB", "S3", "SQS", "STS", "LAMBDA", "SECRETS_MANAGER"].into_iter();
+        let of = |endpoint: &String| services.map(|it| (format!("AWS_ENDPOINT_URL_{it}"), endpoint.clone())).collect();
+        gateway.variables = endpoint.as_ref().map_or_else(Vec::new, of);
+        gateway.create(&["--debug-errors"]);
+        Self { gateway, endpoint, _moto: moto }
     }
 
     fn run(&self, args: &[&str]) -> Run {
-        let mut command = self.env.command(&[&["--local"], args].concat());
-        if let Some(endpoint) = &self.endpoint {
-            for service in ["DYNAMODB", "S3", "SQS", "STS", "LAMBDA", "SECRETS_MANAGER"] {
-                command.env(format!("AWS_ENDPOINT_URL_{service}"), endpoint);
-            }
-        }
-        Run::of(command.env("SECRET", "the-secret").output().unwrap())
+        self.gateway.run(args)
     }
 
     #[track_caller]
     fn ok(&self, args: &[&str]) -> Run {
-        let run = self.run(args);
-        assert_eq!(run.code, 0, "{args:?}\n{}{}", run.stdout, run.stderr);
-        run
+        self.gateway.ok(args)
     }
 
     #[track_caller]
@@ -63,13 +59,12 @@ impl Setting {
     }
 
     fn tools(&self, target: &str) -> Vec<String> {
-        let listed = self.ok(&["tools", "list", "g", "-o", "json"]).json();
-        let names = listed["items"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap());
+        let names = self.gateway.tools().into_iter();
         names.filter_map(|name| name.strip_prefix(&format!("{target}___")).map(str::to_owned)).collect()
     }
 
     fn try_call(&self, tool: &str, arguments: &Value) -> Run {
-        self.run(&["tools", "call", "g", tool, &arguments.to_string()])
+        self.gateway.call(tool, arguments)
     }
 
     #[track_caller]
@@ -103,7 +98,7 @@ print(json.dumps({expression}, default=str))"
 
     /// The statements of the gateway's role for AWS services.
     fn statements(&self) -> Vec<Value> {
-        let roles = self.env.state()["iam"]["roles"].clone();
+        let roles = self.gateway.env.state()["iam"]["roles"].clone();
         let role = roles.as_object().unwrap().values().find(|role| role["inline"]["base"].is_object()).unwrap().clone();
         let policy = role["inline"]["smithy"]["document"].as_str().unwrap_or("{\"Statement\":[]}");
         let policy: Value = serde_json::from_str(policy).unwrap();
@@ -113,7 +108,7 @@ print(json.dumps({expression}, default=str))"
     /// Deletes the gateway, and checks that nothing is left.
     fn end(&self) {
         self.ok(&["cleanup", "g", "--yes"]);
-        assert!(self.env.is_empty(), "{}", self.env.state());
+        assert!(self.gateway.env.is_empty(), "{}", self.gateway.env.state());
     }
 }
 
@@ -139,7 +134,7 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 
 #[test]
 fn dynamodb_is_there_without_a_model() {
-    let setting = Setting::at_moto();
+    let setting = SmithyGateway::at_moto();
     let added = setting.add("db", &[]);
     assert!(added.stdout.contains("Target db of g is READY."), "{added:?}");
     let ours = include_str!("../../templates/smithy/dynamodb.json");
@@ -189,7 +184,7 @@ fn dynamodb_is_there_without_a_model() {
 /// One model for each protocol, and the results of calls to moto.
 #[test]
 fn models_of_every_protocol_are_called_at_moto() {
-    let setting = Setting::at_moto();
+    let setting = SmithyGateway::at_moto();
     for name in ["s3", "sqs", "sts", "lambda"] {
         setting.add(name, &["--model", &model(name)]);
         assert_eq!(sorted(setting.tools(name)), operations(&fs::read_to_string(model(name)).unwrap()), "{name}");
@@ -271,7 +266,7 @@ fn models_of_every_protocol_are_called_at_moto() {
 #[test]
 fn requests_are_those_that_botocore_makes() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let setting = Setting::at(format!("http://127.0.0.1:{port}"));
+    let setting = SmithyGateway::at(format!("http://127.0.0.1:{port}"));
     setting.add("dynamodb", &[]);
     for name in ["lambda", "s3", "secrets-manager", "sqs", "sts"] {
         setting.add(name, &["--model", &model(name)]);
@@ -290,7 +285,7 @@ fn requests_are_those_that_botocore_makes() {
 
 #[test]
 fn without_an_endpoint_a_service_is_called_at_the_local_aws_itself() {
-    let setting = Setting::at_the_local_aws();
+    let setting = SmithyGateway::at_the_local_aws();
     // awsJson1.1
     setting.add("secrets", &["--model", &model("secrets-manager")]);
     let made = setting.call("secrets___CreateSecret", &json!({ "Name": "mine", "SecretString": "s3cret" }));
@@ -308,7 +303,7 @@ fn without_an_endpoint_a_service_is_called_at_the_local_aws_itself() {
 
 #[test]
 fn the_role_gets_what_the_operations_need_or_what_is_named_and_no_more() {
-    let setting = Setting::at_the_local_aws();
+    let setting = SmithyGateway::at_the_local_aws();
     let (secrets, queues) = (model("secrets-manager"), model("sqs"));
     let dry = setting.add("s", &["--model", &secrets, "--dry-run"]);
     assert!(dry.stdout.contains("secretsmanager:GetSecretValue"), "{}", dry.stdout);
@@ -356,9 +351,9 @@ fn the_role_gets_what_the_operations_need_or_what_is_named_and_no_more() {
 
 #[test]
 fn models_are_checked_before_anything_is_made() {
-    let setting = Setting::at_the_local_aws();
+    let setting = SmithyGateway::at_the_local_aws();
     let file = |name: &str, text: &str| {
-        let path = setting.env.home().join(name);
+        let path = setting.gateway.env.home().join(name);
         fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
@@ -369,7 +364,7 @@ fn models_are_checked_before_anything_is_made() {
         model["metadata"] = json!({ "padding": "x".repeat(1_100_000) });
         file("large.json", &model.to_string())
     };
-    let none = setting.env.home().join("none.json").to_str().unwrap().to_owned();
+    let none = setting.gateway.env.home().join("none.json").to_str().unwrap().to_owned();
     for (place, said) in [
         (old.as_str(), "Smithy version \"1.0\" is not supported"),
         (&large, "put it into S3"),
@@ -392,18 +387,18 @@ fn models_are_checked_before_anything_is_made() {
         env!("CARGO_BIN_EXE_agentcore-gw"),
         model("sts")
     );
-    let mut piped = setting.env.command(&[]);
+    let mut piped = setting.gateway.env.command(&[]);
     let environment: Vec<_> =
         piped.get_envs().map(|(name, value)| (name.to_owned(), value.unwrap().to_owned())).collect();
     piped = Command::new("sh");
     let piped = Run::of(piped.args(["-c", &command]).env_clear().envs(environment).output().unwrap());
     assert_eq!(piped.code, 0, "{piped:?}");
-    setting.env.with_boto3("put_object.py", &["models", "sts.json", &large]);
+    setting.gateway.env.with_boto3("put_object.py", &["models", "sts.json", &large]);
     setting.add("stored", &["--model", "s3://models/sts.json"]);
     assert_eq!(sorted(setting.tools("stored")), operations(&good));
     assert!(setting.call("stored___GetCallerIdentity", &json!({}))["Account"].is_string());
     // Once the model comes from elsewhere, the role may no longer read it.
-    let reads = || setting.env.state()["iam"]["roles"].to_string().contains("models/sts.json");
+    let reads = || setting.gateway.env.state()["iam"]["roles"].to_string().contains("models/sts.json");
     assert!(reads());
     setting.ok(&["target", "update", "stored", "--gateway", "g", "--model", &model("sts")]);
     assert!(!reads());
@@ -411,14 +406,14 @@ fn models_are_checked_before_anything_is_made() {
 
 #[test]
 fn a_role_has_room_for_so_much_and_no_more() {
-    let setting = Setting::at_the_local_aws();
+    let setting = SmithyGateway::at_the_local_aws();
     let queues = model("sqs");
     let many: Vec<String> = (0..600).map(|at| format!("sqs:VeryLongActionNumber{at}")).collect();
     let flags = many.iter().flat_map(|action| ["--allow-action", action]);
     let add = ["target", "add", "smithy", "s", "--gateway", "g", "--model", &queues];
-    let before = setting.env.state();
+    let before = setting.gateway.env.state();
     let refused = setting.run(&add.into_iter().chain(flags).collect::<Vec<_>>());
-    assert_eq!(setting.env.state(), before, "it is known before anything is made");
+    assert_eq!(setting.gateway.env.state(), before, "it is known before anything is made");
     assert!(refused.code == 2 && refused.stderr.contains("name what is needed with `--allow-action`"), "{refused:?}");
     setting.end();
 }

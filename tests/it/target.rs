@@ -5,9 +5,8 @@ use std::{fs, time::Duration};
 use axum::body::Body;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tower::ServiceExt as _;
 
-use crate::world::World;
+use crate::support::world::World;
 
 const TOOLS: &str = r#"[{ "name": "echo", "description": "Say it again",
                           "inputSchema": { "type": "object", "properties": { "text": { "type": "string" } } } }]"#;
@@ -35,7 +34,7 @@ impl Scene {
         self.folder.path().join("tools.json").to_str().unwrap().to_owned()
     }
 
-    async fn add(&self, name: &str, function: &str) -> crate::world::Outcome {
+    async fn add(&self, name: &str, function: &str) -> crate::support::world::Outcome {
         let tools = self.tools();
         let args = ["target", "add", "lambda", name, "--gateway", "g", "--lambda-arn", function, "--tools", &tools];
         self.world.run(&[&args[..], &["-o", "json"]].concat()).await
@@ -190,10 +189,8 @@ async fn a_stage_of_api_gateway_is_there_in_the_control_plane_only() {
     // Nothing is listed; a call of one of its tools explains why.
     let url: http::Uri = created["gateway"]["gatewayUrl"].as_str().unwrap().parse().unwrap();
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "pets___get_pet" } });
-    let request = http::Request::post(url.path()).header("host", "127.0.0.1:7755");
-    let answer = world.router().oneshot(request.body(Body::from(message.to_string())).unwrap()).await.unwrap();
-    let answer = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-    let answer = String::from_utf8(answer.to_vec()).unwrap();
+    let request = http::Request::post(url.path()).body(Body::from(message.to_string())).unwrap();
+    let answer = world.send(request).await.text();
     assert!(answer.contains("does not serve API Gateway targets"), "{answer}");
 
     for (flag, wrong) in [

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::support::world::World;
 
 fn allowed_clients(world: &World) -> Value {
     let gateways = world.snapshot()["agentcore"]["gateways"].clone();

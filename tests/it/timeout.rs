@@ -5,7 +5,7 @@ use std::time::Duration;
 use agentcore_gw::local::Faults;
 use tokio::time::Instant;
 
-use crate::world::World;
+use crate::support::world::World;
 
 const LATE: Duration = Duration::from_secs(1);
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::{
-    env::{Env, Run, python},
     moto::Moto,
+    support::env::{Env, Run, python},
 };
 
 #[test]

@@ -2,6 +2,8 @@
 //! The account can be captured around any request, as if the program died there; and any request can be
 //! refused, or lose its response.
 
+mod wire;
+
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -22,24 +24,14 @@ use agentcore_gw::{
     },
     ui::Streams,
 };
-use aws_smithy_runtime_api::{
-    client::{
-        http::{
-            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-            SharedHttpConnector,
-        },
-        orchestrator::{HttpRequest, HttpResponse},
-        result::ConnectorError,
-        runtime_components::RuntimeComponents,
-    },
-    http::StatusCode,
-};
-use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
+use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpRequest};
 use axum::{Router, body::Body};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{sync::Notify, time::Instant};
 use tower::ServiceExt as _;
+
+use self::wire::{InProcess, Wire};
 
 pub const ENDPOINT: &str = "http://127.0.0.1:7755";
 
@@ -399,19 +391,9 @@ impl World {
             ("POST", format!("/gateways/{id}/targets/"), request.to_string()),
             ("GET", format!("/gateways/{id}/targets/"), String::new()),
         ] {
-            let authorization = format!(
-                "AWS4-HMAC-SHA256 Credential={}/20261122/us-west-2/bedrock-agentcore/aws4_request, SignedHeaders=host, Signature=0",
-                self.key.access_key_id
-            );
-            let request = http::Request::builder()
-                .method(method)
-                .uri(path)
-                .header("host", "127.0.0.1:7755")
-                .header("authorization", authorization)
-                .body(Body::from(body))
-                .unwrap();
-            let status = self.router().oneshot(request).await.unwrap().status();
-            assert!(status.is_success(), "{status}");
+            let request = self.to_service("bedrock-agentcore", method, &path);
+            let status = self.send(request.body(Body::from(body)).unwrap()).await.status;
+            assert!((200..300).contains(&status), "{status}");
         }
     }
 
@@ -440,9 +422,56 @@ impl World {
         &self.key.access_key_id
     }
 
+    /// Sends a request other than the program's to the account, and reads the response whole. Its Host is added.
+    pub async fn send(&self, mut request: http::Request<Body>) -> Answer {
+        request.headers_mut().entry("host").or_insert(http::HeaderValue::from_static("127.0.0.1:7755"));
+        let (parts, body) = self.router().oneshot(request).await.unwrap().into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes.to_vec() }
+    }
+
+    /// A request to a service, signed as far as the control plane looks at it.
+    pub fn to_service(&self, service: &str, method: &str, path: &str) -> http::request::Builder {
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/20261122/us-west-2/{service}/aws4_request, SignedHeaders=host, Signature=0",
+            self.key.access_key_id
+        );
+        http::Request::builder().method(method).uri(path).header("authorization", authorization)
+    }
+
+    /// Creates a gateway `g`, and returns its path.
+    pub async fn create_gateway(&self, flags: &[&str]) -> String {
+        let created = self.run(&[&["create", "g", "-o", "json"], flags].concat()).await.expect(0).json();
+        let url: http::Uri = created["gateway"]["gatewayUrl"].as_str().unwrap().parse().unwrap();
+        url.path().to_owned()
+    }
+
     /// A router to the account, for requests other than the program's.
     pub fn router(&self) -> Router {
         local::router(self.local())
+    }
+}
+
+/// A response, read whole.
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header's value; empty if it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body; null if it is not JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
@@ -455,7 +484,7 @@ fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults,
         faults,
         clock: Arc::new(move || SystemTime::UNIX_EPOCH + Duration::from_hours(500_000) + begin.elapsed()),
         new_key: Arc::new(signing_key),
-        path: crate::env::path(),
+        path: crate::support::env::path(),
         program: env!("CARGO_BIN_EXE_agentcore-gw").into(),
         function_idle: Duration::from_mins(5),
         upstream_timeout: Duration::from_secs(1),
@@ -492,207 +521,4 @@ impl Outcome {
         assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
         self
     }
-}
-
-struct Wire {
-    world: World,
-    mishap: Option<Mishap>,
-    count: AtomicUsize,
-    crash: Notify,
-    calls: Mutex<Vec<String>>,
-    /// When a request was first made within a second, and how often since.
-    recent: Mutex<BTreeMap<String, (Instant, usize)>>,
-    /// A request that was made too often.
-    hot: Mutex<Option<String>>,
-    moments: Option<Arc<Mutex<Vec<Moment>>>>,
-    was_busy: AtomicBool,
-}
-
-/// More requests of the same kind within a second of virtual time than any waiting program makes: waits pause
-/// for 200 ms or longer.
-const TOO_OFTEN: usize = 24;
-
-#[derive(Clone)]
-struct InProcess(Arc<Wire>);
-
-impl std::fmt::Debug for InProcess {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("InProcess")
-    }
-}
-
-impl HttpClient for InProcess {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
-impl HttpConnector for InProcess {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let wire = self.0.clone();
-        HttpConnectorFuture::new(async move {
-            let number = wire.count.fetch_add(1, Ordering::SeqCst) + 1;
-            let call = describe(&request);
-            wire.calls.lock().unwrap().push(call.clone());
-            if wire.is_too_often(&request) {
-                *wire.hot.lock().unwrap() = Some(call);
-                return wire.die().await;
-            }
-            if wire.mishap == Some(Mishap::Deny(number)) {
-                return Ok(denied(&request));
-            }
-            if wire.mishap == Some(Mishap::Close(number)) {
-                let closed = "connection closed before message completed".into();
-                return Err(ConnectorError::other(closed, Some(ErrorKind::TransientError)));
-            }
-            if let Some(answer) = wire.too_early(&request, &call) {
-                return answer;
-            }
-            wire.keep_moment(&call);
-            let answer = wire.forward(request).await;
-            wire.keep_moment(&call);
-            match wire.mishap {
-                Some(Mishap::LoseAnswer(k)) if k == number => Err(ConnectorError::io("the answer was lost".into())),
-                _ => Ok(answer),
-            }
-        })
-    }
-}
-
-impl Wire {
-    async fn die(&self) -> Result<HttpResponse, ConnectorError> {
-        self.crash.notify_one();
-        std::future::pending().await
-    }
-
-    /// The response at an address that does not exist, or not yet.
-    fn too_early(&self, request: &HttpRequest, call: &str) -> Option<Result<HttpResponse, ConnectorError>> {
-        if call == "POST GetCallerIdentity" && !self.world.sts {
-            return Some(Err(ConnectorError::io("connection refused".into())));
-        }
-        if call.contains("/targets") && !call.starts_with("GET ") && !self.was_busy.swap(true, Ordering::SeqCst) {
-            let body = r#"{"message":"Cannot perform operation when gateway is in UPDATING status"}"#;
-            let mut refused = HttpResponse::new(StatusCode::try_from(400).unwrap(), SdkBody::from(body));
-            refused.headers_mut().append("x-amzn-errortype", "ValidationException");
-            return Some(Ok(refused));
-        }
-        let (now, late) = (Instant::now(), self.world.late);
-        let mut moments = self.world.moments_of_cognito.lock().unwrap();
-        match call {
-            "POST CreateUserPool" => moments.pool = moments.pool.or(Some(now)),
-            "POST CreateUserPoolDomain" => moments.domain = moments.domain.or(Some(now)),
-            _ => {}
-        }
-        let before = |made: Option<Instant>, late: Duration| made.is_some_and(|made| now < made + late);
-        if call.ends_with("/.well-known/openid-configuration") && before(moments.pool, late.document) {
-            let missing = SdkBody::from(r#"{"message":"User pool does not exist."}"#);
-            return Some(Ok(HttpResponse::new(StatusCode::try_from(400).unwrap(), missing)));
-        }
-        if request.uri().contains(".amazoncognito.com/") {
-            if before(moments.domain, late.name) {
-                moments.no_such_name = Some(now + NO_SUCH_NAME);
-            }
-            if moments.no_such_name.is_some_and(|until| now < until) {
-                return Some(Err(ConnectorError::io("failed to lookup address information: no such name".into())));
-            }
-        }
-        None
-    }
-
-    /// Whether the same request is repeated without a pause.
-    fn is_too_often(&self, request: &HttpRequest) -> bool {
-        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-        // Each new attempt of a create has another token.
-        let body = if body.contains("clientToken") { String::new() } else { body };
-        let key = format!("{} {}", describe(request), body);
-        let now = Instant::now();
-        let mut recent = self.recent.lock().unwrap();
-        let (since, times) = recent.entry(key).or_insert((now, 0));
-        if now.duration_since(*since) >= Duration::from_secs(1) {
-            (*since, *times) = (now, 0);
-        }
-        *times += 1;
-        *times > TOO_OFTEN
-    }
-
-    fn keep_moment(&self, call: &str) {
-        let Some(moments) = &self.moments else { return };
-        let times = self.calls.lock().unwrap().iter().filter(|other| *other == call).count();
-        let moment = self.world.moment();
-        let mut moments = moments.lock().unwrap();
-        let is_new = moments.last().is_none_or(|last| last.state != moment.state || last.at != moment.at);
-        if times <= 3 && is_new {
-            moments.push(moment);
-        }
-    }
-
-    async fn forward(&self, request: HttpRequest) -> HttpResponse {
-        let call = describe(&request);
-        let uri: http::Uri = request.uri().parse().unwrap();
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let mut forwarded = http::Request::builder().method(request.method()).uri(path);
-        for (name, value) in request.headers().iter().filter(|(name, _)| *name != "content-length") {
-            forwarded = forwarded.header(name, value);
-        }
-        let body = request.body().bytes().unwrap_or_default();
-        let body = match self.world.foreign.as_ref().filter(|_| Foreign::is_update(&request)) {
-            Some(foreign) => foreign.receive(body),
-            None => body.to_vec(),
-        };
-        let forwarded = forwarded
-            .header("host", if self.world.amazon { "127.0.0.1:7755" } else { uri.authority().unwrap().as_str() })
-            .body(Body::from(body))
-            .unwrap();
-        let answer = self.world.router().oneshot(forwarded).await.unwrap();
-        let (parts, body) = answer.into_parts();
-        let mut status = parts.status.as_u16();
-        let mut body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
-        if let Some(foreign) = &self.world.foreign
-            && let Ok(mut document) = serde_json::from_slice::<Value>(&body)
-        {
-            foreign.show(&mut document);
-            body = serde_json::to_vec(&document).unwrap();
-        }
-        if let Some(rewrite) = self.world.rewrite
-            && let Ok(mut document) = serde_json::from_slice(&body)
-        {
-            rewrite(&call, &mut document);
-            if let Some(other) = document.as_object_mut().and_then(|members| members.shift_remove(STATUS)) {
-                status = u16::try_from(other.as_u64().unwrap()).unwrap();
-            }
-            body = serde_json::to_vec(&document).unwrap();
-        }
-        self.world.restart();
-        let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
-        let is_rewritten = self.world.rewrite.is_some() || self.world.foreign.is_some();
-        for (name, value) in parts.headers.iter().filter(|(name, _)| !is_rewritten || *name != "content-length") {
-            response.headers_mut().append(name.as_str().to_owned(), value.to_str().unwrap().to_owned());
-        }
-        response
-    }
-}
-
-/// An access-denied response, in the service's protocol.
-fn denied(request: &HttpRequest) -> HttpResponse {
-    let message = "User: arn:aws:iam::000000000000:user/somebody is not authorized to perform this";
-    let body = request.body().bytes().unwrap_or_default();
-    let is_query = String::from_utf8_lossy(body).contains("Action=");
-    let body = if is_query {
-        format!("<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>")
-    } else {
-        format!(r#"{{"__type":"AccessDeniedException","message":"{message}"}}"#)
-    };
-    let mut response = HttpResponse::new(StatusCode::try_from(403).unwrap(), SdkBody::from(body));
-    response.headers_mut().append("x-amzn-requestid", "denied");
-    response.headers_mut().append("x-amzn-errortype", "AccessDeniedException");
-    response
-}
-
-/// A name such as `POST CreateRole`, as far as the request identifies it.
-fn describe(request: &HttpRequest) -> String {
-    let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-    let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned);
-    let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next()).map(str::to_owned);
-    let uri: http::Uri = request.uri().parse().unwrap();
-    format!("{} {}", request.method(), action.or(target).unwrap_or_else(|| uri.path().to_owned()))
 }

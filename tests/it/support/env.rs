@@ -68,7 +68,7 @@ impl Env {
     #[track_caller]
     pub fn with_boto3(&self, script: &str, args: &[&str]) -> Run {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
-        let run = Run::of(self.aws_tool(&boto3()).arg(script).args(args).output().unwrap());
+        let run = Run::of(self.aws_tool(&boto3()).arg("-B").arg(script).args(args).output().unwrap());
         assert_eq!(run.code, 0, "{args:?}\n{}{}", run.stdout, run.stderr);
         run
     }

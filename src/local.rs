@@ -1,21 +1,21 @@
-//! A local AWS: a loopback server that speaks the AWS wire protocols for every call that the
-//! command line makes, and serves the gateways for real.
+//! A local AWS emulator: a loopback server that implements the AWS wire protocols for every call that the
+//! command line makes, and serves the gateways.
 //!
-//! It happens to live in this binary and knows nothing of the rest of it but `http` and `model`.
-//! Its rooms, each of which names only those before it:
+//! It shares only `http` and `model` with the rest of the binary. Its modules, each of which uses only those
+//! before it:
 //!
-//! | room | what it is |
+//! | module | contents |
 //! | --- | --- |
-//! | `random`, `clock`, `keys`, `http_message`, `listen`, `package` | small tools |
+//! | `random`, `clock`, `keys`, `http_message`, `listen`, `package` | helpers |
 //! | [`storage`] | private files, packages, logs, the state on disk |
-//! | `wire`, `sigv4` | the AWS protocols, and what a signature says |
+//! | `wire`, `sigv4` | the AWS protocols, and SigV4 |
 //! | `services` | each AWS service: its state, operations and errors |
-//! | `faults` | latency, lag and errors on demand |
-//! | `server` | the account: state, time and faults together |
+//! | `faults` | injected latency, propagation delay and errors |
+//! | `server` | the account: state, time and faults |
 //! | `runtime`, `functions` | processes that run Lambda functions |
-//! | `data_plane` | what agents talk to: tokens and gateways |
-//! | `admin`, `daemon` | the server in the background, started and stopped by the command line |
-//! | `front` | all routes, and the server as a whole |
+//! | `data_plane` | token endpoint and gateways |
+//! | `admin`, `daemon` | the background server, as the command line starts and stops it |
+//! | `front` | the routes, and the server as a whole |
 
 mod admin;
 mod clock;

@@ -1,4 +1,4 @@
-//! What users name by a file: read from disk or standard input, parsed, and checked against the gateway's rules.
+//! Input files: read from disk or standard input, parsed, and checked against the gateway's rules.
 
 use std::{
     fs,

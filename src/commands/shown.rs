@@ -1,4 +1,4 @@
-//! What several commands show of a gateway, its client and its targets.
+//! The parts of reports that several commands share: gateway, client and targets.
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The server's admin routes, and how both ends prove that they know the secret key of the state folder.
+//! The paths of the admin routes, and the proof of knowing the secret key that both sides exchange.
 
 use aws_lc_rs::hmac;
 

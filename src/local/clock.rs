@@ -1,4 +1,4 @@
-//! The time: the machine's clock, and one that never runs backwards.
+//! The machine's clock, and a monotonic one.
 
 use std::{
     sync::Arc,
@@ -14,7 +14,7 @@ pub(crate) fn unix_millis(clock: &Clock) -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Time that never runs backwards: when the clock is set back, it goes on from where it was.
+/// A monotonic time. When the clock is set back, it continues from where it was.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     last: i64,

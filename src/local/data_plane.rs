@@ -1,8 +1,8 @@
 //! The data plane, which agents and MCP clients call: the OAuth token endpoint and the gateways themselves.
 //!
-//! A request to a gateway goes one way: `mcp` reads it, `caller` checks who sends it, `mcp::snapshot`
-//! takes what the gateway is made of at that moment, `mcp::dispatch` finds the method, `target`,
-//! `aws_service` or `mcp_server` calls what is behind a tool, and `mcp::reply` is what goes back.
+//! The way of a request: `mcp` reads it, `caller` authorizes it, `mcp::snapshot` copies the gateway's
+//! configuration, `mcp::dispatch` finds the method, `target`, `aws_service` or `mcp_server` calls the
+//! tool's target, and `mcp::reply` builds the response.
 
 mod aws_service;
 mod caller;

@@ -1,4 +1,4 @@
-//! The server as a whole: what it is set up with, its routes, and its end.
+//! The server as a whole: its configuration, routes and shutdown.
 
 mod admin;
 mod admission;
@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// A server's configuration.
 pub struct Config {
-    /// Where state is kept; `None` keeps it in memory.
+    /// Where state is stored; `None` keeps it in memory.
     pub store: Option<Store>,
     pub access_key: AccessKey,
     pub faults: Faults,
@@ -45,11 +45,11 @@ pub struct Config {
     pub function_idle: Duration,
     /// Timeout of requests to the APIs behind gateways.
     pub upstream_timeout: Duration,
-    /// Where the services behind Smithy targets are.
+    /// Endpoints of the services behind Smithy targets.
     pub endpoints: Endpoints,
 }
 
-/// A local AWS; clones are the same one.
+/// A local AWS. Clones share the same one.
 #[derive(Clone)]
 pub struct Local {
     server: Server,
@@ -91,12 +91,12 @@ impl Local {
         self.stop.notified().await;
     }
 
-    /// Everything that is there, as JSON: for tests that want to see an empty account.
+    /// The state as JSON, for tests that check for an empty account.
     pub fn snapshot(&self) -> Value {
         self.server.snapshot()
     }
 
-    /// Changes what is there, by way of its JSON: for tests that need a past of another kind.
+    /// Edits the state as JSON, for tests that need a particular past.
     pub fn edit(&self, change: impl FnOnce(&mut Value)) {
         self.server.edit(change);
     }

@@ -1,4 +1,4 @@
-//! Lambda functions as the account has them, run by the runtime: for `Invoke`, and for gateways.
+//! Runs the account's Lambda functions, for `Invoke` and for gateways.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::{
     wire::WireError,
 };
 
-/// The account's functions and the processes that run them; clones are the same ones.
+/// The account's functions and the processes that run them. Clones share both.
 #[derive(Debug, Clone)]
 pub(crate) struct Functions {
     server: Server,

@@ -1,4 +1,4 @@
-//! What is read from the heads of HTTP requests, and how answers in JSON are made.
+//! Helpers for the heads of HTTP requests, and for JSON responses.
 
 use std::net::{IpAddr, Ipv6Addr};
 

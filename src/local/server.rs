@@ -1,4 +1,4 @@
-//! The account: its state, its time and its faults, and the calls of the control plane that need no more than that.
+//! The emulated account: its state, clock and faults, and the control-plane calls that need nothing else.
 
 use std::{
     fmt, io,
@@ -26,9 +26,9 @@ use super::{
     wire::WireError,
 };
 
-/// What a server is made of.
+/// The parts of a server.
 pub(crate) struct Setup<'a> {
-    /// Where state is kept; `None` keeps it in memory.
+    /// Where state is stored; `None` keeps it in memory.
     pub(crate) store: Option<Store>,
     pub(crate) access_key: AccessKey,
     pub(crate) faults: Faults,
@@ -38,7 +38,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) dir: &'a Path,
 }
 
-/// The account that everybody's calls read and change; clones are the same one.
+/// The account. Clones share the same account.
 #[derive(Clone)]
 pub(crate) struct Server(Arc<Inner>);
 
@@ -83,12 +83,12 @@ impl Server {
         Ok(Self(Arc::new(Inner { state, store, access_key, faults, clock, time, new_key, blobs, journal })))
     }
 
-    /// Everything that is there, as JSON: for tests that want to see an empty account.
+    /// The state as JSON, for tests that check for an empty account.
     pub(crate) fn snapshot(&self) -> Value {
         self.read(|state| serde_json::to_value(state).unwrap_or_default())
     }
 
-    /// Changes what is there, by way of its JSON: for tests that need a past of another kind.
+    /// Edits the state as JSON, for tests that need a particular past.
     pub(crate) fn edit(&self, change: impl FnOnce(&mut Value)) {
         let mut snapshot = self.snapshot();
         change(&mut snapshot);
@@ -107,7 +107,7 @@ impl Server {
         self.0.time.lock().unwrap_or_else(PoisonError::into_inner).at(unix_millis(&self.0.clock))
     }
 
-    /// The only key that may call.
+    /// The only access key that is accepted.
     pub(crate) fn access_key(&self) -> &AccessKey {
         &self.0.access_key
     }
@@ -163,7 +163,7 @@ impl Server {
         self.0.journal.keep_only(std::iter::empty())
     }
 
-    /// What every call meets first: the latency, a fault that was asked for, and the check of its input.
+    /// Prepares a call: injects latency and faults, and validates the input.
     ///
     /// # Errors
     /// The fault; else the service's own error for whatever is wrong with the call.

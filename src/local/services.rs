@@ -1,11 +1,11 @@
-//! The AWS services, each one's state, operations and errors together.
+//! The emulated AWS services.
 //!
 //! A service is a value, [`Service`]: `services/<name>.rs` has its state, its handlers, and the
-//! table of its operations, each with its name, route, the shape of its input, and its handler.
-//! What the shape does not accept never reaches the handler; a member that it does not know is
-//! refused by name with `NotImplemented`, never dropped in silence.
+//! table of its operations, each with name, route, input shape and handler. Input is validated
+//! against its shape before the handler runs. An unknown member is refused by name with
+//! `NotImplemented`, never ignored silently.
 //!
-//! Every handler has the same signature: the state that it needs, the call, and its input's type.
+//! Every handler has the same signature: the state that it needs, the call, and its input.
 #![expect(clippy::needless_pass_by_value, reason = "handlers have one signature, whatever they do with their input")]
 
 pub(crate) mod agentcore;
@@ -36,7 +36,7 @@ pub(crate) use self::{
     call::{ACCOUNT, Answer, Call},
 };
 
-/// The services that are offered, and the state of each.
+/// Declares the services: the state of each, and the list of all.
 macro_rules! services {
     ($($service:ident: $State:ident),*) => {
         /// The persistent state of the local AWS.
@@ -90,7 +90,7 @@ pub(crate) struct Service {
     pub(crate) errors: ErrorCodes,
 }
 
-/// The codes that a service has for what is wrong with a request before its operation is run.
+/// A service's error codes for requests that are rejected before the operation runs.
 #[derive(Debug)]
 pub(crate) struct ErrorCodes {
     /// The access key does not exist.
@@ -99,12 +99,12 @@ pub(crate) struct ErrorCodes {
     pub(crate) malformed: &'static str,
     /// An input breaks a constraint of the service model.
     pub(crate) violation: &'static str,
-    /// What the last two carry beside their message.
+    /// Members of the last two errors besides the message.
     pub(crate) members: fn(&ValidationError) -> Map<String, Value>,
 }
 
 impl ErrorCodes {
-    /// For services whose errors have a message and nothing else.
+    /// For services whose errors have only a message.
     const fn plain(unknown_key: &'static str, malformed: &'static str, violation: &'static str) -> Self {
         Self { unknown_key, malformed, violation, members: |_| Map::new() }
     }

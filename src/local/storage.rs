@@ -1,4 +1,4 @@
-//! What is kept on disk: private files, packages and objects, logs, and the state.
+//! Storage on disk: private files, packages and objects, logs, and the state.
 
 pub(crate) mod blobs;
 pub(crate) mod journal;

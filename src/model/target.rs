@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// What a target's tools come from.
+/// The source of a target's tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetKind {
     Lambda,
@@ -56,7 +56,7 @@ impl TargetKind {
         self.row().1
     }
 
-    /// Which credentials its calls can have.
+    /// The credentials that its calls can have.
     pub const fn credentials(self) -> CredentialRules {
         let [none, role, role_for_service, api_key, oauth] = self.row().2;
         CredentialRules { none, role, role_for_service, api_key, oauth }

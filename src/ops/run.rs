@@ -1,4 +1,4 @@
-//! What every operation is given: the account, who hears of its progress, and what ends it early.
+//! The context of an operation: the account, the observer of its progress, and the signal that stops it.
 
 use super::event::Observer;
 use crate::aws::{

@@ -1,4 +1,4 @@
-//! Outbound authorization: how a gateway's calls to what is behind it are signed or given a key or a token.
+//! Outbound authorization: obtains the API key, token or signature for a gateway's calls to its targets.
 
 mod request_auth;
 mod tokens;
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// Why a call came to nothing, as a caller of a gateway with exceptionLevel DEBUG may read it.
+/// A failure's message, which is shown to callers of a gateway with exceptionLevel DEBUG.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure(pub(crate) String);
 
@@ -42,7 +42,7 @@ impl CallerIdentity {
     }
 }
 
-/// What reaches the APIs behind gateways, and the authorization servers that issue tokens for them.
+/// The client for the APIs behind gateways, and the tokens for them.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     server: Server,
@@ -82,7 +82,7 @@ impl OutboundAuth {
         Self { upstream: upstream.clone(), caller, credential }
     }
 
-    /// How long what is called may take to answer.
+    /// The timeout of a call.
     pub(crate) fn timeout(&self) -> Duration {
         self.upstream.timeout
     }
@@ -96,8 +96,8 @@ impl OutboundAuth {
         &self.upstream.server
     }
 
-    /// Sends a request, and returns with what authorized it. Redirects are not followed: no credential goes where the
-    /// target does not name.
+    /// Sends a request, and returns the response with the credential that was used. Redirects are not followed, so that
+    /// the credential is sent only to the target's own host.
     ///
     /// # Errors
     /// If there is no credential; or no answer, after the words `no_answer`.
@@ -106,7 +106,7 @@ impl OutboundAuth {
         self.authorized(request, no_answer, |request| http.send(request, *timeout).boxed(), |it| it.status).await
     }
 
-    /// As [`Self::send`], for an answer whose body is read as it arrives.
+    /// Like [`Self::send`], for a response whose body is read as it arrives.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -119,7 +119,7 @@ impl OutboundAuth {
         self.authorized(request, no_answer, |request| http.open(request, *timeout).boxed(), |it| it.status).await
     }
 
-    /// Sends a request signed with these credentials, and returns with what authorized it.
+    /// Like [`Self::send`], signed with these credentials.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -136,8 +136,8 @@ impl OutboundAuth {
         answer.map(|answer| (answer, auth)).map_err(|error| Failure(format!("{no_answer}: {}", error.problem())))
     }
 
-    /// Resolves the credential and sends; once more with a new token if a cached one was refused: it may have been
-    /// revoked before its time.
+    /// Resolves the credential and sends the request. Retries once with a fresh token if a cached one was refused: it
+    /// may have been revoked before it expired.
     async fn authorized<'a, T>(
         &'a self,
         request: &Request,

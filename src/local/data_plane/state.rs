@@ -1,4 +1,4 @@
-//! What the routes of the gateways share.
+//! The state that the gateways' routes share.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     local::{functions::Functions, server::Server},
 };
 
-/// The account, its functions, and what the data plane keeps of its callers and of what it calls.
+/// The account and its functions, with the data plane's sessions, caches and clients.
 #[derive(Debug)]
 pub(crate) struct DataPlane {
     pub(crate) server: Server,

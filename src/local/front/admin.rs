@@ -1,4 +1,4 @@
-//! The admin routes: for whoever can prove to know the secret key of the state folder.
+//! The admin routes, for callers that prove knowledge of the secret key in the state folder.
 
 use axum::{
     extract::{Path, State as Shared},

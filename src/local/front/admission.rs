@@ -1,4 +1,4 @@
-//! Which requests are served at all: loopback is reachable from web pages.
+//! Protection against requests from web pages, which can reach loopback.
 
 use axum::{
     body::Body,

@@ -1,4 +1,4 @@
-//! Every call of the AWS APIs: whose it is, what it asks for, and the answer in its service's protocol.
+//! Handles calls of the AWS APIs: finds service and operation, and responds in the service's protocol.
 
 use axum::{
     body::Body,
@@ -48,7 +48,7 @@ pub(super) async fn control_plane(Shared(local): Shared<Local>, request: Request
     })
 }
 
-/// Forms are answered with XML; which protocol any other request is of cannot be told.
+/// Respond to forms with XML; the protocol of other requests is unknown.
 fn protocol_of_unknown(request: &Request) -> Protocol {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));

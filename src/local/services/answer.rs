@@ -1,4 +1,4 @@
-//! What the operations of all services make their answers of: inputs, errors, pages and times.
+//! Helpers for handlers: typed inputs, errors, pages and timestamps.
 
 use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,4 +1,4 @@
-//! A call: who calls, where and when, and what the account lets it see.
+//! The context of a call: caller, region, time, and what is visible yet.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ pub(crate) type Answer = Result<Value, WireError>;
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) operation: &'static str,
-    /// Whether what is in progress is done once this call looks ([`Operation::observes`](super::Operation)).
+    /// Whether this call completes what is in progress ([`Operation::observes`](super::Operation)).
     pub(crate) observes: bool,
     pub(crate) region: String,
     pub(crate) account: String,
@@ -40,7 +40,7 @@ pub(crate) struct Call {
     pub(crate) blobs: Blobs,
     /// The output of functions.
     pub(crate) journal: Journal,
-    /// How long lists, roles and policies take to show what was written.
+    /// Simulated delay until lists show what was written.
     pub(crate) lag: Duration,
     /// Simulated delay until roles and policies take effect.
     pub(crate) iam_lag: Duration,

@@ -1,4 +1,4 @@
-//! An operation as a value, and how the tables of the services write theirs.
+//! Operations, and the functions with which the services' tables declare them.
 
 use serde_json::Value;
 
@@ -19,13 +19,13 @@ pub(crate) struct Operation {
     /// that using one is an error.
     pub(crate) input: &'static [Member],
     pub(crate) run: Run,
-    /// Whether it shows a status: what is in progress is done once it looks.
+    /// Whether it returns a status: observing completes what is in progress.
     pub(crate) observes: bool,
-    /// What else depends on what it changes.
+    /// The kind of resource, if more than the state depends on it.
     pub(crate) resource: Resource,
     /// The code of an input that breaks a constraint, where it is not the service's usual one.
     pub(crate) violation: Option<&'static str>,
-    /// What is done to the state first.
+    /// Runs on the state before the handler.
     pub(crate) before: fn(&mut State, &Call),
 }
 
@@ -41,15 +41,15 @@ pub(crate) enum Run {
     Function,
 }
 
-/// What an operation is about, where more than the state depends on it.
+/// The kind of resource that an operation is about, if more than the state depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resource {
     Other,
-    /// Execution environments that are out of date are ended afterwards.
+    /// Outdated execution environments are ended afterwards.
     Functions,
-    /// MCP servers that targets wait for are listed afterwards.
+    /// Targets that wait for their MCP server start to be listed afterwards.
     Gateways,
-    /// Tokens that were fetched with one are dropped afterwards.
+    /// Cached tokens are dropped afterwards.
     CredentialProviders,
 }
 

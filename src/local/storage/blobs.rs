@@ -25,7 +25,7 @@ impl fmt::Display for BlobId {
     }
 }
 
-/// A folder of ours alone (0700), all files in it 0600.
+/// Blobs in a private folder (0700), with files of mode 0600.
 #[derive(Debug, Clone)]
 pub(crate) struct Blobs {
     dir: PathBuf,

@@ -1,4 +1,4 @@
-//! Files and folders that only their owner can read, written whole or not at all.
+//! Files and folders that only their owner can read, with atomic writes.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},

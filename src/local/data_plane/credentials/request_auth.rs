@@ -1,4 +1,4 @@
-//! What authorizes one request, and how it is kept out of what others say about that request.
+//! The credential of one request, and its redaction from responses and errors.
 
 use std::time::{Duration, SystemTime};
 
@@ -36,7 +36,7 @@ pub(crate) enum RequestAuth {
 }
 
 impl RequestAuth {
-    /// Gives a request its credential; `now` is in Unix milliseconds. No argument of a tool takes the credential's place.
+    /// Adds the credential to a request; `now` is in Unix milliseconds. A tool's argument cannot override it.
     ///
     /// # Errors
     /// If the request cannot be signed.

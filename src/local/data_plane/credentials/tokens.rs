@@ -1,4 +1,4 @@
-//! OAuth access tokens of credential providers: fetched by the client credentials grant, and kept while they are good.
+//! OAuth access tokens of credential providers: fetched by the client credentials grant, and cached.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,13 +19,13 @@ use crate::{
 
 /// Timeout of a request to an authorization server.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Milliseconds before its end at which a token is fetched again.
+/// A cached token is refreshed this many milliseconds before it expires.
 const EXPIRY_MARGIN: i64 = 60_000;
 /// The longest that a token is cached, in milliseconds: one day.
 const MAX_TTL: i64 = 86_400_000;
 /// How long a token without `expires_in` is cached, in milliseconds (RFC 6749 §5.1 leaves this open).
 const DEFAULT_TTL: i64 = 300_000;
-/// Tokens that are kept at most; when there are as many, those that have expired are dropped, or else all.
+/// The maximum number of cached tokens. When it is reached, expired ones are dropped, or else all.
 const MOST: usize = 10_000;
 
 /// Cached access tokens, by provider, scopes and custom parameters.
@@ -61,7 +61,7 @@ impl TokenCache {
         tokens.insert(key, CachedToken { token, expires: now + ttl });
     }
 
-    /// Drops everything: what a provider holds may have changed.
+    /// Empties the cache, because a provider's secret may have changed.
     pub(super) fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -1,4 +1,4 @@
-//! From a request to its reply: interceptors, session, batch, method.
+//! Handles a request: interceptors, session, batch, and method.
 
 use axum::http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json, value::RawValue};

@@ -1,4 +1,4 @@
-//! What goes back to the caller: one JSON document, or an event stream.
+//! Responses to the caller: one JSON document, or an event stream.
 
 use axum::{
     body::Body,

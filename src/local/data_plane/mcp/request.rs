@@ -1,4 +1,4 @@
-//! A request of a caller who has been let in.
+//! A request of an authorized caller.
 
 use std::sync::Arc;
 

@@ -55,7 +55,7 @@ impl McpSession {
         Self { capabilities, ..Self::default() }
     }
 
-    /// Whether the caller takes requests of this method.
+    /// Whether the caller supports requests with this method.
     fn takes(&self, method: &str) -> bool {
         let capability = match method {
             "elicitation/create" => "elicitation",

@@ -9,7 +9,9 @@ use crate::{
         agentcore::ApiDocument,
         cognito::{self, AppClient},
     },
-    model::{document::Document, finding::Reading, name::Region, openapi::Api, smithy::Model, tool},
+    model::{
+        document::Document, finding::Reading, name::Region, openapi::Api, smithy::Model, target::TargetKind, tool,
+    },
     ops::{self, stack::Stack, token::TokenRequest, world},
 };
 
@@ -71,15 +73,18 @@ impl TargetInfo {
 /// are not in it.
 fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
     let mcp = &document["targetConfiguration"]["mcp"];
-    let inline = |member: &str| Document::parse(mcp[member]["inlinePayload"].as_str()?).ok();
+    let kind = TargetKind::of(mcp)?;
+    let configuration = &mcp[kind.member()];
+    let inline = || Document::parse(configuration["inlinePayload"].as_str()?).ok();
     let reading = Reading { target, local: true };
-    let names: Vec<String> = if let Some(tools) = mcp["lambda"]["toolSchema"]["inlinePayload"].as_array() {
-        tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect()
-    } else if let Some(document) = inline("openApiSchema") {
-        Api::read(&document, reading).operations.into_iter().map(|operation| operation.id).collect()
-    } else {
-        let document = inline("smithyModel")?;
-        Model::read(&document, reading).operations.into_iter().map(|operation| operation.name).collect()
+    let names: Vec<String> = match kind {
+        TargetKind::Lambda => {
+            let tools = configuration["toolSchema"]["inlinePayload"].as_array()?.iter();
+            tools.filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect()
+        }
+        TargetKind::OpenApi => Api::read(&inline()?, reading).operations.into_iter().map(|it| it.id).collect(),
+        TargetKind::Smithy => Model::read(&inline()?, reading).operations.into_iter().map(|it| it.name).collect(),
+        TargetKind::McpServer | TargetKind::ApiGateway => return None,
     };
     Some(names.into_iter().map(|name| tool::qualified(target, &name)).collect())
 }

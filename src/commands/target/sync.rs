@@ -9,7 +9,7 @@ use super::{Outcome, target_of, with_gateway};
 use crate::{
     context::Context,
     error::{Error, ErrorKind},
-    model::name::TargetName,
+    model::{name::TargetName, target::TargetKind},
     ops::{self, run::Run, sync},
     ui::report::Report,
 };
@@ -34,7 +34,7 @@ impl Sync {
         let aws = ctx.aws().await?;
         let (stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
         let target = target_of(&gateway, &self.name)?;
-        if target.0["targetConfiguration"]["mcp"].get("mcpServer").is_none() {
+        if TargetKind::of(&target.0["targetConfiguration"]["mcp"]) != Some(TargetKind::McpServer) {
             return Err(Error::new(ErrorKind::InvalidInput, format!("the target `{}` is no MCP server", self.name))
                 .with_hint("only MCP servers are listed; other targets are changed with `target update`"));
         }

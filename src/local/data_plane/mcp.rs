@@ -56,59 +56,68 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let request_id = random::uuid();
     let text = body.as_ref().cloned().unwrap_or_default();
     let parsed: Result<Value, _> = serde_json::from_slice(&text);
-    // The id goes into a error too; nothing else of an unchecked caller's request is looked at.
+    // An error response carries the request's id, so it is read before the caller is authorized. Nothing else is.
     let id = parsed.as_ref().map_or_else(|_| "null".to_owned(), |message| id_of(&text, message));
     let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
     let signed = Signed { method: &Method::POST, path_and_query, headers: &headers, body: &text };
-    let entered = enter(&plane, &gateway_id, &signed, &id).await;
-    let (caller, gateway) = match entered {
+    let (caller, gateway) = match enter(&plane, &gateway_id, &signed, &id).await {
         Ok(entered) => entered,
         Err(error) => return *error,
     };
-    if !is_of_type(&headers, "application/json") {
+    let request_id = random::uuid();
+    match read_message(&headers, body.is_err(), parsed, &id) {
+        Err(reply) => reply.into_response(&request_id),
+        Ok(message) => {
+            let (events, session) = (None, None);
+            let request =
+                McpRequest { plane, gateway, caller, request_id, headers, body: text, message, events, session };
+            respond(request).await
+        }
+    }
+}
+
+/// The message of a body, or the reply to one that is none.
+fn read_message(
+    headers: &HeaderMap,
+    is_too_large: bool,
+    parsed: serde_json::Result<Value>,
+    id: &str,
+) -> Result<Value, Reply> {
+    if !is_of_type(headers, "application/json") {
         let error = RpcError::invalid_request("Content-Type must be application/json");
-        return Reply::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &id, error).into_response(&request_id);
+        return Err(Reply::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, id, error));
     }
-    if body.is_err() {
+    if is_too_large {
         let error = RpcError::invalid_request("Request payload is larger than 6 MB");
-        return Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "null", error).into_response(&request_id);
+        return Err(Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "null", error));
     }
-    let Ok(message) = parsed else {
-        let error = RpcError::new(PARSE_ERROR, "Parse error");
-        return Reply::error(StatusCode::BAD_REQUEST, "null", error).into_response(&request_id);
-    };
-    let streams = gateway.streaming && takes_events(&headers) && has_request(&message);
-    let intercepted = gateway.is_intercepted();
-    let (events, said) = mpsc::unbounded_channel();
-    let request = McpRequest {
-        plane,
-        gateway,
-        caller,
-        request_id: request_id.clone(),
-        headers,
-        body: text,
-        message,
-        // Nothing is streamed early on a gateway with interceptors: they see the response before the caller does.
-        events: (streams && !intercepted).then(|| events.clone()),
-        session: None,
-    };
+    parsed.map_err(|_| Reply::error(StatusCode::BAD_REQUEST, "null", RpcError::new(PARSE_ERROR, "Parse error")))
+}
+
+/// Handles a request, and responds with JSON, or with an event stream where gateway and client support it.
+async fn respond(mut request: McpRequest) -> Response {
+    let request_id = request.request_id.clone();
+    let streams = request.gateway.streaming && takes_events(&request.headers) && has_request(&request.message);
     if !streams {
         return request.run().await.into_response(&request_id);
     }
+    // Nothing is streamed early on a gateway with interceptors: they see the response before the caller does.
+    if request.gateway.is_intercepted() {
+        return request.run().await.into_events(&request_id);
+    }
+    let (events, forwarded) = mpsc::unbounded_channel();
+    request.events = Some(events.clone());
     let mut reply = Box::pin(request.run());
-    // A reply that is ready at once can still set its own status, and an intercepted one always can. A reply that
-    // waits for a target starts the event stream.
-    let at_once = if intercepted { Some(reply.as_mut().await) } else { reply.as_mut().now_or_never() };
-    if let Some(reply) = at_once {
+    // A reply that is ready at once can still set its own status. One that waits for a target starts the stream.
+    if let Some(reply) = reply.as_mut().now_or_never() {
         return reply.into_events(&request_id);
     }
     // The response goes through the same channel as the messages before it, so that it comes last.
     let answered = async move { drop(events.send(reply.await.into_message())) };
-    let said = stream::unfold(said, async |mut said| said.recv().await.map(|message| (message, said)));
-    let all = stream::select(said.map(Some), stream::once(answered).map(|()| None));
+    let forwarded = stream::unfold(forwarded, async |mut events| events.recv().await.map(|message| (message, events)));
+    let all = stream::select(forwarded.map(Some), stream::once(answered).map(|()| None));
     let all = all.filter_map(async |message| message.map(|message| Ok::<_, Infallible>(event(&message))));
     event_stream(StatusCode::OK, Body::from_stream(all), &request_id)
 }

@@ -285,6 +285,40 @@ fn there_is_no_branch_for_local_mode_below_the_commands() {
     }
 }
 
+/// Words, and the files and folders of `src` that alone may have them in their code.
+const ONLY_IN: &[(&[&str], &[&str])] = &[
+    (&["aws_sdk_"], &["aws"]),
+    (&["println!", "io::stdout", "io::stderr"], &["ui", "lib.rs"]),
+    (&["env::var"], &["config.rs"]),
+    (
+        &["std::fs", "TcpStream", "TcpListener", "tokio::", "async fn", "async ||", "async move"],
+        &["aws", "cli.rs", "commands", "context.rs", "http", "lib.rs", "local", "ops", "ui"],
+    ),
+];
+
+#[test]
+fn sdk_output_environment_and_io_stay_where_they_belong() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&root, &mut files);
+    let mut found = Vec::new();
+    for file in files {
+        let source = fs::read_to_string(&file).unwrap();
+        let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let relative = file.strip_prefix(&root).unwrap();
+        for (words, allowed) in ONLY_IN {
+            let is_allowed = allowed
+                .iter()
+                .any(|place| relative.starts_with(place) || relative == Path::new(&format!("{place}.rs")));
+            let is_code = |line: &&str| !line.trim_start().starts_with("//");
+            let has = |word: &&&str| code.lines().filter(is_code).any(|line| line.contains(**word));
+            let words = words.iter().filter(|_| !is_allowed).filter(has);
+            found.extend(words.map(|word| format!("{}: {word}", relative.display())));
+        }
+    }
+    assert_none(&found);
+}
+
 #[test]
 fn the_reader_of_names_sees_groups_macros_and_every_way_up() {
     let source = "

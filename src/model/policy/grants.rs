@@ -191,7 +191,8 @@ fn methods(place: Place<'_>, configuration: &Value) -> Option<String> {
     Some(format!("arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/*/*"))
 }
 
-/// What the user named for a target ([`super::spec::Configured::allowed`]), read back from the role's policies.
+/// What the user named for a target ([`Configured::allowed`](crate::model::spec::Configured::allowed)), read back
+/// from the role's policies.
 pub fn granted(names: &StackNames, grants: &BTreeMap<&'static str, Value>, target: &str) -> Option<Vec<String>> {
     let sid = names.statement_of(target);
     let read = |policy: &str, member: &str| {

@@ -59,13 +59,13 @@ pub struct Response {
 }
 
 impl Response {
-    /// A header's value; names have no case.
+    /// A header's value. Names are case-insensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 }
 
-/// A header's value; names have no case.
+/// A header's value. Names are case-insensitive.
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
@@ -98,23 +98,23 @@ impl Http {
     }
 
     /// Sends a request once, and returns the response whatever its status. Redirects are not followed.
-    pub async fn send(&self, request: Request, patience: Duration) -> Result<Response, TransportError> {
+    pub async fn send(&self, request: Request, time_limit: Duration) -> Result<Response, TransportError> {
         let url = request.url.clone();
         let read = |response: &HttpResponse| Ok::<_, OrchestratorError<Infallible>>(read(response));
-        let answered = self.operation(&request, patience).deserializer(read).build().invoke(request).await;
-        answered.map_err(|error| no_answer(url, &error, patience))
+        let answered = self.operation(&request, time_limit).deserializer(read).build().invoke(request).await;
+        answered.map_err(|error| no_answer(url, &error, time_limit))
     }
 
     /// Sends a request once, and returns when the response's head has arrived. Read the body with [`StreamingResponse::next`].
-    pub async fn open(&self, request: Request, patience: Duration) -> Result<StreamingResponse, TransportError> {
+    pub async fn open(&self, request: Request, time_limit: Duration) -> Result<StreamingResponse, TransportError> {
         let url = request.url.clone();
-        let at_its_head = HeadDeserializer { url: url.clone() };
+        let deserializer = HeadDeserializer { url: url.clone() };
         let operation =
-            self.operation(&request, patience).deserializer_impl::<StreamingResponse, Infallible>(at_its_head);
-        operation.build().invoke(request).await.map_err(|error| no_answer(url, &error, patience))
+            self.operation(&request, time_limit).deserializer_impl::<StreamingResponse, Infallible>(deserializer);
+        operation.build().invoke(request).await.map_err(|error| no_answer(url, &error, time_limit))
     }
 
-    fn operation(&self, request: &Request, patience: Duration) -> OperationBuilder<Request, (), ()> {
+    fn operation(&self, request: &Request, time_limit: Duration) -> OperationBuilder<Request, (), ()> {
         let url = &request.url;
         let after_scheme = url.find("://").map_or(0, |at| at + 3);
         let path_at = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
@@ -127,7 +127,7 @@ impl Http {
             .endpoint_url(origin)
             .no_auth()
             .no_retry()
-            .timeout_config(TimeoutConfig::builder().operation_timeout(patience).build())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(time_limit).build())
             .sleep_impl(TokioSleep::new())
             .time_source(SystemTimeSource::new())
             .interceptor(BodyLimit)
@@ -142,16 +142,16 @@ impl Http {
     }
 }
 
-fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, patience: Duration) -> TransportError {
+fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, time_limit: Duration) -> TransportError {
     let problem = match error {
-        SdkError::TimeoutError(_) => too_late(patience),
+        SdkError::TimeoutError(_) => timed_out(time_limit),
         error => root_cause(error),
     };
     TransportError { url, problem }
 }
 
-fn too_late(patience: Duration) -> String {
-    format!("no answer within {} s", patience.as_secs())
+fn timed_out(time_limit: Duration) -> String {
+    format!("no answer within {} s", time_limit.as_secs())
 }
 
 /// A response whose body is still being received.
@@ -164,19 +164,19 @@ pub struct StreamingResponse {
 }
 
 impl StreamingResponse {
-    /// A header's value; names have no case.
+    /// A header's value. Names are case-insensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 
     /// The next bytes of the body; `None` at its end.
-    pub async fn next(&mut self, patience: Duration) -> Result<Option<Bytes>, TransportError> {
+    pub async fn next(&mut self, time_limit: Duration) -> Result<Option<Bytes>, TransportError> {
         use http_body_util::BodyExt as _;
 
         loop {
-            let frame = timeout(patience, self.body.frame()).await;
+            let frame = timeout(time_limit, self.body.frame()).await;
             let problem = |problem: String| TransportError { url: self.url.clone(), problem };
-            let frame = frame.map_err(|_| problem(too_late(patience)))?;
+            let frame = frame.map_err(|_| problem(timed_out(time_limit)))?;
             match frame.transpose().map_err(|error| problem(root_cause(error.as_ref())))? {
                 None => return Ok(None),
                 // Ignore trailers.
@@ -229,7 +229,7 @@ pub struct BodyLimit;
 #[dyn_dispatch_hint]
 impl Intercept for BodyLimit {
     fn name(&self) -> &'static str {
-        "bounded answers"
+        "body limit"
     }
 
     fn modify_before_deserialization(

@@ -1,4 +1,4 @@
-//! The machine's clock, and a monotonic one.
+//! The machine's clock, a monotonic one, and pauses.
 
 use std::{
     sync::Arc,

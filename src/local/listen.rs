@@ -144,7 +144,7 @@ impl Connection {
         mut ending: watch::Receiver<()>,
     ) {
         let service = service_fn(|request: Request<Incoming>| {
-            let (router, under_way) = (router.clone(), UnderWay::new(self));
+            let (router, under_way) = (router.clone(), InProgress::new(self));
             async move {
                 let answer = router.oneshot(request.map(Body::new)).await;
                 // A streamed response is in progress until its last frame.
@@ -174,16 +174,16 @@ impl Connection {
 }
 
 /// A request in progress.
-struct UnderWay(Arc<Connection>);
+struct InProgress(Arc<Connection>);
 
-impl UnderWay {
+impl InProgress {
     fn new(connection: &Arc<Connection>) -> Self {
         connection.requests.fetch_add(1, Ordering::AcqRel);
         Self(connection.clone())
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for InProgress {
     fn drop(&mut self) {
         *lock(&self.0.since) = Instant::now();
         self.0.requests.fetch_sub(1, Ordering::AcqRel);

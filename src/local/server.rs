@@ -167,7 +167,7 @@ impl Server {
     ///
     /// # Errors
     /// The fault; else the service's own error for whatever is wrong with the call.
-    pub(crate) async fn admit(
+    pub(crate) async fn prepare(
         &self,
         service: &'static Service,
         (region, base_url): (&str, &str),
@@ -188,11 +188,20 @@ impl Server {
     }
 
     /// Runs an operation's handler on the state.
-    pub(crate) fn run(&self, operation: &Operation, handler: Handler, call: &Call, input: Value) -> Answer {
+    ///
+    /// # Errors
+    /// If the state cannot be written; the handler's own error is the inner result.
+    pub(crate) fn run(
+        &self,
+        operation: &Operation,
+        handler: Handler,
+        call: &Call,
+        input: Value,
+    ) -> Result<Answer, WireError> {
         self.change(|state| {
             (operation.before)(state, call);
             handler(state, call, input)
-        })?
+        })
     }
 
     /// The context of a call in a region at the present time.

@@ -32,17 +32,17 @@ use super::{
 
 pub use self::call::NewKey;
 pub(crate) use self::{
-    answer::{bad_request, epoch_seconds, internal, iso8601, not_implemented, page},
-    call::{ACCOUNT, Answer, Call},
+    answer::{Answer, bad_request, epoch_seconds, internal, iso8601, not_implemented, page},
+    call::{ACCOUNT, Call},
 };
 
 /// Declares the services: the state of each, and the list of all.
 macro_rules! services {
-    ($($service:ident: $State:ident),*) => {
+    ($($(#[$attribute:meta])* $service:ident: $State:ident),*) => {
         /// The persistent state of the local AWS.
         #[derive(Debug, Default, Serialize, Deserialize)]
         pub(crate) struct State {
-            $(#[serde(default)] pub(crate) $service: $service::$State,)*
+            $($(#[$attribute])* #[serde(default)] pub(crate) $service: $service::$State,)*
         }
 
         $(impl AsMut<$service::$State> for State {
@@ -57,6 +57,7 @@ macro_rules! services {
 
 services! {
     iam: Iam,
+    #[serde(skip)]
     sts: Sts,
     cognito: Cognito,
     lambda: Lambda,
@@ -122,7 +123,7 @@ pub fn tables() -> Value {
     let operation = |operation: &Operation| {
         let route = operation.route.as_ref();
         let route =
-            route.map(|it| json!({ "method": it.method, "path": it.path, "query": it.query, "success": it.success }));
+            route.map(|it| json!({ "method": it.method, "path": it.path, "query": it.query, "success": it.success, "headers": it.headers }));
         json!({ "name": operation.name, "route": route, "input": shape::describe(operation.input) })
     };
     let of = |service: &&Service| {
@@ -169,7 +170,27 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{operation::Resource, *};
+
+    #[test]
+    fn rows_say_what_else_depends_on_them() {
+        let rows = |scope: &str| Service::of_scope(scope).unwrap().operations.iter();
+        for row in rows("bedrock-agentcore") {
+            let (is_provider, is_read) =
+                (row.name.contains("CredentialProvider"), row.name.starts_with("Get") || row.name.starts_with("List"));
+            let expected = match (is_provider, is_read) {
+                (true, true) => Resource::Other,
+                (true, false) => Resource::CredentialProviders,
+                (false, _) => Resource::Gateways,
+            };
+            assert_eq!((row.resource, row.observes), (expected, is_read && !is_provider), "{}", row.name);
+        }
+        let ends_environments =
+            ["CreateFunction", "DeleteFunction", "UpdateFunctionConfiguration", "UpdateFunctionCode"];
+        for row in rows("lambda") {
+            assert_eq!(row.resource == Resource::Functions, ends_environments.contains(&row.name), "{}", row.name);
+        }
+    }
 
     #[test]
     fn every_pattern_of_every_table_compiles() {

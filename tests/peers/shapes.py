@@ -3,7 +3,8 @@
 usage: shapes.py FILE, where FILE is the tables as `agentcore_gw::local::tables` gives them. Reports as JSON the
 `differences` that no entry of ON_PURPOSE explains, and the entries that are `unneeded`.
 
-Members that AWS has and a table lacks are no difference: the local AWS refuses them by name.
+Members that AWS has and a table lacks are no difference: the local AWS refuses them by name. That responses have the
+members that AWS requires is checked where they are made, in boto3_table.
 """
 
 import fnmatch
@@ -15,26 +16,26 @@ import botocore.session
 
 MODELS = {"bedrock-agentcore": "bedrock-agentcore-control"}
 
-# What differs on purpose: service, operation, path and what of it, each with wildcards; and why.
+# What differs on purpose: service, operation, path and what of it, each with wildcards; how often; and why.
 ON_PURPOSE = [
-    ("cognito-idp.CreateUserPoolDomain.ManagedLoginVersion range", "the API reference names 1 and 2"),
-    ("lambda.*.Runtime type", "each model has new runtimes; one that cannot be run here is refused by its name"),
-    ("lambda.*.Timeout range", "the model's 5400 s are those of managed instances, 900 s those of functions"),
-    ("lambda.*.MemorySize range", "the model's 32 GB are those of managed instances, 10 GB those of functions"),
-    ("lambda.DeleteFunction status", "the service answers 204 (API reference, DeleteFunction), the model says 200"),
-    ("logs.PutRetentionPolicy.retentionInDays range", "a 32-bit number that is not negative; the operation has the list"),
-    ("bedrock-agentcore.*.gatewayIdentifier pattern", "an ARN is answered with a denial (terraform-provider-aws #47525)"),
-    ("bedrock-agentcore.*.toolSchema.inlinePayload.member type", "read by the parser that the command line has, too"),
-    ("bedrock-agentcore.*.mcpServer.endpoint pattern", "servers on this machine have no certificates"),
-    ("secretsmanager.GetSecretValue.VersionStage type", "secrets have one version, AWSCURRENT"),
-    ("secretsmanager.CreateSecret.Name pattern", "the API reference has it, the model has not"),
-    ("secretsmanager.CreateSecret.Tags length", "the quota of 50 tags"),
-    ("s3.CreateBucket.Body member", "the location constraint, which the protocol's layer leaves in the body"),
-    ("s3.*.BadDigest member", "the checksums that do not hold, as the protocol's layer found them"),
-    ("s3.GetBucketLocation.Location member", "the query parameter that names the operation"),
-    ("s3.PutObject.Body sensitive", "an object's content is in no error"),
-    ("s3.*.Key length", "1024 bytes (S3 user guide, Naming Amazon S3 objects)"),
-    ("s3.ListObjectsV2.MaxKeys range", "a 32-bit number that is not negative (API reference, InvalidArgument)"),
+    ("cognito-idp.CreateUserPoolDomain.ManagedLoginVersion range", 1, "the API reference names 1 and 2"),
+    ("lambda.*.Runtime type", 2, "each model has new runtimes; one that cannot be run here is refused by its name"),
+    ("lambda.*.Timeout range", 2, "the model's 5400 s are those of managed instances, 900 s those of functions"),
+    ("lambda.*.MemorySize range", 2, "the model's 32 GB are those of managed instances, 10 GB those of functions"),
+    ("lambda.DeleteFunction status", 1, "the service answers 204 (API reference, DeleteFunction), the model says 200"),
+    ("logs.PutRetentionPolicy.retentionInDays range", 1, "a 32-bit number that is not negative; the operation has the list"),
+    ("bedrock-agentcore.*.gatewayIdentifier pattern", 9, "an ARN is answered with a denial (terraform-provider-aws #47525)"),
+    ("bedrock-agentcore.*.toolSchema.inlinePayload.member type", 2, "read by the parser that the command line has, too"),
+    ("bedrock-agentcore.*.mcpServer.endpoint pattern", 2, "servers on this machine have no certificates"),
+    ("secretsmanager.GetSecretValue.VersionStage type", 1, "secrets have one version, AWSCURRENT"),
+    ("secretsmanager.CreateSecret.Name pattern", 1, "the API reference has it, the model has not"),
+    ("secretsmanager.CreateSecret.Tags length", 1, "the quota of 50 tags"),
+    ("s3.CreateBucket.Body member", 1, "the location constraint, which the protocol's layer leaves in the body"),
+    ("s3.*.BadDigest member", 2, "the checksums that do not hold, as the protocol's layer found them"),
+    ("s3.GetBucketLocation.Location member", 1, "the query parameter that names the operation"),
+    ("s3.PutObject.Body sensitive", 1, "an object's content is in no error"),
+    ("s3.*.Key length", 4, "1024 bytes (S3 user guide, Naming Amazon S3 objects)"),
+    ("s3.ListObjectsV2.MaxKeys range", 1, "a 32-bit number that is not negative (API reference, InvalidArgument)"),
 ]
 
 
@@ -57,40 +58,38 @@ def limits(shape, least, most):
 class Comparison:
     def __init__(self):
         self.differences = []
-        self.seen = set()
+        self.protocol = None
         self.compared = 0
 
     def differ(self, where, what, ours, aws):
         if ours != aws:
             self.differences.append({"where": where, "what": what, "ours": ours, "aws": aws})
 
+    def name(self, name, shape):
+        """A member's name in our tables: restJson1 has the query parameter's."""
+        in_query = self.protocol == "rest-json" and shape.serialization.get("location") == "querystring"
+        return shape.serialization["name"] if in_query else name
+
     def members(self, where, ours, model):
         """The members of a structure, a union, or an operation's input."""
-        known = dict(model.members) if model else {}
-        by_location = {
-            shape.serialization["name"]: name
-            for name, shape in known.items()
-            if shape.serialization.get("location") in ("querystring", "header", "uri")
-        }
-        required = set(model.required_members) if model else set()
+        known = {self.name(name, shape): shape for name, shape in model.members.items()} if model else {}
+        required = {self.name(name, model.members[name]) for name in model.required_members} if model else set()
         for member in ours:
             name = member["name"]
-            name = name if name in known else by_location.get(name, name)
             at = f"{where}.{name}"
             if name not in known:
                 self.differ(at, "member", "is there", "is not")
                 continue
             self.differ(at, "required", member["required"], name in required)
             self.shape(at, member["shape"], known[name])
-        ours = {by_location.get(member["name"], member["name"]) for member in ours}
-        for name in required - ours:
+        for name in required - {member["name"] for member in ours}:
             self.differ(f"{where}.{name}", "required", "is not there", True)
 
     def shape(self, where, ours, model):
         self.compared += 1
         kind = ours["kind"]
-        self.differ(where, "type", kind, self.kind(model, kind))
-        if kind != self.kind(model, kind):
+        self.differ(where, "type", kind, self.kind(model))
+        if kind != self.kind(model):
             return
         if kind in ("text", "enum"):
             self.differ(where, "sensitive", ours["sensitive"], bool(model.metadata.get("sensitive")))
@@ -113,14 +112,13 @@ class Comparison:
             self.members(where, ours["members"], model)
 
     @staticmethod
-    def kind(model, ours):
-        """What the model has, in our words; texts with an enumeration may be taken for either."""
-        kinds = {"long": "integer", "boolean": "boolean", "blob": "text", "timestamp": "text"}
+    def kind(model):
+        """The type of a shape of AWS's, in the words of our tables."""
         if model.type_name == "structure":
-            return "union" if getattr(model, "is_tagged_union", False) or model.is_document_type else "structure"
+            return "union" if model.is_tagged_union else "structure"
         if model.type_name == "string":
             return "enum" if model.enum else "text"
-        return kinds.get(model.type_name, model.type_name)
+        return {"long": "integer", "blob": "text", "timestamp": "text"}.get(model.type_name, model.type_name)
 
     def operation(self, scope, ours, model):
         where = f"{scope}.{ours['name']}"
@@ -130,6 +128,10 @@ class Comparison:
             uri = re.sub(r"\?.*$", "", http["requestUri"])
             self.differ(where, "route", (route["method"], route["path"].rstrip("/")), (http["method"], uri.rstrip("/")))
             self.differ(where, "status", route["success"], http.get("responseCode", 200))
+            self.differ(where, "query", route["query"], http["requestUri"].partition("?")[2])
+            bound = {name: model.input_shape.members[name] for _, name in route["headers"]}
+            bound = [[shape.serialization["name"].lower(), name] for name, shape in bound.items()]
+            self.differ(where, "headers", route["headers"], bound)
         self.members(where, ours["input"], model.input_shape)
 
 
@@ -140,17 +142,20 @@ def main():
     comparison = Comparison()
     for scope, operations in tables.items():
         service = session.get_service_model(MODELS.get(scope, scope))
+        comparison.protocol = service.metadata["protocol"]
         for ours in operations:
             comparison.operation(scope, ours, service.operation_model(ours["name"]))
-    used = set()
+    counts = [0] * len(ON_PURPOSE)
     left = []
     for difference in comparison.differences:
         name = f"{difference['where']} {difference['what']}"
-        reasons = [index for index, (glob, _) in enumerate(ON_PURPOSE) if fnmatch.fnmatchcase(name, glob)]
-        used.update(reasons)
+        reasons = [index for index, (glob, _, _) in enumerate(ON_PURPOSE) if fnmatch.fnmatchcase(name, glob)]
+        for index in reasons:
+            counts[index] += 1
         if not reasons:
             left.append(difference)
-    unneeded = [glob for index, (glob, _) in enumerate(ON_PURPOSE) if index not in used]
+    # An entry that explains more or fewer differences than it says hides one, or is not needed any more.
+    unneeded = [[glob, times, count] for (glob, times, _), count in zip(ON_PURPOSE, counts) if times != count]
     print(json.dumps({"compared": comparison.compared, "differences": left, "unneeded": unneeded}))
 
 

@@ -7,13 +7,13 @@ use super::{Store, log, private_file};
 pub(super) const LOG: &str = "server.log";
 
 /// The previous log, after rotation.
-pub(super) const OLDER_LOG: &str = "server.log.1";
+const OLDER_LOG: &str = "server.log.1";
 
 /// The size at which the log is rotated, in bytes.
 pub(super) const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// How often the log's size is checked.
-pub(super) const LOG_LOOKS: Duration = Duration::from_millis(500);
+const LOG_LOOKS: Duration = Duration::from_millis(500);
 
 /// Keeps the log of a background server within its size limit, while the server runs.
 pub async fn keep_log_bounded(store: &Store) {

@@ -26,7 +26,7 @@ pub struct Endpoints {
 }
 
 /// The outcome of a call.
-pub(crate) enum Answer {
+pub(crate) enum ServiceAnswer {
     /// The operation's output, as JSON.
     Output(String),
     /// The local AWS does not offer the operation. The message reveals nothing about the target, so it is shown
@@ -43,15 +43,15 @@ pub(crate) async fn call(
     Endpoints { by_service, real_aws }: &Endpoints,
     (model, operation): (&Model, &Operation),
     arguments: &Value,
-) -> Result<Answer, Failure> {
+) -> Result<ServiceAnswer, Failure> {
     let (service, caller) = (&model.service, &auth.caller);
     let named = by_service.get(&service.variable);
     let is_real = named.is_none() && real_aws.is_some();
     let endpoint = named.unwrap_or(&caller.base_url);
     let token = random::uuid();
-    let circumstances =
+    let options =
         RequestOptions { region: &caller.region, endpoint: (!is_real).then_some(endpoint.as_str()), token: &token };
-    let request = model.request(operation, arguments, circumstances).map_err(Failure)?;
+    let request = model.request(operation, arguments, options).map_err(Failure)?;
     let outgoing = request_of(&request.outgoing);
     let (answer, auth) = if auth.is_by_role() {
         check_role(auth, operation)?;
@@ -67,20 +67,20 @@ pub(crate) async fn call(
     } else {
         auth.send(&outgoing, NO_ANSWER).await?
     };
-    let incoming = HttpResponse { status: answer.status, headers: &answer.headers, body: &answer.body };
+    let response = HttpResponse { status: answer.status, headers: &answer.headers, body: &answer.body };
     match answer.status {
         200..=299 => {
-            let output = model.output(operation, incoming).map_err(Failure)?;
-            Ok(Answer::Output(output.to_string()))
+            let output = model.output(operation, response).map_err(Failure)?;
+            Ok(ServiceAnswer::Output(output.to_string()))
         }
-        501 if named.is_none() && !is_real => Ok(Answer::NotOffered(format!(
+        501 if named.is_none() && !is_real => Ok(ServiceAnswer::NotOffered(format!(
             "{}. Run `agentcore-gw local stop`, and start it anew with AWS_ENDPOINT_URL_{} in the environment, or as \
              `agentcore-gw local serve --real-aws PROFILE`",
-            service_error(incoming),
+            service_error(response),
             service.variable
         ))),
         status => {
-            let said = service_error(incoming);
+            let said = service_error(response);
             // Responses to HEAD have no body.
             let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
             let said = if said.is_empty() { reason.unwrap_or_default() } else { &said };

@@ -100,7 +100,7 @@ impl OutboundAuth {
     /// the credential is sent only to the target's own host.
     ///
     /// # Errors
-    /// If there is no credential; or no answer, after the words `no_answer`.
+    /// If there is no credential, or no response; the message then begins with `no_answer`.
     pub(crate) async fn send(&self, request: &Request, no_answer: &str) -> Result<(Response, RequestAuth), Failure> {
         let Upstream { http, timeout, .. } = &*self.upstream;
         self.authorized(request, no_answer, |request| http.send(request, *timeout).boxed(), |it| it.status).await

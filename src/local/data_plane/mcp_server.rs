@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use self::session::ServerRequest;
 pub(crate) use self::{
     listing::Listings,
-    session::{McpSession, NotificationSink},
+    session::{CallerSink, McpSession},
 };
 use super::credentials::{Failure, OutboundAuth, RequestAuth};
 use crate::{
@@ -36,7 +36,7 @@ const LONGEST: Duration = Duration::from_mins(15);
 /// detect a gateway that is its own target, which would call itself without end.
 pub(crate) const THROUGH_HEADER: &str = "agentcore-gw-through";
 const MOST_GATEWAYS: usize = 5;
-/// Of a server that gives no answer.
+/// AWS's message for a server that does not respond.
 const NOT_THERE: &str = "Unable to connect to the MCP server. Please check the server";
 
 /// An MCP server target, with the credential of its calls.
@@ -110,9 +110,9 @@ impl Connection {
     /// Connects to a server. `offered` are the client capabilities.
     pub(crate) async fn open(server: Server, offered: &Value) -> Result<Arc<Self>, Failure> {
         server.check_way()?;
-        let patience = server.auth.timeout();
-        let opened = timeout(patience, Self::agree(server, offered)).await;
-        opened.unwrap_or_else(|_| Err(Failure(format!("The MCP server took more than {} s", patience.as_secs()))))
+        let limit = server.auth.timeout();
+        let opened = timeout(limit, Self::agree(server, offered)).await;
+        opened.unwrap_or_else(|_| Err(Failure(format!("The MCP server took more than {} s", limit.as_secs()))))
     }
 
     /// Negotiates the protocol version.
@@ -166,7 +166,7 @@ impl Connection {
         self: &Arc<Self>,
         method: &str,
         params: &Value,
-        sink: &mut Option<NotificationSink<'_>>,
+        sink: &mut Option<CallerSink<'_>>,
     ) -> Result<Value, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
@@ -198,7 +198,7 @@ impl Connection {
         .await
     }
 
-    /// Sends a request with the target's credential, and returns with what that was.
+    /// Sends a request, and returns the response with the credential that was used.
     async fn send(&self, mut request: Request) -> Result<(StreamingResponse, RequestAuth), Failure> {
         request.headers.push((THROUGH_HEADER.to_owned(), self.server.through.join(",")));
         self.server.auth.open(&request, NOT_THERE).await
@@ -210,7 +210,7 @@ impl Connection {
         mut answer: StreamingResponse,
         auth: &RequestAuth,
         id: u64,
-        sink: &mut Option<NotificationSink<'_>>,
+        sink: &mut Option<CallerSink<'_>>,
     ) -> Result<Value, CallError> {
         // MCP specifies 404 for a lost session. Restarted servers may send 400, which counts only if the session has
         // worked before.
@@ -218,11 +218,11 @@ impl Connection {
         if lost && self.session.is_some() && !self.version.is_empty() {
             return Err(CallError::SessionLost);
         }
-        let mut patience = self.server.auth.timeout();
+        let mut limit = self.server.auth.timeout();
         let mut messages = Messages::of(answer.header("content-type"));
         loop {
             let bytes = answer
-                .next(patience)
+                .next(limit)
                 .await
                 .map_err(|error| Failure(auth.redact(&format!("{NOT_THERE}: {}", error.problem()))))?;
             let (arrived, ended) = match bytes {
@@ -234,7 +234,7 @@ impl Connection {
                     (Value::String(method), None) => sink.iter().for_each(|sink| sink.tell(method, &message)),
                     (Value::String(method), Some(_)) => {
                         let asked = self.ask(method, &message, sink).await?;
-                        patience = if asked { LONGEST } else { patience };
+                        limit = if asked { LONGEST } else { limit };
                     }
                     _ if message["result"].is_object() && message["id"] == id => {
                         return self.complete(message["result"].clone());
@@ -277,7 +277,7 @@ impl Connection {
         self: &Arc<Self>,
         method: &str,
         message: &Value,
-        sink: &mut Option<NotificationSink<'_>>,
+        sink: &mut Option<CallerSink<'_>>,
     ) -> Result<bool, Failure> {
         let id = &message["id"];
         let question = ServerRequest { connection: self.clone(), id: id.clone() };

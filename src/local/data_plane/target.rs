@@ -1,4 +1,4 @@
-//! Calls to Lambda and OpenAPI targets, and sending requests with a credential.
+//! Calls Lambda and OpenAPI targets.
 
 use serde_json::{Value, json};
 

@@ -42,13 +42,10 @@ pub(super) async fn control_plane(Shared(local): Shared<Local>, request: Request
         let message = "The security token included in the request is invalid.";
         Err(WireError::new(StatusCode::FORBIDDEN, service.errors.unknown_key, message))
     };
-    answer.unwrap_or_else(|error| {
-        tracing::debug!(service = scope.service, code = error.code, "{}", error.message);
-        service.protocol.encode_error(&error, &request_id)
-    })
+    answer.unwrap_or_else(|error| service.protocol.encode_error(&error, &request_id))
 }
 
-/// Respond to forms with XML; the protocol of other requests is unknown.
+/// The protocol for the error: XML for forms, which are of the query protocol; for others it is unknown.
 fn protocol_of_unknown(request: &Request) -> Protocol {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
@@ -65,23 +62,37 @@ impl Local {
     ) -> Result<Response<Body>, WireError> {
         let received = receive(request).await?;
         let decoded = decode(service, &received)?;
-        tracing::debug!(service = scope.service, operation = decoded.operation, "call");
+        let (service_name, operation) = (&scope.service, &decoded.operation);
+        tracing::debug!(service = service_name, operation, "call");
+        let answer = self.call(service, scope, (&received, &decoded), request_id).await;
+        answer.inspect_err(|error| {
+            tracing::debug!(service = service_name, operation, code = error.code, "{}", error.message);
+        })
+    }
+
+    async fn call(
+        &self,
+        service: &'static Service,
+        scope: &Scope,
+        (received, decoded): (&Received, &Decoded),
+        request_id: &str,
+    ) -> Result<Response<Body>, WireError> {
         let base_url = base_url(&received.headers);
         let place = (scope.region.as_str(), base_url.as_str());
         let asked = (decoded.operation.as_str(), decoded.input.clone());
-        let (operation, call, input) = self.server.admit(service, place, asked).await?;
+        let (operation, call, input) = self.server.prepare(service, place, asked).await?;
         let handler = match operation.run {
             Run::Function => return self.functions.invoke(&call, &received.body, input, request_id).await,
             Run::State(handler) => handler,
         };
-        let output = self.server.run(operation, handler, &call, input);
+        let output = self.server.run(operation, handler, &call, input)?;
         match operation.resource {
             Resource::Functions => self.functions.end_outdated(),
             Resource::Gateways => self.data_plane.listings.begin(&base_url),
             Resource::CredentialProviders => self.data_plane.upstream.forget_tokens(),
             Resource::Other => {}
         }
-        Ok(service.protocol.encode(&decoded, operation.route.as_ref(), &output?, request_id))
+        Ok(service.protocol.encode(decoded, operation.route.as_ref(), &output?, request_id))
     }
 }
 

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::local::wire::WireError;
 
+/// An operation's result: its output members, or null if it has none.
+pub(crate) type Answer = Result<Value, WireError>;
+
 pub(crate) fn bad_request(code: &str, message: impl Into<String>) -> WireError {
     WireError::new(StatusCode::BAD_REQUEST, code, message)
 }

@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::Value;
-
 use super::answer::internal;
 use crate::local::{
     keys::SigningKey,
@@ -19,9 +17,6 @@ pub(crate) const ACCOUNT: &str = "000000000000";
 
 /// Generates the signing key of a new user pool.
 pub type NewKey = Arc<dyn Fn() -> SigningKey + Send + Sync>;
-
-/// An operation's result: its output members, or null if it has none.
-pub(crate) type Answer = Result<Value, WireError>;
 
 /// The context of a call.
 #[derive(Clone)]

@@ -63,6 +63,7 @@ pub(crate) struct Function {
     /// Changes with every update, so that an environment started for an older one is not used.
     pub(crate) revision: String,
     /// A creation or update in progress, until the next GetFunction or GetFunctionConfiguration.
+    #[serde(rename = "under_way")]
     in_progress: Option<InProgress>,
     /// The statements of its resource policy, by id.
     policy: BTreeMap<String, Value>,

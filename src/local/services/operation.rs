@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
-    State,
-    call::{Answer, Call},
-    shape::Member,
-};
+use super::{State, answer::Answer, call::Call, shape::Member};
 use crate::local::wire::Route;
 
 /// An operation: where it is found, what input it accepts, and its handler.
@@ -19,7 +15,7 @@ pub(crate) struct Operation {
     /// that using one is an error.
     pub(crate) input: &'static [Member],
     pub(crate) run: Run,
-    /// Whether it returns a status: observing completes what is in progress.
+    /// Whether it completes what is in progress at AgentCore, as Get and List do (`agentcore::advance`).
     pub(crate) observes: bool,
     /// The kind of resource, if more than the state depends on it.
     pub(crate) resource: Resource,
@@ -100,7 +96,7 @@ impl Operation {
         Self { resource, ..self }
     }
 
-    pub(crate) const fn after(self, before: fn(&mut State, &Call)) -> Self {
+    pub(crate) const fn before(self, before: fn(&mut State, &Call)) -> Self {
         Self { before, ..self }
     }
 

@@ -1,6 +1,5 @@
 //! STS: the caller's identity.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -16,9 +15,9 @@ pub(crate) const SERVICE: Service = Service {
     errors: ErrorCodes::plain("InvalidClientTokenId", "MalformedInput", "ValidationError"),
 };
 
-/// STS remembers nothing.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Sts {}
+/// STS has no state.
+#[derive(Debug, Default)]
+pub(crate) struct Sts;
 
 const OPERATIONS: &[Operation] = &[operation("GetCallerIdentity", &[], handler!(get_caller_identity))];
 

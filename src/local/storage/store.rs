@@ -21,7 +21,7 @@ const MARKER_TEXT: &str =
 const STATE: &str = "state.json";
 const ACCESS_KEY: &str = "access-key.json";
 
-/// Blobs in a private folder (0700), with files of mode 0600.
+/// The private state folder (0700), with files of mode 0600.
 #[derive(Debug, Clone)]
 pub struct Store {
     dir: PathBuf,

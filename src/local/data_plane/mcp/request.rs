@@ -26,12 +26,12 @@ pub(super) struct McpRequest {
     /// The gateway's own id of the request.
     pub(super) request_id: String,
     pub(super) headers: HeaderMap,
-    /// As it was written.
+    /// As received.
     pub(super) body: Bytes,
     pub(super) message: Value,
     /// The caller's event stream for messages that servers send during the request, if there is one.
     pub(super) events: Option<UnboundedSender<String>>,
-    /// Once it is known.
+    /// The caller's session, once it is found.
     pub(super) session: Option<Arc<McpSession>>,
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::local::{
     data_plane::{
         credentials::Failure,
-        mcp_server::{CallError, Connection, NotificationSink, THROUGH_HEADER},
+        mcp_server::{CallError, CallerSink, Connection, THROUGH_HEADER},
     },
     services::agentcore::Listing,
 };
@@ -105,7 +105,7 @@ pub(super) async fn ask(
     params: &Value,
 ) -> Result<Value, CallError> {
     let params = passed_on(params, request.events.is_some());
-    let mut sink = request.events.as_ref().map(|events| NotificationSink::new(events, request.session.as_deref()));
+    let mut sink = request.events.as_ref().map(|events| CallerSink::new(events, request.session.as_deref()));
     let connection = connect(request, target).await?;
     let answer = match connection.request(method, &params, &mut sink).await {
         Err(CallError::SessionLost) => {

@@ -213,7 +213,7 @@ impl GatewaySnapshot {
     /// Resolves a qualified tool name to its target and tool.
     pub(super) fn find<'a>(&'a self, name: &'a str) -> Option<(&'a TargetSnapshot, ResolvedTool<'a>)> {
         let (target, name) = self.target_of(name)?;
-        let callable = match &*target.served {
+        let tool = match &*target.served {
             Served::Lambda { arn, tools } => {
                 ResolvedTool::Function { arn, tool: tools.iter().find(|tool| tool.name == name)? }
             }
@@ -234,7 +234,7 @@ impl GatewaySnapshot {
             Served::ApiGateway => ResolvedTool::NotServed,
             Served::Nothing => return None,
         };
-        Some((target, callable))
+        Some((target, tool))
     }
 }
 

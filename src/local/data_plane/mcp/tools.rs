@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     local::data_plane::{
-        aws_service::{self, Answer},
+        aws_service::{self, ServiceAnswer},
         credentials::Failure,
         mcp_server::CallError,
         state::DataPlane,
@@ -88,8 +88,8 @@ async fn call_target(
         ResolvedTool::Service { model, operation } => {
             let auth = request.outbound(target);
             match aws_service::call(&auth, endpoints, (model, operation), &arguments).await? {
-                Answer::NotOffered(why) => return Ok(text_result(&why, true)),
-                Answer::Output(output) => output,
+                ServiceAnswer::NotOffered(why) => return Ok(text_result(&why, true)),
+                ServiceAnswer::Output(output) => output,
             }
         }
         // Shown without DEBUG, since it reveals nothing about the target.

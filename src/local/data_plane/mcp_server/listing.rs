@@ -126,7 +126,7 @@ async fn list(server: Server, offered: &Value) -> Result<Listing, Failure> {
     listing
 }
 
-/// Which servers are being listed; clones are the same.
+/// Lists the servers of targets that wait for it. Clones share what is in progress.
 #[derive(Debug, Clone)]
 pub(crate) struct Listings {
     account: Account,
@@ -139,7 +139,7 @@ impl Listings {
         Self { account, upstream, in_progress: Arc::default() }
     }
 
-    /// Begins to list the servers whose targets wait for it, but for those where that is in progress.
+    /// Starts a listing for every target that waits for one, unless it is in progress.
     pub(crate) fn begin(&self, base_url: &str) {
         for awaiting in self.account.read(|state| state.agentcore.awaiting_listing()) {
             if self.in_progress().insert(awaiting.clone()) {

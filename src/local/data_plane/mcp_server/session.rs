@@ -27,7 +27,7 @@ pub(crate) struct McpSession {
     pub(crate) capabilities: Value,
     /// Open and opening connections, by key.
     connections: Mutex<HashMap<String, Opening>>,
-    /// Questions of servers that the caller has not take_pending, by the id that it knows them by.
+    /// Server requests that the caller has not answered, by the id that the caller was given.
     requests: Mutex<HashMap<String, ServerRequest>>,
 }
 
@@ -110,15 +110,15 @@ impl McpSession {
 
 /// Forwards a server's messages to the caller during one request.
 #[derive(Debug)]
-pub(crate) struct NotificationSink<'a> {
+pub(crate) struct CallerSink<'a> {
     /// The caller's event stream.
     events: &'a UnboundedSender<String>,
     session: Option<&'a McpSession>,
-    /// The ids of requests that were passed on; those that are open at the end stay unanswered.
+    /// The ids of forwarded requests. Those still open at the end are dropped.
     asked: Vec<String>,
 }
 
-impl<'a> NotificationSink<'a> {
+impl<'a> CallerSink<'a> {
     pub(crate) fn new(events: &'a UnboundedSender<String>, session: Option<&'a McpSession>) -> Self {
         Self { events, session, asked: Vec::new() }
     }
@@ -130,7 +130,7 @@ impl<'a> NotificationSink<'a> {
         }
     }
 
-    /// Passes a request on, if the caller takes such.
+    /// Forwards a server's request if the caller supports its method. Returns whether it did.
     pub(super) fn ask(&mut self, method: &str, request: ServerRequest, message: &Value) -> bool {
         let Some(session) = self.session.filter(|session| session.takes(method)) else { return false };
         let (id, mut message) = (random::uuid(), message.clone());
@@ -142,7 +142,7 @@ impl<'a> NotificationSink<'a> {
     }
 }
 
-impl Drop for NotificationSink<'_> {
+impl Drop for CallerSink<'_> {
     fn drop(&mut self) {
         if let Some(session) = self.session {
             let mut requests = session.requests();

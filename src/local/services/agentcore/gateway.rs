@@ -15,8 +15,9 @@ use crate::{
     local::{
         random,
         services::{
+            answer::Answer,
             answer::{not_implemented, read},
-            call::{Answer, Call},
+            call::Call,
         },
         wire::WireError,
     },

@@ -22,6 +22,13 @@ const TARGETS: &str = "/gateways/{gatewayIdentifier}/targets/";
 const TARGET: &str = "/gateways/{gatewayIdentifier}/targets/{targetId}/";
 const TAGS_OF: &str = "/tags/{resourceArn}";
 
+impl Operation {
+    /// On gateways, targets and their tags: what is in progress and due is completed first.
+    const fn on_gateways(self) -> Self {
+        self.on(Resource::Gateways).before(advance)
+    }
+}
+
 pub(super) const OPERATIONS: &[Operation] = &[
     rest_operation(
         "CreateGateway",
@@ -42,16 +49,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
         handler!(gateway::create),
     )
-    .on(Resource::Gateways)
-    .after(advance),
+    .on_gateways(),
     rest_operation("ListGateways", ("GET", GATEWAYS, 200), &[MAX_RESULTS, NEXT_TOKEN], handler!(gateway::list))
-        .on(Resource::Gateways)
-        .after(advance)
+        .on_gateways()
         .observes(),
-    rest_operation("GetGateway", ("GET", GATEWAY, 200), &[GATEWAY_ID], handler!(gateway::get))
-        .on(Resource::Gateways)
-        .after(advance)
-        .observes(),
+    rest_operation("GetGateway", ("GET", GATEWAY, 200), &[GATEWAY_ID], handler!(gateway::get)).on_gateways().observes(),
     rest_operation(
         "UpdateGateway",
         ("PUT", GATEWAY, 202),
@@ -70,31 +72,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ],
         handler!(gateway::update),
     )
-    .on(Resource::Gateways)
-    .after(advance),
-    rest_operation("DeleteGateway", ("DELETE", GATEWAY, 202), &[GATEWAY_ID], handler!(gateway::delete))
-        .on(Resource::Gateways)
-        .after(advance),
+    .on_gateways(),
+    rest_operation("DeleteGateway", ("DELETE", GATEWAY, 202), &[GATEWAY_ID], handler!(gateway::delete)).on_gateways(),
     rest_operation(
         "CreateGatewayTarget",
         ("POST", TARGETS, 202),
         &[GATEWAY_ID, TARGET_NAME, DESCRIPTION, CLIENT_TOKEN, TARGET_CONFIGURATION, CREDENTIALS],
         handler!(target::create),
     )
-    .on(Resource::Gateways)
-    .after(advance),
+    .on_gateways(),
     rest_operation(
         "ListGatewayTargets",
         ("GET", TARGETS, 200),
         &[GATEWAY_ID, MAX_RESULTS, NEXT_TOKEN],
         handler!(target::list),
     )
-    .on(Resource::Gateways)
-    .after(advance)
+    .on_gateways()
     .observes(),
     rest_operation("GetGatewayTarget", ("GET", TARGET, 200), &[GATEWAY_ID, TARGET_ID], handler!(target::get))
-        .on(Resource::Gateways)
-        .after(advance)
+        .on_gateways()
         .observes(),
     rest_operation(
         "UpdateGatewayTarget",
@@ -102,19 +98,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         &[GATEWAY_ID, TARGET_ID, TARGET_NAME, DESCRIPTION, TARGET_CONFIGURATION, CREDENTIALS],
         handler!(target::update),
     )
-    .on(Resource::Gateways)
-    .after(advance),
+    .on_gateways(),
     rest_operation("DeleteGatewayTarget", ("DELETE", TARGET, 202), &[GATEWAY_ID, TARGET_ID], handler!(target::delete))
-        .on(Resource::Gateways)
-        .after(advance),
+        .on_gateways(),
     rest_operation(
         "SynchronizeGatewayTargets",
         ("PUT", "/gateways/{gatewayIdentifier}/synchronizeTargets", 202),
         &[GATEWAY_ID, required("targetIdList", list(&TARGET_ID_TEXT, 1, 1))],
         handler!(target::synchronize),
     )
-    .on(Resource::Gateways)
-    .after(advance),
+    .on_gateways(),
     rest_operation(
         "CreateApiKeyCredentialProvider",
         ("POST", "/identities/CreateApiKeyCredentialProvider", 201),
@@ -182,18 +175,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         handler!(provider::list_oauth2),
     ),
     rest_operation("ListTagsForResource", ("GET", TAGS_OF, 200), &[RESOURCE_ARN], handler!(list_tags))
-        .on(Resource::Gateways)
-        .after(advance)
+        .on_gateways()
         .observes(),
     rest_operation("TagResource", ("POST", TAGS_OF, 204), &[RESOURCE_ARN, required("tags", TAGS)], handler!(tag))
-        .on(Resource::Gateways)
-        .after(advance),
+        .on_gateways(),
     rest_operation(
         "UntagResource",
         ("DELETE", TAGS_OF, 204),
         &[RESOURCE_ARN, required("tagKeys", list(&TAG_KEY, 0, 200))],
         handler!(untag),
     )
-    .on(Resource::Gateways)
-    .after(advance),
+    .on_gateways(),
 ];

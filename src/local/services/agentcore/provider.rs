@@ -12,8 +12,9 @@ use super::{State, invalid, not_found, refused, without_nulls};
 use crate::{
     local::{
         services::{
+            answer::Answer,
             answer::{epoch_seconds, page},
-            call::{Answer, Call},
+            call::Call,
             secrets::Secrets,
         },
         wire::WireError,

@@ -19,8 +19,9 @@ use crate::{
     local::{
         random,
         services::{
+            answer::Answer,
             answer::{iso8601, read},
-            call::{Answer, Call},
+            call::Call,
         },
         storage::blobs::BlobId,
         wire::WireError,

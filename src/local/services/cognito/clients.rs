@@ -9,8 +9,9 @@ use super::{Cognito, ListOfPool, Pool, invalid, list_answer, not_found};
 use crate::local::{
     random,
     services::{
+        answer::Answer,
         answer::{bad_request, epoch_seconds, not_implemented},
-        call::{Answer, Call},
+        call::Call,
     },
     wire::WireError,
 };

@@ -16,8 +16,9 @@ use super::{
 use crate::local::{
     random,
     services::{
+        answer::Answer,
         answer::{iso8601, not_implemented, page},
-        call::{Answer, Call},
+        call::Call,
     },
     wire::WireError,
 };

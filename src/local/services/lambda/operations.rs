@@ -128,6 +128,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: "",
         success: 200,
         payload: true,
+        // The last two are not accepted: naming one is an error.
         headers: &[
             ("x-amz-invocation-type", "InvocationType"),
             ("x-amz-log-type", "LogType"),

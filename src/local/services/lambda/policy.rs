@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 use super::{Function, FunctionName, Lambda, conflict};
 use crate::local::{
     random,
-    services::{
-        answer::bad_request,
-        call::{Answer, Call},
-    },
+    services::{answer::Answer, answer::bad_request, call::Call},
     wire::WireError,
 };
 

@@ -27,7 +27,7 @@ pub(super) fn check_runtime(runtime: &str) -> Result<(), WireError> {
 }
 
 /// Variables that Lambda sets itself (Lambda developer guide, "Defined runtime environment variables").
-pub(super) const RESERVED_VARIABLES: [&str; 15] = [
+const RESERVED_VARIABLES: [&str; 15] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
     "AWS_ACCESS_KEY_ID",
@@ -46,7 +46,7 @@ pub(super) const RESERVED_VARIABLES: [&str; 15] = [
 ];
 
 /// The largest size of all environment variables together, in bytes (Lambda developer guide, "Lambda quotas").
-pub(super) const ENVIRONMENT_LIMIT: usize = 4096;
+const ENVIRONMENT_LIMIT: usize = 4096;
 
 impl Environment {
     /// The variables, if they are valid.

@@ -9,8 +9,9 @@ use super::{Logs, arn, not_found};
 use crate::local::{
     random,
     services::{
+        answer::Answer,
         answer::{bad_request, not_implemented, page},
-        call::{Answer, Call},
+        call::Call,
     },
 };
 

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::{Logs, arn, invalid, not_found};
 use crate::local::{
     services::{
+        answer::Answer,
         answer::{not_implemented, page},
-        call::{Answer, Call},
+        call::Call,
     },
     storage::journal::Event,
     wire::WireError,

@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Discovery, OauthClient, Put, SecretReference, State, Wanted, invalid, keep, refused, without_nulls};
 use crate::{
-    local::services::{
-        answer::not_implemented,
-        call::{Answer, Call},
-    },
+    local::services::{answer::Answer, answer::not_implemented, call::Call},
     model::{provider, provider::CUSTOM_MEMBER},
 };
 
@@ -26,7 +23,7 @@ pub(crate) struct Oauth2Input {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Oauth2Config {
+struct Oauth2Config {
     client_id: Option<String>,
     client_secret: Option<String>,
     client_secret_source: Option<String>,
@@ -41,14 +38,14 @@ pub(super) struct Oauth2Config {
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum OauthDiscovery {
+enum OauthDiscovery {
     DiscoveryUrl(String),
     AuthorizationServerMetadata(Value),
 }
 
 /// What is known of a vendor's endpoints: the issuer, if it has a discovery document, else its endpoints.
 #[derive(Clone, Copy)]
-pub(super) enum Known {
+enum Known {
     Given,
     Tenant,
     Issuer(&'static str),
@@ -138,11 +135,11 @@ pub(super) fn put_oauth2(state: &mut State, call: &Call, input: Oauth2Input, cre
     keep(state, call, Put { name, wanted, oauth: Some(client), tags: create.then_some(input.tags) })
 }
 
-pub(super) fn well_known(issuer: &str) -> OauthDiscovery {
+fn well_known(issuer: &str) -> OauthDiscovery {
     OauthDiscovery::DiscoveryUrl(format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/')))
 }
 
-pub(super) fn metadata(issuer: &str, authorize: &str, token: &str) -> OauthDiscovery {
+fn metadata(issuer: &str, authorize: &str, token: &str) -> OauthDiscovery {
     OauthDiscovery::AuthorizationServerMetadata(
         json!({ "issuer": issuer, "authorizationEndpoint": authorize, "tokenEndpoint": token }),
     )

@@ -8,10 +8,7 @@ use super::{
     percent_encoded,
 };
 use crate::local::{
-    services::{
-        answer::iso8601,
-        call::{Answer, Call},
-    },
+    services::{answer::Answer, answer::iso8601, call::Call},
     wire::WireError,
 };
 

@@ -20,7 +20,7 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind},
     model::{
-        name::{GatewayName, KmsKeyArn, Region},
+        name::{GatewayName, KmsKeyArn},
         naming::StackNames,
         policy,
         spec::{GatewaySpec, RoleSpec, TargetSpec},
@@ -64,7 +64,7 @@ pub struct Create {
 impl Create {
     pub async fn run(self, ctx: &Context) -> Outcome {
         // Everything that can be checked is checked before the first AWS call.
-        let spec = self.resolve(&ctx.region().await?)?;
+        let spec = self.resolve(ctx).await?;
         if self.dry_run { plan(&spec, ctx).await } else { self.create(&spec, ctx).await }
     }
 
@@ -108,12 +108,14 @@ impl Create {
         Err(Error::new(ErrorKind::Interrupted, "nothing was changed"))
     }
 
-    fn resolve(&self, region: &Region) -> Result<GatewaySpec, Error> {
+    /// The flags as a specification. What is wrong with a flag is reported before a missing region.
+    async fn resolve(&self, ctx: &Context) -> Result<GatewaySpec, Error> {
         let flags = &self.gateway;
+        let (authorizer, tags) = (self.authorizer.resolve()?, distinct(&flags.tags)?);
         Ok(GatewaySpec {
             name: self.name.clone(),
-            region: region.clone(),
-            authorizer: self.authorizer.resolve()?,
+            region: ctx.region().await?,
+            authorizer,
             allowed_clients: self.authorizer.clients_of_cognito(),
             role: match &flags.role_arn {
                 Some(arn) => RoleSpec::Existing(arn.clone()),
@@ -129,7 +131,7 @@ impl Create {
                 (false, false) => None,
             },
             kms_key_arn: flags.kms_key_arn.clone(),
-            tags: distinct(&flags.tags)?,
+            tags,
             observability: !flags.no_observability,
             traces: match (flags.traces, flags.no_traces) {
                 (true, _) => Some(true),

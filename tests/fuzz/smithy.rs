@@ -5,7 +5,7 @@
 use agentcore_gw::model::{
     document::Document,
     finding::Reading,
-    smithy::{Circumstances, Incoming, Model},
+    smithy::{HttpResponse, Model, RequestOptions},
     tool,
 };
 use libfuzzer_sys::fuzz_target;
@@ -18,13 +18,13 @@ fuzz_target!(|text: &str| {
         assert!(finding.line >= 1);
     }
     let arguments = json!({ "id": "..", "list": [1, "2"], "map": { "a": 0.5 }, "all": document.value });
-    let incoming = Incoming { status: 200, headers: &[], body: text.as_bytes() };
+    let response = HttpResponse { status: 200, headers: &[], body: text.as_bytes() };
     for operation in &model.operations {
         tool::check_arguments(&operation.input_schema, &arguments);
         for endpoint in [None, Some("http://127.0.0.1:1")] {
-            let circumstances = Circumstances { region: "us-east-1", endpoint, token: "token" };
-            drop(model.request(operation, &arguments, circumstances));
+            let options = RequestOptions { region: "us-east-1", endpoint, token: "token" };
+            drop(model.request(operation, &arguments, options));
         }
-        drop(model.output(operation, incoming));
+        drop(model.output(operation, response));
     }
 });

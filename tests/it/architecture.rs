@@ -67,11 +67,15 @@ const ROOMS_OF_LOCAL: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// More imports of imports than any name has.
+const STEPS: usize = 8;
+
 /// A module by its path below `crate`; the crate's root is empty.
 type Module = Vec<String>;
 
-/// The modules of `src`, each with the modules that its code names.
-fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
+/// The modules of `src`, each with the modules that its code names. Imports of the modules that it names are followed
+/// this many times, to where a name comes from.
+fn imports(steps: usize) -> BTreeMap<Module, BTreeSet<Module>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     rust_files(&root, &mut files);
@@ -86,9 +90,9 @@ fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
         .filter(|file| is_code(file))
         .map(|file| (of_file(file), fs::read_to_string(file).unwrap()))
         .collect();
-    let known: BTreeSet<Module> = sources.keys().cloned().collect();
+    let modules = Modules::of(&sources);
     let targets = |(module, source): (&Module, &String)| {
-        let named = named_paths(source, module, &known).into_iter().filter(|target| target != module).collect();
+        let named = modules.named_by(source, module, steps).into_iter().filter(|target| target != module).collect();
         (module.clone(), named)
     };
     sources.iter().map(targets).collect()
@@ -105,24 +109,36 @@ fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The modules that a source text names: in `use`, in paths, and within macros.
-fn named_paths(source: &str, module: &Module, known: &BTreeSet<Module>) -> BTreeSet<Module> {
-    let mut names = Names { module, known, found: BTreeSet::new() };
-    names.visit_file(&syn::parse_file(source).unwrap());
-    names.found
-}
+/// The modules that there are, each with the names that it imports and the paths of these.
+struct Modules(BTreeMap<Module, BTreeMap<String, Vec<String>>>);
 
-struct Names<'a> {
-    module: &'a Module,
-    known: &'a BTreeSet<Module>,
-    found: BTreeSet<Module>,
-}
+impl Modules {
+    fn of(sources: &BTreeMap<Module, String>) -> Self {
+        let imported = |source: &String| {
+            let mut names = BTreeMap::new();
+            for item in syn::parse_file(source).unwrap().items {
+                if let syn::Item::Use(item) = item {
+                    each_use(&[], &item.tree, &mut |name, path| {
+                        names.insert(name.to_owned(), path.to_vec());
+                    });
+                }
+            }
+            names
+        };
+        Self(sources.iter().map(|(module, source)| (module.clone(), imported(source))).collect())
+    }
 
-impl Names<'_> {
-    /// Takes a path down, as the module that it leads to.
-    fn take(&mut self, path: &[String]) {
-        let mut at = self.module.clone();
-        let mut rest = path;
+    /// The modules that a module's source names: in `use`, in paths, and within macros.
+    fn named_by(&self, source: &str, module: &Module, steps: usize) -> BTreeSet<Module> {
+        let mut names = Names { module, modules: self, steps, found: BTreeSet::new() };
+        names.visit_file(&syn::parse_file(source).unwrap());
+        names.found
+    }
+
+    /// Follows a path from a module: to the module that it leads to, and, where that imports the name that is asked
+    /// for, to where the name comes from.
+    fn follow(&self, from: &Module, path: &[String], found: &mut BTreeSet<Module>, steps: usize) {
+        let (mut at, mut rest) = (from.clone(), path);
         match rest.first().map(String::as_str) {
             Some("crate") => (at, rest) = (Vec::new(), &rest[1..]),
             Some("self") => rest = &rest[1..],
@@ -132,35 +148,52 @@ impl Names<'_> {
                     rest = &rest[1..];
                 }
             }
-            // A child by its name, or something of another crate.
-            Some(name) => {
-                let child = [at.as_slice(), &[name.to_owned()]].concat();
-                if !self.known.contains(&child) {
-                    return;
-                }
-            }
-            None => return,
+            _ => {}
         }
-        for part in rest {
-            let child = [at.as_slice(), std::slice::from_ref(part)].concat();
-            if !self.known.contains(&child) {
+        let is_relative = rest.len() == path.len();
+        while let Some(child) = rest.first().map(|part| [at.as_slice(), std::slice::from_ref(part)].concat()) {
+            if !self.0.contains_key(&child) {
                 break;
             }
-            at = child;
+            (at, rest) = (child, &rest[1..]);
         }
-        self.found.insert(at);
+        // A name alone is the module's own, or of another crate.
+        if !is_relative || at != *from {
+            found.insert(at.clone());
+        }
+        let imported = rest.first().and_then(|name| self.0.get(&at)?.get(name));
+        if let Some(path) = imported.filter(|path| steps > 0 && path.as_slice() != rest) {
+            self.follow(&at, &[path, &rest[1..]].concat(), found, steps - 1);
+        }
     }
+}
 
-    fn take_tree(&mut self, before: &[String], tree: &syn::UseTree) {
-        let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
-        match tree {
-            syn::UseTree::Path(path) => self.take_tree(&with(&path.ident), &path.tree),
-            syn::UseTree::Name(name) if name.ident == "self" => self.take(before),
-            syn::UseTree::Name(name) => self.take(&with(&name.ident)),
-            syn::UseTree::Rename(name) => self.take(&with(&name.ident)),
-            syn::UseTree::Glob(_) => self.take(before),
-            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.take_tree(before, tree)),
+/// Calls `take` with each name that a `use` brings, and its path; a glob has the name `*`.
+fn each_use(before: &[String], tree: &syn::UseTree, take: &mut impl FnMut(&str, &[String])) {
+    let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
+    match tree {
+        syn::UseTree::Path(path) => each_use(&with(&path.ident), &path.tree, take),
+        syn::UseTree::Name(name) if name.ident == "self" => {
+            take(before.last().map_or("self", String::as_str), before);
         }
+        syn::UseTree::Name(name) => take(&name.ident.to_string(), &with(&name.ident)),
+        syn::UseTree::Rename(name) if name.ident == "self" => take(&name.rename.to_string(), before),
+        syn::UseTree::Rename(name) => take(&name.rename.to_string(), &with(&name.ident)),
+        syn::UseTree::Glob(_) => take("*", before),
+        syn::UseTree::Group(group) => group.items.iter().for_each(|tree| each_use(before, tree, take)),
+    }
+}
+
+struct Names<'a> {
+    module: &'a Module,
+    modules: &'a Modules,
+    steps: usize,
+    found: BTreeSet<Module>,
+}
+
+impl Names<'_> {
+    fn take(&mut self, path: &[String]) {
+        self.modules.follow(self.module, path, &mut self.found, self.steps);
     }
 }
 
@@ -172,7 +205,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        self.take_tree(&[], &item.tree);
+        each_use(&[], &item.tree, &mut |_, path| self.take(path));
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -210,7 +243,7 @@ fn part_below<'a>(module: &'a Module, parent: &[&str]) -> Option<&'a str> {
 fn not_in_rows(parent: &[&str], rows: &[(&str, &[&str])]) -> Vec<String> {
     let mut refused = Vec::new();
     let mut seen = BTreeSet::new();
-    for (module, targets) in imports() {
+    for (module, targets) in imports(STEPS) {
         let Some(from) = part_below(&module, parent) else { continue };
         let Some((_, allowed)) = rows.iter().find(|(name, _)| *name == from) else {
             refused.push(format!("{} has no row in the table", shown(&module)));
@@ -246,7 +279,8 @@ fn rooms_of_the_local_aws_name_only_what_lies_below_them() {
 #[test]
 fn a_child_names_no_ancestor_but_its_parent() {
     let mut refused = Vec::new();
-    for (module, targets) in imports() {
+    // What the parent imports, it may use, too.
+    for (module, targets) in imports(0) {
         let is_ancestor = |target: &&Module| target.len() + 1 < module.len() && module.starts_with(target);
         refused
             .extend(targets.iter().filter(is_ancestor).map(|target| format!("{}: {}", shown(&module), shown(target))));
@@ -256,9 +290,9 @@ fn a_child_names_no_ancestor_but_its_parent() {
 
 #[test]
 fn no_files_name_each_other_in_a_circle() {
-    let mut graph = imports();
+    let mut graph = imports(STEPS);
     for (module, targets) in &mut graph {
-        targets.retain(|target| Some(target.as_slice()) != module.split_last().map(|(_, parent)| parent));
+        targets.retain(|target| !module.starts_with(target));
     }
     let reachable = |from: &Module| {
         let (mut seen, mut open) = (BTreeSet::new(), vec![from.clone()]);
@@ -322,17 +356,34 @@ fn sdk_output_environment_and_io_stay_where_they_belong() {
 #[test]
 fn the_reader_of_names_sees_groups_macros_and_every_way_up() {
     let source = "
-        use crate::{aws::{Aws, iam}, model};
+        use crate::{aws::{Aws, iam}, model, ops};
         mod own;
-        fn f(x: super::Up) { json!(crate::ops::Error); super::super::ui::log(); own::g(); serde_json::x(); }
+        fn f(x: super::Up) { json!(ops::Error); super::super::ui::log(); own::g(); serde_json::x(); }
         #[cfg(test)]
         mod tests { use crate::cli::App; }
     ";
     let module =
         |path: &str| -> Module { path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect() };
-    let known = ["", "a", "a::b", "a::b::own", "aws", "aws::iam", "model", "ops", "ui", "cli"].map(module).into();
-    let found = named_paths(source, &module("a::b"), &known);
-    assert_eq!(found, ["a", "a::b::own", "aws", "aws::iam", "model", "ops", "ui"].map(module).into());
+    let with = |source: &str| source.to_owned();
+    let sources: BTreeMap<Module, String> = [
+        ("", with("")),
+        ("a", with("pub use self::sibling::Up;")),
+        ("a::b", with(source)),
+        ("a::b::own", with("")),
+        ("a::sibling", with("")),
+        ("aws", with("use crate::deep::Aws;")),
+        ("aws::iam", with("")),
+        ("deep", with("")),
+        ("model", with("")),
+        ("ops", with("")),
+        ("ui", with("")),
+        ("cli", with("")),
+    ]
+    .map(|(path, source)| (module(path), source))
+    .into();
+    let found = Modules::of(&sources).named_by(source, &module("a::b"), STEPS);
+    let expected = ["a", "a::b::own", "a::sibling", "aws", "aws::iam", "deep", "model", "ops", "ui"];
+    assert_eq!(found, expected.map(module).into());
 }
 
 #[test]

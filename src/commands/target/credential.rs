@@ -192,8 +192,10 @@ impl CredentialFlags {
             Credential::Given(Some(given)) => match given[0]["credentialProviderType"].as_str() {
                 Some("API_KEY") if !rules.api_key => refuse("API key"),
                 Some("OAUTH") if !rules.oauth => refuse("OAuth client"),
-                // For API Gateway, the role signs even without an explicit service.
-                Some("GATEWAY_IAM_ROLE") if rules.role && self.iam_region.is_none() && self.iam_resource.is_empty() => {
+                // The role signs for API Gateway without a service in the configuration; the flag's chooses the role.
+                Some("GATEWAY_IAM_ROLE")
+                    if kind == TargetKind::ApiGateway && self.iam_region.is_none() && self.iam_resource.is_empty() =>
+                {
                     match self.iam_service.as_deref() {
                         Some("execute-api") => Ok(Credential::role()),
                         _ => refuse("other service than execute-api"),

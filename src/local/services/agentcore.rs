@@ -12,6 +12,7 @@ mod operations;
 mod provider;
 mod shapes;
 mod target;
+mod targets;
 
 use std::collections::BTreeMap;
 
@@ -23,9 +24,9 @@ pub(crate) use self::{
     gateway::Gateway,
     inbound::JwtAuthorizer,
     interceptor::{InterceptionPoint, Interceptor},
-    listing::{Awaiting, Listing, listed},
+    listing::{Awaiting, listed},
     provider::{Discovery, Provider},
-    target::{Credential, CredentialProvider, Served, Target},
+    target::{Credential, CredentialProvider, Listing, Served, Target},
 };
 use super::{
     Answer, Call, ErrorCodes, Service, State, bad_request, iam, iso8601, page,

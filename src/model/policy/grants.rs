@@ -25,6 +25,7 @@ pub fn grants<'a>(
             Some(kind) if place.is_by_role() => needs.add_by_role(kind, place, &allowed),
             _ => {}
         }
+        needs.add_signed(place, &allowed);
         needs.add_provider(place);
     }
     needs.into_policies(names, account)
@@ -111,9 +112,13 @@ impl Needs {
             }
             TargetKind::Lambda | TargetKind::OpenApi => {}
         }
+    }
+
+    /// What the role signs for against an address, also of a kind of target that this program does not know.
+    fn add_signed(&mut self, place: Place<'_>, allowed: impl Fn(&str) -> Option<Vec<String>>) {
         if let Some(service) = signed_service(place.target) {
             let resources = resources(place, service, allowed(place.name()));
-            self.signed.extend(signed_statements(&sid, service, resources));
+            self.signed.extend(signed_statements(&place.names.statement_of(place.name()), service, resources));
         }
     }
 

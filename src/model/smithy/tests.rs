@@ -363,14 +363,14 @@ fn operations_of_resources_are_tools_too() {
         "resources": [{ "target": "a#Inner" }],
     });
     whole["shapes"]["a#Inner"] =
-        json!({ "type": "resource", "read": { "target": "a#Poll" }, "resources": [{ "target": "a#Res" }] });
-    for operation in ["Make", "Count", "Poll"] {
+        json!({ "type": "resource", "read": { "target": "a#Look" }, "resources": [{ "target": "a#Res" }] });
+    for operation in ["Make", "Count", "Look"] {
         whole["shapes"][format!("a#{operation}")] = whole["shapes"]["a#Op"].clone();
     }
     let model = read(&whole);
     assert_eq!(model.findings.iter().filter(|finding| finding.severity == Severity::Error).count(), 0);
     let names: Vec<&str> = model.operations.iter().map(|operation| operation.name.as_str()).collect();
-    assert_eq!(names, ["Op", "Make", "Count", "Poll"]);
+    assert_eq!(names, ["Op", "Make", "Count", "Look"]);
 }
 
 #[test]

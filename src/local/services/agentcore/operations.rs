@@ -9,7 +9,7 @@ use super::{
         PROVIDER_NAME, RESOURCE_ARN, ROLE_ARN, TAG_KEY, TAGS, TARGET_CONFIGURATION, TARGET_ID, TARGET_ID_TEXT,
         TARGET_NAME, VENDOR,
     },
-    tag, target, untag,
+    tag, targets, untag,
 };
 use crate::local::services::{
     operation::{Operation, Resource, handler, rest_operation},
@@ -78,34 +78,34 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "CreateGatewayTarget",
         ("POST", TARGETS, 202),
         &[GATEWAY_ID, TARGET_NAME, DESCRIPTION, CLIENT_TOKEN, TARGET_CONFIGURATION, CREDENTIALS],
-        handler!(target::create),
+        handler!(targets::create),
     )
     .on_gateways(),
     rest_operation(
         "ListGatewayTargets",
         ("GET", TARGETS, 200),
         &[GATEWAY_ID, MAX_RESULTS, NEXT_TOKEN],
-        handler!(target::list),
+        handler!(targets::list),
     )
     .on_gateways()
     .observes(),
-    rest_operation("GetGatewayTarget", ("GET", TARGET, 200), &[GATEWAY_ID, TARGET_ID], handler!(target::get))
+    rest_operation("GetGatewayTarget", ("GET", TARGET, 200), &[GATEWAY_ID, TARGET_ID], handler!(targets::get))
         .on_gateways()
         .observes(),
     rest_operation(
         "UpdateGatewayTarget",
         ("PUT", TARGET, 202),
         &[GATEWAY_ID, TARGET_ID, TARGET_NAME, DESCRIPTION, TARGET_CONFIGURATION, CREDENTIALS],
-        handler!(target::update),
+        handler!(targets::update),
     )
     .on_gateways(),
-    rest_operation("DeleteGatewayTarget", ("DELETE", TARGET, 202), &[GATEWAY_ID, TARGET_ID], handler!(target::delete))
+    rest_operation("DeleteGatewayTarget", ("DELETE", TARGET, 202), &[GATEWAY_ID, TARGET_ID], handler!(targets::delete))
         .on_gateways(),
     rest_operation(
         "SynchronizeGatewayTargets",
         ("PUT", "/gateways/{gatewayIdentifier}/synchronizeTargets", 202),
         &[GATEWAY_ID, required("targetIdList", list(&TARGET_ID_TEXT, 1, 1))],
-        handler!(target::synchronize),
+        handler!(targets::synchronize),
     )
     .on_gateways(),
     rest_operation(

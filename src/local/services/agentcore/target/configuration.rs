@@ -22,7 +22,7 @@ use crate::{
 };
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Configuration {
+pub(crate) struct Configuration {
     mcp: McpConfiguration,
 }
 
@@ -136,7 +136,7 @@ pub(crate) enum CredentialProvider {
 }
 
 impl Configuration {
-    pub(super) fn kind(&self) -> TargetKind {
+    pub(crate) fn kind(&self) -> TargetKind {
         self.mcp.kind()
     }
 
@@ -144,7 +144,7 @@ impl Configuration {
     /// definitions or the document (empty if they come from elsewhere), and the reason why their content will make
     /// the target fail: CreateGatewayTarget accepts them, and the target ends in FAILED
     /// (badmintoncryer/cdk-preflight, `target-openapi-schema`).
-    pub(super) fn checked_schema(
+    pub(crate) fn checked_schema(
         &self,
         state: &State,
         call: &Call,
@@ -167,7 +167,7 @@ impl Configuration {
     }
 }
 
-pub(super) const CREDENTIALS: &str = "credentialProviderConfigurations";
+pub(crate) const CREDENTIALS: &str = "credentialProviderConfigurations";
 
 /// Checks that a target of this kind supports this credential.
 fn check_outbound(kind: TargetKind, credential: Option<&Credential>) -> Result<(), WireError> {

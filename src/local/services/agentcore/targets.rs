@@ -1,0 +1,274 @@
+//! The operations on a gateway's targets.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Gateway, Lifecycle, Origin, Page, State, Status, conflict, invalid, not_found, quota_exceeded, refused,
+    role_problem,
+    target::{CREDENTIALS, Configuration, Credential, Target},
+    without_nulls, wrong_state,
+};
+use crate::{
+    local::{
+        random,
+        services::{
+            answer::Answer,
+            answer::{iso8601, read},
+            call::Call,
+        },
+        storage::blobs::BlobId,
+        wire::WireError,
+    },
+    model::target::TargetKind,
+};
+
+/// Most targets of a gateway (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
+const MOST_TARGETS: usize = 100;
+/// Most target operations in progress on a gateway (same page). AWS does not document the error for more; we
+/// chose ServiceQuotaExceededException.
+const MOST_AT_ONCE: usize = 5;
+
+/// Input of `CreateGatewayTarget` and `UpdateGatewayTarget`. An update replaces all members.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Input {
+    gateway_identifier: String,
+    #[serde(default)]
+    target_id: String,
+    name: Option<String>,
+    description: Option<String>,
+    target_configuration: Configuration,
+    credential_provider_configurations: Option<Vec<Credential>>,
+}
+
+pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer {
+    let origin = Origin::take(&mut input);
+    let input: Input = read(input)?;
+    let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
+    if let Some(origin) = &origin {
+        for target in gateway.targets.values() {
+            if origin.repeats(&target.state)? {
+                return Ok(show(gateway, target));
+            }
+        }
+    }
+    if gateway.state.status != Status::Ready {
+        return Err(wrong_state(call, "gateway", gateway.state.status));
+    }
+    // Only connectors may omit the name.
+    let name = input.name.clone().ok_or_else(|| invalid("name", "Member must not be null"))?;
+    if gateway.named(&name).is_some() {
+        return Err(conflict(format!("Target with name {name} already exists in gateway {}", gateway.id)));
+    }
+    if gateway.targets.len() >= MOST_TARGETS {
+        return Err(quota_exceeded(format!("A gateway can have at most {MOST_TARGETS} targets")));
+    }
+    gateway.check_at_once()?;
+    let Checked { config, schema, problems } = checked(state, call, gateway, &name, &input)?;
+    let target = Target {
+        id: random::upper_alphanumeric(10),
+        config,
+        schema,
+        synchronized: None,
+        served: OnceLock::new(),
+        state: Lifecycle { problems, ..Lifecycle::begin(origin, call.now) },
+    };
+    let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
+    let answer = show(gateway, &target);
+    gateway.targets.insert(target.id.clone(), target);
+    Ok(answer)
+}
+
+pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
+    let id = TargetId { gateway_identifier: input.gateway_identifier.clone(), target_id: input.target_id.clone() };
+    let gateway = state.agentcore.gateway(call, &id.gateway_identifier)?;
+    let target = gateway.targets.get(&id.target_id).ok_or_else(|| id.missing())?;
+    // A FAILED target recovers by an update (one public report).
+    let settled = [Status::Ready, Status::UpdateUnsuccessful, Status::SynchronizeUnsuccessful, Status::Failed];
+    if !settled.contains(&target.state.status) {
+        return Err(wrong_state(call, "target", target.state.status));
+    }
+    let name = input.name.as_deref().or(target.text("name")).unwrap_or_default();
+    if gateway.named(name).is_some_and(|other| other.id != id.target_id) {
+        return Err(conflict(format!("Target with name {name} already exists in gateway {}", gateway.id)));
+    }
+    gateway.check_at_once()?;
+    let Checked { config, schema, problems } = checked(state, call, gateway, name, &input)?;
+    let gateway = state.agentcore.gateway_mut(call, &id.gateway_identifier)?;
+    let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
+    target.state.change(Status::Updating, call.now);
+    target.state.problems = problems;
+    // A failing update changes nothing.
+    if target.state.problems.is_empty() {
+        // Keep a server's old listing until there is a new one.
+        if [target.kind(), Some(input.target_configuration.kind())] != [Some(TargetKind::McpServer); 2] {
+            target.schema = schema;
+        }
+        target.config = config;
+        target.served = OnceLock::new();
+    }
+    get(state, call, id)
+}
+
+/// A validated configuration.
+struct Checked {
+    /// The members to store.
+    config: Map<String, Value>,
+    schema: BlobId,
+    /// Why the target's creation or update will fail. Errors in the content of a document are reported
+    /// asynchronously.
+    problems: Vec<String>,
+}
+
+fn checked(state: &State, call: &Call, gateway: &Gateway, name: &str, input: &Input) -> Result<Checked, WireError> {
+    if let Some(problem) = role_problem(&state.iam, gateway, call) {
+        return Err(refused(problem));
+    }
+    let role = gateway.text("roleArn").unwrap_or_default();
+    let credential = input.credential_provider_configurations.as_deref().and_then(<[_]>::first);
+    let (schema, problem) = input.target_configuration.checked_schema(state, call, role, name, credential)?;
+    let config = without_nulls([
+        ("name", json!(name)),
+        ("description", json!(input.description)),
+        ("targetConfiguration", json!(input.target_configuration)),
+        (CREDENTIALS, json!(input.credential_provider_configurations)),
+    ]);
+    Ok(Checked { config, schema: call.keep(&schema)?, problems: problem.into_iter().collect() })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TargetId {
+    gateway_identifier: String,
+    target_id: String,
+}
+
+impl TargetId {
+    fn missing(&self) -> WireError {
+        not_found(format!("Target {} not found in gateway {}", self.target_id, self.gateway_identifier))
+    }
+}
+
+fn show(gateway: &Gateway, target: &Target) -> Value {
+    let mut document = without_nulls([
+        ("gatewayArn", json!(gateway.arn)),
+        ("targetId", json!(target.id)),
+        ("protocolType", json!("MCP")),
+    ]);
+    target.state.show(&mut document);
+    document.extend(without_nulls([("lastSynchronizedAt", json!(target.synchronized.map(iso8601)))]));
+    document.extend(target.config.clone());
+    // A required member of the model's outputs. AWS does not document its value for targets without credentials; we
+    // chose an empty list.
+    document.entry(CREDENTIALS).or_insert(json!([]));
+    Value::Object(document)
+}
+
+pub(super) fn get(state: &mut State, call: &Call, input: TargetId) -> Answer {
+    let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
+    let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
+    let mut shown = show(gateway, target);
+    // The target's blob is lost or damaged. An update restores it.
+    if target.state.status == Status::Ready
+        && let Err(error) = call.blobs.get(&target.schema)
+    {
+        shown["status"] = json!(Status::UpdateUnsuccessful);
+        shown["statusReasons"] = json!([format!("The local AWS has lost what this target serves: {error}")]);
+    }
+    Ok(shown)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct List {
+    gateway_identifier: String,
+    #[serde(flatten)]
+    page: Page,
+}
+
+pub(super) fn list(state: &mut State, call: &Call, input: List) -> Answer {
+    let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
+    let shown = gateway.targets.values().filter(|target| call.propagated(target.state.created));
+    input.page.answer(shown.map(|target| {
+        let mut document = without_nulls([
+            ("targetId", json!(target.id)),
+            ("name", json!(target.text("name"))),
+            ("description", json!(target.text("description"))),
+            ("targetType", json!(target.kind().map(TargetKind::listed_type))),
+            ("lastSynchronizedAt", json!(target.synchronized.map(iso8601))),
+            ("listingMode", target.mcp_server_member("listingMode")),
+            ("resourcePriority", target.mcp_server_member("resourcePriority")),
+        ]);
+        target.state.show(&mut document);
+        document.remove("statusReasons");
+        (&target.id, document)
+    }))
+}
+
+pub(super) fn delete(state: &mut State, call: &Call, input: TargetId) -> Answer {
+    let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
+    let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
+    if target.state.in_progress() {
+        return Err(conflict(format!("Target {} is in {} status", target.id, target.state.status.name())));
+    }
+    gateway.check_at_once()?;
+    let arn = gateway.arn.clone();
+    let target = gateway.targets.get_mut(&input.target_id).ok_or_else(|| input.missing())?;
+    target.state.change(Status::Deleting, call.now);
+    Ok(json!({ "gatewayArn": arn, "targetId": target.id, "status": target.state.status }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Synchronize {
+    gateway_identifier: String,
+    target_id_list: Vec<String>,
+}
+
+/// Starts a new listing of MCP servers. Other targets cannot be synchronized.
+pub(super) fn synchronize(state: &mut State, call: &Call, input: Synchronize) -> Answer {
+    let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
+    let mut ids = Vec::new();
+    for target_id in &input.target_id_list {
+        let id = TargetId { gateway_identifier: gateway.id.clone(), target_id: target_id.clone() };
+        let target = gateway.targets.get(target_id).ok_or_else(|| id.missing())?;
+        let server = target.mcp_server();
+        let server = server.ok_or_else(|| {
+            let kind = target.kind().map(TargetKind::listed_type).unwrap_or_default();
+            refused(format!("Target type {kind} is not supported for synchronization"))
+        })?;
+        if server.is_dynamic() {
+            return Err(refused("Targets with listingMode DYNAMIC are listed with every request"));
+        }
+        // A FAILED target can be synchronized (one public report, 20 s after the first try with a fresh role).
+        if target.state.in_progress() {
+            let status = target.state.status.name();
+            return Err(conflict(format!("Target {target_id} is in {status} status")));
+        }
+        gateway.check_at_once()?;
+        ids.push(id);
+    }
+    for id in &ids {
+        let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
+        target.state.change(Status::Synchronizing, call.now);
+    }
+    let shown = ids.iter().filter_map(|id| gateway.targets.get(&id.target_id)).map(|target| show(gateway, target));
+    Ok(json!({ "targets": shown.collect::<Vec<Value>>() }))
+}
+
+impl Gateway {
+    fn named(&self, name: &str) -> Option<&Target> {
+        self.targets.values().find(|target| target.text("name") == Some(name))
+    }
+
+    /// Checks that one more target operation may start.
+    fn check_at_once(&self) -> Result<(), WireError> {
+        if self.targets.values().filter(|target| target.state.in_progress()).count() < MOST_AT_ONCE {
+            return Ok(());
+        }
+        Err(quota_exceeded(format!("A gateway can have at most {MOST_AT_ONCE} target operations under way at once")))
+    }
+}

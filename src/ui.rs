@@ -262,6 +262,7 @@ impl Ui {
         out.flush()
     }
 
+    /// Prints an error, as text or JSON, and returns the exit code.
     pub fn fail(&self, error: &Error) -> u8 {
         if self.format == Format::Json {
             let mut body = ErrorBody::of(error, self.begun);

@@ -118,7 +118,7 @@ impl Validated {
             description: tool.description.lines().next().unwrap_or_default().to_owned(),
         };
         let valid = findings.iter().all(|finding| finding.severity != Severity::Error);
-        let file = if file == "-" { "standard input" } else { file };
+        let file = place(file);
         Self { file: file.to_owned(), valid, tools: tools.iter().map(info).collect(), findings }
     }
 

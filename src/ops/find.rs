@@ -39,7 +39,7 @@ pub async fn stack(aws: &Aws, given: &str) -> Result<Stack, Error> {
 }
 
 /// The stack of a gateway that must exist. If its anchor exists, but the list of gateways does not show the
-/// gateway yet, waits for lists to become consistent; `on_wait` is on_wait for how many seconds at most.
+/// gateway yet, waits for lists to become consistent; `on_wait` is called with the longest wait, in seconds.
 ///
 /// # Errors
 /// If there is no such gateway.

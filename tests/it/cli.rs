@@ -82,6 +82,13 @@ fn no_region_says_where_one_can_be_given() {
 }
 
 #[test]
+fn a_wrong_flag_is_reported_before_a_missing_region() {
+    let run = Env::new().run(&["create", "g", "--authorizer", "jwt"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("--discovery-url") && !run.stderr.contains("region"), "{}", run.stderr);
+}
+
+#[test]
 fn flags_that_contradict_each_other_are_refused_before_anything_is_made() {
     assert_snapshot!(shown(&Env::new(), &["--local", "create", "g", "--allowed-scope", "x"]), @r"
     exit 2

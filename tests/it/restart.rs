@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::body::Body;
+use serde_json::Value;
 
 use crate::{
     support::env::{Env, Server},
@@ -115,6 +116,31 @@ async fn what_cannot_be_saved_did_not_happen() {
     assert_eq!(world.census()["log groups"], 1);
     fs::rename(&away, &folder).unwrap();
     assert_eq!(call("CreateLogGroup", r#"{"logGroupName":"lost"}"#).await, 200);
+}
+
+/// The members of a JSON document that another one has not, or has differently.
+fn lost(place: &str, before: &Value, after: &Value) -> Vec<String> {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => before
+            .iter()
+            .flat_map(|(name, value)| lost(&format!("{place}/{name}"), value, after.get(name).unwrap_or(&Value::Null)))
+            .collect(),
+        _ if before == after => Vec::new(),
+        _ => vec![place.to_owned()],
+    }
+}
+
+/// A state that 0.1.0 wrote: a gateway with the sample, a target with an API key, and a Smithy target.
+#[tokio::test]
+async fn the_state_of_an_earlier_version_is_read_whole() {
+    let written = include_str!("../state/0.1.0.json");
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("state.json"), written).unwrap();
+    let world = World::restarting(dir.path());
+    let expected: Value = serde_json::from_str(written).unwrap();
+    assert_eq!(lost("", &expected, &world.snapshot()), [""; 0]);
+    let shown = world.run(&["target", "list", "--gateway", "old", "-o", "json"]).await.expect(0).json();
+    assert_eq!(shown["items"].as_array().map(Vec::len), Some(3), "{shown}");
 }
 
 #[test]

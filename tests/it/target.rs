@@ -155,6 +155,38 @@ async fn a_providers_name_that_is_held_back_has_a_second_choice() {
     assert!(world.is_empty(), "{:?}", world.census());
 }
 
+/// A service to sign for is refused before anything is created where the role signs without one.
+#[tokio::test]
+async fn targets_whose_role_signs_without_a_service_take_no_other() {
+    let world = World::new(Duration::ZERO);
+    let smithy = ["target", "add", "smithy", "dynamodb", "--gateway", "g"];
+    let stage = [
+        "target",
+        "add",
+        "api-gateway",
+        "p",
+        "--gateway",
+        "g",
+        "--rest-api-id",
+        "a",
+        "--stage",
+        "s",
+        "--filter",
+        "/=GET",
+    ];
+    let cases: [(&[&str], &str, &str); 5] = [
+        (&smithy, "execute-api", "Smithy targets take no service to sign for"),
+        (&smithy, "lambda", "Smithy targets take no service to sign for"),
+        (&smithy, "bedrock-agentcore", "Smithy targets take no service to sign for"),
+        (&stage, "lambda", "API Gateway targets take no other service than execute-api"),
+        (&stage, "bedrock-agentcore", "API Gateway targets take no other service than execute-api"),
+    ];
+    for (add, service, expected) in cases {
+        let refused = world.run(&[add, &["--iam-service", service]].concat()).await.expect(2);
+        assert!(refused.stderr.contains(expected), "{service}: {refused:?}");
+    }
+}
+
 /// A stage of API Gateway is configured as on AWS; calling it is not supported here, and reported as such.
 #[tokio::test]
 async fn a_stage_of_api_gateway_is_there_in_the_control_plane_only() {

@@ -80,7 +80,7 @@ impl Yaml {
         }
     }
 
-    /// The pointer of the root_cause open node.
+    /// The pointer of the innermost open node.
     pub(super) fn pointer(&self) -> String {
         let around = &self.open[..self.open.len().saturating_sub(1)];
         let part = |open: &Open| match (&open.node.0, &open.key) {

@@ -98,6 +98,9 @@ def models_and_servers(c, g, credential, fails):
     for credentials in (None, role, credential("API_KEY", apiKeyCredentialProvider=key)):
         made_and_deleted(with_configuration("apiGateway", full, credentials), "API_GATEWAY")
 
+    no_filters = dict(rest, apiGatewayToolConfiguration={"toolFilters": []})
+    made_and_deleted(with_configuration("apiGateway", no_filters, role), "API_GATEWAY")
+
     server = ThreadingHTTPServer(("127.0.0.1", 0), McpServer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = {"endpoint": f"http://127.0.0.1:{server.server_port}/mcp"}

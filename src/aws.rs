@@ -106,7 +106,7 @@ pub struct Aws {
     /// Cognito's endpoint, if it is not the default one.
     cognito_endpoint: Option<String>,
     /// Whether requests go to an endpoint that is not Amazon's.
-    foreign: bool,
+    custom_endpoint: bool,
 }
 
 impl Aws {
@@ -118,7 +118,7 @@ impl Aws {
         }
         let endpoint = |service_id: &str| service_endpoint(&config, connection.endpoint_url.as_ref(), service_id);
         let cognito_endpoint = endpoint("Cognito Identity Provider");
-        let foreign = ["Bedrock AgentCore Control", "CloudWatch Logs", "IAM"]
+        let custom_endpoint = ["Bedrock AgentCore Control", "CloudWatch Logs", "IAM"]
             .into_iter()
             .filter_map(endpoint)
             .chain(cognito_endpoint.clone())
@@ -143,7 +143,7 @@ impl Aws {
             region: connection.region,
             s3_endpoint: endpoint("S3"),
             cognito_endpoint,
-            foreign,
+            custom_endpoint,
         })
     }
 
@@ -176,7 +176,7 @@ impl Aws {
     pub fn of_region(&self, error: Error) -> Error {
         let unknown = ["InvalidClientTokenId", "UnrecognizedClientException"];
         let is_unknown = error.code.as_deref().is_some_and(|code| unknown.contains(&code));
-        if !is_unknown || self.foreign || !self.region.is_opt_in() {
+        if !is_unknown || self.custom_endpoint || !self.region.is_opt_in() {
             return error;
         }
         let region = &self.region;
@@ -196,13 +196,13 @@ impl Aws {
     /// The URL of the gateways in the console; `None` if the endpoint is not Amazon's.
     pub fn console_url(&self) -> Option<String> {
         let (region, host) = (&self.region, self.region.partition().console);
-        (!self.foreign).then(|| format!("https://{region}.{host}/bedrock-agentcore/"))
+        (!self.custom_endpoint).then(|| format!("https://{region}.{host}/bedrock-agentcore/"))
     }
 
     /// Whether an error means that this endpoint, which is not Amazon's, does not support the operation: then no
     /// such resource can exist there.
     pub fn does_not_offer(&self, error: &Error) -> bool {
-        self.foreign && error.class == Class::NotOffered
+        self.custom_endpoint && error.class == Class::NotOffered
     }
 }
 

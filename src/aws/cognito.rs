@@ -230,7 +230,7 @@ pub fn discovery_url(aws: &Aws, pool_id: &str) -> String {
 }
 
 fn issuer(aws: &Aws, pool_id: &str) -> String {
-    match imitation(aws) {
+    match emulator_endpoint(aws) {
         Some(endpoint) => format!("{endpoint}/{pool_id}"),
         // In GovCloud too (aws-jwt-verify has these issuers in its tests).
         None => format!("https://cognito-idp.{}.{}/{pool_id}", aws.region, aws.region.partition().dns_suffix),
@@ -241,12 +241,12 @@ fn issuer(aws: &Aws, pool_id: &str) -> String {
 /// document; if that is not available, or names another domain (the pool may also have a custom domain), it is
 /// derived from the partition.
 pub async fn token_endpoint(aws: &Aws, pool_id: &str, domain: &str) -> String {
-    if let Some(endpoint) = imitation(aws) {
+    if let Some(endpoint) = emulator_endpoint(aws) {
         return format!("{endpoint}/oauth2/token");
     }
     let document = openid_document(aws, pool_id).await.map(|(_, document)| document).unwrap_or_default();
-    let told = document["token_endpoint"].as_str().filter(|url| url.starts_with(&format!("https://{domain}.")));
-    told.map_or_else(|| usual_token_endpoint(aws, domain), str::to_owned)
+    let stated = document["token_endpoint"].as_str().filter(|url| url.starts_with(&format!("https://{domain}.")));
+    stated.map_or_else(|| usual_token_endpoint(aws, domain), str::to_owned)
 }
 
 fn usual_token_endpoint(aws: &Aws, domain: &str) -> String {
@@ -300,10 +300,10 @@ async fn openid_document(aws: &Aws, pool_id: &str) -> Result<(u16, Value), Trans
 
 /// Whether Cognito's endpoint is an emulator.
 pub fn is_emulated(aws: &Aws) -> bool {
-    imitation(aws).is_some()
+    emulator_endpoint(aws).is_some()
 }
 
-fn imitation(aws: &Aws) -> Option<&str> {
+fn emulator_endpoint(aws: &Aws) -> Option<&str> {
     aws.cognito_endpoint.as_deref().filter(|url| !super::is_amazons(url))
 }
 

@@ -162,16 +162,16 @@ pub async fn until<T, E: From<Error>>(
     }
 }
 
-/// Calls AWS, and retries while it refuses for a transient reason, but no longer than `patience`.
+/// Calls AWS, and retries while it refuses for a transient reason, but no longer than `limit`.
 pub async fn while_refused<T, E: From<Error>>(
     deadline: &Deadline,
-    patience: Duration,
+    limit: Duration,
     on_wait: impl Fn(&str),
     mut call: impl AsyncFnMut() -> Result<T, Error>,
 ) -> Result<T, E> {
     let begin = Instant::now();
     let attempt = async || match call().await {
-        Err(error) if error.is_transient() && begin.elapsed() < patience => Ok(Poll::Pending(error.message)),
+        Err(error) if error.is_transient() && begin.elapsed() < limit => Ok(Poll::Pending(error.message)),
         done => Ok(Poll::Ready(done?)),
     };
     until(deadline, on_wait, attempt).await

@@ -130,8 +130,8 @@ pub enum Output {
 }
 
 impl Outputs {
-    fn record(&mut self, fact: Output) {
-        match fact {
+    fn record(&mut self, output: Output) {
+        match output {
             Output::Role(arn) => self.role_arn = Some(arn),
             Output::FunctionRole(arn) => self.function_role_arn = Some(arn),
             Output::Pool { id, outcome_unknown } => {
@@ -206,10 +206,10 @@ pub async fn apply(
         let resource = plan.steps[index].resource.clone();
         targets_running -= usize::from(resource.kind == ResourceKind::Target);
         match outcome {
-            Ok((change, fact, took)) => {
+            Ok((change, output, took)) => {
                 done[index] = true;
                 made.changed |= !matches!(change, Change::Unchanged);
-                made.record(fact);
+                made.record(output);
                 observer.on_event(Event::Finished(resource, change, took));
             }
             Err(error) => {
@@ -249,7 +249,7 @@ async fn carry_out(
     observer.on_event(Event::Started(step.resource.clone()));
     tracing::debug!(resource = %step.resource, change = ?step.action, "step");
     let outcome = world.ensure(step, made).await;
-    (index, outcome.map(|(change, fact)| (change, fact, begin.elapsed())))
+    (index, outcome.map(|(change, output)| (change, output, begin.elapsed())))
 }
 
 #[cfg(test)]

@@ -196,7 +196,7 @@ impl Deletion<'_> {
         }
         let lost: Vec<DeliveryNames> = stack.lost_gateways.iter().map(|id| DeliveryNames::new(id)).collect();
         let lost = join_all(lost.iter().map(|names| self.delete_deliveries(names)));
-        let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.surplus_pools);
+        let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.orphaned_pools);
         let pools = join_all(pools.map(async |id| {
             let deletion = async || cognito::delete_pool(self.run.aws, id).await;
             self.timed(Resource::new(ResourceKind::UserPool, id), deletion).await

@@ -92,13 +92,13 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
 
 /// The outputs that the discovered stack already provides, for the steps that need them.
 fn known(stack: &Stack, plan: &Plan) -> Outputs {
-    let brought = plan.existing_role.as_ref().map(ToString::to_string);
+    let existing_role = plan.existing_role.as_ref().map(ToString::to_string);
     let gateway = stack.gateway.as_ref();
     let targets = gateway.into_iter().flat_map(|gateway| &gateway.targets);
     // Ignore a pool whose tokens the gateway is not to accept.
     let pool = stack.pool.as_ref().filter(|_| plan.authorizer == AuthorizerSpec::Cognito);
     Outputs {
-        role_arn: brought.or_else(|| stack.role.as_ref().map(|role| role.arn.clone())),
+        role_arn: existing_role.or_else(|| stack.role.as_ref().map(|role| role.arn.clone())),
         function_role_arn: stack.sample.role.as_ref().map(|role| role.arn.clone()),
         pool_id: pool.map(|pool| pool.id.clone()),
         domain: pool.and_then(|pool| pool.domain.clone()),

@@ -150,7 +150,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         observability_steps(&mut plan, spec, stack, gateway);
     }
     if plan.authorizer == AuthorizerSpec::Cognito {
-        let surplus = !stack.surplus_pools.is_empty() || !stack.surplus_clients.is_empty();
+        let surplus = !stack.orphaned_pools.is_empty() || !stack.orphaned_clients.is_empty();
         let action = if surplus || plan.interrupted { Action::Update(vec!["leftovers"]) } else { Action::Keep };
         plan.add(ResourceKind::Orphans, &names.user_pool, action, &last);
     }
@@ -301,7 +301,7 @@ fn sample_steps(plan: &mut Plan, stack: &Stack, anchor: Option<usize>) -> usize 
 
 fn gateway_action(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan) -> Result<Action, Error> {
     let Some(gateway) = &stack.gateway else { return Ok(Action::Create) };
-    if let Some(action) = unsettled(&gateway.document, ResourceKind::Gateway, gateway.ours)? {
+    if let Some(action) = unfinished(&gateway.document, ResourceKind::Gateway, gateway.ours)? {
         return Ok(action);
     }
     let current = &gateway.document.0;
@@ -349,7 +349,7 @@ fn kept_clients(aws: &Aws, gateway: &Gateway, stack: &Stack) -> Option<String> {
 }
 
 /// What to do with a gateway or target that is not READY.
-fn unsettled(document: &ApiDocument, kind: ResourceKind, ours: bool) -> Result<Option<Action>, Error> {
+fn unfinished(document: &ApiDocument, kind: ResourceKind, ours: bool) -> Result<Option<Action>, Error> {
     match document.status() {
         "FAILED" if ours && propagation::may_pass(document) => Ok(Some(Action::Replace)),
         // A failed target recovers by an update (once), so compare it as usual.

@@ -48,9 +48,9 @@ pub struct Stack {
     pub resource_server: bool,
     pub client: Option<AppClient>,
     /// Pools of this stack that it does not use: left over from interrupted or racing runs.
-    pub surplus_pools: Vec<String>,
+    pub orphaned_pools: Vec<String>,
     /// Clients of this stack, in its pool, that the gateway does not use.
-    pub surplus_clients: Vec<String>,
+    pub orphaned_clients: Vec<String>,
     pub sample: Sample,
     /// Ids of deleted gateways of this stack whose log group, log or trace deliveries remain.
     pub lost_gateways: BTreeSet<String>,
@@ -120,7 +120,7 @@ impl Stack {
         self.role.is_none()
             && self.gateway.is_none()
             && self.pool.is_none()
-            && self.surplus_pools.is_empty()
+            && self.orphaned_pools.is_empty()
             && self.providers.is_empty()
             && self.lost_gateways.is_empty()
             && self.sample.role.is_none()
@@ -137,8 +137,8 @@ impl Stack {
             && pool_whole
             && gateway.document.is_ready()
             && !gateway.targets.iter().any(ApiDocument::is_moving)
-            && self.surplus_pools.is_empty()
-            && self.surplus_clients.is_empty()
+            && self.orphaned_pools.is_empty()
+            && self.orphaned_clients.is_empty()
     }
 
     /// The stack's pool, if the gateway accepts its tokens. It may accept another issuer's by now, or not exist
@@ -174,8 +174,8 @@ impl Stack {
             add(self.resource_server, ResourceKind::ResourceServer, &names.resource_server);
             add(self.client.is_some(), ResourceKind::AppClient, self.client.as_ref().map_or("", |client| &client.id));
         }
-        self.surplus_pools.iter().for_each(|pool| add(true, ResourceKind::UserPool, pool));
-        self.surplus_clients.iter().for_each(|client| add(true, ResourceKind::AppClient, client));
+        self.orphaned_pools.iter().for_each(|pool| add(true, ResourceKind::UserPool, pool));
+        self.orphaned_clients.iter().for_each(|client| add(true, ResourceKind::AppClient, client));
         add(self.sample.role.is_some(), ResourceKind::FunctionRole, &names.function_role);
         add(self.sample.log_group.is_some(), ResourceKind::LogGroup, &names.function_log_group);
         add(self.sample.function.is_some(), ResourceKind::Function, &names.function);

@@ -116,13 +116,13 @@ impl AwsWorld<'_> {
     /// role or a policy, or the role was created recently. Waiting does not help if a user-supplied role lacks
     /// permissions.
     async fn may_be_too_fresh(&self, step: &Step) -> bool {
-        let brought = self.plan.existing_role.as_ref().filter(|_| step.resource.kind != ResourceKind::Function);
+        let existing_role = self.plan.existing_role.as_ref().filter(|_| step.resource.kind != ResourceKind::Function);
         let written = *self.iam_written.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = written.or(self.plan.interrupted.then_some(self.begun)).filter(|_| brought.is_none());
+        let written = written.or(self.plan.interrupted.then_some(self.begun)).filter(|_| existing_role.is_none());
         if written.is_some_and(|at| at.elapsed() < SPREADS) {
             return true;
         }
-        let created = match (brought, step.resource.kind) {
+        let created = match (existing_role, step.resource.kind) {
             // A role that the caller may not read is not taken for new.
             (Some(arn), _) => iam::find_role(self.run.aws, arn.name()).await.ok().flatten().map(|role| role.created),
             (None, ResourceKind::Function) => self.stack.sample.role.as_ref().map(|role| role.created),

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long to wait for something that must end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
 fn python(name: &str, source: &str, event: Value) -> Value {
     let mut function = function(name, "python3.13", "main.handler", "main.py", source);
@@ -33,7 +33,7 @@ fn python(name: &str, source: &str, event: Value) -> Value {
 fn until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
+        assert!(begun.elapsed() < WAIT_LIMIT, "{what}");
         thread::yield_now();
     }
 }
@@ -201,7 +201,7 @@ impl Locked {
         let file = File::open(&self.file).unwrap();
         let (freed, wait) = mpsc::channel();
         thread::spawn(move || freed.send(file.lock().is_ok()));
-        assert_eq!(wait.recv_timeout(PATIENCE), Ok(true), "what it started lives on, {how}");
+        assert_eq!(wait.recv_timeout(WAIT_LIMIT), Ok(true), "what it started lives on, {how}");
     }
 
     fn is_held(&self) -> bool {
@@ -287,7 +287,7 @@ fn the_runtime_api_is_for_the_environments_own_processes() {
     let api = run_again(&env, one);
     let address: SocketAddr = api.as_str().unwrap().parse().unwrap();
     let mut stranger = TcpStream::connect(address).unwrap();
-    stranger.set_read_timeout(Some(PATIENCE)).unwrap();
+    stranger.set_read_timeout(Some(WAIT_LIMIT)).unwrap();
     let asks = format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: {address}\r\n\r\n");
     drop(stranger.write_all(asks.as_bytes()));
     let mut said = Vec::new();

@@ -43,7 +43,7 @@ pub(super) struct Created {
     callable: bool,
     /// The number of warnings that were already shown during creation.
     #[serde(skip)]
-    told: usize,
+    reported: usize,
 }
 
 impl Created {
@@ -53,7 +53,7 @@ impl Created {
         let Converged { stack, made } = converged;
         let unchanged = !made.changed;
         let mut warnings = made.warnings();
-        let told = warnings.len();
+        let reported = warnings.len();
         let document = made.gateway.unwrap_or_else(|| ApiDocument(Value::Null));
         if document.is_broken() {
             return Err(ops::Error::of_state(ops::ResourceKind::Gateway, &document).into());
@@ -71,7 +71,7 @@ impl Created {
         }
         let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
         Ok(Self {
-            told,
+            reported,
             callable: callable(&document, client),
             client_info: issuer
                 .filter(|_| client.is_some())
@@ -89,7 +89,7 @@ impl Created {
 
     /// The warnings that were not shown yet.
     pub(super) fn own_warnings(&self) -> impl Iterator<Item = &str> {
-        self.warnings[self.told..].iter().map(String::as_str)
+        self.warnings[self.reported..].iter().map(String::as_str)
     }
 
     /// Writes the toolkit's `gateway_config.json`, readable by its owner only.

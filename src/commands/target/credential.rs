@@ -235,7 +235,7 @@ impl CredentialFlags {
             return Ok(Credential::Given(Some(json!([credential]))));
         }
         if let Some(arn) = &self.credential_provider {
-            return self.brought(arn);
+            return self.existing_provider(arn);
         }
         if let Some(client_id) = &self.oauth_client_id {
             if self.api_key_header.is_some() || self.api_key_query.is_some() {
@@ -278,7 +278,7 @@ impl CredentialFlags {
         self.api_key_prefix.as_deref().map(str::trim_end).filter(|prefix| !prefix.is_empty())
     }
 
-    fn brought(&self, arn: &str) -> Result<Credential, Error> {
+    fn existing_provider(&self, arn: &str) -> Result<Credential, Error> {
         let (kind, member, provider) = match providers::of_arn(arn).map(|(kind, _)| kind) {
             Some(ProviderKind::ApiKey) => {
                 let mut provider = json!({ "providerArn": arn });

@@ -166,8 +166,8 @@ impl Update {
         let mut actions = [self.allow_action.as_slice(), &self.credential.iam_resource].concat();
         let granted = stack.granted(name.as_str()).unwrap_or_default();
         // Permissions that were derived from the old address are not kept for another one.
-        let told = policy::granted_by_address(&stack.names, &stack.caller.account, existing);
-        let granted: Vec<String> = granted.into_iter().filter(|one| !told.contains(one)).collect();
+        let by_address = policy::granted_by_address(&stack.names, &stack.caller.account, existing);
+        let granted: Vec<String> = granted.into_iter().filter(|one| !by_address.contains(one)).collect();
         if let Some(spec) = &self.spec {
             let source = source::api(ctx, name, spec)?;
             (configuration, warnings) = (source.configuration, source.warnings);

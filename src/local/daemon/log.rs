@@ -18,14 +18,14 @@ const LOG_LOOKS: Duration = Duration::from_millis(500);
 /// Keeps the log of a background server within its size limit, while the server runs.
 pub async fn keep_log_bounded(store: &Store) {
     let mut looks = tokio::time::interval(LOG_LOOKS);
-    let mut told = String::new();
+    let mut reported = String::new();
     loop {
         looks.tick().await;
         let (log, older) = (log(store), store.dir().join(OLDER_LOG));
         match rotate(&log, &older, LOG_LIMIT) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound && error.to_string() != told => {
+            Err(error) if error.kind() != io::ErrorKind::NotFound && error.to_string() != reported => {
                 tracing::warn!("{}: {error}", log.display());
-                told = error.to_string();
+                reported = error.to_string();
             }
             _ => {}
         }

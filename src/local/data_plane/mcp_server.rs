@@ -31,7 +31,7 @@ use crate::{
 
 /// Overall timeout of a request (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore"). Also the
 /// read timeout while a server waits for the caller to answer its request.
-const LONGEST: Duration = Duration::from_mins(15);
+const REQUEST_LIMIT: Duration = Duration::from_mins(15);
 /// Request header with the comma-separated ids of the gateways that a request has passed through. Used to
 /// detect a gateway that is its own target, which would call itself without end.
 pub(crate) const THROUGH_HEADER: &str = "agentcore-gw-through";
@@ -174,9 +174,9 @@ impl Connection {
             let (answer, auth) = self.post(&message).await?;
             self.result(answer, &auth, id, sink).await
         };
-        let minutes = LONGEST.as_secs() / 60;
+        let minutes = REQUEST_LIMIT.as_secs() / 60;
         let too_long = |_| Err(Failure(format!("The MCP server took more than {minutes} minutes")).into());
-        timeout(LONGEST, asked).await.unwrap_or_else(too_long)
+        timeout(REQUEST_LIMIT, asked).await.unwrap_or_else(too_long)
     }
 
     /// Ends the MCP session. Best effort.
@@ -234,7 +234,7 @@ impl Connection {
                     (Value::String(method), None) => sink.iter().for_each(|sink| sink.tell(method, &message)),
                     (Value::String(method), Some(_)) => {
                         let asked = self.ask(method, &message, sink).await?;
-                        limit = if asked { LONGEST } else { limit };
+                        limit = if asked { REQUEST_LIMIT } else { limit };
                     }
                     _ if message["result"].is_object() && message["id"] == id => {
                         return self.complete(message["result"].clone());

@@ -262,7 +262,7 @@ impl Model {
                 Ok(Payload { content_type: media_type("text/plain"), bytes: plain(value).into_bytes() })
             }
             ShapeKind::Structure | ShapeKind::Union => {
-                let root = member.trait_here_or_there("xmlName").and_then(Value::as_str);
+                let root = member.trait_on_member_or_target("xmlName").and_then(Value::as_str);
                 self.structured(member.shape, root.unwrap_or(member.shape.name()), value)
             }
             _ => {
@@ -323,7 +323,7 @@ fn texts(shapes: &Shapes, member: Member<'_>, value: &Value, time: Format) -> Re
 /// A scalar as text.
 fn scalar(member: Member<'_>, value: &Value, time: Format) -> Result<String, String> {
     if member.shape.kind == ShapeKind::Timestamp {
-        let written = Format::of(member.trait_here_or_there("timestampFormat"), time).write(value)?;
+        let written = Format::of(member.trait_on_member_or_target("timestampFormat"), time).write(value)?;
         return Ok(plain(&written));
     }
     Ok(plain(value))

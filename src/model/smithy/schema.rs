@@ -83,14 +83,14 @@ impl<'a> Writer<'a> {
         for (of, name, keyword) in LIMITS {
             if of.contains(&member.shape.kind) {
                 let (limit, bound) = name.split_once('.').unwrap_or((name, ""));
-                let value = member.trait_here_or_there(limit).and_then(|limit| limit.get(bound));
+                let value = member.trait_on_member_or_target(limit).and_then(|limit| limit.get(bound));
                 keywords.extend(value.map(|value| (keyword.to_owned(), value.clone())));
             }
         }
         if let Some(default) = member.traits.get("default").filter(|default| !default.is_null()) {
             keywords.insert("default".to_owned(), default.clone());
         }
-        if let Some(text) = member.trait_here_or_there("documentation").and_then(Value::as_str) {
+        if let Some(text) = member.trait_on_member_or_target("documentation").and_then(Value::as_str) {
             let said = keywords.get("description").and_then(Value::as_str).map(|said| format!(" ({said})"));
             let text = format!("{}{}", plain(text, MEMBER_TEXT), said.unwrap_or_default());
             keywords.insert("description".to_owned(), json!(text));

@@ -124,7 +124,7 @@ pub(super) struct Member<'a> {
 
 impl<'a> Member<'a> {
     /// A trait of the member, else of its shape.
-    pub(super) fn trait_here_or_there(self, name: &str) -> Option<&'a Value> {
+    pub(super) fn trait_on_member_or_target(self, name: &str) -> Option<&'a Value> {
         self.traits.get(name).or_else(|| self.shape.traits().get(name))
     }
 }

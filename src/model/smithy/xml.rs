@@ -71,7 +71,7 @@ fn structure(
 
 fn element(shapes: &Shapes, name: &str, member: Member<'_>, value: &Value, text: &mut String) -> Result<(), String> {
     let flattened = member.traits.has("xmlFlattened");
-    let namespace = member.trait_here_or_there("xmlNamespace").map(|space| {
+    let namespace = member.trait_on_member_or_target("xmlNamespace").map(|space| {
         let prefix = space["prefix"].as_str().map(|prefix| format!(":{prefix}")).unwrap_or_default();
         format!(" xmlns{prefix}=\"{}\"", escaped(space["uri"].as_str().unwrap_or_default()))
     });
@@ -120,7 +120,7 @@ fn element(shapes: &Shapes, name: &str, member: Member<'_>, value: &Value, text:
 fn scalar(member: Member<'_>, value: &Value) -> Result<String, String> {
     let value = match member.shape.kind {
         ShapeKind::Timestamp => {
-            Format::of(member.trait_here_or_there("timestampFormat"), Format::DateTime).write(value)?
+            Format::of(member.trait_on_member_or_target("timestampFormat"), Format::DateTime).write(value)?
         }
         _ => value.clone(),
     };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Action, Error, ResourceKind, Stack, unsettled};
+use super::{Action, Error, ResourceKind, Stack, unfinished};
 use crate::{
     aws::{agentcore, agentcore::ApiDocument, providers},
     model::{naming::StackNames, spec::TargetSpec},
@@ -22,7 +22,7 @@ pub(super) fn target_action(
         let (name, kind) = (target.name.to_string(), kind.to_owned());
         return Err(Error::OtherKind { name, kind });
     }
-    if let Some(action) = unsettled(existing, ResourceKind::Target, true)? {
+    if let Some(action) = unfinished(existing, ResourceKind::Target, true)? {
         return Ok(action);
     }
     let function = stack.sample.function.as_ref().map(|function| function.arn.clone());

@@ -70,8 +70,8 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         lost_pool: None,
         resource_server: false,
         client: None,
-        surplus_pools: Vec::new(),
-        surplus_clients: Vec::new(),
+        orphaned_pools: Vec::new(),
+        orphaned_clients: Vec::new(),
         sample: Sample::default(),
         lost_gateways: BTreeSet::new(),
         not_offered: BTreeSet::new(),
@@ -316,7 +316,7 @@ impl Discovery<'_> {
         }
         let Some(pool) = pool else { return Ok(()) };
         let surplus: BTreeSet<String> = ours.into_iter().map(|other| other.id).filter(|id| *id != pool.id).collect();
-        stack.surplus_pools = surplus.into_iter().collect();
+        stack.orphaned_pools = surplus.into_iter().collect();
 
         let allowed = jwt["allowedClients"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let (server, client) = try_join(
@@ -330,7 +330,7 @@ impl Discovery<'_> {
             let mut clients =
                 self.tolerating(cognito::clients_named(self.aws, &pool.id, &self.names.app_client)).await?.into_iter();
             stack.client = clients.next();
-            stack.surplus_clients = clients.map(|client| client.id).collect();
+            stack.orphaned_clients = clients.map(|client| client.id).collect();
         }
         stack.pool = Some(pool);
         Ok(())

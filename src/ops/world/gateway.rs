@@ -260,11 +260,11 @@ impl AwsWorld<'_> {
             match providers::put(self.run.aws, &name, spec, &self.tags()).await {
                 // The name is taken, yet there is no such provider: AWS reserves the name of a deleted one.
                 Err(error) if error.is_not_found() => name = self.names().provider(target.name.as_str(), attempt),
-                put => return provider_fact(target, put?),
+                put => return provider_output(target, put?),
             }
         }
         self.note_provider(step, &name, spec).await?;
-        provider_fact(target, providers::put(self.run.aws, &name, spec, &self.tags()).await?)
+        provider_output(target, providers::put(self.run.aws, &name, spec, &self.tags()).await?)
     }
 
     /// Tags the execution role with the provider's name before the provider is created, so that cleanup always
@@ -335,7 +335,7 @@ fn stays(step: &Step, document: &ApiDocument, error: Error) -> Error {
     }
 }
 
-fn provider_fact(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result<(Change, Output), Error> {
+fn provider_output(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result<(Change, Output), Error> {
     let change = if is_new { Change::Created } else { Change::Updated };
     Ok((change, Output::Provider { target: target.name.to_string(), arn }))
 }

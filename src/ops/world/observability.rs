@@ -149,12 +149,12 @@ impl AwsWorld<'_> {
         name: &str,
         gateway_arn: &str,
         carries: Carries<'_>,
-        fact: Output,
+        output: Output,
     ) -> Result<(Change, Output), Error> {
         let tags = self.tags();
         let call = async || logs::ensure_delivery(self.run.aws, name, gateway_arn, carries, &tags).await;
         self.while_refused(step, call).await?;
-        Ok((Change::Created, fact))
+        Ok((Change::Created, output))
     }
 
     /// Retries a call while AWS refuses it for a transient reason, but not for long.

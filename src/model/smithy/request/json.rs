@@ -30,7 +30,7 @@ impl Json<'_> {
         let shape = member.shape;
         match (shape.kind, value) {
             (ShapeKind::Timestamp, value) => {
-                Format::of(member.trait_here_or_there("timestampFormat"), Format::EpochSeconds).write(value)
+                Format::of(member.trait_on_member_or_target("timestampFormat"), Format::EpochSeconds).write(value)
             }
             (ShapeKind::Structure | ShapeKind::Union, Value::Object(given)) => self.structure(shape, given),
             (ShapeKind::List, Value::Array(items)) => match self.shapes.inner(shape, "member") {

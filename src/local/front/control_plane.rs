@@ -6,6 +6,7 @@ use axum::{
     http::{Response, StatusCode, header},
     response::IntoResponse as _,
 };
+use serde_json::Value;
 
 use super::Local;
 use crate::{
@@ -61,10 +62,11 @@ impl Local {
         request_id: &str,
     ) -> Result<Response<Body>, WireError> {
         let received = receive(request).await?;
-        let decoded = decode(service, &received)?;
+        let mut decoded = decode(service, &received)?;
+        let input = std::mem::take(&mut decoded.input);
         let (service_name, operation) = (&scope.service, &decoded.operation);
         tracing::debug!(service = service_name, operation, "call");
-        let answer = self.call(service, scope, (&received, &decoded), request_id).await;
+        let answer = self.call(service, scope, (&received, &decoded, input), request_id).await;
         answer.inspect_err(|error| {
             tracing::debug!(service = service_name, operation, code = error.code, "{}", error.message);
         })
@@ -74,13 +76,12 @@ impl Local {
         &self,
         service: &'static Service,
         scope: &Scope,
-        (received, decoded): (&Received, &Decoded),
+        (received, decoded, input): (&Received, &Decoded, Value),
         request_id: &str,
     ) -> Result<Response<Body>, WireError> {
         let base_url = base_url(&received.headers);
         let place = (scope.region.as_str(), base_url.as_str());
-        let asked = (decoded.operation.as_str(), decoded.input.clone());
-        let (operation, call, input) = self.server.prepare(service, place, asked).await?;
+        let (operation, call, input) = self.server.prepare(service, place, (&decoded.operation, input)).await?;
         let handler = match operation.run {
             Run::Function => return self.functions.invoke(&call, &received.body, input, request_id).await,
             Run::State(handler) => handler,

@@ -27,7 +27,7 @@ use serde_json::{Map, Value, json};
 use self::{operation::Operation, shape::ValidationError};
 use super::{
     storage::blobs::BlobId,
-    wire::{Protocol, WireError},
+    wire::{Protocol, Route, WireError},
 };
 
 pub use self::call::NewKey;
@@ -121,9 +121,9 @@ pub fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// For tests that compare them with AWS's service models.
 pub fn tables() -> Value {
     let operation = |operation: &Operation| {
-        let route = operation.route.as_ref();
-        let route =
-            route.map(|it| json!({ "method": it.method, "path": it.path, "query": it.query, "success": it.success, "headers": it.headers }));
+        let route = operation.route.as_ref().map(|Route { method, path, query, success, headers, .. }| {
+            json!({ "method": method, "path": path, "query": query, "success": success, "headers": headers })
+        });
         json!({ "name": operation.name, "route": route, "input": shape::describe(operation.input) })
     };
     let of = |service: &&Service| {

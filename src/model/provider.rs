@@ -36,7 +36,7 @@ pub const VENDORS: [(&str, &str); 25] = [
     ("SlackOauth2", "slackOauth2ProviderConfig"),
     ("SalesforceOauth2", "salesforceOauth2ProviderConfig"),
     ("MicrosoftOauth2", "microsoftOauth2ProviderConfig"),
-    ("CustomOauth2", CUSTOM_MEMBER),
+    (CUSTOM, CUSTOM_MEMBER),
     ("AtlassianOauth2", "atlassianOauth2ProviderConfig"),
     ("LinkedinOauth2", "linkedinOauth2ProviderConfig"),
     ("XOauth2", INCLUDED),

@@ -48,7 +48,7 @@ impl Target {
     }
 
     pub(super) fn kind(&self) -> Option<TargetKind> {
-        TargetKind::ALL.into_iter().find(|kind| self.mcp(*kind).is_some())
+        TargetKind::of(&self.config.get("targetConfiguration")?["mcp"])
     }
 
     /// The MCP server, if the target is one.

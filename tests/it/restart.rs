@@ -130,7 +130,8 @@ fn lost(place: &str, before: &Value, after: &Value) -> Vec<String> {
     }
 }
 
-/// A state that 0.1.0 wrote: a gateway with the sample, a target with an API key, and a Smithy target.
+/// A state that 0.1.0 wrote: a gateway with the sample, a target with an API key, and a Smithy target. The pool's
+/// signing key is left out.
 #[tokio::test]
 async fn the_state_of_an_earlier_version_is_read_whole() {
     let written = include_str!("../state/0.1.0.json");

@@ -7,8 +7,6 @@ pub mod progress;
 pub mod report;
 pub mod style;
 
-pub use self::error::ErrorBody;
-use self::error::ErrorDocument;
 use std::{
     fmt,
     io::{self, IsTerminal as _, Write},
@@ -18,7 +16,9 @@ use std::{
 use indicatif::MultiProgress;
 use tokio::time::Instant;
 
+pub use self::error::ErrorBody;
 use self::{
+    error::ErrorDocument,
     invocation::Invocation,
     progress::Progress,
     report::{Report, ToJson as _},

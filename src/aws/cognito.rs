@@ -10,13 +10,12 @@ use aws_sdk_cognitoidentityprovider::{
         UserPoolType,
     },
 };
+use serde_json::Value;
 
 use super::{
     Aws, Error, ThrottlingOnly,
     error::{absent, deleted, of},
 };
-use serde_json::Value;
-
 use crate::{
     http::{Request, TransportError},
     model::secret::Secret,

@@ -2,7 +2,6 @@
 
 mod serve;
 
-pub use self::serve::Serve;
 use std::{
     collections::BTreeMap,
     io::{self, Write},
@@ -11,15 +10,12 @@ use std::{
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+pub use self::serve::Serve;
 use super::Outcome;
-
 use crate::{
     context::{Context, local_error},
     error::{Error, ErrorKind},
-    local::{
-        daemon::{self},
-        storage::store::AccessKey,
-    },
+    local::{daemon, storage::store::AccessKey},
     ui::report::{Report, fields},
 };
 

@@ -3,9 +3,6 @@
 mod claim;
 mod log;
 
-pub use self::claim::{Claim, Registration};
-pub use self::log::keep_log_bounded;
-use self::log::{LOG, LOG_LIMIT};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -26,6 +23,11 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 
+use self::log::{LOG, LOG_LIMIT};
+pub use self::{
+    claim::{Claim, Registration},
+    log::keep_log_bounded,
+};
 use super::{
     DEFAULT_PORT,
     admin::{ANSWER, NONCE_HEADER, PROOF_HEADER, RESET_PATH, RUNTIME_PATH, STATUS_PATH, STOP_PATH, proof},

@@ -3,8 +3,6 @@
 mod json;
 mod yaml;
 
-use self::json::JsonLines;
-use self::yaml::Yaml;
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -12,6 +10,8 @@ use std::{
 
 use saphyr_parser::Parser;
 use serde_json::{Map, Value};
+
+use self::{json::JsonLines, yaml::Yaml};
 
 /// Limit on a document's nesting.
 const DEEPEST: usize = 128;

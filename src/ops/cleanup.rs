@@ -21,8 +21,7 @@ use crate::{
     aws::{
         self,
         agentcore::{self, ApiDocument},
-        cognito::{self},
-        iam, lambda, logs, providers,
+        cognito, iam, lambda, logs, providers,
         wait::{self, Cause, Deadline, Poll},
     },
     model::{

@@ -4,12 +4,14 @@
 mod grants;
 mod targets;
 
-use self::grants::{check_resources, check_size, dropped_grant_steps, grant_steps, wanted_grants};
-use self::targets::target_action;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use self::{
+    grants::{check_resources, check_size, dropped_grant_steps, grant_steps, wanted_grants},
+    targets::target_action,
+};
 use super::{
     Error, Resource, ResourceKind,
     stack::{Gateway, Stack},

@@ -3,11 +3,11 @@
 
 mod discover;
 
-pub use self::discover::{Depth, discover};
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+pub use self::discover::{Depth, discover};
 use super::{Error, Resource, ResourceKind};
 use crate::{
     aws::{

@@ -1,10 +1,11 @@
 //! Logging to standard error, one line per event.
 
-use super::report::escape_control;
 use std::{
     io::{self, Write},
     process::ExitCode,
 };
+
+use super::report::escape_control;
 
 /// Writes each event on one line, whoever wrote parts of it: without control or format characters except tabs
 /// and the final line break, so that no line can be forged and the terminal cannot be manipulated.

@@ -1,6 +1,5 @@
 //! `target add`, with a subcommand for each kind.
 
-use super::check::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner};
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Outcome,
     change::{Common, Wanted},
+    check::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
     credential::CredentialFlags,
     source, with_gateway,
 };

@@ -6,7 +6,6 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Outcome;
-
 use crate::{
     aws::{
         Aws,

@@ -4,14 +4,16 @@
 mod parse;
 mod secret;
 
-use self::parse::{header_name, pair, resource, url, vendor};
-use self::secret::secret;
 use std::collections::BTreeMap;
 
 use clap::Args;
 use http::HeaderValue;
 use serde_json::{Value, json};
 
+use self::{
+    parse::{header_name, pair, resource, url, vendor},
+    secret::secret,
+};
 use crate::{
     aws::providers,
     context::Context,

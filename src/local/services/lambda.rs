@@ -7,7 +7,6 @@ mod rules;
 mod tags;
 mod update;
 
-use self::rules::{Environment, check_role, check_runtime, read_package};
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::invoke::check_payload;
+use self::rules::{Environment, check_role, check_runtime, read_package};
 use super::{Answer, Call, ErrorCodes, Service, State, bad_request, iam, iso8601, not_implemented, page};
 use crate::local::{
     random,

@@ -5,18 +5,15 @@ mod parameters;
 mod schema;
 mod server;
 
-use self::parameters::Declared;
-use super::Body;
-use super::MediaType;
-use super::Parameter;
-use super::Variable;
-use super::fill;
-use super::is_reserved_header;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 
-use super::{Api, Document, Location, MOST_TOOLS, Notes, Operation, Reading, Server, inputs::Inputs, segment, tool};
+use self::parameters::Declared;
+use super::{
+    Api, Body, Document, Location, MOST_TOOLS, MediaType, Notes, Operation, Parameter, Reading, Server, Variable, fill,
+    inputs::Inputs, is_reserved_header, segment, tool,
+};
 
 /// Limit on the length of a chain of references.
 const MOST_HOPS: usize = 32;

@@ -1,15 +1,17 @@
 //! Gateways.
 
-use super::inbound::{AuthorizerConfiguration, JwtAuthorizer, check_jwt};
-use super::interceptor::{InterceptionPoint, Interceptor};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Lifecycle, Origin, Page, State, Status, access_denied, check_invocable, conflict, invalid, lacking, quota_exceeded,
-    refused, target::Target, without_nulls, wrong_state,
+    Lifecycle, Origin, Page, State, Status, access_denied, check_invocable, conflict,
+    inbound::{AuthorizerConfiguration, JwtAuthorizer, check_jwt},
+    interceptor::{InterceptionPoint, Interceptor},
+    invalid, lacking, quota_exceeded, refused,
+    target::Target,
+    without_nulls, wrong_state,
 };
 use crate::{
     local::{

@@ -2,12 +2,12 @@
 
 mod oauth2;
 
-use self::oauth2::{Oauth2Input, put_oauth2};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::oauth2::{Oauth2Input, put_oauth2};
 use super::{State, invalid, not_found, refused, without_nulls};
 use crate::{
     local::{

@@ -2,12 +2,12 @@
 
 mod versions;
 
-pub(super) use self::versions::{create_version, delete_version, get_version, list_versions, set_default_version};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub(super) use self::versions::{create_version, delete_version, get_version, list_versions, set_default_version};
 use super::{
     Iam, Page, Tag, conflict, duplicate_keys,
     grammar::{self, Use},

@@ -1,5 +1,6 @@
 //! The commands, one file each, and their dispatch.
 
+pub mod adapt;
 pub mod cleanup;
 pub mod create;
 pub mod credentials;

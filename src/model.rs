@@ -3,6 +3,7 @@
 //! Used by the command line's checks and by the local AWS alike. Does no I/O, is not async,
 //! and holds no SDK type.
 
+pub mod adapt;
 #[cfg(test)]
 mod broken;
 pub mod document;

@@ -1,4 +1,4 @@
-//! Input files: read from disk or standard input, parsed, and checked against the gateway's rules.
+//! Input files: read from disk or standard input, parsed, adapted, and checked against the gateway's rules.
 
 use std::{
     fs,
@@ -6,13 +6,15 @@ use std::{
 };
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     error::{Error, ErrorKind},
     model::{
+        adapt::{Adapted, Adapting, Change, Kept},
         document::Document,
         finding::{Finding, Reading, Severity},
-        openapi::{Api, Operation},
+        openapi::{Api, LoadError, Loaded, Operation},
         smithy::{self, Model},
         target::{INLINE_SCHEMA_LIMIT, S3_SCHEMA_LIMIT},
         tool::{self, Tool},
@@ -25,15 +27,19 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 /// A file's text, or standard input's.
 pub fn read(file: &str) -> Result<String, Error> {
     let invalid = |problem: String| Error::new(ErrorKind::InvalidInput, format!("{}: {problem}", place(file)));
+    let too_large = || invalid(format!("has more than {} MB", LARGEST / 1024 / 1024));
     let mut bytes = Vec::new();
     let read = if file == "-" {
         io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)
     } else {
+        if fs::metadata(file).is_ok_and(|known| known.len() > LARGEST) {
+            return Err(too_large());
+        }
         fs::File::open(file).and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| invalid(format!("cannot be read: {error}")))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(invalid(format!("has more than {} MB", LARGEST / 1024 / 1024)));
+        return Err(too_large());
     }
     String::from_utf8(bytes)
         .map_err(|error| invalid(format!("is no text: the byte {} is not UTF-8", error.utf8_error().valid_up_to())))
@@ -46,53 +52,165 @@ pub fn place(file: &str) -> &str {
 
 /// Parses a file's text as a document.
 pub fn parse(file: &str, text: &str) -> Result<Document, Error> {
-    Document::parse(text).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, format!("{}, {error}", place(file))).with_hint("it is to be JSON or YAML")
+    Document::parse(text).map_err(|error| unreadable(file, &error))
+}
+
+fn unreadable(file: &str, error: &impl ToString) -> Error {
+    let message = format!("{}, {}", place(file), error.to_string());
+    Error::new(ErrorKind::InvalidInput, message).with_hint("it is to be JSON or YAML")
+}
+
+fn picks_nothing(file: &str, problem: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("{}: {problem}", place(file)))
+        .with_hint("a pattern is METHOD PATH, a path or a name, with `*` for anything, such as 'GET /pets*'")
+}
+
+/// A document as it is sent.
+pub struct Prepared {
+    pub value: Value,
+    pub validated: Validated,
+}
+
+/// Reads an OpenAPI document, adapts it, and checks it.
+pub fn openapi(file: &str, text: String, reading: Reading<'_>, adapting: &Adapting) -> Result<Prepared, Error> {
+    let Loaded { document, too_many } =
+        Api::load(&text, &adapting.pick, reading.target).map_err(|error| match error {
+            LoadError::Syntax(error) => unreadable(file, &error),
+            LoadError::Pick(problem) => picks_nothing(file, &problem),
+        })?;
+    drop(text);
+    if let Some(count) = too_many {
+        let validated = Validated::new(file, reading, Vec::new(), vec![Api::too_many(&document, count)]);
+        return Ok(Prepared { value: document.value, validated });
+    }
+    let read = |document: &Document| {
+        let Api { operations, findings } = Api::read(document, reading);
+        (operations.into_iter().map(Operation::into_tool).collect::<Vec<_>>(), findings)
+    };
+    if adapting.is_nothing() {
+        let (tools, findings) = read(&document);
+        let mut prepared = Prepared::new(file, reading, document.value.clone(), tools, findings);
+        if !prepared.validated.valid {
+            prepared.validated.adaptable = adaptable(&document, reading);
+        }
+        return Ok(prepared);
+    }
+    let adapted = Api::adapt(&document, adapting, reading).map_err(|problem| picks_nothing(file, &problem))?;
+    Ok(Prepared::adapted(file, reading, &document, adapted, |document| {
+        let (tools, findings) = read(document);
+        (tools, findings, ())
+    })
+    .0)
+}
+
+/// What `--adapt` would keep of a document that is refused without it.
+fn adaptable(document: &Document, reading: Reading<'_>) -> Option<Adaptable> {
+    // Where the document does not say it, only its user knows the API's address.
+    [None, Some("https://api.example.com")].into_iter().find_map(|server| {
+        let adapting = Adapting { server: server.map(str::to_owned), ..Adapting::all() };
+        let Adapted { value, operations, .. } = Api::adapt(document, &adapting, reading).ok()?;
+        let is_valid = Api::read(&Document::of(value), reading).errors().next().is_none();
+        let flags = if server.is_some() { "--adapt --server https://HOST" } else { "--adapt" };
+        is_valid.then_some(Adaptable { flags, operations })
     })
 }
 
-/// Reads an OpenAPI document, and its findings.
-pub fn openapi(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document, Validated), Error> {
-    let document = parse(file, text)?;
-    let Api { operations, mut findings } = Api::read(&document, reading);
-    check_size(&document, &mut findings);
-    let tools: Vec<Tool> = operations.iter().map(Operation::tool).collect();
-    let validated = Validated::new(file, reading, &tools, findings);
-    Ok((document, validated))
-}
-
-/// Reads a Smithy model, and its findings.
-pub fn smithy(file: &str, text: &str, reading: Reading<'_>) -> Result<(Document, Model, Validated), Error> {
+/// Reads a Smithy model, adapts it, and checks it.
+pub fn smithy(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting) -> Result<(Prepared, Model), Error> {
     // Smithy's IDL is neither JSON nor YAML.
     let is_idl = text.lines().any(|line| line.starts_with("$version") || line.starts_with("namespace "));
     let document = match parse(file, text) {
         Err(_) if is_idl => {
-            let error = Error::new(ErrorKind::InvalidInput, format!("{file}: this is Smithy's own language"));
+            let message = format!("{}: this is Smithy's own language", place(file));
+            let error = Error::new(ErrorKind::InvalidInput, message);
             return Err(error.with_hint("the gateway takes JSON AST: `smithy ast FILE` writes it"));
         }
         parsed => parsed?,
     };
-    let mut model = Model::read(&document, reading);
-    let mut findings = std::mem::take(&mut model.findings);
-    check_size(&document, &mut findings);
-    let tools: Vec<Tool> = model.operations.iter().map(smithy::Operation::tool).collect();
-    let validated = Validated::new(file, reading, &tools, findings);
-    Ok((document, model, validated))
+    let read = |document: &Document| {
+        let mut model = Model::read(document, reading);
+        let findings = std::mem::take(&mut model.findings);
+        (model.operations.iter().map(smithy::Operation::tool).collect::<Vec<_>>(), findings, model)
+    };
+    let adapt = |adapting: &Adapting| Model::adapt(&document, adapting, reading);
+    if !adapting.is_nothing() {
+        let adapted = adapt(adapting).map_err(|problem| picks_nothing(file, &problem))?;
+        return Ok(Prepared::adapted(file, reading, &document, adapted, read));
+    }
+    let (tools, findings, model) = read(&document);
+    let mut prepared = Prepared::new(file, reading, document.value.clone(), tools, findings);
+    if !prepared.validated.valid
+        && let Ok(Adapted { value, operations, .. }) = adapt(&Adapting::all())
+        && Model::read(&Document::of(value), reading).error().is_none()
+    {
+        prepared.validated.adaptable = Some(Adaptable { flags: "--adapt", operations });
+    }
+    Ok((prepared, model))
+}
+
+/// Reads the tool definitions of a Lambda function, converts them if wanted, and checks them.
+pub fn tools(file: &str, text: &str, reading: Reading<'_>, adapt: bool) -> Result<Prepared, Error> {
+    let document = parse(file, text)?;
+    if !adapt {
+        let (tools, findings) = tool::lint(&document, reading);
+        return Ok(Prepared::new(file, reading, document.value, tools, findings));
+    }
+    let adapted = tool::adapt(&document);
+    let (mut prepared, ()) = Prepared::adapted(file, reading, &document, adapted, |document| {
+        let (tools, findings) = tool::lint(document, reading);
+        (tools, findings, ())
+    });
+    prepared.validated.unit = "tools";
+    Ok(prepared)
+}
+
+impl Prepared {
+    fn new(file: &str, reading: Reading<'_>, value: Value, tools: Vec<Tool>, mut findings: Vec<Finding>) -> Self {
+        findings.splice(0..0, size_finding(&value));
+        Self { value, validated: Validated::new(file, reading, tools, findings) }
+    }
+
+    /// An adapted document, with findings at the lines of the document that it was made from.
+    fn adapted<T>(
+        file: &str,
+        reading: Reading<'_>,
+        original: &Document,
+        adapted: Adapted,
+        read: impl FnOnce(&Document) -> (Vec<Tool>, Vec<Finding>, T),
+    ) -> (Self, T) {
+        let Adapted { value, changes, operations } = adapted;
+        let document = Document::of(value);
+        let (tools, mut findings, more) = read(&document);
+        for finding in &mut findings {
+            finding.line = original.line_of(&finding.pointer);
+        }
+        findings.sort_by_key(|finding| finding.line);
+        let mut prepared = Self::new(file, reading, document.value, tools, findings);
+        prepared.validated.changes = Some(changes);
+        prepared.validated.operations = Some(operations);
+        (prepared, more)
+    }
 }
 
 /// Checks that a document is small enough to be sent, or at least to be kept in S3.
-fn check_size(document: &Document, findings: &mut Vec<Finding>) {
-    let size = document.value.to_string().len();
+fn size_finding(value: &Value) -> Option<Finding> {
+    let size = value.to_string().len();
     let (severity, limit, remedy) = match size {
-        0..=INLINE_SCHEMA_LIMIT => return,
-        size if size > S3_SCHEMA_LIMIT => {
-            (Severity::Error, S3_SCHEMA_LIMIT, "take out what no tool needs, or split it, one target each")
-        }
-        _ => (Severity::Warning, INLINE_SCHEMA_LIMIT, "put it into S3, and give `target add` its s3:// address"),
+        0..=INLINE_SCHEMA_LIMIT => return None,
+        size if size > S3_SCHEMA_LIMIT => (
+            Severity::Error,
+            S3_SCHEMA_LIMIT,
+            "pick operations with `--include` and `--exclude`, or split it, one target each",
+        ),
+        _ => (
+            Severity::Warning,
+            INLINE_SCHEMA_LIMIT,
+            "put it into S3 (`aws s3 cp FILE s3://BUCKET/KEY`; adapted, first `--adapted FILE`), and give `target add` its address",
+        ),
     };
     let problem = format!("as JSON it has {size} bytes, and {limit} are the limit");
     let (pointer, construct, remedy) = (String::new(), "size", remedy.to_owned());
-    findings.insert(0, Finding { severity, pointer, line: 1, construct, problem, remedy });
+    Some(Finding { severity, pointer, line: 1, construct, problem, remedy })
 }
 
 /// The result of a check.
@@ -102,38 +220,78 @@ pub struct Validated {
     pub valid: bool,
     pub tools: Vec<ToolInfo>,
     pub findings: Vec<Finding>,
+    /// If the document was adapted: in which ways.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<Change>>,
+    /// If the document was adapted: how many operations it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Kept>,
+    /// If it is refused, and would not be if it were adapted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptable: Option<Adaptable>,
+    /// The command line.
+    #[serde(skip)]
+    pub again: String,
+    /// What becomes a tool each.
+    #[serde(skip)]
+    pub unit: &'static str,
+}
+
+/// What adapting a document would keep.
+#[derive(Debug, Serialize)]
+pub struct Adaptable {
+    /// The flags that adapt it.
+    pub flags: &'static str,
+    pub operations: Kept,
 }
 
 /// A tool that the file defines.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ToolInfo {
     pub name: String,
     pub description: String,
+    pub input_schema: Value,
 }
 
 impl Validated {
-    pub fn new(file: &str, reading: Reading<'_>, tools: &[Tool], findings: Vec<Finding>) -> Self {
-        let info = |tool: &Tool| ToolInfo {
+    pub fn new(file: &str, reading: Reading<'_>, tools: Vec<Tool>, findings: Vec<Finding>) -> Self {
+        let info = |tool: Tool| ToolInfo {
             name: tool::qualified(reading.target, &tool.name),
             description: tool.description.lines().next().unwrap_or_default().to_owned(),
+            input_schema: tool.input_schema,
         };
         let valid = findings.iter().all(|finding| finding.severity != Severity::Error);
-        let file = place(file);
-        Self { file: file.to_owned(), valid, tools: tools.iter().map(info).collect(), findings }
+        let (file, tools) = (place(file).to_owned(), tools.into_iter().map(info).collect());
+        Self {
+            file,
+            valid,
+            tools,
+            findings,
+            changes: None,
+            operations: None,
+            adaptable: None,
+            again: String::new(),
+            unit: "operations",
+        }
     }
 
-    /// The errors as one error, for a command that stops there.
-    pub fn refusal(&self) -> Option<Error> {
+    /// The errors as one error, for a command that stops there; `again` is the command line.
+    pub fn refusal(&self, again: &str) -> Option<Error> {
         let mut errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
         let first = errors.next()?;
         let more = errors.count();
         let and_more = if more == 0 { String::new() } else { format!(", and {} more", some(more, "error")) };
         let message = format!("{}, line {}: {}{and_more}", self.file, first.line, first.problem);
-        Some(
-            Error::new(ErrorKind::InvalidInput, message)
-                .with_cause(format!("at {}", first.pointer))
-                .with_hint(first.remedy.clone()),
-        )
+        let error = Error::new(ErrorKind::InvalidInput, message).with_cause(format!("at {}", first.pointer));
+        Some(match &self.adaptable {
+            None => error.with_hint(first.remedy.clone()),
+            Some(Adaptable { flags, operations: Kept { kept, of } }) => error.with_hint(format!(
+                "{}; or adapt it: `{again} {flags}` keeps {kept} of {}",
+                first.remedy,
+                some(*of, "operation")
+            )),
+        })
     }
 
     /// The warnings, one sentence each.

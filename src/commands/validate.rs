@@ -2,22 +2,27 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     io::{self, Write},
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::{
     Outcome,
-    input::{self, Validated, some},
+    adapt::{AdaptFlags, SmithyAdaptFlags},
+    input::{self, Adaptable, Prepared, Validated, some},
 };
 use crate::{
     context::Context,
-    error::{Error, exit},
+    error::{Error, ErrorKind, exit},
     model::{
+        adapt::{Adaptation, Kept},
         finding::{Reading, Severity},
         name::TargetName,
-        tool,
+        target::INLINE_SCHEMA_LIMIT,
     },
     ui::{
         report::{self, Report, escape_control},
@@ -30,8 +35,8 @@ const SHOWN: usize = 5;
 
 /// Check a file against the gateway's rules, without asking AWS
 ///
-/// Errors are what the gateway refuses, warnings what it takes and a model's client stumbles over.
-/// Exits with 2 if there are errors.
+/// Errors are what the gateway refuses, warnings what it takes and a model's client stumbles over. With
+/// `--adapt` it is the document as it would be changed. Exits with 2 if there are errors.
 #[derive(Debug, Args)]
 pub struct Validate {
     #[command(subcommand)]
@@ -41,11 +46,11 @@ pub struct Validate {
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// Check an OpenAPI document
-    Openapi(File),
+    Openapi(Box<OpenapiFile>),
     /// Check a Smithy model of an AWS service, as JSON AST
-    Smithy(File),
+    Smithy(SmithyFile),
     /// Check the tool definitions of a Lambda function
-    Tools(File),
+    Tools(ToolsFile),
 }
 
 /// A file to check.
@@ -57,30 +62,147 @@ pub struct File {
     /// The target that it is for, whose name becomes part of each tool's
     #[arg(long, value_name = "NAME", default_value = "target")]
     pub target: TargetName,
+
+    /// Write the adapted document to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub adapted: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct OpenapiFile {
+    #[command(flatten)]
+    pub file: File,
+
+    #[command(flatten)]
+    pub adapt: AdaptFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct SmithyFile {
+    #[command(flatten)]
+    pub file: File,
+
+    #[command(flatten)]
+    pub adapt: SmithyAdaptFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct ToolsFile {
+    #[command(flatten)]
+    pub file: File,
+
+    /// Convert tools of MCP, OpenAI, Anthropic and Bedrock, and say in descriptions what a Lambda tool's schema cannot
+    #[arg(long)]
+    pub adapt: bool,
 }
 
 impl Validate {
     pub fn run(self, ctx: &Context) -> Outcome {
-        self.check(ctx).map(|validated| Box::new(validated) as _)
+        let local = ctx.settings.local;
+        let validated = match &self.what {
+            What::Openapi(args) => args.file.check(local, args.adapt.adapting().is_nothing(), |text, reading| {
+                input::openapi(&args.file.file, text, reading, &args.adapt.adapting())
+            }),
+            What::Smithy(args) => args.file.check(local, args.adapt.adapting().is_nothing(), |text, reading| {
+                input::smithy(&args.file.file, &text, reading, &args.adapt.adapting()).map(|(prepared, _)| prepared)
+            }),
+            What::Tools(args) => args
+                .file
+                .check(local, !args.adapt, |text, reading| input::tools(&args.file.file, &text, reading, args.adapt)),
+        };
+        let mut validated = validated?;
+        ctx.invocation.again().clone_into(&mut validated.again);
+        Ok(Box::new(validated))
+    }
+}
+
+impl File {
+    fn check(
+        &self,
+        local: bool,
+        is_as_it_is: bool,
+        prepare: impl FnOnce(String, Reading<'_>) -> Result<Prepared, Error>,
+    ) -> Result<Validated, Error> {
+        if let Some(adapted) = self.adapted.as_deref() {
+            self.check_adapted(adapted, is_as_it_is)?;
+        }
+        let reading = Reading { target: self.target.as_str(), local };
+        let Prepared { value, validated } = prepare(input::read(&self.file)?, reading)?;
+        if let Some(adapted) = self.adapted.as_deref() {
+            write(adapted, &value)?;
+        }
+        Ok(validated)
     }
 
-    fn check(self, ctx: &Context) -> Result<Validated, Error> {
-        let (What::Openapi(file) | What::Smithy(file) | What::Tools(file)) = &self.what;
-        let File { file, target } = file;
-        let (text, reading) = (input::read(file)?, Reading { target: target.as_str(), local: ctx.settings.local });
-        match self.what {
-            What::Openapi(_) => input::openapi(file, &text, reading).map(|(_, validated)| validated),
-            What::Smithy(_) => input::smithy(file, &text, reading).map(|(_, _, validated)| validated),
-            What::Tools(_) => {
-                let (tools, findings) = tool::lint(&input::parse(file, &text)?, reading);
-                Ok(Validated::new(file, reading, &tools, findings))
-            }
+    fn check_adapted(&self, adapted: &Path, is_as_it_is: bool) -> Result<(), Error> {
+        let usage = |problem: String, remedy: &str| Err(Error::new(ErrorKind::Usage, problem).with_hint(remedy));
+        if is_as_it_is {
+            return usage(
+                "`--adapted` without an adaptation".to_owned(),
+                "add `--adapt`, or a flag for one adaptation",
+            );
         }
+        let is_same =
+            fs::canonicalize(&self.file).is_ok_and(|file| fs::canonicalize(adapted).is_ok_and(|to| to == file));
+        if is_same || adapted == Path::new("-") {
+            let problem = format!("`--adapted {}` is not a file of its own", adapted.display());
+            return usage(
+                problem,
+                "name another file: standard output has the report, and the document stays as it is",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Writes a document: on many lines, unless only one line is small enough to be sent inline.
+fn write(file: &Path, value: &Value) -> Result<(), Error> {
+    let short = value.to_string();
+    let long = serde_json::to_string_pretty(value).unwrap_or_default();
+    let text = if long.is_empty() || long.len() > INLINE_SCHEMA_LIMIT { short } else { long };
+    fs::write(file, text + "\n").map_err(|error| {
+        let problem = format!("{}: cannot be written: {error}", file.display());
+        Error::new(ErrorKind::InvalidInput, problem).with_hint("name another file with `--adapted`")
+    })
+}
+
+impl Validated {
+    /// Writes the changes, a few of each kind.
+    fn changes(&self, w: &mut dyn Write) -> io::Result<()> {
+        let changes = self.changes.as_deref().unwrap_or_default();
+        let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+        let (begin, end) = (style::HEADING.render(), style::HEADING.render_reset());
+        for change in changes {
+            let count = shown.entry(change.adaptation).or_default();
+            *count += 1;
+            // Each operation that is left out is named.
+            if *count > SHOWN && change.adaptation != Adaptation::SkipUnsupported.flag() {
+                continue;
+            }
+            let (file, what) = (escape_control(&self.file), escape_control(&change.change));
+            writeln!(w, "{file}:{}: {begin}changed{end}: {what}", change.line)?;
+            writeln!(w, "    at {}", escape_control(&change.pointer))?;
+            writeln!(w, "    {} (--{})", escape_control(&change.reason), change.adaptation)?;
+        }
+        for (flag, count) in
+            shown.iter().filter(|(flag, count)| **count > SHOWN && **flag != Adaptation::SkipUnsupported.flag())
+        {
+            writeln!(w, "… and {} more like this (--{flag}). `-o json` shows all.", *count - SHOWN)?;
+        }
+        if let Some(Kept { kept, of }) = self.operations {
+            if !changes.is_empty() {
+                writeln!(w)?;
+            }
+            let (file, changes) = (escape_control(&self.file), some(changes.len(), "change"));
+            writeln!(w, "{file}: adapted: {changes}; {kept} of {of} {} kept", self.unit)?;
+        }
+        Ok(())
     }
 }
 
 impl Report for Validated {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        self.changes(w)?;
         let mut shown: BTreeMap<(Severity, &str, &str), usize> = BTreeMap::new();
         for finding in &self.findings {
             let count = shown.entry((finding.severity, finding.construct, &finding.remedy)).or_default();
@@ -95,7 +217,7 @@ impl Report for Validated {
                 writeln!(w, "{file}:{}: {begin}{word}{end}: {problem}", finding.line)?;
                 let pointer = if finding.pointer.is_empty() { "the whole" } else { &finding.pointer };
                 writeln!(w, "    at {}", escape_control(pointer))?;
-                writeln!(w, "    {}", finding.remedy)?;
+                writeln!(w, "    {}", escape_control(&finding.remedy))?;
             }
         }
         for ((_, construct, remedy), count) in shown.iter().filter(|(_, count)| **count > SHOWN) {
@@ -107,13 +229,15 @@ impl Report for Validated {
             writeln!(w)?;
         }
         if !self.valid {
-            return writeln!(
-                w,
-                "{}: the gateway refuses it: {}, {}",
-                self.file,
-                some(errors, "error"),
-                some(warnings, "warning")
-            );
+            let (errors, warnings) = (some(errors, "error"), some(warnings, "warning"));
+            writeln!(w, "{}: the gateway refuses it: {errors}, {warnings}", self.file)?;
+            return match &self.adaptable {
+                None => Ok(()),
+                Some(Adaptable { flags, operations: Kept { kept, of } }) => {
+                    let again = &self.again;
+                    writeln!(w, "`{again} {flags}` changes it so that the gateway takes it, {kept} of {of} operations.")
+                }
+            };
         }
         writeln!(w, "{}: {}, {}", self.file, some(self.tools.len(), "tool"), some(warnings, "warning"))?;
         let tools = self.tools.iter().map(|tool| (tool.name.as_str(), tool.description.as_str()));

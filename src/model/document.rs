@@ -4,7 +4,7 @@ mod json;
 mod yaml;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -25,6 +25,8 @@ pub struct Document {
     lines: Lines,
     /// Duplicate keys of an object: the object's JSON pointer, the key, and the second one's line.
     pub duplicates: Vec<(String, String, usize)>,
+    /// How many nodes were left out when it was read.
+    pub left_out: usize,
     /// The positions of keys in large objects, by the object's address, because they are looked up often.
     places: Mutex<HashMap<usize, HashMap<String, usize>>>,
 }
@@ -65,15 +67,26 @@ impl Document {
         let first = begin.chars().find(|c| !c.is_whitespace() && !matches!(c, '{' | '['));
         // YAML has braces, too, but also keys that are not in double quotes.
         let is_json = begin.starts_with(['{', '[']) && !first.is_some_and(|c| c == '\'' || c.is_alphabetic());
-        if is_json { Self::json(text) } else { Self::yaml(text) }
+        if is_json { Self::parse_without(text, &HashSet::new()) } else { Self::yaml(text) }
     }
 
-    fn json(text: &str) -> Result<Self, SyntaxError> {
-        let value = serde_json::from_str(text)
+    /// A document that nobody wrote: all of it is at line 1.
+    pub fn of(value: Value) -> Self {
+        Self { value, lines: Lines::leaf(1), duplicates: Vec::new(), left_out: 0, places: Mutex::default() }
+    }
+
+    /// Parses JSON, and keeps nothing of these nodes: JSON pointers of three parts.
+    ///
+    /// # Errors
+    ///
+    /// If it is no JSON.
+    pub fn parse_without(text: &str, left_out: &HashSet<String>) -> Result<Self, SyntaxError> {
+        let value = json::value_without(text, left_out)
             .map_err(|error| SyntaxError { line: error.line(), problem: format!("not JSON: {error}") })?;
-        let mut scanner = JsonLines { bytes: text.as_bytes(), at: 0, line: 1, duplicates: Vec::new() };
+        let mut scanner = JsonLines { bytes: text.as_bytes(), at: 0, line: 1, duplicates: Vec::new(), left_out };
         let lines = scanner.node(&mut String::new());
-        Ok(Self { value, lines, duplicates: scanner.duplicates, places: Mutex::default() })
+        let (duplicates, left_out) = (scanner.duplicates, left_out.len());
+        Ok(Self { value, lines, duplicates, left_out, places: Mutex::default() })
     }
 
     fn yaml(text: &str) -> Result<Self, SyntaxError> {
@@ -86,7 +99,7 @@ impl Document {
             builder.take(event, span.start.line())?;
         }
         let (value, lines) = builder.root.unwrap_or((Value::Null, Lines::leaf(1)));
-        Ok(Self { value, lines, duplicates: builder.duplicates, places: Mutex::default() })
+        Ok(Self { value, lines, duplicates: builder.duplicates, left_out: 0, places: Mutex::default() })
     }
 
     /// The line of the node that a JSON pointer refers to, or of its nearest existing ancestor; from 1.

@@ -231,7 +231,7 @@ fn domain_slug(name: &str) -> String {
 }
 
 /// Eight hex digits of a SHA-256 over `parts`.
-fn short_hash(parts: &[&str]) -> String {
+pub(super) fn short_hash(parts: &[&str]) -> String {
     let digest = digest::digest(&digest::SHA256, parts.join("\n").as_bytes());
     digest.as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }

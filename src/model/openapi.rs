@@ -5,7 +5,11 @@
 //! Takes time linear in the size of a document: every schema is checked once, however often it is referred to,
 //! and a tool's own schema is expanded only up to a bound.
 
+mod adapt;
+mod expand;
 mod inputs;
+mod keyword;
+mod outline;
 mod reader;
 mod request;
 
@@ -13,7 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+pub use self::outline::{LoadError, Loaded};
 use super::{
+    adapt::Pick,
     document::{Document, segment},
     finding::{Finding, Notes, Reading, Severity},
     tool::{self, MOST_TOOLS, Tool},
@@ -71,6 +77,8 @@ struct Parameter {
     location: Location,
     /// Whether each item of a list is written as a pair of its own.
     explode: bool,
+    /// Whether each member of an object is written as `name[member]=value`.
+    deep_object: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -105,20 +113,48 @@ impl MediaType {
 impl Operation {
     /// The operation as a tool.
     pub fn tool(&self) -> Tool {
-        Tool {
-            name: self.id.clone(),
-            description: self.description.clone(),
-            input_schema: self.input_schema.clone(),
-            output_schema: None,
-        }
+        self.clone().into_tool()
+    }
+
+    pub fn into_tool(self) -> Tool {
+        let Self { id: name, description, input_schema, .. } = self;
+        Tool { name, description, input_schema, output_schema: None }
     }
 }
 
 impl Api {
+    /// Parses a document of this target, without the operations that are not picked, if it is JSON.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither JSON nor YAML, or if a name or a pattern picks no operation.
+    pub fn load(text: &str, pick: &Pick, target: &str) -> Result<Loaded, LoadError> {
+        outline::load(text, pick, target)
+    }
+
+    /// The error of a document with this many operations.
+    pub fn too_many(document: &Document, count: usize) -> Finding {
+        let (pointer, line, construct) = ("/paths".to_owned(), document.line_of("/paths"), "paths");
+        let problem = format!("{count} tools are too many: at most {MOST_TOOLS} per target");
+        let remedy = "pick operations, such as `--include 'GET /pets*'`, or split the document, one target each";
+        Finding { severity: Severity::Error, pointer, line, construct, problem, remedy: remedy.to_owned() }
+    }
+
     /// The findings for which the gateway rejects the document.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.severity == Severity::Error)
     }
+}
+
+/// The names in a template's braces.
+fn templates(template: &str) -> impl Iterator<Item = String> {
+    template.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name.to_owned())
+}
+
+/// The node of the document that a reference within it leads to.
+fn referred_to<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
+    let pointer = reference.strip_prefix('#')?;
+    document.pointer(&percent_encoding::percent_decode_str(pointer).decode_utf8_lossy())
 }
 
 fn fill<'a>(template: &str, values: impl Iterator<Item = (&'a str, String)>) -> String {
@@ -145,6 +181,10 @@ pub fn is_reserved_header(name: &str) -> bool {
     named.contains(&name.as_str())
         || ["content-", "proxy-", "x-amz-", "x-amzn-"].iter().any(|begin| name.starts_with(begin))
 }
+
+const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+/// Limit on the length of a chain of references.
+const MOST_HOPS: usize = 32;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! The linter, `target add` and the local data plane share this reader.
 
 mod action;
+mod adapt;
 mod endpoint;
 mod reader;
 mod request;
@@ -95,7 +96,10 @@ pub struct Service {
     xml_namespace: Option<String>,
     /// Whether its rule set puts a bucket into the host, so that the path omits the bucket.
     places_buckets: bool,
+    /// Null if there is no rule set.
     rules: Value,
+    /// The first part of its host, for a model without a rule set.
+    endpoint_prefix: String,
 }
 
 /// An operation that becomes a tool.

@@ -60,7 +60,7 @@ impl Invocation {
 }
 
 /// Quotes a word for a shell, and escapes control characters.
-fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@,+-%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();

@@ -10,9 +10,11 @@ use super::{
     change::{Common, Wanted},
     check::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
     credential::CredentialFlags,
-    source, with_gateway,
+    source::{self, Given},
+    with_gateway,
 };
 use crate::{
+    commands::adapt::{AdaptFlags, SmithyAdaptFlags},
     context::Context,
     model::{
         name::FunctionArn,
@@ -58,7 +60,7 @@ pub struct AddLambda {
 /// Add an API by its OpenAPI document
 ///
 /// Every operation with an operationId becomes a tool. The document is checked first, as `validate
-/// openapi` does. API keys and client secrets are kept by AgentCore; a second run replaces them.
+/// openapi` does; `--adapt` changes what the gateway would refuse. API keys and client secrets are kept by AgentCore; a second run replaces them.
 #[derive(Debug, Args)]
 pub struct AddOpenapi {
     #[command(flatten)]
@@ -67,6 +69,9 @@ pub struct AddOpenapi {
     /// The document, JSON or YAML: a file, `-`, or s3://BUCKET/KEY
     #[arg(long, value_name = "FILE")]
     pub spec: String,
+
+    #[command(flatten)]
+    pub adapt: AdaptFlags,
 
     #[command(flatten)]
     pub credential: CredentialFlags,
@@ -89,6 +94,9 @@ pub struct AddSmithy {
     /// Allow the gateway's role this and nothing else, such as dynamodb:GetItem (can be repeated)
     #[arg(long, value_name = "ACTION", value_parser = action)]
     pub allow_action: Vec<String>,
+
+    #[command(flatten)]
+    pub adapt: SmithyAdaptFlags,
 
     #[command(flatten)]
     pub credential: CredentialFlags,
@@ -252,7 +260,7 @@ impl AddLambda {
         }
         let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
         let warnings = warning.into_iter().collect();
-        let wanted = Wanted { common: self.common, source, warnings };
+        let wanted = Wanted { common: self.common, source, warnings, changes: Vec::new() };
         wanted.apply(ctx, &aws, stack, gateway).await
     }
 }
@@ -261,7 +269,8 @@ impl AddOpenapi {
     async fn run(self, ctx: &Context) -> Outcome {
         check_stdin(Some(&self.spec), &self.credential)?;
         self.credential.check_resources()?;
-        let schema = source::api(ctx, &self.common.name, &self.spec)?;
+        let given = Given { place: &self.spec, flag: "--spec", adapting: self.adapt.adapting() };
+        let schema = source::api(ctx, &self.common.name, &given).await?;
         let credential = self.credential.resolve(ctx, TargetKind::OpenApi).await?;
         let source = TargetSource::configured(
             TargetKind::OpenApi,
@@ -269,7 +278,10 @@ impl AddOpenapi {
             credential,
             self.credential.iam_resource,
         );
-        apply(ctx, self.common, source, schema.warnings).await
+        let aws = ctx.aws().await?;
+        let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
+        let wanted = Wanted { common: self.common, source, warnings: schema.warnings, changes: schema.changes };
+        wanted.apply(ctx, &aws, stack, gateway).await
     }
 }
 
@@ -278,17 +290,21 @@ impl AddSmithy {
         check_stdin(self.model.as_deref(), &self.credential)?;
         let credential = self.credential.resolve(ctx, TargetKind::Smithy).await?;
         let aws = ctx.aws().await?;
-        let mut schema = source::smithy(ctx, &self.common.name, self.model.as_deref(), &aws.region)?;
+        let model = self.model.map_or_else(|| source::sample_model(&aws.region), Ok)?;
+        let given = Given { place: &model, flag: "--model", adapting: self.adapt.adapting() };
+        let mut schema = source::smithy(ctx, &self.common.name, &given).await?;
         let actions = match (&credential, self.allow_action) {
             // With an OAuth token for the service, the role needs no permission.
             (Credential::Oauth { .. }, _) => Vec::new(),
-            (_, named) if named.is_empty() => schema.needed_actions(&aws, &self.common.name).await?,
+            (_, named) if named.is_empty() => {
+                schema.needed_actions(&aws, &self.common.name, ctx.invocation.again()).await?
+            }
             (_, named) => named,
         };
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
         let schema = schema.source;
         let source = TargetSource::configured(TargetKind::Smithy, schema.configuration, credential, actions);
-        let wanted = Wanted { common: self.common, source, warnings: schema.warnings };
+        let wanted = Wanted { common: self.common, source, warnings: schema.warnings, changes: schema.changes };
         wanted.apply(ctx, &aws, stack, gateway).await
     }
 }
@@ -333,7 +349,7 @@ impl AddApiGateway {
 async fn apply(ctx: &Context, common: Common, source: TargetSource, warnings: Vec<String>) -> Outcome {
     let aws = ctx.aws().await?;
     let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
-    Wanted { common, source, warnings }.apply(ctx, &aws, stack, gateway).await
+    Wanted { common, source, warnings, changes: Vec::new() }.apply(ctx, &aws, stack, gateway).await
 }
 
 #[cfg(test)]

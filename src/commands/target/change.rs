@@ -12,14 +12,17 @@ use crate::{
         denied::{Denied, Whose},
     },
     commands::{
+        input::some,
         plan::PlanReport,
         shown::{TargetInfo, callable},
     },
     context::Context,
     error::Error,
     model::{
+        adapt::{Change, is_adaptable},
         name::TargetName,
         spec::{GatewaySpec, TargetSource, TargetSpec},
+        target::TargetKind,
     },
     ops::{
         self, converge,
@@ -53,13 +56,19 @@ pub(super) struct Wanted {
     pub common: Common,
     pub source: TargetSource,
     pub warnings: Vec<String>,
+    /// How its document was changed.
+    pub changes: Vec<Change>,
 }
 
 impl Wanted {
-    pub(super) async fn apply(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Outcome {
+    pub(super) async fn apply(mut self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Outcome {
         if self.common.dry_run {
             let spec = self.spec(aws, &stack, &gateway);
             let (stack, plan) = converge::plan(aws, &spec).await?;
+            if !self.changes.is_empty() {
+                let changes = some(self.changes.len(), "change");
+                self.warnings.insert(0, format!("the document is adapted: {changes}, which `validate` shows"));
+            }
             return Ok(Box::new(PlanReport::new(&stack, &plan, self.warnings)));
         }
         Ok(Box::new(self.create(ctx, aws, stack, gateway).await?))
@@ -76,7 +85,8 @@ impl Wanted {
 
     async fn create(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Changed, Error> {
         let spec = self.spec(aws, &stack, &gateway);
-        let Self { common, warnings, .. } = self;
+        let Self { common, warnings, changes, source } = self;
+        let is_openapi = source.kind() == TargetKind::OpenApi;
         let converged =
             ctx.observed(aws, async |run: Run<'_>| converge::create(run, &spec, !common.no_wait).await).await;
         let existed = gateway.target(common.name.as_str()).is_some();
@@ -89,6 +99,7 @@ impl Wanted {
                 ops::Error::Aws(error) => &error.message,
                 _ => "",
             };
+            let adapts = is_openapi && changes.is_empty() && is_adaptable(said);
             let lacks_rights = Denied::read(said).is_some_and(|denied| denied.whose == Whose::Role);
             let mut error = Error::from(error);
             // A role that the stack did not create is its owner's to fix.
@@ -96,6 +107,12 @@ impl Wanted {
                 error = error.with_hint(format!(
                     "let the role {} trust bedrock-agentcore.amazonaws.com, and allow it what the target needs",
                     document.role_arn()
+                ));
+            }
+            if adapts {
+                error = error.with_hint(format!(
+                    "`{} --adapt` sends a document that is changed so that AWS accepts it",
+                    ctx.invocation.again()
                 ));
             }
             let undo = format!("agentcore-gw target remove {name} --gateway {gateway}");
@@ -111,7 +128,14 @@ impl Wanted {
             format!("target get {name} --gateway {gateway}")
         };
         let unchanged = !converged.made.changed;
-        Ok(Changed { target: TargetInfo::new(target), gateway: gateway.to_string(), warnings, unchanged, next })
+        Ok(Changed {
+            target: TargetInfo::new(target),
+            gateway: gateway.to_string(),
+            changes,
+            warnings,
+            unchanged,
+            next,
+        })
     }
 }
 
@@ -120,6 +144,8 @@ impl Wanted {
 struct Changed {
     target: TargetInfo,
     gateway: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
     warnings: Vec<String>,
     #[serde(skip)]
     unchanged: bool,
@@ -141,6 +167,8 @@ impl Report for Changed {
             if all.len() > SHOWN { writeln!(w, "  … and {} more", all.len() - SHOWN) } else { Ok(()) }
         };
         few(w, self.target.tools.as_deref().unwrap_or_default(), "")?;
+        let changes: Vec<String> = self.changes.iter().map(Change::to_string).collect();
+        few(w, &changes, "Changed: ")?;
         few(w, &self.warnings, "Warning: ")
     }
 

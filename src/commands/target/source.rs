@@ -4,23 +4,87 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{Aws, s3},
-    commands::input::{self, Validated},
+    commands::input::{self, Prepared},
     context::Context,
     error::{Error, ErrorKind},
     model::{
-        document::Document,
+        adapt::{Adapting, Change, Kept},
         finding::{Reading, Severity},
         name::{Region, TargetName},
         smithy::{self, Model},
         target::INLINE_SCHEMA_LIMIT,
         tool,
     },
+    ui::invocation::shell_word,
 };
 
-/// A configuration for the API, and the warnings about it.
+/// A configuration for the API, the warnings about it, and how the document was changed.
 pub(super) struct Source {
     pub configuration: Value,
     pub warnings: Vec<String>,
+    pub changes: Vec<Change>,
+}
+
+impl Source {
+    fn in_s3(uri: &str) -> Self {
+        Self { configuration: in_s3(uri), warnings: Vec::new(), changes: Vec::new() }
+    }
+}
+
+/// A file or an object in S3 that holds a document, and how the document is adapted.
+pub(super) struct Given<'a> {
+    pub place: &'a str,
+    /// The flag that names it.
+    pub flag: &'static str,
+    pub adapting: Adapting,
+}
+
+impl Given<'_> {
+    fn is_in_s3(&self) -> bool {
+        self.place.starts_with("s3://")
+    }
+
+    async fn text(&self, ctx: &Context) -> Result<String, Error> {
+        if !self.is_in_s3() {
+            return input::read(self.place);
+        }
+        let error = |problem: String| Error::new(ErrorKind::InvalidInput, problem);
+        let bytes = s3::read_object(&ctx.aws().await?, self.place).await.map_err(error)?;
+        String::from_utf8(bytes).map_err(|_| error(format!("{}: is no text", self.place)))
+    }
+
+    /// A checked document as the API accepts it inline: JSON, up to a size.
+    fn inline(&self, ctx: &Context, prepared: Prepared) -> Result<Source, Error> {
+        let Prepared { value, validated } = prepared;
+        if let Some(error) = validated.refusal(ctx.invocation.again()) {
+            return Err(error);
+        }
+        let text = value.to_string();
+        if text.len() > INLINE_SCHEMA_LIMIT {
+            let place = self.place;
+            let message =
+                format!("{place}: as JSON it has {} bytes, and {INLINE_SCHEMA_LIMIT} can be sent", text.len());
+            let flag = self.flag;
+            let what = if flag == "--model" { "smithy" } else { "openapi" };
+            let (file, write) = if self.adapting.is_nothing() {
+                (place.to_owned(), String::new())
+            } else {
+                let flags: Vec<String> = self.adapting.flags().iter().map(|flag| shell_word(flag)).collect();
+                let from = if self.is_in_s3() { "FILE" } else { place };
+                let command = format!("agentcore-gw validate {what} {from} {} --adapted adapted.json", flags.join(" "));
+                ("adapted.json".to_owned(), format!("`{command}`, "))
+            };
+            return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(format!(
+                "put it into S3, up to 10 MB: {write}`aws s3 cp {file} s3://BUCKET/KEY`, then `{flag} s3://BUCKET/KEY`"
+            )));
+        }
+        let mut warnings: Vec<String> = validated.warnings().collect();
+        if let Some(Kept { kept, of }) = validated.operations.filter(|operations| operations.kept < operations.of) {
+            warnings.insert(0, format!("{}: {kept} of {of} operations are tools", validated.file));
+        }
+        let changes = validated.changes.unwrap_or_default();
+        Ok(Source { configuration: json!({ "inlinePayload": text }), warnings, changes })
+    }
 }
 
 fn in_s3(uri: &str) -> Value {
@@ -42,14 +106,13 @@ pub(super) fn tool_schema(target: &TargetName, place: &str) -> Result<Value, Err
     Ok(json!({ "inlinePayload": document.value }))
 }
 
-/// An OpenAPI target's `openApiSchema`.
-pub(super) fn api(ctx: &Context, target: &TargetName, place: &str) -> Result<Source, Error> {
-    if place.starts_with("s3://") {
-        return Ok(Source { configuration: in_s3(place), warnings: Vec::new() });
+/// An OpenAPI target's `openApiSchema`. A document in S3 stays there, unless it is adapted.
+pub(super) async fn api(ctx: &Context, target: &TargetName, given: &Given<'_>) -> Result<Source, Error> {
+    if given.is_in_s3() && given.adapting.is_nothing() {
+        return Ok(Source::in_s3(given.place));
     }
     let reading = Reading { target: target.as_str(), local: ctx.settings.local };
-    let (document, validated) = input::openapi(place, &input::read(place)?, reading)?;
-    inline(place, "--spec", &document, &validated)
+    given.inline(ctx, input::openapi(given.place, given.text(ctx).await?, reading, &given.adapting)?)
 }
 
 /// A Smithy target's `smithyModel`.
@@ -61,41 +124,50 @@ pub(super) struct SmithySource {
     uri: Option<String>,
 }
 
-/// A Smithy target's model; without a place, the DynamoDB model that AWS offers in some regions.
-pub(super) fn smithy(
-    ctx: &Context,
-    target: &TargetName,
-    place: Option<&str>,
-    region: &Region,
-) -> Result<SmithySource, Error> {
-    let uri = match place {
-        Some(place) if !place.starts_with("s3://") => {
-            let reading = Reading { target: target.as_str(), local: ctx.settings.local };
-            let (document, model, validated) = input::smithy(place, &input::read(place)?, reading)?;
-            let source = inline(place, "--model", &document, &validated)?;
-            return Ok(SmithySource { source, actions: Some(model.actions().into_iter().collect()), uri: None });
-        }
-        Some(uri) => uri.to_owned(),
-        None => {
-            let sample = smithy::SAMPLE_BUCKETS.iter().find(|(known, _)| *known == region.as_str());
-            let (_, bucket) = sample.ok_or_else(|| {
-                let known: Vec<&str> = smithy::SAMPLE_BUCKETS.iter().map(|(region, _)| *region).collect();
-                let message = format!("AWS has no sample model in {region}: only in {}", known.join(", "));
-                Error::new(ErrorKind::InvalidInput, message).with_hint(format!(
-                    "name a model with `--model`; those of all AWS services are at {}",
-                    smithy::AWS_MODELS
-                ))
-            })?;
-            format!("s3://{bucket}/{}", smithy::SAMPLE_KEY)
-        }
+/// A Smithy target's model. One in S3 stays there, unless it is adapted.
+pub(super) async fn smithy(ctx: &Context, target: &TargetName, given: &Given<'_>) -> Result<SmithySource, Error> {
+    if given.is_in_s3() && given.adapting.is_nothing() {
+        return Ok(SmithySource {
+            source: Source::in_s3(given.place),
+            actions: None,
+            uri: Some(given.place.to_owned()),
+        });
+    }
+    let reading = Reading { target: target.as_str(), local: ctx.settings.local };
+    let text = match given.text(ctx).await {
+        // AWS's sample may be readable by gateways only.
+        Err(_) if is_sample(given.place) => smithy::DYNAMODB.to_owned(),
+        text => text?,
     };
-    let source = Source { configuration: in_s3(&uri), warnings: Vec::new() };
-    Ok(SmithySource { source, actions: None, uri: Some(uri) })
+    let (prepared, model) = input::smithy(given.place, &text, reading, &given.adapting)?;
+    let source = given.inline(ctx, prepared)?;
+    Ok(SmithySource { source, actions: Some(model.actions().into_iter().collect()), uri: None })
+}
+
+/// The DynamoDB model that AWS offers in some regions.
+pub(super) fn sample_model(region: &Region) -> Result<String, Error> {
+    let sample = smithy::SAMPLE_BUCKETS.iter().find(|(known, _)| *known == region.as_str());
+    let (_, bucket) = sample.ok_or_else(|| {
+        let known: Vec<&str> = smithy::SAMPLE_BUCKETS.iter().map(|(region, _)| *region).collect();
+        let message = format!("AWS has no sample model in {region}: only in {}", known.join(", "));
+        Error::new(ErrorKind::InvalidInput, message)
+            .with_hint(format!("name a model with `--model`; those of all AWS services are at {}", smithy::AWS_MODELS))
+    })?;
+    Ok(format!("s3://{bucket}/{}", smithy::SAMPLE_KEY))
+}
+
+fn is_sample(uri: &str) -> bool {
+    smithy::SAMPLE_BUCKETS.iter().any(|(_, bucket)| uri.contains(bucket))
 }
 
 impl SmithySource {
     /// The IAM actions that the model's operations need; a model in S3 is read for that.
-    pub(super) async fn needed_actions(&mut self, aws: &Aws, target: &TargetName) -> Result<Vec<String>, Error> {
+    pub(super) async fn needed_actions(
+        &mut self,
+        aws: &Aws,
+        target: &TargetName,
+        again: &str,
+    ) -> Result<Vec<String>, Error> {
         let uri = match (&self.actions, &self.uri) {
             (Some(actions), _) => return Ok(actions.clone()),
             (None, Some(uri)) => uri,
@@ -106,11 +178,11 @@ impl SmithySource {
         match s3::read_object(aws, uri).await {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let (_, model, validated) = input::smithy(uri, &text, reading)?;
-                validated.refusal().map_or_else(|| Ok(actions(model)), Err)
+                let (prepared, model) = input::smithy(uri, &text, reading, &Adapting::default())?;
+                prepared.validated.refusal(again).map_or_else(|| Ok(actions(model)), Err)
             }
             // AWS's sample may be readable by gateways only; its operations are known anyway.
-            Err(problem) if smithy::SAMPLE_BUCKETS.iter().any(|(_, bucket)| uri.contains(bucket)) => {
+            Err(problem) if is_sample(uri) => {
                 let warning = format!("{problem}: the role is allowed the usual operations of DynamoDB");
                 self.source.warnings.push(warning);
                 let document = input::parse("the model of DynamoDB", smithy::DYNAMODB)?;
@@ -123,18 +195,4 @@ impl SmithySource {
             }
         }
     }
-}
-
-/// A checked document as the API accepts it inline: JSON, up to a size.
-fn inline(place: &str, flag: &str, document: &Document, validated: &Validated) -> Result<Source, Error> {
-    if let Some(error) = validated.refusal() {
-        return Err(error);
-    }
-    let text = document.value.to_string();
-    if text.len() > INLINE_SCHEMA_LIMIT {
-        let message = format!("{place}: as JSON it has {} bytes, and {INLINE_SCHEMA_LIMIT} can be sent", text.len());
-        return Err(Error::new(ErrorKind::InvalidInput, message)
-            .with_hint(format!("put it into S3, and give `{flag}` its s3://BUCKET/KEY (up to 10 MB)")));
-    }
-    Ok(Source { configuration: json!({ "inlinePayload": text }), warnings: validated.warnings().collect() })
 }

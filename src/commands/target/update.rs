@@ -8,13 +8,16 @@ use super::{
     change::{Common, Wanted},
     check::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
     credential::CredentialFlags,
-    source, target_of, with_gateway,
+    source::{self, Given},
+    target_of, with_gateway,
 };
 use crate::{
     aws::Aws,
+    commands::adapt::AdaptFlags,
     context::Context,
     error::{Error, ErrorKind},
     model::{
+        adapt::{Change, flags_of},
         document::Document,
         finding::Reading,
         name::FunctionArn,
@@ -24,6 +27,7 @@ use crate::{
         target::TargetKind,
     },
     ops::stack::Stack,
+    ui::invocation::shell_word,
 };
 
 /// Change a target: what is not named stays as it is
@@ -60,6 +64,13 @@ pub struct Update {
     #[arg(long, conflicts_with_all = ["secret", "credential_provider", "iam_service"])]
     pub no_credential: bool,
 
+    /// Send the document or model as it is, although the one before was adapted
+    #[arg(long)]
+    pub no_adapt: bool,
+
+    #[command(flatten)]
+    pub adapt: AdaptFlags,
+
     #[command(flatten)]
     pub credential: CredentialFlags,
 }
@@ -85,6 +96,12 @@ impl Update {
             let remedy = "add `--spec`, `--model`, `--allow-action`, `--endpoint`, `--tools`, `--lambda-arn`, a credential or `--no-credential`";
             return Err(usage("there is nothing to change", remedy));
         }
+        if !self.adapt.adapting().is_nothing() && self.spec.is_none() && self.model.is_none() {
+            return Err(usage(
+                "there is no document to adapt",
+                "name it with `--spec` or `--model`: AWS has it as it was changed",
+            ));
+        }
         let described = self.spec.as_ref().or(self.model.as_ref()).or(self.tools.as_ref());
         check_stdin(described.map(String::as_str), &self.credential)?;
         let aws = ctx.aws().await?;
@@ -100,15 +117,15 @@ impl Update {
             let (what, flags) = wording(kind);
             return Err(usage(&format!("the target is {what}"), &format!("use {flags}")));
         }
-        let (source, warnings) = match kind {
+        let (source, warnings, changes) = match kind {
             TargetKind::Lambda => {
                 let source = self.function(&aws, &stack, &mcp[kind.member()]).await?;
                 let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
-                (source, warning.into_iter().collect())
+                (source, warning.into_iter().collect(), Vec::new())
             }
             kind => self.other(ctx, &aws, &stack, (kind, &existing)).await?,
         };
-        let wanted = Wanted { common: self.common, source, warnings };
+        let wanted = Wanted { common: self.common, source, warnings, changes };
         wanted.apply(ctx, &aws, stack, gateway).await
     }
 
@@ -148,7 +165,7 @@ impl Update {
         aws: &Aws,
         stack: &Stack,
         (kind, existing): (TargetKind, &Value),
-    ) -> Result<(TargetSource, Vec<String>), Error> {
+    ) -> Result<(TargetSource, Vec<String>, Vec<Change>), Error> {
         let kept = || existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
         let named = self.credential.in_known_place(existing).resolve(ctx, kind).await?;
         let keeps = self.credential.is_empty() && !self.no_credential;
@@ -162,25 +179,30 @@ impl Update {
         }
         let name = &self.common.name;
         let mut configuration = existing["targetConfiguration"]["mcp"][kind.member()].clone();
-        let mut warnings = Vec::new();
+        self.check_adapting(&configuration)?;
+        let (mut warnings, mut changes) = (Vec::new(), Vec::new());
         let mut actions = [self.allow_action.as_slice(), &self.credential.iam_resource].concat();
         let granted = stack.granted(name.as_str()).unwrap_or_default();
         // Permissions that were derived from the old address are not kept for another one.
         let by_address = policy::granted_by_address(&stack.names, &stack.caller.account, existing);
         let granted: Vec<String> = granted.into_iter().filter(|one| !by_address.contains(one)).collect();
         if let Some(spec) = &self.spec {
-            let source = source::api(ctx, name, spec)?;
-            (configuration, warnings) = (source.configuration, source.warnings);
+            let given = Given { place: spec, flag: "--spec", adapting: self.adapt.adapting() };
+            let source = source::api(ctx, name, &given).await?;
+            (configuration, warnings, changes) = (source.configuration, source.warnings, source.changes);
         }
         if let Some(endpoint) = &self.endpoint {
             warnings = check_endpoint(ctx, endpoint)?;
             configuration["endpoint"] = json!(endpoint);
         }
         if let Some(model) = &self.model {
-            let mut source = source::smithy(ctx, name, Some(model), &aws.region)?;
-            let needed = if actions.is_empty() { source.needed_actions(aws, name).await? } else { Vec::new() };
+            let given = Given { place: model, flag: "--model", adapting: self.adapt.of_smithy()? };
+            let mut source = source::smithy(ctx, name, &given).await?;
+            let again = ctx.invocation.again();
+            let needed = if actions.is_empty() { source.needed_actions(aws, name, again).await? } else { Vec::new() };
             let before = configuration;
-            (configuration, warnings) = (source.source.configuration, source.source.warnings);
+            (configuration, warnings, changes) =
+                (source.source.configuration, source.source.warnings, source.source.changes);
             if actions.is_empty() {
                 let kept = kept_actions(&granted, &needed, &before);
                 if kept.len() < needed.len() {
@@ -196,7 +218,23 @@ impl Update {
         } else if actions.is_empty() && (keeps || kind == TargetKind::Smithy) {
             actions = granted;
         }
-        Ok((TargetSource::configured(kind, configuration, credential, actions), warnings))
+        Ok((TargetSource::configured(kind, configuration, credential, actions), warnings, changes))
+    }
+
+    /// Refuses another document without the flags by which the one before was adapted.
+    fn check_adapting(&self, before: &Value) -> Result<(), Error> {
+        let has_document = self.spec.is_some() || self.model.is_some();
+        if !has_document || self.no_adapt || !self.adapt.adapting().is_nothing() {
+            return Ok(());
+        }
+        let before = before["inlinePayload"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let flags: Vec<String> = before.iter().flat_map(flags_of).map(|flag| shell_word(&flag)).collect();
+        if flags.is_empty() {
+            return Ok(());
+        }
+        let flags = flags.join(" ");
+        let problem = format!("the document of before was adapted with `{flags}`");
+        Err(usage(&problem, "add these flags, or others; `--no-adapt` sends it as it is"))
     }
 }
 

@@ -1,8 +1,70 @@
-//! The lines of a JSON document.
+//! Reads JSON, with the lines of its nodes, and without some of them.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
 
 use super::{Lines, segment};
+
+/// A document's value without these nodes.
+pub(super) fn value_without(text: &str, left_out: &HashSet<String>) -> serde_json::Result<Value> {
+    if left_out.is_empty() {
+        return serde_json::from_str(text);
+    }
+    // The objects around what is left out.
+    let around = |pointer: &String| {
+        let ends: Vec<usize> = pointer.match_indices('/').map(|(at, _)| at).collect();
+        ends.into_iter().map(|end| pointer[..end].to_owned()).collect::<Vec<_>>()
+    };
+    let around = left_out.iter().flat_map(around).collect();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = Without { left_out, around: &around, pointer: String::new() }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// An object, without those of its members that are left out.
+struct Without<'a> {
+    left_out: &'a HashSet<String>,
+    around: &'a HashSet<String>,
+    pointer: String,
+}
+
+impl<'de> DeserializeSeed<'de> for Without<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Without<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let pointer = format!("{}/{}", self.pointer, segment(&key));
+            if self.left_out.contains(&pointer) {
+                map.next_value::<IgnoredAny>()?;
+            } else if self.around.contains(&pointer) {
+                let inner = Without { left_out: self.left_out, around: self.around, pointer };
+                members.insert(key, map.next_value_seed(inner)?);
+            } else {
+                members.insert(key, map.next_value()?);
+            }
+        }
+        Ok(Value::Object(members))
+    }
+}
 
 /// Finds the lines in a text that is known to be JSON.
 pub(super) struct JsonLines<'a> {
@@ -10,10 +72,13 @@ pub(super) struct JsonLines<'a> {
     pub(super) at: usize,
     pub(super) line: usize,
     pub(super) duplicates: Vec<(String, String, usize)>,
+    /// The pointers of nodes whose lines are not kept.
+    pub(super) left_out: &'a HashSet<String>,
 }
 
 impl JsonLines<'_> {
-    pub(super) fn skip(&mut self) -> u8 {
+    /// The next byte that is neither white space nor between two values; 0 at the end.
+    fn skip(&mut self) -> u8 {
         while let Some(byte) = self.bytes.get(self.at) {
             match byte {
                 b'\n' => self.line += 1,
@@ -26,9 +91,40 @@ impl JsonLines<'_> {
     }
 
     /// Reads a string.
-    pub(super) fn string(&mut self) -> String {
+    fn string(&mut self) -> String {
         let begin = self.at + 1;
-        self.at = begin;
+        self.skip_string();
+        let end = (self.at - 1).min(self.bytes.len());
+        let raw = String::from_utf8_lossy(&self.bytes[begin.min(end)..end]);
+        let unescaped = raw.contains('\\').then(|| serde_json::from_str(&format!("\"{raw}\"")).ok()).flatten();
+        unescaped.unwrap_or_else(|| raw.into_owned())
+    }
+
+    /// Passes over a node.
+    fn skip_node(&mut self) {
+        let mut open = 0_usize;
+        loop {
+            match self.skip() {
+                b'{' | b'[' => {
+                    open += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' => {
+                    open = open.saturating_sub(1);
+                    self.at += 1;
+                }
+                b'"' => self.skip_string(),
+                0 => return,
+                _ => self.skip_scalar(),
+            }
+            if open == 0 {
+                return;
+            }
+        }
+    }
+
+    fn skip_string(&mut self) {
+        self.at += 1;
         while let Some(byte) = self.bytes.get(self.at) {
             match byte {
                 b'"' => break,
@@ -36,11 +132,13 @@ impl JsonLines<'_> {
                 _ => self.at += 1,
             }
         }
-        let end = self.at.min(self.bytes.len());
-        self.at = end + 1;
-        let raw = String::from_utf8_lossy(&self.bytes[begin.min(end)..end]);
-        let unescaped = raw.contains('\\').then(|| serde_json::from_str(&format!("\"{raw}\"")).ok()).flatten();
-        unescaped.unwrap_or_else(|| raw.into_owned())
+        self.at += 1;
+    }
+
+    fn skip_scalar(&mut self) {
+        while self.bytes.get(self.at).is_some_and(|byte| !b",]} \t\r\n".contains(byte)) {
+            self.at += 1;
+        }
     }
 
     pub(super) fn node(&mut self, pointer: &mut String) -> Lines {
@@ -56,6 +154,12 @@ impl JsonLines<'_> {
                     let length = pointer.len();
                     pointer.push('/');
                     pointer.push_str(&segment(&key));
+                    let is_left_out = !self.left_out.is_empty() && self.left_out.contains(pointer.as_str());
+                    if is_left_out {
+                        self.skip_node();
+                        pointer.truncate(length);
+                        continue;
+                    }
                     let mut child = self.node(pointer);
                     pointer.truncate(length);
                     child.line = Lines::leaf(line).line;
@@ -80,12 +184,8 @@ impl JsonLines<'_> {
                 }
                 self.at += 1;
             }
-            b'"' => drop(self.string()),
-            _ => {
-                while self.bytes.get(self.at).is_some_and(|byte| !b",]} \t\r\n".contains(byte)) {
-                    self.at += 1;
-                }
-            }
+            b'"' => self.skip_string(),
+            _ => self.skip_scalar(),
         }
         lines
     }

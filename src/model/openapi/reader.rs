@@ -10,15 +10,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::{Value, json};
 
 use self::parameters::Declared;
+pub(super) use self::{body::is_response_type, server::address_of};
 use super::{
-    Api, Body, Document, Location, MOST_TOOLS, MediaType, Notes, Operation, Parameter, Reading, Server, Variable, fill,
-    inputs::Inputs, is_reserved_header, segment, tool,
+    Api, Body, Document, Location, METHODS, MOST_HOPS, MOST_TOOLS, MediaType, Notes, Operation, Parameter, Reading,
+    Server, Severity, Variable, fill, inputs::Inputs, is_reserved_header, keyword, referred_to, segment, templates,
+    tool,
 };
-
-/// Limit on the length of a chain of references.
-const MOST_HOPS: usize = 32;
-
-const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
 /// AWS's messages for a document without a version that it knows, and for a server that is not https
 /// (cdk-preflight, `target-openapi-schema`; the second in many public files).
@@ -28,17 +25,18 @@ const NOT_HTTPS: &str = "Server URL (located at: servers) must use HTTPS protoco
 impl Api {
     /// Reads a document.
     pub fn read(document: &Document, reading: Reading<'_>) -> Self {
-        let mut reader = Reader {
-            document,
-            reading,
-            notes: Notes::new(document),
-            operations: Vec::new(),
-            seen: HashSet::new(),
-            ids: BTreeMap::new(),
-            lacks_id: false,
-        };
+        let mut reader = Reader::new(document, reading);
         reader.read();
-        Self { operations: reader.operations, findings: reader.notes.finish() }
+        let operations = reader.tools();
+        Self { operations, findings: reader.notes.finish() }
+    }
+
+    /// The errors of a document, by their pointers.
+    pub(super) fn problems(document: &Document, reading: Reading<'_>) -> BTreeMap<String, String> {
+        let mut reader = Reader::new(document, reading);
+        reader.read();
+        let errors = reader.notes.finish().into_iter().filter(|finding| finding.severity == Severity::Error);
+        errors.map(|finding| (finding.pointer, finding.problem)).collect()
     }
 }
 
@@ -53,13 +51,20 @@ struct Reader<'a> {
     document: &'a Document,
     reading: Reading<'a>,
     notes: Notes<'a>,
-    operations: Vec<Operation>,
+    operations: Vec<Declaration<'a>>,
     /// Schemas that were checked, by the address of their JSON value.
     seen: HashSet<(usize, Side)>,
     /// The pointer of the first operation with each operationId.
     ids: BTreeMap<String, String>,
     /// Whether an operation has no operationId.
     lacks_id: bool,
+}
+
+/// An operation whose arguments are not written out yet.
+struct Declaration<'a> {
+    operation: Operation,
+    inputs: Inputs<'a>,
+    pointer: String,
 }
 
 /// A node of the document, and its JSON pointer.
@@ -93,17 +98,31 @@ impl<'a> At<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn new(document: &'a Document, reading: Reading<'a>) -> Self {
+        Self {
+            document,
+            reading,
+            notes: Notes::new(document),
+            operations: Vec::new(),
+            seen: HashSet::new(),
+            ids: BTreeMap::new(),
+            lacks_id: false,
+        }
+    }
+
     fn read(&mut self) {
         let root = At { value: &self.document.value, pointer: String::new() };
         if !self.is_openapi(&root) {
             return;
         }
         self.notes.duplicate_keys();
+        self.info(&root);
         for (member, at) in root.members().filter(|(member, _)| ["webhooks", "security"].contains(member)) {
             if at.value.as_array().is_none_or(|items| !items.is_empty()) {
                 self.ignored(&at.pointer, member);
             }
         }
+        self.security(&root);
         if let Some(at) = root.member("components").and_then(|components| components.member("securitySchemes")) {
             self.ignored(&at.pointer, "securitySchemes");
             self.security_schemes(&at);
@@ -123,8 +142,38 @@ impl<'a> Reader<'a> {
             self.notes.error("/paths", "operationId", "no operation becomes a tool", remedy);
         }
         if self.operations.len() > MOST_TOOLS {
-            let problem = format!("{} tools are too many: at most {MOST_TOOLS} per target", self.operations.len());
-            self.notes.error("/paths", "paths", problem, "split the document, one target each");
+            let error = Api::too_many(self.document, self.operations.len());
+            self.notes.error(&error.pointer, error.construct, error.problem, &error.remedy);
+        }
+    }
+
+    /// The operations with their arguments written out. Too many are refused, whatever their arguments are.
+    fn tools(&mut self) -> Vec<Operation> {
+        let declared = std::mem::take(&mut self.operations);
+        let bytes = if declared.len() > MOST_TOOLS { 0 } else { tool::schema_share(declared.len()) };
+        let written = |Declaration { mut operation, inputs, pointer }| {
+            let (schema, is_whole) = inputs.schema(&self.document.value, bytes);
+            operation.input_schema = schema;
+            if !is_whole && bytes > 0 {
+                let problem = format!("the arguments of `{}` are described in part: they are too many", operation.id);
+                self.notes.warn(&pointer, "schema", problem, "leave out what no agent needs");
+            }
+            operation
+        };
+        declared.into_iter().map(written).collect()
+    }
+
+    /// The service's parser requires these (swagger-parser has AWS's words for what else is missing).
+    fn info(&mut self, root: &At<'a>) {
+        let remedy = "say what the document is: `info: {title: …, version: \"1\"}`";
+        let Some(info) = root.member("info").filter(|info| info.value.is_object()) else {
+            self.notes.error("/info", "info", "attribute info is missing", remedy);
+            return;
+        };
+        for member in ["title", "version"] {
+            if info.value.get(member).is_none_or(Value::is_null) {
+                self.notes.error(&info.pointer, "info", format!("attribute info.{member} is missing"), remedy);
+            }
         }
     }
 
@@ -168,6 +217,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Checks that the schemes are defined which a `security` member names.
+    fn security(&mut self, around: &At<'a>) {
+        let Some(all) = around.member("security") else { return };
+        for requirement in all.items() {
+            for (name, at) in requirement.members() {
+                let schemes = &self.document.value["components"]["securitySchemes"];
+                if schemes.get(name).is_none() {
+                    let problem = format!("attribute components.securitySchemes.{name}.type is missing");
+                    let remedy = "define the scheme below `components`, or take it out here";
+                    self.notes.error(&at.pointer, "security scheme", problem, remedy);
+                }
+            }
+        }
+    }
+
     fn ignored(&mut self, pointer: &str, member: &str) {
         let (problem, remedy) = match member {
             "security" | "securitySchemes" => (
@@ -195,7 +259,7 @@ impl<'a> Reader<'a> {
                 return None;
             };
             let target = percent_encoding::percent_decode_str(target).decode_utf8_lossy().into_owned();
-            let Some(value) = self.document.value.pointer(&target) else {
+            let Some(value) = referred_to(&self.document.value, reference) else {
                 self.notes.error(
                     &place,
                     "$ref",
@@ -268,6 +332,7 @@ impl<'a> Reader<'a> {
                 self.ignored(&found.pointer, member);
             }
         }
+        self.security(at);
         let own = self.server(at, false);
         let server = own.as_ref().or(inherited).cloned().unwrap_or_default();
 
@@ -278,21 +343,21 @@ impl<'a> Reader<'a> {
             if !variable.allowed.is_empty() {
                 schema["enum"] = json!(variable.allowed);
             }
-            inputs.add(name, schema, false);
+            inputs.add_given(name, schema, false);
         }
         let declared = self.parameters(item, at);
         let mut parameters = Vec::new();
         let mut in_path: BTreeSet<String> = templates(path).collect();
         for parameter in declared {
             let Some(read) = self.parameter(&parameter, at) else { continue };
-            let Declared { parameter, schema, required, pointer } = read;
+            let Declared { parameter, schema, description, required, pointer } = read;
             if parameter.location == Location::Path && !in_path.remove(&parameter.name) {
-                let problem = format!("the path {path} has no `{{{}}}`", parameter.name);
-                let remedy = "put it into the path, or take the parameter out";
-                self.notes.error(&pointer, "path parameter", problem, remedy);
+                // AWS's own sample has eleven of them (Zendesk-support-apis.yaml), and its tools are called.
+                let problem = format!("the path {path} has no `{{{}}}`: the parameter is left out", parameter.name);
+                self.notes.warn(&pointer, "path parameter", problem, "put it into the path, or take it out");
                 continue;
             }
-            if !inputs.add(&parameter.name, schema, required) {
+            if !inputs.add(&parameter.name, schema, description, required) {
                 let problem = format!("there are two inputs named `{}`: one argument fills both", parameter.name);
                 let remedy = "rename one of them, if they mean different things";
                 self.notes.warn(&pointer, "name collision", problem, remedy);
@@ -300,11 +365,15 @@ impl<'a> Reader<'a> {
             parameters.push(parameter);
         }
         for name in in_path {
-            let problem = format!("the parameter `{name}` of the path {path} is not described");
+            // The words of swagger-parser, whose messages AWS's are.
+            let problem = format!(
+                "paths.'{path}'. Declared path parameter {name} needs to be defined as a path parameter in path or \
+                 operation level"
+            );
             self.notes.error(&at.pointer, "path parameter", problem, "describe it below `parameters`, with `in: path`");
         }
         let body = self.body(method, at, &mut inputs);
-        self.responses(at);
+        self.responses(path, method, at);
         self.check_property_names(at, &inputs);
 
         let text = |member: &str| at.text(member).map(str::trim).filter(|text| !text.is_empty());
@@ -318,7 +387,7 @@ impl<'a> Reader<'a> {
                 "say in a sentence what it does and when it is of use",
             );
         }
-        self.operations.push(Operation {
+        let operation = Operation {
             id: id.to_owned(),
             description: description.unwrap_or(id).to_owned(),
             method: method.to_uppercase(),
@@ -326,8 +395,9 @@ impl<'a> Reader<'a> {
             server,
             parameters,
             body,
-            input_schema: inputs.schema(),
-        });
+            input_schema: Value::Null,
+        };
+        self.operations.push(Declaration { operation, inputs, pointer: at.pointer.clone() });
     }
 
     fn check_id(&mut self, id: &str, at: &At<'a>) {
@@ -342,9 +412,4 @@ impl<'a> Reader<'a> {
             self.notes.warn(&place, "tool name", problem, remedy);
         }
     }
-}
-
-/// The names in a template's braces.
-fn templates(template: &str) -> impl Iterator<Item = String> {
-    template.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name.to_owned())
 }

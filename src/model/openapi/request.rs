@@ -28,6 +28,7 @@ impl Operation {
                     }
                     path = path.replace(&format!("{{{}}}", parameter.name), &part);
                 }
+                Location::Query if parameter.deep_object => query.extend(deep(&parameter.name, value)),
                 Location::Query if parameter.explode => query.extend(pairs(&parameter.name, value)),
                 Location::Query => {
                     let text = listed(value, encode).join(",");
@@ -120,6 +121,13 @@ fn pairs(name: &str, value: &Value) -> Vec<String> {
         Value::Object(members) => members.iter().map(|(key, value)| pair(key, value)).collect(),
         value => vec![pair(name, value)],
     }
+}
+
+/// `name[member]=value` for each member of an object, and for each item of a member that is a list (OpenAPI 3.0.4,
+/// §4.7.12.4; deeper objects have no form there).
+fn deep(name: &str, value: &Value) -> Vec<String> {
+    let Value::Object(members) = value else { return pairs(name, value) };
+    members.iter().flat_map(|(key, value)| pairs(&format!("{name}[{key}]"), value)).collect()
 }
 
 /// The items of a list, or the keys and values of an object in turn.

@@ -44,6 +44,13 @@ pub(super) fn resolve(rules: &Value, given: &BTreeMap<String, Value>) -> Result<
     }
 }
 
+/// The endpoint of a service without a rule set, as SDKs had it before there were rule sets.
+pub(super) fn usual(prefix: &str, region: &str) -> Endpoint {
+    let partition = partition(region);
+    let suffix = partition["dnsSuffix"].as_str().unwrap_or("amazonaws.com");
+    Endpoint { url: format!("https://{prefix}.{region}.{suffix}"), signing_name: None, signing_region: None }
+}
+
 /// The endpoint of the first rule whose conditions hold.
 fn first_of(rules: &Value, scope: &Map<String, Value>) -> Result<Option<Endpoint>, String> {
     for rule in rules.as_array().into_iter().flatten() {

@@ -26,7 +26,6 @@ impl Model {
             operations: Vec::new(),
             seen: HashSet::new(),
             names: BTreeMap::new(),
-            schemas: schema::Budget::default(),
         };
         reader.notes.duplicate_keys();
         for Unmixed { id, why } in unmixed {
@@ -50,6 +49,7 @@ impl Service {
             xml_namespace: None,
             places_buckets: false,
             rules: Value::Null,
+            endpoint_prefix: String::new(),
         }
     }
 }
@@ -63,7 +63,6 @@ struct Reader<'a> {
     seen: HashSet<&'a str>,
     /// The id of the last operation with each name.
     names: BTreeMap<&'a str, String>,
-    schemas: schema::Budget,
 }
 
 /// The JSON pointer of a shape.
@@ -100,8 +99,14 @@ impl<'a> Reader<'a> {
         }
         if self.operations.len() > MOST_TOOLS {
             let problem = format!("{} tools are too many: at most {MOST_TOOLS} per target", self.operations.len());
-            self.notes.error(&place(id), "service", problem, "split the model, one target each");
+            self.notes.error(
+                &place(id),
+                "service",
+                problem,
+                "pick operations with `--include` and `--exclude`, or split the model, one target each",
+            );
         }
+        self.write_schemas();
         Some(service)
     }
 
@@ -143,10 +148,16 @@ impl<'a> Reader<'a> {
         let signing_name = signing_name.map_or_else(|| lower.clone(), str::to_owned);
         let protocol = self.protocol(id, shape);
         let rules = traits.get(RULES).cloned().unwrap_or_default();
+        let endpoint_prefix = named("endpointPrefix").unwrap_or_else(|| signing_name.clone());
         if !rules.is_object() {
-            let problem = "there is no endpoint rule set: the gateway would not know whom to call";
-            let remedy = format!("add the trait {RULES}, as the models at {AWS_MODELS} have it");
-            self.notes.error(&at, "endpoint", problem, &remedy);
+            let problem = format!(
+                "there is no endpoint rule set: the local AWS calls {endpoint_prefix}.REGION.amazonaws.com; what AWS calls is \
+                 not documented"
+            );
+            let remedy = format!(
+                "AWS's own samples have none either: try it; the models at {AWS_MODELS} have the trait {RULES}"
+            );
+            self.notes.warn(&at, "endpoint", problem, &remedy);
         }
         Service {
             name: local_name(id).to_owned(),
@@ -158,6 +169,7 @@ impl<'a> Reader<'a> {
             xml_namespace: traits.get("xmlNamespace").and_then(|space| space["uri"].as_str()).map(str::to_owned),
             places_buckets: sdk_id == "S3" && rules["parameters"].get("Bucket").is_some(),
             rules,
+            endpoint_prefix,
         }
     }
 
@@ -262,18 +274,28 @@ impl<'a> Reader<'a> {
             let remedy = "say in the trait smithy.api#documentation what it does and when it is of use";
             self.notes.warn(&at, "documentation", problem, remedy);
         }
-        let input_schema = schema::of_input(self.shapes, input, &mut self.schemas);
-        if self.schemas.is_overdrawn() {
-            let problem = format!("the arguments of `{name}` are left open in part: they are too many");
-            self.notes.warn(&at, "schema", problem, "leave out what no agent needs");
-        }
         self.operations.push(Operation {
             name: name.to_owned(),
             description: documentation.unwrap_or_else(|| name.to_owned()),
-            input_schema,
+            input_schema: Value::Null,
             actions: action::of_operation(service.iam_key.as_deref(), name, traits),
             id: id.to_owned(),
         });
+    }
+
+    /// Writes the arguments of all tools, each with its share of the bytes.
+    fn write_schemas(&mut self) {
+        let bytes = if self.operations.len() > MOST_TOOLS { 0 } else { tool::schema_share(self.operations.len()) };
+        for operation in &mut self.operations {
+            let input = self.shapes.raw(&operation.id).and_then(|shape| shape["input"]["target"].as_str());
+            let input = input.and_then(|target| self.shapes.get(target));
+            let (schema, is_whole) = schema::of_input(self.shapes, input, bytes);
+            operation.input_schema = schema;
+            if !is_whole && bytes > 0 {
+                let problem = format!("the arguments of `{}` are described in part: they are too many", operation.name);
+                self.notes.warn(&place(&operation.id), "schema", problem, "leave out what no agent needs");
+            }
+        }
     }
 
     /// Whether an operation sends or receives event streams. A streaming blob only gets a warning.

@@ -110,6 +110,9 @@ impl Model {
                 parameters.insert(name.to_owned(), value.clone());
             }
         }
+        if self.service.rules.is_null() {
+            return Ok(endpoint::usual(&self.service.endpoint_prefix, region));
+        }
         endpoint::resolve(&self.service.rules, &parameters)
     }
 

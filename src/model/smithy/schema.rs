@@ -4,64 +4,59 @@ use serde_json::{Map, Value, json};
 
 use super::shape::{Member, Shape, ShapeKind, Shapes};
 
-/// Limits on the nodes and levels of one tool's schema; what is beyond them is left open.
-const MOST_NODES: usize = 4000;
+/// Limit on the levels of a tool's schema.
 const DEEPEST: usize = 24;
-/// Limit on the nodes of all tools' schemas together; AWS's own largest services have a tenth of it.
-const MOST_OF_ALL: usize = 50_000;
 /// Maximum number of characters of a member's documentation, and of a tool's: models read all of it on every
 /// turn.
 const MEMBER_TEXT: usize = 300;
 pub(super) const TOOL_TEXT: usize = 1000;
 
-/// The remaining budget of a model's schemas.
-#[derive(Debug)]
-pub(super) struct Budget {
-    nodes: usize,
-    overdrawn: bool,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { nodes: MOST_OF_ALL, overdrawn: false }
-    }
-}
-
-impl Budget {
-    /// Whether the last schema is incomplete.
-    pub(super) fn is_overdrawn(&self) -> bool {
-        self.overdrawn
-    }
-}
-
-/// The schema of an operation's input.
-pub(super) fn of_input(shapes: &Shapes, input: Option<Shape<'_>>, budget: &mut Budget) -> Value {
-    let nodes = budget.nodes.min(MOST_NODES);
-    let mut writer = Writer { shapes, open: Vec::new(), nodes, overdrawn: false };
-    let schema = match input {
-        Some(shape) => writer.structure(shape),
-        None => json!({ "type": "object", "properties": {} }),
+/// The schema of an operation's input, of at most this many bytes, and whether it is complete. What has to be left out
+/// for that is the same on all sides: the levels below one.
+pub(super) fn of_input(shapes: &Shapes, input: Option<Shape<'_>>, bytes: usize) -> (Value, bool) {
+    let nothing = || json!({ "type": "object", "properties": {} });
+    let Some(input) = input else { return (nothing(), true) };
+    let written = |levels, text| {
+        let mut writer = Writer { shapes, open: Vec::new(), levels, bytes, text, cut: false };
+        writer.structure(input).map(|schema| (schema, !writer.cut))
     };
-    budget.nodes -= nodes - writer.nodes;
-    budget.overdrawn = writer.overdrawn;
-    schema
+    if let Some(whole) = written(DEEPEST, MEMBER_TEXT) {
+        return whole;
+    }
+    let deepest = (0..DEEPEST).map_while(|levels| written(levels, MEMBER_TEXT)).last();
+    let (schema, _) = deepest.or_else(|| written(0, 0)).unwrap_or_else(|| (nothing(), false));
+    (schema, false)
 }
 
 struct Writer<'a> {
     shapes: &'a Shapes,
     /// Shapes that are being written: a recursive one is left open.
     open: Vec<&'a str>,
-    /// The number of nodes that may still be written.
-    nodes: usize,
-    overdrawn: bool,
+    /// The number of levels below an argument.
+    levels: usize,
+    /// The number of bytes that may still be written.
+    bytes: usize,
+    /// Maximum number of characters of a member's documentation.
+    text: usize,
+    /// Whether something was left out because it is too deep.
+    cut: bool,
 }
 
 impl<'a> Writer<'a> {
-    fn structure(&mut self, shape: Shape<'a>) -> Value {
+    /// Counts bytes; `None` if there are not as many left.
+    fn spend(&mut self, bytes: usize) -> Option<()> {
+        self.bytes = self.bytes.checked_sub(bytes)?;
+        Some(())
+    }
+
+    fn structure(&mut self, shape: Shape<'a>) -> Option<Value> {
         let mut properties = Map::new();
         let mut required = Vec::new();
+        self.spend(64)?;
         for member in self.shapes.members(shape) {
-            properties.insert(member.name.to_owned(), self.member(member));
+            // Once as a property, and once as a required one.
+            self.spend(2 * member.name.len() + 8)?;
+            properties.insert(member.name.to_owned(), self.member(member)?);
             // A missing idempotency token is generated.
             if member.traits.has("required") && !member.traits.has("idempotencyToken") {
                 required.push(member.name);
@@ -71,79 +66,102 @@ impl<'a> Writer<'a> {
         if !required.is_empty() {
             schema["required"] = json!(required);
         }
-        schema
+        Some(schema)
     }
 
-    fn member(&mut self, member: Member<'a>) -> Value {
-        let mut schema = self.shape(member.shape);
-        if self.nodes == 0 {
-            return schema;
-        }
-        let Value::Object(keywords) = &mut schema else { return schema };
+    fn member(&mut self, member: Member<'a>) -> Option<Value> {
+        let mut schema = self.shape(member.shape)?;
+        let Value::Object(keywords) = &mut schema else { return Some(schema) };
         for (of, name, keyword) in LIMITS {
             if of.contains(&member.shape.kind) {
                 let (limit, bound) = name.split_once('.').unwrap_or((name, ""));
                 let value = member.trait_on_member_or_target(limit).and_then(|limit| limit.get(bound));
+                // A length is a count (Smithy 2.0, constraint traits); other values would make the schema invalid.
+                let value = value.filter(|value| if limit == "length" { value.is_u64() } else { value.is_number() });
                 keywords.extend(value.map(|value| (keyword.to_owned(), value.clone())));
             }
         }
         if let Some(default) = member.traits.get("default").filter(|default| !default.is_null()) {
             keywords.insert("default".to_owned(), default.clone());
         }
-        if let Some(text) = member.trait_on_member_or_target("documentation").and_then(Value::as_str) {
+        if let Some(text) = member.trait_on_member_or_target("documentation").and_then(Value::as_str)
+            && self.text > 0
+        {
             let said = keywords.get("description").and_then(Value::as_str).map(|said| format!(" ({said})"));
-            let text = format!("{}{}", plain(text, MEMBER_TEXT), said.unwrap_or_default());
+            let text = format!("{}{}", plain(text, self.text), said.unwrap_or_default());
             keywords.insert("description".to_owned(), json!(text));
         }
-        schema
+        let own = keywords
+            .iter()
+            .filter(|(keyword, _)| !["properties", "items", "additionalProperties"].contains(&keyword.as_str()));
+        let bytes = own.map(|(keyword, value)| keyword.len() + value.to_string().len() + 4).sum();
+        self.spend(bytes)?;
+        Some(schema)
     }
 
-    fn shape(&mut self, shape: Shape<'a>) -> Value {
-        if self.nodes == 0 || self.open.len() > DEEPEST {
-            self.overdrawn = true;
-            return json!({});
-        }
-        self.nodes -= 1;
-        match shape.kind {
+    fn shape(&mut self, shape: Shape<'a>) -> Option<Value> {
+        self.spend(2)?;
+        Some(match shape.kind {
             ShapeKind::Blob => json!({ "type": "string", "contentEncoding": "base64", "description": "base64" }),
             ShapeKind::Boolean => json!({ "type": "boolean" }),
             ShapeKind::Text => json!({ "type": "string" }),
-            ShapeKind::Enum => json!({ "type": "string", "enum": shape.enumeration() }),
-            ShapeKind::IntEnum => json!({ "type": "integer", "enum": shape.enumeration() }),
+            ShapeKind::Enum => enumeration("string", shape),
+            ShapeKind::IntEnum => enumeration("integer", shape),
             ShapeKind::Integer => json!({ "type": "integer" }),
             ShapeKind::Float => json!({ "type": "number" }),
             ShapeKind::Timestamp => json!({ "type": "string", "format": "date-time" }),
             ShapeKind::Document => json!({}),
-            ShapeKind::List | ShapeKind::Map | ShapeKind::Structure | ShapeKind::Union => self.composite(shape),
-        }
+            ShapeKind::List | ShapeKind::Map | ShapeKind::Structure | ShapeKind::Union => self.composite(shape)?,
+        })
     }
 
-    fn composite(&mut self, shape: Shape<'a>) -> Value {
-        if self.open.contains(&shape.id) {
-            let kind = if shape.kind == ShapeKind::List { "array" } else { "object" };
-            return json!({ "type": kind, "description": format!("{} again, as around it", shape.name()) });
+    fn composite(&mut self, shape: Shape<'a>) -> Option<Value> {
+        let is_recursive = self.open.contains(&shape.id);
+        if is_recursive || self.open.len() >= self.levels {
+            self.cut |= !is_recursive;
+            let mut schema = match shape.kind {
+                ShapeKind::List => json!({ "type": "array", "items": {} }),
+                _ => json!({ "type": "object" }),
+            };
+            if is_recursive {
+                schema["description"] = json!(format!("{} again, as around it", shape.name()));
+            }
+            return Some(schema);
         }
         self.open.push(shape.id);
         let schema = match shape.kind {
-            ShapeKind::List => {
-                let items = self.shapes.inner(shape, "member").map_or_else(|| json!({}), |member| self.member(member));
-                json!({ "type": "array", "items": items })
-            }
-            ShapeKind::Map => {
-                let values = self.shapes.inner(shape, "value").map_or_else(|| json!({}), |member| self.member(member));
-                json!({ "type": "object", "additionalProperties": values })
-            }
+            ShapeKind::List => json!({ "type": "array", "items": self.inner(shape, "member")? }),
+            ShapeKind::Map => json!({ "type": "object", "additionalProperties": self.inner(shape, "value")? }),
             ShapeKind::Union => {
-                let mut schema = self.structure(shape);
+                let mut schema = self.structure(shape)?;
                 schema["minProperties"] = json!(1);
                 schema["maxProperties"] = json!(1);
                 schema
             }
-            _ => self.structure(shape),
+            _ => self.structure(shape)?,
         };
+        self.spend(48)?;
         self.open.pop();
-        schema
+        Some(schema)
     }
+
+    fn inner(&mut self, shape: Shape<'a>, part: &'static str) -> Option<Value> {
+        match self.shapes.inner(shape, part) {
+            Some(member) => self.member(member),
+            None => Some(json!({})),
+        }
+    }
+}
+
+/// An enum's values, each once.
+fn enumeration(kind: &str, shape: Shape<'_>) -> Value {
+    let mut values: Vec<Value> = Vec::new();
+    for value in shape.enumeration() {
+        if !value.is_null() && !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    if values.is_empty() { json!({ "type": kind }) } else { json!({ "type": kind, "enum": values }) }
 }
 
 const TEXTS: &[ShapeKind] = &[ShapeKind::Text];

@@ -644,7 +644,7 @@ const SPOILT: &[(Spoil, Severity, &str, &str)] = &[
         "protocol",
         "/shapes/a#Svc",
     ),
-    (|m| trait_of(m, RULES, None), Severity::Error, "endpoint", "/shapes/a#Svc"),
+    (|m| trait_of(m, RULES, None), Severity::Warning, "endpoint", "/shapes/a#Svc"),
     (|m| trait_of(m, "aws.auth#sigv4", None), Severity::Warning, "signature", "/shapes/a#Svc"),
     (
         |m| m["shapes"]["a#In"]["members"]["node"]["target"] = json!("a#No"),

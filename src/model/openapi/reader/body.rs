@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{At, Body, Inputs, MediaType, Reader, Side, tool};
 
 impl<'a> Reader<'a> {
-    pub(super) fn body(&mut self, method: &str, operation: &At<'a>, inputs: &mut Inputs) -> Option<Body> {
+    pub(super) fn body(&mut self, method: &str, operation: &At<'a>, inputs: &mut Inputs<'a>) -> Option<Body> {
         let at = self.resolve(operation.member("requestBody")?)?;
         if ["get", "head", "delete"].contains(&method) {
             let problem = format!("{} requests have a body here, which many servers ignore", method.to_uppercase());
@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
         let Some((media_type, media)) = best else {
             let names: Vec<&str> = content.iter().map(|(name, _)| *name).collect();
             let problem = match names.as_slice() {
-                [] => "requestBody.content is missing".to_owned(),
+                [] => format!("attribute {}.content is missing", location(&at.pointer)),
                 names => format!("a body of {} is not supported", names.join(" or ")),
             };
             self.notes.error(&at.pointer, "media type", problem, "offer `application/json`");
@@ -33,25 +33,25 @@ impl<'a> Reader<'a> {
         };
         let media = media.clone();
         let Some(schema) = media.member("schema") else {
-            inputs.add("body", json!({}), required);
+            inputs.add_given("body", json!({}), required);
             return Some(Body { media_type, required, properties: None });
         };
         self.check_schema(schema.clone(), Side::Request);
-        let written = self.write_out(&schema);
-        let is_object =
-            written["properties"].is_object() && !matches!(&written["type"], Value::String(kind) if kind != "object");
-        if !is_object {
-            if !inputs.add("body", written, required) {
+        let resolved = self.resolve(schema.clone()).unwrap_or_else(|| schema.clone());
+        let members = resolved.value.get("properties").and_then(Value::as_object);
+        let members = members.filter(|_| resolved.text("type").is_none_or(|kind| kind == "object"));
+        let Some(members) = members else {
+            if !inputs.add("body", schema.value, None, required) {
                 let problem = "a parameter is named `body`, as the body that is no object: it fills both";
                 self.notes.warn(&media.pointer, "name collision", problem, "rename the parameter");
             }
             return Some(Body { media_type, required, properties: None });
-        }
+        };
         let needed: Vec<&str> =
-            written["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            resolved.value["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut properties = BTreeSet::new();
-        for (name, property) in written["properties"].as_object().into_iter().flatten() {
-            if inputs.add(name, property.clone(), required && needed.contains(&name.as_str())) {
+        for (name, property) in members.iter().filter(|(_, property)| property["readOnly"] != true) {
+            if inputs.add(name, property, None, required && needed.contains(&name.as_str())) {
                 properties.insert(name.clone());
             } else {
                 let problem = format!("`{name}` is a parameter and a property of the body: the parameter gets it");
@@ -61,15 +61,20 @@ impl<'a> Reader<'a> {
         Some(Body { media_type, required, properties: Some(properties) })
     }
 
-    pub(super) fn responses(&mut self, operation: &At<'a>) {
-        let Some(responses) = operation.member("responses") else { return };
-        for (status, response) in responses.members().filter(|(status, _)| !status.starts_with("x-")) {
+    pub(super) fn responses(&mut self, path: &str, method: &str, operation: &At<'a>) {
+        let Some(responses) = operation.member("responses").filter(|responses| responses.value.is_object()) else {
+            // Two teams' reports of API Gateway targets: "Failed to parse OpenAPI specification: attribute
+            // paths.'/cart'(get).responses is missing".
+            let problem = format!("attribute paths.'{path}'({method}).responses is missing");
+            let remedy = "say what comes back, such as `responses: {default: {description: ok}}`";
+            self.notes.error(&operation.pointer, "response", problem, remedy);
+            return;
+        };
+        for (_, response) in responses.members().filter(|(status, _)| !status.starts_with("x-")) {
             let Some(response) = self.resolve(response) else { continue };
             if response.value.is_object() && response.text("description").is_none() {
-                // AWS's message was seen only for a response below `components`; others are named likewise.
-                let name = response.pointer.strip_prefix("/components/").map(|pointer| pointer.replace('/', "."));
-                let place = name.map_or_else(|| format!("responses.{status}"), |name| format!("components.{name}"));
-                let problem = format!("attribute {place}.description is missing");
+                // AWS's message was seen for a response below `components`.
+                let problem = format!("attribute {}.description is missing", location(&response.pointer));
                 self.notes.error(&response.pointer, "response", problem, "say in a word what it is");
             }
             let Some(content) = response.member("content") else { continue };
@@ -86,9 +91,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn check_property_names(&mut self, operation: &At<'a>, inputs: &Inputs) {
-        let bad = |name: &&String| !tool::is_plain_property(name);
-        let names: Vec<String> = inputs.properties.keys().filter(bad).map(|name| format!("`{name}`")).collect();
+    pub(super) fn check_property_names(&mut self, operation: &At<'a>, inputs: &Inputs<'a>) {
+        let bad = |name: &&str| !tool::is_plain_property(name);
+        let names: Vec<String> = inputs.names().filter(bad).map(|name| format!("`{name}`")).collect();
         if !names.is_empty() {
             let problem = format!("{}: names that some models' clients refuse", names.join(", "));
             let remedy = "use 1 to 64 letters, digits, `_`, `.` and `-`";
@@ -99,7 +104,20 @@ impl<'a> Reader<'a> {
 
 /// Whether the gateway accepts a response of this media type: GitHub's own document was accepted once the
 /// others were removed from it (one project).
-fn is_response_type(name: &str) -> bool {
+pub(crate) fn is_response_type(name: &str) -> bool {
     let taken = ["application/json", "application/xml", "multipart/form-data", "application/x-www-form-urlencoded"];
     taken.contains(&name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str())
+}
+
+/// A place as swagger-parser names it: `paths.'/pets'(get).responses.200`, `components.responses.Error`.
+fn location(pointer: &str) -> String {
+    let parts: Vec<String> =
+        pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+    match parts.as_slice() {
+        [paths, path, method, rest @ ..] if paths == "paths" => {
+            let rest: String = rest.iter().map(|part| format!(".{part}")).collect();
+            format!("paths.'{path}'({method}){rest}")
+        }
+        parts => parts.join("."),
+    }
 }

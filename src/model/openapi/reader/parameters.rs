@@ -1,15 +1,16 @@
 //! The parameters of an operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{At, Location, Parameter, Reader, Side, is_reserved_header, schema};
 
 /// A parsed parameter.
-pub(super) struct Declared {
+pub(super) struct Declared<'a> {
     pub(super) parameter: Parameter,
-    pub(super) schema: Value,
+    pub(super) schema: &'a Value,
+    pub(super) description: Option<&'a str>,
     pub(super) required: bool,
     /// Where findings about it are reported.
     pub(super) pointer: String,
@@ -22,11 +23,20 @@ impl<'a> Reader<'a> {
         let mut all: Vec<At<'a>> = Vec::new();
         for level in [item, operation] {
             let Some(list) = level.member("parameters") else { continue };
+            let inherited = all.len();
+            let mut replaced = BTreeSet::new();
             for parameter in list.items() {
                 let Some(parameter) = self.resolve(parameter) else { continue };
                 let text = |key: &str| parameter.text(key).unwrap_or_default().to_owned();
                 match named.get(&(text("in"), text("name"))) {
-                    Some(place) => all[*place] = parameter,
+                    Some(place) => {
+                        if *place >= inherited || !replaced.insert(*place) {
+                            let problem =
+                                format!("there are two parameters `{}` here: the last one holds", text("name"));
+                            self.notes.warn(&parameter.pointer, "parameter", problem, "keep one of the two");
+                        }
+                        all[*place] = parameter;
+                    }
                     None => {
                         named.insert((text("in"), text("name")), all.len());
                         all.push(parameter);
@@ -37,7 +47,7 @@ impl<'a> Reader<'a> {
         all
     }
 
-    pub(super) fn parameter(&mut self, at: &At<'a>, operation: &At<'a>) -> Option<Declared> {
+    pub(super) fn parameter(&mut self, at: &At<'a>, operation: &At<'a>) -> Option<Declared<'a>> {
         let Some(name) = at.text("name").filter(|name| !name.is_empty()) else {
             self.notes.error(&at.pointer, "parameter", "a parameter has no name", "give it one");
             return None;
@@ -92,26 +102,27 @@ impl<'a> Reader<'a> {
             self.notes.error(&at.pointer, "parameter", problem, "give it one, such as `{type: string}`");
             return None;
         };
-        let explode = self.check_style(at, name, location, &schema);
+        let (explode, deep_object) = self.check_style(at, name, location, &schema);
         self.check_schema(schema.clone(), Side::Request);
-        let mut written = self.write_out(&schema);
-        if let (Value::Object(members), Some(description)) = (&mut written, at.text("description"))
-            && !members.contains_key("description")
-        {
-            members.insert("description".to_owned(), json!(description));
-        }
-        let parameter = Parameter { name: name.to_owned(), location, explode };
+        let parameter = Parameter { name: name.to_owned(), location, explode, deep_object };
         let inside = at.pointer.starts_with(&operation.pointer);
         let pointer = if inside { at.pointer.clone() } else { operation.pointer.clone() };
-        Some(Declared { parameter, schema: written, required, pointer })
+        Some(Declared { parameter, schema: schema.value, description: at.text("description"), required, pointer })
     }
 
-    /// Checks that the gateway can serialize a parameter; returns whether lists are written as one pair per item.
-    pub(super) fn check_style(&mut self, at: &At<'a>, name: &str, location: Location, schema: &At<'a>) -> bool {
+    /// Checks that the gateway can serialize a parameter; returns whether lists are written as one pair per item, and
+    /// whether objects are written as `name[member]=value`.
+    fn check_style(&mut self, at: &At<'a>, name: &str, location: Location, schema: &At<'a>) -> (bool, bool) {
         let usual = if location == Location::Query { "form" } else { "simple" };
         let style = at.text("style").unwrap_or(usual);
         let place = format!("{}/style", at.pointer);
-        if style != usual {
+        let deep_object = location == Location::Query && style == "deepObject";
+        if deep_object {
+            // AWS's own sample has one (Zendesk-support-apis.yaml), and its tools are called.
+            let problem = format!("the style `deepObject` of `{name}` is not among those that AWS documents");
+            let remedy = "AWS's own samples have it too: try it, on a gateway made with `--debug-errors`";
+            self.notes.warn(&place, "parameter style", problem, remedy);
+        } else if style != usual {
             let problem = format!("the style `{style}` of `{name}` is not supported");
             self.notes.error(&place, "parameter style", problem, &format!("use `{usual}`, which is the default"));
         }
@@ -127,6 +138,6 @@ impl<'a> Reader<'a> {
             let problem = format!("the header `{name}` is a list or an object");
             self.notes.error(&at.pointer, "parameter style", problem, "let it be a text, a number or a boolean");
         }
-        explode
+        (explode, deep_object)
     }
 }

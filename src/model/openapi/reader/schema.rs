@@ -1,20 +1,14 @@
-//! The schemas of an OpenAPI document: checks of what the gateway rejects, and their expansion for tools.
+//! Checks of a document's schemas: what the gateway rejects, and what tools cannot keep.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{At, Reader, Side};
+use super::{
+    At, Reader, Side,
+    keyword::{self, Kind, Mended},
+};
 
 /// Keywords that the gateway does not support (AgentCore developer guide, gateway-schema-openapi).
 const UNSUPPORTED: [&str; 3] = ["oneOf", "anyOf", "allOf"];
-/// Keywords whose values are schemas, lists of them, or objects of them.
-const ONE: [&str; 5] = ["items", "additionalProperties", "not", "contains", "propertyNames"];
-const MANY: [&str; 4] = ["oneOf", "anyOf", "allOf", "prefixItems"];
-const NAMED: [&str; 4] = ["properties", "patternProperties", "$defs", "dependentSchemas"];
-/// Keywords without meaning to the caller of a tool.
-const SILENT: [&str; 8] = ["xml", "example", "examples", "externalDocs", "discriminator", "$schema", "$id", "$comment"];
-/// Limits on the nodes and levels of one tool's schema; what is beyond them becomes an empty schema.
-const MOST_NODES: usize = 4000;
-const DEEPEST: usize = 24;
 
 /// Whether a schema's type is this one, or includes it.
 pub(super) fn has_type(schema: &Value, kind: &str) -> bool {
@@ -48,111 +42,57 @@ impl<'a> Reader<'a> {
                     self.combined(&found, keyword, side);
                 }
             }
+            if side == Side::Request {
+                self.check_keywords(&at);
+            }
             for (keyword, member) in at.members() {
-                if ONE.contains(&keyword) {
-                    waiting.push(member);
-                } else if MANY.contains(&keyword) {
-                    waiting.extend(member.items());
-                } else if NAMED.contains(&keyword) {
-                    waiting.extend(member.members().map(|(_, schema)| schema));
+                match keyword::kind(keyword) {
+                    Some(Kind::One) => waiting.push(member),
+                    Some(Kind::Many) => waiting.extend(member.items()),
+                    Some(Kind::Named) => waiting.extend(member.members().map(|(_, schema)| schema)),
+                    _ => {}
                 }
             }
         }
     }
 
-    /// `oneOf` is rejected, in requests and responses alike (GitHub's document, one project); the others are on
-    /// AWS's list of unsupported keywords, but documents with them were accepted.
+    /// Warns of values that JSON Schema does not allow, and so the APIs of models refuse.
+    fn check_keywords(&mut self, at: &At<'a>) {
+        let Some(around) = at.value.as_object() else { return };
+        for (keyword, member) in at.members() {
+            let Some(kind) = keyword::kind(keyword) else { continue };
+            let (becomes, problem) = match keyword::mend(kind, keyword, member.value, around) {
+                Mended::AsItIs | Mended::Moved | Mended::Changed(_, None) => continue,
+                Mended::Changed(value, Some(problem)) => (format!("the tool has `{value}`"), problem),
+                Mended::Dropped(problem) => ("the tool is without it".to_owned(), problem),
+            };
+            let remedy = "write it as JSON Schema has it, or let `--adapt` do it";
+            self.notes.warn(&member.pointer, "schema value", format!("`{keyword}` {problem}: {becomes}"), remedy);
+        }
+        if has_type(at.value, "array") && !around.contains_key("items") {
+            let problem = "the list does not say what its items are: some models' clients refuse it";
+            self.notes.warn(&at.pointer, "schema value", problem, "give it `items`, such as `{type: string}`");
+        }
+    }
+
+    /// The guide lists all three as unsupported. `oneOf` was seen both ways: refused in a document of GitHub's (one
+    /// project), and accepted 20 times in AWS's own sample (Zendesk-support-apis.yaml), as are the other two.
     fn combined(&mut self, at: &At<'a>, keyword: &'static str, side: Side) {
+        let seen = match keyword {
+            "oneOf" => "one project saw AWS refuse it, another accept it",
+            _ => "nobody has seen AWS refuse it",
+        };
+        let problem = format!("AWS's documentation says that `{keyword}` is not supported, and {seen}");
+        let is_null = |schema: &Value| schema["type"] == "null";
+        let has_null = at.value.as_array().is_some_and(|all| all.len() == 2 && all.iter().any(is_null));
         let remedy = match (keyword, side) {
-            ("allOf", _) => "write the schemas out as one object",
-            (_, Side::Request) => "describe one object that has the properties of all, or make an operation of each",
+            ("allOf", _) => "write the schemas out as one object, or let `--adapt` merge them",
+            (_, _) if has_null => "write `type: [string, \"null\"]`, or take the null out; `--adapt` does it",
+            (_, Side::Request) => {
+                "describe one object that has the properties of all, or let `--adapt` describe the alternatives"
+            }
             (_, Side::Response) => "nothing of a response's schema reaches the tool: leave it out",
         };
-        if keyword == "oneOf" {
-            self.notes.error(&at.pointer, "schema keyword", "schema with oneOf is currently not supported", remedy);
-        } else {
-            let problem = format!("AWS's documentation says that `{keyword}` is not supported");
-            self.notes.warn(&at.pointer, "schema keyword", problem, remedy);
-        }
-    }
-
-    /// Expands a schema for a tool, without references.
-    pub(super) fn write_out(&mut self, at: &At<'a>) -> Value {
-        let mut nodes = 0;
-        self.written(at.value, &mut Vec::new(), &mut nodes)
-    }
-
-    /// `open` holds the references that are being expanded; a recursive one becomes an object without properties.
-    fn written(&self, schema: &'a Value, open: &mut Vec<&'a str>, nodes: &mut usize) -> Value {
-        *nodes += 1;
-        if *nodes > MOST_NODES || open.len() > DEEPEST {
-            return json!({});
-        }
-        let Value::Object(members) = schema else { return schema.clone() };
-        if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-            let target = reference
-                .strip_prefix('#')
-                .map(|target| percent_encoding::percent_decode_str(target).decode_utf8_lossy());
-            let target = target.and_then(|target| self.document.value.pointer(&target));
-            let Some(target) = target.filter(|_| !open.contains(&reference)) else {
-                return json!({ "type": "object" });
-            };
-            open.push(reference);
-            let mut written = self.written(target, open, nodes);
-            open.pop();
-            // OpenAPI 3.1 allows a description beside a reference.
-            if let (Value::Object(written), Some(description)) = (&mut written, members.get("description")) {
-                written.insert("description".to_owned(), description.clone());
-            }
-            return written;
-        }
-        let mut written = Map::new();
-        for (keyword, value) in members {
-            if SILENT.contains(&keyword.as_str()) || keyword.starts_with("x-") || keyword == "nullable" {
-                continue;
-            }
-            let value = match value {
-                Value::Object(named) if NAMED.contains(&keyword.as_str()) => {
-                    let sent = named.iter().filter(|(_, schema)| schema["readOnly"] != true);
-                    Value::Object(sent.map(|(name, schema)| (name.clone(), self.nested(schema, open, nodes))).collect())
-                }
-                Value::Array(all) if MANY.contains(&keyword.as_str()) => {
-                    all.iter().map(|schema| self.nested(schema, open, nodes)).collect()
-                }
-                value if ONE.contains(&keyword.as_str()) => self.nested(value, open, nodes),
-                value => value.clone(),
-            };
-            written.insert(keyword.clone(), value);
-        }
-        if members.get("nullable") == Some(&Value::Bool(true))
-            && let Some(kind @ Value::String(_)) = written.get("type").cloned()
-        {
-            written.insert("type".to_owned(), json!([kind, "null"]));
-        }
-        drop_required_read_only(members, &mut written);
-        Value::Object(written)
-    }
-
-    fn nested(&self, schema: &'a Value, open: &mut Vec<&'a str>, nodes: &mut usize) -> Value {
-        if open.len() > DEEPEST {
-            return json!({});
-        }
-        open.push("");
-        let written = self.written(schema, open, nodes);
-        open.pop();
-        written
-    }
-}
-
-/// Removes read-only properties from `required`: requests do not have them.
-fn drop_required_read_only(members: &Map<String, Value>, written: &mut Map<String, Value>) {
-    let Some(Value::Array(required)) = written.get_mut("required") else { return };
-    let read_only = |name: &Value| {
-        let property = name.as_str().and_then(|name| members.get("properties")?.get(name));
-        property.is_some_and(|property| property["readOnly"] == true)
-    };
-    required.retain(|name| !read_only(name));
-    if required.is_empty() {
-        written.remove("required");
+        self.notes.warn(&at.pointer, "schema keyword", problem, remedy);
     }
 }

@@ -5,6 +5,8 @@ use std::{
     net::IpAddr,
 };
 
+use serde_json::Value;
+
 use super::{At, NOT_HTTPS, Reader, Server, Variable, fill, templates};
 use crate::model::finding::Severity;
 
@@ -52,38 +54,72 @@ impl<'a> Reader<'a> {
         Some(server)
     }
 
-    pub(super) fn check_address(&mut self, place: &str, url: &str, remedy: &str) {
-        let Ok(address) = url.parse::<http::Uri>() else {
-            self.notes.error(place, "server", format!("`{url}` is no URL"), remedy);
-            return;
+    fn check_address(&mut self, place: &str, url: &str, remedy: &str) {
+        let host = match Address::of(url) {
+            Address::Https(host) => host,
+            Address::Http(host) => {
+                // A gateway on this machine can reach any address; a gateway in AWS cannot.
+                let severity = if self.reading.local { Severity::Warning } else { Severity::Error };
+                self.notes.add(severity, place, "server", NOT_HTTPS, "use the API's https address");
+                host
+            }
+            Address::None(problem) => {
+                self.notes.error(place, "server", format!("`{url}` {problem}"), remedy);
+                return;
+            }
         };
+        if !is_public(&host) {
+            let problem =
+                format!("{host} is no public address: a gateway in AWS reaches it by a private endpoint only");
+            self.notes.warn(place, "server", problem, "use a public address, or the target's `privateEndpoint`");
+        }
+    }
+}
+
+/// What an address is to the gateway; with its host if it can be called.
+pub(crate) enum Address {
+    Https(String),
+    Http(String),
+    /// What is wrong with it.
+    None(String),
+}
+
+impl Address {
+    fn of(url: &str) -> Self {
+        let wrong = |problem: &str| Self::None(problem.to_owned());
+        let Ok(address) = url.parse::<http::Uri>() else { return wrong("is no URL") };
         // A query would come before the path, a fragment would swallow the path, and user and password would not be
         // sent; a port is a number.
         let authority = address.authority().map_or("", http::uri::Authority::as_str);
         let bad_port =
             authority.rsplit(']').next().is_some_and(|end| end.contains(':')) && address.port_u16().is_none();
         if url.contains(['?', '#', '@', '{', '}']) || url.contains(char::is_whitespace) || bad_port {
-            self.notes.error(place, "server", format!("`{url}` has more than scheme, host, port and path"), remedy);
-            return;
+            return wrong("has more than scheme, host, port and path");
         }
-        let (Some(scheme), Some(host)) = (address.scheme_str(), address.host()) else {
-            self.notes.error(place, "server", format!("`{url}` is no absolute URL"), remedy);
-            return;
-        };
-        // A gateway on this machine can reach any address; a gateway in AWS cannot.
-        let severity = if self.reading.local { Severity::Warning } else { Severity::Error };
-        match scheme {
-            "https" => {}
-            "http" => {
-                self.notes.add(severity, place, "server", NOT_HTTPS, "use the API's https address");
-            }
-            other => self.notes.error(place, "server", format!("the gateway does not speak {other}"), remedy),
-        }
-        if !is_public(host) {
-            let problem = format!("{host} cannot be reached from AWS");
-            self.notes.add(severity, place, "server", problem, "use an address that is public");
+        match (address.scheme_str(), address.host()) {
+            (Some("https"), Some(host)) => Self::Https(host.to_owned()),
+            (Some("http"), Some(host)) => Self::Http(host.to_owned()),
+            (Some(other), Some(_)) => Self::None(format!("is an address of {other}, which the gateway does not speak")),
+            _ => wrong("is no absolute URL"),
         }
     }
+
+    pub(crate) fn is_https(&self) -> bool {
+        matches!(self, Self::Https(_))
+    }
+
+    pub(crate) fn is_http(&self) -> bool {
+        matches!(self, Self::Http(_))
+    }
+}
+
+/// The address of a server, its variables filled with their defaults.
+pub(crate) fn address_of(server: &Value) -> Address {
+    let url = server["url"].as_str().unwrap_or_default().trim_end_matches('/');
+    let variables = server["variables"].as_object().into_iter().flatten();
+    let defaults =
+        variables.filter_map(|(name, variable)| Some((name.as_str(), variable["default"].as_str()?.to_owned())));
+    Address::of(&fill(url, defaults))
 }
 
 /// Whether a host may be publicly reachable.

@@ -1,0 +1,165 @@
+//! Leaves out what the reader reports as an error: optional parts of an operation first, then the operation.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::{Value, json};
+
+use super::{
+    Adaptation, Adapter, Api, Document, Place, members_of, operations,
+    pick::{components, part_of, pointer, references, remove_operations},
+    segment,
+};
+use crate::model::adapt::Reach;
+
+/// The errors of a document.
+struct Faults {
+    /// Problems by their pointers.
+    problems: BTreeMap<String, String>,
+    reach: Reach,
+    /// Components and operations that lead to an error.
+    bad: HashSet<String>,
+}
+
+impl Faults {
+    fn of(document: &Value, problems: BTreeMap<String, String>) -> Self {
+        let mut reach = Reach::default();
+        for (section, name, component) in components(document) {
+            reach.add(pointer(section, name), references(component));
+        }
+        for place in operations(document) {
+            reach.add(place.pointer(), references(place.operation));
+        }
+        let bad = reach.to(problems.keys().map(|pointer| part_of(pointer)));
+        Self { problems, reach, bad }
+    }
+
+    /// The problem of a node: within it, or within what it refers to.
+    fn problem(&self, at: &str, node: &Value) -> Option<&str> {
+        self.within(at).or_else(|| {
+            let first: Vec<String> = references(node).into_iter().filter(|part| self.bad.contains(part)).collect();
+            if first.is_empty() {
+                return None;
+            }
+            let reached = self.reach.from(first);
+            self.problems
+                .iter()
+                .find(|(place, _)| reached.contains(&part_of(place)))
+                .map(|(_, problem)| problem.as_str())
+        })
+    }
+
+    /// The problem of an operation, or of what it has in common with the others of its path.
+    fn of_operation(&self, place: &Place<'_>) -> Option<String> {
+        let item = format!("/paths/{}", segment(place.path));
+        let shared = place.item.get("parameters").unwrap_or(&Value::Null);
+        let own = self.problem(&place.pointer(), place.operation);
+        let common = own.or_else(|| self.problems.get(&item).map(String::as_str));
+        let common = common.or_else(|| self.problem(&format!("{item}/parameters"), shared));
+        common.or_else(|| self.within(&format!("{item}/servers"))).map(str::to_owned)
+    }
+
+    /// The first problem at a place or below it.
+    fn within(&self, at: &str) -> Option<&str> {
+        let below = format!("{at}/");
+        let here = self.problems.get(at);
+        let next = || self.problems.range(below.clone()..).next().filter(|(place, _)| place.starts_with(&below));
+        here.or_else(|| next().map(|(_, problem)| problem)).map(String::as_str)
+    }
+}
+
+impl Adapter<'_> {
+    /// Leaves out the optional parts that have errors; or if none has, the operations. Returns whether it left out
+    /// something.
+    pub(super) fn leave_out(&mut self) -> bool {
+        let (drops, skips) = (self.has(Adaptation::DropUnsupportedContent), self.has(Adaptation::SkipUnsupported));
+        if !drops && !skips {
+            return false;
+        }
+        let document = Document::of(std::mem::take(&mut self.value));
+        let problems = Api::problems(&document, self.reading);
+        self.value = document.value;
+        if problems.is_empty() {
+            return false;
+        }
+        let faults = Faults::of(&self.value, problems);
+        let problem = |place: &Place<'_>| Some((place.pointer(), place.shown(), faults.of_operation(place)?));
+        let bad: Vec<(String, String, String)> = operations(&self.value).filter_map(|place| problem(&place)).collect();
+        let before = self.changes.len();
+        if drops {
+            self.drop_parts(&bad, &faults);
+        }
+        if skips && self.changes.len() == before {
+            self.skip(bad);
+        }
+        self.changes.len() > before
+    }
+
+    fn drop_parts(&mut self, bad: &[(String, String, String)], faults: &Faults) {
+        self.with_value(|adapter, value| {
+            for (at, ..) in bad {
+                let Some((item, _)) = at.rsplit_once('/') else { continue };
+                if let Some(level) = value.pointer_mut(item) {
+                    adapter.drop_parameters(level, item, faults);
+                }
+                if let Some(operation) = value.pointer_mut(at) {
+                    adapter.drop_parameters(operation, at, faults);
+                    adapter.drop_body(operation, at, faults);
+                    adapter.drop_contents(operation, at, faults);
+                }
+            }
+        });
+    }
+
+    fn drop_parameters(&mut self, level: &mut Value, at: &str, faults: &Faults) {
+        let Some(parameters) = level.get_mut("parameters").and_then(Value::as_array_mut) else { return };
+        let mut index = 0;
+        parameters.retain(|parameter| {
+            let place = format!("{at}/parameters/{index}");
+            index += 1;
+            let whole = self.target(parameter).unwrap_or(parameter);
+            let is_needed = whole["required"] == true && whole["name"].is_string();
+            let Some(problem) = faults.problem(&place, parameter).filter(|_| !is_needed) else { return true };
+            let change = format!("the parameter {} is left out", whole["name"]);
+            self.note(Adaptation::DropUnsupportedContent, place, change, problem);
+            false
+        });
+    }
+
+    fn drop_body(&mut self, operation: &mut Value, at: &str, faults: &Faults) {
+        let Some(body) = operation.get("requestBody") else { return };
+        let place = format!("{at}/requestBody");
+        let is_needed = self.target(body).unwrap_or(body)["required"] == true;
+        if let Some(problem) = faults.problem(&place, body).filter(|_| !is_needed) {
+            self.note(Adaptation::DropUnsupportedContent, place, "the optional body is left out", problem);
+            if let Value::Object(members) = operation {
+                members.shift_remove("requestBody");
+            }
+        }
+    }
+
+    /// Nothing of a response's content reaches a tool.
+    fn drop_contents(&mut self, operation: &mut Value, at: &str, faults: &Faults) {
+        for (status, response) in members_of(operation, "responses") {
+            let place = format!("{at}/responses/{}", segment(status));
+            let Some(problem) = faults.problem(&place, response) else { continue };
+            let whole = self.target(response).unwrap_or(response);
+            let has_nothing = response.get("$ref").is_none() && response.as_object().is_some_and(|all| all.len() == 1);
+            let Some(description) = whole["description"].as_str().filter(|_| !has_nothing).map(str::to_owned) else {
+                continue;
+            };
+            *response = json!({ "description": description });
+            self.note(Adaptation::DropUnsupportedContent, place, "the response's content is left out", problem);
+        }
+    }
+
+    fn skip(&mut self, bad: Vec<(String, String, String)>) {
+        let mut skipped = HashSet::new();
+        for (at, shown, problem) in bad {
+            let id = self.value.pointer(&at).and_then(|operation| operation["operationId"].as_str());
+            let id = id.map(|id| format!(" ({id})")).unwrap_or_default();
+            self.note(Adaptation::SkipUnsupported, at.clone(), format!("{shown}{id} is left out"), problem);
+            skipped.insert(at);
+        }
+        remove_operations(&mut self.value, &skipped);
+    }
+}

@@ -1,0 +1,213 @@
+//! Adapts a Smithy model: picks operations, and leaves out those that cannot become tools, and shapes that none of them
+//! uses any more.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{Model, shape::local_name};
+use crate::model::{
+    adapt::{Adaptation, Adapted, Adapting, Candidate, Change, Kept, MARK, Reach, mark, texts},
+    document::{Document, segment},
+    finding::{Reading, Severity},
+};
+
+/// The members of a service or a resource that name one operation, and those that name many.
+const ONE: [&str; 6] = ["create", "put", "read", "update", "delete", "list"];
+const MANY: [&str; 2] = ["operations", "collectionOperations"];
+/// Traits for tests and documentation, of which nothing reaches a tool.
+const UNUSED_TRAITS: [&str; 5] = [
+    "smithy.rules#endpointTests",
+    "smithy.api#examples",
+    "smithy.test#httpRequestTests",
+    "smithy.test#httpResponseTests",
+    "smithy.test#smokeTests",
+];
+
+impl Model {
+    /// Adapts a model.
+    ///
+    /// # Errors
+    ///
+    /// If a name or a pattern picks no operation.
+    pub fn adapt(document: &Document, adapting: &Adapting, reading: Reading<'_>) -> Result<Adapted, String> {
+        let mut adapter = Adapter { document, adapting, changes: Vec::new(), value: document.value.clone() };
+        let all = adapter.operations();
+        adapter.pick(&all)?;
+        adapter.skip(reading);
+        adapter.drop_unused_traits();
+        adapter.drop_unused_shapes();
+        let Adapter { mut value, mut changes, .. } = adapter;
+        let kept = operations_of(&value).len();
+        if !changes.is_empty()
+            && let Some(members) = value.as_object_mut()
+            && let Value::Object(metadata) = members.entry("metadata").or_insert_with(|| json!({}))
+        {
+            metadata.insert(MARK.to_owned(), mark(adapting));
+        }
+        changes.sort_by(|a, b| (a.line, &a.pointer).cmp(&(b.line, &b.pointer)));
+        Ok(Adapted { value, changes, operations: Kept { kept, of: all.len() } })
+    }
+}
+
+struct Adapter<'a> {
+    document: &'a Document,
+    adapting: &'a Adapting,
+    changes: Vec<Change>,
+    value: Value,
+}
+
+impl Adapter<'_> {
+    fn note(&mut self, flag: &'static str, pointer: String, change: String, reason: impl Into<String>) {
+        let line = self.document.line_of(&pointer);
+        self.changes.push(Change { pointer, line, adaptation: flag, change, reason: reason.into() });
+    }
+
+    /// The ids of all operations.
+    fn operations(&self) -> Vec<String> {
+        operations_of(&self.value)
+    }
+
+    fn pick(&mut self, all: &[String]) -> Result<(), String> {
+        let pick = &self.adapting.pick;
+        if pick.is_everything() {
+            return Ok(());
+        }
+        let candidates: Vec<Candidate<'_>> =
+            all.iter().map(|id| Candidate::new([local_name(id), id], "", "")).collect();
+        let picked = pick.of(&candidates)?;
+        let dropped: HashSet<String> =
+            all.iter().zip(picked).filter(|(_, picked)| !picked).map(|(id, _)| id.clone()).collect();
+        if !dropped.is_empty() {
+            remove(&mut self.value, &dropped);
+            let change = format!("{} of {} operations are left out", dropped.len(), all.len());
+            let reason = "`--include`, `--exclude` and `--operations` do not pick them";
+            self.note("include", "/shapes".to_owned(), change, reason);
+        }
+        Ok(())
+    }
+
+    /// Leaves out operations that have errors, or use shapes that have.
+    fn skip(&mut self, reading: Reading<'_>) {
+        if !self.adapting.has(Adaptation::SkipUnsupported) {
+            return;
+        }
+        let document = Document::of(std::mem::take(&mut self.value));
+        let errors = Model::read(&document, reading).findings;
+        self.value = document.value;
+        let errors = errors.into_iter().filter(|finding| finding.severity == Severity::Error);
+        let problems: BTreeMap<String, String> = errors.map(|finding| (finding.pointer, finding.problem)).collect();
+        if problems.is_empty() {
+            return;
+        }
+        let reach = reach(&self.value);
+        let bad = reach.to(problems.keys().map(|pointer| shape_of(pointer)));
+        let mut dropped = HashSet::new();
+        for id in self.operations() {
+            let defined = self.value["shapes"].get(&id).is_some();
+            if defined && !bad.contains(&id) {
+                continue;
+            }
+            let reached = reach.from([id.clone()]);
+            let problem = problems.iter().find(|(pointer, _)| reached.contains(&shape_of(pointer)));
+            let problem = problem.map_or_else(|| "it is not defined".to_owned(), |(_, problem)| problem.clone());
+            let (flag, pointer) = (Adaptation::SkipUnsupported.flag(), place(&id));
+            self.note(flag, pointer, format!("{} is left out", local_name(&id)), problem);
+            dropped.insert(id);
+        }
+        remove(&mut self.value, &dropped);
+    }
+
+    fn drop_unused_traits(&mut self) {
+        if !self.adapting.has(Adaptation::DropUnsupportedContent) {
+            return;
+        }
+        let mut dropped = 0;
+        for (_, shape) in self.value.get_mut("shapes").and_then(Value::as_object_mut).into_iter().flatten() {
+            let Some(Value::Object(traits)) = shape.get_mut("traits") else { continue };
+            let before = traits.len();
+            traits.retain(|name, _| !UNUSED_TRAITS.contains(&name.as_str()));
+            dropped += before - traits.len();
+        }
+        if dropped > 0 {
+            let change = format!("{dropped} traits with tests and examples are left out");
+            let flag = Adaptation::DropUnsupportedContent.flag();
+            self.note(flag, "/shapes".to_owned(), change, "nothing of them reaches a tool");
+        }
+    }
+
+    fn drop_unused_shapes(&mut self) {
+        let reach = reach(&self.value);
+        let Some(shapes) = self.value.get_mut("shapes").and_then(Value::as_object_mut) else { return };
+        let services = shapes.iter().filter(|(_, shape)| shape["type"] == "service").map(|(id, _)| id.clone());
+        let used = reach.from(services.collect::<Vec<_>>());
+        let before = shapes.len();
+        // `apply` statements are named by the shape that they apply traits to, or by a member of it.
+        shapes.retain(|id, _| used.contains(id.split_once('$').map_or(id.as_str(), |(shape, _)| shape)));
+        let dropped = before - shapes.len();
+        if dropped > 0 {
+            let change = format!("{dropped} shapes are left out");
+            self.note("adapt", "/shapes".to_owned(), change, "no operation uses them");
+        }
+    }
+}
+
+fn place(id: &str) -> String {
+    format!("/shapes/{}", segment(id))
+}
+
+/// The id of the shape that a pointer leads into.
+fn shape_of(pointer: &str) -> String {
+    pointer.split('/').nth(2).unwrap_or_default().replace("~1", "/").replace("~0", "~")
+}
+
+fn shapes_of(model: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    model.get("shapes").and_then(Value::as_object).into_iter().flatten()
+}
+
+/// What each shape refers to: shapes, and the traits that the model defines itself.
+fn reach(model: &Value) -> Reach {
+    let mut reach = Reach::default();
+    for (id, shape) in shapes_of(model) {
+        let mut refers_to: Vec<String> = texts(shape, "target").into_iter().map(str::to_owned).collect();
+        let own = shape.get("traits").and_then(Value::as_object).into_iter();
+        let members = shape.get("members").and_then(Value::as_object).into_iter().flat_map(Map::values);
+        let of_members = members.filter_map(|member| member.get("traits")?.as_object());
+        refers_to.extend(own.chain(of_members).flat_map(Map::keys).cloned());
+        reach.add(id.split_once('$').map_or(id.as_str(), |(shape, _)| shape).to_owned(), refers_to);
+    }
+    reach
+}
+
+/// The ids of the operations that services and resources name, each once.
+fn operations_of(model: &Value) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for (_, shape) in shapes_of(model).filter(|(_, shape)| shape["type"] == "service" || shape["type"] == "resource") {
+        let many = MANY.iter().filter_map(|member| shape.get(*member)?.as_array()).flatten();
+        let one = ONE.iter().filter_map(|member| shape.get(*member));
+        for id in one.chain(many).filter_map(|named| named["target"].as_str()) {
+            if seen.insert(id) {
+                found.push(id.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// Removes operations from the services and resources that name them.
+fn remove(model: &mut Value, dropped: &HashSet<String>) {
+    let is_dropped = |named: &Value| named["target"].as_str().is_some_and(|id| dropped.contains(id));
+    for (_, shape) in model.get_mut("shapes").and_then(Value::as_object_mut).into_iter().flatten() {
+        let Value::Object(members) = shape else { continue };
+        if !members.get("type").is_some_and(|kind| kind == "service" || kind == "resource") {
+            continue;
+        }
+        members.retain(|member, named| !ONE.contains(&member.as_str()) || !is_dropped(named));
+        for member in MANY {
+            if let Some(Value::Array(all)) = members.get_mut(member) {
+                all.retain(|named| !is_dropped(named));
+            }
+        }
+    }
+}

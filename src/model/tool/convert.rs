@@ -1,0 +1,363 @@
+//! Converts tool definitions of others to those of a Lambda target, whose schemas say less.
+
+use serde_json::{Map, Value, json};
+
+use super::lambda::{SCHEMA_KEYWORDS, TYPES};
+use crate::model::{
+    adapt::{Adapted, Change, Kept},
+    document::{Document, segment},
+};
+
+/// Schemas nested deeper than this are left open.
+const DEEPEST: usize = 32;
+/// Maximum number of schemas, those within others included.
+const MOST: usize = 50_000;
+/// Maximum number of characters that a description is given.
+const LONGEST: usize = 400;
+const FLAG: &str = "adapt";
+
+/// Whose form of tool definitions it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `{"tools": [{"name", "description", "inputSchema"}]}`, as `tools/list` answers (MCP 2025-11-25).
+    Mcp,
+    /// `{"type": "function", "function": {"name", "description", "parameters"}}`, or without the inner object.
+    OpenAi,
+    /// `{"name", "description", "input_schema"}`.
+    Anthropic,
+    /// `{"toolSpec": {"name", "description", "inputSchema": {"json": {…}}}}` (Bedrock, Converse).
+    Bedrock,
+}
+
+impl Form {
+    /// `None` if it is the form of a Lambda target, or unknown.
+    pub(super) fn of(document: &Value) -> Option<Self> {
+        let listed = tools(document)?;
+        let first = listed.first();
+        let has = |member: &str| first.is_some_and(|tool| tool.get(member).is_some());
+        if has("toolSpec") {
+            Some(Self::Bedrock)
+        } else if has("function") || has("parameters") {
+            Some(Self::OpenAi)
+        } else if has("input_schema") {
+            Some(Self::Anthropic)
+        } else {
+            document.is_object().then_some(Self::Mcp)
+        }
+    }
+
+    pub(super) fn of_whom(self) -> &'static str {
+        match self {
+            Self::Mcp => "MCP",
+            Self::OpenAi => "OpenAI",
+            Self::Anthropic => "Anthropic",
+            Self::Bedrock => "Bedrock",
+        }
+    }
+}
+
+/// The list of tools, wherever it stands.
+fn tools(document: &Value) -> Option<&Vec<Value>> {
+    let whole = document.get("toolConfig").or_else(|| document.get("result")).unwrap_or(document);
+    whole.get("tools").unwrap_or(whole).as_array()
+}
+
+/// Converts tool definitions. What a Lambda tool's schema has no keyword for is said in its description.
+pub fn adapt(document: &Document) -> Adapted {
+    let Some(listed) = tools(&document.value) else {
+        return Adapted { value: document.value.clone(), changes: Vec::new(), operations: Kept { kept: 0, of: 0 } };
+    };
+    let mut whole = Converter { document, root: &Value::Null, changes: Vec::new(), schemas: MOST };
+    if let Some(form) = Form::of(&document.value) {
+        whole.note("", format!("the tools of {} are converted", form.of_whom()), "a Lambda target has its own form");
+    }
+    let place = ["/toolConfig/tools", "/result/tools", "/tools", ""];
+    let place = place.into_iter().find(|place| document.value.pointer(place).is_some_and(Value::is_array));
+    let place = place.unwrap_or_default();
+    let converted: Vec<Value> =
+        listed.iter().enumerate().map(|(index, tool)| whole.tool(tool, &format!("{place}/{index}"))).collect();
+    let operations = Kept { kept: converted.len(), of: listed.len() };
+    Adapted { value: Value::Array(converted), changes: whole.changes, operations }
+}
+
+struct Converter<'a> {
+    document: &'a Document,
+    /// The schema that references lead into.
+    root: &'a Value,
+    changes: Vec<Change>,
+    /// How many schemas may still be written: references can lead to more than any model reads.
+    schemas: usize,
+}
+
+impl<'a> Converter<'a> {
+    fn note(&mut self, pointer: &str, change: String, reason: &str) {
+        let (line, pointer, reason) = (self.document.line_of(pointer), pointer.to_owned(), reason.to_owned());
+        self.changes.push(Change { pointer, line, adaptation: FLAG, change, reason });
+    }
+
+    fn tool(&mut self, tool: &'a Value, at: &str) -> Value {
+        let inner = ["toolSpec", "function"].into_iter().find(|member| tool.get(*member).is_some_and(Value::is_object));
+        let (tool, at) = match inner {
+            Some(member) => (&tool[member], format!("{at}/{member}")),
+            None => (tool, at.to_owned()),
+        };
+        let mut written = Map::new();
+        let name = tool["name"].as_str().unwrap_or_default();
+        written.insert("name".to_owned(), tool["name"].clone());
+        let said = tool["description"].as_str().filter(|said| !said.trim().is_empty());
+        if said.is_none() {
+            self.note(&at, format!("the description of `{name}` is its name"), "a Lambda tool must have one");
+        }
+        let title = tool["title"].as_str().or_else(|| tool["annotations"]["title"].as_str());
+        written.insert("description".to_owned(), json!(said.or(title).unwrap_or(name)));
+        let input =
+            ["inputSchema", "input_schema", "parameters"].into_iter().find(|member| tool.get(*member).is_some());
+        let input = input
+            .map_or_else(|| json!({ "type": "object" }), |member| self.whole(&tool[member], &format!("{at}/{member}")));
+        written.insert("inputSchema".to_owned(), input);
+        if let Some(output) = tool.get("outputSchema").filter(|output| output.is_object()) {
+            written.insert("outputSchema".to_owned(), self.whole(output, &format!("{at}/outputSchema")));
+        }
+        Value::Object(written)
+    }
+
+    /// The schema of a tool's arguments or results.
+    fn whole(&mut self, schema: &'a Value, at: &str) -> Value {
+        let inner = schema.get("json").filter(|inner| inner.is_object() && schema.get("type").is_none());
+        self.root = inner.unwrap_or(schema);
+        let mut written = self.schema(self.root, at, &mut Vec::new());
+        if written["type"] != "object" {
+            written["type"] = json!("object");
+        }
+        written
+    }
+
+    /// A schema in the keywords of a Lambda tool. `open` holds the references that it was reached by.
+    fn schema(&mut self, schema: &'a Value, at: &str, open: &mut Vec<&'a str>) -> Value {
+        self.schemas = self.schemas.saturating_sub(1);
+        if self.schemas == 0 {
+            return json!({ "type": "object" });
+        }
+        let Some(mut members) = schema.as_object() else { return json!({ "type": "string" }) };
+        let before = open.len();
+        let mut said = members.get("description").and_then(Value::as_str);
+        while let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+            let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)?.as_object());
+            let Some(target) = target.filter(|_| !open.contains(&reference) && open.len() < DEEPEST) else {
+                self.note(at, format!("`{reference}` is an open object"), "a Lambda tool's schema has no references");
+                open.truncate(before);
+                return json!({ "type": "object" });
+            };
+            open.push(reference);
+            members = target;
+            said = said.or_else(|| members.get("description").and_then(Value::as_str));
+        }
+        let written = self.members(members, said, at, open);
+        open.truncate(before);
+        written
+    }
+
+    fn members(
+        &mut self,
+        members: &'a Map<String, Value>,
+        said: Option<&str>,
+        at: &str,
+        open: &mut Vec<&'a str>,
+    ) -> Value {
+        // The first alternative that is not null.
+        let alternatives = ["anyOf", "oneOf", "allOf"].into_iter().find_map(|keyword| members.get(keyword)?.as_array());
+        let one = alternatives.into_iter().flatten().find(|one| one["type"] != "null");
+        if let Some(one) = one.filter(|_| !members.contains_key("type") && open.len() < DEEPEST) {
+            open.push("");
+            let mut written = self.schema(one, at, open);
+            let more = alternatives.map_or(0, |all| all.iter().filter(|one| one["type"] != "null").count());
+            let reason = "a Lambda tool's schema has one type";
+            self.note(
+                at,
+                if more > 1 { "it is the first alternative".to_owned() } else { "it is not null".to_owned() },
+                reason,
+            );
+            if let (Some(said), Value::Object(written)) = (said, &mut written) {
+                let more = written.get("description").and_then(Value::as_str).map(|more| format!(" ({more})"));
+                written.insert("description".to_owned(), json!(format!("{said}{}", more.unwrap_or_default())));
+            }
+            return written;
+        }
+        let kind = kind(members);
+        let mut written = Map::new();
+        written.insert("type".to_owned(), json!(kind));
+        let described = self.described(members, said, at);
+        written.extend(described.map(|described| ("description".to_owned(), json!(described))));
+        if let Some(Value::Object(properties)) =
+            members.get("properties").filter(|_| kind == "object" && at.matches('/').count() < 4 * DEEPEST)
+        {
+            let mut inner = Map::new();
+            for (name, property) in properties {
+                inner.insert(name.clone(), self.schema(property, &format!("{at}/properties/{}", segment(name)), open));
+            }
+            written.insert("properties".to_owned(), Value::Object(inner));
+        }
+        if let Some(Value::Array(required)) = members.get("required").filter(|_| kind == "object") {
+            let names: Vec<&Value> = required.iter().filter(|name| name.is_string()).collect();
+            written.insert("required".to_owned(), json!(names));
+        }
+        if kind == "array" {
+            let items = members.get("items").filter(|items| items.is_object());
+            let items = items
+                .map_or_else(|| json!({ "type": "string" }), |items| self.schema(items, &format!("{at}/items"), open));
+            written.insert("items".to_owned(), items);
+        }
+        Value::Object(written)
+    }
+
+    /// The description, with what the other keywords say.
+    fn described(&mut self, members: &Map<String, Value>, said: Option<&str>, at: &str) -> Option<String> {
+        let reason = "the gateway has no place for it in a Lambda tool's schema";
+        let mut more = Vec::new();
+        for (keyword, value) in members {
+            if SCHEMA_KEYWORDS.contains(&keyword.as_str()) || keyword.starts_with('$') {
+                continue;
+            }
+            let words = words(keyword, value);
+            let change = match &words {
+                Some(_) => format!("the description says `{keyword}`"),
+                None => format!("`{keyword}` is left out"),
+            };
+            self.note(&format!("{at}/{}", segment(keyword)), change, reason);
+            more.extend(words);
+        }
+        if more.is_empty() {
+            return said.map(str::to_owned);
+        }
+        let mut more = more.join("; ");
+        if let Some((end, _)) = more.char_indices().nth(LONGEST) {
+            more.truncate(end);
+            more.push('…');
+        }
+        Some(said.map_or_else(|| more.clone(), |said| format!("{} ({more})", said.trim())))
+    }
+}
+
+/// The type of a schema, as far as a Lambda tool has it.
+fn kind(members: &Map<String, Value>) -> &'static str {
+    let named = match members.get("type") {
+        Some(Value::String(one)) => Some(one.as_str()),
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).find(|one| *one != "null"),
+        _ => None,
+    };
+    let known = named.and_then(|named| TYPES.into_iter().find(|known| *known == named));
+    let value = || members.get("const").or_else(|| members.get("enum")?.get(0));
+    known.unwrap_or_else(|| match (members.contains_key("properties"), members.contains_key("items"), value()) {
+        (true, ..) => "object",
+        (_, true, _) => "array",
+        (.., Some(Value::Number(_))) => "number",
+        (.., Some(Value::Bool(_))) => "boolean",
+        _ => "string",
+    })
+}
+
+/// What a keyword says, in words; `None` if a model has no use for it.
+fn words(keyword: &str, value: &Value) -> Option<String> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Some(match keyword {
+        "enum" => {
+            let values = value.as_array()?.iter().map(Value::to_string);
+            format!("one of {}", values.collect::<Vec<_>>().join(", "))
+        }
+        "const" => format!("always {value}"),
+        "default" if !value.is_null() => format!("default {value}"),
+        "format" => format!("format {text}"),
+        "pattern" => format!("pattern {text}"),
+        "minimum" => format!("at least {text}"),
+        "maximum" => format!("at most {text}"),
+        "exclusiveMinimum" => format!("more than {text}"),
+        "exclusiveMaximum" => format!("less than {text}"),
+        "multipleOf" => format!("a multiple of {text}"),
+        "minLength" => format!("at least {text} characters"),
+        "maxLength" => format!("at most {text} characters"),
+        "minItems" => format!("at least {text} items"),
+        "maxItems" => format!("at most {text} items"),
+        "uniqueItems" if *value == json!(true) => "each item once".to_owned(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{finding::Reading, tool::lint};
+
+    fn adapted(value: Value) -> Value {
+        adapt(&Document::of(value)).value
+    }
+
+    #[test]
+    fn the_forms_of_others_become_tools_of_a_lambda_target() {
+        let schema = json!({ "type": "object", "properties": { "a": { "type": "string" } }, "required": ["a"] });
+        let expected = json!([{ "name": "t", "description": "d", "inputSchema": schema }]);
+        let named = |member: &str| json!({ "name": "t", "description": "d", member: schema });
+        for (form, given) in [
+            (Form::Mcp, json!({ "tools": [named("inputSchema")] })),
+            (Form::Mcp, json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": [named("inputSchema")] } })),
+            (Form::OpenAi, json!([{ "type": "function", "function": named("parameters") }])),
+            (Form::OpenAi, json!({ "tools": [{ "type": "function", "function": named("parameters") }] })),
+            (Form::OpenAi, json!([{ "type": "function", "name": "t", "description": "d", "parameters": schema }])),
+            (Form::Anthropic, json!([named("input_schema")])),
+            (
+                Form::Bedrock,
+                json!({ "toolConfig": { "tools": [{ "toolSpec": { "name": "t", "description": "d", "inputSchema": { "json": schema } } }] } }),
+            ),
+        ] {
+            assert_eq!(Form::of(&given), Some(form), "{given}");
+            let findings = lint(&Document::of(given.clone()), Reading { target: "t", local: false }).1;
+            assert!(findings[0].problem.contains(form.of_whom()), "{findings:?}");
+            assert_eq!(adapted(given), expected);
+        }
+        assert_eq!(Form::of(&expected), None);
+    }
+
+    #[test]
+    fn what_the_schema_cannot_say_is_in_the_description() {
+        let input = json!({
+            "$defs": { "Node": { "type": "object", "properties": { "next": { "$ref": "#/$defs/Node" }, "id": { "type": "integer", "minimum": 1 } } } },
+            "type": "object",
+            "title": "Arguments",
+            "additionalProperties": false,
+            "properties": {
+                "unit": { "type": "string", "enum": ["c", "f"], "default": "c", "description": "The unit" },
+                "day": { "anyOf": [{ "type": "string", "format": "date" }, { "type": "null" }], "description": "When" },
+                "node": { "$ref": "#/$defs/Node" },
+                "tags": { "type": ["array", "null"] },
+            },
+        });
+        let tools = adapted(json!([{ "name": "t", "description": "d", "inputSchema": input }]));
+        let properties = json!({
+            "unit": { "type": "string", "description": "The unit (one of \"c\", \"f\"; default \"c\")" },
+            "day": { "type": "string", "description": "When (format date)" },
+            "node": { "type": "object", "properties": {
+                "next": { "type": "object" },
+                "id": { "type": "integer", "description": "at least 1" },
+            } },
+            "tags": { "type": "array", "items": { "type": "string" } },
+        });
+        assert_eq!(tools[0]["inputSchema"], json!({ "type": "object", "properties": properties }));
+        let (tools, findings) = lint(&Document::of(tools), Reading { target: "t", local: false });
+        assert_eq!((tools.len(), findings), (1, Vec::new()));
+    }
+
+    #[test]
+    fn whatever_it_is_it_becomes_something_that_is_checked() {
+        for odd in [
+            json!(7),
+            json!([]),
+            json!([7]),
+            json!({ "tools": 7 }),
+            json!([{ "function": 7 }]),
+            json!({ "result": {} }),
+        ] {
+            let adapted = adapt(&Document::of(odd.clone()));
+            let (tools, findings) = lint(&Document::of(adapted.value), Reading { target: "t", local: false });
+            assert!(tools.is_empty() && !findings.is_empty(), "{odd}");
+        }
+    }
+}

@@ -1,8 +1,8 @@
-//! Any text at all, read as an OpenAPI document, and each of its operations called.
+//! Any text at all, read as an OpenAPI document, adapted, and each of its operations called; and read as tools.
 
 #![no_main]
 
-use agentcore_gw::model::{document::Document, finding::Reading, openapi::Api, tool};
+use agentcore_gw::model::{adapt::Adapting, document::Document, finding::Reading, openapi::Api, tool};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 
@@ -10,6 +10,12 @@ fuzz_target!(|text: &str| {
     let Ok(document) = Document::parse(text) else { return };
     let reading = Reading { target: "t", local: false };
     tool::lint(&document, reading);
+    tool::lint(&Document::of(tool::adapt(&document).value), reading);
+    drop(Api::load(text, &Adapting::all().pick, reading.target));
+    if let Ok(adapted) = Api::adapt(&document, &Adapting::all(), reading) {
+        assert!(adapted.operations.kept <= adapted.operations.of);
+        Api::read(&Document::of(adapted.value), reading);
+    }
     let api = Api::read(&document, reading);
     for finding in &api.findings {
         assert!(finding.line >= 1);

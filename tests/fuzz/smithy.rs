@@ -3,6 +3,7 @@
 #![no_main]
 
 use agentcore_gw::model::{
+    adapt::Adapting,
     document::Document,
     finding::Reading,
     smithy::{HttpResponse, Model, RequestOptions},
@@ -13,7 +14,11 @@ use serde_json::json;
 
 fuzz_target!(|text: &str| {
     let Ok(document) = Document::parse(text) else { return };
-    let model = Model::read(&document, Reading { target: "t", local: false });
+    let reading = Reading { target: "t", local: false };
+    if let Ok(adapted) = Model::adapt(&document, &Adapting::all(), reading) {
+        Model::read(&Document::of(adapted.value), reading);
+    }
+    let model = Model::read(&document, reading);
     for finding in &model.findings {
         assert!(finding.line >= 1);
     }

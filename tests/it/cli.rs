@@ -16,7 +16,9 @@ use crate::{
 fn shown(env: &Env, args: &[&str]) -> String {
     let run = env.run(args);
     let home = env.home().to_str().unwrap();
-    format!("exit {}\n--- stdout\n{}--- stderr\n{}", run.code, run.stdout, run.stderr).replace(home, "[HOME]")
+    format!("exit {}\n--- stdout\n{}--- stderr\n{}", run.code, run.stdout, run.stderr)
+        .replace(home, "[HOME]")
+        .replace(env!("CARGO_BIN_EXE_agentcore-gw"), "agentcore-gw")
 }
 
 #[test]
@@ -507,6 +509,7 @@ async fn what_is_shown_as_next_works() {
 fn validate_shows_line_pointer_and_remedy_and_the_tools() {
     let env = Env::new();
     let document = "openapi: 3.0.3
+info: {title: Pets, version: 1.0.0}
 servers:
   - url: http://10.0.0.1/v1
 paths:
@@ -515,6 +518,7 @@ paths:
       operationId: pets/get
       parameters:
         - {name: id, in: path, required: true, schema: {type: string}}
+      responses: {default: {description: ok}}
 ";
     fs::write(env.home().join("pets.yaml"), document).unwrap();
     let at_home = |args: &[&str]| shown(&env, args);
@@ -523,7 +527,7 @@ paths:
     let json = env.run(&["validate", "openapi", "pets.yaml", "-o", "json"]);
     let report = json.json();
     assert_eq!((json.code, &report["valid"]), (2, &serde_json::json!(false)));
-    assert_eq!(report["findings"][0]["line"], 3);
+    assert_eq!(report["findings"][0]["line"], 4);
     assert_eq!(report["tools"][0]["name"], "target___pets/get");
 
     fs::write(env.home().join("tools.json"), r#"[{"name": "a", "description": "d", "inputSchema": {"type": "text"}}]"#)

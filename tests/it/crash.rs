@@ -137,7 +137,7 @@ async fn after_any_mishap_in_cleanup(which: (usize, usize)) {
 /// `target add openapi` with a secret of this kind.
 fn add_api(folder: &tempfile::TempDir, name: &str, secret: &str) -> Vec<String> {
     let (spec, key) = (folder.path().join("api.yaml"), folder.path().join("key"));
-    let document = "openapi: 3.0.3\nservers: [{url: https://api.example.com}]\npaths: {/x: {get: {operationId: x}}}";
+    let document = "openapi: 3.0.3\nservers: [{url: https://api.example.com}]\ninfo: {title: x, version: 1.0.0}\npaths: {/x: {get: {operationId: x, responses: {default: {description: ok}}}}}";
     std::fs::write(&spec, document).unwrap();
     std::fs::write(&key, "secret").unwrap();
     let more: &[&str] = if secret.starts_with("--oauth") {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(unreachable_pub, reason = "this crate is one binary")]
 
+mod adapt;
 mod architecture;
 mod aws_cli;
 mod boto3;

@@ -20,7 +20,8 @@ use crate::{
 /// The quick start's OpenWeatherMap document, with some more operations.
 fn document(origin: &str) -> Value {
     let query = |name: &str, required: bool| json!({ "name": name, "in": "query", "required": required, "schema": { "type": "string" } });
-    let plain = |id: &str| json!({ "get": { "operationId": id, "summary": "For the test" } });
+    let ok = json!({ "200": { "description": "ok" } });
+    let plain = |id: &str| json!({ "get": { "operationId": id, "summary": "For the test", "responses": ok } });
     json!({
         "openapi": "3.0.3",
         "info": { "title": "OpenWeatherMap", "version": "2.5" },
@@ -31,6 +32,7 @@ fn document(origin: &str) -> Value {
                     "operationId": "getCurrentWeather",
                     "summary": "Current weather of a city",
                     "parameters": [query("q", true), query("units", false)],
+                    "responses": ok,
                 },
                 "post": {
                     "operationId": "report",
@@ -39,6 +41,7 @@ fn document(origin: &str) -> Value {
                         "type": "object", "required": ["city"],
                         "properties": { "city": { "type": "string" }, "temp": { "type": "number" } },
                     } } } },
+                    "responses": ok,
                 },
             },
             "/moved": plain("moved"),
@@ -46,7 +49,7 @@ fn document(origin: &str) -> Value {
             "/revoked": plain("revoked"),
             "/text": plain("text"),
             "/precise": plain("precise"),
-            "/key": { "get": { "operationId": "key", "summary": "s", "parameters": [query("appid", false)] } },
+            "/key": { "get": { "operationId": "key", "summary": "s", "responses": ok, "parameters": [query("appid", false)] } },
             "/endless": plain("endless"),
         },
     })
@@ -377,14 +380,14 @@ fn what_cannot_work_is_refused_before_anything_is_made() {
     setting.gateway.create(&[]);
     let home = setting.gateway.env.home();
     let bad = home.join("bad.yaml");
-    fs::write(&bad, "openapi: 3.0.3\nservers:\n  - url: https://api.example.com\npaths:\n  /x:\n    post:\n      operationId: x\n      requestBody:\n        content:\n          application/json:\n            schema:\n              oneOf: []\n").unwrap();
+    fs::write(&bad, "openapi: 3.0.3\ninfo: {title: x, version: 1.0.0}\nservers: [{url: https://api.example.com}]\npaths:\n  /x:\n    post:\n      operationId: x\n      responses:\n        default: {description: ok, content: {\n          text/html: {}}}\n").unwrap();
     let large = home.join("large.json");
     let mut document = document(&setting.api.origin);
     document["info"]["description"] = json!("x".repeat(1024 * 1024));
     fs::write(&large, document.to_string()).unwrap();
     let (bad, large, spec) = (bad.to_str().unwrap(), large.to_str().unwrap(), setting.spec.as_str());
     for (flags, said) in [
-        (vec!["--spec", bad], "bad.yaml, line 12: schema with oneOf is currently not supported"),
+        (vec!["--spec", bad], "bad.yaml, line 10: MediaType text/html is not supported in response"),
         (vec!["--spec", large], "s3://BUCKET/KEY"),
         (vec!["--spec", "/no/such/file"], "cannot be read"),
         (vec!["--spec", spec, "--api-key-env", "SECRET"], "an API key needs a place"),

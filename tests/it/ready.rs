@@ -15,7 +15,7 @@ const CLEANUP: [&str; 3] = ["cleanup", "g", "-y"];
 async fn stack() -> (World, Moment) {
     let folder = tempfile::tempdir().unwrap();
     let (spec, key) = (folder.path().join("api.yaml"), folder.path().join("key"));
-    fs::write(&spec, "openapi: 3.0.3\nservers: [{url: https://x.example}]\npaths: {/x: {get: {operationId: x}}}")
+    fs::write(&spec, "openapi: 3.0.3\nservers: [{url: https://x.example}]\ninfo: {title: x, version: 1.0.0}\npaths: {/x: {get: {operationId: x, responses: {default: {description: ok}}}}}")
         .unwrap();
     fs::write(&key, "secret").unwrap();
     let world = World::new(Duration::ZERO);

@@ -23,7 +23,7 @@ struct Files(TempDir);
 impl Files {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let api = "openapi: 3.0.3\nservers: [{url: https://x.example}]\npaths: {/x: {get: {operationId: x}}}";
+        let api = "openapi: 3.0.3\nservers: [{url: https://x.example}]\ninfo: {title: x, version: 1.0.0}\npaths: {/x: {get: {operationId: x, responses: {default: {description: ok}}}}}";
         fs::write(folder.path().join("api.yaml"), api).unwrap();
         fs::write(folder.path().join("key"), "secret").unwrap();
         Self(folder)
@@ -254,7 +254,12 @@ async fn what_is_signed_for_is_allowed_to_the_role() {
     let folder = tempfile::tempdir().unwrap();
     let api = |url: &str| {
         let path = folder.path().join("api.json");
-        let document = json!({ "openapi": "3.0.3", "servers": [{ "url": url }], "paths": { "/x": { "get": { "operationId": "x" } } } });
+        let document = json!({
+            "openapi": "3.0.3",
+            "info": { "title": "x", "version": "1" },
+            "servers": [{ "url": url }],
+            "paths": { "/x": { "get": { "operationId": "x", "responses": { "200": { "description": "ok" } } } } },
+        });
         fs::write(&path, document.to_string()).unwrap();
         path.to_str().unwrap().to_owned()
     };

@@ -136,7 +136,7 @@ async fn a_providers_name_that_is_held_back_has_a_second_choice() {
     world.run(&["create", "g", "--authorizer", "none", "-y", "--no-observability"]).await.expect(0);
     let folder = tempfile::tempdir().unwrap();
     let (spec, key) = (folder.path().join("api.yaml"), folder.path().join("key"));
-    let text = "openapi: 3.0.3\nservers: [{url: https://api.example.com}]\npaths: {/x: {get: {operationId: x}}}";
+    let text = "openapi: 3.0.3\nservers: [{url: https://api.example.com}]\ninfo: {title: x, version: 1.0.0}\npaths: {/x: {get: {operationId: x, responses: {default: {description: ok}}}}}";
     fs::write(&spec, text).unwrap();
     fs::write(&key, "secret").unwrap();
     let (spec, key) = (spec.to_str().unwrap(), key.to_str().unwrap());

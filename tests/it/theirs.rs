@@ -75,8 +75,8 @@ async fn a_target_of_another_kind_is_a_conflict() {
 fn targets_of_each_kind(function: &str) -> Vec<(&'static str, Value)> {
     let role = json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }]);
     let tool = json!([{ "name": "t", "description": "d", "inputSchema": { "type": "object" } }]);
-    let api =
-        r#"{"openapi":"3.0.3","servers":[{"url":"https://x.example"}],"paths":{"/x":{"get":{"operationId":"x"}}}}"#;
+    let api = r#"{"openapi":"3.0.3","info":{"title":"x","version":"1"},"servers":[{"url":"https://x.example"}],
+            "paths":{"/x":{"get":{"operationId":"x","responses":{"200":{"description":"ok"}}}}}}"#;
     let model = include_str!("../models/sts.json");
     let target = |name: &str, configuration: Value, credential: Option<Value>| {
         let mut target =

@@ -54,7 +54,7 @@ def api():
         "openapi": "3.0.0",
         "info": {"title": "OpenWeatherMap", "version": "1"},
         "servers": [{"url": f"http://127.0.0.1:{server.server_port}"}],
-        "paths": {"/weather": {"get": {"operationId": "getWeather", "summary": "Weather", "parameters": [query]}}},
+        "paths": {"/weather": {"get": {"operationId": "getWeather", "summary": "Weather", "parameters": [query], "responses": {"200": {"description": "Success"}}}}},
     }
     return {"inlinePayload": json.dumps(document)}
 

@@ -180,8 +180,8 @@ def gateways():
 
     tool = configuration["toolSchema"]["inlinePayload"][0]
     fails(with_lambda(toolSchema={"inlinePayload": [tool, tool]}), "Duplicate tool found in target configuration: x___a")
-    operation = {"get": {"operationId": "x", "summary": "s"}}
-    document = {"openapi": "3.0.3", "servers": [{"url": "https://api.example.com"}], "paths": {"/x": operation}}
+    operation = {"get": {"operationId": "x", "summary": "s", "responses": {"200": {"description": "ok"}}}}
+    document = {"openapi": "3.0.3", "info": {"title": "x", "version": "1"}, "servers": [{"url": "https://api.example.com"}], "paths": {"/x": operation}}
 
     def with_api(credential, **members):
         payload = {"inlinePayload": json.dumps(dict(document, **members))}
@@ -209,6 +209,8 @@ def gateways():
         (with_api(None, servers=[]), "Found 2 validation error(s) in OpenAPI schema: [Server URL must not be empty., Server URL (located at: servers) must use HTTPS protocol.]"),
         (with_api(None, openapi=None, swagger="2.0"), "Invalid OpenAPI schema: attribute openapi is missing"),
         (with_api(None, paths=two), "Operation /x -> GET must have an operationId, MediaType text/html is not supported in response"),
+        (with_api(None, info=None), "Invalid OpenAPI schema: attribute info is missing"),
+        (with_api(None, paths={"/x": {"get": {"operationId": "x"}}}), "Invalid OpenAPI schema: attribute paths.'/x'(get).responses is missing"),
         (with_api(None, paths={}), "no operation becomes a tool"),
         (dict(with_api(None), targetConfiguration={"mcp": {"openApiSchema": {"inlinePayload": "{"}}}), "not JSON"),
     ):

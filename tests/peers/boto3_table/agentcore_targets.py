@@ -68,7 +68,6 @@ def models_and_servers(c, g, credential, fails):
     for params, says in (
         (smithy(role, smithy="1.0"), "Smithy version"),
         (smithy(role, shapes={}), "there is no service"),
-        (smithy(role, dict(traits, **{"smithy.rules#endpointRuleSet": None})), "no endpoint rule set"),
         (with_configuration("smithyModel", {"inlinePayload": "{"}, role), "not JSON"),
     ):
         fails(params, says)

@@ -3,13 +3,14 @@
 mod error;
 pub mod invocation;
 pub mod log;
+mod plain;
 pub mod progress;
 pub mod report;
 pub mod style;
 
 use std::{
     fmt,
-    io::{self, IsTerminal as _, Write},
+    io::{self, BufWriter, IsTerminal as _, Write},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,8 +21,9 @@ pub use self::error::ErrorBody;
 use self::{
     error::ErrorDocument,
     invocation::Invocation,
+    plain::{Stripped, harmless, strip_styles},
     progress::Progress,
-    report::{Report, ToJson as _},
+    report::{Report, ToJson},
 };
 use crate::error::{Error, ErrorKind, exit};
 
@@ -224,15 +226,15 @@ impl Ui {
         if report.is_silent() {
             return report.exit_code();
         }
-        let rendered = match self.format {
-            Format::Json => report.to_json(),
-            Format::Env => Ok(env_lines(&report.env())),
+        let written = match self.format {
+            Format::Json => self.write_json(report),
+            Format::Env => self.write_out(&env_lines(&report.env())),
             Format::Text => {
                 let mut text = Vec::new();
-                report.human(&mut text).and_then(|()| self.next_steps(&mut text, &report.next())).map(|()| text)
+                let written = report.human(&mut text).and_then(|()| self.next_steps(&mut text, &report.next()));
+                written.and_then(|()| self.write_out(&text))
             }
         };
-        let written = rendered.and_then(|bytes| self.write_out(&bytes));
         match written {
             // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::DONE,
@@ -262,6 +264,14 @@ impl Ui {
         out.flush()
     }
 
+    /// Writes a document to stdout as it is serialized: a report can be large.
+    fn write_json(&self, document: &(impl ToJson + ?Sized)) -> io::Result<()> {
+        let mut out = self.streams.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stripped = BufWriter::new(Stripped::new(&mut *out));
+        document.write_json(&mut stripped)?;
+        stripped.flush()
+    }
+
     /// Prints an error, as text or JSON, and returns the exit code.
     pub fn fail(&self, error: &Error) -> u8 {
         if self.format == Format::Json {
@@ -269,7 +279,7 @@ impl Ui {
             body.hint = body.hint.map(|hint| self.invocation.in_commands(&hint));
             let document = ErrorDocument { error: body };
             // If stdout is closed, the exit code still reports the error.
-            drop(document.to_json().and_then(|bytes| self.write_out(&bytes)));
+            drop(self.write_json(&document));
             return error.kind.exit_code();
         }
         // Indent further lines, so that foreign text cannot pass for a message of this program.
@@ -339,33 +349,6 @@ impl Drop for Silence {
     }
 }
 
-/// Text with or without its escape sequences.
-fn strip_styles(text: &str, colors: bool) -> Vec<u8> {
-    if colors { text.as_bytes().to_vec() } else { anstream::adapter::strip_bytes(text.as_bytes()).into_vec() }
-}
-
-/// Text that is safe for a terminal, whoever wrote it: no control or format characters except line breaks, tabs
-/// and this program's own styles. All text that is shown goes through this function.
-fn harmless(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let own = style::SEQUENCES.iter().find(|sequence| rest.starts_with(**sequence));
-        let length = own.map_or(c.len_utf8(), |sequence| sequence.len());
-        let (part, after) = rest.split_at(length);
-        match c {
-            _ if own.is_some() => shown.push_str(part),
-            '\n' | '\t' => shown.push(c),
-            // The carriage return of a CRLF.
-            '\r' if after.starts_with('\n') => {}
-            c if c.is_control() || report::is_format(c) => shown.extend(c.escape_unicode()),
-            c => shown.push(c),
-        }
-        rest = after;
-    }
-    shown
-}
-
 /// `export NAME='value'`, safe for a shell to read.
 pub fn env_lines(variables: &[(&'static str, String)]) -> Vec<u8> {
     let line = |(name, value): &(&str, String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
@@ -383,29 +366,6 @@ fn message(error: &Error, begun: Instant) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_moves_a_terminal_is_shown_but_our_own_styles() {
-        let styled = format!("{}error:{} no", style::ERROR.render(), style::ERROR.render_reset());
-        assert_eq!(harmless(&styled), styled);
-        for style in [style::ERROR, style::WARN, style::HINT, style::OK, style::DIM, style::HEADING] {
-            let styled = format!("{}x{}", style.render(), style.render_reset());
-            assert_eq!(harmless(&styled), styled, "{style:?}");
-        }
-        for (odd, shown) in [
-            ("\u{1b}[2J", "\\u{1b}[2J"),
-            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
-            ("a\rb", "a\\u{d}b"),
-            ("\u{9b}2J", "\\u{9b}2J"),
-            ("abc\u{202e}cba", "abc\\u{202e}cba"),
-            ("a\u{2028}b\u{feff}", "a\\u{2028}b\\u{feff}"),
-            ("two\nlines\tand Zürich 東京", "two\nlines\tand Zürich 東京"),
-            ("a\r\nb", "a\nb"),
-            ("می\u{200c}خواهم 👩\u{200d}💻", "می\u{200c}خواهم 👩\u{200d}💻"),
-        ] {
-            assert_eq!(harmless(odd), shown);
-        }
-    }
 
     #[test]
     fn exported_values_are_quoted_for_the_shell() {

@@ -170,7 +170,7 @@ pub fn is_adaptable(reason: &str) -> bool {
         "must have an operationId",
         "is currently not supported",
         "is not supported in response",
-        " is missing",
+        "attribute ",
         "must use HTTPS protocol",
         "Server URL must not be empty",
         "needs to be defined as a path parameter",

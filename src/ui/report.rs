@@ -9,15 +9,14 @@ use crate::error::exit;
 
 /// A document that can be printed as JSON.
 pub trait ToJson {
-    /// The serialization, for people to read, with a line break at its end.
-    fn to_json(&self) -> io::Result<Vec<u8>>;
+    /// Writes the serialization, for people to read, with a line break at its end.
+    fn write_json(&self, w: &mut dyn Write) -> io::Result<()>;
 }
 
 impl<T: Serialize> ToJson for T {
-    fn to_json(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec_pretty(self)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+    fn write_json(&self, mut w: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut w, self)?;
+        w.write_all(b"\n")
     }
 }
 

@@ -618,6 +618,7 @@ mod properties {
             if let Ok(document) = Document::parse(&text) {
                 Api::read(&document, AWS);
                 tool::lint(&document, AWS);
+                tool::lint(&Document::of(tool::adapt(&document).value), AWS);
             }
         }
     }

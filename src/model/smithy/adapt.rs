@@ -211,3 +211,89 @@ fn remove(model: &mut Value, dropped: &HashSet<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::adapt::Pick;
+
+    const READING: Reading<'static> = Reading { target: "t", local: false };
+
+    fn model() -> Value {
+        let operation = |input: &str| {
+            json!({
+                "type": "operation", "input": { "target": input }, "output": { "target": "smithy.api#Unit" },
+                "traits": { "smithy.api#documentation": "d", "smithy.api#examples": [{ "title": "x" }] },
+            })
+        };
+        let structure = |target: &str| json!({ "type": "structure", "members": { "a": { "target": target } } });
+        json!({ "smithy": "2.0", "shapes": {
+            "a#Svc": {
+                "type": "service", "version": "1", "operations": [{ "target": "a#Good" }, { "target": "a#Bad" }, { "target": "a#None" }],
+                "resources": [{ "target": "a#Res" }],
+                "traits": {
+                    "aws.auth#sigv4": { "name": "s" }, "aws.protocols#awsJson1_0": {}, "a#mine": {},
+                    "smithy.rules#endpointRuleSet": { "version": "1.0", "parameters": {}, "rules": [] },
+                    "smithy.rules#endpointTests": { "version": "1.0", "testCases": [] },
+                },
+            },
+            "a#Res": { "type": "resource", "read": { "target": "a#GetRes" }, "operations": [{ "target": "a#AlsoBad" }] },
+            "a#Good": operation("a#GoodIn"), "a#Bad": operation("a#BadIn"), "a#GetRes": operation("a#GoodIn"),
+            "a#AlsoBad": operation("a#AroundBad"),
+            "a#GoodIn": structure("smithy.api#String"), "a#BadIn": structure("a#Nowhere"), "a#AroundBad": structure("a#BadIn"),
+            "a#Unused": { "type": "string" },
+            "a#mine": { "type": "structure", "members": {}, "traits": { "smithy.api#trait": {} } },
+            "a#GoodIn$a": { "type": "apply", "traits": { "smithy.api#documentation": "of a" } },
+            "a#BadIn$a": { "type": "apply", "traits": { "smithy.api#documentation": "of a" } },
+        } })
+    }
+
+    fn adapted(value: &Value, adapting: &Adapting) -> Adapted {
+        Model::adapt(&Document::of(value.clone()), adapting, READING).unwrap()
+    }
+
+    fn names(value: &Value) -> Vec<String> {
+        let read = Model::read(&Document::of(value.clone()), READING);
+        assert!(read.error().is_none(), "{:?}", read.findings);
+        read.operations.into_iter().map(|operation| operation.name).collect()
+    }
+
+    #[test]
+    fn operations_that_cannot_be_tools_go_with_the_shapes_that_only_they_use() {
+        let Adapted { value, changes, operations } = adapted(&model(), &Adapting::all());
+        assert_eq!(
+            (names(&value), operations),
+            (vec!["Good".to_owned(), "GetRes".to_owned()], Kept { kept: 2, of: 5 })
+        );
+        let shapes: Vec<&String> = value["shapes"].as_object().unwrap().keys().collect();
+        assert_eq!(shapes, ["a#Svc", "a#Res", "a#Good", "a#GetRes", "a#GoodIn", "a#mine", "a#GoodIn$a"]);
+        for (name, reason) in [("Bad", "there is no shape `a#Nowhere`"), ("AlsoBad", "there is no shape"), ("None", "")]
+        {
+            let said =
+                |change: &&Change| change.change == format!("{name} is left out") && change.reason.contains(reason);
+            assert!(changes.iter().any(|change| said(&change)), "{name}: {changes:?}");
+        }
+        let text = value.to_string();
+        assert!(!text.contains("endpointTests") && !text.contains("smithy.api#examples"));
+        assert!(adapted(&value, &Adapting::all()).changes.is_empty(), "an adapted model stays as it is");
+        let one = Adapting { adaptations: [Adaptation::SkipUnsupported].into(), ..Adapting::default() };
+        assert_eq!(names(&adapted(&model(), &one).value), ["Good", "GetRes"]);
+    }
+
+    #[test]
+    fn picked_operations_stay() {
+        let pick = |include: &[&str], operations: &[&str]| Adapting {
+            pick: Pick {
+                include: include.iter().map(|one| one.parse().unwrap()).collect(),
+                operations: operations.iter().map(|name| (*name).to_owned()).collect(),
+                ..Pick::default()
+            },
+            ..Adapting::default()
+        };
+        for adapting in [pick(&["Good"], &[]), pick(&["Goo*"], &[]), pick(&[], &["Good"]), pick(&[], &["a#Good"])] {
+            assert_eq!(names(&adapted(&model(), &adapting).value), ["Good"]);
+        }
+        let none = pick(&[], &["Other"]);
+        assert!(Model::adapt(&Document::of(model()), &none, READING).unwrap_err().contains("`Other`"));
+    }
+}

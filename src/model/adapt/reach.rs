@@ -1,13 +1,13 @@
 //! Which parts of a document lead to which, by references.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use serde_json::Value;
 
 /// The parts of a document that can be referred to, and what each refers to. A part is named by its JSON pointer.
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
-    edges: HashMap<String, Vec<String>>,
+    edges: BTreeMap<String, Vec<String>>,
 }
 
 impl Reach {
@@ -28,15 +28,25 @@ impl Reach {
         reached
     }
 
-    /// All parts that lead to one of these, these included.
-    pub(crate) fn to(&self, ends: impl IntoIterator<Item = String>) -> HashSet<String> {
-        let mut backwards = Self::default();
+    /// All parts that lead to one of these, these included, each with the one that it leads to: the nearest.
+    pub(crate) fn to(&self, ends: impl IntoIterator<Item = String>) -> HashMap<String, String> {
+        let mut backwards: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (part, next) in &self.edges {
             for next in next {
-                backwards.add(next.clone(), vec![part.clone()]);
+                backwards.entry(next).or_default().push(part);
             }
         }
-        backwards.from(ends)
+        let mut ends_of = HashMap::new();
+        let mut waiting: VecDeque<(String, String)> = ends.into_iter().map(|end| (end.clone(), end)).collect();
+        while let Some((part, end)) = waiting.pop_front() {
+            if ends_of.contains_key(&part) {
+                continue;
+            }
+            let before = backwards.get(part.as_str()).into_iter().flatten();
+            waiting.extend(before.map(|before| ((*before).to_owned(), end.clone())));
+            ends_of.insert(part, end);
+        }
+        ends_of
     }
 }
 
@@ -69,13 +79,12 @@ mod tests {
         for (part, to) in [("a", "b"), ("b", "c"), ("c", "b"), ("d", "c"), ("e", "f")] {
             reach.add(part.to_owned(), vec![to.to_owned()]);
         }
-        let sorted = |found: HashSet<String>| {
-            let mut found: Vec<String> = found.into_iter().collect();
-            found.sort();
-            found.concat()
-        };
-        assert_eq!(sorted(reach.from(["a".to_owned()])), "abc");
-        assert_eq!(sorted(reach.to(["c".to_owned()])), "abcd");
+        let reached = reach.from(["a".to_owned()]);
+        assert!(["a", "b", "c"].iter().all(|part| reached.contains(*part)) && reached.len() == 3, "{reached:?}");
+        let ends = reach.to(["c".to_owned(), "f".to_owned()]);
+        for (part, end) in [("a", "c"), ("b", "c"), ("c", "c"), ("d", "c"), ("e", "f"), ("f", "f")] {
+            assert_eq!(ends.get(part).map(String::as_str), Some(end), "{part}");
+        }
         let value = json!({ "$ref": "x", "a": [{ "$ref": "y" }, { "$ref": 7 }] });
         let mut refs = texts(&value, "$ref");
         refs.sort_unstable();

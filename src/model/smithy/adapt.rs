@@ -100,17 +100,18 @@ impl Adapter<'_> {
         if problems.is_empty() {
             return;
         }
-        let reach = reach(&self.value);
-        let bad = reach.to(problems.keys().map(|pointer| shape_of(pointer)));
+        let mut of_shape: BTreeMap<String, &String> = BTreeMap::new();
+        for (pointer, problem) in &problems {
+            of_shape.entry(shape_of(pointer)).or_insert(problem);
+        }
+        let ends = reach(&self.value).to(of_shape.keys().cloned());
         let mut dropped = HashSet::new();
         for id in self.operations() {
-            let defined = self.value["shapes"].get(&id).is_some();
-            if defined && !bad.contains(&id) {
-                continue;
-            }
-            let reached = reach.from([id.clone()]);
-            let problem = problems.iter().find(|(pointer, _)| reached.contains(&shape_of(pointer)));
-            let problem = problem.map_or_else(|| "it is not defined".to_owned(), |(_, problem)| problem.clone());
+            let problem = match ends.get(&id).and_then(|end| of_shape.get(end)) {
+                Some(problem) => (*problem).clone(),
+                None if self.value["shapes"].get(&id).is_none() => "it is not defined".to_owned(),
+                None => continue,
+            };
             let (flag, pointer) = (Adaptation::SkipUnsupported.flag(), place(&id));
             self.note(flag, pointer, format!("{} is left out", local_name(&id)), problem);
             dropped.insert(id);

@@ -1,5 +1,7 @@
 //! `oneOf` and `anyOf`: a schema that may be null, or an open one that describes its alternatives.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{Adaptation, Adapter, schemas::only_reference};
@@ -61,12 +63,9 @@ impl Adapter<'_> {
         if let (Some(values), Some(_)) = (values, common)
             && !members.contains_key("enum")
         {
-            let mut all: Vec<Value> = Vec::new();
-            for value in values.into_iter().flatten() {
-                if !all.contains(value) {
-                    all.push(value.clone());
-                }
-            }
+            let mut seen = HashSet::new();
+            let all: Vec<&Value> =
+                values.into_iter().flatten().filter(|value| seen.insert(value.to_string())).collect();
             members.insert("enum".to_owned(), json!(all));
         }
         let shown = alternatives.iter().zip(&whole).take(MOST).map(|(one, whole)| alternative(one, whole));

@@ -1,6 +1,6 @@
 //! Leaves out what the reader reports as an error: optional parts of an operation first, then the operation.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -15,9 +15,8 @@ use crate::model::adapt::Reach;
 struct Faults {
     /// Problems by their pointers.
     problems: BTreeMap<String, String>,
-    reach: Reach,
-    /// Components and operations that lead to an error.
-    bad: HashSet<String>,
+    /// The components and operations that lead to an error, with its problem.
+    parts: HashMap<String, String>,
 }
 
 impl Faults {
@@ -29,23 +28,19 @@ impl Faults {
         for place in operations(document) {
             reach.add(place.pointer(), references(place.operation));
         }
-        let bad = reach.to(problems.keys().map(|pointer| part_of(pointer)));
-        Self { problems, reach, bad }
+        let mut of_part: BTreeMap<String, &String> = BTreeMap::new();
+        for (pointer, problem) in &problems {
+            of_part.entry(part_of(pointer)).or_insert(problem);
+        }
+        let ends = reach.to(of_part.keys().cloned());
+        let parts = ends.into_iter().filter_map(|(part, end)| Some((part, (*of_part.get(&end)?).clone()))).collect();
+        Self { problems, parts }
     }
 
     /// The problem of a node: within it, or within what it refers to.
     fn problem(&self, at: &str, node: &Value) -> Option<&str> {
-        self.within(at).or_else(|| {
-            let first: Vec<String> = references(node).into_iter().filter(|part| self.bad.contains(part)).collect();
-            if first.is_empty() {
-                return None;
-            }
-            let reached = self.reach.from(first);
-            self.problems
-                .iter()
-                .find(|(place, _)| reached.contains(&part_of(place)))
-                .map(|(_, problem)| problem.as_str())
-        })
+        let referred = || references(node).iter().find_map(|part| self.parts.get(part)).map(String::as_str);
+        self.within(at).or_else(referred)
     }
 
     /// The problem of an operation, or of what it has in common with the others of its path.

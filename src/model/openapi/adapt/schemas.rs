@@ -199,16 +199,14 @@ fn combine(members: &mut Map<String, Value>, part: Map<String, Value>) {
                 }
             }
             ("required", Some(Value::Array(required))) => {
-                for name in value.as_array().into_iter().flatten() {
-                    if !required.contains(name) {
-                        required.push(name.clone());
-                    }
-                }
+                let known: HashSet<String> = required.iter().map(Value::to_string).collect();
+                let more = value.as_array().into_iter().flatten().filter(|name| !known.contains(&name.to_string()));
+                required.extend(more.cloned());
             }
             ("enum", Some(Value::Array(values))) => {
-                let other = value.as_array().map(Vec::as_slice).unwrap_or_default();
-                if values.iter().any(|value| other.contains(value)) {
-                    values.retain(|value| other.contains(value));
+                let other: HashSet<String> = value.as_array().into_iter().flatten().map(Value::to_string).collect();
+                if values.iter().any(|value| other.contains(&value.to_string())) {
+                    values.retain(|value| other.contains(&value.to_string()));
                 }
             }
             ("type", Some(kind)) if kind == "number" && value == "integer" => *kind = value,

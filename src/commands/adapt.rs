@@ -1,6 +1,6 @@
 //! The flags by which a document is adapted.
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 
 use crate::{
     error::{Error, ErrorKind},
@@ -15,7 +15,7 @@ pub struct AdaptFlags {
     #[arg(long)]
     pub adapt: bool,
 
-    /// The API's address, for documents without one or with a relative one
+    /// The API's address: instead of the document's, or what a relative one is relative to
     #[arg(long, value_name = "URL", value_parser = server)]
     pub server: Option<String>,
 
@@ -27,7 +27,7 @@ pub struct AdaptFlags {
     #[arg(long)]
     pub make_operation_ids: bool,
 
-    /// Rename operations whose name model clients refuse
+    /// Rename operations whose name model clients refuse, or another has
     #[arg(long)]
     pub clean_names: bool,
 
@@ -35,15 +35,15 @@ pub struct AdaptFlags {
     #[arg(long)]
     pub merge_schemas: bool,
 
-    /// Leave out path parameters that the path does not have, and describe those that it has
+    /// Leave out path parameters that the path does not have, and describe those without a description
     #[arg(long)]
     pub match_path_parameters: bool,
 
-    /// Take `*/*` and media types that end with `+json` for JSON
+    /// Take `*/*` and media types that end with `+json` for JSON, and a parameter's `content` for its schema
     #[arg(long)]
     pub json_media_types: bool,
 
-    /// Leave out other media types, and optional parameters and bodies that cannot be sent
+    /// Leave out other media types, optional parameters and bodies that cannot be sent, callbacks, links and webhooks
     #[arg(long)]
     pub drop_unsupported_content: bool,
 
@@ -71,7 +71,7 @@ pub struct ModelAdaptFlags {
     #[arg(long)]
     pub skip_unsupported: bool,
 
-    /// Take these operations only: METHOD PATH, a path or a name, `*` for anything (can be repeated)
+    /// Take these operations only: METHOD PATH, a path or a name (of a Smithy model, a name), `*` for anything (can be repeated)
     #[arg(long, value_name = "PATTERN")]
     pub include: Vec<Pattern>,
 
@@ -80,7 +80,7 @@ pub struct ModelAdaptFlags {
     pub exclude: Vec<Pattern>,
 
     /// Take the operations with these names
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub operations: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ fn server(text: &str) -> Result<String, String> {
     let has_host = parsed.as_ref().and_then(http::Uri::host).is_some_and(|host| !host.is_empty());
     let has_scheme = text.starts_with("https://") || text.starts_with("http://");
     match (has_scheme && has_host, text.contains(['?', '#', '@', '{'])) {
-        (true, false) => Ok(text.trim_end_matches('/').to_owned()),
+        (true, false) => Ok(text.to_owned()),
         _ => Err("an API's address is https://HOST or https://HOST/PATH".to_owned()),
     }
 }

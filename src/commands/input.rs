@@ -67,6 +67,7 @@ fn picks_nothing(file: &str, problem: &str) -> Error {
 
 /// A document as it is sent.
 pub struct Prepared {
+    /// Null if there was too much of it to be read.
     pub value: Value,
     pub validated: Validated,
 }
@@ -80,8 +81,13 @@ pub fn openapi(file: &str, text: String, reading: Reading<'_>, adapting: &Adapti
         })?;
     drop(text);
     if let Some(count) = too_many {
-        let validated = Validated::new(file, reading, Vec::new(), vec![Api::too_many(&document, count)]);
-        return Ok(Prepared { value: document.value, validated });
+        let mut validated = Validated::new(file, reading, Vec::new(), vec![Api::too_many(&document, count)]);
+        if !adapting.is_nothing() {
+            validated.changes = Some(Vec::new());
+            validated.operations = Some(Kept { kept: 0, of: count + document.left_out.saturating_sub(count) });
+        }
+        // It was not read.
+        return Ok(Prepared { value: Value::Null, validated });
     }
     let read = |document: &Document| {
         let Api { operations, findings } = Api::read(document, reading);
@@ -89,10 +95,10 @@ pub fn openapi(file: &str, text: String, reading: Reading<'_>, adapting: &Adapti
     };
     if adapting.is_nothing() {
         let (tools, findings) = read(&document);
-        let mut prepared = Prepared::new(file, reading, document.value.clone(), tools, findings);
-        if !prepared.validated.valid {
-            prepared.validated.adaptable = adaptable(&document, reading);
-        }
+        let is_valid = findings.iter().all(|finding| finding.severity != Severity::Error);
+        let adaptable = if is_valid { None } else { adaptable(&document, reading) };
+        let mut prepared = Prepared::new(file, reading, document.value, tools, findings);
+        prepared.validated.adaptable = adaptable;
         return Ok(prepared);
     }
     let adapted = Api::adapt(&document, adapting, reading).map_err(|problem| picks_nothing(file, &problem))?;
@@ -109,7 +115,8 @@ fn adaptable(document: &Document, reading: Reading<'_>) -> Option<Adaptable> {
     [None, Some("https://api.example.com")].into_iter().find_map(|server| {
         let adapting = Adapting { server: server.map(str::to_owned), ..Adapting::all() };
         let Adapted { value, operations, .. } = Api::adapt(document, &adapting, reading).ok()?;
-        let is_valid = Api::read(&Document::of(value), reading).errors().next().is_none();
+        let fits = size_finding(&value).is_none_or(|finding| finding.severity != Severity::Error);
+        let is_valid = fits && Api::read(&Document::of(value), reading).errors().next().is_none();
         let flags = if server.is_some() { "--adapt --server https://HOST" } else { "--adapt" };
         is_valid.then_some(Adaptable { flags, operations })
     })
@@ -138,13 +145,15 @@ pub fn smithy(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting)
         return Ok(Prepared::adapted(file, reading, &document, adapted, read));
     }
     let (tools, findings, model) = read(&document);
-    let mut prepared = Prepared::new(file, reading, document.value.clone(), tools, findings);
-    if !prepared.validated.valid
-        && let Ok(Adapted { value, operations, .. }) = adapt(&Adapting::all())
-        && Model::read(&Document::of(value), reading).error().is_none()
-    {
-        prepared.validated.adaptable = Some(Adaptable { flags: "--adapt", operations });
-    }
+    let is_valid = findings.iter().all(|finding| finding.severity != Severity::Error);
+    let adapted = if is_valid { None } else { adapt(&Adapting::all()).ok() };
+    let adaptable = adapted.and_then(|Adapted { value, operations, .. }| {
+        let fits = size_finding(&value).is_none_or(|finding| finding.severity != Severity::Error);
+        let is_valid = fits && Model::read(&Document::of(value), reading).error().is_none();
+        is_valid.then_some(Adaptable { flags: "--adapt", operations })
+    });
+    let mut prepared = Prepared::new(file, reading, document.value, tools, findings);
+    prepared.validated.adaptable = adaptable;
     Ok((prepared, model))
 }
 
@@ -178,11 +187,11 @@ impl Prepared {
         adapted: Adapted,
         read: impl FnOnce(&Document) -> (Vec<Tool>, Vec<Finding>, T),
     ) -> (Self, T) {
-        let Adapted { value, changes, operations } = adapted;
+        let Adapted { value, changes, operations, places } = adapted;
         let document = Document::of(value);
         let (tools, mut findings, more) = read(&document);
         for finding in &mut findings {
-            finding.line = original.line_of(&finding.pointer);
+            finding.line = original.line_of(&places.origin(&finding.pointer));
         }
         findings.sort_by_key(|finding| finding.line);
         let mut prepared = Self::new(file, reading, document.value, tools, findings);
@@ -200,7 +209,7 @@ fn size_finding(value: &Value) -> Option<Finding> {
         size if size > S3_SCHEMA_LIMIT => (
             Severity::Error,
             S3_SCHEMA_LIMIT,
-            "pick operations with `--include` and `--exclude`, or split it, one target each",
+            "leave out what no agent needs, of an API with `--include` and `--exclude`, or split it, one target each",
         ),
         _ => (
             Severity::Warning,

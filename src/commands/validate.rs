@@ -128,7 +128,7 @@ impl File {
         }
         let reading = Reading { target: self.target.as_str(), local };
         let Prepared { value, validated } = prepare(input::read(&self.file)?, reading)?;
-        if let Some(adapted) = self.adapted.as_deref() {
+        if let Some(adapted) = self.adapted.as_deref().filter(|_| !value.is_null()) {
             write(adapted, &value)?;
         }
         Ok(validated)

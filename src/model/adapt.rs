@@ -4,7 +4,10 @@
 mod pick;
 mod reach;
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -161,21 +164,47 @@ pub struct Adapted {
     /// In document order.
     pub changes: Vec<Change>,
     pub operations: Kept,
+    pub places: Places,
+}
+
+/// Where the parts of an adapted document stood in the document as it was.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// What is in front of the pointers of that document.
+    pub(super) root: String,
+    /// The former positions of the items that are left of a list, by its pointer.
+    pub(super) lists: HashMap<String, Vec<usize>>,
+}
+
+impl Places {
+    /// The pointer into the document as it was.
+    pub fn origin(&self, pointer: &str) -> String {
+        let mut origin = self.root.clone();
+        let mut now = String::new();
+        for part in pointer.split('/').skip(1) {
+            let position = part.parse::<usize>().ok();
+            let former = position.and_then(|position| self.lists.get(&now)?.get(position));
+            now.push('/');
+            now.push_str(part);
+            origin.push('/');
+            origin.push_str(&former.map_or_else(|| part.to_owned(), usize::to_string));
+        }
+        origin
+    }
 }
 
 /// Whether a reason for which AWS lets a target fail names something that an adaptation changes.
 pub fn is_adaptable(reason: &str) -> bool {
-    // AWS's messages (sources: the readers of OpenAPI documents).
-    const MESSAGES: [&str; 9] = [
+    // AWS's messages; the readers of documents name their sources.
+    const MESSAGES: [&str; 8] = [
         "must have an operationId",
-        "is currently not supported",
+        "schema with oneOf is currently not supported",
         "is not supported in response",
-        "attribute ",
+        "attribute info",
+        "attribute paths",
+        "attribute components",
         "must use HTTPS protocol",
-        "Server URL must not be empty",
         "needs to be defined as a path parameter",
-        "OpenAPI schema",
-        "OpenAPI specification",
     ];
     MESSAGES.iter().any(|message| reason.contains(message))
 }
@@ -213,6 +242,7 @@ mod tests {
         ] {
             assert!(is_adaptable(reason), "{reason}");
         }
+        assert!(!is_adaptable("Invalid OpenAPI schema: attribute openapi is missing"), "that is Swagger 2.0");
         assert!(!is_adaptable("Gateway service is not authorized to perform AssumeRole on Gateway role."));
         assert!(!is_adaptable("Gateway execution role lacks permission to invoke Lambda function"));
     }

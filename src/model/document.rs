@@ -15,8 +15,8 @@ use self::{json::JsonLines, yaml::Yaml};
 
 /// Limit on a document's nesting.
 const DEEPEST: usize = 128;
-/// Limit on a document's nodes, with YAML's aliases expanded.
-const MOST_NODES: usize = 5_000_000;
+/// Limit on the nodes that YAML's aliases stand for; all others are written in the file.
+const MOST_ALIASED: usize = 500_000;
 
 /// A document, and the lines of its nodes.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Document {
         Self { value, lines: Lines::leaf(1), duplicates: Vec::new(), left_out: 0, places: Mutex::default() }
     }
 
-    /// Parses JSON, and keeps nothing of these nodes: JSON pointers of three parts.
+    /// Parses JSON, and keeps nothing of these nodes, which are members of objects: JSON pointers.
     ///
     /// # Errors
     ///

@@ -41,6 +41,9 @@ pub const SAMPLE_BUCKETS: [(&str, &str); 4] = [
 ];
 /// Where AWS publishes its models.
 pub const AWS_MODELS: &str = "https://github.com/aws/api-models-aws";
+/// The members of a resource that name one operation, and those of services and resources that name many.
+const LIFECYCLE: [&str; 6] = ["create", "put", "read", "update", "delete", "list"];
+const LISTS: [&str; 2] = ["operations", "collectionOperations"];
 const RULES: &str = "smithy.rules#endpointRuleSet";
 
 /// How requests and responses are serialized.

@@ -1,4 +1,4 @@
-//! Text without what moves a terminal.
+//! Removes styles and control characters from output.
 
 use std::io::{self, Write};
 

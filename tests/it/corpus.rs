@@ -74,7 +74,8 @@ fn verdict(text: &str) -> String {
 fn adapted(text: &str) -> (String, Vec<Value>) {
     let Ok(document) = Document::parse(text) else { return ("unreadable".to_owned(), Vec::new()) };
     let adapting = Adapting { server: Some("https://api.example.com".to_owned()), ..Adapting::all() };
-    let Adapted { value, changes, operations: Kept { kept, of } } = Api::adapt(&document, &adapting, READING).unwrap();
+    let Adapted { value, changes, operations: Kept { kept, of }, .. } =
+        Api::adapt(&document, &adapting, READING).unwrap();
     // What is sent is JSON.
     let sent = Document::parse(&value.to_string()).unwrap();
     let api = Api::read(&sent, READING);

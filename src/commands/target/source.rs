@@ -134,13 +134,17 @@ pub(super) async fn smithy(ctx: &Context, target: &TargetName, given: &Given<'_>
         });
     }
     let reading = Reading { target: target.as_str(), local: ctx.settings.local };
-    let text = match given.text(ctx).await {
+    let (text, warning) = match given.text(ctx).await {
         // AWS's sample may be readable by gateways only.
-        Err(_) if is_sample(given.place) => smithy::DYNAMODB.to_owned(),
-        text => text?,
+        Err(error) if is_sample(given.place) => {
+            let warning = format!("{}: a model of the usual operations of DynamoDB is sent instead", error.message);
+            (smithy::DYNAMODB.to_owned(), Some(warning))
+        }
+        text => (text?, None),
     };
     let (prepared, model) = input::smithy(given.place, &text, reading, &given.adapting)?;
-    let source = given.inline(ctx, prepared)?;
+    let mut source = given.inline(ctx, prepared)?;
+    source.warnings.extend(warning);
     Ok(SmithySource { source, actions: Some(model.actions().into_iter().collect()), uri: None })
 }
 

@@ -65,7 +65,7 @@ pub struct Update {
     pub no_credential: bool,
 
     /// Send the document or model as it is, although the one before was adapted
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["adapt", "server", "include", "exclude", "operations", "skip_unsupported"])]
     pub no_adapt: bool,
 
     #[command(flatten)]

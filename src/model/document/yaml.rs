@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use saphyr_parser::{Event, ScalarStyle, Tag};
 use serde_json::{Map, Number, Value};
 
-use super::{DEEPEST, Lines, MOST_NODES, SyntaxError, fail, segment};
+use super::{DEEPEST, Lines, MOST_ALIASED, SyntaxError, fail, segment};
 
 /// A value under construction, or a finished one, with its lines.
 pub(super) type Node = (Value, Lines);
@@ -17,6 +17,8 @@ pub(super) struct Yaml {
     pub(super) open: Vec<Open>,
     pub(super) anchors: HashMap<usize, Anchored>,
     pub(super) nodes: usize,
+    /// The number of nodes that aliases stand for.
+    aliased: usize,
     pub(super) duplicates: Vec<(String, String, usize)>,
     pub(super) documents: usize,
 }
@@ -70,7 +72,8 @@ impl Yaml {
                 };
                 let before = self.nodes;
                 self.nodes += anchored.size;
-                if self.nodes > MOST_NODES {
+                self.aliased += anchored.size;
+                if self.aliased > MOST_ALIASED {
                     return fail(line, "its aliases come to more than any document is");
                 }
                 let (value, height) = (anchored.value.clone(), anchored.height);

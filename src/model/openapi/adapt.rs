@@ -6,6 +6,7 @@
 mod alternatives;
 mod content;
 mod leave_out;
+mod lift;
 mod names;
 mod parameters;
 mod pick;
@@ -13,24 +14,28 @@ mod schemas;
 mod server;
 mod walk;
 
-pub(super) use self::names::spellings;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+pub(super) use self::names::spellings;
 use super::{
     Api, METHODS, MOST_HOPS, MediaType, keyword,
+    keyword::Patterns,
     reader::{address_of, is_response_type},
     referred_to, templates,
 };
 use crate::model::{
-    adapt::{Adaptation, Adapted, Adapting, Change, Kept, MARK, mark},
+    adapt::{Adaptation, Adapted, Adapting, Change, Kept, MARK, Places, mark},
     document::{Document, segment},
     finding::Reading,
     target::INLINE_SCHEMA_LIMIT,
 };
 
-/// How often parts are left out: each time, what was behind an error may come to light.
+/// How often parts are left out: the reader reports one error of a part at a time.
 const ROUNDS: usize = 6;
+/// Limit on the nodes that are copied from elsewhere in the document: a path or a schema can be referred to many times.
+const MOST_COPIED: usize = 200_000;
 
 impl Api {
     /// Adapts a document.
@@ -39,13 +44,24 @@ impl Api {
     ///
     /// If a name or a pattern picks no operation.
     pub fn adapt(document: &Document, adapting: &Adapting, reading: Reading<'_>) -> Result<Adapted, String> {
-        let mut adapter =
-            Adapter { document, adapting, reading, changes: Vec::new(), value: document.value.clone(), inlined: 0 };
+        let mut adapter = Adapter {
+            document,
+            adapting,
+            reading,
+            changes: Vec::new(),
+            value: document.value.clone(),
+            copied: 0,
+            places: HashMap::new(),
+            patterns: Patterns::default(),
+            lifted: HashMap::new(),
+        };
         if !adapter.value.get("openapi").is_some_and(Value::is_string) {
             let (value, changes) = (adapter.value, adapter.changes);
-            return Ok(Adapted { value, changes, operations: Kept { kept: 0, of: 0 } });
+            return Ok(Adapted { value, changes, operations: Kept { kept: 0, of: 0 }, places: Places::default() });
         }
+        adapter.duplicate_keys();
         adapter.write_out_paths();
+        adapter.lift();
         let of = operations(&adapter.value).count() + document.left_out;
         adapter.pick()?;
         let mut parts = adapter.drop_unused();
@@ -53,11 +69,11 @@ impl Api {
         adapter.fill_document();
         adapter.security();
         adapter.content();
-        adapter.parameters();
         // Before and after: merged schemas are larger.
         parts += adapter.shrink();
         adapter.schemas();
         parts += adapter.shrink();
+        adapter.parameters();
         adapter.names();
         for _ in 0..ROUNDS {
             if !adapter.leave_out() {
@@ -77,8 +93,13 @@ struct Adapter<'a> {
     reading: Reading<'a>,
     changes: Vec<Change>,
     value: Value,
-    /// The number of nodes that merged schemas were given from elsewhere.
-    inlined: usize,
+    /// The number of nodes that were copied from elsewhere in the document.
+    copied: usize,
+    /// Where the parameters that are left of a list stood in the document as it was, by the list's pointer.
+    places: HashMap<String, Vec<usize>>,
+    patterns: Patterns,
+    /// References to components that were parts of operations, and the references that led to these.
+    lifted: HashMap<String, String>,
 }
 
 impl<'a> Adapter<'a> {
@@ -110,7 +131,9 @@ impl<'a> Adapter<'a> {
 
     /// The end of a chain of references, in the document as it was.
     fn target(&self, node: &Value) -> Option<&'a Value> {
-        let mut target = referred_to(&self.document.value, node.get("$ref")?.as_str()?)?;
+        let reference = node.get("$ref")?.as_str()?;
+        let former = self.lifted.get(reference).map_or(reference, String::as_str);
+        let mut target = referred_to(&self.document.value, former)?;
         for _ in 0..MOST_HOPS {
             match target.get("$ref").and_then(Value::as_str) {
                 Some(next) => target = referred_to(&self.document.value, next)?,
@@ -118,6 +141,14 @@ impl<'a> Adapter<'a> {
             }
         }
         None
+    }
+
+    /// Reports keys that stand twice: parsers of YAML and JSON take the last one, or none.
+    fn duplicate_keys(&mut self) {
+        for (object, key, _) in &self.document.duplicates {
+            let change = format!("of two `{key}` the last one holds");
+            self.note_of("adapt", format!("{object}/{}", segment(key)), change, "an object has each key once");
+        }
     }
 
     /// Replaces paths that refer to others by what they refer to: the operations of each have names of their own.
@@ -129,8 +160,12 @@ impl<'a> Adapter<'a> {
                     return true;
                 }
                 let at = format!("/paths/{}", segment(path));
-                if let Some(target) = adapter.target(item) {
-                    *item = target.clone();
+                if let Some(target) = adapter.target(item).filter(|target| adapter.may_copy(target)) {
+                    let own = std::mem::replace(item, target.clone());
+                    // What stands beside the reference goes before what it leads to.
+                    if let (Value::Object(item), Value::Object(own)) = (&mut *item, own) {
+                        item.extend(own.into_iter().filter(|(member, _)| member != "$ref"));
+                    }
                     adapter.note_of(
                         "adapt",
                         at,
@@ -151,6 +186,40 @@ impl<'a> Adapter<'a> {
                 !skips
             });
         });
+    }
+
+    /// Whether a node may be copied; counts it if so.
+    fn may_copy(&mut self, node: &Value) -> bool {
+        let may = self.copied < MOST_COPIED;
+        if may {
+            self.copied += count(node);
+        }
+        may
+    }
+
+    /// Keeps some of the parameters of a path or an operation. `keep` is given each parameter, its pointer in the
+    /// document as it is now, and that in the document as it was.
+    fn retain_parameters(
+        &mut self,
+        level: &mut Value,
+        at: &str,
+        mut keep: impl FnMut(&mut Self, &Value, &str, String) -> bool,
+    ) {
+        let Some(parameters) = level.get_mut("parameters").and_then(Value::as_array_mut) else { return };
+        let list = format!("{at}/parameters");
+        let places = self.places.remove(&list).unwrap_or_else(|| (0..parameters.len()).collect());
+        let mut kept = Vec::new();
+        let mut index = 0;
+        parameters.retain(|parameter| {
+            let place = places.get(index).copied().unwrap_or(index);
+            let keeps = keep(self, parameter, &format!("{list}/{index}"), format!("{list}/{place}"));
+            index += 1;
+            if keeps {
+                kept.push(place);
+            }
+            keeps
+        });
+        self.places.insert(list, kept);
     }
 
     /// Changes the whole document, with the adapter's own help.
@@ -182,7 +251,7 @@ impl<'a> Adapter<'a> {
     }
 
     fn finish(self, of: usize) -> Adapted {
-        let Self { mut value, mut changes, adapting, .. } = self;
+        let Self { mut value, mut changes, adapting, places, .. } = self;
         let kept = operations(&value).count();
         if let Value::Object(members) = &mut value
             && !changes.is_empty()
@@ -190,7 +259,7 @@ impl<'a> Adapter<'a> {
             members.insert(MARK.to_owned(), mark(adapting));
         }
         changes.sort_by(|a, b| (a.line, &a.pointer).cmp(&(b.line, &b.pointer)));
-        Adapted { value, changes, operations: Kept { kept, of } }
+        Adapted { value, changes, operations: Kept { kept, of }, places: Places { root: String::new(), lists: places } }
     }
 }
 
@@ -223,9 +292,19 @@ fn operations(document: &Value) -> impl Iterator<Item = Place<'_>> {
     })
 }
 
-/// The members of an object.
+/// The number of nodes of a value.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Object(members) => members.values().map(count).sum(),
+        Value::Array(items) => items.iter().map(count).sum(),
+        _ => 0,
+    }
+}
+
+/// The members of an object, without extensions.
 fn members_of<'a>(value: &'a mut Value, key: &str) -> impl Iterator<Item = (&'a String, &'a mut Value)> + use<'a> {
-    value.get_mut(key).and_then(Value::as_object_mut).into_iter().flat_map(Map::iter_mut)
+    let members = value.get_mut(key).and_then(Value::as_object_mut).into_iter().flat_map(Map::iter_mut);
+    members.filter(|(name, _)| !name.starts_with("x-"))
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keyword::{self, Kind, Mended};
+use super::keyword::{self, Kind, Mended, Patterns};
 
 /// Writes schemas until a number of bytes is spent.
-pub(super) struct Expander<'a> {
+pub(super) struct Expander<'a, 'p> {
     document: &'a Value,
+    patterns: &'p mut Patterns,
     /// The number of levels below an argument.
     levels: usize,
     bytes: usize,
@@ -17,9 +18,9 @@ pub(super) struct Expander<'a> {
     open: Vec<&'a str>,
 }
 
-impl<'a> Expander<'a> {
-    pub(super) fn new(document: &'a Value, levels: usize, bytes: usize) -> Self {
-        Self { document, levels, bytes, longest: usize::MAX, cut: false, open: Vec::new() }
+impl<'a, 'p> Expander<'a, 'p> {
+    pub(super) fn new(document: &'a Value, patterns: &'p mut Patterns, levels: usize, bytes: usize) -> Self {
+        Self { document, patterns, levels, bytes, longest: usize::MAX, cut: false, open: Vec::new() }
     }
 
     pub(super) fn with_short_texts(self, longest: usize) -> Self {
@@ -39,7 +40,7 @@ impl<'a> Expander<'a> {
 
     /// Counts a member: its key, its value, quotes, colon and comma.
     pub(super) fn spend_on(&mut self, key: &str, value: &str) -> Option<()> {
-        self.spend(key.len() + escaped_len(value) + 6)
+        self.spend(escaped_len(key) + escaped_len(value) + 4)
     }
 
     /// An argument's schema; `None` if it has more bytes than are left.
@@ -91,7 +92,7 @@ impl<'a> Expander<'a> {
         let mut written = Map::new();
         for (keyword, value) in members {
             let Some(kind) = keyword::kind(keyword) else { continue };
-            let value = match keyword::mend(kind, keyword, value, members) {
+            let value = match keyword::mend(kind, keyword, value, members, self.patterns) {
                 Mended::Dropped(_) | Mended::Moved => continue,
                 Mended::Changed(value, _) => {
                     self.spend(value.to_string().len())?;
@@ -109,8 +110,13 @@ impl<'a> Expander<'a> {
         if members.get("nullable") == Some(&Value::Bool(true))
             && let Some(kind @ Value::String(_)) = written.get("type").cloned()
         {
-            self.spend(10)?;
+            self.spend(16)?;
             written.insert("type".to_owned(), json!([kind, "null"]));
+            if let Some(Value::Array(values)) = written.get_mut("enum")
+                && !values.contains(&Value::Null)
+            {
+                values.push(Value::Null);
+            }
         }
         drop_required_read_only(members, &mut written);
         // The APIs of models refuse a list without it.

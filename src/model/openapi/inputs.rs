@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::expand::Expander;
+use super::{expand::Expander, keyword::Patterns};
 
 /// Limit on the levels of a tool's schema.
 const DEEPEST: usize = 24;
@@ -59,31 +59,35 @@ impl<'a> Inputs<'a> {
         self.arguments.iter().map(|argument| argument.name.as_str())
     }
 
-    /// The tool's schema, of at most this many bytes, and whether it is complete. What has to be left out for that is
-    /// the same on all sides: the levels below one.
-    pub(super) fn schema(&self, document: &'a Value, bytes: usize) -> (Value, bool) {
-        let mut expander = Expander::new(document, DEEPEST, bytes);
+    /// The tool's schema, of at most this many bytes, and whether it is complete. If it is not, all schemas have the same
+    /// number of levels; or if not even the arguments fit, as many of them as do.
+    pub(super) fn schema(&self, document: &'a Value, patterns: &mut Patterns, bytes: usize) -> (Value, bool) {
+        let mut expander = Expander::new(document, patterns, DEEPEST, bytes);
         if let Some(whole) = self.written(&mut expander) {
             return (whole, !expander.is_cut());
         }
         let mut deepest = None;
         for levels in 0..DEEPEST {
-            match self.written(&mut Expander::new(document, levels, bytes)) {
+            match self.written(&mut Expander::new(document, patterns, levels, bytes)) {
                 Some(written) => deepest = Some(written),
                 None => break,
             }
         }
-        (deepest.unwrap_or_else(|| self.names_only(document, bytes)), false)
+        (deepest.unwrap_or_else(|| self.names_only(document, patterns, bytes)), false)
     }
 
     /// `None` if it has more bytes than the expander may write.
-    fn written(&self, expander: &mut Expander<'a>) -> Option<Value> {
+    fn written(&self, expander: &mut Expander<'a, '_>) -> Option<Value> {
         let mut properties = Map::new();
         for argument in &self.arguments {
-            expander.spend(argument.name.len() + 8)?;
+            // Once as a property, and once as a required one.
+            expander.spend_on(&argument.name, &argument.name)?;
             let mut schema = match &argument.source {
                 Source::Document(schema) => expander.argument(schema)?,
-                Source::Given(schema) => schema.clone(),
+                Source::Given(schema) => {
+                    expander.spend(schema.to_string().len())?;
+                    schema.clone()
+                }
             };
             if let (Value::Object(members), Some(description)) = (&mut schema, argument.description)
                 && !members.contains_key("description")
@@ -97,12 +101,12 @@ impl<'a> Inputs<'a> {
     }
 
     /// The arguments with their types, as many as fit, those that are required first.
-    fn names_only(&self, document: &'a Value, bytes: usize) -> Value {
-        let mut expander = Expander::new(document, 0, bytes).with_short_texts(SHORT_TEXT);
+    fn names_only(&self, document: &'a Value, patterns: &mut Patterns, bytes: usize) -> Value {
+        let mut expander = Expander::new(document, patterns, 0, bytes).with_short_texts(SHORT_TEXT);
         let mut properties = Map::new();
         let (required, optional): (Vec<_>, Vec<_>) = self.arguments.iter().partition(|argument| argument.required);
         for argument in required.into_iter().chain(optional) {
-            if expander.spend(2 * argument.name.len() + 64).is_none() {
+            if expander.spend_on(&argument.name, &argument.name).and_then(|()| expander.spend(64)).is_none() {
                 break;
             }
             let Source::Document(schema) = &argument.source else { continue };

@@ -3,6 +3,8 @@
 //! OpenAPI 3.0 has its own dialect, and documents contain more than either allows. One invalid schema among the tools
 //! makes the APIs of models refuse a whole request (anthropics/claude-code#586, tadata-org/fastapi_mcp#218).
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Number, Value, json};
 
 /// What a keyword's value is (JSON Schema 2020-12, meta-schema vocabularies).
@@ -41,7 +43,8 @@ impl Kind {
     }
 }
 
-const KEYWORDS: [(&str, Kind); 43] = [
+/// Without `not`: a schema that is mended or cut inside of it would forbid more than the document does.
+const KEYWORDS: [(&str, Kind); 42] = [
     ("type", Kind::Type),
     ("title", Kind::Text),
     ("description", Kind::Text),
@@ -79,7 +82,6 @@ const KEYWORDS: [(&str, Kind); 43] = [
     ("maxProperties", Kind::Count),
     ("dependentRequired", Kind::NamesOfEach),
     ("dependentSchemas", Kind::Named),
-    ("not", Kind::One),
     ("oneOf", Kind::Many),
     ("anyOf", Kind::Many),
     ("allOf", Kind::Many),
@@ -106,8 +108,14 @@ pub(super) enum Mended {
 
 use Mended::{AsItIs, Changed, Dropped, Moved};
 
-/// What becomes of a keyword that is no schema, in the schema `around` it.
-pub(super) fn mend(kind: Kind, keyword: &str, value: &Value, around: &Map<String, Value>) -> Mended {
+/// What becomes of a keyword in the schema `around` it. What is within schemas is not looked at.
+pub(super) fn mend(
+    kind: Kind,
+    keyword: &str,
+    value: &Value,
+    around: &Map<String, Value>,
+    patterns: &mut Patterns,
+) -> Mended {
     match kind {
         Kind::Any => AsItIs,
         Kind::Text if value.is_string() => AsItIs,
@@ -134,7 +142,7 @@ pub(super) fn mend(kind: Kind, keyword: &str, value: &Value, around: &Map<String
         },
         Kind::Pattern => match value.as_str() {
             None => Dropped("is no text"),
-            Some(pattern) if is_pattern(pattern) => AsItIs,
+            Some(pattern) if patterns.holds(pattern) => AsItIs,
             Some(_) => Dropped("is no regular expression"),
         },
         Kind::Names => match value {
@@ -143,7 +151,9 @@ pub(super) fn mend(kind: Kind, keyword: &str, value: &Value, around: &Map<String
             _ => Dropped("is no list of names"),
         },
         Kind::NamesOfEach => match value.as_object() {
-            Some(each) if each.values().all(|names| mend(Kind::Names, keyword, names, around) == AsItIs) => AsItIs,
+            Some(each) if each.values().all(|names| mend(Kind::Names, keyword, names, around, patterns) == AsItIs) => {
+                AsItIs
+            }
             _ => Dropped("is no object of lists of names"),
         },
         Kind::One if value.is_object() || value.is_boolean() => AsItIs,
@@ -240,14 +250,24 @@ fn type_of(value: &Value) -> Mended {
 
 /// A list whose values are to be distinct.
 fn distinct(values: &[Value], problem: &'static str) -> Mended {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let kept: Vec<Value> = values.iter().filter(|value| seen.insert(value.to_string())).cloned().collect();
     if kept.len() == values.len() { AsItIs } else { Changed(Value::Array(kept), Some(problem)) }
 }
 
-/// Whether a text is a regular expression of ECMA-262, which JSON Schema names.
-fn is_pattern(pattern: &str) -> bool {
-    ["", "u"].into_iter().any(|flags| regress::Regex::with_flags(pattern, flags).is_ok())
+/// The texts that were looked at, and whether each is a regular expression of ECMA-262, which JSON Schema names.
+#[derive(Debug, Default)]
+pub(super) struct Patterns(HashMap<String, bool>);
+
+impl Patterns {
+    fn holds(&mut self, pattern: &str) -> bool {
+        if let Some(known) = self.0.get(pattern) {
+            return *known;
+        }
+        let holds = ["", "u"].into_iter().any(|flags| regress::Regex::with_flags(pattern, flags).is_ok());
+        self.0.insert(pattern.to_owned(), holds);
+        holds
+    }
 }
 
 #[cfg(test)]
@@ -257,7 +277,9 @@ mod tests {
     #[test]
     fn values_are_kept_mended_or_dropped() {
         let nothing = Map::new();
-        let mended = |keyword: &str, value: Value| mend(kind(keyword).unwrap(), keyword, &value, &nothing);
+        let mended = |keyword: &str, value: Value| {
+            mend(kind(keyword).unwrap(), keyword, &value, &nothing, &mut Patterns::default())
+        };
         for (keyword, value) in [
             ("type", json!("string")),
             ("type", json!(["string", "null"])),
@@ -316,7 +338,8 @@ mod tests {
     fn a_bound_is_exclusive_as_in_openapi_3_0() {
         let schema = json!({ "minimum": 0, "exclusiveMinimum": true, "maximum": 9, "exclusiveMaximum": false });
         let around = schema.as_object().unwrap();
-        let mended = |keyword: &str| mend(kind(keyword).unwrap(), keyword, &around[keyword], around);
+        let mended =
+            |keyword: &str| mend(kind(keyword).unwrap(), keyword, &around[keyword], around, &mut Patterns::default());
         assert_eq!(mended("minimum"), Moved);
         assert_eq!(mended("exclusiveMinimum"), Changed(json!(0), None));
         assert_eq!((mended("maximum"), mended("exclusiveMaximum")), (AsItIs, Moved));

@@ -15,6 +15,9 @@ use crate::model::{
     document::{Document, SyntaxError, segment},
 };
 
+/// Documents of more bytes are not read if they have too many operations.
+const LARGE: usize = 10 * 1024 * 1024;
+
 /// A document that was read as far as needed.
 #[derive(Debug)]
 pub struct Loaded {
@@ -54,14 +57,18 @@ struct Raw<'a> {
 }
 
 impl<'a> Outline<'a> {
-    fn operations(self) -> Vec<Raw<'a>> {
+    /// `None` if a path refers to another: which operations it has is not known here.
+    fn operations(self) -> Option<Vec<Raw<'a>>> {
         let mut operations = Vec::new();
         for (path, item) in self.paths.0.into_iter().filter(|(path, _)| !path.starts_with("x-")) {
             let item: Members<&'a RawValue> = serde_json::from_str(item.get()).unwrap_or(Members(Vec::new()));
+            if item.0.iter().any(|(member, _)| member == "$ref") {
+                return None;
+            }
             let methods = item.0.into_iter().filter(|(method, _)| METHODS.contains(&method.as_str()));
             operations.extend(methods.map(|(method, operation)| Raw { path: path.clone(), method, operation }));
         }
-        operations
+        Some(operations)
     }
 }
 
@@ -87,7 +94,11 @@ pub(super) fn load(text: &str, pick: &Pick, target: &str) -> Result<Loaded, Load
     let Ok(outline) = serde_json::from_str::<Outline<'_>>(text) else {
         return Ok(Loaded { document: Document::parse(text)?, too_many: None });
     };
-    let operations = outline.operations();
+    // A reference into another operation needs it, picked or not.
+    let operations = if text.contains("#/paths/") { None } else { outline.operations() };
+    let Some(operations) = operations else {
+        return Ok(Loaded { document: Document::parse(text)?, too_many: None });
+    };
     let spelled: Vec<(String, String)> = operations.iter().map(|one| one.spellings(target)).collect();
     let candidates: Vec<Candidate<'_>> = operations
         .iter()
@@ -96,7 +107,8 @@ pub(super) fn load(text: &str, pick: &Pick, target: &str) -> Result<Loaded, Load
         .collect();
     let picked = pick.of(&candidates).map_err(LoadError::Pick)?;
     let count = picked.iter().filter(|picked| **picked).count();
-    let too_many = Some(count).filter(|count| *count > MOST_TOOLS);
+    // Of a smaller document, all findings can be reported, and some of the operations may be no tools.
+    let too_many = Some(count).filter(|count| *count > MOST_TOOLS && text.len() > LARGE);
     let is_left_out = |(_, picked): &(&Raw<'_>, &bool)| !**picked || too_many.is_some();
     let left_out = operations.iter().zip(&picked).filter(is_left_out).map(|(one, _)| one.pointer());
     let mut left_out: HashSet<String> = left_out.collect();

@@ -14,8 +14,8 @@ use self::parameters::Declared;
 pub(super) use self::{body::is_response_type, server::address_of};
 use super::{
     Api, Body, Document, Location, METHODS, MOST_HOPS, MOST_TOOLS, MediaType, Notes, Operation, Parameter, Reading,
-    Server, Severity, Variable, fill, inputs::Inputs, is_reserved_header, keyword, referred_to, segment, templates,
-    tool,
+    Server, Severity, Variable, fill, inputs::Inputs, is_reserved_header, keyword, keyword::Patterns, referred_to,
+    segment, templates, tool,
 };
 
 /// AWS's messages for a document without a version that it knows, and for a server that is not https
@@ -59,6 +59,7 @@ struct Reader<'a> {
     ids: BTreeMap<String, String>,
     /// Whether an operation has no operationId.
     lacks_id: bool,
+    patterns: Patterns,
 }
 
 /// An operation whose arguments are not written out yet.
@@ -108,6 +109,7 @@ impl<'a> Reader<'a> {
             seen: HashSet::new(),
             ids: BTreeMap::new(),
             lacks_id: false,
+            patterns: Patterns::default(),
         }
     }
 
@@ -153,7 +155,7 @@ impl<'a> Reader<'a> {
         let declared = std::mem::take(&mut self.operations);
         let bytes = if declared.len() > MOST_TOOLS { 0 } else { tool::schema_share(declared.len()) };
         let written = |Declaration { mut operation, inputs, pointer }| {
-            let (schema, is_whole) = inputs.schema(&self.document.value, bytes);
+            let (schema, is_whole) = inputs.schema(&self.document.value, &mut self.patterns, bytes);
             operation.input_schema = schema;
             if !is_whole && bytes > 0 {
                 let problem = format!("the arguments of `{}` are described in part: they are too many", operation.id);
@@ -234,8 +236,7 @@ impl<'a> Reader<'a> {
     }
 
     fn operation(&mut self, path: &str, method: &str, item: &At<'a>, at: &At<'a>, inherited: Option<&Server>) {
-        if !at.value.is_object() {
-            self.notes.error(&at.pointer, "operation", "an operation is an object", "describe it, or take it out");
+        if !self.is_operation(at) {
             return;
         }
         let Some(id) = at.text("operationId").filter(|id| !id.is_empty()) else {
@@ -319,6 +320,17 @@ impl<'a> Reader<'a> {
             input_schema: Value::Null,
         };
         self.operations.push(Declaration { operation, inputs, pointer: at.pointer.clone() });
+    }
+
+    fn is_operation(&mut self, at: &At<'a>) -> bool {
+        let is_reference = at.value.get("$ref").is_some();
+        if is_reference {
+            let place = format!("{}/$ref", at.pointer);
+            self.notes.error(&place, "$ref", "an operation is no reference", "write it out; a path may be a reference");
+        } else if !at.value.is_object() {
+            self.notes.error(&at.pointer, "operation", "an operation is an object", "describe it, or take it out");
+        }
+        at.value.is_object() && !is_reference
     }
 
     fn check_id(&mut self, id: &str, at: &At<'a>) {

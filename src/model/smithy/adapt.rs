@@ -5,16 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Model, shape::local_name};
+use super::{LIFECYCLE, LISTS, Model, shape::local_name};
 use crate::model::{
-    adapt::{Adaptation, Adapted, Adapting, Candidate, Change, Kept, MARK, Reach, mark, texts},
+    adapt::{Adaptation, Adapted, Adapting, Candidate, Change, Kept, MARK, Places, Reach, mark, texts},
     document::{Document, segment},
     finding::{Reading, Severity},
 };
 
-/// The members of a service or a resource that name one operation, and those that name many.
-const ONE: [&str; 6] = ["create", "put", "read", "update", "delete", "list"];
-const MANY: [&str; 2] = ["operations", "collectionOperations"];
 /// Traits for tests and documentation, of which nothing reaches a tool.
 const UNUSED_TRAITS: [&str; 5] = [
     "smithy.rules#endpointTests",
@@ -37,8 +34,10 @@ impl Model {
         adapter.skip(reading);
         adapter.drop_unused_traits();
         adapter.drop_unused_shapes();
-        let Adapter { mut value, mut changes, .. } = adapter;
-        let kept = operations_of(&value).len();
+        let Adapter { value, mut changes, .. } = adapter;
+        let document = Document::of(value);
+        let kept = Model::read(&document, reading).operations.len();
+        let mut value = document.value;
         if !changes.is_empty()
             && let Some(members) = value.as_object_mut()
             && let Value::Object(metadata) = members.entry("metadata").or_insert_with(|| json!({}))
@@ -46,7 +45,7 @@ impl Model {
             metadata.insert(MARK.to_owned(), mark(adapting));
         }
         changes.sort_by(|a, b| (a.line, &a.pointer).cmp(&(b.line, &b.pointer)));
-        Ok(Adapted { value, changes, operations: Kept { kept, of: all.len() } })
+        Ok(Adapted { value, changes, operations: Kept { kept, of: all.len() }, places: Places::default() })
     }
 }
 
@@ -132,8 +131,7 @@ impl Adapter<'_> {
         }
         if dropped > 0 {
             let change = format!("{dropped} traits with tests and examples are left out");
-            let flag = Adaptation::DropUnsupportedContent.flag();
-            self.note(flag, "/shapes".to_owned(), change, "nothing of them reaches a tool");
+            self.note("adapt", "/shapes".to_owned(), change, "nothing of them reaches a tool");
         }
     }
 
@@ -171,10 +169,10 @@ fn reach(model: &Value) -> Reach {
     let mut reach = Reach::default();
     for (id, shape) in shapes_of(model) {
         let mut refers_to: Vec<String> = texts(shape, "target").into_iter().map(str::to_owned).collect();
-        let own = shape.get("traits").and_then(Value::as_object).into_iter();
         let members = shape.get("members").and_then(Value::as_object).into_iter().flat_map(Map::values);
-        let of_members = members.filter_map(|member| member.get("traits")?.as_object());
-        refers_to.extend(own.chain(of_members).flat_map(Map::keys).cloned());
+        let inner = ["member", "key", "value"].into_iter().filter_map(|part| shape.get(part));
+        let with_traits = members.chain(inner).chain([shape]);
+        refers_to.extend(with_traits.filter_map(|one| one.get("traits")?.as_object()).flat_map(Map::keys).cloned());
         reach.add(id.split_once('$').map_or(id.as_str(), |(shape, _)| shape).to_owned(), refers_to);
     }
     reach
@@ -185,8 +183,8 @@ fn operations_of(model: &Value) -> Vec<String> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for (_, shape) in shapes_of(model).filter(|(_, shape)| shape["type"] == "service" || shape["type"] == "resource") {
-        let many = MANY.iter().filter_map(|member| shape.get(*member)?.as_array()).flatten();
-        let one = ONE.iter().filter_map(|member| shape.get(*member));
+        let many = LISTS.iter().filter_map(|member| shape.get(*member)?.as_array()).flatten();
+        let one = LIFECYCLE.iter().filter_map(|member| shape.get(*member));
         for id in one.chain(many).filter_map(|named| named["target"].as_str()) {
             if seen.insert(id) {
                 found.push(id.to_owned());
@@ -204,8 +202,8 @@ fn remove(model: &mut Value, dropped: &HashSet<String>) {
         if !members.get("type").is_some_and(|kind| kind == "service" || kind == "resource") {
             continue;
         }
-        members.retain(|member, named| !ONE.contains(&member.as_str()) || !is_dropped(named));
-        for member in MANY {
+        members.retain(|member, named| !LIFECYCLE.contains(&member.as_str()) || !is_dropped(named));
+        for member in LISTS {
             if let Some(Value::Array(all)) = members.get_mut(member) {
                 all.retain(|named| !is_dropped(named));
             }
@@ -261,14 +259,15 @@ mod tests {
 
     #[test]
     fn operations_that_cannot_be_tools_go_with_the_shapes_that_only_they_use() {
-        let Adapted { value, changes, operations } = adapted(&model(), &Adapting::all());
+        let Adapted { value, changes, operations, .. } = adapted(&model(), &Adapting::all());
         assert_eq!(
             (names(&value), operations),
             (vec!["Good".to_owned(), "GetRes".to_owned()], Kept { kept: 2, of: 5 })
         );
         let shapes: Vec<&String> = value["shapes"].as_object().unwrap().keys().collect();
         assert_eq!(shapes, ["a#Svc", "a#Res", "a#Good", "a#GetRes", "a#GoodIn", "a#mine", "a#GoodIn$a"]);
-        for (name, reason) in [("Bad", "there is no shape `a#Nowhere`"), ("AlsoBad", "there is no shape"), ("None", "")]
+        for (name, reason) in
+            [("Bad", "there is no shape `a#Nowhere`"), ("AlsoBad", "there is no shape"), ("None", "it is not defined")]
         {
             let said =
                 |change: &&Change| change.change == format!("{name} is left out") && change.reason.contains(reason);

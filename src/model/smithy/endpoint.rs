@@ -44,7 +44,8 @@ pub(super) fn resolve(rules: &Value, given: &BTreeMap<String, Value>) -> Result<
     }
 }
 
-/// The endpoint of a service without a rule set, as SDKs had it before there were rule sets.
+/// The endpoint of a service without a rule set: the default of botocore's `endpoints.json`,
+/// `{service}.{region}.{dnsSuffix}`.
 pub(super) fn usual(prefix: &str, region: &str) -> Endpoint {
     let partition = partition(region);
     let suffix = partition["dnsSuffix"].as_str().unwrap_or("amazonaws.com");

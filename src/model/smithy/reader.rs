@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::{
-    AWS_MODELS, Model, Operation, PROTOCOLS, Protocol, RULES, Service, action, request, schema,
+    AWS_MODELS, LIFECYCLE, LISTS, Model, Operation, PROTOCOLS, Protocol, RULES, Service, action, request, schema,
     shape::{Shape, ShapeKind, Shapes, Unmixed, local_name},
 };
 use crate::model::{
@@ -211,12 +211,12 @@ impl<'a> Reader<'a> {
         while let Some((id, shape)) = resources.get(next).copied() {
             next += 1;
             let one = |part: &'static str| Some((shape.get(part)?, format!("{}/{part}", place(id))));
-            let lifecycle = ["create", "put", "read", "update", "delete", "list"].into_iter().filter_map(one);
+            let lifecycle = LIFECYCLE.into_iter().filter_map(one);
             let many = |part: &'static str| {
                 let all = shape[part].as_array().into_iter().flatten().enumerate();
                 all.map(move |(index, one)| (one, format!("{}/{part}/{index}", place(id))))
             };
-            let listed = many("operations").chain(many("collectionOperations"));
+            let listed = LISTS.into_iter().flat_map(many);
             for (named, at) in lifecycle.chain(listed) {
                 let Some(target) = named["target"].as_str() else { continue };
                 if seen.insert(target) {

@@ -4,12 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::lambda::{SCHEMA_KEYWORDS, TYPES};
 use crate::model::{
-    adapt::{Adapted, Change, Kept},
+    adapt::{Adapted, Change, Kept, Places},
     document::{Document, segment},
 };
 
-/// Schemas nested deeper than this are left open.
+/// Limits on the length of a chain of references, and on the schemas that one consists of.
 const DEEPEST: usize = 32;
+const MOST_PARTS: usize = 64;
 /// Maximum number of schemas, those within others included.
 const MOST: usize = 50_000;
 /// Maximum number of characters that a description is given.
@@ -46,7 +47,7 @@ impl Form {
         }
     }
 
-    pub(super) fn of_whom(self) -> &'static str {
+    pub(super) fn vendor(self) -> &'static str {
         match self {
             Self::Mcp => "MCP",
             Self::OpenAi => "OpenAI",
@@ -65,19 +66,33 @@ fn tools(document: &Value) -> Option<&Vec<Value>> {
 /// Converts tool definitions. What a Lambda tool's schema has no keyword for is said in its description.
 pub fn adapt(document: &Document) -> Adapted {
     let Some(listed) = tools(&document.value) else {
-        return Adapted { value: document.value.clone(), changes: Vec::new(), operations: Kept { kept: 0, of: 0 } };
+        return Adapted {
+            value: document.value.clone(),
+            changes: Vec::new(),
+            operations: Kept { kept: 0, of: 0 },
+            places: Places::default(),
+        };
     };
-    let mut whole = Converter { document, root: &Value::Null, changes: Vec::new(), schemas: MOST };
+    let mut conversion = Converter { document, root: &Value::Null, changes: Vec::new(), schemas: MOST };
     if let Some(form) = Form::of(&document.value) {
-        whole.note("", format!("the tools of {} are converted", form.of_whom()), "a Lambda target has its own form");
+        conversion.note(
+            "",
+            format!("the tools of {} are converted", form.vendor()),
+            "a Lambda target has its own form",
+        );
     }
     let place = ["/toolConfig/tools", "/result/tools", "/tools", ""];
     let place = place.into_iter().find(|place| document.value.pointer(place).is_some_and(Value::is_array));
     let place = place.unwrap_or_default();
     let converted: Vec<Value> =
-        listed.iter().enumerate().map(|(index, tool)| whole.tool(tool, &format!("{place}/{index}"))).collect();
+        listed.iter().enumerate().map(|(index, tool)| conversion.tool(tool, &format!("{place}/{index}"))).collect();
     let operations = Kept { kept: converted.len(), of: listed.len() };
-    Adapted { value: Value::Array(converted), changes: whole.changes, operations }
+    Adapted {
+        value: Value::Array(converted),
+        changes: conversion.changes,
+        operations,
+        places: Places { root: place.to_owned(), ..Places::default() },
+    }
 }
 
 struct Converter<'a> {
@@ -105,10 +120,11 @@ impl<'a> Converter<'a> {
         let name = tool["name"].as_str().unwrap_or_default();
         written.insert("name".to_owned(), tool["name"].clone());
         let said = tool["description"].as_str().filter(|said| !said.trim().is_empty());
-        if said.is_none() {
-            self.note(&at, format!("the description of `{name}` is its name"), "a Lambda tool must have one");
-        }
         let title = tool["title"].as_str().or_else(|| tool["annotations"]["title"].as_str());
+        if said.is_none() {
+            let what = if title.is_some() { "title" } else { "name" };
+            self.note(&at, format!("the description of `{name}` is its {what}"), "a Lambda tool must have one");
+        }
         written.insert("description".to_owned(), json!(said.or(title).unwrap_or(name)));
         let input =
             ["inputSchema", "input_schema", "parameters"].into_iter().find(|member| tool.get(*member).is_some());
@@ -138,71 +154,85 @@ impl<'a> Converter<'a> {
         if self.schemas == 0 {
             return json!({ "type": "object" });
         }
-        let Some(mut members) = schema.as_object() else { return json!({ "type": "string" }) };
         let before = open.len();
-        let mut said = members.get("description").and_then(Value::as_str);
-        while let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-            let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)?.as_object());
-            let Some(target) = target.filter(|_| !open.contains(&reference) && open.len() < DEEPEST) else {
-                self.note(at, format!("`{reference}` is an open object"), "a Lambda tool's schema has no references");
-                open.truncate(before);
-                return json!({ "type": "object" });
-            };
-            open.push(reference);
-            members = target;
-            said = said.or_else(|| members.get("description").and_then(Value::as_str));
-        }
-        let written = self.members(members, said, at, open);
+        let mut parts = Vec::new();
+        self.parts(schema, at, open, &mut parts);
+        let said = parts.iter().find_map(|part| part.get("description").and_then(Value::as_str));
+        let written = self.united(&parts, said, at, open);
         open.truncate(before);
         written
     }
 
-    fn members(
+    /// What a schema consists of: itself, what it refers to, all of its `allOf`, and if none of these has a type, the
+    /// first of its alternatives that is not null.
+    fn parts(&mut self, schema: &'a Value, at: &str, open: &mut Vec<&'a str>, parts: &mut Vec<&'a Map<String, Value>>) {
+        let Some(members) = schema.as_object().filter(|_| parts.len() < MOST_PARTS) else { return };
+        parts.push(members);
+        if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+            let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+            match target.filter(|_| !open.contains(&reference) && open.len() < DEEPEST) {
+                Some(target) => {
+                    open.push(reference);
+                    self.parts(target, at, open, parts);
+                }
+                None => self.note(
+                    at,
+                    format!("`{reference}` is an open object"),
+                    "a Lambda tool's schema has no references",
+                ),
+            }
+        }
+        for part in members.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            self.parts(part, at, open, parts);
+        }
+        let alternatives = ["anyOf", "oneOf"].into_iter().find_map(|keyword| members.get(keyword)?.as_array());
+        let has_type = parts.iter().any(|part| part.contains_key("type") || part.contains_key("properties"));
+        let others: Vec<&Value> = alternatives.into_iter().flatten().filter(|one| one["type"] != "null").collect();
+        if let Some(first) = others.first().filter(|_| !has_type) {
+            let change = if others.len() > 1 { "it is the first alternative" } else { "it is not null" };
+            self.note(at, change.to_owned(), "a Lambda tool's schema has one type");
+            self.parts(first, at, open, parts);
+        }
+    }
+
+    /// One schema of all parts.
+    fn united(
         &mut self,
-        members: &'a Map<String, Value>,
+        parts: &[&'a Map<String, Value>],
         said: Option<&str>,
         at: &str,
         open: &mut Vec<&'a str>,
     ) -> Value {
-        // The first alternative that is not null.
-        let alternatives = ["anyOf", "oneOf", "allOf"].into_iter().find_map(|keyword| members.get(keyword)?.as_array());
-        let one = alternatives.into_iter().flatten().find(|one| one["type"] != "null");
-        if let Some(one) = one.filter(|_| !members.contains_key("type") && open.len() < DEEPEST) {
-            open.push("");
-            let mut written = self.schema(one, at, open);
-            let more = alternatives.map_or(0, |all| all.iter().filter(|one| one["type"] != "null").count());
-            let reason = "a Lambda tool's schema has one type";
-            self.note(
-                at,
-                if more > 1 { "it is the first alternative".to_owned() } else { "it is not null".to_owned() },
-                reason,
-            );
-            if let (Some(said), Value::Object(written)) = (said, &mut written) {
-                let more = written.get("description").and_then(Value::as_str).map(|more| format!(" ({more})"));
-                written.insert("description".to_owned(), json!(format!("{said}{}", more.unwrap_or_default())));
-            }
-            return written;
-        }
-        let kind = kind(members);
+        let kind = kind(parts);
         let mut written = Map::new();
         written.insert("type".to_owned(), json!(kind));
-        let described = self.described(members, said, at);
+        let described = self.described(parts, said, at);
         written.extend(described.map(|described| ("description".to_owned(), json!(described))));
-        if let Some(Value::Object(properties)) =
-            members.get("properties").filter(|_| kind == "object" && at.matches('/').count() < 4 * DEEPEST)
-        {
+        let of_all = |keyword: &'static str| parts.iter().filter_map(move |part| part.get(keyword));
+        if kind == "object" {
             let mut inner = Map::new();
-            for (name, property) in properties {
-                inner.insert(name.clone(), self.schema(property, &format!("{at}/properties/{}", segment(name)), open));
+            for (name, property) in of_all("properties").filter_map(Value::as_object).flatten() {
+                if !inner.contains_key(name) {
+                    let written = self.schema(property, &format!("{at}/properties/{}", segment(name)), open);
+                    inner.insert(name.clone(), written);
+                }
             }
-            written.insert("properties".to_owned(), Value::Object(inner));
-        }
-        if let Some(Value::Array(required)) = members.get("required").filter(|_| kind == "object") {
-            let names: Vec<&Value> = required.iter().filter(|name| name.is_string()).collect();
-            written.insert("required".to_owned(), json!(names));
+            if of_all("properties").next().is_some() {
+                written.insert("properties".to_owned(), Value::Object(inner));
+            }
+            let mut names: Vec<&str> =
+                of_all("required").filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect();
+            names.sort_unstable();
+            names.dedup();
+            let own = of_all("required").next();
+            if names.len() == own.and_then(Value::as_array).map_or(0, Vec::len) {
+                written.extend(own.map(|own| ("required".to_owned(), own.clone())));
+            } else {
+                written.insert("required".to_owned(), json!(names));
+            }
         }
         if kind == "array" {
-            let items = members.get("items").filter(|items| items.is_object());
+            let items = of_all("items").find(|items| items.is_object());
             let items = items
                 .map_or_else(|| json!({ "type": "string" }), |items| self.schema(items, &format!("{at}/items"), open));
             written.insert("items".to_owned(), items);
@@ -211,11 +241,12 @@ impl<'a> Converter<'a> {
     }
 
     /// The description, with what the other keywords say.
-    fn described(&mut self, members: &Map<String, Value>, said: Option<&str>, at: &str) -> Option<String> {
+    fn described(&mut self, parts: &[&Map<String, Value>], said: Option<&str>, at: &str) -> Option<String> {
         let reason = "the gateway has no place for it in a Lambda tool's schema";
         let mut more = Vec::new();
-        for (keyword, value) in members {
-            if SCHEMA_KEYWORDS.contains(&keyword.as_str()) || keyword.starts_with('$') {
+        for (keyword, value) in parts.iter().copied().flatten() {
+            let is_taken = ["allOf", "anyOf", "oneOf"].contains(&keyword.as_str());
+            if is_taken || SCHEMA_KEYWORDS.contains(&keyword.as_str()) || keyword.starts_with('$') {
                 continue;
             }
             let words = words(keyword, value);
@@ -239,15 +270,17 @@ impl<'a> Converter<'a> {
 }
 
 /// The type of a schema, as far as a Lambda tool has it.
-fn kind(members: &Map<String, Value>) -> &'static str {
-    let named = match members.get("type") {
-        Some(Value::String(one)) => Some(one.as_str()),
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).find(|one| *one != "null"),
+fn kind(parts: &[&Map<String, Value>]) -> &'static str {
+    let named = parts.iter().find_map(|part| match part.get("type")? {
+        Value::String(one) => Some(one.as_str()),
+        Value::Array(all) => all.iter().filter_map(Value::as_str).find(|one| *one != "null"),
         _ => None,
-    };
+    });
     let known = named.and_then(|named| TYPES.into_iter().find(|known| *known == named));
-    let value = || members.get("const").or_else(|| members.get("enum")?.get(0));
-    known.unwrap_or_else(|| match (members.contains_key("properties"), members.contains_key("items"), value()) {
+    let has = |keyword: &str| parts.iter().any(|part| part.contains_key(keyword));
+    let value = || parts.iter().find_map(|part| part.get("const").or_else(|| part.get("enum")?.get(0)));
+    let only_reference = || has("$ref") && parts.len() == 1;
+    known.unwrap_or_else(|| match (has("properties") || only_reference(), has("items"), value()) {
         (true, ..) => "object",
         (_, true, _) => "array",
         (.., Some(Value::Number(_))) => "number",
@@ -310,7 +343,7 @@ mod tests {
         ] {
             assert_eq!(Form::of(&given), Some(form), "{given}");
             let findings = lint(&Document::of(given.clone()), Reading { target: "t", local: false }).1;
-            assert!(findings[0].problem.contains(form.of_whom()), "{findings:?}");
+            assert!(findings[0].problem.contains(form.vendor()), "{findings:?}");
             assert_eq!(adapted(given), expected);
         }
         assert_eq!(Form::of(&expected), None);
@@ -343,6 +376,30 @@ mod tests {
         assert_eq!(tools[0]["inputSchema"], json!({ "type": "object", "properties": properties }));
         let (tools, findings) = lint(&Document::of(tools), Reading { target: "t", local: false });
         assert_eq!((tools.len(), findings), (1, Vec::new()));
+    }
+
+    #[test]
+    fn combined_schemas_lose_no_argument() {
+        let of = |input: Value| {
+            adapted(json!([{ "name": "t", "description": "d", "inputSchema": input }]))[0]["inputSchema"].clone()
+        };
+        let text = json!({ "type": "string" });
+        let all = of(json!({
+            "properties": { "a": text }, "required": ["a"],
+            "allOf": [{ "properties": { "b": text }, "required": ["b"] }, { "properties": { "c": text } }],
+        }));
+        assert_eq!(
+            all,
+            json!({ "type": "object", "properties": { "a": text, "b": text, "c": text }, "required": ["a", "b"] })
+        );
+        let any = of(
+            json!({ "properties": { "a": text, "b": text }, "anyOf": [{ "required": ["a"] }, { "required": ["b"] }] }),
+        );
+        assert_eq!(any, json!({ "type": "object", "properties": { "a": text, "b": text } }));
+        let referred = of(
+            json!({ "$defs": { "A": { "type": "object", "properties": { "a": text } } }, "allOf": [{ "$ref": "#/$defs/A" }] }),
+        );
+        assert_eq!(referred, json!({ "type": "object", "properties": { "a": text } }));
     }
 
     #[test]

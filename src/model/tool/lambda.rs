@@ -31,11 +31,12 @@ pub struct SchemaError {
 /// The first one.
 pub fn parse_inline(schema: &Value) -> Result<Vec<Tool>, SchemaError> {
     let (tools, errors) = parse(schema);
+    let tools = tools.into_iter().map(|(_, tool)| tool).collect();
     errors.into_iter().next().map_or(Ok(tools), Err)
 }
 
-/// The tools that have no errors, and all errors.
-pub(super) fn parse(schema: &Value) -> (Vec<Tool>, Vec<SchemaError>) {
+/// The tools that have no errors, with their positions, and all errors.
+pub(super) fn parse(schema: &Value) -> (Vec<(usize, Tool)>, Vec<SchemaError>) {
     let mut checker = Checker(Vec::new());
     let tools = checker.tools(schema);
     (tools, checker.0)
@@ -84,7 +85,7 @@ impl Checker {
         self.0.push(SchemaError { pointer, problem: problem.into() });
     }
 
-    fn tools(&mut self, schema: &Value) -> Vec<Tool> {
+    fn tools(&mut self, schema: &Value) -> Vec<(usize, Tool)> {
         let Value::Array(items) = schema else {
             self.refuse("", "expected an array of tool definitions");
             return Vec::new();
@@ -96,7 +97,8 @@ impl Checker {
         if items.len() > MOST_TOOLS {
             self.refuse("", format!("{} tools are too many: at most {MOST_TOOLS} per target", items.len()));
         }
-        items.iter().enumerate().filter_map(|(index, item)| self.tool(item, &format!("/{index}"))).collect()
+        let tool = |(index, item)| Some((index, self.tool(item, &format!("/{index}"))?));
+        items.iter().enumerate().filter_map(tool).collect()
     }
 
     fn tool(&mut self, item: &Value, pointer: &str) -> Option<Tool> {

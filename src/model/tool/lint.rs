@@ -15,8 +15,13 @@ use crate::model::{
 pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Finding>) {
     let mut notes = Notes::new(document);
     if let Some(form) = convert::Form::of(&document.value) {
-        let problem = format!("these are tools in the form of {}", form.of_whom());
-        notes.error("", "tool schema", problem, "a Lambda target has a list of tools; `--adapt` converts them");
+        let problem = format!("these are tools in the form of {}", form.vendor());
+        notes.error(
+            "",
+            "tool schema",
+            problem,
+            "a Lambda target has a list of tools; `validate tools --adapt` converts them",
+        );
         return (Vec::new(), notes.finish());
     }
     let (tools, errors) = parse(&document.value);
@@ -24,10 +29,12 @@ pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Findin
         let remedy = remedy(&pointer, &problem);
         notes.error(&pointer, "tool schema", problem, &remedy);
     }
+    let (places, tools): (Vec<usize>, Vec<Tool>) = tools.into_iter().unzip();
     if let Some((index, problem)) = duplicate(&tools, reading.target) {
+        let index = places[index];
         notes.error(&format!("/{index}/name"), "tool name", problem, "give each tool a name of its own");
     }
-    for (index, tool) in tools.iter().enumerate() {
+    for (index, tool) in places.iter().zip(&tools) {
         for (problem, remedy) in name_problems(reading.target, &tool.name) {
             notes.warn(&format!("/{index}/name"), "tool name", problem, remedy);
         }

@@ -68,6 +68,9 @@ impl Adapter<'_> {
     }
 
     fn response(&mut self, response: &mut Value, at: &str) {
+        if !response.is_object() && self.has(Adaptation::FillMissing) {
+            *response = json!({});
+        }
         self.media(response, at, is_response_type, false);
         let Value::Object(members) = response else { return };
         if members.contains_key("$ref") {

@@ -1,6 +1,6 @@
 //! Leaves out what the reader reports as an error: optional parts of an operation first, then the operation.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -90,12 +90,14 @@ impl Adapter<'_> {
     }
 
     fn drop_parts(&mut self, bad: &[(String, String, String)], faults: &Faults) {
+        let items: BTreeSet<&str> = bad.iter().filter_map(|(at, ..)| Some(at.rsplit_once('/')?.0)).collect();
         self.with_value(|adapter, value| {
-            for (at, ..) in bad {
-                let Some((item, _)) = at.rsplit_once('/') else { continue };
+            for item in items {
                 if let Some(level) = value.pointer_mut(item) {
                     adapter.drop_parameters(level, item, faults);
                 }
+            }
+            for (at, ..) in bad {
                 if let Some(operation) = value.pointer_mut(at) {
                     adapter.drop_parameters(operation, at, faults);
                     adapter.drop_body(operation, at, faults);
@@ -106,16 +108,13 @@ impl Adapter<'_> {
     }
 
     fn drop_parameters(&mut self, level: &mut Value, at: &str, faults: &Faults) {
-        let Some(parameters) = level.get_mut("parameters").and_then(Value::as_array_mut) else { return };
-        let mut index = 0;
-        parameters.retain(|parameter| {
-            let place = format!("{at}/parameters/{index}");
-            index += 1;
-            let whole = self.target(parameter).unwrap_or(parameter);
-            let is_needed = whole["required"] == true && whole["name"].is_string();
-            let Some(problem) = faults.problem(&place, parameter).filter(|_| !is_needed) else { return true };
+        self.retain_parameters(level, at, |adapter, parameter, now, place| {
+            let whole = adapter.target(parameter).unwrap_or(parameter);
+            let is_unknown = parameter.get("$ref").is_some() && adapter.target(parameter).is_none();
+            let is_needed = is_unknown || (whole["required"] == true && whole["name"].is_string());
+            let Some(problem) = faults.problem(now, parameter).filter(|_| !is_needed) else { return true };
             let change = format!("the parameter {} is left out", whole["name"]);
-            self.note(Adaptation::DropUnsupportedContent, place, change, problem);
+            adapter.note(Adaptation::DropUnsupportedContent, place, change, problem);
             false
         });
     }

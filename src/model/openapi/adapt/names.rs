@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::{Adaptation, Adapter, METHODS, members_of, segment};
+use super::{Adaptation, Adapter, METHODS, members_of, operations, segment};
 use crate::model::{naming::short_hash, tool};
 
 /// Limit on a name, however long the target's is.
@@ -17,23 +17,30 @@ impl Adapter<'_> {
         if !self.has(Adaptation::MakeOperationIds) && !self.has(Adaptation::CleanNames) {
             return;
         }
-        let mut taken = HashSet::new();
         self.with_value(|adapter, value| {
+            // An operation keeps a name that it may keep, whatever is made of those before it.
+            let limit = limit(adapter.reading.target);
+            let cleans = adapter.has(Adaptation::CleanNames);
+            let own = operations(value).filter_map(|place| place.operation["operationId"].as_str());
+            let stays = own.filter(|own| !own.is_empty() && (!cleans || cleaned(own, limit) == **own));
+            let mut names = Names { kept: stays.map(str::to_owned).collect(), taken: HashSet::new() };
             for (path, item) in members_of(value, "paths") {
                 for (method, operation) in item.as_object_mut().into_iter().flatten() {
                     if METHODS.contains(&method.as_str()) && operation.is_object() {
-                        adapter.name(operation, method, path, &mut taken);
+                        adapter.name(operation, method, path, &mut names);
                     }
                 }
             }
         });
     }
 
-    fn name(&mut self, operation: &mut Value, method: &str, path: &str, taken: &mut HashSet<String>) {
+    fn name(&mut self, operation: &mut Value, method: &str, path: &str, names: &mut Names) {
         let at = format!("/paths/{}/{method}", segment(path));
         let own = operation["operationId"].as_str().filter(|id| !id.is_empty()).map(str::to_owned);
         let limit = limit(self.reading.target);
-        let unique = |name: String| if taken.contains(&name) { with_hash(&name, &[method, path], limit) } else { name };
+        let is_own = |name: &String| own.as_ref() == Some(name) && !names.taken.contains(name);
+        let is_free = |name: &String| is_own(name) || !(names.kept.contains(name) || names.taken.contains(name));
+        let unique = |name: String| if is_free(&name) { name } else { with_hash(&name, &[method, path], limit) };
         let name = match &own {
             None if !self.has(Adaptation::MakeOperationIds) => return,
             None => {
@@ -58,8 +65,16 @@ impl Adapter<'_> {
             }
         };
         operation["operationId"] = json!(name);
-        taken.insert(name);
+        names.taken.insert(name);
     }
+}
+
+/// The names of a document's operations.
+struct Names {
+    /// Those that the document has and that may stay.
+    kept: HashSet<String>,
+    /// Those of the operations so far.
+    taken: HashSet<String>,
 }
 
 /// The names that an operation goes by: its own, and that of its tool.
@@ -92,7 +107,7 @@ fn cleaned(own: &str, limit: usize) -> String {
 }
 
 /// A text's letters, digits and hyphens, with one underscore in place of all between them.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
 }
@@ -114,8 +129,9 @@ mod tests {
         assert_eq!(cleaned("repos/list-for-org", 40), "repos_list-for-org");
         assert_eq!(cleaned("already__fine", 40), "already__fine");
         let long = cleaned(&"x".repeat(80), 40);
-        assert!(long.len() == 40 && long == cleaned(&"x".repeat(80), 40) && long != cleaned(&"x".repeat(81), 40));
-        assert_eq!(cleaned("ünï", 40), cleaned("ünï", 40));
+        assert_eq!((long.as_str(), long.len()), ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_d929cdee", 40));
+        assert_ne!(long, cleaned(&"x".repeat(81), 40));
+        assert_eq!(cleaned("ünï", 40), "n");
         assert_eq!(cleaned("日本", 40).len(), 8);
         assert_eq!((limit("target"), limit(&"t".repeat(99))), (55, SHORTEST));
     }

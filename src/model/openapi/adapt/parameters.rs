@@ -72,29 +72,17 @@ impl Adapter<'_> {
     /// Removes path parameters that the path does not have; returns the names of those that it has.
     fn keep_wanted(&mut self, level: &mut Value, at: &str, path: &str, wanted: &BTreeSet<String>) -> BTreeSet<String> {
         let mut described = BTreeSet::new();
-        let Some(parameters) = level.get_mut("parameters").and_then(Value::as_array_mut) else { return described };
-        let mut index = 0;
-        parameters.retain(|parameter| {
-            let whole = self.target(parameter).unwrap_or(parameter);
-            let name = whole["name"].as_str().filter(|_| whole["in"] == "path").map(str::to_owned);
-            let place = format!("{at}/parameters/{index}");
-            index += 1;
-            match name {
-                Some(name) if !wanted.contains(&name) => {
-                    self.note(
-                        FLAG,
-                        place,
-                        format!("the parameter `{name}` is left out"),
-                        format!("the path {path} does not have it"),
-                    );
-                    false
-                }
-                Some(name) => {
-                    described.insert(name);
-                    true
-                }
-                None => true,
+        self.retain_parameters(level, at, |adapter, parameter, _, place| {
+            let whole = adapter.target(parameter).unwrap_or(parameter);
+            let Some(name) = whole["name"].as_str().filter(|_| whole["in"] == "path") else { return true };
+            if wanted.contains(name) {
+                described.insert(name.to_owned());
+                return true;
             }
+            let (change, reason) =
+                (format!("the parameter `{name}` is left out"), format!("the path {path} does not have it"));
+            adapter.note(FLAG, place, change, reason);
+            false
         });
         described
     }

@@ -19,6 +19,8 @@ impl Adapter<'_> {
         }
         let all = operations(&self.value).count() + self.document.left_out;
         if self.document.left_out > 0 {
+            // They were left out when the document was read.
+            remove_operations(&mut self.value, &HashSet::new());
             self.note_picked(self.document.left_out, all);
             return Ok(());
         }

@@ -11,23 +11,14 @@ use super::{
 };
 
 /// Keywords that say something of a schema and nothing of its values.
-const ANNOTATIONS: [&str; 12] = [
-    "description",
-    "title",
-    "nullable",
-    "default",
-    "example",
-    "examples",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "externalDocs",
-    "xml",
-    "discriminator",
-];
-/// Limits on what merged schemas are given from elsewhere, in nodes, and on how deep that nests.
-const MOST_INLINED: usize = 200_000;
+const NOTES: [&str; 7] = ["description", "title", "example", "examples", "deprecated", "externalDocs", "xml"];
+/// Limit on the parts of a pointer below which nothing is merged: JSON parsers limit the depth of documents.
 const DEEPEST: usize = 64;
+/// How often a schema may be merged within itself.
+const MOST_NESTED: usize = 2;
+/// How often the same schema is merged and opened: each time, a part can bring further combinations.
+const ROUNDS: usize = 16;
+const COMBINED: [&str; 3] = ["allOf", "oneOf", "anyOf"];
 
 impl Adapter<'_> {
     pub(super) fn schemas(&mut self) {
@@ -46,20 +37,27 @@ impl Adapter<'_> {
     /// `open` holds the addresses of what the schemas around this one were merged from.
     fn schema(&mut self, schema: &mut Value, at: &mut String, open: &mut Vec<usize>) {
         let Value::Object(members) = schema else { return };
-        if members.contains_key("$ref") {
+        if members.contains_key("$ref") && !(self.has(Adaptation::MergeSchemas) && self.reference_as_part(members)) {
             return;
         }
         let before = open.len();
         if self.has(Adaptation::MergeSchemas) {
-            self.merge(members, at, open);
-            self.open_alternatives(members, at, open);
+            self.drop_not(members, at);
+            for _ in 0..ROUNDS {
+                let is_combined = COMBINED.iter().any(|keyword| members.contains_key(*keyword));
+                if !is_combined || !self.merge(members, at, open) {
+                    break;
+                }
+                self.open_alternatives(members, at, open);
+            }
         }
         if self.has(Adaptation::MendValues) {
             self.mend(members, at);
         }
         for (keyword, value) in members.iter_mut() {
             let length = at.len();
-            match keyword::kind(keyword) {
+            let kind = if keyword == "$defs" { Some(Kind::Named) } else { keyword::kind(keyword) };
+            match kind {
                 Some(Kind::One) => {
                     at.push_str(&format!("/{keyword}"));
                     self.schema(value, at, open);
@@ -85,19 +83,79 @@ impl Adapter<'_> {
         open.truncate(before);
     }
 
-    /// Replaces `allOf`: by the reference that it consists of, or by one schema with what all of its parts say.
-    fn merge(&mut self, members: &mut Map<String, Value>, at: &str, open: &mut Vec<usize>) {
-        let Some(parts) = members.shift_remove("allOf") else { return };
-        let parts = if let Value::Array(parts) = parts { parts } else { Vec::new() };
-        let change = if let Some(reference) = only_reference(members, &parts) {
-            *members = reference;
-            "`allOf` is the schema that it consists of"
-        } else {
-            self.merge_all(members, parts, open, at.matches('/').count());
-            "`allOf` is one schema with what its parts say"
+    /// OpenAPI 3.1 allows keywords beside a reference: both are parts of `allOf` then. Returns whether there are such.
+    fn reference_as_part(&self, members: &mut Map<String, Value>) -> bool {
+        let is_3_1 = self.document.value["openapi"].as_str().is_some_and(|version| version.starts_with("3.1"));
+        let is_note = |keyword: &String| keyword == "$ref" || NOTES.contains(&keyword.as_str());
+        if !is_3_1 || members.keys().all(|keyword| is_note(keyword) || keyword.starts_with("x-")) {
+            return false;
+        }
+        let reference = members.shift_remove("$ref");
+        let mut parts: Vec<Value> = reference.map(|reference| json!({ "$ref": reference })).into_iter().collect();
+        parts.extend(members.get("allOf").and_then(Value::as_array).into_iter().flatten().cloned());
+        members.insert("allOf".to_owned(), Value::Array(parts));
+        true
+    }
+
+    /// Drops a negation of combined schemas: opened inside, it would forbid more than it did.
+    fn drop_not(&mut self, members: &mut Map<String, Value>, at: &str) {
+        let has_combined = |value: &Value| {
+            let text = value.to_string();
+            COMBINED.iter().any(|keyword| text.contains(&format!("\"{keyword}\"")))
         };
+        if members.get("not").is_some_and(has_combined) {
+            members.shift_remove("not");
+            let reason = "AWS's documentation says that what it consists of is not supported";
+            self.note(Adaptation::MergeSchemas, format!("{at}/not"), "`not` is left out", reason);
+        }
+    }
+
+    /// Replaces `allOf`: by its only reference, or by one schema with what all of its parts say. Returns false if parts
+    /// of it have to stay.
+    fn merge(&mut self, members: &mut Map<String, Value>, at: &str, open: &mut Vec<usize>) -> bool {
+        let Some(parts) = members.shift_remove("allOf") else { return true };
+        let parts = if let Value::Array(parts) = parts { parts } else { Vec::new() };
+        let change = self.unite(members, parts, open, at).replace("{}", "`allOf`");
         let reason = "AWS's documentation says that `allOf` is not supported";
         self.note(Adaptation::MergeSchemas, format!("{at}/allOf"), change, reason);
+        !members
+            .get("allOf")
+            .and_then(Value::as_array)
+            .is_some_and(|left| left.iter().any(|part| part.get("$ref").is_some()))
+    }
+
+    /// Makes one schema of a schema and others that hold as well; returns what became of them.
+    pub(super) fn unite(
+        &mut self,
+        members: &mut Map<String, Value>,
+        parts: Vec<Value>,
+        open: &mut Vec<usize>,
+        at: &str,
+    ) -> &'static str {
+        const ONE: &str = "{} is replaced by its one reference";
+        if let Some(reference) = only_reference(members, &parts) {
+            *members = reference;
+            return ONE;
+        }
+        let Left { around, unmerged } = self.merge_all(members, parts, open, at.matches('/').count());
+        if let [one] = around.as_slice()
+            && let Some(reference) = only_reference(members, std::slice::from_ref(one))
+        {
+            *members = reference;
+            return ONE;
+        }
+        if !unmerged.is_empty() {
+            let more = members.entry("allOf").or_insert_with(|| json!([]));
+            if let Value::Array(more) = more {
+                more.extend(unmerged);
+            }
+            return "{} keeps the parts that cannot be merged";
+        }
+        if around.is_empty() {
+            "{} is replaced by one schema with what its parts say"
+        } else {
+            "{} is replaced by one schema, which is open where a part contains itself"
+        }
     }
 
     /// Merges schemas into one, and those that they consist of.
@@ -107,22 +165,33 @@ impl Adapter<'_> {
         parts: Vec<Value>,
         open: &mut Vec<usize>,
         depth: usize,
-    ) {
+    ) -> Left {
         let mut waiting = VecDeque::from(parts);
         let mut seen = HashSet::new();
+        let mut left = Left::default();
         while let Some(part) = waiting.pop_front() {
             let Value::Object(mut part) = part else { continue };
-            if part.contains_key("$ref") {
-                let Some(target) = self.target(&Value::Object(part)) else { continue };
+            if let Some(reference) = part.shift_remove("$ref") {
+                if !part.is_empty() {
+                    waiting.push_front(Value::Object(part));
+                }
+                let reference = json!({ "$ref": reference });
+                let Some(target) = self.target(&reference) else {
+                    left.unmerged.push(reference);
+                    continue;
+                };
                 let address = std::ptr::from_ref(target).addr();
-                // What is merged within itself, or too often, is left open.
-                if open.contains(&address) || !seen.insert(address) || depth > DEEPEST {
+                if !seen.insert(address) {
                     continue;
                 }
-                self.inlined += count(target);
-                if self.inlined <= MOST_INLINED {
+                let times = open.iter().filter(|other| **other == address).count();
+                if times >= MOST_NESTED || depth > DEEPEST {
+                    left.around.push(reference);
+                } else if self.may_copy(target) {
                     open.push(address);
                     waiting.push_front(target.clone());
+                } else {
+                    left.unmerged.push(reference);
                 }
                 continue;
             }
@@ -136,6 +205,7 @@ impl Adapter<'_> {
         if members.contains_key("properties") && !members.contains_key("type") {
             members.insert("type".to_owned(), json!("object"));
         }
+        left
     }
 
     /// Mends values that JSON Schema does not allow.
@@ -143,7 +213,7 @@ impl Adapter<'_> {
         let reason = "JSON Schema does not allow it, and the APIs of models refuse the tool";
         for keyword in members.keys().cloned().collect::<Vec<_>>() {
             let Some(kind) = keyword::kind(&keyword) else { continue };
-            let change = match keyword::mend(kind, &keyword, &members[&keyword], members) {
+            let change = match keyword::mend(kind, &keyword, &members[&keyword], members, &mut self.patterns) {
                 Mended::AsItIs | Mended::Moved | Mended::Changed(_, None) => continue,
                 Mended::Changed(value, Some(problem)) => {
                     let change = format!("`{keyword}` {problem}: it is `{value}`");
@@ -164,10 +234,19 @@ impl Adapter<'_> {
     }
 }
 
+/// The references of a combination that are not merged.
+#[derive(Default)]
+pub(super) struct Left {
+    /// To schemas around it.
+    around: Vec<Value>,
+    /// To nowhere, or to more than there is room for.
+    unmerged: Vec<Value>,
+}
+
 /// The reference that a schema is, if it has nothing else that matters: with its description.
-pub(super) fn only_reference(members: &Map<String, Value>, parts: &[Value]) -> Option<Map<String, Value>> {
+fn only_reference(members: &Map<String, Value>, parts: &[Value]) -> Option<Map<String, Value>> {
     let is_note = |members: &Map<String, Value>| {
-        members.keys().all(|keyword| ANNOTATIONS.contains(&keyword.as_str()) || keyword.starts_with("x-"))
+        members.keys().all(|keyword| NOTES.contains(&keyword.as_str()) || keyword.starts_with("x-"))
     };
     let mut reference = None;
     for part in parts {
@@ -209,23 +288,52 @@ fn combine(members: &mut Map<String, Value>, part: Map<String, Value>) {
                     values.retain(|value| other.contains(&value.to_string()));
                 }
             }
-            ("type", Some(kind)) if kind == "number" && value == "integer" => *kind = value,
+            ("type", Some(kind)) => *kind = narrower(kind, value),
+            ("items" | "additionalProperties", Some(known)) if known.is_object() => refine(known, &value),
+            ("minimum" | "minLength" | "minItems" | "minProperties", Some(known)) => {
+                *known = bounded(known, value, |known, other| other > known);
+            }
+            ("maximum" | "maxLength" | "maxItems" | "maxProperties", Some(known)) => {
+                *known = bounded(known, value, |known, other| other < known);
+            }
             // A parent lists its variants, of which this schema is one.
             ("oneOf" | "anyOf", _) if is_variant => {}
             // Each part alone would forbid what the others have.
             ("additionalProperties", _) if value == json!(false) => {}
             ("nullable" | "discriminator" | "xml" | "example" | "examples" | "externalDocs", _) => {}
             (other, _) if other.starts_with("x-") => {}
+            // Both hold: the second is merged in the next round.
+            ("oneOf" | "anyOf", Some(_)) => {
+                if let Value::Array(parts) = members.entry("allOf").or_insert_with(|| json!([])) {
+                    parts.push(json!({ keyword: value }));
+                }
+            }
             (_, Some(_)) => {}
             (_, None) => drop(members.insert(keyword, value)),
         }
     }
 }
 
+/// The type that holds where two do.
+fn narrower(known: &Value, other: Value) -> Value {
+    let is_within = |one: &Value, all: &Value| all.as_array().is_some_and(|all| all.contains(one));
+    let narrows = is_within(&other, known) || (known == "number" && other == "integer");
+    if narrows { other } else { known.clone() }
+}
+
+/// The limit that holds where two do.
+fn bounded(known: &Value, other: Value, is_closer: impl Fn(f64, f64) -> bool) -> Value {
+    match (known.as_f64(), other.as_f64()) {
+        (Some(one), Some(two)) if is_closer(one, two) => other,
+        _ => known.clone(),
+    }
+}
+
 /// A property that two parts describe: both hold where both are written out, else the one that says more.
 fn refine(known: &mut Value, other: &Value) {
     let is_bare = |schema: &Value| {
-        schema.as_object().is_some_and(|members| members.keys().all(|key| ANNOTATIONS.contains(&key.as_str())))
+        let says_little = |key: &String| key == "type" || NOTES.contains(&key.as_str());
+        schema.as_object().is_some_and(|members| members.keys().all(says_little))
     };
     match (&mut *known, other) {
         (Value::Object(members), Value::Object(other))
@@ -233,16 +341,7 @@ fn refine(known: &mut Value, other: &Value) {
         {
             combine(members, other.clone());
         }
-        (known, other) if is_bare(known) => *known = other.clone(),
+        (known, other) if is_bare(known) && !is_bare(other) => *known = other.clone(),
         _ => {}
-    }
-}
-
-/// The number of nodes of a value.
-fn count(value: &Value) -> usize {
-    1 + match value {
-        Value::Object(members) => members.values().map(count).sum(),
-        Value::Array(items) => items.iter().map(count).sum(),
-        _ => 0,
     }
 }

@@ -29,10 +29,13 @@ impl Adapter<'_> {
     fn server_of_all(&mut self, document: &mut Value) {
         let Some(members) = document.as_object_mut() else { return };
         let chosen = match &self.adapting.server {
-            Some(given) => servers(members)
-                .first()
-                .and_then(|first| joined(given, first))
-                .unwrap_or_else(|| json!({ "url": given })),
+            Some(given) => {
+                // What was resolved before stays as it is.
+                let is_resolved = |server: &&Value| server["url"].as_str().is_some_and(|url| has_origin_of(url, given));
+                let resolved = servers(members).first().filter(is_resolved).cloned();
+                let first = || servers(members).first().and_then(|first| joined(given, first));
+                resolved.or_else(first).unwrap_or_else(|| json!({ "url": given.trim_end_matches('/') }))
+            }
             None => match self.first_callable(members) {
                 Some(chosen) => chosen,
                 None => return,
@@ -82,10 +85,22 @@ fn with_scheme(server: &Value) -> Value {
     server
 }
 
-/// A server whose address is relative, at another address (RFC 3986, §5.2); `None` if it is absolute.
+/// Whether an address is on the same host, with the same scheme, as another one.
+fn has_origin_of(url: &str, other: &str) -> bool {
+    let origin = |url: &str| -> Option<String> {
+        let host = url.find("://")? + 3;
+        Some(url[..url[host..].find('/').map_or(url.len(), |at| host + at)].to_ascii_lowercase())
+    };
+    origin(url).is_some_and(|of_url| Some(of_url) == origin(other))
+}
+
+/// A server whose address is relative, at another address; `None` if it is not, or if it does not say clearly where it
+/// leads.
 fn joined(base: &str, server: &Value) -> Option<Value> {
     let url = server["url"].as_str()?;
-    if url.contains("://") || url.starts_with("//") || url.contains(['?', '#']) || url.contains(char::is_whitespace) {
+    let first = url.split('/').next().unwrap_or_default();
+    // Without a slash in front, a dot makes it rather a host: `api.example.com/v1`.
+    if url.contains("//") || url.contains("..") || (first.contains('.') && first != ".") {
         return None;
     }
     let origin = base.find("://").map(|at| at + 3)?;
@@ -100,6 +115,6 @@ fn joined(base: &str, server: &Value) -> Option<Value> {
     };
     let mut server = server.clone();
     server["url"] = json!(format!("{host}{path}"));
-    // With something like `{host}/v1` or `api.example.com`, nothing is gained.
-    address_of(&server).is_https().then_some(server)
+    let address = address_of(&server);
+    (address.is_https() || address.is_http()).then_some(server)
 }

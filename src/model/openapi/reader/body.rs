@@ -72,7 +72,10 @@ impl<'a> Reader<'a> {
         };
         for (_, response) in responses.members().filter(|(status, _)| !status.starts_with("x-")) {
             let Some(response) = self.resolve(response) else { continue };
-            if response.value.is_object() && response.text("description").is_none() {
+            if !response.value.is_object() {
+                let problem = format!("attribute {} is not of type `object`", location(&response.pointer));
+                self.notes.error(&response.pointer, "response", problem, "describe it: `{description: …}`");
+            } else if response.text("description").is_none() {
                 // AWS's message was seen for a response below `components`.
                 let problem = format!("attribute {}.description is missing", location(&response.pointer));
                 self.notes.error(&response.pointer, "response", problem, "say in a word what it is");

@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
         let Some(around) = at.value.as_object() else { return };
         for (keyword, member) in at.members() {
             let Some(kind) = keyword::kind(keyword) else { continue };
-            let (becomes, problem) = match keyword::mend(kind, keyword, member.value, around) {
+            let (becomes, problem) = match keyword::mend(kind, keyword, member.value, around, &mut self.patterns) {
                 Mended::AsItIs | Mended::Moved | Mended::Changed(_, None) => continue,
                 Mended::Changed(value, Some(problem)) => (format!("the tool has `{value}`"), problem),
                 Mended::Dropped(problem) => ("the tool is without it".to_owned(), problem),

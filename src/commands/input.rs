@@ -295,11 +295,8 @@ impl Validated {
         let error = Error::new(ErrorKind::InvalidInput, message).with_cause(format!("at {}", first.pointer));
         Some(match &self.adaptable {
             None => error.with_hint(first.remedy.clone()),
-            Some(Adaptable { flags, operations: Kept { kept, of } }) => error.with_hint(format!(
-                "{}; or adapt it: `{again} {flags}` keeps {kept} of {}",
-                first.remedy,
-                some(*of, "operation")
-            )),
+            Some(Adaptable { flags, operations: Kept { kept, of } }) => error
+                .with_hint(format!("{}; or adapt it: `{again} {flags}` keeps {kept} of {of} operations", first.remedy)),
         })
     }
 

@@ -56,7 +56,7 @@ async fn allowed_clients_are_added_to_a_cognito_gateway_and_to_no_other() {
 async fn a_target_of_another_kind_is_a_conflict() {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("api.yaml");
-    fs::write(&spec, "openapi: 3.0.3\nservers: [{url: https://x.example}]\npaths: {/x: {get: {operationId: x}}}")
+    fs::write(&spec, "openapi: 3.0.3\ninfo: {title: x, version: 1.0.0}\nservers: [{url: https://x.example}]\npaths: {/x: {get: {operationId: x, responses: {default: {description: ok}}}}}")
         .unwrap();
     let world = World::new(Duration::ZERO);
     world.run(&["create", "g", "--sample"]).await.expect(0);
@@ -113,8 +113,10 @@ async fn what_others_set_on_a_target_outlives_an_update() {
         fs::write(folder.path().join(name), text).unwrap();
         folder.path().join(name).to_str().unwrap().to_owned()
     };
-    let api =
-        file("api.yaml", "openapi: 3.0.3\nservers: [{url: https://y.example}]\npaths: {/y: {get: {operationId: y}}}");
+    let api = file(
+        "api.yaml",
+        "openapi: 3.0.3\ninfo: {title: y, version: 1.0.0}\nservers: [{url: https://y.example}]\npaths: {/y: {get: {operationId: y, responses: {default: {description: ok}}}}}",
+    );
     let tools = file("tools.json", r#"[{"name":"u","description":"d","inputSchema":{"type":"object"}}]"#);
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/models/sqs.json");
     let key = file("key", "secret");

@@ -57,12 +57,12 @@ struct Raw<'a> {
 }
 
 impl<'a> Outline<'a> {
-    /// `None` if a path refers to another: which operations it has is not known here.
-    fn operations(self) -> Option<Vec<Raw<'a>>> {
+    /// `None` if a path refers to another: which operations it has is not known here. In a large document, it has none.
+    fn operations(self, is_large: bool) -> Option<Vec<Raw<'a>>> {
         let mut operations = Vec::new();
         for (path, item) in self.paths.0.into_iter().filter(|(path, _)| !path.starts_with("x-")) {
             let item: Members<&'a RawValue> = serde_json::from_str(item.get()).unwrap_or(Members(Vec::new()));
-            if item.0.iter().any(|(member, _)| member == "$ref") {
+            if !is_large && item.0.iter().any(|(member, _)| member == "$ref") {
                 return None;
             }
             let methods = item.0.into_iter().filter(|(method, _)| METHODS.contains(&method.as_str()));
@@ -94,8 +94,9 @@ pub(super) fn load(text: &str, pick: &Pick, target: &str) -> Result<Loaded, Load
     let Ok(outline) = serde_json::from_str::<Outline<'_>>(text) else {
         return Ok(Loaded { document: Document::parse(text)?, too_many: None });
     };
-    // A reference into another operation needs it, picked or not.
-    let operations = if text.contains("#/paths/") { None } else { outline.operations() };
+    // References into operations need them, picked or not. In a large document, they lead nowhere.
+    let is_large = text.len() > LARGE;
+    let operations = if text.contains("#/paths/") && !is_large { None } else { outline.operations(is_large) };
     let Some(operations) = operations else {
         return Ok(Loaded { document: Document::parse(text)?, too_many: None });
     };
@@ -108,7 +109,7 @@ pub(super) fn load(text: &str, pick: &Pick, target: &str) -> Result<Loaded, Load
     let picked = pick.of(&candidates).map_err(LoadError::Pick)?;
     let count = picked.iter().filter(|picked| **picked).count();
     // Of a smaller document, all findings can be reported, and some of the operations may be no tools.
-    let too_many = Some(count).filter(|count| *count > MOST_TOOLS && text.len() > LARGE);
+    let too_many = Some(count).filter(|count| *count > MOST_TOOLS && is_large);
     let is_left_out = |(_, picked): &(&Raw<'_>, &bool)| !**picked || too_many.is_some();
     let left_out = operations.iter().zip(&picked).filter(is_left_out).map(|(one, _)| one.pointer());
     let mut left_out: HashSet<String> = left_out.collect();

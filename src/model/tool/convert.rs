@@ -188,7 +188,8 @@ impl<'a> Converter<'a> {
         let alternatives = ["anyOf", "oneOf"].into_iter().find_map(|keyword| members.get(keyword)?.as_array());
         let has_type = parts.iter().any(|part| part.contains_key("type") || part.contains_key("properties"));
         let others: Vec<&Value> = alternatives.into_iter().flatten().filter(|one| one["type"] != "null").collect();
-        if let Some(first) = others.first().filter(|_| !has_type) {
+        // Alternatives that are values are said in the description.
+        if let Some(first) = others.first().filter(|_| !has_type && constants(members).is_none()) {
             let change = if others.len() > 1 { "it is the first alternative" } else { "it is not null" };
             self.note(at, change.to_owned(), "a Lambda tool's schema has one type");
             self.parts(first, at, open, parts);
@@ -246,6 +247,10 @@ impl<'a> Converter<'a> {
         let mut more = Vec::new();
         for (keyword, value) in parts.iter().copied().flatten() {
             let is_taken = ["allOf", "anyOf", "oneOf"].contains(&keyword.as_str());
+            if is_taken && let Some(values) = constants(&Map::from_iter([(keyword.clone(), value.clone())])) {
+                self.note(&format!("{at}/{keyword}"), "the description says which values there are".to_owned(), reason);
+                more.extend(words("enum", &Value::Array(values)));
+            }
             if is_taken || SCHEMA_KEYWORDS.contains(&keyword.as_str()) || keyword.starts_with('$') {
                 continue;
             }
@@ -269,6 +274,13 @@ impl<'a> Converter<'a> {
     }
 }
 
+/// The values of `anyOf` or `oneOf`, if each alternative is one.
+fn constants(members: &Map<String, Value>) -> Option<Vec<Value>> {
+    let all = ["anyOf", "oneOf"].into_iter().find_map(|keyword| members.get(keyword)?.as_array())?;
+    let values: Option<Vec<Value>> = all.iter().map(|one| one.get("const").cloned()).collect();
+    values.filter(|values| values.len() > 1)
+}
+
 /// The type of a schema, as far as a Lambda tool has it.
 fn kind(parts: &[&Map<String, Value>]) -> &'static str {
     let named = parts.iter().find_map(|part| match part.get("type")? {
@@ -278,7 +290,9 @@ fn kind(parts: &[&Map<String, Value>]) -> &'static str {
     });
     let known = named.and_then(|named| TYPES.into_iter().find(|known| *known == named));
     let has = |keyword: &str| parts.iter().any(|part| part.contains_key(keyword));
-    let value = || parts.iter().find_map(|part| part.get("const").or_else(|| part.get("enum")?.get(0)));
+    let of_part = |part: &&&Map<String, Value>| part.get("const").or_else(|| part.get("enum")?.get(0)).cloned();
+    let listed = || parts.iter().find_map(|part| constants(part)?.into_iter().next());
+    let value = || parts.iter().find_map(|part| of_part(&part)).or_else(listed);
     let only_reference = || has("$ref") && parts.len() == 1;
     known.unwrap_or_else(|| match (has("properties") || only_reference(), has("items"), value()) {
         (true, ..) => "object",

@@ -146,7 +146,7 @@ impl Adapter<'_> {
         let dropped = before - shapes.len();
         if dropped > 0 {
             let change = format!("{dropped} shapes are left out");
-            self.note("adapt", "/shapes".to_owned(), change, "no operation uses them");
+            self.note("adapt", "/shapes".to_owned(), change, "no operation uses what is left out");
         }
     }
 }

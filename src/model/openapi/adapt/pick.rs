@@ -89,7 +89,7 @@ impl Adapter<'_> {
             } else {
                 format!("{parts} components are left out")
             };
-            self.note_of("adapt", "/components", change, "no operation leads to them");
+            self.note_of("adapt", "/components", change, "no operation uses what is left out");
         }
     }
 }

@@ -80,11 +80,11 @@ pub fn openapi(file: &str, text: String, reading: Reading<'_>, adapting: &Adapti
             LoadError::Pick(problem) => picks_nothing(file, &problem),
         })?;
     drop(text);
-    if let Some(count) = too_many {
-        let mut validated = Validated::new(file, reading, Vec::new(), vec![Api::too_many(&document, count)]);
+    if let Some(Kept { kept, of }) = too_many {
+        let mut validated = Validated::new(file, reading, Vec::new(), vec![Api::too_many(&document, kept)]);
         if !adapting.is_nothing() {
             validated.changes = Some(Vec::new());
-            validated.operations = Some(Kept { kept: 0, of: count + document.left_out.saturating_sub(count) });
+            validated.operations = Some(Kept { kept: 0, of });
         }
         // It was not read.
         return Ok(Prepared { value: Value::Null, validated });

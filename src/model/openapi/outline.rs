@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{METHODS, MOST_TOOLS, adapt};
 use crate::model::{
-    adapt::{Candidate, Pick},
+    adapt::{Candidate, Kept, Pick},
     document::{Document, SyntaxError, segment},
 };
 
@@ -23,8 +23,8 @@ const LARGE: usize = 10 * 1024 * 1024;
 pub struct Loaded {
     /// If there are too many operations, without any; else without those that are not picked, as far as it is JSON.
     pub document: Document,
-    /// How many operations there are, if these are more than a target takes.
-    pub too_many: Option<usize>,
+    /// If more operations are picked than a target takes: how many there are, and how many of them are picked.
+    pub too_many: Option<Kept>,
 }
 
 /// Why a document cannot be read.
@@ -109,7 +109,7 @@ pub(super) fn load(text: &str, pick: &Pick, target: &str) -> Result<Loaded, Load
     let picked = pick.of(&candidates).map_err(LoadError::Pick)?;
     let count = picked.iter().filter(|picked| **picked).count();
     // Of a smaller document, all findings can be reported, and some of the operations may be no tools.
-    let too_many = Some(count).filter(|count| *count > MOST_TOOLS && is_large);
+    let too_many = (count > MOST_TOOLS && is_large).then_some(Kept { kept: count, of: operations.len() });
     let is_left_out = |(_, picked): &(&Raw<'_>, &bool)| !**picked || too_many.is_some();
     let left_out = operations.iter().zip(&picked).filter(is_left_out).map(|(one, _)| one.pointer());
     let mut left_out: HashSet<String> = left_out.collect();

@@ -500,6 +500,23 @@ fn bodies_of_each_kind_are_written_as_the_document_says() {
 }
 
 #[test]
+fn a_combined_body_is_one_argument_and_loses_nothing() {
+    let schema = json!({
+        "type": "object", "properties": { "kind": text() },
+        "oneOf": [{ "properties": { "a": text() } }, { "properties": { "b": text() } }],
+    });
+    let document = one(
+        "post",
+        "/x",
+        json!({ "requestBody": { "required": true, "content": { "application/json": { "schema": schema } } } }),
+    );
+    let operation = &read(&document, AWS).operations[0];
+    assert_eq!(operation.input_schema["properties"]["body"], schema);
+    let sent = operation.request(&json!({ "body": { "kind": "x", "a": "1" } })).unwrap().payload.unwrap();
+    assert_eq!(sent.bytes, br#"{"kind":"x","a":"1"}"#);
+}
+
+#[test]
 fn what_a_path_says_holds_for_its_operations_unless_they_say_otherwise() {
     let parameter = |name: &str, kind: &str| json!({ "name": name, "in": "query", "schema": { "type": kind } });
     let mut document = one("get", "/x", json!({ "parameters": [parameter("limit", "integer")] }));

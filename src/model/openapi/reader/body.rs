@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{At, Body, Inputs, MediaType, Reader, Side, tool};
+use super::{At, Body, Inputs, MediaType, Reader, Side, schema::UNSUPPORTED, tool};
 
 impl<'a> Reader<'a> {
     pub(super) fn body(&mut self, method: &str, operation: &At<'a>, inputs: &mut Inputs<'a>) -> Option<Body> {
@@ -39,7 +39,10 @@ impl<'a> Reader<'a> {
         self.check_schema(schema.clone(), Side::Request);
         let resolved = self.resolve(schema.clone()).unwrap_or_else(|| schema.clone());
         let members = resolved.value.get("properties").and_then(Value::as_object);
-        let members = members.filter(|_| resolved.text("type").is_none_or(|kind| kind == "object"));
+        // Arguments for the properties alone would lose what a combined schema says besides.
+        let is_combined = UNSUPPORTED.iter().any(|keyword| resolved.value.get(keyword).is_some());
+        let is_object = !is_combined && resolved.text("type").is_none_or(|kind| kind == "object");
+        let members = members.filter(|_| is_object);
         let Some(members) = members else {
             if !inputs.add("body", schema.value, None, required) {
                 let problem = "a parameter is named `body`, as the body that is no object: it fills both";

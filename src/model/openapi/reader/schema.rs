@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Keywords that the gateway does not support (AgentCore developer guide, gateway-schema-openapi).
-const UNSUPPORTED: [&str; 3] = ["oneOf", "anyOf", "allOf"];
+pub(super) const UNSUPPORTED: [&str; 3] = ["oneOf", "anyOf", "allOf"];
 
 /// Whether a schema's type is this one, or includes it.
 pub(super) fn has_type(schema: &Value, kind: &str) -> bool {

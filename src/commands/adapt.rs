@@ -35,7 +35,7 @@ pub struct AdaptFlags {
     #[arg(long)]
     pub merge_schemas: bool,
 
-    /// Leave out path parameters that the path does not have, and describe those without a description
+    /// Leave out path parameters that the path does not have, and declare those that only the path has
     #[arg(long)]
     pub match_path_parameters: bool,
 

@@ -95,7 +95,7 @@ pub fn openapi(file: &str, text: String, reading: Reading<'_>, adapting: &Adapti
     };
     if adapting.is_nothing() {
         let (tools, findings) = read(&document);
-        let is_valid = findings.iter().all(|finding| finding.severity != Severity::Error);
+        let is_valid = is_accepted(&findings);
         let adaptable = if is_valid { None } else { adaptable(&document, reading) };
         let mut prepared = Prepared::new(file, reading, document.value, tools, findings);
         prepared.validated.adaptable = adaptable;
@@ -115,7 +115,7 @@ fn adaptable(document: &Document, reading: Reading<'_>) -> Option<Adaptable> {
     [None, Some("https://api.example.com")].into_iter().find_map(|server| {
         let adapting = Adapting { server: server.map(str::to_owned), ..Adapting::all() };
         let Adapted { value, operations, .. } = Api::adapt(document, &adapting, reading).ok()?;
-        let fits = size_finding(&value).is_none_or(|finding| finding.severity != Severity::Error);
+        let fits = is_accepted(size_finding(&value).as_slice());
         let is_valid = fits && Api::read(&Document::of(value), reading).errors().next().is_none();
         let flags = if server.is_some() { "--adapt --server https://HOST" } else { "--adapt" };
         is_valid.then_some(Adaptable { flags, operations })
@@ -145,10 +145,10 @@ pub fn smithy(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting)
         return Ok(Prepared::adapted(file, reading, &document, adapted, read));
     }
     let (tools, findings, model) = read(&document);
-    let is_valid = findings.iter().all(|finding| finding.severity != Severity::Error);
+    let is_valid = is_accepted(&findings);
     let adapted = if is_valid { None } else { adapt(&Adapting::all()).ok() };
     let adaptable = adapted.and_then(|Adapted { value, operations, .. }| {
-        let fits = size_finding(&value).is_none_or(|finding| finding.severity != Severity::Error);
+        let fits = is_accepted(size_finding(&value).as_slice());
         let is_valid = fits && Model::read(&Document::of(value), reading).error().is_none();
         is_valid.then_some(Adaptable { flags: "--adapt", operations })
     });
@@ -199,6 +199,11 @@ impl Prepared {
         prepared.validated.operations = Some(operations);
         (prepared, more)
     }
+}
+
+/// Whether the gateway accepts what has these findings.
+fn is_accepted(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.severity != Severity::Error)
 }
 
 /// Checks that a document is small enough to be sent, or at least to be kept in S3.
@@ -270,7 +275,7 @@ impl Validated {
             description: tool.description.lines().next().unwrap_or_default().to_owned(),
             input_schema: tool.input_schema,
         };
-        let valid = findings.iter().all(|finding| finding.severity != Severity::Error);
+        let valid = is_accepted(&findings);
         let (file, tools) = (place(file).to_owned(), tools.into_iter().map(info).collect());
         Self {
             file,

@@ -76,6 +76,7 @@ impl<'a> Reader<'a> {
         for (_, response) in responses.members().filter(|(status, _)| !status.starts_with("x-")) {
             let Some(response) = self.resolve(response) else { continue };
             if !response.value.is_object() {
+                // The words of swagger-parser (public checks of its messages); not seen from AWS.
                 let problem = format!("attribute {} is not of type `object`", location(&response.pointer));
                 self.notes.error(&response.pointer, "response", problem, "describe it: `{description: …}`");
             } else if response.text("description").is_none() {

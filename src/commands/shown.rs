@@ -76,7 +76,7 @@ fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
     let kind = TargetKind::of(mcp)?;
     let configuration = &mcp[kind.member()];
     let inline = || Document::parse(configuration["inlinePayload"].as_str()?).ok();
-    let reading = Reading { target, local: true };
+    let reading = Reading::of(target, true);
     let names: Vec<String> = match kind {
         TargetKind::Lambda => {
             let tools = configuration["toolSchema"]["inlinePayload"].as_array()?.iter();

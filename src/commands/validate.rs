@@ -126,7 +126,7 @@ impl File {
         if let Some(adapted) = self.adapted.as_deref() {
             self.check_adapted(adapted, is_as_it_is)?;
         }
-        let reading = Reading { target: self.target.as_str(), local };
+        let reading = Reading::of(self.target.as_str(), local);
         let Prepared { value, validated } = prepare(input::read(&self.file)?, reading)?;
         if let Some(adapted) = self.adapted.as_deref().filter(|_| !value.is_null()) {
             write(adapted, &value)?;

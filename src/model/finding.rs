@@ -32,6 +32,33 @@ pub struct Reading<'a> {
     pub target: &'a str,
     /// Whether the gateway runs on this machine and can reach addresses that are not public.
     pub local: bool,
+    /// The parameter that the target's credential fills.
+    pub filled: Option<Filled<'a>>,
+}
+
+impl<'a> Reading<'a> {
+    /// A check for a target whose credential fills no parameter.
+    pub const fn of(target: &'a str, local: bool) -> Self {
+        Self { target, local, filled: None }
+    }
+}
+
+/// A query parameter or a header that a credential fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filled<'a> {
+    pub in_query: bool,
+    pub name: &'a str,
+}
+
+impl Filled<'_> {
+    /// Whether a parameter of an OpenAPI document is this one. The names of headers are case-insensitive.
+    pub fn is(self, place: &str, name: &str) -> bool {
+        if self.in_query {
+            place == "query" && name == self.name
+        } else {
+            place == "header" && name.eq_ignore_ascii_case(self.name)
+        }
+    }
 }
 
 /// Collects findings.

@@ -10,14 +10,20 @@ mod expand;
 mod inputs;
 mod keyword;
 mod outline;
+mod payload;
 mod reader;
 mod request;
+mod style;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 pub use self::outline::{LoadError, Loaded};
+use self::{
+    payload::{Body, MediaType},
+    style::Style,
+};
 use super::{
     adapt::Pick,
     document::{Document, segment},
@@ -59,6 +65,8 @@ struct Server {
 /// A server variable.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Variable {
+    /// The argument that fills it.
+    argument: String,
     default: String,
     /// The allowed values; empty if the document lists none.
     allowed: Vec<String>,
@@ -71,43 +79,23 @@ enum Location {
     Header,
 }
 
+impl Location {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 struct Parameter {
     name: String,
+    /// The argument that fills it.
+    argument: String,
     location: Location,
-    /// Whether each item of a list is written as a pair of its own.
-    explode: bool,
-    /// Whether each member of an object is written as `name[member]=value`.
-    deep_object: bool,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Body {
-    media_type: MediaType,
-    /// Whether it is sent even if it is empty.
-    required: bool,
-    /// The properties that are arguments; `None` if the whole body is one argument, `body`.
-    properties: Option<BTreeSet<String>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MediaType {
-    Json,
-    Form,
-    Multipart,
-    Xml,
-}
-
-impl MediaType {
-    fn of(name: &str) -> Option<Self> {
-        match name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "application/json" => Some(Self::Json),
-            "application/x-www-form-urlencoded" => Some(Self::Form),
-            "multipart/form-data" => Some(Self::Multipart),
-            "application/xml" | "text/xml" => Some(Self::Xml),
-            _ => None,
-        }
-    }
+    style: Style,
 }
 
 impl Operation {
@@ -167,6 +155,7 @@ pub fn is_reserved_header(name: &str) -> bool {
     // OpenAPI itself excludes Accept, Content-Type and Authorization (OpenAPI 3.1.0, §4.8.12.2).
     let named = [
         "accept",
+        "accept-encoding",
         "authorization",
         "connection",
         "cookie",
@@ -188,3 +177,5 @@ const MOST_HOPS: usize = 32;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_tests;

@@ -1,5 +1,9 @@
 //! Credential providers: their kinds, and the vendors of OAuth clients. The command line and the local AWS share them.
 
+use serde_json::Value;
+
+use super::finding::Filled;
+
 /// What a credential provider keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProviderKind {
@@ -20,6 +24,19 @@ impl ProviderKind {
             Self::Oauth2 => "oauth2credentialprovider",
         }
     }
+}
+
+/// The parameter that an API key fills if its target names none.
+pub const fn default_parameter(in_query: bool) -> &'static str {
+    if in_query { "api_key" } else { "Authorization" }
+}
+
+/// The parameter of an API that a target's `credentialProviderConfigurations` fill.
+pub fn filled_by(configurations: &Value) -> Option<Filled<'_>> {
+    let provider = configurations[0]["credentialProvider"].get("apiKeyCredentialProvider")?;
+    let in_query = provider["credentialLocation"] == "QUERY_PARAMETER";
+    let name = provider["credentialParameterName"].as_str().unwrap_or(default_parameter(in_query));
+    Some(Filled { in_query, name })
 }
 
 /// The vendor of any OpenID provider that has no row of its own.

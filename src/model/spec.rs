@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
+    finding::Filled,
     name::{GatewayName, KmsKeyArn, PolicyArn, Region, RoleArn, TargetName},
-    provider::ProviderKind,
+    provider::{ProviderKind, filled_by},
     sample,
     secret::Secret,
     target::TargetKind,
@@ -152,6 +153,15 @@ impl Credential {
     /// The gateway's own role.
     pub fn role() -> Self {
         Self::Given(Some(json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }])))
+    }
+
+    /// The parameter of the API that it fills.
+    pub fn fills(&self) -> Option<Filled<'_>> {
+        match self {
+            Self::ApiKey { name, in_query, .. } => Some(Filled { in_query: *in_query, name }),
+            Self::Given(given) => given.as_ref().and_then(filled_by),
+            Self::Oauth { .. } => None,
+        }
     }
 
     /// The provider that the stack is to create for it.

@@ -93,12 +93,20 @@ fn check_value(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<
             findings.push(format!("- Missing required field(s): '{}'", place.trim_start_matches('/')));
         }
         for (name, member) in members {
-            match schema["properties"].get(name) {
-                Some(property) => check_value(property, member, &format!("{pointer}/{name}"), findings),
-                None if schema["additionalProperties"] == false => findings.push(format!(
-                    "- additionalProperties validation failed: property '{name}' is not defined in the schema and the schema does not allow additional properties"
-                )),
-                None => {}
+            let pointer = format!("{pointer}/{name}");
+            let mut schemas: Vec<&Value> = schema["properties"].get(name).into_iter().collect();
+            let patterns = schema["patternProperties"].as_object().into_iter().flatten();
+            schemas.extend(patterns.filter(|(pattern, _)| matches(pattern, name)).map(|(_, schema)| schema));
+            if schemas.is_empty() {
+                if schema["additionalProperties"] == false {
+                    findings.push(format!(
+                        "- additionalProperties validation failed: property '{name}' is not defined in the schema and the schema does not allow additional properties"
+                    ));
+                }
+                schemas.push(&schema["additionalProperties"]);
+            }
+            for schema in schemas {
+                check_value(schema, member, &pointer, findings);
             }
         }
     }
@@ -107,6 +115,16 @@ fn check_value(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<
             check_value(item_schema, item, &format!("{pointer}/{index}"), findings);
         }
     }
+}
+
+/// Whether a property's name matches a pattern of `patternProperties`. One that is no regular expression matches all, as
+/// every pattern does a name that would take long to search.
+fn matches(pattern: &str, name: &str) -> bool {
+    if name.len() > NAME_LIMIT {
+        return true;
+    }
+    let compiled = ["u", ""].into_iter().find_map(|flags| regress::Regex::with_flags(pattern, flags).ok());
+    compiled.is_none_or(|pattern| pattern.find(name).is_some())
 }
 
 fn has_type(value: &Value, expected: &str) -> bool {

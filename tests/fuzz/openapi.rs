@@ -8,7 +8,7 @@ use serde_json::json;
 
 fuzz_target!(|text: &str| {
     let Ok(document) = Document::parse(text) else { return };
-    let reading = Reading { target: "t", local: false };
+    let reading = Reading::of("t", false);
     tool::lint(&document, reading);
     tool::lint(&Document::of(tool::adapt(&document).value), reading);
     drop(Api::load(text, &Adapting::all().pick, reading.target));

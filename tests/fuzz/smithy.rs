@@ -14,7 +14,7 @@ use serde_json::json;
 
 fuzz_target!(|text: &str| {
     let Ok(document) = Document::parse(text) else { return };
-    let reading = Reading { target: "t", local: false };
+    let reading = Reading::of("t", false);
     if let Ok(adapted) = Model::adapt(&document, &Adapting::all(), reading) {
         Model::read(&Document::of(adapted.value), reading);
     }

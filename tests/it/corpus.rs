@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::support::env::{Run, node_peers, vendor_documents};
 
-const READING: Reading<'static> = Reading { target: "target", local: false };
+const READING: Reading<'static> = Reading::of("target", false);
 
 /// All documents below a folder, by their relative paths.
 fn documents(folder: &Path) -> Vec<(String, PathBuf)> {

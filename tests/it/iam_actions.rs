@@ -35,7 +35,7 @@ fn actions_for_all_of_awss_operations_exist() {
     let mut actions = BTreeSet::new();
     for service in services.as_array().unwrap() {
         let document = Document::parse(&service["model"].to_string()).unwrap();
-        let model = Model::read(&document, Reading { target: "t", local: false });
+        let model = Model::read(&document, Reading::of("t", false));
         assert!(!model.operations.is_empty(), "{}", service["name"]);
         actions.extend(model.actions());
     }

@@ -270,8 +270,8 @@ impl AddOpenapi {
         check_stdin(Some(&self.spec), &self.credential)?;
         self.credential.check_resources()?;
         let given = Given { place: &self.spec, flag: "--spec", adapting: self.adapt.adapting() };
-        let schema = source::api(ctx, &self.common.name, &given).await?;
         let credential = self.credential.resolve(ctx, TargetKind::OpenApi).await?;
+        let schema = source::api(ctx, &self.common.name, &given, credential.fills()).await?;
         let source = TargetSource::configured(
             TargetKind::OpenApi,
             schema.configuration,

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind},
     model::{
         adapt::{Adapting, Change, Kept},
-        finding::{Reading, Severity},
+        finding::{Filled, Reading, Severity},
         name::{Region, TargetName},
         smithy::{self, Model},
         target::INLINE_SCHEMA_LIMIT,
@@ -97,7 +97,7 @@ pub(super) fn tool_schema(target: &TargetName, place: &str) -> Result<Value, Err
         return Ok(in_s3(place));
     }
     let document = input::parse(place, &input::read(place)?)?;
-    let reading = Reading { target: target.as_str(), local: false };
+    let reading = Reading::of(target.as_str(), false);
     let (_, findings) = tool::lint(&document, reading);
     if let Some(found) = findings.iter().find(|found| found.severity == Severity::Error) {
         let message = format!("{place}: line {}, {}: {}", found.line, found.pointer, found.problem);
@@ -106,12 +106,18 @@ pub(super) fn tool_schema(target: &TargetName, place: &str) -> Result<Value, Err
     Ok(json!({ "inlinePayload": document.value }))
 }
 
-/// An OpenAPI target's `openApiSchema`. A document in S3 stays there, unless it is adapted.
-pub(super) async fn api(ctx: &Context, target: &TargetName, given: &Given<'_>) -> Result<Source, Error> {
+/// An OpenAPI target's `openApiSchema`. A document in S3 stays there, unless it is adapted. `filled` is the parameter that
+/// the target's credential fills.
+pub(super) async fn api(
+    ctx: &Context,
+    target: &TargetName,
+    given: &Given<'_>,
+    filled: Option<Filled<'_>>,
+) -> Result<Source, Error> {
     if given.is_in_s3() && given.adapting.is_nothing() {
         return Ok(Source::in_s3(given.place));
     }
-    let reading = Reading { target: target.as_str(), local: ctx.settings.local };
+    let reading = Reading { filled, ..Reading::of(target.as_str(), ctx.settings.local) };
     given.inline(ctx, input::openapi(given.place, given.text(ctx).await?, reading, &given.adapting)?)
 }
 
@@ -133,7 +139,7 @@ pub(super) async fn smithy(ctx: &Context, target: &TargetName, given: &Given<'_>
             uri: Some(given.place.to_owned()),
         });
     }
-    let reading = Reading { target: target.as_str(), local: ctx.settings.local };
+    let reading = Reading::of(target.as_str(), ctx.settings.local);
     let (text, warning) = match given.text(ctx).await {
         // AWS's sample may be readable by gateways only.
         Err(error) if is_sample(given.place) => {
@@ -177,7 +183,7 @@ impl SmithySource {
             (None, Some(uri)) => uri,
             (None, None) => return Ok(Vec::new()),
         };
-        let reading = Reading { target: target.as_str(), local: true };
+        let reading = Reading::of(target.as_str(), true);
         let actions = |model: Model| model.actions().into_iter().collect();
         match s3::read_object(aws, uri).await {
             Ok(bytes) => {

@@ -188,7 +188,7 @@ impl Update {
         let granted: Vec<String> = granted.into_iter().filter(|one| !by_address.contains(one)).collect();
         if let Some(spec) = &self.spec {
             let given = Given { place: spec, flag: "--spec", adapting: self.adapt.adapting() };
-            let source = source::api(ctx, name, &given).await?;
+            let source = source::api(ctx, name, &given, credential.fills()).await?;
             (configuration, warnings, changes) = (source.configuration, source.warnings, source.changes);
         }
         if let Some(endpoint) = &self.endpoint {
@@ -243,7 +243,7 @@ impl Update {
 /// any.
 fn kept_actions(granted: &[String], needed: &[String], before: &Value) -> Vec<String> {
     let before = before["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
-    let needed_before = before.map(|document| Model::read(&document, Reading { target: "", local: true }).actions());
+    let needed_before = before.map(|document| Model::read(&document, Reading::of("", true)).actions());
     let was_narrowed = needed_before.is_none_or(|before| before.iter().any(|action| !granted.contains(action)));
     let kept: Vec<String> = needed.iter().filter(|action| granted.contains(action)).cloned().collect();
     if was_narrowed && !kept.is_empty() { kept } else { needed.to_vec() }

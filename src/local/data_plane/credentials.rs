@@ -20,6 +20,7 @@ use crate::{
             call::Call,
         },
     },
+    model::provider,
 };
 
 /// A failure's message, which is shown to callers of a gateway with exceptionLevel DEBUG.
@@ -187,7 +188,7 @@ impl OutboundAuth {
             } => {
                 let (_, key) = secret_of(server, caller, provider_arn, "GetResourceApiKey")?;
                 let in_query = credential_location.as_deref() == Some("QUERY_PARAMETER");
-                let default = if in_query { "api_key" } else { "Authorization" };
+                let default = provider::default_parameter(in_query);
                 let name = credential_parameter_name.clone().unwrap_or_else(|| default.to_owned());
                 // AWS joins prefix and key with one space: "Bearer" gives "Bearer KEY", and "Bearer " gives two spaces (a
                 // public end-to-end script and a runbook, August 2026). No default prefix has been observed.

@@ -88,9 +88,20 @@ impl<'a, 'p> Expander<'a, 'p> {
         Some(if is_list { json!({ "type": "array", "items": {} }) } else { json!({ "type": "object" }) })
     }
 
-    fn members(&mut self, members: &'a Map<String, Value>, level: usize) -> Option<Map<String, Value>> {
+    /// These keywords of a schema; `None` if they have more bytes than are left.
+    pub(super) fn keywords(&mut self, members: &'a Map<String, Value>, names: &[&str]) -> Option<Map<String, Value>> {
+        self.open.clear();
+        self.those(members, |keyword| names.contains(&keyword), 0)
+    }
+
+    fn those(
+        &mut self,
+        members: &'a Map<String, Value>,
+        is_wanted: impl Fn(&str) -> bool,
+        level: usize,
+    ) -> Option<Map<String, Value>> {
         let mut written = Map::new();
-        for (keyword, value) in members {
+        for (keyword, value) in members.iter().filter(|(keyword, _)| is_wanted(keyword)) {
             let Some(kind) = keyword::kind(keyword) else { continue };
             let value = match keyword::mend(kind, keyword, value, members, self.patterns) {
                 Mended::Dropped(_) | Mended::Moved => continue,
@@ -107,6 +118,11 @@ impl<'a, 'p> Expander<'a, 'p> {
             self.spend(keyword.len() + 4)?;
             written.insert(keyword.clone(), value);
         }
+        Some(written)
+    }
+
+    fn members(&mut self, members: &'a Map<String, Value>, level: usize) -> Option<Map<String, Value>> {
+        let mut written = self.those(members, |_| true, level)?;
         if members.get("nullable") == Some(&Value::Bool(true))
             && let Some(kind @ Value::String(_)) = written.get("type").cloned()
         {

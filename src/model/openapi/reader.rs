@@ -14,8 +14,14 @@ use self::parameters::Declared;
 pub(super) use self::{body::is_response_type, server::address_of};
 use super::{
     Api, Body, Document, Location, METHODS, MOST_HOPS, MOST_TOOLS, MediaType, Notes, Operation, Parameter, Reading,
-    Server, Severity, Variable, fill, inputs::Inputs, is_reserved_header, keyword, keyword::Patterns, referred_to,
-    segment, templates, tool,
+    Server, Severity, Style, Variable, fill,
+    inputs::{Argument, Inputs, Named, Source},
+    is_reserved_header, keyword,
+    keyword::Patterns,
+    payload::{BodyArguments, Bytes, Field},
+    referred_to, segment,
+    style::StyleKind,
+    templates, tool,
 };
 
 /// AWS's messages for a document without a version that it knows, and for a server that is not https
@@ -256,34 +262,26 @@ impl<'a> Reader<'a> {
         }
         self.security(at);
         let own = self.server(at, false);
-        let server = own.as_ref().or(inherited).cloned().unwrap_or_default();
+        let mut server = own.as_ref().or(inherited).cloned().unwrap_or_default();
 
-        let mut inputs = Inputs::default();
-        for (name, variable) in &server.variables {
-            let mut schema = json!({ "type": "string", "description": "Part of the server's address" });
-            schema["default"] = json!(variable.default);
-            if !variable.allowed.is_empty() {
-                schema["enum"] = json!(variable.allowed);
-            }
-            inputs.add_given(name, schema, false);
-        }
+        let mut inputs = Inputs::new(&self.document.value);
         let declared = self.parameters(item, at);
         let mut parameters = Vec::new();
         let mut in_path: BTreeSet<String> = templates(path).collect();
         for parameter in declared {
             let Some(read) = self.parameter(&parameter, at) else { continue };
-            let Declared { parameter, schema, description, required, pointer } = read;
+            let Declared { mut parameter, schema, description, required, pointer } = read;
             if parameter.location == Location::Path && !in_path.remove(&parameter.name) {
                 // AWS's own sample has eleven of them (Zendesk-support-apis.yaml), and its tools are called.
                 let problem = format!("the path {path} has no `{{{}}}`: the parameter is left out", parameter.name);
                 self.notes.warn(&pointer, "path parameter", problem, "put it into the path, or take it out");
                 continue;
             }
-            if !inputs.add(&parameter.name, schema, description, required) {
-                let problem = format!("there are two inputs named `{}`: one argument fills both", parameter.name);
-                let remedy = "rename one of them, if they mean different things";
-                self.notes.warn(&pointer, "name collision", problem, remedy);
-            }
+            let argument =
+                Argument { description, required, ..Argument::new(&parameter.name, Source::Document(schema)) };
+            let named = inputs.add(parameter.location.name(), argument);
+            self.check_name(&named, &parameter.name, &pointer);
+            parameter.argument = named.or(&parameter.name);
             parameters.push(parameter);
         }
         for name in in_path {
@@ -294,7 +292,9 @@ impl<'a> Reader<'a> {
             );
             self.notes.error(&at.pointer, "path parameter", problem, "describe it below `parameters`, with `in: path`");
         }
-        let body = self.body(method, at, &mut inputs);
+        let is_alone = inputs.is_empty() && server.variables.is_empty();
+        let body = self.body(method, at, &mut inputs, is_alone);
+        self.add_variables(&mut server, at, &mut inputs);
         self.responses(path, method, at);
         self.check_property_names(at, &inputs);
 
@@ -320,6 +320,33 @@ impl<'a> Reader<'a> {
             input_schema: Value::Null,
         };
         self.operations.push(Declaration { operation, inputs, pointer: at.pointer.clone() });
+    }
+
+    /// Adds the arguments for the variables of a server's address.
+    fn add_variables(&mut self, server: &mut Server, operation: &At<'a>, inputs: &mut Inputs<'a>) {
+        for (name, variable) in &mut server.variables {
+            let mut schema = json!({ "type": "string", "description": "Part of the server's address" });
+            schema["default"] = json!(variable.default);
+            if !variable.allowed.is_empty() {
+                schema["enum"] = json!(variable.allowed);
+            }
+            let named = inputs.add("server", Argument::new(name, Source::Given(schema)));
+            self.check_name(&named, name, &operation.pointer);
+            variable.argument = named.or(name);
+        }
+    }
+
+    /// Warns of inputs that have the same name.
+    fn check_name(&mut self, named: &Named, name: &str, pointer: &str) {
+        let problem = match named {
+            Named::Own => return,
+            Named::Shared => format!("there are two inputs named `{name}`: one argument fills both"),
+            Named::Other(other) => {
+                format!("there are two inputs named `{name}`, which differ: this one is the argument `{other}`")
+            }
+        };
+        let remedy = "rename one of them: AWS does not document what its gateway makes of it";
+        self.notes.warn(pointer, "name collision", problem, remedy);
     }
 
     fn is_operation(&mut self, at: &At<'a>) -> bool {

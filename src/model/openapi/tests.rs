@@ -6,8 +6,8 @@ use crate::model::{
     finding::{Reading, Severity},
 };
 
-const LOCAL: Reading<'static> = Reading { target: "t", local: true };
-const AWS: Reading<'static> = Reading { target: "t", local: false };
+const LOCAL: Reading<'static> = Reading::of("t", true);
+const AWS: Reading<'static> = Reading::of("t", false);
 
 /// A document with these paths.
 fn api(paths: Value) -> Value {
@@ -20,7 +20,7 @@ fn api(paths: Value) -> Value {
 }
 
 /// A document with one operation.
-fn one(method: &str, path: &str, mut operation: Value) -> Value {
+pub(super) fn one(method: &str, path: &str, mut operation: Value) -> Value {
     operation["operationId"] = json!("op");
     operation["summary"] = json!("does it");
     if operation.get("responses").is_none() {
@@ -33,6 +33,11 @@ fn read(document: &Value, reading: Reading<'_>) -> Api {
     Api::read(&Document::parse(&document.to_string()).unwrap(), reading)
 }
 
+/// The operation of a document that has one.
+pub(super) fn read_one(document: &Value) -> Operation {
+    read(document, AWS).operations.remove(0)
+}
+
 /// Severity, construct and pointer of each finding.
 fn findings(document: &Value, reading: Reading<'_>) -> Vec<(Severity, &'static str, String)> {
     let found = read(document, reading).findings;
@@ -40,7 +45,7 @@ fn findings(document: &Value, reading: Reading<'_>) -> Vec<(Severity, &'static s
 }
 
 #[track_caller]
-fn finds(document: &Value, severity: Severity, construct: &str, pointer: &str) {
+pub(super) fn finds(document: &Value, severity: Severity, construct: &str, pointer: &str) {
     let found = findings(document, AWS);
     let wanted = found.iter().any(|(s, c, p)| (*s, *c, p.as_str()) == (severity, construct, pointer));
     assert!(wanted, "{construct} at {pointer}: {found:?}");
@@ -93,7 +98,7 @@ fn a_plain_document_has_nothing_to_find_and_its_operations_are_tools() {
     let sent = operation.request(&arguments).unwrap();
     assert_eq!(sent.url, "https://api.example.com/v1/cities/S%C3%A3o%2FPaulo%20%3F/weather?days=1&days=2");
     assert_eq!((sent.method.as_str(), sent.headers[1].clone()), ("POST", ("X-Trace".to_owned(), "a".to_owned())));
-    assert_eq!(sent.payload.unwrap().bytes, br#"{"units":"c"}"#);
+    assert_eq!(sent.payload.unwrap().bytes, br#"{"units":"c","unknown":1}"#);
 }
 
 #[test]
@@ -478,7 +483,7 @@ fn bodies_of_each_kind_are_written_as_the_document_says() {
     let object = json!({ "type": "object", "properties": { "a": text(), "b": { "type": "array", "items": text() } } });
     let arguments = json!({ "a": "1 & 2", "b": ["x", "y"] });
     let form = sent("application/x-www-form-urlencoded", object.clone(), arguments.clone()).unwrap();
-    assert_eq!(form.bytes, b"a=1%20%26%202&b=x&b=y");
+    assert_eq!(form.bytes, b"a=1+%26+2&b=x&b=y");
     let parts = sent("multipart/form-data", object.clone(), json!({ "a": "agentcore-gw" })).unwrap();
     assert_eq!(parts.content_type, "multipart/form-data; boundary=agentcore-gw-");
     let parts = String::from_utf8(parts.bytes).unwrap();

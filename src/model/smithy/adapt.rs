@@ -216,7 +216,7 @@ mod tests {
     use super::*;
     use crate::model::adapt::Pick;
 
-    const READING: Reading<'static> = Reading { target: "t", local: false };
+    const READING: Reading<'static> = Reading::of("t", false);
 
     fn model() -> Value {
         let operation = |input: &str| {

@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 use super::{shape::local_name, *};
 use crate::model::{document::Document, finding::Reading, http_request::HttpRequest, tool};
 
-const LOCAL: Reading<'static> = Reading { target: "t", local: true };
+const LOCAL: Reading<'static> = Reading::of("t", true);
 /// The models in this repository: one for each protocol, and a second one for awsJson 1.0.
 const OURS: [(&str, &str, Protocol); 6] = [
     ("dynamodb", DYNAMODB, Protocol::AwsJson1_0),
@@ -128,7 +128,7 @@ fn shapes() -> Value {
 fn our_own_models_have_nothing_to_find_but_their_protocol() {
     for (name, text, protocol) in OURS {
         let document = Document::parse(text).unwrap();
-        let model = Model::read(&document, Reading { target: name, local: false });
+        let model = Model::read(&document, Reading::of(name, false));
         assert_eq!(model.service.protocol, protocol, "{name}");
         let found: Vec<&str> = model.findings.iter().map(|finding| finding.construct).collect();
         let streams = if name == "s3" { vec!["protocol", "streaming", "streaming"] } else { vec!["protocol"] };

@@ -356,7 +356,7 @@ mod tests {
             ),
         ] {
             assert_eq!(Form::of(&given), Some(form), "{given}");
-            let findings = lint(&Document::of(given.clone()), Reading { target: "t", local: false }).1;
+            let findings = lint(&Document::of(given.clone()), Reading::of("t", false)).1;
             assert!(findings[0].problem.contains(form.vendor()), "{findings:?}");
             assert_eq!(adapted(given), expected);
         }
@@ -388,7 +388,7 @@ mod tests {
             "tags": { "type": "array", "items": { "type": "string" } },
         });
         assert_eq!(tools[0]["inputSchema"], json!({ "type": "object", "properties": properties }));
-        let (tools, findings) = lint(&Document::of(tools), Reading { target: "t", local: false });
+        let (tools, findings) = lint(&Document::of(tools), Reading::of("t", false));
         assert_eq!((tools.len(), findings), (1, Vec::new()));
     }
 
@@ -427,7 +427,7 @@ mod tests {
             json!({ "result": {} }),
         ] {
             let adapted = adapt(&Document::of(odd.clone()));
-            let (tools, findings) = lint(&Document::of(adapted.value), Reading { target: "t", local: false });
+            let (tools, findings) = lint(&Document::of(adapted.value), Reading::of("t", false));
             assert!(tools.is_empty() && !findings.is_empty(), "{odd}");
         }
     }

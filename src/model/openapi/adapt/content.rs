@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Adaptation, Adapter, MediaType, is_response_type, segment, walk, walk::Part};
+use super::{Adaptation, Adapter, MediaType, is_response_type, members_of, segment, walk, walk::Part};
 
 const JSON: &str = "application/json";
 
@@ -14,13 +14,34 @@ impl Adapter<'_> {
             {
                 adapter.unused_member("", "webhooks");
             }
+            for (path, item) in members_of(value, "paths") {
+                adapter.filled(item, &format!("/paths/{}", segment(path)));
+            }
             walk::each(value, &mut |part, node, at| match part {
-                Part::Operation => adapter.operation(node, at),
+                Part::Operation => {
+                    adapter.filled(node, at);
+                    adapter.operation(node, at);
+                }
                 Part::RequestBody => adapter.media(node, at, |name| MediaType::of(name).is_some(), true),
                 Part::Response => adapter.response(node, at),
                 Part::Parameter => adapter.parameter(node, at),
                 Part::Schema => {}
             });
+        });
+    }
+
+    /// Leaves out the parameter that the target's credential fills.
+    fn filled(&mut self, level: &mut Value, at: &str) {
+        let Some(filled) = self.reading.filled.filter(|_| self.has(Adaptation::DropUnsupportedContent)) else { return };
+        self.retain_parameters(level, at, |adapter, parameter, _, place| {
+            let whole = adapter.target(parameter).unwrap_or(parameter);
+            let text = |member: &str| whole[member].as_str().unwrap_or_default();
+            if !filled.is(text("in"), text("name")) {
+                return true;
+            }
+            let change = format!("the parameter `{}` is left out", text("name"));
+            adapter.note(Adaptation::DropUnsupportedContent, place, change, "the target's credential fills it");
+            false
         });
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::{adapt::Pick, finding::Severity};
 
-const READING: Reading<'static> = Reading { target: "t", local: false };
+const READING: Reading<'static> = Reading::of("t", false);
 
 /// A document with these operations, each with what it must have.
 fn api(paths: Value) -> Value {
@@ -281,6 +281,25 @@ fn alternatives_become_one_nullable_or_one_open_schema() {
     let value = adapted(&property("3.0.3", json!({ "oneOf": many }))).value;
     let said = value.pointer(&at).unwrap()["description"].as_str().unwrap();
     assert!(said.len() < 700 && said.ends_with("…)"), "{said}");
+}
+
+#[test]
+fn the_parameter_that_the_credential_fills_is_left_out() {
+    let parameter = |name: &str, place: &str| json!({ "name": name, "in": place, "schema": { "type": "string" } });
+    let mut document = api(json!({ "/x": {
+        "parameters": [parameter("X-Key", "header"), parameter("key", "query")],
+        "get": { "operationId": "op", "summary": "s", "parameters": [{ "$ref": "#/components/parameters/Key" }, parameter("q", "query")],
+            "responses": { "200": { "description": "ok" } } },
+    } }));
+    document["components"]["parameters"]["Key"] = parameter("key", "query");
+    let reading = Reading { filled: Some(crate::model::finding::Filled { in_query: true, name: "key" }), ..READING };
+    let adapted = Api::adapt(&Document::of(document), &Adapting::all(), reading).unwrap();
+    let item = &adapted.value["paths"]["/x"];
+    assert_eq!(item["parameters"], json!([parameter("X-Key", "header")]));
+    assert_eq!(item["get"]["parameters"], json!([parameter("q", "query")]));
+    let places: Vec<&str> =
+        adapted.changes.iter().filter(|it| it.reason.contains("credential")).map(|it| it.pointer.as_str()).collect();
+    assert_eq!(places, ["/paths/~1x/get/parameters/0", "/paths/~1x/parameters/1"]);
 }
 
 #[test]

@@ -1,13 +1,25 @@
 //! The bodies of an operation: its request's and its responses'.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{At, Body, Inputs, MediaType, Reader, Side, schema::UNSUPPORTED, tool};
+use super::{
+    Argument, At, Body, BodyArguments, Bytes, Field, Inputs, MOST_HOPS, MediaType, Reader, Side, Source, Style,
+    StyleKind,
+    schema::{UNSUPPORTED, has_type},
+    tool,
+};
 
 impl<'a> Reader<'a> {
-    pub(super) fn body(&mut self, method: &str, operation: &At<'a>, inputs: &mut Inputs<'a>) -> Option<Body> {
+    /// An operation's request body. `is_alone` is whether it has no other inputs.
+    pub(super) fn body(
+        &mut self,
+        method: &str,
+        operation: &At<'a>,
+        inputs: &mut Inputs<'a>,
+        is_alone: bool,
+    ) -> Option<Body> {
         let at = self.resolve(operation.member("requestBody")?)?;
         if ["get", "head", "delete"].contains(&method) {
             let problem = format!("{} requests have a body here, which many servers ignore", method.to_uppercase());
@@ -15,14 +27,14 @@ impl<'a> Reader<'a> {
         }
         let required = at.value.get("required") == Some(&Value::Bool(true));
         let content: Vec<(&str, At<'a>)> = at.member("content").iter().flat_map(At::members).collect();
-        let supported = content.iter().filter_map(|(name, media)| Some((MediaType::of(name)?, media)));
-        let best = supported.min_by_key(|(kind, _)| match kind {
+        let supported = content.iter().filter_map(|(name, media)| Some((MediaType::of(name)?, media, *name)));
+        let best = supported.min_by_key(|(kind, ..)| match kind {
             MediaType::Json => 0,
             MediaType::Form => 1,
             MediaType::Multipart => 2,
             MediaType::Xml => 3,
         });
-        let Some((media_type, media)) = best else {
+        let Some((media_type, media, content_type)) = best else {
             let names: Vec<&str> = content.iter().map(|(name, _)| *name).collect();
             let problem = match names.as_slice() {
                 [] => format!("attribute {}.content is missing", location(&at.pointer)),
@@ -31,37 +43,144 @@ impl<'a> Reader<'a> {
             self.notes.error(&at.pointer, "media type", problem, "offer `application/json`");
             return None;
         };
-        let media = media.clone();
+        let (media, content_type) = (media.clone(), content_type.trim().to_owned());
+        let whole = |argument: String| Body {
+            content_type: content_type.clone(),
+            media_type,
+            required,
+            arguments: BodyArguments::Whole(argument),
+            fields: BTreeMap::new(),
+        };
         let Some(schema) = media.member("schema") else {
-            inputs.add_given("body", json!({}), required);
-            return Some(Body { media_type, required, properties: None });
+            let named = inputs.add("body", Argument { required, ..Argument::new("body", Source::Given(json!({}))) });
+            self.check_name(&named, "body", &media.pointer);
+            return Some(whole(named.or("body")));
         };
         self.check_schema(schema.clone(), Side::Request);
         let resolved = self.resolve(schema.clone()).unwrap_or_else(|| schema.clone());
+        let fields = self.fields(media_type, &media, &resolved);
         let members = resolved.value.get("properties").and_then(Value::as_object);
         // Arguments for the properties alone would lose what a combined schema says besides.
         let is_combined = UNSUPPORTED.iter().any(|keyword| resolved.value.get(keyword).is_some());
         let is_object = !is_combined && resolved.text("type").is_none_or(|kind| kind == "object");
         let members = members.filter(|_| is_object);
         let Some(members) = members else {
-            if !inputs.add("body", schema.value, None, required) {
-                let problem = "a parameter is named `body`, as the body that is no object: it fills both";
-                self.notes.warn(&media.pointer, "name collision", problem, "rename the parameter");
-            }
-            return Some(Body { media_type, required, properties: None });
+            let argument = Argument { required, ..Argument::new("body", Source::Document(schema.value)) };
+            let named = inputs.add("body", argument);
+            self.check_name(&named, "body", &media.pointer);
+            return Some(Body { fields, ..whole(named.or("body")) });
         };
         let needed: Vec<&str> =
             resolved.value["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let mut properties = BTreeSet::new();
-        for (name, property) in members.iter().filter(|(_, property)| property["readOnly"] != true) {
-            if inputs.add(name, property, None, required && needed.contains(&name.as_str())) {
-                properties.insert(name.clone());
-            } else {
-                let problem = format!("`{name}` is a parameter and a property of the body: the parameter gets it");
-                self.notes.warn(&media.pointer, "name collision", problem, "rename one of them");
+        let (mut named, mut hidden) = (BTreeMap::new(), BTreeSet::new());
+        for (name, property) in members {
+            if property["readOnly"] == true {
+                hidden.insert(name.clone());
+                continue;
+            }
+            let is_file = fields.get(name).is_some_and(|field| field.bytes == Some(Bytes::File));
+            let required = required && needed.contains(&name.as_str());
+            let argument = Argument { required, is_file, ..Argument::new(name, Source::Document(property)) };
+            let given = inputs.add("body", argument);
+            self.check_name(&given, name, &media.pointer);
+            named.insert(name.clone(), given.or(name));
+        }
+        if let Some(schema) = resolved.value.as_object() {
+            inputs.set_body(schema, is_alone, required);
+        }
+        let is_closed = |keyword: &str| resolved.value.get(keyword) == Some(&Value::Bool(false));
+        let is_open = !is_closed("additionalProperties") && !is_closed("unevaluatedProperties");
+        let arguments = BodyArguments::Properties { named, hidden, is_open };
+        Some(Body { content_type, media_type, required, arguments, fields })
+    }
+
+    /// How the properties of a form are written, where the document or their schemas say so.
+    fn fields(&mut self, kind: MediaType, media: &At<'a>, schema: &At<'a>) -> BTreeMap<String, Field> {
+        let mut fields: BTreeMap<String, Field> = BTreeMap::new();
+        if !matches!(kind, MediaType::Form | MediaType::Multipart) {
+            return fields;
+        }
+        for (name, encoding) in media.member("encoding").iter().flat_map(At::members) {
+            let Some(encoding) = self.resolve(encoding) else { continue };
+            let field = Field {
+                style: if kind == MediaType::Form { self.field_style(&encoding) } else { None },
+                content_type: encoding.text("contentType").map(str::to_owned),
+                bytes: None,
+            };
+            if kind == MediaType::Multipart && encoding.value.get("headers").is_some() {
+                let place = format!("{}/headers", encoding.pointer);
+                let problem = format!("the headers of the part `{name}` are not sent");
+                self.notes.warn(&place, "encoding", problem, "leave them out, or let the API do without them");
+            }
+            fields.insert(name.to_owned(), field);
+        }
+        if kind == MediaType::Form {
+            return fields;
+        }
+        for (name, property) in schema.member("properties").iter().flat_map(At::members) {
+            let Some(bytes) = self.bytes(property.clone()) else { continue };
+            if bytes == Bytes::File {
+                let problem =
+                    format!("`{name}` is a file, and AWS's documentation says that binary types are not supported");
+                let remedy = "try it, on a gateway made with `--debug-errors`, or let the API take a text";
+                self.notes.warn(&property.pointer, "media type", problem, remedy);
+            }
+            fields.entry(name.to_owned()).or_default().bytes = Some(bytes);
+        }
+        fields
+    }
+
+    /// The style of a form's property; `None` if nothing of it is named, for the media type matters then (OpenAPI
+    /// 3.0.4, "Fixed Fields for RFC6570-style Serialization").
+    fn field_style(&mut self, encoding: &At<'a>) -> Option<Style> {
+        if !["style", "explode", "allowReserved"].iter().any(|name| encoding.value.get(name).is_some()) {
+            return None;
+        }
+        let kind = match encoding.text("style") {
+            None | Some("form") => StyleKind::Form,
+            Some("spaceDelimited") => StyleKind::SpaceDelimited,
+            Some("pipeDelimited") => StyleKind::PipeDelimited,
+            Some("deepObject") => StyleKind::DeepObject,
+            Some(other) => {
+                let place = format!("{}/style", encoding.pointer);
+                let problem = format!("`{other}` is no style of a form: it is written as `form`");
+                self.notes.warn(&place, "encoding", problem, "use `form`, which is the default");
+                StyleKind::Form
+            }
+        };
+        let usual = Style::new(kind);
+        let flag = |name: &str| encoding.value.get(name).and_then(Value::as_bool);
+        Some(Style {
+            explode: flag("explode").unwrap_or(usual.explode),
+            allow_reserved: flag("allowReserved").unwrap_or_default(),
+            ..usual
+        })
+    }
+
+    /// How the strings of a schema, or of the items of a list, stand for bytes.
+    fn bytes(&mut self, schema: At<'a>) -> Option<Bytes> {
+        let mut waiting = vec![schema];
+        // A list's items, and the alternatives of one that may be null.
+        for _ in 0..MOST_HOPS {
+            let Some(at) = waiting.pop().and_then(|at| self.resolve(at)) else { continue };
+            if has_type(at.value, "string") {
+                let media_type = at.text("contentMediaType");
+                return match at.text("format") {
+                    Some("binary") => Some(Bytes::File),
+                    Some("byte") => Some(Bytes::Base64),
+                    // OpenAPI 3.1: a media type without an encoding are bytes.
+                    _ if at.value.get("contentEncoding").is_none() => {
+                        media_type.filter(|name| *name == "application/octet-stream").map(|_| Bytes::File)
+                    }
+                    _ => None,
+                };
+            }
+            waiting.extend(at.member("items"));
+            for keyword in ["anyOf", "oneOf"] {
+                waiting.extend(at.member(keyword).iter().flat_map(At::items));
             }
         }
-        Some(Body { media_type, required, properties: Some(properties) })
+        None
     }
 
     pub(super) fn responses(&mut self, path: &str, method: &str, operation: &At<'a>) {

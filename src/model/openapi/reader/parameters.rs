@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{At, Location, Parameter, Reader, Side, is_reserved_header, schema};
+use super::{At, Location, Parameter, Reader, Side, Style, StyleKind, is_reserved_header, schema};
 
 /// A parsed parameter.
 pub(super) struct Declared<'a> {
@@ -92,6 +92,14 @@ impl<'a> Reader<'a> {
             self.notes.warn(&at.pointer, "parameter", problem, "take it out; the credential comes from the target");
             return None;
         }
+        if self.reading.filled.is_some_and(|filled| filled.is(location.name(), name)) {
+            let problem = format!(
+                "the target's credential fills `{name}`, which is no argument here; AWS does not document whether its \
+                 gateway demands it of callers"
+            );
+            self.notes.warn(&at.pointer, "parameter", problem, "take it out, or let `--adapt` do it");
+            return None;
+        }
         if at.value.get("content").is_some() {
             let problem = format!("the parameter `{name}` has `content`: a serialization that is not supported");
             self.notes.error(&at.pointer, "parameter", problem, "give it a `schema`");
@@ -102,18 +110,20 @@ impl<'a> Reader<'a> {
             self.notes.error(&at.pointer, "parameter", problem, "give it one, such as `{type: string}`");
             return None;
         };
-        let (explode, deep_object) = self.check_style(at, name, location, &schema);
+        let style = self.check_style(at, name, location, &schema);
         self.check_schema(schema.clone(), Side::Request);
-        let parameter = Parameter { name: name.to_owned(), location, explode, deep_object };
+        let parameter = Parameter { name: name.to_owned(), argument: name.to_owned(), location, style };
         let inside = at.pointer.starts_with(&operation.pointer);
         let pointer = if inside { at.pointer.clone() } else { operation.pointer.clone() };
         Some(Declared { parameter, schema: schema.value, description: at.text("description"), required, pointer })
     }
 
-    /// Checks that the gateway can serialize a parameter; returns whether lists are written as one pair per item, and
-    /// whether objects are written as `name[member]=value`.
-    fn check_style(&mut self, at: &At<'a>, name: &str, location: Location, schema: &At<'a>) -> (bool, bool) {
-        let usual = if location == Location::Query { "form" } else { "simple" };
+    /// Checks that the gateway can serialize a parameter; returns its style.
+    fn check_style(&mut self, at: &At<'a>, name: &str, location: Location, schema: &At<'a>) -> Style {
+        let (usual, kind) = match location {
+            Location::Query => ("form", StyleKind::Form),
+            Location::Path | Location::Header => ("simple", StyleKind::Simple),
+        };
         let style = at.text("style").unwrap_or(usual);
         let place = format!("{}/style", at.pointer);
         let deep_object = location == Location::Query && style == "deepObject";
@@ -138,6 +148,9 @@ impl<'a> Reader<'a> {
             let problem = format!("the header `{name}` is a list or an object");
             self.notes.error(&at.pointer, "parameter style", problem, "let it be a text, a number or a boolean");
         }
-        (explode, deep_object)
+        let kind = if deep_object { StyleKind::DeepObject } else { kind };
+        // `allowReserved` is for queries only (OpenAPI 3.0.4, "Parameter Object").
+        let allow_reserved = location == Location::Query && at.value["allowReserved"] == true;
+        Style { kind, explode, allow_reserved }
     }
 }

@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
                     Some(default) => {
                         let listed = variable.value["enum"].as_array().into_iter().flatten();
                         let allowed = listed.filter_map(|one| one.as_str().map(str::to_owned)).collect();
-                        let variable = Variable { default: default.to_owned(), allowed };
+                        let variable = Variable { argument: name.to_owned(), default: default.to_owned(), allowed };
                         server.variables.insert(name.to_owned(), variable);
                     }
                     None => {
@@ -46,7 +46,8 @@ impl<'a> Reader<'a> {
             if let Entry::Vacant(unknown) = server.variables.entry(name) {
                 let problem = format!("the server variable `{}` is not described", unknown.key());
                 self.notes.error(&place, "server variable", problem, "describe it below `variables`, with a default");
-                unknown.insert(Variable::default());
+                let argument = unknown.key().clone();
+                unknown.insert(Variable { argument, ..Variable::default() });
             }
         }
         let defaults = server.variables.iter().map(|(name, variable)| (name.as_str(), variable.default.clone()));

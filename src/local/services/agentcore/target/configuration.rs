@@ -295,7 +295,7 @@ fn read_document(
 /// OpenAPI schema: [Server URL (located at: servers) must use HTTPS protocol.]" (badmintoncryer/cdk-preflight;
 /// other public files). AWS does not document the messages for Smithy models; we chose the same form.
 fn fault_of(kind: TargetKind, document: &Document, target: &str) -> Option<String> {
-    let reading = Reading { target, local: true };
+    let reading = Reading::of(target, true);
     let (what, findings) = match kind {
         TargetKind::Smithy => ("Smithy model", Model::read(document, reading).findings),
         _ => ("OpenAPI schema", Api::read(document, reading).findings),

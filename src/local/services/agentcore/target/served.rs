@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Listing, McpServer, Target};
+use super::{CREDENTIALS, Listing, McpServer, Target};
 use crate::{
     local::storage::blobs::Blobs,
     model::{
         document::Document,
         finding::Reading,
         openapi::{Api, Operation},
-        smithy,
+        provider, smithy,
         smithy::Model,
         target::TargetKind,
         tool,
@@ -63,7 +63,9 @@ impl Target {
     fn read_served(&self, blobs: &Blobs) -> Option<Served> {
         let kind = self.kind()?;
         let bytes = blobs.get(&self.schema).ok()?;
-        let reading = Reading { target: self.text("name").unwrap_or_default(), local: true };
+        let reading = Reading::of(self.text("name").unwrap_or_default(), true);
+        let credentials = self.config.get(CREDENTIALS);
+        let reading = Reading { filled: credentials.and_then(provider::filled_by), ..reading };
         let document = || Document::parse(std::str::from_utf8(&bytes).ok()?).ok();
         Some(match kind {
             TargetKind::Lambda => Served::Lambda {

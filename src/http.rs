@@ -1,5 +1,6 @@
 //! Plain HTTP calls (token endpoints, MCP, OpenID providers), through the same client as the AWS calls.
 
+mod decode;
 pub mod log;
 pub mod mcp;
 pub mod sigv4;
@@ -29,10 +30,14 @@ use bytes::Bytes;
 use http_body_util::{LengthLimitError, Limited};
 use tokio::time::timeout;
 
-use self::log::CallLog;
+use self::{decode::Decode, log::CallLog};
 
 /// The largest response, in bytes. No expected response is larger.
 const LARGEST: usize = 16 * 1024 * 1024;
+
+/// The `User-Agent` of requests that have none of their own: GitHub, the Norwegian and the US weather service, and many
+/// firewalls refuse those without one.
+const USER_AGENT: &str = concat!("agentcore-gw/", env!("CARGO_PKG_VERSION"));
 
 /// An HTTP client.
 #[derive(Debug, Clone)]
@@ -41,7 +46,8 @@ pub struct Http {
     is_logged: bool,
 }
 
-/// A request to be sent by [`Http::send`].
+/// A request to be sent by [`Http::send`]. If it has no `accept-encoding` of its own, the response may be compressed, and
+/// is decoded.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: String,
@@ -56,6 +62,13 @@ pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+}
+
+impl Request {
+    /// Whether the response is decoded.
+    fn is_decoded(&self) -> bool {
+        header(&self.headers, "accept-encoding").is_none()
+    }
 }
 
 impl Response {
@@ -130,8 +143,12 @@ impl Http {
             .timeout_config(TimeoutConfig::builder().operation_timeout(time_limit).build())
             .sleep_impl(TokioSleep::new())
             .time_source(SystemTimeSource::new())
-            .interceptor(BodyLimit)
             .serializer(move |request: Request| serialize(&request, &path));
+        if request.is_decoded() {
+            operation = operation.interceptor(Decode);
+        }
+        // After it, to count decoded bytes.
+        operation = operation.interceptor(BodyLimit);
         if self.is_logged {
             operation = operation.interceptor(CallLog::of_http());
         }
@@ -264,7 +281,17 @@ fn serialize(request: &Request, path: &str) -> Result<HttpRequest, BoxError> {
     for (name, value) in &request.headers {
         sent.headers_mut().try_append(name.clone(), value.clone())?;
     }
-    sent.headers_mut().try_insert("content-length", request.body.len().to_string())?;
+    let headers = sent.headers_mut();
+    if headers.get("user-agent").is_none() {
+        headers.try_insert("user-agent", USER_AGENT)?;
+    }
+    if request.is_decoded() {
+        headers.try_insert("accept-encoding", decode::ACCEPTED)?;
+    }
+    // Requests without content have no length, unless their method expects content (RFC 9110 §8.6).
+    if !request.body.is_empty() || ["POST", "PUT", "PATCH"].contains(&request.method.as_str()) {
+        headers.try_insert("content-length", request.body.len().to_string())?;
+    }
     Ok(sent)
 }
 

@@ -6,6 +6,7 @@
 
 mod aws_service;
 mod caller;
+mod content;
 mod credentials;
 pub(crate) mod mcp;
 mod mcp_server;

@@ -36,3 +36,4 @@ mod target;
 mod theirs;
 mod timeout;
 mod toolkit;
+mod upstream;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     credentials::{Failure, OutboundAuth},
-    target::request_of,
+    target::{Answer, request_of},
 };
 use crate::{
     http::sigv4::Scope,
@@ -25,15 +25,6 @@ pub struct Endpoints {
     pub real_aws: Option<SharedCredentialsProvider>,
 }
 
-/// The outcome of a call.
-pub(crate) enum ServiceAnswer {
-    /// The operation's output, as JSON.
-    Output(String),
-    /// The local AWS does not offer the operation. The message reveals nothing about the target, so it is shown
-    /// without DEBUG.
-    NotOffered(String),
-}
-
 /// Error prefix for a service that does not respond.
 const NO_ANSWER: &str = "The service did not answer";
 
@@ -43,7 +34,7 @@ pub(crate) async fn call(
     Endpoints { by_service, real_aws }: &Endpoints,
     (model, operation): (&Model, &Operation),
     arguments: &Value,
-) -> Result<ServiceAnswer, Failure> {
+) -> Result<Answer, Failure> {
     let (service, caller) = (&model.service, &auth.caller);
     let named = by_service.get(&service.variable);
     let is_real = named.is_none() && real_aws.is_some();
@@ -52,7 +43,9 @@ pub(crate) async fn call(
     let options =
         RequestOptions { region: &caller.region, endpoint: (!is_real).then_some(endpoint.as_str()), token: &token };
     let request = model.request(operation, arguments, options).map_err(Failure)?;
-    let outgoing = request_of(&request.outgoing);
+    let mut outgoing = request_of(&request.outgoing);
+    // Objects may be stored compressed: they are returned as they are stored.
+    outgoing.headers.push(("accept-encoding".to_owned(), "identity".to_owned()));
     let (answer, auth) = if auth.is_by_role() {
         check_role(auth, operation)?;
         let credentials = match real_aws.as_ref().filter(|_| is_real) {
@@ -71,9 +64,9 @@ pub(crate) async fn call(
     match answer.status {
         200..=299 => {
             let output = model.output(operation, response).map_err(Failure)?;
-            Ok(ServiceAnswer::Output(output.to_string()))
+            Ok(Answer::Output(output.to_string()))
         }
-        501 if named.is_none() && !is_real => Ok(ServiceAnswer::NotOffered(format!(
+        501 if named.is_none() && !is_real => Ok(Answer::Nothing(format!(
             "{}. Run `agentcore-gw local stop`, and start it anew with AWS_ENDPOINT_URL_{} in the environment, or as \
              `agentcore-gw local serve --real-aws PROFILE`",
             service_error(response),

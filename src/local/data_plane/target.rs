@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::credentials::{Failure, OutboundAuth};
+use super::{
+    content::Content,
+    credentials::{Failure, OutboundAuth},
+};
 use crate::{
     http::Request,
     local::{
@@ -28,6 +31,14 @@ pub(crate) struct ToolCall {
     pub(crate) arguments: Value,
 }
 
+/// What a target answered.
+pub(crate) enum Answer {
+    /// The text that the caller sees.
+    Output(String),
+    /// Why there is no output. The message reveals nothing about the target, so it is shown without DEBUG.
+    Nothing(String),
+}
+
 /// Invokes a Lambda target and returns the text that the caller sees.
 pub(crate) async fn call_lambda(functions: &Functions, function: Function, call: &ToolCall) -> Result<String, Failure> {
     let client_context = json!({ "custom": {
@@ -51,26 +62,30 @@ pub(crate) async fn call_lambda(functions: &Functions, function: Function, call:
 /// AWS's message says "unknown" for every operation (three notebooks of awslabs/agentcore-samples).
 const NO_ANSWER: &str = "OpenAPIClientException - Error executing HTTP request for unknown";
 
-/// Calls an operation of an API and returns the text that the caller sees.
-pub(crate) async fn call_api(auth: &OutboundAuth, operation: &Operation, arguments: &Value) -> Result<String, Failure> {
+/// Calls an operation of an API.
+pub(crate) async fn call_api(auth: &OutboundAuth, operation: &Operation, arguments: &Value) -> Result<Answer, Failure> {
     let outgoing = operation.request(arguments).map_err(Failure)?;
     let (answer, auth) = auth.send(&request_of(&outgoing), NO_ANSWER).await?;
     let failed = |what: String| {
         Failure(format!("OpenAPIClientException - Error executing HTTP request for {}: {what}", operation.id))
     };
-    let text = || String::from_utf8_lossy(&answer.body).into_owned();
+    let content = Content::of(&answer);
     match answer.status {
-        // Return JSON as written: a number may exceed the range of `Value`.
-        200..=299 => Ok(match serde_json::from_slice(&answer.body) {
-            Ok(Value::String(text)) => text,
-            _ => text(),
+        200..=299 => Ok(match content {
+            // Return JSON as written: a number may exceed the range of `Value`.
+            Content::Text(text) => Answer::Output(match serde_json::from_str(&text) {
+                Ok(Value::String(text)) => text,
+                _ => text,
+            }),
+            // AWS's documentation says that binary types are not supported, and not what becomes of such an answer.
+            Content::Binary(what) => Answer::Nothing(format!("The API answered with binary content: {what}")),
         }),
         // AWS's message for a 400, as reported by one team (a response interceptor with an Amazon copyright parses it).
         // That for a 500 is formed by analogy.
         status => {
             let whose = if status >= 500 { "Server" } else { "Client" };
             // The API may repeat the credential in its response.
-            let body = auth.redact(&text());
+            let body = auth.redact(&content.or_sentence());
             let hint = if status < 400 { "; redirects are not followed" } else { "" };
             Err(failed(format!("{whose} error: API request failed with status: {status} - {body}{hint}")))
         }

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     local::data_plane::{
-        aws_service::{self, ServiceAnswer},
+        aws_service,
         credentials::Failure,
         mcp_server::CallError,
         state::DataPlane,
-        target::{self, ToolCall},
+        target::{self, Answer, ToolCall},
     },
     model::tool::{self, check_arguments},
 };
@@ -69,7 +69,7 @@ async fn call_target(
     arguments: Value,
 ) -> Result<Value, Failure> {
     let DataPlane { functions, endpoints, .. } = &*request.plane;
-    let text = match tool {
+    let answer = match tool {
         ResolvedTool::Function { arn, tool } => {
             let call = ToolCall {
                 gateway_id: request.gateway.id.clone(),
@@ -80,25 +80,24 @@ async fn call_target(
                 arguments,
             };
             let missing = || Failure(format!("The Lambda function of target {} does not exist", target.name));
-            target::call_lambda(functions, functions.find(arn).ok_or_else(missing)?, &call).await?
+            Answer::Output(target::call_lambda(functions, functions.find(arn).ok_or_else(missing)?, &call).await?)
         }
         ResolvedTool::Operation(operation) => {
             target::call_api(&request.outbound(target), operation, &arguments).await?
         }
         ResolvedTool::Service { model, operation } => {
             let auth = request.outbound(target);
-            match aws_service::call(&auth, endpoints, (model, operation), &arguments).await? {
-                ServiceAnswer::NotOffered(why) => return Ok(text_result(&why, true)),
-                ServiceAnswer::Output(output) => output,
-            }
+            aws_service::call(&auth, endpoints, (model, operation), &arguments).await?
         }
-        // Shown without DEBUG, since it reveals nothing about the target.
         ResolvedTool::Server { .. } | ResolvedTool::NotServed => {
             let why = "The local AWS does not serve API Gateway targets";
-            return Ok(text_result(&format!("{why}: {} is there in its control plane only", target.name), true));
+            Answer::Nothing(format!("{why}: {} is there in its control plane only", target.name))
         }
     };
-    Ok(text_result(&text, false))
+    Ok(match answer {
+        Answer::Output(text) => text_result(&text, false),
+        Answer::Nothing(why) => text_result(&why, true),
+    })
 }
 
 /// Calls a tool of an MCP server, by the name that it has there.

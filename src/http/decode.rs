@@ -1,0 +1,152 @@
+//! Content codings of responses (RFC 9110 §8.4.1): gzip, deflate, br and zstd.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use async_compression::{
+    tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder},
+    zstd::DParameter,
+};
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::BeforeDeserializationInterceptorContextMut, dyn_dispatch_hint},
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
+use futures_util::TryStreamExt as _;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+use tokio_util::io::{ReaderStream, StreamReader};
+
+/// The codings that are asked for.
+pub(super) const ACCEPTED: &str = "gzip, deflate, br, zstd";
+/// Most codings of one response. Nobody needs more than one.
+const MOST_CODINGS: usize = 4;
+/// The largest window of zstd, as a power of two: 8 MB (RFC 9659).
+const ZSTD_WINDOW: u32 = 23;
+
+/// Decodes response bodies. What reads them afterwards counts decoded bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Decode;
+
+#[dyn_dispatch_hint]
+impl Intercept for Decode {
+    fn name(&self) -> &'static str {
+        "content codings"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response_mut();
+        let headers = response.headers().iter().filter(|(name, _)| *name == "content-encoding");
+        let named = headers.map(|(_, value)| value).collect::<Vec<_>>().join(",");
+        let codings: Vec<Coding> =
+            named.split(',').filter_map(|name| Coding::of(name.trim())).collect::<Result<_, _>>()?;
+        if codings.is_empty() {
+            return Ok(());
+        }
+        if codings.len() > MOST_CODINGS {
+            return Err(format!("the answer has {} content codings", codings.len()).into());
+        }
+        response.headers_mut().remove("content-encoding");
+        response.headers_mut().remove("content-length");
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+        *response.body_mut() = codings.into_iter().rev().fold(body, decoded);
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+impl Coding {
+    /// The coding of this name; `None` if it changes nothing.
+    fn of(name: &str) -> Option<Result<Self, String>> {
+        match name.to_ascii_lowercase().as_str() {
+            "" | "identity" => None,
+            "gzip" | "x-gzip" => Some(Ok(Self::Gzip)),
+            "deflate" => Some(Ok(Self::Deflate)),
+            "br" => Some(Ok(Self::Brotli)),
+            "zstd" => Some(Ok(Self::Zstd)),
+            _ => {
+                let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+                Some(Err(format!("the answer has the content coding `{name}`, which was not asked for")))
+            }
+        }
+    }
+}
+
+fn decoded(body: SdkBody, coding: Coding) -> SdkBody {
+    let encoded = StreamReader::new(body.into_data_stream().map_err(io::Error::other));
+    let stream = ReaderStream::new(Decoder::Waiting(coding, encoded));
+    SdkBody::from_body_1_x(StreamBody::new(stream.map_ok(Frame::data)))
+}
+
+/// A decoder that starts with the first byte: an empty body is no compressed one, and `deflate` shows by its first bytes
+/// what it is.
+enum Decoder<R> {
+    Waiting(Coding, R),
+    Running(Pin<Box<dyn AsyncRead + Send + Sync>>),
+    Ended,
+}
+
+impl<R: AsyncBufRead + Unpin + Send + Sync + 'static> AsyncRead for Decoder<R> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if let Self::Waiting(_, reader) = this {
+            let first = ready!(Pin::new(reader).poll_fill_buf(cx))?;
+            let (is_empty, is_zlib) = (first.is_empty(), has_zlib_header(first));
+            let waiting = std::mem::replace(this, Self::Ended);
+            if let Self::Waiting(coding, reader) = waiting
+                && !is_empty
+            {
+                *this = Self::Running(start(coding, reader, is_zlib));
+            }
+        }
+        match this {
+            Self::Running(decoder) => decoder.as_mut().poll_read(cx, buffer),
+            Self::Waiting(..) | Self::Ended => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+fn start<R: AsyncBufRead + Unpin + Send + Sync + 'static>(
+    coding: Coding,
+    reader: R,
+    is_zlib: bool,
+) -> Pin<Box<dyn AsyncRead + Send + Sync>> {
+    match coding {
+        Coding::Gzip => {
+            let mut decoder = GzipDecoder::new(reader);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+        Coding::Deflate if is_zlib => Box::pin(ZlibDecoder::new(reader)),
+        Coding::Deflate => Box::pin(DeflateDecoder::new(reader)),
+        Coding::Brotli => Box::pin(BrotliDecoder::new(reader)),
+        Coding::Zstd => Box::pin(ZstdDecoder::with_params(reader, &[DParameter::window_log_max(ZSTD_WINDOW)])),
+    }
+}
+
+/// Whether `deflate` data has the header that RFC 9110 §8.4.1.2 requires; some servers leave it out.
+fn has_zlib_header(first: &[u8]) -> bool {
+    match first {
+        [method, flags, ..] => method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0,
+        _ => true,
+    }
+}

@@ -9,7 +9,7 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    runtime::{Invocation, Outcome, Places, Runtime},
+    runtime::{self, Invocation, Outcome, Places, Runtime},
     server::Server,
     services::{Call, lambda},
     wire::WireError,
@@ -38,9 +38,32 @@ impl Functions {
 
     /// Runs a function. Its environment is kept unless the function has changed.
     pub(crate) async fn run(&self, function: lambda::Function, invocation: Invocation) -> Outcome {
+        self.make_log_group(&function);
         let outcome = self.runtime.invoke(function, invocation).await;
         self.end_outdated();
         outcome
+    }
+
+    /// Makes a function's log group if there is none and its role may (Lambda developer guide, "Sending Lambda function
+    /// logs to CloudWatch Logs").
+    fn make_log_group(&self, function: &lambda::Function) {
+        let group = runtime::log_group(&function.name);
+        let call = self.server.call_in(&function.region, "");
+        let resource = format!("arn:aws:logs:{}:{}:log-group:{group}", call.region, call.account);
+        let is_wanted = self.server.read(|state| {
+            let allows = || state.iam.allows(&function.role, "logs:CreateLogGroup", Some(&resource), None, &call);
+            !state.logs.has_group(&call, &group) && allows()
+        });
+        if !is_wanted {
+            return;
+        }
+        let made = self.server.change(|state| {
+            // Another invocation, or a user, may have made it since.
+            if state.logs.has_group(&call, &group) { Ok(()) } else { state.logs.make_group(&call, &group) }
+        });
+        if let Err(error) | Ok(Err(error)) = made {
+            tracing::warn!(group, "the log group cannot be made: {}", error.message);
+        }
     }
 
     /// Ends the environments of changed or deleted functions.

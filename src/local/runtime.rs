@@ -21,14 +21,20 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc};
 
-use self::{environment::Environment, languages::Languages, processes::Processes};
+use self::{
+    environment::{Ended, Environment},
+    languages::Languages,
+    processes::Processes,
+};
 use super::{
     services::lambda::Function,
     storage::{blobs::Blobs, journal::Journal},
 };
 
+pub(crate) use self::log::log_group;
 pub use self::supervisor::{of_args as supervise, own_program};
 
 /// Most environments of all functions together, to bound the number of processes.
@@ -60,11 +66,14 @@ pub(crate) enum Outcome {
 pub(crate) struct FunctionError {
     pub(crate) error_message: String,
     pub(crate) error_type: String,
+    /// What else the runtime says, such as `stackTrace`.
+    #[serde(flatten)]
+    details: Map<String, Value>,
 }
 
 impl FunctionError {
     fn new(error_type: &str, message: impl Into<String>) -> Self {
-        Self { error_type: error_type.to_owned(), error_message: message.into() }
+        Self { error_type: error_type.to_owned(), error_message: message.into(), details: Map::new() }
     }
 }
 
@@ -135,23 +144,32 @@ impl Runtime {
     /// Invokes a function and waits for its response, at most for the function's timeout.
     pub(crate) async fn invoke(&self, function: Function, invocation: Invocation) -> Outcome {
         let _permit = self.running.acquire().await;
-        let mut environment = match self.take_idle(&function.revision) {
-            Some(environment) => environment,
-            None => {
-                self.make_room();
-                match Environment::start(function, self).await {
-                    Ok(environment) => environment,
-                    Err(error) => return Outcome::Failed(error),
-                }
+        // A process may end after it has answered: whoever comes next is not to suffer from it.
+        while let Some(environment) = self.take_idle(&function.revision) {
+            if let Some(outcome) = self.invoke_in(environment, invocation.clone()).await {
+                return outcome;
             }
-        };
-        // If this future is dropped, so is the environment, which ends its process.
+        }
+        self.make_room();
+        match Environment::start(function, self).await {
+            Ok(environment) => self
+                .invoke_in(environment, invocation)
+                .await
+                .unwrap_or_else(|| Outcome::Failed(FunctionError::new("Runtime.ExitError", environment::NO_REASON))),
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// Invokes a function in this environment, and keeps it for the next invocation unless it has failed. `None` if it
+    /// had ended before it took the event. If this future is dropped, so is the environment, which ends its process.
+    async fn invoke_in(&self, mut environment: Environment, invocation: Invocation) -> Option<Outcome> {
         match environment.invoke(invocation).await {
             Ok(outcome) => {
                 self.lock().push_back(Idle { since: Instant::now(), environment });
-                outcome
+                Some(outcome)
             }
-            Err(error) => Outcome::Failed(error),
+            Err(Ended::Before) => None,
+            Err(Ended::During(error)) => Some(Outcome::Failed(error)),
         }
     }
 

@@ -1,7 +1,8 @@
 // Runs a Node.js Lambda handler against the Lambda Runtime API (local AWS only).
 //
 // Started by `agentcore-gw local serve`, one process per execution environment, with the
-// environment that Lambda gives a function. Node's own modules only.
+// environment that Lambda gives a function. Node's own modules only. Answers and errors are those of
+// AWS's own client (npm, aws-lambda-ric 3.3.0).
 
 import fs from "node:fs";
 import http from "node:http";
@@ -32,13 +33,33 @@ function failure(name, message) {
   return Object.assign(new Error(message), { name });
 }
 
+// From another realm, an error is no `instanceof Error`.
+function isError(error) {
+  const texts = [error?.name, error?.message, error?.stack];
+  return error instanceof Error || texts.every((text) => text && typeof text === "string");
+}
+
 function describe(error) {
-  const known = error instanceof Error;
-  return JSON.stringify({
-    errorType: known ? error.name : typeof error,
-    errorMessage: known ? error.message : String(error),
-    trace: known ? String(error.stack).split("\n") : [],
-  });
+  try {
+    const known = isError(error);
+    return JSON.stringify({
+      errorType: known ? error.name : typeof error,
+      errorMessage: known ? error.message : error.toString(),
+      trace: known ? error.stack.split("\n") : [],
+    });
+  } catch {
+    const what = "one or more of its message, name, and stack";
+    const errorMessage = `callback called with Error argument, but there was a problem while retrieving ${what}`;
+    return JSON.stringify({ errorType: "handled", errorMessage, trace: [] });
+  }
+}
+
+function serialize(answer) {
+  try {
+    return JSON.stringify(answer === undefined ? null : answer) ?? "null";
+  } catch {
+    throw new Error("Unable to stringify response body");
+  }
 }
 
 // "src/index.handler" is the export `handler` of src/index.mjs, .js or .cjs.
@@ -85,7 +106,8 @@ function contextOf(headers) {
 }
 
 // What the handler answers. Up to Node.js 22 it may answer by a callback too, which counts once the
-// event loop is empty; what it returns counts if it is a promise only. From 24 on there is no
+// event loop is empty, or by the context's `done`, `succeed` and `fail`, which count at once; what it
+// returns counts if it is a promise only. From 24 on there is no
 // callback, and every returned value counts (Lambda developer guide, "Define Lambda function handler
 // in Node.js").
 async function call(handler, event, context) {
@@ -93,8 +115,11 @@ async function call(handler, event, context) {
   let idle;
   const answered = new Promise((resolve, reject) => {
     let answer = null;
+    context.done = (error, result) => (error === undefined || error === null ? resolve(result) : reject(error));
+    context.succeed = resolve;
+    context.fail = (error) => reject(error ?? "handled");
     const callback = (error, result) => {
-      if (error) reject(error);
+      if (error !== undefined && error !== null) reject(error);
       else if (context.callbackWaitsForEmptyEventLoop) answer = result;
       else resolve(result);
     };
@@ -105,6 +130,18 @@ async function call(handler, event, context) {
   });
   return answered.finally(() => process.off("beforeExit", idle));
 }
+
+// An error that nobody catches ends the process, after it was reported for the invocation.
+let current;
+
+async function die(error, status) {
+  console.error(error);
+  if (current) await request("POST", `${current}/error`, describe(error)).catch(() => {});
+  process.exit(status);
+}
+
+process.on("uncaughtException", (error) => die(error, 129));
+process.on("unhandledRejection", (reason) => die(failure("Runtime.UnhandledPromiseRejection", String(reason)), 128));
 
 async function main() {
   let handler;
@@ -119,14 +156,18 @@ async function main() {
     const { response, body } = await request("GET", "/invocation/next");
     if (response.statusCode !== 200) return;
     const context = contextOf(response.headers);
-    const at = `/invocation/${context.awsRequestId}`;
+    current = `/invocation/${context.awsRequestId}`;
+    let outcome;
     try {
-      const answer = JSON.stringify((await call(handler, JSON.parse(body), context)) ?? null);
-      await request("POST", `${at}/response`, answer);
+      outcome = ["response", serialize(await call(handler, JSON.parse(body), context))];
     } catch (error) {
-      console.error(error);
-      await request("POST", `${at}/error`, describe(error));
+      const reason = error ?? "handled";
+      console.error(reason);
+      outcome = ["error", describe(reason)];
     }
+    const at = current;
+    current = undefined;
+    await request("POST", `${at}/${outcome[0]}`, outcome[1]);
   }
 }
 

@@ -2,35 +2,50 @@
 
 Started by `agentcore-gw local serve`, one process per execution environment, with the
 environment that Lambda gives a function. Standard library only; works on Python 3.8 and newer.
+Answers, errors and logs are those of AWS's own client (PyPI, awslambdaric 4.2.2).
 """
 
-import base64
+import decimal
 import http.client
 import importlib
 import json
+import logging
 import os
 import sys
 import time
 import traceback
 from types import SimpleNamespace
 
+ENV = os.environ
 # Host and port; the local AWS adds a path that nobody else knows.
-API, _, PREFIX = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
+API, _, PREFIX = ENV["AWS_LAMBDA_RUNTIME_API"].partition("/")
 BASE = f"/{PREFIX}/2018-06-01/runtime" if PREFIX else "/2018-06-01/runtime"
+# The runtimes up to python3.11 escape what is not ASCII.
+ESCAPES = json.JSONEncoder(ensure_ascii=ENV["AWS_EXECUTION_ENV"] in {f"AWS_Lambda_python3.{n}" for n in range(12)})
+CONSTANTS = {None: "null", True: "true", False: "false"}
+
+
+class Fault(Exception):
+    """An error with a name of Lambda's own."""
+
+    def __init__(self, name, message, trace=()):
+        super().__init__(message)
+        self.name = name
+        self.trace = list(trace)
 
 
 class Context:
     def __init__(self, headers):
-        env = os.environ
         self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
         self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
         self._deadline_ms = int(headers["Lambda-Runtime-Deadline-Ms"])
-        self.function_name = env["AWS_LAMBDA_FUNCTION_NAME"]
-        self.function_version = env["AWS_LAMBDA_FUNCTION_VERSION"]
-        self.memory_limit_in_mb = env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
-        self.log_group_name = env["AWS_LAMBDA_LOG_GROUP_NAME"]
-        self.log_stream_name = env["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.function_name = ENV["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = ENV["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = ENV["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = ENV["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = ENV["AWS_LAMBDA_LOG_STREAM_NAME"]
         self.identity = None
+        self.tenant_id = None
         self.client_context = None
         raw = headers.get("Lambda-Runtime-Client-Context")
         if raw:
@@ -43,54 +58,149 @@ class Context:
         return max(0, self._deadline_ms - int(time.time() * 1000))
 
 
-def describe(error):
-    return {
-        "errorMessage": str(error),
-        "errorType": type(error).__name__,
-        "stackTrace": traceback.format_tb(error.__traceback__)[1:],
-    }
+def to_json(value, around=frozenset()):
+    """A value as JSON: Decimals as they are written, bytes as text, and what has `_asdict` as an object."""
+    if isinstance(value, bytes):
+        value = value.decode()
+    if isinstance(value, str):
+        return ESCAPES.encode(value)
+    if value is None or isinstance(value, bool):
+        return CONSTANTS[value]
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return json.dumps(value)
+    if isinstance(value, decimal.Decimal):
+        return "NaN" if value.is_nan() else str(value)
+    if id(value) in around:
+        raise ValueError("Circular reference detected")
+    around = around | {id(value)}
+    as_dict = getattr(value, "_asdict", None)
+    if callable(as_dict) and not isinstance(value, list):
+        value = as_dict()
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join([to_json(item, around) for item in value]) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join([f"{key_of(key)}: {to_json(item, around)}" for key, item in value.items()]) + "}"
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-def request(connection, method, path, body=None, headers=None):
-    connection.request(method, BASE + path, body=body, headers=headers or {})
+def key_of(key):
+    if isinstance(key, (str, bytes)):
+        return to_json(key)
+    if key is None or isinstance(key, (int, float)):
+        return f'"{to_json(key)}"'
+    raise TypeError(f"keys must be str, int, float, bool or None, not {type(key).__name__}")
+
+
+def marshal(result):
+    if isinstance(result, bytes):
+        return result
+    try:
+        return to_json(result).encode()
+    except Exception as error:
+        raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}")
+
+
+def describe(error, request_id=""):
+    if isinstance(error, Fault):
+        name, trace = error.name, error.trace
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = next((at for at, frame in enumerate(frames) if frame.filename != "<string>"), 0)
+        name, trace = type(error).__name__, traceback.format_list(frames[own:])
+    return {"errorMessage": str(error), "errorType": name, "requestId": request_id, "stackTrace": trace}
+
+
+def log_error(said):
+    """One event: carriage returns separate its lines, which begin with spaces that do not break."""
+    message = f": {said['errorMessage']}" if said["errorMessage"] else ""
+    lines = [f"[ERROR] {said['errorType']}{message}", "Traceback (most recent call last):"]
+    for line in "".join(said["stackTrace"]).splitlines():
+        bare = line.lstrip(" ")
+        lines.append("\u00a0" * (len(line) - len(bare)) + bare)
+    sys.stdout.write("\r".join(lines) + "\n")
+
+
+class ToStdout(logging.Handler):
+    """Writes records as Lambda's root logger does."""
+
+    request_id = ""
+
+    def emit(self, record):
+        record.aws_request_id = self.request_id
+        sys.stdout.write(self.format(record))
+
+
+def set_up_logging():
+    handler = ToStdout()
+    pattern = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
+    formatter = logging.Formatter(pattern, "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.getLogger().addHandler(handler)
+
+
+def request(connection, method, path, body=None):
+    connection.request(method, BASE + path, body=body)
     response = connection.getresponse()
     return response, response.read()
 
 
 def load(handler):
-    module, _, function = handler.rpartition(".")
-    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
-    return getattr(importlib.import_module(module.replace("/", ".")), function)
+    try:
+        module, name = handler.rsplit(".", 1)
+    except ValueError as error:
+        raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{handler}': {error}")
+    sys.path.insert(0, ENV["LAMBDA_TASK_ROOT"])
+    if module.split(".")[0] in sys.builtin_module_names:
+        message = f"Cannot use built-in module {module} as a handler module"
+        raise Fault("Runtime.BuiltInModuleConflict", message)
+    try:
+        loaded = importlib.import_module(module.replace("/", "."))
+    except ImportError as error:
+        raise Fault("Runtime.ImportModuleError", f"Unable to import module '{module}': {error}")
+    except SyntaxError as error:
+        trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
+        raise Fault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module}': {error}", trace)
+    try:
+        return getattr(loaded, name)
+    except AttributeError:
+        raise Fault("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{module}'")
+
+
+def unmarshal(event):
+    try:
+        return json.loads(event)
+    except Exception as error:
+        raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}")
 
 
 def main():
     connection = http.client.HTTPConnection(API)
+    set_up_logging()
+    # What is no Exception, such as SystemExit, ends the process, here and below.
     try:
-        handler = load(os.environ["_HANDLER"])
-    except BaseException as error:
-        traceback.print_exc()
-        request(connection, "POST", "/init/error", json.dumps(describe(error)).encode())
+        handler = load(ENV["_HANDLER"])
+    except Exception as error:
+        said = describe(error)
+        log_error(said)
+        request(connection, "POST", "/init/error", json.dumps(said).encode())
         sys.exit(1)
     while True:
         response, event = request(connection, "GET", "/invocation/next")
         if response.status != 200:
             return
-        context = Context(response.headers)
-        path = "/invocation/" + context.aws_request_id
+        request_id = ToStdout.request_id = response.headers["Lambda-Runtime-Aws-Request-Id"]
+        path = "/invocation/" + request_id
         try:
-            answer = json.dumps(handler(json.loads(event), context), default=jsonable).encode()
+            answer = marshal(handler(unmarshal(event), Context(response.headers)))
+        except Exception as error:
+            said = describe(error, request_id)
+            log_error(said)
+            request(connection, "POST", path + "/error", json.dumps(said).encode())
+        else:
             request(connection, "POST", path + "/response", answer)
-        except BaseException as error:
-            traceback.print_exc()
-            request(connection, "POST", path + "/error", json.dumps(describe(error)).encode())
-            if not isinstance(error, Exception):
-                raise
-
-
-def jsonable(value):
-    if isinstance(value, (bytes, bytearray)):
-        return base64.b64encode(value).decode()
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 main()

@@ -224,3 +224,239 @@ fn the_example_in_rust_serves_its_tools_on_a_gateway() {
         assert_eq!(called.json(), answer, "{tool}");
     }
 }
+
+/// The expected answers are those of awslambdaric 4.2.2's own marshaller for the same values.
+#[test]
+fn python_results_are_written_as_lambdas_runtime_writes_them() {
+    let source = r#"
+import collections, datetime, decimal, enum, json, logging, sys
+
+Point = collections.namedtuple('Point', 'a b')
+class Kind(str, enum.Enum): A = 'x'
+class Dictish:
+    def _asdict(self): return {'z': 1}
+circle = []
+circle.append(circle)
+D = decimal.Decimal
+VALUES = {
+    'decimal': {'v': D('1.50'), 'n': D('3')}, 'large': 2 ** 70, 'exponent': [D('1E+3'), 1e16],
+    'bytes': b'{"a":1}', 'inner': {'v': b'abc'}, 'keys': {1: 'a', None: 'b', 1.5: 'd', b'k': 'e', False: 0},
+    'named': {'p': Point(1, [Point(3, 4)])}, 'tuple': (1, 2), 'enum': {'e': Kind.A}, 'dictish': Dictish(),
+    'text': 'é\u2028"', 'none': None, 'not bytes': {'v': b'\xff'}, 'array': bytearray(b'x'), 'set': {'s': {1}},
+    'date': datetime.date(2020, 1, 1), 'key': {(1, 2): 3}, 'decimal key': {D('1'): 1}, 'circle': circle,
+}
+def handler(event, context):
+    if event == 'raises':
+        raise KeyError('k')
+    return VALUES[event]
+"#;
+    let written = [
+        ("decimal", r#"{"v": 1.50, "n": 3}"#),
+        ("large", "1180591620717411303424"),
+        ("exponent", "[1E+3, 1e+16]"),
+        ("bytes", r#"{"a":1}"#),
+        ("inner", r#"{"v": "abc"}"#),
+        ("keys", r#"{"1": "a", "null": "b", "1.5": "d", "k": "e", "false": 0}"#),
+        ("named", r#"{"p": {"a": 1, "b": [{"a": 3, "b": 4}]}}"#),
+        ("tuple", "[1, 2]"),
+        ("enum", r#"{"e": "x"}"#),
+        ("dictish", r#"{"z": 1}"#),
+        ("text", "\"é\u{2028}\\\"\""),
+        ("none", "null"),
+    ];
+    let refused = [
+        ("not bytes", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        ("array", "Object of type bytearray is not JSON serializable"),
+        ("set", "Object of type set is not JSON serializable"),
+        ("date", "Object of type date is not JSON serializable"),
+        ("key", "keys must be str, int, float, bool or None, not tuple"),
+        ("decimal key", "keys must be str, int, float, bool or None, not Decimal"),
+        ("circle", "Circular reference detected"),
+    ];
+    let events: Vec<&str> = written.iter().chain(&refused).map(|(event, _)| *event).chain(["raises"]).collect();
+    let mut current = function("current", "python3.13", "main.handler", "main.py", source);
+    current["events"] = json!(events);
+    current["raw"] = json!(true);
+    let mut older = function("older", "python3.11", "main.handler", "main.py", source);
+    older["events"] = json!(["text"]);
+    older["raw"] = json!(true);
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    let said = run(&env, &json!([current, older]));
+    let answers = said["current"].as_array().unwrap();
+    for ((event, expected), answer) in written.iter().zip(answers) {
+        assert_eq!((&answer["error"], &answer["payload"]), (&json!(null), &json!(expected)), "{event}");
+    }
+    for ((event, expected), answer) in refused.iter().zip(&answers[written.len()..]) {
+        let payload: Value = serde_json::from_str(answer["payload"].as_str().unwrap()).unwrap();
+        let message = format!("Unable to marshal response: {expected}");
+        assert_eq!(
+            (&payload["errorType"], &payload["errorMessage"]),
+            (&json!("Runtime.MarshalError"), &json!(message)),
+            "{event}"
+        );
+    }
+    let raised: Value = serde_json::from_str(answers.last().unwrap()["payload"].as_str().unwrap()).unwrap();
+    assert_eq!((&raised["errorType"], &raised["errorMessage"]), (&json!("KeyError"), &json!("'k'")));
+    let trace = raised["stackTrace"].as_array().unwrap();
+    assert!(trace.len() == 1 && trace[0].as_str().unwrap().contains("main.py\", line"), "{raised}");
+    assert_eq!(raised["requestId"].as_str().unwrap().len(), 36);
+    assert_eq!(said["older"][0]["payload"], "\"\\u00e9\\u2028\\\"\"");
+}
+
+#[test]
+fn python_handlers_that_cannot_be_loaded_have_lambdas_errors() {
+    let python = |name: &str, handler: &str, source: &str| function(name, "python3.13", handler, "main.py", source);
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    let functions = json!([
+        python("missing", "other.handler", ""),
+        python("unknown", "main.other", ""),
+        python("dotless", "main", ""),
+        python("builtin", "sys.exit", ""),
+        python("broken", "main.handler", "def handler(:"),
+        python("raises", "main.handler", "1 / 0"),
+        python("exits", "main.handler", "import sys\nsys.exit(3)"),
+    ]);
+    let said = run(&env, &functions);
+    for (name, kind, message) in [
+        ("missing", "Runtime.ImportModuleError", "Unable to import module 'other': No module named 'other'"),
+        ("unknown", "Runtime.HandlerNotFound", "Handler 'other' missing on module 'main'"),
+        (
+            "dotless",
+            "Runtime.MalformedHandlerName",
+            "Bad handler 'main': not enough values to unpack (expected 2, got 1)",
+        ),
+        ("builtin", "Runtime.BuiltInModuleConflict", "Cannot use built-in module sys as a handler module"),
+        ("broken", "Runtime.UserCodeSyntaxError", "Syntax error in module 'main': invalid syntax (main.py, line 1)"),
+        ("raises", "ZeroDivisionError", "division by zero"),
+    ] {
+        assert_eq!((error(&said[name]), &said[name][0]["payload"]["errorMessage"]), (kind, &json!(message)));
+    }
+    assert_eq!(error(&said["exits"]), "Runtime.ExitError");
+    assert!(said["exits"][0]["payload"]["errorMessage"].as_str().unwrap().ends_with("exit status 3"), "{said:?}");
+}
+
+#[test]
+fn a_function_that_ends_its_process_harms_its_own_call_only() {
+    let python = "import os, sys
+def handler(event, context):
+    if event == 'exit': exit(0)
+    if event == 'sys': sys.exit(7)
+    if event == 'interrupt': raise KeyboardInterrupt()
+    if event == 'generator': raise GeneratorExit()
+    if event == 'os': os._exit(9)
+    return event
+";
+    let node = "exports.handler = async (event) => {
+    if (event === 'exit') process.exit(0);
+    if (event === 'rejects') { Promise.reject(new RangeError('far')); await new Promise((resolve) => setTimeout(resolve, 1000)); }
+    if (event === 'throws') { setTimeout(() => { throw new TypeError('late'); }); await new Promise((resolve) => setTimeout(resolve, 1000)); }
+    return event;
+};";
+    let with_calls_between = |events: &[&str]| {
+        let events: Vec<&str> = events.iter().flat_map(|event| [*event, "fine"]).collect();
+        json!([&["fine"], &events[..]].concat())
+    };
+    let python_ends = ["exit", "sys", "interrupt", "generator", "os"];
+    let node_ends = ["exit", "rejects", "throws"];
+    let mut in_python = function("in-python", "python3.13", "main.handler", "main.py", python);
+    in_python["events"] = with_calls_between(&python_ends);
+    let mut in_node = function("in-node", "nodejs24.x", "index.handler", "index.js", node);
+    in_node["events"] = with_calls_between(&node_ends);
+    let said = run_on_node("24", &json!([in_python, in_node]));
+    let types = |name: &str| {
+        let mut types = Vec::new();
+        for answer in said[name].as_array().unwrap() {
+            let payload = &answer["payload"];
+            types.push(if *payload == "fine" {
+                "fine".to_owned()
+            } else {
+                payload["errorType"].as_str().unwrap().to_owned()
+            });
+        }
+        types
+    };
+    let exit = "Runtime.ExitError";
+    assert_eq!(
+        types("in-python"),
+        ["fine", exit, "fine", exit, "fine", exit, "fine", exit, "fine", exit, "fine"],
+        "{said:?}"
+    );
+    let rejection = "Runtime.UnhandledPromiseRejection";
+    assert_eq!(types("in-node"), ["fine", exit, "fine", rejection, "fine", "TypeError", "fine"], "{said:?}");
+    assert_eq!(said["in-node"][3]["payload"]["errorMessage"], "RangeError: far");
+}
+
+/// Answers and errors of AWS's own client for Node.js (aws-lambda-ric 3.3.0).
+#[test]
+fn node_results_are_written_as_lambdas_runtime_writes_them() {
+    let source = "const circle = {}; circle.self = circle;
+const values = { date: new Date(0), map: new Map([[1, 2]]), buffer: Buffer.from('a'), undefined: undefined, nan: [NaN, undefined],
+    json: { toJSON: () => 'own' }, big: 1n, circle };
+exports.handler = async (event) => {
+    if (event === 'text') throw 'no';
+    if (event === 'nothing') throw null;
+    if (event === 'alike') throw { name: 'Custom', message: 'm', stack: 'a\\nb' };
+    return values[event];
+};";
+    let mut node = function("answers", "nodejs24.x", "index.handler", "index.js", source);
+    node["events"] =
+        json!(["date", "map", "buffer", "undefined", "nan", "json", "big", "circle", "text", "nothing", "alike"]);
+    let done = "exports.handler = (event, context) => {
+    setInterval(() => {}, 60000);
+    if (event === 'succeed') context.succeed({ ok: 1 });
+    if (event === 'done') context.done(null, [1]);
+    if (event === 'fail') context.fail(new RangeError('far'));
+    if (event === 'handled') context.fail();
+};";
+    let mut older = function("older", "nodejs22.x", "index.handler", "index.js", done);
+    older["events"] = json!(["succeed", "done", "fail", "handled"]);
+    let said = run_on_node("24", &json!([node]));
+    let payload = |at: usize| &said["answers"][at]["payload"];
+    assert_eq!(payload(0), "1970-01-01T00:00:00.000Z");
+    assert_eq!((payload(1), payload(2)), (&json!({}), &json!({"type": "Buffer", "data": [97]})));
+    assert_eq!((payload(3), payload(4), payload(5)), (&json!(null), &json!([null, null]), &json!("own")));
+    for (at, kind, message) in [
+        (6, "Error", "Unable to stringify response body"),
+        (7, "Error", "Unable to stringify response body"),
+        (8, "string", "no"),
+        (9, "string", "handled"),
+        (10, "Custom", "m"),
+    ] {
+        assert_eq!((&payload(at)["errorType"], &payload(at)["errorMessage"]), (&json!(kind), &json!(message)), "{at}");
+    }
+    assert_eq!(payload(10)["trace"], json!(["a", "b"]));
+    let said = run_on_node("22", &json!([older]));
+    let payload = |at: usize| &said["older"][at]["payload"];
+    assert_eq!((payload(0), payload(1)), (&json!({"ok": 1}), &json!([1])));
+    assert_eq!((&payload(2)["errorType"], &payload(3)["errorMessage"]), (&json!("RangeError"), &json!("handled")));
+}
+
+#[test]
+fn what_a_function_prints_is_in_a_log_group_that_its_role_may_make() {
+    let source = "import logging
+def handler(event, context):
+    print('printed', event['n'])
+    logging.getLogger().warning('warned')
+    logging.getLogger().info('not shown')
+    if event['n'] == 2:
+        raise ValueError('no')
+";
+    let mut allowed = function("allowed", "python3.13", "main.handler", "main.py", source);
+    allowed["events"] = json!([{"n": 1}, {"n": 2}]);
+    allowed["mayLog"] = json!(true);
+    let mut not_allowed = function("not-allowed", "python3.13", "main.handler", "main.py", source);
+    not_allowed["log"] = json!(true);
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    let said = run(&env, &json!([not_allowed, allowed]));
+    assert_eq!(said["not-allowed.log"], json!(null), "a role without logs:CreateLogGroup makes none");
+    let log: Vec<&str> = said["allowed.log"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    let has = |start: &str| log.iter().any(|line| line.starts_with(start));
+    assert!(has("printed 1") && has("printed 2") && has("START RequestId: ") && has("REPORT RequestId: "), "{log:?}");
+    assert!(has("[WARNING]\t") && log.iter().any(|line| line.ends_with("\twarned")), "{log:?}");
+    assert!(!log.iter().any(|line| line.contains("not shown")), "{log:?}");
+    let failed = log.iter().find(|line| line.starts_with("[ERROR] ValueError: no")).unwrap();
+    assert!(failed.contains("\rTraceback (most recent call last):\r\u{a0}\u{a0}File"), "{failed:?}");
+}

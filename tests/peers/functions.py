@@ -2,8 +2,9 @@
 
 A function: name, runtime, handler, files (name -> text), events, and perhaps
 timeout (seconds), memory (MB), clientContext, the path of a program that is its bootstrap, or its source,
-updatedFiles, with which its events are sent once more, and logged, whether it has a log group;
-its log is then answered as NAME.log.
+updatedFiles, with which its events are sent once more, logged, whether it has a log group, mayLog, whether
+its role may make it, and log, whether its log is answered as NAME.log, as it is with one of the others; null
+if there is none. With raw, the payloads are answered as text.
 
 With --delete, the functions that are named are deleted.
 """
@@ -34,6 +35,14 @@ except iam.exceptions.EntityAlreadyExistsException:
     role = iam.get_role(RoleName="functions")["Role"]["Arn"]
 
 
+def logging_role():
+    """A role with the policy that Lambda's console gives a function."""
+    name = iam.create_role(RoleName="logging", AssumeRolePolicyDocument=trust)["Role"]["RoleName"]
+    basic = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    iam.attach_role_policy(RoleName=name, PolicyArn=basic)
+    return iam.get_role(RoleName=name)["Role"]["Arn"]
+
+
 def package(files, bootstrap, source=None):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -48,17 +57,21 @@ def package(files, bootstrap, source=None):
     return buffer.getvalue()
 
 
-def invoke(name, event, context):
+def invoke(name, event, context, raw):
     extra = {"ClientContext": base64.b64encode(json.dumps(context).encode()).decode()} if context else {}
     answer = functions.invoke(FunctionName=name, Payload=json.dumps(event), **extra)
-    return {"error": answer.get("FunctionError"), "payload": json.loads(answer["Payload"].read())}
+    payload = answer["Payload"].read().decode()
+    return {"error": answer.get("FunctionError"), "payload": payload if raw else json.loads(payload)}
 
 
 def log_of(name, reports):
     """What the function and its runtime wrote, once all of it is there."""
     deadline = time.monotonic() + 20
+    group = f"/aws/lambda/{name}"
+    if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        return None
     while True:
-        events = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+        events = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         messages = [event["message"] for page in events for event in page["events"]]
         if sum(message.startswith("REPORT") for message in messages) >= reports or time.monotonic() > deadline:
             return messages
@@ -74,7 +87,7 @@ for one in wanted:
     functions.create_function(
         FunctionName=one["name"],
         Runtime=one["runtime"],
-        Role=role,
+        Role=logging_role() if one.get("mayLog") else role,
         Handler=one["handler"],
         Code={"ZipFile": package(one["files"], one.get("bootstrap"), one.get("source"))},
         Environment={"Variables": {"GREETING": "hello"}},
@@ -82,12 +95,13 @@ for one in wanted:
         MemorySize=one.get("memory", 256),
     )
     functions.get_waiter("function_active_v2").wait(FunctionName=one["name"])
-    answers = [invoke(one["name"], event, one.get("clientContext")) for event in one["events"]]
+    raw = one.get("raw")
+    answers = [invoke(one["name"], event, one.get("clientContext"), raw) for event in one["events"]]
     if "updatedFiles" in one:
         functions.update_function_code(FunctionName=one["name"], ZipFile=package(one["updatedFiles"], None))
         functions.get_waiter("function_updated_v2").wait(FunctionName=one["name"])
-        answers += [invoke(one["name"], event, one.get("clientContext")) for event in one["events"]]
+        answers += [invoke(one["name"], event, one.get("clientContext"), raw) for event in one["events"]]
     said[one["name"]] = answers
-    if one.get("logged"):
+    if any(one.get(how) for how in ("log", "logged", "mayLog")):
         said[one["name"] + ".log"] = log_of(one["name"], len(answers))
 json.dump(said, sys.stdout)

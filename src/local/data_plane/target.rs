@@ -106,11 +106,11 @@ pub(crate) fn request_of(outgoing: &HttpRequest) -> Request {
     request
 }
 
-/// A function's result as text: a string without quotes, anything else as JSON. Not documented by AWS: we chose
-/// unquoted strings.
+/// A function's result as text: a string without quotes, anything else as the JSON that its runtime wrote. Not
+/// documented by AWS: we chose unquoted strings.
 fn as_text(payload: &[u8]) -> Option<String> {
     match serde_json::from_slice(payload).ok()? {
         Value::String(text) => Some(text),
-        other => Some(other.to_string()),
+        _ => Some(String::from_utf8_lossy(payload).trim().to_owned()),
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
@@ -17,7 +20,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
 use super::{FunctionError, Outcome};
@@ -31,6 +34,8 @@ pub(super) struct Pending {
     pub(super) id: String,
     pub(super) headers: HeaderMap,
     pub(super) event: Bytes,
+    /// Set when the function takes it.
+    pub(super) is_taken: Arc<AtomicBool>,
     pub(super) reply: oneshot::Sender<Result<Outcome, FunctionError>>,
 }
 
@@ -71,6 +76,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     let Some(pending) = shared.queue.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
+    pending.is_taken.store(true, Ordering::Release);
     let mut response = pending.event.into_response();
     response.headers_mut().extend(pending.headers);
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
@@ -122,9 +128,13 @@ async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCod
 }
 
 fn function_error(body: &[u8]) -> FunctionError {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |member: &str, default: &str| body[member].as_str().unwrap_or(default).to_owned();
-    FunctionError { error_message: text("errorMessage", ""), error_type: text("errorType", "Unhandled") }
+    let mut details: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let mut text = |member: &str, default: &str| match details.shift_remove(member) {
+        Some(Value::String(text)) => text,
+        _ => default.to_owned(),
+    };
+    let (error_message, error_type) = (text("errorMessage", ""), text("errorType", "Unhandled"));
+    FunctionError { error_message, error_type, details }
 }
 
 impl Shared {

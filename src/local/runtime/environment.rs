@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     process::{ExitStatus, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -49,6 +52,15 @@ pub(super) struct Environment {
     ended: watch::Receiver<Option<ExitStatus>>,
     queue: mpsc::Sender<api::Pending>,
     processes: Arc<Processes>,
+    has_answered: bool,
+}
+
+/// Why an invocation has no outcome of the function's own.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The process had ended after an earlier invocation, before it took this one.
+    Before,
+    During(FunctionError),
 }
 
 impl Environment {
@@ -75,7 +87,7 @@ impl Environment {
         let log = Log::new(&function, runtime.places.journal.clone());
         let mut variables = variables(&function, folder.path());
         let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
-        set("AWS_LAMBDA_LOG_GROUP_NAME", log::group(&function));
+        set("AWS_LAMBDA_LOG_GROUP_NAME", log::log_group(&function.name));
         set("AWS_LAMBDA_LOG_STREAM_NAME", log.stream.clone());
         set("AWS_LAMBDA_RUNTIME_API", format!("{address}{path}"));
         set("PATH", runtime.places.path.to_string_lossy().into_owned());
@@ -117,7 +129,7 @@ impl Environment {
             drop(tokio::task::spawn_blocking(|| drop(folder)).await);
             drop(running);
         });
-        Ok(Self { function, log, supervisor, _wanted: wanted, ended, queue, processes })
+        Ok(Self { function, log, supervisor, _wanted: wanted, ended, queue, processes, has_answered: false })
     }
 
     pub(super) fn function(&self) -> &Function {
@@ -130,14 +142,20 @@ impl Environment {
 
     /// Sends one invocation to the function, and waits for its response, its process's end, or the timeout. After
     /// an error, the environment must not be reused.
-    pub(super) async fn invoke(&mut self, invocation: Invocation) -> Result<Outcome, FunctionError> {
+    pub(super) async fn invoke(&mut self, invocation: Invocation) -> Result<Outcome, Ended> {
         let (id, timeout) = (random::uuid(), Duration::from_secs(self.function.timeout));
         self.log.write(&format!("START RequestId: {id} Version: $LATEST"));
-        let begun = Instant::now();
-        let outcome = tokio::time::timeout(timeout, self.answer(&id, invocation, timeout)).await.unwrap_or_else(|_| {
-            let message = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
-            Err(FunctionError::new("Sandbox.Timedout", format!("RequestId: {id} Error: {message}")))
-        });
+        let (begun, is_taken) = (Instant::now(), Arc::new(AtomicBool::new(false)));
+        let outcome = tokio::time::timeout(timeout, self.answer(&id, invocation, timeout, &is_taken))
+            .await
+            .unwrap_or_else(|_| {
+                let message = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
+                Err(FunctionError::new("Sandbox.Timedout", format!("RequestId: {id} Error: {message}")))
+            });
+        if outcome.is_err() && self.has_answered && !self.is_alive() && !is_taken.load(Ordering::Acquire) {
+            return Err(Ended::Before);
+        }
+        self.has_answered = true;
         self.log.write(&format!("END RequestId: {id}"));
         let taken = begun.elapsed().as_secs_f64() * 1000.0;
         let mut report = format!(
@@ -149,13 +167,20 @@ impl Environment {
             report.push_str(&format!("\tStatus: error\tError Type: {}", error.error_type));
         }
         self.log.write(&report);
-        outcome
+        outcome.map_err(Ended::During)
     }
 
-    async fn answer(&mut self, id: &str, invocation: Invocation, timeout: Duration) -> Result<Outcome, FunctionError> {
+    async fn answer(
+        &mut self,
+        id: &str,
+        invocation: Invocation,
+        timeout: Duration,
+        is_taken: &Arc<AtomicBool>,
+    ) -> Result<Outcome, FunctionError> {
         let (reply, answer) = oneshot::channel();
         let headers = headers(id, &self.function, &invocation, timeout);
-        let pending = api::Pending { id: id.to_owned(), headers, event: invocation.event, reply };
+        let pending =
+            api::Pending { id: id.to_owned(), headers, event: invocation.event, is_taken: is_taken.clone(), reply };
         let exited = |how: &str| FunctionError::new("Runtime.ExitError", format!("RequestId: {id} Error: {how}"));
         self.queue.send(pending).await.map_err(|_| exited(NO_REASON))?;
         let too_large = outgrows(self.processes.clone(), self.supervisor, self.function.memory);
@@ -174,7 +199,7 @@ impl Environment {
     }
 }
 
-const NO_REASON: &str = "Runtime exited without providing a reason";
+pub(super) const NO_REASON: &str = "Runtime exited without providing a reason";
 
 /// Lambda's message for how a function's process ended, as seen in public logs, by its exit status as a shell
 /// reports it. After a signal, some logs have "(core dumped)" appended; AWS does not document when.

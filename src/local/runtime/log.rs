@@ -14,9 +14,9 @@ const LONGEST_LINE: u64 = 256 * 1024;
 /// Most characters of a line in the server's own log.
 const LOGGED: usize = 2000;
 
-/// The log group of a function.
-pub(super) fn group(function: &Function) -> String {
-    format!("/aws/lambda/{}", function.name)
+/// The log group of a function of this name.
+pub(crate) fn log_group(function: &str) -> String {
+    format!("/aws/lambda/{function}")
 }
 
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl Log {
         let day = jiff::Timestamp::now().strftime("%Y/%m/%d").to_string();
         Self {
             function: function.name.clone(),
-            group_arn: format!("arn:aws:logs:{}:{ACCOUNT}:log-group:{}", function.region, group(function)),
+            group_arn: format!("arn:aws:logs:{}:{ACCOUNT}:log-group:{}", function.region, log_group(&function.name)),
             stream: format!("{day}/[$LATEST]{}", random::lower_alphanumeric(32)),
             journal,
         }

@@ -46,7 +46,7 @@ pub(crate) struct Function {
     pub(crate) region: String,
     pub(crate) runtime: String,
     pub(crate) handler: String,
-    role: String,
+    pub(crate) role: String,
     description: String,
     architecture: String,
     /// Seconds.

@@ -52,6 +52,21 @@ impl Logs {
     }
 }
 
+impl Logs {
+    /// Whether a log group exists.
+    pub(crate) fn has_group(&self, call: &Call, name: &str) -> bool {
+        self.groups.contains_key(&arn(call, "log-group", name))
+    }
+
+    /// Makes the log group of a function.
+    ///
+    /// # Errors
+    /// If it exists, or its events cannot be stored.
+    pub(crate) fn make_group(&mut self, call: &Call, name: &str) -> Result<(), WireError> {
+        create_group(self, call, CreateGroup { log_group_name: name.to_owned(), tags: BTreeMap::new() }).map(drop)
+    }
+}
+
 fn arn(call: &Call, kind: &str, name: &str) -> String {
     format!("arn:aws:logs:{}:{}:{kind}:{name}", call.region, call.account)
 }

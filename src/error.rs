@@ -234,9 +234,14 @@ impl From<ops::Error> for Error {
             ops::Error::PlanForgot(_) => Self::new(ErrorKind::Bug, message),
             ops::Error::Refused { .. } => Self::new(ErrorKind::AccessDenied, message),
             ops::Error::Failed { ref reasons, .. } => {
-                let templates = "let the server answer resources/templates/list, with an empty list where it has none";
-                let lacks_templates = reasons.contains("Method not found: resources/templates/list");
-                let hint = lacks_templates.then(|| templates.to_owned());
+                // A server that announces resources must have both lists.
+                let lacking = ["resources/templates/list", "resources/list"];
+                let lacking = lacking.iter().find(|method| reasons.contains(&format!("Method not found: {method}")));
+                let hint = lacking.map(|method| {
+                    format!(
+                        "let the server answer {method}, with an empty list where it has none, or announce no resources"
+                    )
+                });
                 let denied = Denied::read(reasons);
                 let is_callers = denied.as_ref().is_some_and(|denied| denied.whose == Whose::Caller);
                 let kind = if is_callers { ErrorKind::AccessDenied } else { ErrorKind::Failed };

@@ -1,5 +1,7 @@
 //! Shared by all MCP clients (streamable HTTP): protocol versions, requests, and reading of responses.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Request;
@@ -68,6 +70,16 @@ pub fn post(url: &str, version: &str, session: Option<&str>, message: &Value) ->
     Request { method: "POST".to_owned(), url: url.to_owned(), headers, body: message.to_string().into_bytes() }
 }
 
+/// Builds the request that takes up a stream after this event (MCP 2025-11-25, "Resumability and Redelivery").
+pub fn resume(url: &str, version: &str, session: Option<&str>, last_event: &str) -> Request {
+    let mut headers = vec![
+        ("accept".to_owned(), "text/event-stream".to_owned()),
+        ("last-event-id".to_owned(), last_event.to_owned()),
+    ];
+    headers.extend(of_session(version, session));
+    Request { method: "GET".to_owned(), url: url.to_owned(), headers, body: Vec::new() }
+}
+
 /// Builds the request that ends a session.
 pub fn delete(url: &str, version: &str, session: &str) -> Request {
     let headers = of_session(version, Some(session)).collect();
@@ -91,13 +103,27 @@ pub struct Messages {
     data: Vec<String>,
     /// Whether the last byte was a carriage return, to which a line feed belongs.
     after_return: bool,
+    /// The id of the last event that has one.
+    last_event: Option<String>,
+    /// How long to wait before the stream is taken up again.
+    retry: Duration,
 }
+
+/// The pause before a stream is taken up again whose server names none, and the limits on what servers name.
+const RETRY: Duration = Duration::from_secs(1);
+const SHORTEST_RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
 impl Messages {
     /// A reader for a response with this media type.
     pub fn of(content_type: Option<&str>) -> Self {
         let is_stream = content_type.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream"));
-        Self { is_stream, waiting: Vec::new(), data: Vec::new(), after_return: false }
+        Self { is_stream, waiting: Vec::new(), data: Vec::new(), after_return: false, last_event: None, retry: RETRY }
+    }
+
+    /// Where a stream that has ended early can be taken up again, and after which pause; `None` if it has no ids.
+    pub fn resumption(&self) -> Option<(String, Duration)> {
+        self.last_event.clone().map(|event| (event, self.retry))
     }
 
     /// Adds bytes, and returns the messages that they complete.
@@ -134,8 +160,19 @@ impl Messages {
         if line.is_empty() {
             return self.end_event();
         }
-        if let Some(data) = line.strip_prefix("data:") {
-            self.data.push(data.strip_prefix(' ').unwrap_or(data).to_owned());
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "data" => self.data.push(value.to_owned()),
+            // An empty id says that there is none; one that no header can have is of no use.
+            "id" if !value.contains(char::is_control) => {
+                self.last_event = Some(value.to_owned()).filter(|id| !id.is_empty());
+            }
+            "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                let named = value.parse().map_or(RETRY, Duration::from_millis);
+                self.retry = named.clamp(SHORTEST_RETRY, LONGEST_RETRY);
+            }
+            _ => {}
         }
         None
     }
@@ -163,6 +200,17 @@ mod tests {
             let expected = [json!({ "id": 1 }), json!({ "id": 2 }), json!({ "id": 3 })];
             assert_eq!(read("text/event-stream; charset=utf-8", events, cut), expected);
             assert!(read("text/html", "<html>", cut).is_empty());
+            let events = "id: 1\nretry: 500\ndata:\n\nid: 2\ndata: {\"id\":1}\n\nretry: soon\nid\n\nid: a\0b\n\n";
+            let mut messages = Messages::of(Some("text/event-stream"));
+            let mut resumptions = Vec::new();
+            for byte in events.as_bytes().chunks(cut) {
+                messages.push(byte);
+                resumptions.push(messages.resumption());
+            }
+            assert_eq!(messages.resumption(), None, "an empty id is none");
+            if cut == 1 {
+                assert!(resumptions.contains(&Some(("2".to_owned(), Duration::from_millis(500)))));
+            }
             let odd = "\u{feff}data: {\"id\":1}\r\revent: x\rdata:{\"id\":\r\ndata: 2}\n\r\n";
             assert_eq!(read("Text/Event-Stream", odd, cut), [json!({ "id": 1 }), json!({ "id": 2 })]);
         }

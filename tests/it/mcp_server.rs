@@ -9,7 +9,7 @@ use std::{
     path::Path,
     process::Command,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -176,7 +176,8 @@ fn a_server_that_cannot_be_listed_fails_its_target_in_the_services_words() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{nobody}/mcp");
     let endpoint = server.endpoint();
-    let cases: [(&str, Spoil, &str); 7] = [
+    let cases: [(&str, Spoil, &str); 8] = [
+        (&endpoint, |state| state.has_resources = false, "Error - Method not found: resources/list"),
         (&endpoint, |state| state.templates = false, "Error - Method not found: resources/templates/list"),
         (&nobody, |_| (), "Unable to connect to the MCP server. Please check the server"),
         (
@@ -195,6 +196,12 @@ fn a_server_that_cannot_be_listed_fails_its_target_in_the_services_words() {
         let failed = gateway.target(&["add", "mcp-server", "s"], "the-secret", &["--endpoint", endpoint]);
         assert!(failed.code == 1 && (failed.stderr.contains(NOT_LISTED) || why == "has no tools"), "{why}: {failed:?}");
         assert!(failed.stderr.contains(why), "{why}: {failed:?}");
+        if let Some((_, method)) = why.split_once("Method not found: ") {
+            assert!(
+                failed.stderr.contains(&format!("let the server answer {method}, with an empty list")),
+                "{failed:?}"
+            );
+        }
         let left = gateway.env.ok(&["--local", "target", "list", "--gateway", "g", "-o", "json"]).json();
         assert_eq!(left["items"], json!([]), "{why}: nothing is left of it");
     }
@@ -519,4 +526,146 @@ fn a_listing_that_a_killed_server_had_begun_is_made_when_it_is_back() {
     assert_eq!(added["target"]["status"], "READY");
     env.ok(&["--local", "cleanup", "g", "--yes"]);
     assert!(env.is_empty(), "{}", env.state());
+}
+
+#[test]
+fn prompts_that_are_announced_and_not_there_cost_a_warning() {
+    let (gateway, server) = (LocalGateway::new(), FakeMcpServer::start(&["one"]));
+    for (prompts, said) in [
+        (json!(null), "There are no prompts of the MCP server: Method not found: prompts/list"),
+        (json!({}), "There are no prompts of the MCP server: prompts/list: the MCP server's result has no `prompts`"),
+        (json!({ "prompts": "none" }), "the MCP server's result has no `prompts`"),
+    ] {
+        *server.state() = fresh();
+        server.state().capabilities = json!({ "tools": {}, "prompts": {} });
+        server.state().prompts = prompts;
+        let added = gateway.target(&["add", "mcp-server", "s"], "the-secret", &["--endpoint", &server.endpoint()]);
+        assert!(added.code == 0 && added.stdout.contains(said), "{said}: {added:?}");
+        assert_eq!(gateway.tools(), ["s___one"]);
+        assert!(gateway.shown("s")["statusReasons"][0].as_str().unwrap().contains(said));
+        gateway.target(&["remove", "s"], "the-secret", &[]);
+    }
+    server.state().prompts = json!({ "prompts": [{ "name": "greet" }] });
+    add(&gateway, "s", &server, &[]);
+    assert_eq!(gateway.shown("s").get("statusReasons"), None);
+    gateway.end();
+}
+
+#[test]
+fn tools_that_are_left_out_or_changed_are_named() {
+    let (gateway, server) = (LocalGateway::new(), FakeMcpServer::start(&["good"]));
+    let tool = |name: &str, schema: Value| json!({ "name": name, "description": "d", "inputSchema": schema });
+    let object = || json!({ "type": "object" });
+    let mut bad_output = tool("bad-output", object());
+    bad_output["outputSchema"] = json!({ "type": "array" });
+    let refers = json!({ "type": "object", "properties": { "p": { "$ref": "#/$defs/P" } }, "$defs": { "P": { "type": "string" } } });
+    let long = "x".repeat(129);
+    server.state().oddities = vec![
+        json!({ "name": "no-schema", "description": "d" }),
+        tool("empty", json!({})),
+        tool("union", json!({ "anyOf": [object()] })),
+        tool("text\u{1b}[31m", object()),
+        tool(&long, object()),
+        tool("closed", json!({ "type": "object", "additionalProperties": false })),
+        bad_output,
+        tool("refers", refers.clone()),
+    ];
+    let notes = [
+        "Tool no-schema is left out: its inputSchema is not of type object".to_owned(),
+        "Tool empty is left out: its inputSchema is not of type object".to_owned(),
+        "Tool union is left out: its inputSchema is not of type object".to_owned(),
+        "Tool text[31m is left out: its name is empty or has control characters".to_owned(),
+        format!("Tool {} is left out: its name has more than 128 characters", &long[..64]),
+        "Tool bad-output is without its outputSchema, which is not of type object".to_owned(),
+        "Tool refers has $ref in its inputSchema".to_owned(),
+    ];
+    let has_all = |said: &str| notes.iter().all(|note| said.contains(note.as_str()));
+    let added = gateway.target(&["add", "mcp-server", "s"], "the-secret", &["--endpoint", &server.endpoint()]);
+    assert!(added.code == 0 && has_all(&added.stdout), "{added:?}");
+    assert_eq!(gateway.tools(), ["s___bad-output", "s___closed", "s___good", "s___refers"]);
+    let synced = gateway.target(&["sync", "s"], "the-secret", &[]);
+    assert!(synced.code == 0 && has_all(&synced.stdout), "{synced:?}");
+    let json = gateway.target(&["sync", "s", "-o", "json"], "the-secret", &[]).json();
+    assert_eq!(json["warnings"].as_array().unwrap().len(), notes.len());
+    assert!(has_all(&gateway.shown("s")["statusReasons"].to_string()), "{}", gateway.shown("s"));
+    let listed = gateway.ok(&["tools", "list", "g", "-o", "json"]).json();
+    let schema = |name: &str| {
+        let items = listed["items"].as_array().unwrap();
+        items.iter().find(|tool| tool["name"] == name).unwrap().clone()
+    };
+    assert_eq!(schema("s___refers")["inputSchema"], refers, "a schema is kept as it is");
+    assert_eq!(schema("s___bad-output").get("outputSchema"), None);
+
+    server.state().oddities = (0..60).map(|n| tool(&format!("odd-{n}"), json!({}))).collect();
+    gateway.target(&["sync", "s"], "the-secret", &[]);
+    let reasons = gateway.shown("s")["statusReasons"].as_array().unwrap().clone();
+    assert_eq!((reasons.len(), &reasons[50]), (51, &json!("10 more of its tools are left out or changed")));
+    server.state().oddities = Vec::new();
+    gateway.target(&["sync", "s"], "the-secret", &[]);
+    assert_eq!(gateway.shown("s").get("statusReasons"), None, "nothing is left out any more");
+    gateway.end();
+}
+
+#[test]
+fn a_cursor_that_comes_back_ends_the_list() {
+    let (gateway, server) = (LocalGateway::new(), FakeMcpServer::start(&["one"]));
+    for cursor in ["", "x", "0"] {
+        server.state().cursor = Some(cursor);
+        server.taken();
+        add(&gateway, "s", &server, &[]);
+        assert_eq!(gateway.tools(), ["s___one"]);
+        let asked = server.methods().iter().filter(|method| *method == "tools/list").count();
+        assert_eq!(asked, 2, "{cursor:?}");
+        gateway.target(&["remove", "s"], "the-secret", &[]);
+    }
+    gateway.end();
+}
+
+#[test]
+fn a_stream_that_ends_early_is_taken_up_where_it_ended() {
+    let (gateway, server) = (LocalGateway::new(), FakeMcpServer::start(&["one"]));
+    server.state().sessions = Some(BTreeSet::new());
+    add(&gateway, "s", &server, &[]);
+    server.state().cuts = true;
+    server.taken();
+    let begun = Instant::now();
+    let called = gateway.call("s___one", &json!({}));
+    assert!(called.stdout.starts_with("after second, session s-"), "{called:?}");
+    assert!(begun.elapsed() >= Duration::from_millis(300), "the pause that the server names is kept, twice");
+    assert_eq!(server.methods(), ["initialize", "notifications/initialized", "tools/call", "GET", "GET", "DELETE"]);
+    server.state().cuts = false;
+    gateway.end();
+}
+
+/// The official conformance suite's scenarios for clients, with the gateway as the client of the suite's server.
+#[test]
+fn the_conformance_suite_finds_the_gateway_to_be_a_client() {
+    let gateway = LocalGateway::new();
+    let (node, packages) = node_peers();
+    let suite = packages.join("node_modules/@modelcontextprotocol/conformance/dist/index.js");
+    let program = env!("CARGO_BIN_EXE_agentcore-gw");
+    for (scenario, tool, arguments, checks) in [
+        ("tools_call", "add_numbers", r#"{"a":5,"b":3}"#, &["tool-add-numbers"][..]),
+        ("sse-retry", "test_reconnection", "{}", &["client-sse-graceful-reconnect", "client-sse-last-event-id"]),
+    ] {
+        let target = scenario.replace('_', "-");
+        let script = gateway.env.home().join("client.sh");
+        let lines = [
+            "set -eu".to_owned(),
+            format!("{program} --local target add mcp-server {target} --gateway g --endpoint \"$1\""),
+            format!("{program} --local tools call g {target}___{tool} '{arguments}'"),
+        ];
+        fs::write(&script, lines.join("\n")).unwrap();
+        let mut command = Command::new(&node);
+        command.arg(&suite).args(["client", "--timeout", "120000", "--scenario", scenario, "--command"]);
+        command.arg(format!("sh {}", script.display())).current_dir(gateway.env.home());
+        let run = Run::of(command.env_clear().env("PATH", path()).env("HOME", gateway.env.home()).output().unwrap());
+        let said = format!("{}{}", run.stdout, run.stderr);
+        for check in checks {
+            let line = said.lines().find(|line| line.contains(check)).unwrap_or_default();
+            assert!(line.contains("SUCCESS"), "{check}: {said}");
+        }
+        assert!(!said.contains("too early"), "{said}");
+    }
+    gateway.end();
 }

@@ -9,6 +9,7 @@ use super::Outcome;
 use crate::{
     aws::{
         Aws,
+        agentcore::ApiDocument,
         denied::{Denied, Whose},
     },
     commands::{
@@ -128,6 +129,8 @@ impl Wanted {
             format!("target get {name} --gateway {gateway}")
         };
         let unchanged = !converged.made.changed;
+        let mut warnings = warnings;
+        warnings.extend(remarks(target));
         Ok(Changed {
             target: TargetInfo::new(target),
             gateway: gateway.to_string(),
@@ -137,6 +140,11 @@ impl Wanted {
             next,
         })
     }
+}
+
+/// What AWS remarks on a target that is READY.
+pub(super) fn remarks(target: &ApiDocument) -> Vec<String> {
+    if target.is_ready() { target.status_reasons().map(str::to_owned).collect() } else { Vec::new() }
 }
 
 /// A target in its desired state.
@@ -157,15 +165,17 @@ struct Changed {
 /// Maximum number of warnings, and of tools, in text output.
 const SHOWN: usize = 20;
 
+/// Writes lines with this beginning, as many as are shown in text.
+pub(super) fn few(w: &mut dyn Write, all: &[String], lead: &str) -> io::Result<()> {
+    all.iter().take(SHOWN).try_for_each(|one| writeln!(w, "  {lead}{one}"))?;
+    if all.len() > SHOWN { writeln!(w, "  … and {} more", all.len() - SHOWN) } else { Ok(()) }
+}
+
 impl Report for Changed {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
         let target = &self.target;
         writeln!(w, "Target {} of {} is {}{unchanged}.", target.name, self.gateway, target.status)?;
-        let few = |w: &mut dyn Write, all: &[String], lead: &str| -> io::Result<()> {
-            all.iter().take(SHOWN).try_for_each(|one| writeln!(w, "  {lead}{one}"))?;
-            if all.len() > SHOWN { writeln!(w, "  … and {} more", all.len() - SHOWN) } else { Ok(()) }
-        };
         few(w, self.target.tools.as_deref().unwrap_or_default(), "")?;
         let changes: Vec<String> = self.changes.iter().map(Change::to_string).collect();
         few(w, &changes, "Changed: ")?;

@@ -5,7 +5,11 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Outcome, target_of, with_gateway};
+use super::{
+    Outcome,
+    change::{few, remarks},
+    target_of, with_gateway,
+};
 use crate::{
     context::Context,
     error::{Error, ErrorKind},
@@ -51,6 +55,7 @@ impl Sync {
             gateway: stack.names.gateway.to_string(),
             status: document.status().to_owned(),
             last_synchronized_at: member("lastSynchronizedAt"),
+            warnings: remarks(&document),
             next: if self.no_wait {
                 format!("target get {} --gateway {}", self.name, stack.names.gateway)
             } else {
@@ -68,6 +73,7 @@ struct Synchronized {
     gateway: String,
     status: String,
     last_synchronized_at: Option<String>,
+    warnings: Vec<String>,
     /// A command that shows the result.
     #[serde(skip)]
     next: String,
@@ -77,7 +83,8 @@ impl Report for Synchronized {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         let at = self.last_synchronized_at.as_ref().filter(|_| self.status == "READY");
         let at = at.map(|at| format!(", as its server was at {at}"));
-        writeln!(w, "Target {} of {} is {}{}.", self.target, self.gateway, self.status, at.unwrap_or_default())
+        writeln!(w, "Target {} of {} is {}{}.", self.target, self.gateway, self.status, at.unwrap_or_default())?;
+        few(w, &self.warnings, "Warning: ")
     }
 
     fn next(&self) -> Vec<String> {

@@ -26,6 +26,7 @@ use crate::{
         Request, StreamingResponse,
         mcp::{self, Messages},
     },
+    local::clock,
     model::mcp::{NEWEST_WITH_HANDSHAKE, STATELESS},
 };
 
@@ -220,14 +221,17 @@ impl Connection {
         }
         let mut limit = self.server.auth.timeout();
         let mut messages = Messages::of(answer.header("content-type"));
+        let mut resumption = None;
         loop {
-            let bytes = answer
-                .next(limit)
-                .await
-                .map_err(|error| Failure(auth.redact(&format!("{NOT_THERE}: {}", error.problem()))))?;
+            let bytes = answer.next(limit).await;
+            resumption = messages.resumption().or(resumption);
             let (arrived, ended) = match bytes {
-                Some(bytes) => (messages.push(&bytes), false),
-                None => (std::mem::replace(&mut messages, Messages::of(None)).finish(), true),
+                Ok(Some(bytes)) => (messages.push(&bytes), false),
+                Ok(None) => (std::mem::replace(&mut messages, Messages::of(None)).finish(), true),
+                Err(_) if resumption.is_some() => (Vec::new(), true),
+                Err(error) => {
+                    return Err(Failure(auth.redact(&format!("{NOT_THERE}: {}", error.problem()))).into());
+                }
             };
             for message in arrived {
                 match (&message["method"], message.get("id")) {
@@ -249,12 +253,30 @@ impl Connection {
                     _ => {}
                 }
             }
-            if ended {
+            // The caller's timeout ends this: every turn waits for the pause that the server names.
+            if let Some((event, pause)) = resumption.clone().filter(|_| ended && self.version != STATELESS) {
+                clock::pause(pause).await;
+                answer = self.resumed(&event).await?;
+                messages = Messages::of(answer.header("content-type"));
+            } else if ended {
                 let hint = if (300..400).contains(&answer.status) { "; redirects are not followed" } else { "" };
                 let status = answer.status;
                 return Err(Failure(format!("The MCP server answered HTTP {status} without a result{hint}")).into());
             }
         }
+    }
+
+    /// Takes up a stream that has ended early, after this event.
+    async fn resumed(&self, event: &str) -> Result<StreamingResponse, Failure> {
+        let request = mcp::resume(&self.server.endpoint, &self.version, self.session.as_deref(), event);
+        let (answer, _) = self.send(request).await?;
+        if answer.status == 200 {
+            return Ok(answer);
+        }
+        Err(Failure(format!(
+            "The MCP server ended its stream early, and answered HTTP {} to its resumption",
+            answer.status
+        )))
     }
 
     /// Checks and cleans a result of the stateless protocol. `input_required` is an error: only a caller that

@@ -29,8 +29,16 @@ pub struct FakeServerState {
     /// Other items that it lists besides them.
     pub oddities: Vec<Value>,
     pub resources: Vec<&'static str>,
+    /// Whether it supports `resources/list`.
+    pub has_resources: bool,
     /// Whether it supports `resources/templates/list`.
     pub templates: bool,
+    /// What it answers `prompts/list` with; null: it does not know the method.
+    pub prompts: Value,
+    /// The cursor that each page of its tools names.
+    pub cursor: Option<&'static str>,
+    /// Whether it ends the stream of a call early, and answers its resumption.
+    pub cuts: bool,
     /// A header that it requires, and its value.
     pub wants: Option<(&'static str, &'static str)>,
     /// Whether it has sessions, and the open ones.
@@ -44,6 +52,22 @@ pub struct FakeServerState {
 }
 
 impl FakeServerState {
+    /// One per page.
+    fn listed_tools(&self, params: &Value) -> Value {
+        let at: usize = params["cursor"].as_str().map_or(0, |cursor| cursor.parse().unwrap_or(0));
+        let tools: Vec<Value> = self.tools[at..].iter().take(1).map(|name| tool(name)).collect();
+        let mut page = json!({ "tools": tools });
+        if at + 1 < self.tools.len() {
+            page["nextCursor"] = json!((at + 1).to_string());
+        } else {
+            page["tools"].as_array_mut().unwrap().extend(self.oddities.clone());
+        }
+        if let Some(cursor) = self.cursor {
+            page["nextCursor"] = json!(cursor);
+        }
+        page
+    }
+
     fn listed_resources(&self, origin: &str) -> Value {
         let of = |uri: &&str| json!({ "uri": uri, "name": origin });
         json!({ "resources": self.resources.iter().map(of).collect::<Vec<_>>() })
@@ -120,6 +144,9 @@ async fn answer(State((origin, state)): State<(String, Arc<Mutex<FakeServerState
         return StatusCode::from_u16(state.forgotten).unwrap().into_response();
     }
     let (id, params) = (&message["id"], &message["params"]);
+    if state.cuts && ["GET", "tools/call"].contains(&method.as_str()) {
+        return cut(&asked);
+    }
     let result = match method.as_str() {
         "initialize" | "notifications/initialized" if state.version == STATELESS => {
             let error = json!({ "code": -32601, "message": "Method not found" });
@@ -140,19 +167,9 @@ async fn answer(State((origin, state)): State<(String, Arc<Mutex<FakeServerState
             }
             return answer.into_response();
         }
-        "tools/list" => {
-            // One per page.
-            let at: usize = params["cursor"].as_str().map_or(0, |cursor| cursor.parse().unwrap());
-            let tools: Vec<Value> = state.tools[at..].iter().take(1).map(|name| tool(name)).collect();
-            let mut page = json!({ "tools": tools });
-            if at + 1 < state.tools.len() {
-                page["nextCursor"] = json!((at + 1).to_string());
-            } else {
-                page["tools"].as_array_mut().unwrap().extend(state.oddities.clone());
-            }
-            page
-        }
-        "resources/list" => state.listed_resources(&origin),
+        "tools/list" => state.listed_tools(params),
+        "prompts/list" if !state.prompts.is_null() => state.prompts.clone(),
+        "resources/list" if state.has_resources => state.listed_resources(&origin),
         "resources/templates/list" if state.templates => json!({ "resourceTemplates": [] }),
         "resources/read" => json!({ "contents": [{ "uri": params["uri"], "text": origin }] }),
         "tools/call" => return called(&asked),
@@ -163,6 +180,20 @@ async fn answer(State((origin, state)): State<(String, Arc<Mutex<FakeServerState
         }
     };
     json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string().into_response()
+}
+
+/// Half an answer to a call, and the rest to the second resumption of its stream.
+fn cut(asked: &Asked) -> Response {
+    let message = |member: &str, value: Value| json!({ "jsonrpc": "2.0", "id": 1, member: value });
+    let events = match asked.header("last-event-id") {
+        "" => "id: first\nretry: 150\ndata:\n\n".to_owned(),
+        "first" => "id: second\ndata: {\"jsonrpc\":\"2.0\",\"met".to_owned(),
+        last => {
+            let text = format!("after {last}, session {}", asked.header("mcp-session-id"));
+            format!("data: {}\n\n", message("result", json!({ "content": [{ "type": "text", "text": text }] })))
+        }
+    };
+    ([("content-type", "text/event-stream")], events).into_response()
 }
 
 /// An endless event stream without events.
@@ -222,7 +253,11 @@ pub fn fresh() -> FakeServerState {
         tools: vec!["one"],
         oddities: Vec::new(),
         resources: vec!["mem://shared"],
+        has_resources: true,
         templates: true,
+        prompts: Value::Null,
+        cursor: None,
+        cuts: false,
         wants: None,
         sessions: None,
         opened: 0,

@@ -26,13 +26,17 @@ const METHOD_NOT_FOUND: i64 = -32601;
 const MOST_ITEMS: usize = 10_000;
 /// Longest tool name, in bytes (MCP, "Tool Names").
 const LONGEST_NAME: usize = 128;
+/// Most characters of a tool's name in a note.
+const SHOWN_NAME: usize = 64;
+/// Most notes on a server's tools.
+const MOST_NOTES: usize = 50;
 /// Timeout of the first contact with a server, including the listing. AWS fails a runtime that takes longer to
 /// start with "Runtime initialization time exceeded" (one public report).
 const LONGEST_LISTING: Duration = Duration::from_secs(30);
 
 impl Connection {
-    /// Lists all capabilities of the server. A dynamic one may list no tools, and may fail
-    /// `resources/templates/list`: AWS does not document what it requires of these servers.
+    /// Lists all capabilities of the server, with notes on what is not as announced. A dynamic one may list no tools, and
+    /// may fail `resources/templates/list`: AWS does not document what it requires of these servers.
     pub(crate) async fn list(self: &Arc<Self>, is_dynamic: bool) -> Result<Listing, Failure> {
         if self.capabilities.get("tools").is_none() {
             return Err(self.without_tools());
@@ -41,13 +45,19 @@ impl Connection {
         if tools.is_empty() && !is_dynamic {
             return Err(self.without_tools());
         }
-        let (tools, odd): (Vec<Value>, Vec<Value>) = tools.into_iter().partition(is_sound);
-        for tool in odd {
-            tracing::warn!("a tool of {} is left out: {:?}", self.server.endpoint, tool["name"]);
-        }
-        let mut listing = Listing { tools, ..Listing::default() };
+        let mut listing = sound(tools);
         if self.capabilities.get("prompts").is_some() {
-            listing.prompts = self.all("prompts/list", ("prompts", "name"), MOST_ITEMS).await?;
+            match self.all("prompts/list", ("prompts", "name"), MOST_ITEMS).await {
+                Ok(prompts) => listing.prompts = prompts,
+                // Servers that announce prompts and have no list of them are many; nobody has reported what AWS makes of
+                // them.
+                Err(Failure(problem)) => {
+                    listing.notes.push(format!("There are no prompts of the MCP server: {problem}"));
+                }
+            }
+        }
+        for note in &listing.notes {
+            tracing::warn!(endpoint = self.server.endpoint, "{note}");
         }
         if self.capabilities.get("resources").is_some() {
             listing.resources = self.all("resources/list", ("resources", "uri"), MOST_ITEMS).await?;
@@ -72,7 +82,7 @@ impl Connection {
         (member, key): (&str, &str),
         most: usize,
     ) -> Result<Vec<Value>, Failure> {
-        let mut seen = HashSet::new();
+        let (mut seen, mut cursors) = (HashSet::new(), HashSet::new());
         let mut items = Vec::new();
         let mut params = json!({});
         for _ in 0..MOST_PAGES {
@@ -92,7 +102,8 @@ impl Connection {
                 return Err(Failure(format!("{method}: the MCP server lists more than {most}")));
             }
             match &page["nextCursor"] {
-                Value::String(cursor) => params = json!({ "cursor": cursor }),
+                // A cursor that comes back would lead round for ever; the MCP SDKs end the list there.
+                Value::String(cursor) if cursors.insert(cursor.clone()) => params = json!({ "cursor": cursor }),
                 _ => return Ok(items),
             }
         }
@@ -100,11 +111,56 @@ impl Connection {
     }
 }
 
-/// Whether a tool is valid for every client: some clients reject a whole list because of one invalid tool.
-fn is_sound(tool: &Value) -> bool {
-    let name = tool["name"].as_str().unwrap_or_default();
-    let is_plain = |name: &str| !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains(char::is_control);
-    is_plain(name) && tool["inputSchema"]["type"] == "object"
+/// The tools that are valid for every client, since some clients reject a whole list because of one invalid tool; with
+/// notes on the others.
+fn sound(tools: Vec<Value>) -> Listing {
+    let mut listing = Listing::default();
+    for mut tool in tools {
+        let name = tool["name"].as_str().unwrap_or_default().to_owned();
+        let shown: String = name.chars().filter(|c| !c.is_control()).take(SHOWN_NAME).collect();
+        if let Some(why) = problem_of(&name, &tool) {
+            listing.notes.push(format!("Tool {shown} is left out: {why}"));
+            continue;
+        }
+        if tool.get("outputSchema").is_some_and(|schema| schema["type"] != "object") {
+            tool.as_object_mut().map(|members| members.shift_remove("outputSchema"));
+            listing.notes.push(format!("Tool {shown} is without its outputSchema, which is not of type object"));
+        }
+        if refers(&tool["inputSchema"]) {
+            // Five projects write such schemas out before AWS sees them, since AWS "does not support $ref" or drops the
+            // tool; nobody shows its answer.
+            listing.notes.push(format!(
+                "Tool {shown} has $ref in its inputSchema: some clients do not follow it, and AWS is said to leave such tools out"
+            ));
+        }
+        listing.tools.push(tool);
+    }
+    if listing.notes.len() > MOST_NOTES {
+        let more = listing.notes.len() - MOST_NOTES;
+        listing.notes.truncate(MOST_NOTES);
+        listing.notes.push(format!("{more} more of its tools are left out or changed"));
+    }
+    listing
+}
+
+/// Why a tool cannot be listed.
+fn problem_of(name: &str, tool: &Value) -> Option<&'static str> {
+    if name.is_empty() || name.contains(char::is_control) {
+        return Some("its name is empty or has control characters");
+    }
+    if name.len() > LONGEST_NAME {
+        return Some("its name has more than 128 characters");
+    }
+    (tool["inputSchema"]["type"] != "object").then_some("its inputSchema is not of type object")
+}
+
+/// Whether a schema has a reference, at any depth.
+fn refers(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => members.get("$ref").is_some_and(Value::is_string) || members.values().any(refers),
+        Value::Array(items) => items.iter().any(refers),
+        _ => false,
+    }
 }
 
 /// The client capabilities to offer when listing a server. If the gateway's sessions can carry server requests,
@@ -171,7 +227,8 @@ impl Listings {
         let outcome = outcome.map_err(|Failure(problem)| problem);
         let outcome = outcome.and_then(|listing| {
             let bytes = serde_json::to_vec(&listing).map_err(|error| error.to_string())?;
-            call.keep(&bytes).map_err(|error| error.message)
+            let kept = call.keep(&bytes).map_err(|error| error.message)?;
+            Ok((kept, listing.notes))
         });
         // Do this before the target is READY: it may be synchronized again at once.
         self.in_progress().remove(&awaiting);

@@ -35,7 +35,12 @@ impl AgentCore {
 }
 
 /// Completes an operation that waited for a listing, with the listing or with the reason why there is none.
-pub(crate) fn listed(state: &mut State, call: &Call, awaiting: &Awaiting, outcome: Result<BlobId, String>) {
+pub(crate) fn listed(
+    state: &mut State,
+    call: &Call,
+    awaiting: &Awaiting,
+    outcome: Result<(BlobId, Vec<String>), String>,
+) {
     let State { agentcore, iam, .. } = state;
     let Some(gateway) = agentcore.gateways.get_mut(&awaiting.gateway_id) else { return };
     let problem = role_problem(iam, gateway, call);
@@ -43,7 +48,7 @@ pub(crate) fn listed(state: &mut State, call: &Call, awaiting: &Awaiting, outcom
         return;
     };
     match (problem, outcome) {
-        (None, Ok(listing)) => target.take_listing(listing, call.now),
+        (None, Ok((listing, notes))) => target.take_listing(listing, notes, call.now),
         (Some(problem), _) => target.state.finish(&[problem]),
         (None, Err(why)) if why.starts_with(OF_SERVER) => target.state.finish(&[&why]),
         (None, Err(why)) => target.state.finish(&[&format!("{NOT_LISTED}{why}")]),

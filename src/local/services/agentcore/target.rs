@@ -66,12 +66,14 @@ impl Target {
         waits && self.mcp_server().is_some_and(|server| !server.is_dynamic())
     }
 
-    /// Stores the listing of its server, and completes the operation that waited for it.
-    pub(super) fn take_listing(&mut self, listing: BlobId, now: i64) {
+    /// Stores the listing of its server, and completes the operation that waited for it. `notes` are what of it is not
+    /// listed: shown as status reasons, which AWS is not known to give for a target that is READY.
+    pub(super) fn take_listing(&mut self, listing: BlobId, notes: Vec<String>, now: i64) {
         self.schema = listing;
         self.served = OnceLock::new();
         self.synchronized = Some(now);
         self.state.finish(&[]);
+        self.state.reasons.extend(notes);
     }
 
     /// Its configuration, if the target is of this kind.

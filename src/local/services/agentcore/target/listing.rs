@@ -13,6 +13,9 @@ pub(crate) struct Listing {
     pub(crate) prompts: Vec<Value>,
     pub(crate) resources: Vec<Value>,
     pub(crate) resource_templates: Vec<Value>,
+    /// What of it is not listed, and why. Kept with the target.
+    #[serde(skip)]
+    pub(crate) notes: Vec<String>,
 }
 
 impl Listing {

@@ -1,6 +1,7 @@
 //! `create`: a gateway with everything it needs.
 
 mod flags;
+mod provider;
 mod report;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 use clap::Args;
 use serde_json::Value;
+use tokio::join;
 
 use self::{
     flags::{AuthorizerFlags, GatewayFlags, distinct},
@@ -17,13 +19,14 @@ use self::{
 };
 use super::{Outcome, plan::PlanReport};
 use crate::{
+    aws::Aws,
     context::Context,
     error::{Error, ErrorKind},
     model::{
         name::{GatewayName, KmsKeyArn},
         naming::StackNames,
         policy,
-        spec::{GatewaySpec, RoleSpec, TargetSpec},
+        spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
     },
     ops::{self, converge, run::Run},
 };
@@ -77,7 +80,11 @@ impl Create {
             ctx.check_sample().await?;
         }
         let aws = ctx.aws().await?;
-        let converged = ctx.observed(&aws, async |run: Run<'_>| converge::create(run, spec, !self.no_wait).await).await;
+        let converge = ctx.observed(&aws, async |run: Run<'_>| converge::create(run, spec, !self.no_wait).await);
+        let (converged, warnings) = join!(converge, provider_warnings(&aws, spec));
+        for warning in &warnings {
+            ctx.ui.warn(warning);
+        }
         let required_policy = required_policy(spec);
         let converged = converged.map_err(|error| {
             // Suggest `cleanup`, which deletes what existed before, too, only if this run created the first resource
@@ -91,7 +98,7 @@ impl Create {
                 None => error,
             }
         })?;
-        let created = Created::new(&aws, converged, required_policy)?;
+        let created = Created::new(&aws, converged, warnings, required_policy)?;
         created.own_warnings().for_each(|warning| ctx.ui.warn(warning));
         if let Some(file) = &self.save {
             created.save(file)?;
@@ -147,8 +154,18 @@ impl Create {
 }
 
 async fn plan(spec: &GatewaySpec, ctx: &Context) -> Outcome {
-    let (stack, plan) = converge::plan(&ctx.aws().await?, spec).await?;
-    Ok(Box::new(PlanReport::new(&stack, &plan, Vec::new())))
+    let aws = ctx.aws().await?;
+    let (planned, warnings) = join!(converge::plan(&aws, spec), provider_warnings(&aws, spec));
+    let (stack, plan) = planned?;
+    Ok(Box::new(PlanReport::new(&stack, &plan, warnings)))
+}
+
+/// What will not work with the user's own OpenID provider, if the flags name one.
+async fn provider_warnings(aws: &Aws, spec: &GatewaySpec) -> Vec<String> {
+    match &spec.authorizer {
+        Some(AuthorizerSpec::Jwt(authorizer)) => provider::warnings(&aws.http, authorizer).await,
+        _ => Vec::new(),
+    }
 }
 
 /// The permissions that a user-supplied role must have: it is not changed for the user.

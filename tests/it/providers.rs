@@ -10,7 +10,7 @@ use axum::{Router, body::Body, routing::get};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{fake_server::serve, world::World};
+use crate::support::{env::Env as Home, fake_server::serve, world::World};
 
 /// An OpenID provider on loopback whose key may change.
 struct Provider {
@@ -158,4 +158,59 @@ async fn a_provider_that_does_not_answer_lets_nobody_in() {
     let gateway = Gateway::new("http://127.0.0.1:9", &["--allowed-audience", "tools"]).await;
     let token = SigningKey::generate().sign(&json!({ "aud": "tools", "exp": 4_000_000_000_u64 })).unwrap();
     assert_eq!(gateway.ping(&token).await, 401);
+}
+
+#[tokio::test]
+async fn a_token_without_the_scope_is_told_which_one_is_missing() {
+    let provider = Provider::start();
+    let flags = ["--allowed-audience", "tools", "--allowed-scope", "mcp:invoke", "--allowed-scope", "mcp:read"];
+    let gateway = Gateway::new(&provider.origin, &flags).await;
+    let token = provider.token(&json!({ "aud": "tools", "scope": "openid" }));
+    let request = Request::post(&gateway.path).header("authorization", format!("Bearer {token}"));
+    let answer = gateway.world.send(request.body(Body::from("{}")).unwrap()).await;
+    let challenge = answer.headers["www-authenticate"].to_str().unwrap();
+    let start = r#"Bearer error="insufficient_scope", scope="mcp:invoke mcp:read", resource_metadata=""#;
+    assert!(answer.status == 403 && challenge.starts_with(start), "{challenge}");
+}
+
+#[test]
+fn what_cannot_work_with_a_provider_is_said_when_the_gateway_is_made() {
+    let document =
+        |issuer: String| async move || json!({ "issuer": issuer, "jwks_uri": "http://127.0.0.1:9/" }).to_string();
+    let openid = "/.well-known/openid-configuration";
+    let origin = serve(|origin| {
+        Router::new()
+            .route(openid, get(document(origin.to_owned())))
+            .route(&format!("/common/v2.0{openid}"), get(document(format!("{origin}/{{tenantid}}/v2.0"))))
+            .route(&format!("/other{openid}"), get(document("https://other.example".to_owned())))
+            .route(&format!("/text{openid}"), get(async || "Welcome"))
+            .route(&format!("/keyless{openid}"), get(async || json!({ "issuer": "x" }).to_string()))
+    });
+    let env = Home::new();
+    let create = |url: &str, audience: &str, more: &[&str]| {
+        let args = ["--local", "create", "g", "--no-observability", "--authorizer", "jwt", "--discovery-url", url];
+        env.run(&[&args[..], &["--allowed-audience", audience], more].concat())
+    };
+    for (path, said) in [
+        ("/nope", "answers HTTP 404: without it the gateway lets in nobody"),
+        ("/common/v2.0", "/{tenantid}/v2.0`, a template that no token has"),
+        ("/other", "names the issuer `https://other.example`, which is not its own address"),
+        ("/text", "is no JSON document"),
+        ("/keyless", "has no `jwks_uri`"),
+    ] {
+        let created = create(&format!("{origin}{path}{openid}"), "tools", &[]);
+        assert!(created.code == 0 && created.stderr.contains(said), "{said}: {created:?}");
+    }
+    let created = create(&format!("http://127.0.0.1:9{openid}"), "tools", &["-o", "json"]);
+    let warnings = created.json()["warnings"].clone();
+    assert!(warnings[0].as_str().unwrap().contains("cannot be read from here"), "{warnings}");
+    let planned = create(&format!("{origin}/nope{openid}"), "tools", &["--dry-run"]);
+    assert!(planned.stdout.contains("answers HTTP 404"), "{planned:?}");
+    let created = create(&format!("{origin}{openid}"), "aud1,aud2", &["--allowed-client", "a,b", "-o", "json"]);
+    let warnings = created.json()["warnings"].clone();
+    assert_eq!(warnings.as_array().unwrap().len(), 2, "{warnings}");
+    assert!(warnings[0].as_str().unwrap().starts_with("`aud1,aud2` is one audience with a comma"), "{warnings}");
+    let created = create(&format!("{origin}{openid}"), "tools", &["-o", "json"]);
+    assert_eq!(created.json()["warnings"], json!([]), "a provider that is right costs no word");
+    env.ok(&["--local", "cleanup", "g", "--yes"]);
 }

@@ -47,12 +47,19 @@ pub(super) struct Created {
 }
 
 impl Created {
+    /// `warnings` were shown already.
+    ///
     /// # Errors
     /// If the gateway exists and is broken, so that it cannot be used.
-    pub(super) fn new(aws: &Aws, converged: Converged, required_policy: Option<Value>) -> Result<Self, Error> {
+    pub(super) fn new(
+        aws: &Aws,
+        converged: Converged,
+        mut warnings: Vec<String>,
+        required_policy: Option<Value>,
+    ) -> Result<Self, Error> {
         let Converged { stack, made } = converged;
         let unchanged = !made.changed;
-        let mut warnings = made.warnings();
+        warnings.extend(made.warnings());
         let reported = warnings.len();
         let document = made.gateway.unwrap_or_else(|| ApiDocument(Value::Null));
         if document.is_broken() {

@@ -25,14 +25,14 @@ use crate::local::{
 const SIGNING_NAME: &str = "bedrock-agentcore";
 
 /// Why a caller is not authorized.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AuthError {
     /// No `Authorization: Bearer …`.
     Missing,
     /// Not a JWT, or one that fails validation. AWS does not tell the caller which.
     Invalid,
-    /// A valid token without any of the allowed scopes.
-    InsufficientScope,
+    /// A valid token without any of these scopes, of which it needs one.
+    InsufficientScope(Vec<String>),
     /// No AWS signature.
     Unsigned,
     /// A signature by another key, for another request, or from another time.
@@ -126,7 +126,7 @@ async fn check_token(
     let scopes = [&claims["scope"], &claims["scp"]].into_iter().flat_map(texts);
     let scopes: Vec<&str> = scopes.flat_map(|text| text.split(' ')).collect();
     if !overlaps(&authorizer.allowed_scopes, &scopes) {
-        return Err(AuthError::InsufficientScope);
+        return Err(AuthError::InsufficientScope(authorizer.allowed_scopes.clone()));
     }
     Ok(claims["sub"].as_str().map(str::to_owned))
 }

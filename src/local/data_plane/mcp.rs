@@ -226,11 +226,16 @@ fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Response 
     let metadata =
         format!("resource_metadata=\"{base}/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp\"");
     let bearer = |error: &str| Some(format!("Bearer {error}{metadata}"));
+    // If the token is missing, AWS responds with the id 0, whatever the request's id (printed output in
+    // awslabs/agentcore-samples).
+    let id = if error == AuthError::Missing { "0" } else { id };
     let (status, challenge, message) = match error {
         AuthError::Missing => (StatusCode::UNAUTHORIZED, bearer(""), "Missing Bearer token"),
         AuthError::Invalid => (StatusCode::UNAUTHORIZED, bearer("error=\"invalid_token\", "), "Invalid Bearer token"),
-        AuthError::InsufficientScope => {
-            (StatusCode::FORBIDDEN, bearer("error=\"insufficient_scope\", "), "Insufficient scope")
+        // The service model lets in only what a challenge can name (RFC 6750, §3).
+        AuthError::InsufficientScope(scopes) => {
+            let scope = format!("error=\"insufficient_scope\", scope=\"{}\", ", scopes.join(" "));
+            (StatusCode::FORBIDDEN, bearer(&scope), "Insufficient scope")
         }
         // Not documented by AWS: we chose the messages of AWS's SigV4 errors.
         AuthError::Unsigned => (StatusCode::FORBIDDEN, None, "Missing Authentication Token"),
@@ -240,9 +245,6 @@ fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Response 
             "The request signature we calculated does not match the signature you provided",
         ),
     };
-    // If the token is missing, AWS responds with the id 0, whatever the request's id (printed output in
-    // awslabs/agentcore-samples).
-    let id = if error == AuthError::Missing { "0" } else { id };
     let mut reply = Reply::error(status, id, RpcError::new(UNAUTHORIZED, message));
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         reply.headers.insert(header::WWW_AUTHENTICATE, challenge);

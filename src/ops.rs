@@ -10,6 +10,7 @@ pub mod event;
 pub mod find;
 pub mod health;
 pub mod mcp;
+pub mod openid;
 pub mod plan;
 pub mod run;
 pub mod stack;

@@ -1,7 +1,6 @@
 //! `create`: a gateway with everything it needs.
 
 mod flags;
-mod provider;
 mod report;
 
 use std::{
@@ -28,7 +27,7 @@ use crate::{
         policy,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
     },
-    ops::{self, converge, run::Run},
+    ops::{self, converge, openid, run::Run},
 };
 
 /// Create a gateway with everything it needs
@@ -162,10 +161,12 @@ async fn plan(spec: &GatewaySpec, ctx: &Context) -> Outcome {
 
 /// What will not work with the user's own OpenID provider, if the flags name one.
 async fn provider_warnings(aws: &Aws, spec: &GatewaySpec) -> Vec<String> {
-    match &spec.authorizer {
-        Some(AuthorizerSpec::Jwt(authorizer)) => provider::warnings(&aws.http, authorizer).await,
-        _ => Vec::new(),
+    let Some(AuthorizerSpec::Jwt(authorizer)) = &spec.authorizer else { return Vec::new() };
+    let mut warnings = flags::with_commas(authorizer);
+    if let Some(url) = authorizer["customJWTAuthorizer"]["discoveryUrl"].as_str() {
+        warnings.extend(openid::problem(&aws.http, url).await);
     }
+    warnings
 }
 
 /// The permissions that a user-supplied role must have: it is not changed for the user.

@@ -5,6 +5,7 @@
 mod action;
 mod adapt;
 mod endpoint;
+mod header;
 mod reader;
 mod request;
 mod response;
@@ -151,3 +152,5 @@ impl Model {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_tests;

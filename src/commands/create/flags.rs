@@ -248,6 +248,26 @@ impl AuthorizerFlags {
     }
 }
 
+/// Warns of values that were probably meant to be several (aws/bedrock-agentcore-starter-toolkit, pull request 379).
+pub(super) fn with_commas(authorizer: &Value) -> Vec<String> {
+    let jwt = &authorizer["customJWTAuthorizer"];
+    let lists = [
+        ("allowedAudience", "audience", "--allowed-audience"),
+        ("allowedClients", "client", "--allowed-client"),
+        ("allowedScopes", "scope", "--allowed-scope"),
+    ];
+    let mut warnings = Vec::new();
+    for (member, what, flag) in lists {
+        let values = jwt[member].as_array().into_iter().flatten().filter_map(Value::as_str);
+        warnings.extend(
+            values
+                .filter(|value| value.contains(','))
+                .map(|value| format!("`{value}` is one {what} with a comma in it: to allow several, repeat `{flag}`")),
+        );
+    }
+    warnings
+}
+
 /// `--authorizer-config`, from the command line or a file.
 fn authorizer_document(given: &str) -> Result<Value, Error> {
     let (text, place) = match given.strip_prefix("file://") {

@@ -106,11 +106,58 @@ pub(crate) fn request_of(outgoing: &HttpRequest) -> Request {
     request
 }
 
-/// A function's result as text: a string without quotes, anything else as the JSON that its runtime wrote. Not
-/// documented by AWS: we chose unquoted strings.
+/// A function's result as text. A string is without its quotes, which AWS does not document. Anything else is JSON without
+/// spaces: a captured answer has none, though Python's runtime writes them (three files of a market data agent, which
+/// quote it). Whether AWS keeps the digits of numbers is not known; we do.
 fn as_text(payload: &[u8]) -> Option<String> {
     match serde_json::from_slice(payload).ok()? {
         Value::String(text) => Some(text),
-        _ => Some(String::from_utf8_lossy(payload).trim().to_owned()),
+        _ => Some(compact(std::str::from_utf8(payload).ok()?)),
+    }
+}
+
+/// Valid JSON without spaces between its tokens, its strings with no more escapes than they need.
+fn compact(json: &str) -> String {
+    let mut written = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('"') {
+        let (before, string) = rest.split_at(at);
+        written.extend(before.chars().filter(|c| !c.is_ascii_whitespace()));
+        let mut is_escaped = false;
+        let end = string.char_indices().skip(1).find(|(_, c)| {
+            let ends = *c == '"' && !is_escaped;
+            is_escaped = *c == '\\' && !is_escaped;
+            ends
+        });
+        let (string, after) = string.split_at(end.map_or(string.len(), |(at, _)| at + 1));
+        // What serde_json does not take, such as half a surrogate pair, stays as it is.
+        let decoded = serde_json::from_str::<String>(string).ok();
+        written.push_str(&decoded.map_or_else(|| string.to_owned(), |text| json!(text).to_string()));
+        rest = after;
+    }
+    written.extend(rest.chars().filter(|c| !c.is_ascii_whitespace()));
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_json_without_spaces() {
+        for (payload, text) in [
+            (
+                r#"{"v": 1.50, "n": [3, 1E+3, 123456789012345678901234567890]}"#,
+                r#"{"v":1.50,"n":[3,1E+3,123456789012345678901234567890]}"#,
+            ),
+            ("{\n  \"a b\" : \" c \\\" : , d\\\\\" }", "{\"a b\":\" c \\\" : , d\\\\\"}"),
+            (r#"{"u": "\u00e9\u2028\ud83d\ude00"}"#, "{\"u\":\"é\u{2028}😀\"}"),
+            (r#"[ "\/", "" ]"#, r#"["/",""]"#),
+            (" true ", "true"),
+            (r#""a \" b""#, "a \" b"),
+        ] {
+            assert_eq!(as_text(payload.as_bytes()).as_deref(), Some(text), "{payload}");
+        }
+        assert_eq!(as_text(b"NaN"), None);
     }
 }

@@ -4,14 +4,14 @@
 mod form;
 mod json;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Map, Value, json};
 
 use self::{form::form_pairs, json::Json};
 use super::{
-    Model, Operation, Protocol, endpoint,
+    Model, Operation, Protocol, endpoint, header,
     shape::{Member, Shape, ShapeKind, Shapes},
     time::Format,
     xml,
@@ -209,6 +209,14 @@ impl Model {
         };
         let mut body = Map::new();
         let mut has_body = false;
+        // Named members go before those of maps (Smithy's protocol tests, QueryPrecedence and HttpEmptyPrefixHeaders).
+        let is_given = |member: &&Member<'_>| arguments.contains_key(member.name);
+        let named = |binding: &str| -> BTreeSet<String> {
+            let names = members.iter().filter(is_given).filter_map(|member| member.traits.text(binding));
+            names.map(str::to_owned).collect()
+        };
+        let in_query = named("httpQuery");
+        let in_headers: BTreeSet<String> = named("httpHeader").iter().map(|name| name.to_ascii_lowercase()).collect();
         for member in members {
             let value = arguments.get(member.name);
             if let Some(name) = member.traits.text("httpQuery") {
@@ -218,15 +226,21 @@ impl Model {
                     parts.query.push(format!("{}={}", encode(name), encode(&text)));
                 }
             } else if member.traits.has("httpQueryParams") {
-                parts.query.extend(value.into_iter().flat_map(query_parameters));
+                let fixed: BTreeSet<&str> = fixed.split('&').filter_map(|pair| pair.split('=').next()).collect();
+                let is_free = |name: &str| !in_query.contains(name) && !fixed.contains(name);
+                parts.query.extend(value.into_iter().flat_map(|value| query_parameters(value, is_free)));
             } else if let Some(name) = member.traits.text("httpHeader") {
-                parts.headers.extend(value.map(|value| self.header(name, *member, value)).transpose()?);
+                parts.headers.extend(value.map(|value| self.header(name, *member, value)).transpose()?.flatten());
             } else if let Some(prefix) = member.traits.text("httpPrefixHeaders") {
-                parts.headers.extend(prefixed_headers(prefix, value)?);
+                let headers = prefixed_headers(prefix, value)?;
+                parts.headers.extend(headers.into_iter().filter(|(name, _)| !in_headers.contains(name)));
             } else if member.traits.has("httpLabel") {
                 fill_label(&self.shapes, &mut parts.path, *member, value)?;
             } else if member.traits.has("httpPayload") {
-                parts.payload = value.map(|value| self.payload(*member, value)).transpose()?;
+                parts.payload = match value {
+                    Some(value) => Some(self.payload(*member, value)?),
+                    None => self.empty_payload(*member)?,
+                };
             } else {
                 has_body = true;
                 body.extend(value.map(|value| (member.name.to_owned(), value.clone())));
@@ -275,12 +289,28 @@ impl Model {
         }
     }
 
-    fn header(&self, name: &str, member: Member<'_>, value: &Value) -> Result<(String, String), String> {
+    /// The body of an operation whose payload is not given: JSON has an empty object where a structure is expected.
+    fn empty_payload(&self, member: Member<'_>) -> Result<Option<Payload>, String> {
+        let is_structure = matches!(member.shape.kind, ShapeKind::Structure | ShapeKind::Union);
+        if self.service.protocol != Protocol::RestJson1 || !is_structure {
+            return Ok(None);
+        }
+        self.structured(member.shape, member.shape.name(), &json!({})).map(Some)
+    }
+
+    /// A header; `None` if it would be empty (Smithy's protocol tests, NullAndEmptyHeaders).
+    fn header(&self, name: &str, member: Member<'_>, value: &Value) -> Result<Option<(String, String)>, String> {
         let texts = texts(&self.shapes, member, value, Format::HttpDate)?;
+        let inner = self.shapes.inner(member.shape, "member");
+        let are_texts = inner.is_some_and(|inner| matches!(inner.shape.kind, ShapeKind::Text | ShapeKind::Enum));
+        let text = header::join(&texts, are_texts);
         // A string with a media type is base64-encoded in a header, so that it is one line.
         let is_media = member.shape.traits().has("mediaType") && member.shape.kind == ShapeKind::Text;
-        let text = texts.join(", ");
-        Ok((name.to_ascii_lowercase(), if is_media { BASE64.encode(text) } else { text }))
+        let text = if is_media { BASE64.encode(text) } else { text };
+        if text.contains(|c: char| c.is_control() && c != '\t') {
+            return Err(format!("`{}` cannot have line breaks: it is a header", member.name));
+        }
+        Ok((!text.is_empty()).then(|| (name.to_ascii_lowercase(), text)))
     }
 
     /// Moves a content-type header that the model binds to the payload, and adds a checksum if one is required.
@@ -316,7 +346,7 @@ fn texts(shapes: &Shapes, member: Member<'_>, value: &Value, time: Format) -> Re
     match (member.shape.kind, value) {
         (ShapeKind::List, Value::Array(items)) => {
             let Some(inner) = shapes.inner(member.shape, "member") else { return Ok(Vec::new()) };
-            let items = items.iter().map(|item| scalar(inner, item, time));
+            let items = items.iter().filter(|item| !item.is_null()).map(|item| scalar(inner, item, time));
             items.collect()
         }
         _ => scalar(member, value, time).map(|text| vec![text]),
@@ -342,8 +372,9 @@ fn decoded(name: &str, value: &Value) -> Result<Vec<u8>, String> {
     BASE64.decode(text).map_err(|error| format!("`{name}` is to be base64: {error}"))
 }
 
-fn query_parameters(value: &Value) -> Vec<String> {
-    let pairs = value.as_object().into_iter().flatten();
+/// The pairs of a map whose names nothing else has.
+fn query_parameters(value: &Value, is_free: impl Fn(&str) -> bool) -> Vec<String> {
+    let pairs = value.as_object().into_iter().flatten().filter(|(name, value)| is_free(name) && !value.is_null());
     let of = |(name, value): (&String, &Value)| -> Vec<String> {
         let values = value.as_array().map_or_else(|| vec![value.clone()], Clone::clone);
         values.iter().map(|value| format!("{}={}", encode(name), encode(&plain(value)))).collect()

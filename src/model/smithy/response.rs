@@ -5,7 +5,7 @@ use roxmltree::Document;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Model, Operation, Protocol,
+    Model, Operation, Protocol, header,
     shape::{Member, Shape, ShapeKind},
     time, xml,
 };
@@ -113,7 +113,12 @@ impl Model {
         match member.shape.kind {
             ShapeKind::List => {
                 let kind = self.shapes.inner(member.shape, "member").map_or(ShapeKind::Text, |inner| inner.shape.kind);
-                text.split(',').map(|item| xml::read_scalar(kind, item.trim())).collect()
+                let items = if kind == ShapeKind::Timestamp { header::split_dates(text) } else { header::split(text) };
+                items.iter().map(|item| xml::read_scalar(kind, item)).collect()
+            }
+            ShapeKind::Text if member.shape.traits().has("mediaType") => {
+                let decoded = BASE64.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+                json!(decoded.as_deref().unwrap_or(text))
             }
             kind => xml::read_scalar(kind, text),
         }

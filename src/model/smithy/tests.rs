@@ -17,7 +17,7 @@ const OURS: [(&str, &str, Protocol); 6] = [
 ];
 
 /// A structure of these members, each a target or a target with traits.
-fn structure(members: Value) -> Value {
+pub(super) fn structure(members: Value) -> Value {
     let of = |(name, member): (&String, &Value)| {
         let member = match member {
             Value::String(target) => json!({ "target": target }),
@@ -29,14 +29,14 @@ fn structure(members: Value) -> Value {
     json!({ "type": "structure", "members": members })
 }
 
-fn with(target: &str, traits: Value) -> Value {
+pub(super) fn with(target: &str, traits: Value) -> Value {
     json!({ "target": target, "traits": traits })
 }
 
 const TEXT: &str = "smithy.api#String";
 
 /// A model of one operation, `a#Op`, of this protocol, with these shapes beside it.
-fn model(protocol: &str, operation_traits: Value, input: Value, output: Value, others: Value) -> Value {
+pub(super) fn model(protocol: &str, operation_traits: Value, input: Value, output: Value, others: Value) -> Value {
     let mut traits = json!({ "smithy.api#documentation": "Does it." });
     traits.as_object_mut().unwrap().extend(operation_traits.as_object().unwrap().clone());
     let mut model = json!({ "smithy": "2.0", "shapes": {
@@ -72,13 +72,13 @@ fn model(protocol: &str, operation_traits: Value, input: Value, output: Value, o
     model
 }
 
-fn read(model: &Value) -> Model {
+pub(super) fn read(model: &Value) -> Model {
     Model::read(&Document::parse(&model.to_string()).unwrap(), LOCAL)
 }
 
 /// The request of the only operation, for arguments that its schema accepts.
 #[track_caller]
-fn sent(model: &Value, arguments: Value) -> HttpRequest {
+pub(super) fn sent(model: &Value, arguments: Value) -> HttpRequest {
     let model = read(model);
     assert_eq!(model.error(), None);
     let operation = &model.operations[0];
@@ -86,11 +86,12 @@ fn sent(model: &Value, arguments: Value) -> HttpRequest {
     model.request(operation, &arguments, HERE).unwrap().outgoing
 }
 
-const HERE: RequestOptions<'static> = RequestOptions { region: "us-east-1", endpoint: None, token: "a-token" };
+pub(super) const HERE: RequestOptions<'static> =
+    RequestOptions { region: "us-east-1", endpoint: None, token: "a-token" };
 
 /// The output that is read from a response.
 #[track_caller]
-fn got(model: &Value, headers: &[(&str, &str)], body: &str) -> Value {
+pub(super) fn got(model: &Value, headers: &[(&str, &str)], body: &str) -> Value {
     let model = read(model);
     let headers: Vec<(String, String)> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -98,13 +99,13 @@ fn got(model: &Value, headers: &[(&str, &str)], body: &str) -> Value {
     model.output(&model.operations[0], incoming).unwrap()
 }
 
-fn body(outgoing: &HttpRequest) -> (&str, &str) {
+pub(super) fn body(outgoing: &HttpRequest) -> (&str, &str) {
     let payload = outgoing.payload.as_ref().unwrap();
     (&payload.content_type, std::str::from_utf8(&payload.bytes).unwrap())
 }
 
 /// Shapes for all tests: lists, a map, a structure within itself, a union, enums, times.
-fn shapes() -> Value {
+pub(super) fn shapes() -> Value {
     json!({
         "a#Texts": { "type": "list", "member": { "target": TEXT } },
         "a#Named": { "type": "list", "member": with(TEXT, json!({ "smithy.api#xmlName": "Item" })) },

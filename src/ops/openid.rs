@@ -11,34 +11,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Most characters of what the provider says.
 const SHOWN: usize = 200;
 
-/// Warnings about an authorizer configuration, whose discovery document is read.
-pub(super) async fn warnings(http: &Http, authorizer: &Value) -> Vec<String> {
-    let jwt = &authorizer["customJWTAuthorizer"];
-    let mut warnings = with_commas(jwt);
-    if let Some(url) = jwt["discoveryUrl"].as_str() {
-        let read = read(http, url).await;
-        warnings.extend(read.map_or_else(Some, |document| about(url, &document)));
-    }
-    warnings
-}
-
-/// Values that were probably meant to be several (aws/bedrock-agentcore-starter-toolkit, pull request 379).
-fn with_commas(jwt: &Value) -> Vec<String> {
-    let lists = [
-        ("allowedAudience", "audience", "--allowed-audience"),
-        ("allowedClients", "client", "--allowed-client"),
-        ("allowedScopes", "scope", "--allowed-scope"),
-    ];
-    let mut warnings = Vec::new();
-    for (member, what, flag) in lists {
-        let values = jwt[member].as_array().into_iter().flatten().filter_map(Value::as_str);
-        warnings.extend(
-            values
-                .filter(|value| value.contains(','))
-                .map(|value| format!("`{value}` is one {what} with a comma in it: to allow several, repeat `{flag}`")),
-        );
-    }
-    warnings
+/// What is wrong with the discovery document at this address, if anything is.
+pub async fn problem(http: &Http, url: &str) -> Option<String> {
+    read(http, url).await.map_or_else(Some, |document| about(url, &document))
 }
 
 /// The discovery document, or what is wrong with it.

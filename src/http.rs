@@ -89,12 +89,18 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 pub struct TransportError {
     url: String,
     problem: String,
+    is_cut_off: bool,
 }
 
 impl TransportError {
     /// The cause, without the URL, which may contain an API key.
     pub fn problem(&self) -> &str {
         &self.problem
+    }
+
+    /// Whether the connection ended in the middle of a response, which was good as far as it came.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_cut_off
     }
 }
 
@@ -164,7 +170,7 @@ fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, time_limit
         SdkError::TimeoutError(_) => timed_out(time_limit),
         error => root_cause(error),
     };
-    TransportError { url, problem }
+    TransportError { url, problem, is_cut_off: false }
 }
 
 fn timed_out(time_limit: Duration) -> String {
@@ -192,9 +198,10 @@ impl StreamingResponse {
 
         loop {
             let frame = timeout(time_limit, self.body.frame()).await;
-            let problem = |problem: String| TransportError { url: self.url.clone(), problem };
-            let frame = frame.map_err(|_| problem(timed_out(time_limit)))?;
-            match frame.transpose().map_err(|error| problem(root_cause(error.as_ref())))? {
+            let problem = |problem: String, is_cut_off| TransportError { url: self.url.clone(), problem, is_cut_off };
+            let frame = frame.map_err(|_| problem(timed_out(time_limit), false))?;
+            let broken = |error: BoxError| problem(root_cause(error.as_ref()), is_of_connection(error.as_ref()));
+            match frame.transpose().map_err(broken)? {
                 None => return Ok(None),
                 // Ignore trailers.
                 Some(frame) => {
@@ -259,6 +266,18 @@ impl Intercept for BodyLimit {
         *body = SdkBody::from_body_1_x(Limited::new(std::mem::replace(body, SdkBody::taken()), LARGEST));
         Ok(())
     }
+}
+
+/// Whether an error chain is about the connection, and not about what came over it.
+fn is_of_connection(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<hyper::Error>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// The message of an error chain's root cause, where the SDK keeps the actual problem.

@@ -79,8 +79,16 @@ impl Create {
             ctx.check_sample().await?;
         }
         let aws = ctx.aws().await?;
-        let converge = ctx.observed(&aws, async |run: Run<'_>| converge::create(run, spec, !self.no_wait).await);
-        let (converged, warnings) = join!(converge, provider_warnings(&aws, spec));
+        let converge = async |run: Run<'_>| {
+            let checked = async {
+                tokio::select! {
+                    warnings = provider_warnings(run.aws, spec) => warnings,
+                    _ = run.stop.requested() => Vec::new(),
+                }
+            };
+            join!(converge::create(run, spec, !self.no_wait), checked)
+        };
+        let (converged, warnings) = ctx.observed(&aws, converge).await;
         for warning in &warnings {
             ctx.ui.warn(warning);
         }

@@ -50,11 +50,13 @@ impl Intercept for Decode {
         let response = context.response_mut();
         let headers = response.headers().iter().filter(|(name, _)| *name == "content-encoding");
         let named = headers.map(|(_, value)| value).collect::<Vec<_>>().join(",");
-        let codings: Vec<Coding> =
-            named.split(',').filter_map(|name| Coding::of(name.trim())).collect::<Result<_, _>>()?;
-        if codings.is_empty() {
-            return Ok(());
-        }
+        // Some servers name what is no coding, such as `utf-8`: a body with one that is not known stays as it is.
+        let codings: Option<Vec<Coding>> = named
+            .split(',')
+            .map(|name| Coding::of(name.trim()))
+            .filter(|coding| *coding != Some(Coding::Identity))
+            .collect();
+        let Some(codings) = codings.filter(|codings| !codings.is_empty()) else { return Ok(()) };
         if codings.len() > MOST_CODINGS {
             return Err(format!("the answer has {} content codings", codings.len()).into());
         }
@@ -68,6 +70,7 @@ impl Intercept for Decode {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
+    Identity,
     Gzip,
     Deflate,
     Brotli,
@@ -75,18 +78,15 @@ enum Coding {
 }
 
 impl Coding {
-    /// The coding of this name; `None` if it changes nothing.
-    fn of(name: &str) -> Option<Result<Self, String>> {
+    /// The coding of this name; `None` if it is not known.
+    fn of(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
-            "" | "identity" => None,
-            "gzip" | "x-gzip" => Some(Ok(Self::Gzip)),
-            "deflate" => Some(Ok(Self::Deflate)),
-            "br" => Some(Ok(Self::Brotli)),
-            "zstd" => Some(Ok(Self::Zstd)),
-            _ => {
-                let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
-                Some(Err(format!("the answer has the content coding `{name}`, which was not asked for")))
-            }
+            "" | "identity" => Some(Self::Identity),
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            "br" => Some(Self::Brotli),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
         }
     }
 }
@@ -131,6 +131,7 @@ fn start<R: AsyncBufRead + Unpin + Send + Sync + 'static>(
     is_zlib: bool,
 ) -> Pin<Box<dyn AsyncRead + Send + Sync>> {
     match coding {
+        Coding::Identity => Box::pin(reader),
         Coding::Gzip => {
             let mut decoder = GzipDecoder::new(reader);
             decoder.multiple_members(true);
@@ -139,7 +140,11 @@ fn start<R: AsyncBufRead + Unpin + Send + Sync + 'static>(
         Coding::Deflate if is_zlib => Box::pin(ZlibDecoder::new(reader)),
         Coding::Deflate => Box::pin(DeflateDecoder::new(reader)),
         Coding::Brotli => Box::pin(BrotliDecoder::new(reader)),
-        Coding::Zstd => Box::pin(ZstdDecoder::with_params(reader, &[DParameter::window_log_max(ZSTD_WINDOW)])),
+        Coding::Zstd => {
+            let mut decoder = ZstdDecoder::with_params(reader, &[DParameter::window_log_max(ZSTD_WINDOW)]);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
     }
 }
 

@@ -103,7 +103,9 @@ pub struct Messages {
     data: Vec<String>,
     /// Whether the last byte was a carriage return, to which a line feed belongs.
     after_return: bool,
-    /// The id of the last event that has one.
+    /// The id of an incomplete event, or of an earlier one.
+    id: Option<String>,
+    /// The id of the last complete event.
     last_event: Option<String>,
     /// How long to wait before the stream is taken up again.
     retry: Duration,
@@ -114,11 +116,29 @@ const RETRY: Duration = Duration::from_secs(1);
 const SHORTEST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
+/// Whether a media type is that of an event stream.
+pub fn is_stream(content_type: Option<&str>) -> bool {
+    content_type.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream"))
+}
+
 impl Messages {
     /// A reader for a response with this media type.
     pub fn of(content_type: Option<&str>) -> Self {
-        let is_stream = content_type.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream"));
-        Self { is_stream, waiting: Vec::new(), data: Vec::new(), after_return: false, last_event: None, retry: RETRY }
+        Self {
+            is_stream: is_stream(content_type),
+            waiting: Vec::new(),
+            data: Vec::new(),
+            after_return: false,
+            id: None,
+            last_event: None,
+            retry: RETRY,
+        }
+    }
+
+    /// A reader for a stream that was taken up after this event.
+    pub fn after(event: &str, retry: Duration) -> Self {
+        let id = Some(event.to_owned());
+        Self { last_event: id.clone(), id, retry, ..Self::of(Some("text/event-stream")) }
     }
 
     /// Where a stream that has ended early can be taken up again, and after which pause; `None` if it has no ids.
@@ -158,6 +178,7 @@ impl Messages {
         let line = String::from_utf8_lossy(&line);
         let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
         if line.is_empty() {
+            self.last_event.clone_from(&self.id);
             return self.end_event();
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
@@ -166,7 +187,7 @@ impl Messages {
             "data" => self.data.push(value.to_owned()),
             // An empty id says that there is none; one that no header can have is of no use.
             "id" if !value.contains(char::is_control) => {
-                self.last_event = Some(value.to_owned()).filter(|id| !id.is_empty());
+                self.id = Some(value.to_owned()).filter(|id| !id.is_empty());
             }
             "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let named = value.parse().map_or(RETRY, Duration::from_millis);
@@ -208,6 +229,9 @@ mod tests {
                 resumptions.push(messages.resumption());
             }
             assert_eq!(messages.resumption(), None, "an empty id is none");
+            let mut cut_off = Messages::of(Some("text/event-stream"));
+            cut_off.push(b"id: 1\ndata:\n\nid: 2\ndata: {\"id\":1}\n");
+            assert_eq!(cut_off.resumption().unwrap().0, "1", "an event that is not complete comes once more");
             if cut == 1 {
                 assert!(resumptions.contains(&Some(("2".to_owned(), Duration::from_millis(500)))));
             }

@@ -14,6 +14,8 @@ pub use self::{
 
 /// Maximum length of a name that model clients accept (tool use in the Bedrock and Anthropic APIs).
 pub const NAME_LIMIT: usize = 64;
+/// Longest name that is matched by a regular expression that may backtrack.
+const SHORT_NAME: usize = 16;
 /// Separates target and tool in a qualified name. A target's name has no underscore, so the first occurrence is
 /// the separator.
 pub const SEPARATOR: &str = "___";
@@ -117,10 +119,14 @@ fn check_value(schema: &Value, value: &Value, pointer: &str, findings: &mut Vec<
     }
 }
 
-/// Whether a property's name matches a pattern of `patternProperties`. One that is no regular expression matches all, as
-/// every pattern does a name that would take long to search.
-fn matches(pattern: &str, name: &str) -> bool {
-    if name.len() > NAME_LIMIT {
+/// Whether a property's name matches a pattern of `patternProperties`. One that is no regular expression matches all.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    // This engine takes time linear in the name. What it cannot compile goes to ECMA-262's, which may backtrack, so that
+    // names long enough to make it slow match.
+    if let Ok(linear) = regex_lite::Regex::new(pattern) {
+        return linear.is_match(name);
+    }
+    if name.len() > SHORT_NAME {
         return true;
     }
     let compiled = ["u", ""].into_iter().find_map(|flags| regress::Regex::with_flags(pattern, flags).ok());

@@ -64,6 +64,9 @@ function serialize(answer) {
 
 // "src/index.handler" is the export `handler` of src/index.mjs, .js or .cjs.
 async function load(handler) {
+  if (handler.includes("..") || !path.basename(handler).includes(".")) {
+    throw failure("Runtime.MalformedHandlerName", handler.includes("..") ? `'${handler}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.` : "Bad handler");
+  }
   const folder = path.dirname(handler);
   const [module, ...names] = path.basename(handler).split(".");
   const bare = path.resolve(env.LAMBDA_TASK_ROOT, folder, module);
@@ -80,7 +83,8 @@ async function load(handler) {
   const pick = (from) => names.reduce((at, name) => at?.[name], from);
   const found = pick(loaded) ?? pick(loaded.default);
   if (typeof found !== "function") {
-    throw failure("Runtime.HandlerNotFound", `${handler} is undefined or not exported`);
+    const what = found ? "is not a function" : "is undefined or not exported";
+    throw failure("Runtime.HandlerNotFound", `${handler} ${what}`);
   }
   if (MAJOR >= 24 && found.length > 2) {
     throw failure("Runtime.CallbackHandlerDeprecated", `${handler} takes a callback, which Node.js ${MAJOR} functions have no more: make it async`);
@@ -107,35 +111,54 @@ function contextOf(headers) {
 
 // What the handler answers. Up to Node.js 22 it may answer by a callback too, which counts once the
 // event loop is empty, or by the context's `done`, `succeed` and `fail`, which count at once; what it
-// returns counts if it is a promise only. From 24 on there is no
-// callback, and every returned value counts (Lambda developer guide, "Define Lambda function handler
-// in Node.js").
-async function call(handler, event, context) {
+// returns counts if it is a promise only. The first of these wins; without any, the answer is null once
+// the event loop is empty. From 24 on there is no callback, and every returned value counts (Lambda
+// developer guide, "Define Lambda function handler in Node.js").
+function call(handler, event, context) {
   if (MAJOR >= 24) return handler(event, context);
   let idle;
   const answered = new Promise((resolve, reject) => {
-    let answer = null;
-    context.done = (error, result) => (error === undefined || error === null ? resolve(result) : reject(error));
-    context.succeed = resolve;
-    context.fail = (error) => reject(error ?? "handled");
-    const callback = (error, result) => {
-      if (error !== undefined && error !== null) reject(error);
-      else if (context.callbackWaitsForEmptyEventLoop) answer = result;
-      else resolve(result);
-    };
-    const returned = handler(event, context, callback);
-    if (typeof returned?.then === "function") resolve(returned);
-    idle = () => resolve(answer);
+    let onIdle = () => resolve(null);
+    idle = () => onIdle();
     process.once("beforeExit", idle);
+    let isAnswered = false;
+    const first = (answer) => (...given) => {
+      if (isAnswered) return;
+      isAnswered = true;
+      answer(...given);
+    };
+    const isError = (error) => error !== undefined && error !== null;
+    const done = (error, result) => (isError(error) ? reject(error) : resolve(result));
+    const callback = first((error, result) => {
+      if (isError(error) || !context.callbackWaitsForEmptyEventLoop) done(error, result);
+      else onIdle = () => resolve(result);
+    });
+    context.done = first(done);
+    context.succeed = first(resolve);
+    context.fail = first((error) => reject(error ?? "handled"));
+    const { succeed, fail } = context;
+    try {
+      const returned = handler(event, context, callback);
+      if (typeof returned?.then === "function") returned.then(succeed, fail);
+    } catch (error) {
+      callback(error);
+    }
   });
   return answered.finally(() => process.off("beforeExit", idle));
 }
 
-// An error that nobody catches ends the process, after it was reported for the invocation.
+// An error that nobody catches ends the process, after it was reported for the invocation. One before
+// the first invocation is reported for that one; between two invocations there is nobody to tell.
 let current;
+let isStarted = false;
+let fatal;
 
 async function die(error, status) {
   console.error(error);
+  if (!current && !isStarted) {
+    fatal ??= [error, status];
+    return;
+  }
   if (current) await request("POST", `${current}/error`, describe(error)).catch(() => {});
   process.exit(status);
 }
@@ -157,6 +180,8 @@ async function main() {
     if (response.statusCode !== 200) return;
     const context = contextOf(response.headers);
     current = `/invocation/${context.awsRequestId}`;
+    isStarted = true;
+    if (fatal) await die(...fatal);
     let outcome;
     try {
       outcome = ["response", serialize(await call(handler, JSON.parse(body), context))];

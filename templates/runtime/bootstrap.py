@@ -2,7 +2,8 @@
 
 Started by `agentcore-gw local serve`, one process per execution environment, with the
 environment that Lambda gives a function. Standard library only; works on Python 3.8 and newer.
-Answers, errors and logs are those of AWS's own client (PyPI, awslambdaric 4.2.2).
+Answers, errors and records of the root logger are those of AWS's own client (PyPI, awslambdaric
+4.2.2).
 """
 
 import decimal
@@ -44,14 +45,18 @@ class Context:
         self.memory_limit_in_mb = ENV["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
         self.log_group_name = ENV["AWS_LAMBDA_LOG_GROUP_NAME"]
         self.log_stream_name = ENV["AWS_LAMBDA_LOG_STREAM_NAME"]
-        self.identity = None
+        self.identity = SimpleNamespace(cognito_identity_id=None, cognito_identity_pool_id=None)
         self.tenant_id = None
         self.client_context = None
         raw = headers.get("Lambda-Runtime-Client-Context")
         if raw:
             document = json.loads(raw)
+            names = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
+            client = document.get("client")
             self.client_context = SimpleNamespace(
-                custom=document.get("custom"), env=document.get("env"), client=document.get("client")
+                custom=document.get("custom"),
+                env=document.get("env"),
+                client=client and SimpleNamespace(**{name: client.get(name) for name in names}),
             )
 
     def get_remaining_time_in_millis(self):

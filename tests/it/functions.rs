@@ -104,6 +104,20 @@ fn node_22_functions_may_answer_by_a_callback() {
         node("later", "exports.handler = (event, _, callback) => { setTimeout(() => callback(null, event.n), 5); };"),
         node("refused", "exports.handler = (event, _, callback) => callback(new RangeError('far'));"),
         node("returned", "exports.handler = (event) => event.n;"),
+        node("throws", "exports.handler = () => { throw new RangeError('far'); };"),
+        node(
+            "throws-late",
+            "exports.handler = (event, _, callback) => { callback(null, 1); throw new Error('late'); };"
+        ),
+        node("both", "exports.handler = async (event, _, callback) => { callback(null, { first: 1 }); };"),
+        node("twice", "exports.handler = (event, _, callback) => { callback(null, 1); callback(null, 2); };"),
+        node(
+            "then-fails",
+            "exports.handler = (event, _, callback) => { callback(null, 1); callback(new Error('late')); };"
+        ),
+        node("never", "exports.handler = async () => new Promise(() => {});"),
+        node("dies-early", "Promise.reject(new RangeError('far')); exports.handler = async () => 1;"),
+        node("no-function", "exports.handler = 1;"),
         node(
             "waits",
             "exports.handler = (event, _, callback) => {
@@ -126,12 +140,21 @@ fn node_22_functions_may_answer_by_a_callback() {
         ("promise", json!(1)),
         ("later", json!(1)),
         ("returned", json!(null)),
+        ("throws-late", json!(1)),
+        ("both", json!({"first": 1})),
+        ("twice", json!(1)),
+        ("then-fails", json!(1)),
+        ("never", json!(null)),
         ("waits", json!({"late": true})),
         ("hurries", json!(1)),
     ] {
         assert_eq!(said[name], json!([{"error": null, "payload": payload}]), "{name}");
     }
     assert_eq!(error(&said["refused"]), "RangeError");
+    assert_eq!(error(&said["throws"]), "RangeError");
+    assert_eq!(error(&said["dies-early"]), "Runtime.UnhandledPromiseRejection");
+    assert_eq!(error(&said["no-function"]), "Runtime.HandlerNotFound");
+    assert_eq!(said["no-function"][0]["payload"]["errorMessage"], "index.handler is not a function");
 }
 
 #[test]

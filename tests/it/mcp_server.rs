@@ -599,7 +599,7 @@ fn tools_that_are_left_out_or_changed_are_named() {
     server.state().oddities = (0..60).map(|n| tool(&format!("odd-{n}"), json!({}))).collect();
     gateway.target(&["sync", "s"], "the-secret", &[]);
     let reasons = gateway.shown("s")["statusReasons"].as_array().unwrap().clone();
-    assert_eq!((reasons.len(), &reasons[50]), (51, &json!("10 more of its tools are left out or changed")));
+    assert_eq!((reasons.len(), &reasons[50]), (51, &json!("… and 10 more notes on its tools")));
     server.state().oddities = Vec::new();
     gateway.target(&["sync", "s"], "the-secret", &[]);
     assert_eq!(gateway.shown("s").get("statusReasons"), None, "nothing is left out any more");
@@ -626,14 +626,19 @@ fn a_stream_that_ends_early_is_taken_up_where_it_ended() {
     let (gateway, server) = (LocalGateway::new(), FakeMcpServer::start(&["one"]));
     server.state().sessions = Some(BTreeSet::new());
     add(&gateway, "s", &server, &[]);
-    server.state().cuts = true;
+    server.state().cuts = Some("once");
     server.taken();
     let begun = Instant::now();
     let called = gateway.call("s___one", &json!({}));
     assert!(called.stdout.starts_with("after second, session s-"), "{called:?}");
     assert!(begun.elapsed() >= Duration::from_millis(300), "the pause that the server names is kept, twice");
     assert_eq!(server.methods(), ["initialize", "notifications/initialized", "tools/call", "GET", "GET", "DELETE"]);
-    server.state().cuts = false;
+    server.state().cuts = Some("always");
+    server.taken();
+    let failed = gateway.call("s___one", &json!({}));
+    assert!(failed.code == 1 && failed.stdout.contains("answered HTTP 200 without a result"), "{failed:?}");
+    let resumptions = server.methods().iter().filter(|method| *method == "GET").count();
+    assert!((1..10).contains(&resumptions), "a stream without anything new comes to an end: {resumptions}");
     gateway.end();
 }
 

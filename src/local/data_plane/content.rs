@@ -1,6 +1,6 @@
 //! What an API answered: text in its charset, or bytes that are no text.
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use crate::http::Response;
 
@@ -60,7 +60,10 @@ fn declared(media_type: &str, body: &[u8]) -> Option<&'static Encoding> {
     let (_, after) = declaration.split_once("encoding")?;
     let after = after.trim_start().strip_prefix('=')?.trim_start();
     let quote = after.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
-    Encoding::for_label(after[1..].split(quote).next()?.as_bytes())
+    let encoding = Encoding::for_label(after[1..].split(quote).next()?.as_bytes())?;
+    // The declaration was read as ASCII, so the body cannot be UTF-16, which .NET writes there (WHATWG HTML, "prescan a byte
+    // stream").
+    Some(if encoding == UTF_16LE || encoding == UTF_16BE { UTF_8 } else { encoding })
 }
 
 #[cfg(test)]
@@ -94,6 +97,8 @@ mod tests {
             read("application/xml", xml),
             Content::Text("<?xml version='1.0' encoding='ISO-8859-15'?><a>€</a>".to_owned())
         );
+        let dotnet = "<?xml version=\"1.0\" encoding=\"utf-16\"?><a>é</a>";
+        assert_eq!(read("application/xml", dotnet.as_bytes()), Content::Text(dotnet.to_owned()));
         assert_eq!(read("text/plain; charset=nonsense", b"x"), Content::Text("x".to_owned()));
         assert_eq!(read("image/png", b""), Content::Text(String::new()));
     }

@@ -37,6 +37,8 @@ const REQUEST_LIMIT: Duration = Duration::from_mins(15);
 /// detect a gateway that is its own target, which would call itself without end.
 pub(crate) const THROUGH_HEADER: &str = "agentcore-gw-through";
 const MOST_GATEWAYS: usize = 5;
+/// How often a stream is taken up again that brings no new event.
+const MOST_IN_VAIN: u32 = 5;
 /// AWS's message for a server that does not respond.
 const NOT_THERE: &str = "Unable to connect to the MCP server. Please check the server";
 
@@ -221,14 +223,15 @@ impl Connection {
         }
         let mut limit = self.server.auth.timeout();
         let mut messages = Messages::of(answer.header("content-type"));
-        let mut resumption = None;
+        let mut auth = auth.clone();
+        let (mut last_event, mut in_vain) = (None, 0);
         loop {
             let bytes = answer.next(limit).await;
-            resumption = messages.resumption().or(resumption);
+            let resumption = messages.resumption().filter(|_| self.version != STATELESS);
             let (arrived, ended) = match bytes {
                 Ok(Some(bytes)) => (messages.push(&bytes), false),
                 Ok(None) => (std::mem::replace(&mut messages, Messages::of(None)).finish(), true),
-                Err(_) if resumption.is_some() => (Vec::new(), true),
+                Err(error) if error.is_cut_off() && resumption.is_some() => (Vec::new(), true),
                 Err(error) => {
                     return Err(Failure(auth.redact(&format!("{NOT_THERE}: {}", error.problem()))).into());
                 }
@@ -253,12 +256,17 @@ impl Connection {
                     _ => {}
                 }
             }
-            // The caller's timeout ends this: every turn waits for the pause that the server names.
-            if let Some((event, pause)) = resumption.clone().filter(|_| ended && self.version != STATELESS) {
+            if !ended {
+                continue;
+            }
+            // Every turn waits for the pause that the server names, and few may pass without a new event.
+            in_vain = if resumption.as_ref().map(|(event, _)| event) == last_event.as_ref() { in_vain + 1 } else { 0 };
+            if let Some((event, pause)) = resumption.filter(|_| in_vain < MOST_IN_VAIN) {
                 clock::pause(pause).await;
-                answer = self.resumed(&event).await?;
-                messages = Messages::of(answer.header("content-type"));
-            } else if ended {
+                (answer, auth) = self.resumed(&event).await?;
+                messages = Messages::after(&event, pause);
+                last_event = Some(event);
+            } else {
                 let hint = if (300..400).contains(&answer.status) { "; redirects are not followed" } else { "" };
                 let status = answer.status;
                 return Err(Failure(format!("The MCP server answered HTTP {status} without a result{hint}")).into());
@@ -267,11 +275,11 @@ impl Connection {
     }
 
     /// Takes up a stream that has ended early, after this event.
-    async fn resumed(&self, event: &str) -> Result<StreamingResponse, Failure> {
+    async fn resumed(&self, event: &str) -> Result<(StreamingResponse, RequestAuth), Failure> {
         let request = mcp::resume(&self.server.endpoint, &self.version, self.session.as_deref(), event);
-        let (answer, _) = self.send(request).await?;
-        if answer.status == 200 {
-            return Ok(answer);
+        let (answer, auth) = self.send(request).await?;
+        if answer.status == 200 && mcp::is_stream(answer.header("content-type")) {
+            return Ok((answer, auth));
         }
         Err(Failure(format!(
             "The MCP server ended its stream early, and answered HTTP {} to its resumption",

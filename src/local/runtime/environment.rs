@@ -184,9 +184,14 @@ impl Environment {
         let exited = |how: &str| FunctionError::new("Runtime.ExitError", format!("RequestId: {id} Error: {how}"));
         self.queue.send(pending).await.map_err(|_| exited(NO_REASON))?;
         let too_large = outgrows(self.processes.clone(), self.supervisor, self.function.memory);
+        let status = self.ended.clone();
         tokio::select! {
             biased;
-            answer = answer => answer.unwrap_or_else(|_| Err(exited(NO_REASON))),
+            // The API answers nobody any more once the process has ended.
+            answer = answer => answer.unwrap_or_else(|_| {
+                let status = status.borrow().and_then(|status| status.code());
+                Err(exited(&how_it_ended(status)))
+            }),
             ended = self.ended.wait_for(Option::is_some) => {
                 let status = ended.ok().and_then(|status| *status).and_then(|status| status.code());
                 Err(exited(&how_it_ended(status)))

@@ -109,7 +109,7 @@ impl<'a, 'p> Expander<'a, 'p> {
                     self.spend(value.to_string().len())?;
                     value
                 }
-                Mended::AsItIs if kind.is_schema() && level >= self.levels => {
+                Mended::AsItIs if kind.is_schema() && level >= self.levels && !value.is_boolean() => {
                     self.cut = true;
                     continue;
                 }

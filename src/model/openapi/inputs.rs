@@ -4,7 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
-use super::{MOST_HOPS, expand::Expander, keyword::Patterns, referred_to};
+use super::{
+    MOST_HOPS,
+    expand::Expander,
+    keyword::{Patterns, is_file},
+    referred_to, tool,
+};
 
 /// Limit on the levels of a tool's schema.
 const DEEPEST: usize = 24;
@@ -148,13 +153,16 @@ impl<'a> Inputs<'a> {
     pub(super) fn set_body(&mut self, schema: &'a Map<String, Value>, is_alone: bool, required: bool) {
         let mut keywords = Vec::new();
         if is_alone {
-            keywords.extend(["patternProperties", "propertyNames", "maxProperties", "dependentRequired"]);
+            keywords.extend(["propertyNames", "maxProperties", "dependentRequired"]);
         }
         if is_alone && required {
             keywords.push("minProperties");
         }
-        if is_alone || !schema.contains_key("patternProperties") {
-            keywords.extend(["additionalProperties", "unevaluatedProperties"]);
+        let patterns = || schema.get("patternProperties").and_then(Value::as_object).into_iter().flatten();
+        let matches_another =
+            |argument: &Argument<'_>| patterns().any(|(pattern, _)| tool::matches(pattern, &argument.name));
+        if is_alone || !self.arguments.iter().any(matches_another) {
+            keywords.extend(["patternProperties", "additionalProperties", "unevaluatedProperties"]);
         }
         self.body = Some((schema, keywords));
     }
@@ -226,8 +234,14 @@ impl<'a> Inputs<'a> {
             if expander.spend_on(&argument.name, &argument.name).and_then(|()| expander.spend(64)).is_none() {
                 break;
             }
-            let Source::Document(schema) = &argument.source else { continue };
-            properties.insert(argument.name.clone(), expander.argument(schema).unwrap_or_else(|| json!({})));
+            let mut schema = match &argument.source {
+                Source::Document(schema) => expander.argument(schema).unwrap_or_else(|| json!({})),
+                Source::Given(schema) => schema.clone(),
+            };
+            if argument.is_file {
+                say_base64(&mut schema);
+            }
+            properties.insert(argument.name.clone(), schema);
         }
         self.around(properties)
     }
@@ -245,13 +259,23 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// Says in the schema of a file, or of a list of files, that files are given in base64.
+/// Says in each schema of a file that files are given in base64.
 fn say_base64(schema: &mut Value) {
-    let schema = if schema["items"].is_object() { &mut schema["items"] } else { schema };
-    let Some(members) = schema.as_object_mut() else { return };
-    members.shift_remove("format");
-    members.insert("contentEncoding".to_owned(), json!("base64"));
-    let said = members.get("description").and_then(Value::as_str).map(|text| text.trim_end_matches('.'));
-    let description = said.map_or_else(|| IN_BASE64.to_owned(), |said| format!("{said}. {IN_BASE64}."));
-    members.insert("description".to_owned(), json!(description));
+    let is_file = is_file(schema);
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(say_base64),
+        Value::Object(members) => {
+            members.values_mut().for_each(say_base64);
+            if !is_file {
+                return;
+            }
+            members.shift_remove("format");
+            members.insert("type".to_owned(), json!("string"));
+            members.insert("contentEncoding".to_owned(), json!("base64"));
+            let said = members.get("description").and_then(Value::as_str).map(|text| text.trim_end_matches('.'));
+            let description = said.map_or_else(|| IN_BASE64.to_owned(), |said| format!("{said}. {IN_BASE64}."));
+            members.insert("description".to_owned(), json!(description));
+        }
+        _ => {}
+    }
 }

@@ -43,6 +43,25 @@ impl Kind {
     }
 }
 
+/// Whether a schema's type is this one, or includes it.
+pub(super) fn has_type(schema: &Value, kind: &str) -> bool {
+    match &schema["type"] {
+        Value::String(one) => one == kind,
+        Value::Array(all) => all.iter().any(|one| one == kind),
+        _ => false,
+    }
+}
+
+/// Whether a schema is that of a file: `format: binary` of OpenAPI 3.0, or in 3.1 a media type that is no text and has no
+/// encoding.
+pub(super) fn is_file(schema: &Value) -> bool {
+    let is_text = |name: &str| name.starts_with("text/") || name.contains("json") || name.contains("xml");
+    let kind = schema.get("type").is_none() || has_type(schema, "string");
+    let media_type = schema["contentMediaType"].as_str().filter(|name| kind && !is_text(name));
+    (has_type(schema, "string") && schema["format"] == "binary")
+        || (media_type.is_some() && schema.get("contentEncoding").is_none())
+}
+
 /// Without `not`: a schema that is mended or cut inside of it would forbid more than the document does.
 const KEYWORDS: [(&str, Kind); 42] = [
     ("type", Kind::Type),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_lc_rs::digest;
 use base64::{
     Engine as _,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -9,7 +10,10 @@ use base64::{
 use serde_json::{Map, Value};
 
 use super::style::{Style, plain};
-use crate::model::http_request::{Payload, encode};
+use crate::model::{
+    http_request::{Payload, encode},
+    tool,
+};
 
 /// Base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -41,9 +45,26 @@ pub(super) enum BodyArguments {
         named: BTreeMap<String, String>,
         /// Properties that are never sent (`readOnly`).
         hidden: BTreeSet<String>,
-        /// Whether arguments that nothing else takes are properties too (`additionalProperties`).
-        is_open: bool,
+        /// Which of the arguments that nothing else takes are properties too.
+        others: Others,
     },
+}
+
+/// Properties that a schema does not name.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Others {
+    All,
+    /// `additionalProperties: false`, but for names that match one of these patterns (`patternProperties`).
+    Matching(Vec<String>),
+}
+
+impl Others {
+    fn have(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Matching(patterns) => patterns.iter().any(|pattern| tool::matches(pattern, name)),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +103,7 @@ pub(super) struct Field {
 pub(super) enum Bytes {
     /// `format: binary`: a file. The argument is base64, since JSON has no bytes.
     File,
-    /// `format: byte`: the API gets the base64 itself.
+    /// `format: byte`: base64 is what is sent, and the part says so (OpenAPI 3.0.4, "Encoding `multipart` Media Types").
     Base64,
 }
 
@@ -98,14 +119,16 @@ impl Body {
                 None => return Ok(None),
                 Some(body) => body.clone(),
             },
-            BodyArguments::Properties { named, hidden, is_open } => {
+            BodyArguments::Properties { named, hidden, others } => {
                 let mut members = Map::new();
                 for (property, argument) in named {
                     members.extend(arguments.get(argument).map(|value| (property.clone(), value.clone())));
                 }
                 let taken: BTreeSet<&String> = named.values().collect();
-                let others = arguments.iter().filter(|(name, _)| *is_open && !taken.contains(name) && !is_taken(name));
-                for (name, value) in others.filter(|(name, _)| !hidden.contains(*name) && !named.contains_key(*name)) {
+                let is_free = |name: &String| {
+                    !(taken.contains(name) || is_taken(name) || hidden.contains(name) || named.contains_key(name))
+                };
+                for (name, value) in arguments.iter().filter(|(name, _)| is_free(name) && others.have(name)) {
                     members.insert(name.clone(), value.clone());
                 }
                 if members.is_empty() && !self.required {
@@ -116,11 +139,11 @@ impl Body {
         };
         let (content_type, bytes) = match self.media_type {
             MediaType::Json => (self.content_type.clone(), value.to_string().into_bytes()),
-            MediaType::Form => (self.content_type.clone(), self.form(&value).into_bytes()),
+            MediaType::Form => (self.content_type.clone(), self.form(&value)?.into_bytes()),
             MediaType::Multipart => self.multipart(&value)?,
             MediaType::Xml => match value {
                 Value::String(text) => (self.content_type.clone(), text.into_bytes()),
-                _ => return Err("an XML body is given as its text, in the argument `body`".to_owned()),
+                _ => return Err("an XML body is given as its text".to_owned()),
             },
         };
         Ok(Some(Payload { content_type, bytes }))
@@ -132,9 +155,14 @@ impl Body {
 
     /// `application/x-www-form-urlencoded`: by style where the document names one; else scalars as text, each item of a
     /// list as a pair of its own, and objects as JSON (OpenAPI 3.0.4, "Encoding the `x-www-form-urlencoded` Media Type").
-    fn form(&self, value: &Value) -> String {
+    fn form(&self, value: &Value) -> Result<String, String> {
+        let members = match value {
+            Value::Object(members) => members,
+            Value::String(text) => return Ok(text.clone()),
+            _ => return Err("a form is given as an object, or as its text".to_owned()),
+        };
         let mut pairs = Vec::new();
-        for (name, value) in value.as_object().into_iter().flatten() {
+        for (name, value) in members {
             let Field { style, content_type, .. } = self.field(name);
             if let Some(style) = style {
                 pairs.extend(style.pairs(name, value));
@@ -150,22 +178,26 @@ impl Body {
                 pairs.push(format!("{}={}", with_plus(name), with_plus(&text)));
             }
         }
-        pairs.join("&")
+        Ok(pairs.join("&"))
     }
 
-    /// `multipart/form-data` (RFC 7578), with a boundary that occurs in no part. Each item of a list is a part of its own.
+    /// `multipart/form-data` (RFC 7578), with a boundary that occurs in no part: a hash of all. Each item of a list is a part
+    /// of its own.
     fn multipart(&self, value: &Value) -> Result<(String, Vec<u8>), String> {
+        let Value::Object(members) = value else { return Err("a form is given as an object".to_owned()) };
         let mut parts = Vec::new();
-        for (name, value) in value.as_object().into_iter().flatten() {
+        for (name, value) in members {
             let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             for item in items.iter().filter(|item| !item.is_null()) {
                 parts.push(Part::new(name, item, &self.field(name))?);
             }
         }
-        let mut boundary = "agentcore-gw".to_owned();
-        while parts.iter().any(|part| contains(&part.bytes, boundary.as_bytes())) {
-            boundary.push('-');
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for part in &parts {
+            hash.update(&part.bytes);
         }
+        let hash = hash.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let boundary = format!("agentcore-gw-{hash}");
         let mut body = Vec::new();
         for Part { headers, bytes } in parts {
             body.extend(format!("--{boundary}\r\n{headers}\r\n").into_bytes());
@@ -241,8 +273,4 @@ fn is_json(content_type: &str) -> bool {
 /// Encoded as in a form, where a space is a plus sign.
 fn with_plus(text: &str) -> String {
     encode(text).replace("%20", "+")
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
 }

@@ -2,6 +2,7 @@
 
 mod body;
 mod document;
+mod fields;
 mod parameters;
 mod schema;
 mod server;
@@ -18,7 +19,7 @@ use super::{
     inputs::{Argument, Inputs, Named, Source},
     is_reserved_header, keyword,
     keyword::Patterns,
-    payload::{BodyArguments, Bytes, Field},
+    payload::{BodyArguments, Bytes, Field, Others},
     referred_to, segment,
     style::StyleKind,
     templates, tool,

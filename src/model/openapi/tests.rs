@@ -485,9 +485,9 @@ fn bodies_of_each_kind_are_written_as_the_document_says() {
     let form = sent("application/x-www-form-urlencoded", object.clone(), arguments.clone()).unwrap();
     assert_eq!(form.bytes, b"a=1+%26+2&b=x&b=y");
     let parts = sent("multipart/form-data", object.clone(), json!({ "a": "agentcore-gw" })).unwrap();
-    assert_eq!(parts.content_type, "multipart/form-data; boundary=agentcore-gw-");
+    assert!(parts.content_type.starts_with("multipart/form-data; boundary=agentcore-gw-"), "{}", parts.content_type);
     let parts = String::from_utf8(parts.bytes).unwrap();
-    assert!(parts.contains("name=\"a\"\r\n\r\nagentcore-gw\r\n--agentcore-gw---"), "{parts}");
+    assert!(parts.contains("name=\"a\"\r\n\r\nagentcore-gw\r\n--agentcore-gw-"), "{parts}");
     let list = sent("application/json", json!({ "type": "array", "items": text() }), json!({ "body": ["x"] })).unwrap();
     assert_eq!(list.bytes, br#"["x"]"#);
     assert_eq!(sent("application/json", object, json!({})), None);

@@ -235,6 +235,7 @@ fn a_body_is_there_where_the_model_has_one() {
             some("text/plain red"),
         ),
         ("HttpWithNoModeledBody", json!({ "id": header() }), json!({ "id": "t" }), None),
+        ("HttpPayloadWithUnsetUnion", json!({ "either": payload("a#Either") }), json!({}), None),
         ("NoInputAndNoOutput", json!({}), json!({}), None),
     ] {
         assert_eq!(of(JSON, "POST", input, arguments), expected, "{id}");

@@ -37,8 +37,8 @@ pub struct FakeServerState {
     pub prompts: Value,
     /// The cursor that each page of its tools names.
     pub cursor: Option<&'static str>,
-    /// Whether it ends the stream of a call early, and answers its resumption.
-    pub cuts: bool,
+    /// Whether it ends the stream of a call early: `once` or `always`.
+    pub cuts: Option<&'static str>,
     /// A header that it requires, and its value.
     pub wants: Option<(&'static str, &'static str)>,
     /// Whether it has sessions, and the open ones.
@@ -144,8 +144,8 @@ async fn answer(State((origin, state)): State<(String, Arc<Mutex<FakeServerState
         return StatusCode::from_u16(state.forgotten).unwrap().into_response();
     }
     let (id, params) = (&message["id"], &message["params"]);
-    if state.cuts && ["GET", "tools/call"].contains(&method.as_str()) {
-        return cut(&asked);
+    if let Some(how) = state.cuts.filter(|_| ["GET", "tools/call"].contains(&method.as_str())) {
+        return cut(&asked, how);
     }
     let result = match method.as_str() {
         "initialize" | "notifications/initialized" if state.version == STATELESS => {
@@ -183,11 +183,11 @@ async fn answer(State((origin, state)): State<(String, Arc<Mutex<FakeServerState
 }
 
 /// Half an answer to a call, and the rest to the second resumption of its stream.
-fn cut(asked: &Asked) -> Response {
+fn cut(asked: &Asked, how: &str) -> Response {
     let message = |member: &str, value: Value| json!({ "jsonrpc": "2.0", "id": 1, member: value });
     let events = match asked.header("last-event-id") {
-        "" => "id: first\nretry: 150\ndata:\n\n".to_owned(),
-        "first" => "id: second\ndata: {\"jsonrpc\":\"2.0\",\"met".to_owned(),
+        last if last.is_empty() || how == "always" => "id: first\nretry: 150\ndata:\n\n".to_owned(),
+        "first" => "id: second\ndata:\n\nid: third\ndata: {\"jsonrpc\":\"2.0\",\"met".to_owned(),
         last => {
             let text = format!("after {last}, session {}", asked.header("mcp-session-id"));
             format!("data: {}\n\n", message("result", json!({ "content": [{ "type": "text", "text": text }] })))
@@ -257,7 +257,7 @@ pub fn fresh() -> FakeServerState {
         templates: true,
         prompts: Value::Null,
         cursor: None,
-        cuts: false,
+        cuts: None,
         wants: None,
         sessions: None,
         opened: 0,

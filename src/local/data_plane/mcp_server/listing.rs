@@ -28,6 +28,8 @@ const MOST_ITEMS: usize = 10_000;
 const LONGEST_NAME: usize = 128;
 /// Most characters of a tool's name in a note.
 const SHOWN_NAME: usize = 64;
+/// Most characters of what a server says in a note.
+const SHOWN_PROBLEM: usize = 300;
 /// Most notes on a server's tools.
 const MOST_NOTES: usize = 50;
 /// Timeout of the first contact with a server, including the listing. AWS fails a runtime that takes longer to
@@ -41,17 +43,19 @@ impl Connection {
         if self.capabilities.get("tools").is_none() {
             return Err(self.without_tools());
         }
-        let tools = self.all("tools/list", ("tools", "name"), MOST_TOOLS).await?;
+        let mut skipped = 0;
+        let tools = self.all("tools/list", ("tools", "name"), MOST_TOOLS, &mut skipped).await?;
         if tools.is_empty() && !is_dynamic {
             return Err(self.without_tools());
         }
-        let mut listing = sound(tools);
+        let mut listing = sound(tools, skipped);
         if self.capabilities.get("prompts").is_some() {
-            match self.all("prompts/list", ("prompts", "name"), MOST_ITEMS).await {
+            match self.all("prompts/list", ("prompts", "name"), MOST_ITEMS, &mut 0).await {
                 Ok(prompts) => listing.prompts = prompts,
                 // Servers that announce prompts and have no list of them are many; nobody has reported what AWS makes of
                 // them.
                 Err(Failure(problem)) => {
+                    let problem: String = problem.chars().filter(|c| !c.is_control()).take(SHOWN_PROBLEM).collect();
                     listing.notes.push(format!("There are no prompts of the MCP server: {problem}"));
                 }
             }
@@ -60,11 +64,11 @@ impl Connection {
             tracing::warn!(endpoint = self.server.endpoint, "{note}");
         }
         if self.capabilities.get("resources").is_some() {
-            listing.resources = self.all("resources/list", ("resources", "uri"), MOST_ITEMS).await?;
+            listing.resources = self.all("resources/list", ("resources", "uri"), MOST_ITEMS, &mut 0).await?;
             // A server without templates must return an empty list. AWS refuses one that does not know the method ("…
             // Error - Method not found: resources/templates/list"; one public report).
             let templates = ("resourceTemplates", "uriTemplate");
-            let templates = self.all("resources/templates/list", templates, MOST_ITEMS).await;
+            let templates = self.all("resources/templates/list", templates, MOST_ITEMS, &mut 0).await;
             listing.resource_templates = if is_dynamic { templates.unwrap_or_default() } else { templates? };
         }
         Ok(listing)
@@ -75,12 +79,13 @@ impl Connection {
         Failure(format!("MCP server '{}' has no tools", self.server.endpoint))
     }
 
-    /// Reads all pages of a list. Skips items without a string in `key`, and duplicates.
+    /// Reads all pages of a list. Skips, and counts, items without a string in `key` and duplicates.
     async fn all(
         self: &Arc<Self>,
         method: &str,
         (member, key): (&str, &str),
         most: usize,
+        skipped: &mut usize,
     ) -> Result<Vec<Value>, Failure> {
         let (mut seen, mut cursors) = (HashSet::new(), HashSet::new());
         let mut items = Vec::new();
@@ -97,7 +102,11 @@ impl Connection {
                 return Err(Failure(format!("{method}: the MCP server's result has no `{member}`")));
             };
             let is_new = |item: &&Value| item[key].as_str().is_some_and(|text| seen.insert(text.to_owned()));
+            let before = items.len();
             items.extend(found.iter().filter(is_new).cloned());
+            // A page that comes again has nothing new, and is no fault of its items.
+            let new = items.len() - before;
+            *skipped += if new == 0 { 0 } else { found.len() - new };
             if items.len() > most {
                 return Err(Failure(format!("{method}: the MCP server lists more than {most}")));
             }
@@ -112,9 +121,12 @@ impl Connection {
 }
 
 /// The tools that are valid for every client, since some clients reject a whole list because of one invalid tool; with
-/// notes on the others.
-fn sound(tools: Vec<Value>) -> Listing {
+/// notes on the others. `skipped` is how many have no name, or the name of another.
+fn sound(tools: Vec<Value>, skipped: usize) -> Listing {
     let mut listing = Listing::default();
+    if skipped > 0 {
+        listing.notes.push(format!("Tools without a name, or with that of another, are left out: {skipped}"));
+    }
     for mut tool in tools {
         let name = tool["name"].as_str().unwrap_or_default().to_owned();
         let shown: String = name.chars().filter(|c| !c.is_control()).take(SHOWN_NAME).collect();
@@ -138,7 +150,7 @@ fn sound(tools: Vec<Value>) -> Listing {
     if listing.notes.len() > MOST_NOTES {
         let more = listing.notes.len() - MOST_NOTES;
         listing.notes.truncate(MOST_NOTES);
-        listing.notes.push(format!("{more} more of its tools are left out or changed"));
+        listing.notes.push(format!("… and {more} more notes on its tools"));
     }
     listing
 }

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
-    Argument, At, Body, BodyArguments, Bytes, Field, Inputs, MOST_HOPS, MediaType, Reader, Side, Source, Style,
-    StyleKind,
-    schema::{UNSUPPORTED, has_type},
+    Argument, At, Body, BodyArguments, Bytes, Inputs, MediaType, Others, Reader, Side, Source, schema::UNSUPPORTED,
     tool,
 };
 
@@ -26,24 +24,7 @@ impl<'a> Reader<'a> {
             self.notes.warn(&at.pointer, "request body", problem, "use parameters, or POST");
         }
         let required = at.value.get("required") == Some(&Value::Bool(true));
-        let content: Vec<(&str, At<'a>)> = at.member("content").iter().flat_map(At::members).collect();
-        let supported = content.iter().filter_map(|(name, media)| Some((MediaType::of(name)?, media, *name)));
-        let best = supported.min_by_key(|(kind, ..)| match kind {
-            MediaType::Json => 0,
-            MediaType::Form => 1,
-            MediaType::Multipart => 2,
-            MediaType::Xml => 3,
-        });
-        let Some((media_type, media, content_type)) = best else {
-            let names: Vec<&str> = content.iter().map(|(name, _)| *name).collect();
-            let problem = match names.as_slice() {
-                [] => format!("attribute {}.content is missing", location(&at.pointer)),
-                names => format!("a body of {} is not supported", names.join(" or ")),
-            };
-            self.notes.error(&at.pointer, "media type", problem, "offer `application/json`");
-            return None;
-        };
-        let (media, content_type) = (media.clone(), content_type.trim().to_owned());
+        let (media_type, media, content_type) = self.media(&at)?;
         let whole = |argument: String| Body {
             content_type: content_type.clone(),
             media_type,
@@ -57,6 +38,14 @@ impl<'a> Reader<'a> {
             return Some(whole(named.or("body")));
         };
         self.check_schema(schema.clone(), Side::Request);
+        if media_type == MediaType::Xml {
+            let problem = "an XML body is one argument, a text: AWS does not document how its gateway writes XML";
+            self.notes.warn(&media.pointer, "media type", problem, "offer `application/json`");
+            let text = json!({ "type": "string", "description": "The body, an XML document" });
+            let named = inputs.add("body", Argument { required, ..Argument::new("body", Source::Given(text)) });
+            self.check_name(&named, "body", &media.pointer);
+            return Some(whole(named.or("body")));
+        }
         let resolved = self.resolve(schema.clone()).unwrap_or_else(|| schema.clone());
         let fields = self.fields(media_type, &media, &resolved);
         let members = resolved.value.get("properties").and_then(Value::as_object);
@@ -65,7 +54,8 @@ impl<'a> Reader<'a> {
         let is_object = !is_combined && resolved.text("type").is_none_or(|kind| kind == "object");
         let members = members.filter(|_| is_object);
         let Some(members) = members else {
-            let argument = Argument { required, ..Argument::new("body", Source::Document(schema.value)) };
+            let is_file = fields.values().any(|field| field.bytes == Some(Bytes::File));
+            let argument = Argument { required, is_file, ..Argument::new("body", Source::Document(schema.value)) };
             let named = inputs.add("body", argument);
             self.check_name(&named, "body", &media.pointer);
             return Some(Body { fields, ..whole(named.or("body")) });
@@ -89,98 +79,36 @@ impl<'a> Reader<'a> {
             inputs.set_body(schema, is_alone, required);
         }
         let is_closed = |keyword: &str| resolved.value.get(keyword) == Some(&Value::Bool(false));
-        let is_open = !is_closed("additionalProperties") && !is_closed("unevaluatedProperties");
-        let arguments = BodyArguments::Properties { named, hidden, is_open };
+        let others = if is_closed("additionalProperties") || is_closed("unevaluatedProperties") {
+            let patterns = resolved.value.get("patternProperties").and_then(Value::as_object).into_iter().flatten();
+            Others::Matching(patterns.map(|(pattern, _)| pattern.clone()).collect())
+        } else {
+            Others::All
+        };
+        let arguments = BodyArguments::Properties { named, hidden, others };
         Some(Body { content_type, media_type, required, arguments, fields })
     }
 
-    /// How the properties of a form are written, where the document or their schemas say so.
-    fn fields(&mut self, kind: MediaType, media: &At<'a>, schema: &At<'a>) -> BTreeMap<String, Field> {
-        let mut fields: BTreeMap<String, Field> = BTreeMap::new();
-        if !matches!(kind, MediaType::Form | MediaType::Multipart) {
-            return fields;
-        }
-        for (name, encoding) in media.member("encoding").iter().flat_map(At::members) {
-            let Some(encoding) = self.resolve(encoding) else { continue };
-            let field = Field {
-                style: if kind == MediaType::Form { self.field_style(&encoding) } else { None },
-                content_type: encoding.text("contentType").map(str::to_owned),
-                bytes: None,
+    /// The media type of a body that tools send, the most suitable of those that the document offers.
+    fn media(&mut self, at: &At<'a>) -> Option<(MediaType, At<'a>, String)> {
+        let content: Vec<(&str, At<'a>)> = at.member("content").iter().flat_map(At::members).collect();
+        let supported = content.iter().filter_map(|(name, media)| Some((MediaType::of(name)?, media, *name)));
+        let best = supported.min_by_key(|(kind, ..)| match kind {
+            MediaType::Json => 0,
+            MediaType::Form => 1,
+            MediaType::Multipart => 2,
+            MediaType::Xml => 3,
+        });
+        let Some((media_type, media, content_type)) = best else {
+            let names: Vec<&str> = content.iter().map(|(name, _)| *name).collect();
+            let problem = match names.as_slice() {
+                [] => format!("attribute {}.content is missing", location(&at.pointer)),
+                names => format!("a body of {} is not supported", names.join(" or ")),
             };
-            if kind == MediaType::Multipart && encoding.value.get("headers").is_some() {
-                let place = format!("{}/headers", encoding.pointer);
-                let problem = format!("the headers of the part `{name}` are not sent");
-                self.notes.warn(&place, "encoding", problem, "leave them out, or let the API do without them");
-            }
-            fields.insert(name.to_owned(), field);
-        }
-        if kind == MediaType::Form {
-            return fields;
-        }
-        for (name, property) in schema.member("properties").iter().flat_map(At::members) {
-            let Some(bytes) = self.bytes(property.clone()) else { continue };
-            if bytes == Bytes::File {
-                let problem =
-                    format!("`{name}` is a file, and AWS's documentation says that binary types are not supported");
-                let remedy = "try it, on a gateway made with `--debug-errors`, or let the API take a text";
-                self.notes.warn(&property.pointer, "media type", problem, remedy);
-            }
-            fields.entry(name.to_owned()).or_default().bytes = Some(bytes);
-        }
-        fields
-    }
-
-    /// The style of a form's property; `None` if nothing of it is named, for the media type matters then (OpenAPI
-    /// 3.0.4, "Fixed Fields for RFC6570-style Serialization").
-    fn field_style(&mut self, encoding: &At<'a>) -> Option<Style> {
-        if !["style", "explode", "allowReserved"].iter().any(|name| encoding.value.get(name).is_some()) {
+            self.notes.error(&at.pointer, "media type", problem, "offer `application/json`");
             return None;
-        }
-        let kind = match encoding.text("style") {
-            None | Some("form") => StyleKind::Form,
-            Some("spaceDelimited") => StyleKind::SpaceDelimited,
-            Some("pipeDelimited") => StyleKind::PipeDelimited,
-            Some("deepObject") => StyleKind::DeepObject,
-            Some(other) => {
-                let place = format!("{}/style", encoding.pointer);
-                let problem = format!("`{other}` is no style of a form: it is written as `form`");
-                self.notes.warn(&place, "encoding", problem, "use `form`, which is the default");
-                StyleKind::Form
-            }
         };
-        let usual = Style::new(kind);
-        let flag = |name: &str| encoding.value.get(name).and_then(Value::as_bool);
-        Some(Style {
-            explode: flag("explode").unwrap_or(usual.explode),
-            allow_reserved: flag("allowReserved").unwrap_or_default(),
-            ..usual
-        })
-    }
-
-    /// How the strings of a schema, or of the items of a list, stand for bytes.
-    fn bytes(&mut self, schema: At<'a>) -> Option<Bytes> {
-        let mut waiting = vec![schema];
-        // A list's items, and the alternatives of one that may be null.
-        for _ in 0..MOST_HOPS {
-            let Some(at) = waiting.pop().and_then(|at| self.resolve(at)) else { continue };
-            if has_type(at.value, "string") {
-                let media_type = at.text("contentMediaType");
-                return match at.text("format") {
-                    Some("binary") => Some(Bytes::File),
-                    Some("byte") => Some(Bytes::Base64),
-                    // OpenAPI 3.1: a media type without an encoding are bytes.
-                    _ if at.value.get("contentEncoding").is_none() => {
-                        media_type.filter(|name| *name == "application/octet-stream").map(|_| Bytes::File)
-                    }
-                    _ => None,
-                };
-            }
-            waiting.extend(at.member("items"));
-            for keyword in ["anyOf", "oneOf"] {
-                waiting.extend(at.member(keyword).iter().flat_map(At::items));
-            }
-        }
-        None
+        Some((media_type, media.clone(), content_type.trim().to_owned()))
     }
 
     pub(super) fn responses(&mut self, path: &str, method: &str, operation: &At<'a>) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{At, Location, Parameter, Reader, Side, Style, StyleKind, is_reserved_header, schema};
+use super::{At, Location, Parameter, Reader, Side, Style, StyleKind, is_reserved_header, keyword};
 
 /// A parsed parameter.
 pub(super) struct Declared<'a> {
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
             self.notes.error(&place, "parameter style", problem, &format!("use `{usual}`, which is the default"));
         }
         let resolved = self.resolve(schema.clone());
-        let is = |kind: &str| resolved.as_ref().is_some_and(|at| schema::has_type(at.value, kind));
+        let is = |kind: &str| resolved.as_ref().is_some_and(|at| keyword::has_type(at.value, kind));
         let composite = is("object") || is("array");
         let explode = at.value.get("explode").and_then(Value::as_bool).unwrap_or(usual == "form");
         if location == Location::Path && explode && composite {

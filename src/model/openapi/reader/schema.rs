@@ -4,20 +4,11 @@ use serde_json::Value;
 
 use super::{
     At, Reader, Side,
-    keyword::{self, Kind, Mended},
+    keyword::{self, Kind, Mended, has_type},
 };
 
 /// Keywords that the gateway does not support (AgentCore developer guide, gateway-schema-openapi).
 pub(super) const UNSUPPORTED: [&str; 3] = ["oneOf", "anyOf", "allOf"];
-
-/// Whether a schema's type is this one, or includes it.
-pub(super) fn has_type(schema: &Value, kind: &str) -> bool {
-    match &schema["type"] {
-        Value::String(one) => one == kind,
-        Value::Array(all) => all.iter().any(|one| one == kind),
-        _ => false,
-    }
-}
 
 impl<'a> Reader<'a> {
     /// Checks a schema and everything that it refers to, each once.

@@ -41,8 +41,8 @@ pub(super) enum BodyArguments {
     Whole(String),
     /// Each property is an argument.
     Properties {
-        /// The arguments' names, by property.
-        named: BTreeMap<String, String>,
+        /// The properties, in the document's order, each with its argument.
+        named: Vec<(String, String)>,
         /// Properties that are never sent (`readOnly`).
         hidden: BTreeSet<String>,
         /// Which of the arguments that nothing else takes are properties too.
@@ -124,10 +124,9 @@ impl Body {
                 for (property, argument) in named {
                     members.extend(arguments.get(argument).map(|value| (property.clone(), value.clone())));
                 }
-                let taken: BTreeSet<&String> = named.values().collect();
-                let is_free = |name: &String| {
-                    !(taken.contains(name) || is_taken(name) || hidden.contains(name) || named.contains_key(name))
-                };
+                let known: BTreeSet<&String> =
+                    named.iter().flat_map(|(property, argument)| [property, argument]).collect();
+                let is_free = |name: &String| !(known.contains(name) || is_taken(name) || hidden.contains(name));
                 for (name, value) in arguments.iter().filter(|(name, _)| is_free(name) && others.have(name)) {
                     members.insert(name.clone(), value.clone());
                 }

@@ -360,6 +360,8 @@ fn bodies_have_what_their_schema_says_of_further_properties() {
         assert_eq!(body, r#"{"a":"x"}"#);
         assert!(refused[0].contains("property 'b' is not defined in the schema"), "{refused:?}");
     }
+    let ordered = json!({ "type": "object", "properties": { "z": {}, "a": {}, "m": {} } });
+    assert_eq!(sent(&ordered, &json!({ "m": 1, "a": 2, "z": 3, "b": 4 })).0, r#"{"z":3,"a":2,"m":1,"b":4}"#);
     let patterns =
         object(json!({ "additionalProperties": false, "patternProperties": { "^x-": { "type": "integer" } } }));
     assert_eq!(crate::model::tool::check_arguments(&of(patterns.clone()).input_schema, &json!({ "x-a": 1 })), fine);

@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         };
         let needed: Vec<&str> =
             resolved.value["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let (mut named, mut hidden) = (BTreeMap::new(), BTreeSet::new());
+        let (mut named, mut hidden) = (Vec::new(), BTreeSet::new());
         for (name, property) in members {
             if property["readOnly"] == true {
                 hidden.insert(name.clone());
@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
             let argument = Argument { required, is_file, ..Argument::new(name, Source::Document(property)) };
             let given = inputs.add("body", argument);
             self.check_name(&given, name, &media.pointer);
-            named.insert(name.clone(), given.or(name));
+            named.push((name.clone(), given.or(name)));
         }
         if let Some(schema) = resolved.value.as_object() {
             inputs.set_body(schema, is_alone, required);

@@ -25,7 +25,7 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion,
+    AppName, BehaviorVersion,
     meta::region::ProvideRegion as _,
     profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider, ProfileSet},
     provider_config::ProviderConfig,
@@ -255,6 +255,9 @@ fn of_profile(profile: &str, region: &Region, http_client: Option<&SharedHttpCli
     SharedCredentialsProvider::new(provider)
 }
 
+/// How calls of AWS tell who makes them, in the SDK's `User-Agent`.
+const APP_NAME: &str = "agentcore-gw";
+
 async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     let region = aws_config::Region::new(connection.region.to_string());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -281,7 +284,12 @@ async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     if let Some(client) = http_client {
         loader = loader.http_client(client);
     }
-    Ok(loader.load().await)
+    let config = loader.load().await;
+    // The user's own name (`AWS_SDK_UA_APP_ID`) goes first.
+    match AppName::new(APP_NAME) {
+        Ok(name) if config.app_name().is_none() => Ok(config.into_builder().app_name(name).build()),
+        _ => Ok(config),
+    }
 }
 
 /// A TLS context that trusts only these certificate authorities. The SDK does not read `AWS_CA_BUNDLE` itself.

@@ -37,6 +37,8 @@ struct Network {
     authority: String,
     /// The hosts that the proxy was asked to connect to.
     asked: Mutex<Vec<String>>,
+    /// The heads of the requests to them.
+    heads: Mutex<Vec<String>>,
 }
 
 impl Network {
@@ -45,7 +47,7 @@ impl Network {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = params.self_signed(&key).unwrap().pem();
-        Arc::new(Self { issuer: Issuer::new(params, key), authority, asked: Mutex::default() })
+        Arc::new(Self { issuer: Issuer::new(params, key), authority, asked: Mutex::default(), heads: Mutex::default() })
     }
 
     /// Listens, as a proxy or not; returns the port.
@@ -75,7 +77,8 @@ impl Network {
             stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
         }
         let mut stream = self.acceptor(&host).accept(stream).await?;
-        read_head(&mut stream).await?;
+        let head = read_head(&mut stream).await?;
+        self.heads.lock().unwrap().push(head);
         stream.write_all(NOTHING.as_bytes()).await?;
         stream.shutdown().await
     }
@@ -125,6 +128,15 @@ async fn a_proxy_and_certificate_authorities_of_a_network_work_together() {
     assert_eq!((listed.code, listed.stdout.as_str()), (0, "There are no gateways.\n"), "{}", listed.stderr);
     let asked = network.asked();
     assert!(asked.contains(&"bedrock-agentcore-control.us-west-2.amazonaws.com:443".to_owned()), "{asked:?}");
+
+    let says_who =
+        |name: &str| network.heads.lock().unwrap().drain(..).all(|head| head.contains(&format!(" app/{name}")));
+    assert!(says_who("agentcore-gw"), "each call says who makes it");
+    let mut named = list(&[]);
+    named.env("AWS_CA_BUNDLE", &bundle).env("AWS_SDK_UA_APP_ID", "mine");
+    assert_eq!(output(named).await.code, 0);
+    assert!(says_who("mine"), "the user's own name goes first");
+    network.asked();
 
     let refused = output(list(&[])).await;
     assert_eq!(refused.code, 1, "nobody trusts that authority otherwise: {}", refused.stdout);

@@ -2,6 +2,7 @@
 
 pub mod adapt;
 pub mod cleanup;
+pub mod connect;
 pub mod create;
 pub mod credentials;
 pub mod input;
@@ -40,6 +41,7 @@ pub enum Command {
     Credentials(credentials::Credentials),
     Token(token::Token),
     Tools(tools::Tools),
+    Connect(connect::Connect),
     Validate(validate::Validate),
     Cleanup(cleanup::Cleanup),
     Local(local::Local),
@@ -61,6 +63,7 @@ impl Command {
             Self::Credentials(args) => Box::pin(args.run(ctx)),
             Self::Token(args) => Box::pin(args.run(ctx)),
             Self::Tools(args) => Box::pin(args.run(ctx)),
+            Self::Connect(args) => Box::pin(args.run(ctx)),
             Self::Validate(args) => Box::pin(ready(args.run(ctx))),
             Self::Cleanup(args) => Box::pin(args.run(ctx)),
             Self::Local(args) => Box::pin(args.run(ctx)),
@@ -70,7 +73,7 @@ impl Command {
 
     /// Whether the command runs until it is stopped.
     pub fn serves(&self) -> bool {
-        matches!(self, Self::Local(local::Local { verb: local::Verb::Serve(_) }))
+        matches!(self, Self::Connect(_) | Self::Local(local::Local { verb: local::Verb::Serve(_) }))
     }
 
     /// Whether the command changes anything in AWS, so that running it again continues.
@@ -93,6 +96,7 @@ impl Command {
             | Self::Status(_)
             | Self::Token(_)
             | Self::Tools(_)
+            | Self::Connect(_)
             | Self::Validate(_)
             | Self::Cleanup(_) => false,
         }

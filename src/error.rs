@@ -248,6 +248,7 @@ impl From<ops::Error> for Error {
                 Self { hint: hint.or_else(|| denied.map(|denied| denied.remedy())), ..Self::new(kind, message) }
             }
             ops::Error::Token { .. }
+            | ops::Error::TokenCommand { .. }
             | ops::Error::NotOAuth { .. }
             | ops::Error::Mcp { .. }
             | ops::Error::McpRefused { .. }

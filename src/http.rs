@@ -89,7 +89,17 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 pub struct TransportError {
     url: String,
     problem: String,
-    is_cut_off: bool,
+    kind: TransportErrorKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TransportErrorKind {
+    /// The request was not sent: there was no connection.
+    Unsent,
+    Timeout,
+    /// The connection ended in the middle of a response.
+    CutOff,
+    Other,
 }
 
 impl TransportError {
@@ -100,7 +110,16 @@ impl TransportError {
 
     /// Whether the connection ended in the middle of a response, which was good as far as it came.
     pub fn is_cut_off(&self) -> bool {
-        self.is_cut_off
+        self.kind == TransportErrorKind::CutOff
+    }
+
+    /// Whether there was no connection, so that the server did not see the request.
+    pub fn is_unsent(&self) -> bool {
+        self.kind == TransportErrorKind::Unsent
+    }
+
+    pub fn is_timeout(&self) -> bool {
+        self.kind == TransportErrorKind::Timeout
     }
 }
 
@@ -166,11 +185,12 @@ impl Http {
 }
 
 fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, time_limit: Duration) -> TransportError {
-    let problem = match error {
-        SdkError::TimeoutError(_) => timed_out(time_limit),
-        error => root_cause(error),
+    let (problem, kind) = match error {
+        SdkError::TimeoutError(_) => (timed_out(time_limit), TransportErrorKind::Timeout),
+        error if is_of_connecting(error) => (root_cause(error), TransportErrorKind::Unsent),
+        error => (root_cause(error), TransportErrorKind::Other),
     };
-    TransportError { url, problem, is_cut_off: false }
+    TransportError { url, problem, kind }
 }
 
 fn timed_out(time_limit: Duration) -> String {
@@ -198,9 +218,13 @@ impl StreamingResponse {
 
         loop {
             let frame = timeout(time_limit, self.body.frame()).await;
-            let problem = |problem: String, is_cut_off| TransportError { url: self.url.clone(), problem, is_cut_off };
-            let frame = frame.map_err(|_| problem(timed_out(time_limit), false))?;
-            let broken = |error: BoxError| problem(root_cause(error.as_ref()), is_of_connection(error.as_ref()));
+            let problem = |problem: String, kind| TransportError { url: self.url.clone(), problem, kind };
+            let frame = frame.map_err(|_| problem(timed_out(time_limit), TransportErrorKind::Timeout))?;
+            let broken = |error: BoxError| {
+                let is_of_connection = find_cause(error.as_ref(), |_: &hyper::Error| true);
+                let kind = if is_of_connection { TransportErrorKind::CutOff } else { TransportErrorKind::Other };
+                problem(root_cause(error.as_ref()), kind)
+            };
             match frame.transpose().map_err(broken)? {
                 None => return Ok(None),
                 // Ignore trailers.
@@ -268,11 +292,16 @@ impl Intercept for BodyLimit {
     }
 }
 
-/// Whether an error chain is about the connection, and not about what came over it.
-fn is_of_connection(error: &(dyn StdError + 'static)) -> bool {
+/// Whether an error chain says that there was no connection.
+fn is_of_connecting(error: &(dyn StdError + 'static)) -> bool {
+    find_cause(error, hyper_util::client::legacy::Error::is_connect)
+}
+
+/// Whether an error chain has an error of this type for which this holds.
+fn find_cause<E: StdError + 'static>(error: &(dyn StdError + 'static), holds: impl Fn(&E) -> bool) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.is::<hyper::Error>() {
+        if error.downcast_ref().is_some_and(&holds) {
             return true;
         }
         next = error.source();

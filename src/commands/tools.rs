@@ -18,9 +18,9 @@ use crate::{
     model::{mcp, secret::Secret, token::why_refused},
     ops::{
         self,
+        bridge::{Source, Tokens},
         mcp::{Client, SignIn},
         stack::Stack,
-        token,
     },
     ui::report::{self, Report},
 };
@@ -162,11 +162,16 @@ fn explained(aws: &Aws, gateway: &ApiDocument, token: Option<&Secret>, error: op
     }
 }
 
-/// A token of the stack's own client; if callers come from another provider, the user's token.
+/// A token for a gateway.
 async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Error> {
+    Ok(Tokens::new(token_source(ctx, aws, stack).await?).get(aws, None).await?)
+}
+
+/// Where tokens come from: the stack's own client; if callers come from another provider, the user's variable.
+pub(super) async fn token_source(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Source, Error> {
     match (token_request(aws, stack).await, &ctx.settings.gateway_token) {
-        (Ok(request), _) => Ok(token::fetch(&aws.http, &request).await?.secret),
-        (Err(_), Some(token)) if is_one_word(token.reveal()) => Ok(token.clone()),
+        (Ok(request), _) => Ok(Source::Client(request)),
+        (Err(_), Some(token)) if is_one_word(token.reveal()) => Ok(Source::Given(token.clone())),
         (Err(_), Some(_)) => {
             Err(Error::new(ErrorKind::NoCredentials, format!("the variable {GATEWAY_TOKEN} holds no token"))
                 .with_hint("a token is one word, without line breaks"))

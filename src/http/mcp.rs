@@ -33,7 +33,12 @@ pub fn stateless(url: &str, mut message: Value, capabilities: &Value) -> Request
     {
         params["_meta"][key] = value;
     }
-    let mut request = post(url, STATELESS, None, &message);
+    post_stateless(url, &message)
+}
+
+/// Builds the request that posts a [`STATELESS`] message that describes itself.
+pub fn post_stateless(url: &str, message: &Value) -> Request {
+    let mut request = post(url, STATELESS, None, message);
     let method = message["method"].as_str().unwrap_or_default();
     let name = match method {
         "tools/call" | "prompts/get" => message["params"]["name"].as_str(),

@@ -20,6 +20,8 @@ pub struct Faults {
     pub iam_lag: Duration,
     /// Whether the account sends traces to CloudWatch Logs, as after Transaction Search was enabled.
     pub transaction_search: bool,
+    /// How long access tokens are valid, instead of what their client says.
+    pub token_validity: Option<Duration>,
     rules: Mutex<Vec<Rule>>,
 }
 
@@ -70,7 +72,14 @@ const IN_NAME_OF_CALLER: (&str, [(&str, &str); 2]) =
 
 impl Faults {
     pub fn new(latency: Duration, consistency_lag: Duration, rules: Vec<Rule>) -> Self {
-        Self { latency, consistency_lag, iam_lag: Duration::ZERO, transaction_search: true, rules: Mutex::new(rules) }
+        Self {
+            latency,
+            consistency_lag,
+            iam_lag: Duration::ZERO,
+            transaction_search: true,
+            token_validity: None,
+            rules: Mutex::new(rules),
+        }
     }
 
     #[must_use]
@@ -81,6 +90,11 @@ impl Faults {
     #[must_use]
     pub fn without_transaction_search(self, without: bool) -> Self {
         Self { transaction_search: !without, ..self }
+    }
+
+    #[must_use]
+    pub fn with_token_validity(self, token_validity: Option<Duration>) -> Self {
+        Self { token_validity, ..self }
     }
 
     /// The action that the caller may not perform, if this operation needs one on the caller's behalf.

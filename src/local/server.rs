@@ -163,6 +163,12 @@ impl Server {
         self.0.journal.keep_only(std::iter::empty())
     }
 
+    /// How long an access token is valid, in seconds, whose client says this.
+    pub(crate) fn token_seconds(&self, named: i64) -> i64 {
+        let shorter = self.0.faults.token_validity.map(|time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+        shorter.unwrap_or(named)
+    }
+
     /// Prepares a call: injects latency and faults, and validates the input.
     ///
     /// # Errors

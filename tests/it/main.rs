@@ -7,6 +7,7 @@ mod architecture;
 mod aws_cli;
 mod boto3;
 mod cli;
+mod connect;
 mod corpus;
 mod crash;
 mod docs;

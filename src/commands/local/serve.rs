@@ -57,6 +57,10 @@ pub struct Serve {
     #[arg(long)]
     pub no_transaction_search: bool,
 
+    /// Let access tokens be valid for so long, for example 2s, instead of what their client says
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub token_validity: Option<Duration>,
+
     /// Fail a call, for example iam:CreateRole=ThrottlingException*2 (can be repeated)
     #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES][:MESSAGE]")]
     pub faults: Vec<FaultRule>,
@@ -95,6 +99,7 @@ impl Serve {
             store: (!self.ephemeral).then(|| store.clone()),
             faults: Faults::new(self.latency, self.consistency_lag, self.faults)
                 .with_iam_lag(self.iam_lag)
+                .with_token_validity(self.token_validity)
                 .without_transaction_search(self.no_transaction_search),
             clock: Arc::new(now),
             new_key: Arc::new(SigningKey::generate),

@@ -85,8 +85,10 @@ pub(crate) async fn token(Shared(server): Shared<Server>, headers: HeaderMap, bo
             None => return Err(OAuthError::InvalidRequest),
         }
         let scope = granted_scope(client, form.get("scope").map(String::as_str))?;
-        let token = pool.key.sign(&claims(pool, client, &scope, &base, now)).map_err(|_| OAuthError::ServerError)?;
-        Ok((token, client.settings.token_seconds()))
+        let seconds = server.token_seconds(client.settings.token_seconds());
+        let claims = claims(pool, client, &scope, &base, (now, now + seconds));
+        let token = pool.key.sign(&claims).map_err(|_| OAuthError::ServerError)?;
+        Ok((token, seconds))
     });
     match issued {
         Ok((token, seconds)) => {
@@ -101,14 +103,14 @@ pub(crate) async fn token(Shared(server): Shared<Server>, headers: HeaderMap, bo
 }
 
 /// The claims of Cognito's access tokens for machine clients: `client_id`, and no `aud`.
-fn claims(pool: &Pool, client: &Client, scope: &str, base: &str, now: i64) -> Value {
+fn claims(pool: &Pool, client: &Client, scope: &str, base: &str, (now, end): (i64, i64)) -> Value {
     json!({
         "sub": client.id,
         "token_use": "access",
         "scope": scope,
         "auth_time": now,
         "iss": format!("{base}/{}", pool.id),
-        "exp": now + client.settings.token_seconds(),
+        "exp": end,
         "iat": now,
         "version": 2,
         "jti": random::uuid(),

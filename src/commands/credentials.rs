@@ -49,6 +49,7 @@ impl Report for Shown {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         let mut shown = vec![("Gateway URL", self.gateway.gateway_url.as_str())];
         shown.extend(self.client_info.fields());
+        shown.push(("Issuer", self.client_info.issuer()));
         fields(w, &shown)
     }
 

@@ -100,10 +100,14 @@ pub struct ClientInfo {
     user_pool_id: String,
     domain_prefix: String,
     discovery_url: String,
+    /// Of the tokens, by which OAuth libraries find the token endpoint.
+    issuer: String,
 }
 
 impl ClientInfo {
     pub fn new(aws: &Aws, pool_id: &str, domain: &str, tokens: &TokenRequest) -> Self {
+        let discovery_url = cognito::discovery_url(aws, pool_id);
+        let issuer = discovery_url.split("/.well-known/").next().unwrap_or_default().to_owned();
         Self {
             client_id: tokens.client_id.clone(),
             client_secret: tokens.client_secret.reveal().to_owned(),
@@ -111,8 +115,13 @@ impl ClientInfo {
             scope: tokens.scope.clone(),
             user_pool_id: pool_id.to_owned(),
             domain_prefix: domain.to_owned(),
-            discovery_url: cognito::discovery_url(aws, pool_id),
+            discovery_url,
+            issuer,
         }
+    }
+
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// Label and value of each member that a client needs.
@@ -131,6 +140,7 @@ impl ClientInfo {
             ("AGENTCORE_GATEWAY_CLIENT_SECRET", self.client_secret.clone()),
             ("AGENTCORE_GATEWAY_TOKEN_ENDPOINT", self.token_endpoint.clone()),
             ("AGENTCORE_GATEWAY_SCOPE", self.scope.clone()),
+            ("AGENTCORE_GATEWAY_ISSUER", self.issuer.clone()),
         ]
     }
 

@@ -194,3 +194,52 @@ fn the_inspector_starts_it_and_calls_a_tool() {
     let answer = inspect(&["tools/call", "--tool-name", WEATHER, "--tool-arg", "location=Seattle"]);
     assert!(answer["content"][0]["text"].as_str().unwrap().contains("Seattle"), "{answer}");
 }
+
+/// The example clients, which leave tokens to the MCP SDKs.
+#[test]
+fn the_sdks_own_oauth_providers_renew_tokens() {
+    let env = Env::new();
+    let _server = Server::start(&env, &["--port", &free_port(), "--token-validity", "2s"]);
+    env.ok(&["--local", "create", "weather-gateway", "--sample", "--no-observability"]);
+    let credentials = env.ok(&["--local", "credentials", "weather-gateway", "-o", "env"]).stdout;
+    assert!(credentials.contains("export AGENTCORE_GATEWAY_ISSUER="), "{credentials}");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let (node, packages) = node_peers();
+    // Node.js looks for packages beside the file.
+    let script = env.home().join("oauth_client.mjs");
+    fs::copy(examples.join("oauth_client.mjs"), &script).unwrap();
+    std::os::unix::fs::symlink(packages.join("node_modules"), env.home().join("node_modules")).unwrap();
+    for (program, script) in [(python("mcp-2"), examples.join("oauth_client.py")), (node, script)] {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{credentials}\nexec \"$@\""), "sh"]).arg(&program).arg(&script);
+        command.args([WEATHER, r#"{"location":"first"}"#]).env_clear().env("PATH", path()).env("HOME", env.home());
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = process.stdin.take().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut answered = |location: &str| {
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            assert!(line.contains(&format!("\"location\":\"{location}\"")), "{script:?}: {line:?}");
+        };
+        answered("first");
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(4) {
+            writeln!(input, r#"{{"location":"next"}}"#).unwrap();
+            answered("next");
+        }
+        drop(input);
+        assert!(process.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn what_the_readme_shows_of_the_examples_is_in_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    for (language, example) in [("python", "examples/oauth_client.py"), ("js", "examples/oauth_client.mjs")] {
+        let example = fs::read_to_string(root.join(example)).unwrap();
+        let block = readme.split(&format!("```{language}\n")).nth(1).unwrap().split("```").next().unwrap();
+        let missing: Vec<&str> = block.lines().filter(|line| !example.contains(line.trim())).collect();
+        assert!(missing.is_empty(), "{language}: {missing:?}");
+    }
+}

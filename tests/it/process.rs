@@ -47,7 +47,9 @@ fn the_quick_start_works_from_an_empty_home_and_another_home_cleans_up() {
     for member in ["name", "gatewayId", "gatewayArn", "gatewayUrl", "status", "region"] {
         assert!(shape["gateway"][member].is_string(), "gateway.{member}: {shape:#}");
     }
-    for member in ["clientId", "clientSecret", "tokenEndpoint", "scope", "userPoolId", "domainPrefix", "discoveryUrl"] {
+    for member in
+        ["clientId", "clientSecret", "tokenEndpoint", "scope", "userPoolId", "domainPrefix", "discoveryUrl", "issuer"]
+    {
         assert!(shape["clientInfo"][member].is_string(), "clientInfo.{member}: {shape:#}");
     }
     assert_eq!(shape["targets"][0]["tools"][0], "weather-tool___get_weather");

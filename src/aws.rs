@@ -132,7 +132,11 @@ impl Aws {
             };
         }
         Ok(Self {
-            http: Http::new(config.http_client()).logged(),
+            // One client for all: the SDK's default would connect anew for each call.
+            http: Http::new(Some(
+                config.http_client().unwrap_or_else(|| https_client(TlsContext::default(), ProxyConfig::from_env())),
+            ))
+            .logged(),
             credentials: config.credentials_provider(),
             agentcore: client!(aws_sdk_bedrockagentcorecontrol),
             cognito: client!(aws_sdk_cognitoidentityprovider),

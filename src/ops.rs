@@ -144,9 +144,9 @@ pub enum Error {
     /// The gateway has no app client of this stack, so there are no credentials to return.
     #[error("the gateway `{0}` has no Cognito client of agentcore-gw")]
     NoClient(String),
-    /// The user's command that prints a token failed.
-    #[error("the command `{command}` gives no token: {problem}")]
-    TokenCommand { command: String, problem: String },
+    /// The user's command that prints a token failed. It may contain a secret.
+    #[error("the token command gives no token: {problem}")]
+    TokenCommand { problem: String },
     #[error("the token endpoint {endpoint} refused: {answer}")]
     Token { endpoint: String, answer: String },
     #[error("{endpoint} did not answer as a token endpoint: HTTP {status}")]

@@ -264,6 +264,16 @@ impl Ui {
         out.flush()
     }
 
+    /// Stdout for lines of a protocol, which are written as they are, from any thread.
+    pub fn protocol_out(&self) -> impl Fn(&str) -> io::Result<()> + Send + use<> {
+        let out = self.streams.out.clone();
+        move |line| {
+            let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+            out.write_all(format!("{line}\n").as_bytes())?;
+            out.flush()
+        }
+    }
+
     /// Writes a document to stdout as it is serialized: a report can be large.
     fn write_json(&self, document: &(impl ToJson + ?Sized)) -> io::Result<()> {
         let mut out = self.streams.out.lock().unwrap_or_else(PoisonError::into_inner);

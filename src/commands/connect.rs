@@ -1,7 +1,7 @@
 //! `connect`: an MCP server on standard input and output that forwards to a gateway.
 
 use std::{
-    future::pending,
+    collections::HashMap,
     io::{self, Write},
     sync::Arc,
     time::Duration,
@@ -9,11 +9,12 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     sync::mpsc,
-    task::JoinSet,
-    time::{Instant, timeout_at},
+    task::{AbortHandle, JoinSet, spawn_blocking},
+    time::timeout,
 };
 
 use super::{Outcome, stack_with_gateway, tools::token_source};
@@ -24,7 +25,7 @@ use crate::{
     error::{Error, ErrorKind},
     ops::{
         self,
-        bridge::{Bridge, Credential, Source, Tokens},
+        bridge::{Bridge, Credential, INVALID_REQUEST, Message, PARSE_ERROR, Source, Tokens},
         stack::Stack,
     },
     ui::report::Report,
@@ -35,7 +36,7 @@ use crate::{
 const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 /// Most lines that wait for the client, or for the gateway.
 const MOST_LINES: usize = 64;
-/// Most messages that are forwarded at once.
+/// Most requests that are forwarded at once.
 const MOST_AT_ONCE: usize = 256;
 
 /// How long the last requests may take once there is no more input.
@@ -64,37 +65,25 @@ impl Connect {
         let credential = self.credential(ctx, &aws, &stack).await?;
         let (out, mut lines) = mpsc::channel(MOST_LINES);
         let bridge = Arc::new(Bridge::new(aws, url, credential, ctx.stop.clone(), out));
-        let mut input = client_lines();
-        let mut forwarded = JoinSet::new();
-        // Once there is no more input, what is under way is answered, for a limited time.
-        let mut end = None;
-        while end.is_none_or(|end| Instant::now() < end && !(forwarded.is_empty() && lines.is_empty())) {
-            tokio::select! {
-                biased;
-                _ = ctx.stop.requested() => break,
-                line = input.recv(), if end.is_none() && forwarded.len() < MOST_AT_ONCE => match line {
-                    None => end = Some(Instant::now() + LAST_ANSWERS),
-                    Some(line) => {
-                        let bridge = bridge.clone();
-                        forwarded.spawn(async move { bridge.forward(&line).await });
-                    }
-                },
-                Some(line) = lines.recv() => {
-                    let written = ctx.ui.write_out(format!("{line}\n").as_bytes());
-                    if written.is_err() {
-                        break;
-                    }
-                }
-                Some(outcome) = forwarded.join_next() => {
-                    if let Ok(Err(error)) = outcome {
-                        ctx.ui.warn(&format!("a message was not delivered: {error}"));
-                    }
-                }
-                () = until(end) => break,
+        let write = ctx.ui.protocol_out();
+        // On a thread of its own: a client that does not read must not keep the program from ending.
+        let mut written = spawn_blocking(move || {
+            while let Some(line) = lines.blocking_recv() {
+                write(&line)?;
             }
+            io::Result::Ok(())
+        });
+        tokio::select! {
+            () = Dispatcher::new(bridge.clone()).run(client_lines(), |problem| ctx.ui.warn(problem)) => {}
+            _ = &mut written => return Ok(Box::new(Disconnected)),
+            _ = ctx.stop.requested() => {}
         }
-        drop(forwarded);
         bridge.close().await;
+        drop(bridge);
+        tokio::select! {
+            _ = written => {}
+            _ = ctx.stop.requested() => {}
+        }
         Ok(Box::new(Disconnected))
     }
 
@@ -122,26 +111,97 @@ impl Connect {
     }
 }
 
-/// Waits until this moment, or for ever.
-async fn until(end: Option<Instant>) {
-    match end {
-        Some(end) => drop(timeout_at(end, pending::<()>()).await),
-        None => pending().await,
+/// Forwards the client's messages: requests side by side, and everything else in order.
+struct Dispatcher {
+    bridge: Arc<Bridge>,
+    requests: JoinSet<()>,
+    /// The requests under way, by their ids as JSON.
+    open: HashMap<String, (Message, AbortHandle)>,
+}
+
+impl Dispatcher {
+    fn new(bridge: Arc<Bridge>) -> Self {
+        Self { bridge, requests: JoinSet::new(), open: HashMap::new() }
+    }
+
+    /// Forwards lines until they end, and what is under way then for a limited time. `warn` is told of what could not be
+    /// delivered and has no answer.
+    async fn run(mut self, mut lines: mpsc::Receiver<Line>, warn: impl Fn(&str)) {
+        while let Some(line) = lines.recv().await {
+            let document = match line {
+                Line::TooLong => Err((INVALID_REQUEST, format!("a message is longer than {LONGEST_LINE} bytes"))),
+                Line::Text(text) => {
+                    serde_json::from_str(&text).map_err(|error| (PARSE_ERROR, format!("Parse error: {error}")))
+                }
+            };
+            // A batch (MCP 2025-03-26) goes out message by message.
+            let documents = match document {
+                Err((code, problem)) => {
+                    self.bridge.refuse(&Value::Null, code, &problem).await;
+                    continue;
+                }
+                Ok(Value::Array(documents)) => documents,
+                Ok(document) => vec![document],
+            };
+            for document in documents {
+                if let Err(error) = self.take(Message::new(document)).await {
+                    warn(&format!("a message was not delivered: {error}"));
+                }
+            }
+        }
+        let last = async { while self.requests.join_next().await.is_some() {} };
+        drop(timeout(LAST_ANSWERS, last).await);
+    }
+
+    async fn take(&mut self, message: Message) -> Result<(), ops::Error> {
+        self.open.retain(|_, (_, request)| !request.is_finished());
+        // A request that the gateway cannot have is simply dropped.
+        let cancelled = message.cancels().and_then(|id| self.open.get(&id.to_string()));
+        if let Some((_, request)) = cancelled.filter(|(cancelled, _)| !cancelled.is_sent()) {
+            request.abort();
+            return Ok(());
+        }
+        if message.goes_first() {
+            return self.bridge.forward(&message).await;
+        }
+        while self.requests.len() >= MOST_AT_ONCE {
+            self.requests.join_next().await;
+        }
+        let (bridge, forwarded) = (self.bridge.clone(), message.clone());
+        let request = self.requests.spawn(async move {
+            // A request is answered, with an error if need be.
+            drop(bridge.forward(&forwarded).await);
+        });
+        if let Some(id) = message.id() {
+            self.open.insert(id.to_string(), (message, request));
+        }
+        Ok(())
     }
 }
 
+/// A line of the client.
+enum Line {
+    Text(String),
+    TooLong,
+}
+
 /// The lines of standard input, until it ends.
-fn client_lines() -> mpsc::Receiver<String> {
+fn client_lines() -> mpsc::Receiver<Line> {
     let (sender, lines) = mpsc::channel(MOST_LINES);
     tokio::spawn(async move {
         let mut input = BufReader::new(tokio::io::stdin());
-        let mut line = Vec::new();
-        while let Ok(1..) = (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
-            let text = String::from_utf8_lossy(&line);
-            if !text.trim().is_empty() && sender.send(text.trim().to_owned()).await.is_err() {
+        let (mut bytes, mut is_too_long) = (Vec::new(), false);
+        while let Ok(1..) = (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut bytes).await {
+            let is_whole = bytes.ends_with(b"\n") || (bytes.len() as u64) < LONGEST_LINE;
+            let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+            let line = if is_too_long || !is_whole { Line::TooLong } else { Line::Text(text) };
+            // Of a line that is too long, the rest is skipped.
+            let is_told = is_too_long || matches!(&line, Line::Text(text) if text.is_empty());
+            is_too_long = !is_whole;
+            bytes.clear();
+            if !is_told && sender.send(line).await.is_err() {
                 return;
             }
-            line.clear();
         }
     });
     lines

@@ -15,8 +15,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-pub use self::credential::{Credential, Source, Tokens};
-use self::message::Message;
+pub use self::{
+    credential::{Credential, Source, Tokens},
+    message::Message,
+};
 use super::{
     Error,
     token::{self, TokenRequest},
@@ -41,10 +43,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// How long the end of the session may take when the client has left.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// The largest response that is one document, in bytes, and the largest event (AgentCore developer guide: 6 MB).
-const LARGEST: usize = 16 * 1024 * 1024;
+/// How long the end of a stream may take after the result.
+const END: Duration = Duration::from_millis(50);
+/// How often a stream is taken up again that brings no new event.
+const MOST_IN_VAIN: u32 = 5;
+/// Most characters of what a gateway says that is no JSON-RPC.
+const SHOWN: usize = 300;
 /// JSON-RPC error codes.
-const PARSE_ERROR: i64 = -32700;
+pub const PARSE_ERROR: i64 = -32700;
+pub const INVALID_REQUEST: i64 = -32600;
 const NO_ANSWER: i64 = -32000;
 
 /// A connection of a client to a gateway. Messages are forwarded side by side.
@@ -79,40 +86,26 @@ impl Bridge {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forwards a line of the client, and whatever the gateway answers. Every request is answered, if need be with an
+    /// Forwards a message of the client, and whatever the gateway answers. Every request is answered, if need be with an
     /// error.
     ///
     /// # Errors
     ///
     /// If a message that has no answer could not be delivered.
-    pub async fn forward(&self, line: &str) -> Result<(), Error> {
-        let document: Value = match serde_json::from_str(line) {
-            Ok(document) => document,
-            Err(error) => {
-                let error = json!({ "code": PARSE_ERROR, "message": format!("Parse error: {error}") });
-                self.tell(json!({ "jsonrpc": "2.0", "id": null, "error": error }).to_string()).await;
-                return Ok(());
+    pub async fn forward(&self, message: &Message) -> Result<(), Error> {
+        match (self.deliver(message).await, message.id()) {
+            (Err(error), Some(id)) => {
+                self.refuse(id, NO_ANSWER, &error.to_string()).await;
+                Ok(())
             }
-        };
-        // A batch (MCP 2025-03-26) goes out message by message.
-        let messages = match document {
-            Value::Array(messages) => messages,
-            message => vec![message],
-        };
-        let mut outcome = Ok(());
-        for document in messages {
-            let message = Message::new(document);
-            if let Err(error) = self.deliver(&message).await {
-                match message.id() {
-                    Some(id) => {
-                        let error = json!({ "code": NO_ANSWER, "message": error.to_string() });
-                        self.tell(json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string()).await;
-                    }
-                    None => outcome = Err(error),
-                }
-            }
+            (outcome, _) => outcome,
         }
-        outcome
+    }
+
+    /// Answers the client with an error of this program.
+    pub async fn refuse(&self, id: &Value, code: i64, problem: &str) {
+        let error = json!({ "code": code, "message": problem });
+        self.tell(json!({ "jsonrpc": "2.0", "id": id, "error": error }).to_string()).await;
     }
 
     async fn deliver(&self, message: &Message) -> Result<(), Error> {
@@ -127,8 +120,10 @@ impl Bridge {
             self.session().clone()
         };
         let answer = self.post(message, &session).await?;
-        // MCP specifies 404 for a session that is not known any more: the gateway did not look at the message.
-        if answer.status == 404 && session.id.is_some() {
+        // MCP specifies 404 for a session that is not known any more: the gateway did not look at the message. An answer to
+        // its own question means nothing in another session.
+        let is_question = !message.method().is_empty();
+        if answer.status == 404 && session.id.is_some() && message.has_session() && is_question {
             let session = self.renew(&session).await?;
             return self.relay(message, self.post(message, &session).await?).await;
         }
@@ -142,43 +137,48 @@ impl Bridge {
         if current.id != lost.id {
             return Ok(current);
         }
-        let Some(hello) = current.hello else { return Err(self.problem("it does not know the session")) };
+        let Some(hello) = current.hello.clone() else { return Err(self.problem("it does not know the session")) };
         let hello = Message::new(hello);
         let mut answer = self.post(&hello, &Session::default()).await?;
-        let welcome =
-            self.whole(&mut answer).await?.into_iter().find(|welcome| welcome["id"] == hello.document()["id"]);
-        match welcome {
-            Some(welcome) if welcome["result"].is_object() => self.agree(&answer, &welcome),
-            _ => return Err(self.problem("it makes no new session")),
-        }
-        let session = self.session().clone();
+        let welcome = self.welcome(&hello, &mut answer).await?;
+        let session = Session { hello: current.hello, ..agreed(&answer, &welcome) };
         let initialized = Message::new(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
-        self.post(&initialized, &session).await?;
+        let accepted = self.post(&initialized, &session).await?;
+        if !is_success(&accepted) {
+            return Err(self.problem(&format!("HTTP {} to a new session", accepted.status)));
+        }
+        self.session().clone_from(&session);
         Ok(session)
     }
 
-    /// Keeps what the answer to `initialize` says.
-    fn agree(&self, answer: &StreamingResponse, welcome: &Value) {
-        let mut session = self.session();
-        session.id = answer.header(mcp::SESSION_HEADER).map(str::to_owned);
-        let version = welcome["result"]["protocolVersion"].as_str();
-        version.unwrap_or_default().clone_into(&mut session.version);
+    /// The answer to `initialize`.
+    async fn welcome(&self, hello: &Message, answer: &mut StreamingResponse) -> Result<Value, Error> {
+        let mut reader = Reader::new(answer);
+        while let Some(arrived) = self.next(answer, &mut reader).await? {
+            let is_alone = !reader.is_stream;
+            let welcome = arrived.into_iter().find(|document| hello.is_answered_by(document, is_alone));
+            if let Some(welcome) = welcome.filter(|welcome| welcome["result"].is_object()) {
+                return Ok(welcome);
+            }
+        }
+        Err(self.problem(&format!("HTTP {} without a new session", answer.status)))
     }
 
     /// Sends a message until the gateway answers: again with a new token if it refuses a token, and again while it cannot
     /// be reached, as long as it cannot have acted on the message.
     async fn post(&self, message: &Message, session: &Session) -> Result<StreamingResponse, Error> {
         let mut refused = None;
-        let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+        let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
         loop {
             let request = message.request(&self.url, &session.version, session.id.as_deref());
+            message.set_sent(true);
             match self.send(request, refused.as_ref()).await {
                 Ok((answer, Some(token))) if answer.status == 401 && refused.is_none() => refused = Some(token),
                 Ok((answer, _)) if [401, 403].contains(&answer.status) => return Err(self.refused(&answer)),
                 Ok((answer, _)) => return Ok(answer),
-                Err(Error::Transport(error)) if may_repeat(&error, message) && waited < PATIENCE => {
+                Err(Error::Transport(error)) if may_repeat(&error, message) && begun.elapsed() < PATIENCE => {
+                    message.set_sent(!error.is_unsent());
                     wait::until_moment(Instant::now() + pause, &self.stop).await?;
-                    waited += pause;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 Err(error) => return Err(error),
@@ -196,38 +196,63 @@ impl Bridge {
         Ok((self.aws.http.open(request, CALL_LIMIT).await?, token))
     }
 
-    /// Passes an answer on to the client.
+    /// Passes an answer on to the client, up to the result.
     async fn relay(&self, message: &Message, mut answer: StreamingResponse) -> Result<(), Error> {
-        let mut is_answered = message.id().is_none();
+        let Some(id) = message.id() else {
+            let refused = || self.problem(&format!("HTTP {}", answer.status));
+            return if is_success(&answer) { Ok(()) } else { Err(refused()) };
+        };
         let mut reader = Reader::new(&answer);
-        while let Some(arrived) = self.next(&mut answer, &mut reader).await? {
+        let (mut in_vain, mut last_event) = (0, None);
+        let mut said = String::new();
+        loop {
+            let arrived = match self.next(&mut answer, &mut reader).await {
+                Err(Error::Transport(error)) if error.is_cut_off() && reader.resumption.is_some() => None,
+                arrived => arrived?,
+            };
+            let Some(arrived) = arrived else {
+                let resumption = reader.resumption.take().filter(|_| message.has_session());
+                in_vain =
+                    if resumption.as_ref().map(|(event, _)| event) == last_event.as_ref() { in_vain + 1 } else { 0 };
+                let Some((event, pause)) = resumption.filter(|_| in_vain < MOST_IN_VAIN) else { break };
+                wait::until_moment(Instant::now() + pause, &self.stop).await?;
+                answer = self.resumed(&event).await?;
+                reader = Reader::after(&event, pause);
+                last_event = Some(event);
+                continue;
+            };
             for mut document in arrived {
-                if document.get("method").is_none() {
+                if message.is_answered_by(&document, !reader.is_stream) {
                     if message.method() == "initialize" && document["result"].is_object() {
-                        self.agree(&answer, &document);
+                        let hello = Some(message.document().clone());
+                        *self.session() = Session { hello, ..agreed(&answer, &document) };
                     }
-                    // The error of a request that the gateway could not read has no id.
-                    if let Some(id) = message.id().filter(|_| document["id"].is_null()) {
-                        document["id"] = id.clone();
-                    }
-                    is_answered = true;
+                    document["id"] = id.clone();
+                    self.tell(document.to_string()).await;
+                    // The end follows, after which the connection can be used again.
+                    drop(answer.next(END).await);
+                    return Ok(());
                 }
-                self.tell(document.to_string()).await;
+                if document["method"].is_string() {
+                    self.tell(document.to_string()).await;
+                } else if let Some(text) = document["message"].as_str().or(document["Message"].as_str()) {
+                    said = format!(": {}", text.chars().take(SHOWN).collect::<String>());
+                }
             }
         }
-        if is_answered {
-            return Ok(());
-        }
-        Err(self.problem(&format!("HTTP {} without an answer to {}", answer.status, message.method())))
+        let method = message.method();
+        Err(self.problem(&format!("HTTP {} without an answer to {method}{said}", answer.status)))
     }
 
-    /// All messages of an answer.
-    async fn whole(&self, answer: &mut StreamingResponse) -> Result<Vec<Value>, Error> {
-        let (mut reader, mut all) = (Reader::new(answer), Vec::new());
-        while let Some(arrived) = self.next(answer, &mut reader).await? {
-            all.extend(arrived);
+    /// Takes up a stream that has ended early, after this event.
+    async fn resumed(&self, event: &str) -> Result<StreamingResponse, Error> {
+        let session = self.session().clone();
+        let request = mcp::resume(&self.url, &session.version, session.id.as_deref(), event);
+        let (answer, _) = self.send(request, None).await?;
+        if answer.status == 200 && mcp::is_stream(answer.header("content-type")) {
+            return Ok(answer);
         }
-        Ok(all)
+        Err(self.problem(&format!("it ended its stream early, and answered HTTP {} to its resumption", answer.status)))
     }
 
     /// The messages that the next bytes complete; `None` at the end.
@@ -237,10 +262,7 @@ impl Bridge {
             return Ok(reader.messages.take().map(Messages::finish));
         };
         let arrived = messages.push(&bytes);
-        reader.waiting = if arrived.is_empty() { reader.waiting + bytes.len() } else { 0 };
-        if reader.waiting > LARGEST {
-            return Err(self.problem("its answer is longer than 16 MB"));
-        }
+        reader.resumption = messages.resumption();
         Ok(Some(arrived))
     }
 
@@ -272,14 +294,31 @@ impl Bridge {
 struct Reader {
     /// `None` at the end.
     messages: Option<Messages>,
-    /// The number of bytes since the last complete message.
-    waiting: usize,
+    is_stream: bool,
+    /// Where the stream can be taken up again, and after which pause.
+    resumption: Option<(String, Duration)>,
 }
 
 impl Reader {
     fn new(answer: &StreamingResponse) -> Self {
-        Self { messages: Some(Messages::of(answer.header("content-type"))), waiting: 0 }
+        let kind = answer.header("content-type");
+        Self { messages: Some(Messages::of(kind)), is_stream: mcp::is_stream(kind), resumption: None }
     }
+
+    fn after(event: &str, pause: Duration) -> Self {
+        let resumption = Some((event.to_owned(), pause));
+        Self { messages: Some(Messages::after(event, pause)), is_stream: true, resumption }
+    }
+}
+
+fn is_success(answer: &StreamingResponse) -> bool {
+    (200..300).contains(&answer.status)
+}
+
+/// What gateway and client have agreed on.
+fn agreed(answer: &StreamingResponse, welcome: &Value) -> Session {
+    let version = welcome["result"]["protocolVersion"].as_str().unwrap_or_default().to_owned();
+    Session { id: answer.header(mcp::SESSION_HEADER).map(str::to_owned), version, hello: None }
 }
 
 /// Whether a message may be sent again after this error: if it was not sent, or if it changes nothing.

@@ -161,8 +161,8 @@ fn gateways_of_every_authorizer_are_reached() {
     let command = format!("'{}' --local token tokens", env!("CARGO_BIN_EXE_agentcore-gw"));
     assert_eq!(answers(&env, &["tokens", "--token-command", &command], &[&ping]).0, [empty]);
     for (command, said) in [
-        ("exit 3", "gives no token: it ended with exit status: 3"),
-        ("echo a b", "gives no token: it prints no token"),
+        ("exit 3", "the token command gives no token: it ended with exit status: 3"),
+        ("echo a b", "the token command gives no token: it prints no token"),
         ("echo wrong", "refused the caller: HTTP 401"),
     ] {
         let (answers, run) = answers(&env, &["tokens", "--token-command", command], &[&ping]);

@@ -106,7 +106,7 @@ impl Credential {
 
 /// The token that a command prints. What it writes to stderr is the user's to see.
 async fn printed_by(command: &str) -> Result<Secret, Error> {
-    let failed = |problem: String| Error::TokenCommand { command: command.to_owned(), problem };
+    let failed = |problem: String| Error::TokenCommand { problem };
     let mut shell = if cfg!(windows) { Command::new("cmd") } else { Command::new("sh") };
     shell.args([if cfg!(windows) { "/C" } else { "-c" }, command]);
     shell.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::inherit()).kill_on_drop(true);

@@ -6,6 +6,7 @@ mod adapt;
 mod architecture;
 mod aws_cli;
 mod boto3;
+mod bridge;
 mod cli;
 mod connect;
 mod corpus;

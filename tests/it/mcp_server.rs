@@ -26,16 +26,22 @@ use crate::{
 
 /// What the TypeScript SDK gets from the target `every` of a gateway.
 fn seen(env: &Env, gateway: &str) -> Value {
+    let token = env.home().join("token");
+    fs::write(&token, env.ok(&["--local", "token", gateway]).stdout).unwrap();
+    let url = env.ok(&["--local", "get", gateway]).json()["gatewayUrl"].as_str().unwrap().to_owned();
+    seen_at(env, &[&url, token.to_str().unwrap()])
+}
+
+/// The same through an address and a token, or a program.
+fn seen_at(env: &Env, place: &[&str]) -> Value {
     let (node, packages) = node_peers();
     let script = packages.join("everything.mjs");
     // Modules are resolved relative to the script.
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/node/everything.mjs");
     fs::copy(source, &script).unwrap();
-    let token = env.home().join("token");
-    fs::write(&token, env.ok(&["--local", "token", gateway]).stdout).unwrap();
-    let url = env.ok(&["--local", "get", gateway]).json()["gatewayUrl"].as_str().unwrap().to_owned();
     let mut client = Command::new(node);
-    client.arg(script).arg(url).arg(&token).arg("every").env_clear().env("PATH", path()).env("HOME", env.home());
+    client.arg(script).arg("every").args(place).env_clear().env("PATH", path()).env("HOME", env.home());
+    client.env("AGENTCORE_GW_LOCAL_PORT", "0");
     let run = Run::of(client.output().unwrap());
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     run.json()
@@ -96,6 +102,12 @@ fn the_reference_server_is_proxied_and_synchronized() {
     assert!(sampled.contains("an answer"), "{}", full["sampled"]);
     let asked: Vec<_> = full["asked"].as_array().unwrap().iter().map(|one| one[0].clone()).collect();
     assert_eq!(asked, ["elicitation", "sampling"]);
+    // `connect` passes all of it on. What is left out is of the HTTP connection, or has the time in it.
+    let mut bridged = seen_at(&env, &[env!("CARGO_BIN_EXE_agentcore-gw"), "--local", "connect", "g"]);
+    for member in ["session", "dynamic"] {
+        bridged[member] = full[member].clone();
+    }
+    assert_eq!(bridged, full);
     env.ok(&["--local", "cleanup", "g", "--yes"]);
     assert!(env.is_empty(), "{}", env.state());
 }

@@ -1,17 +1,22 @@
-// Usage: node everything.mjs URL TOKEN-FILE TARGET
+// Usage: node everything.mjs TARGET URL TOKEN-FILE
+//        node everything.mjs TARGET PROGRAM ARGUMENT...
 //
-// Uses all that the reference server of MCP, `server-everything`, offers through the gateway at URL, where it is
-// the target TARGET, with the official TypeScript SDK 1.x, and prints what it saw as one JSON object.
-// TOKEN-FILE holds a bearer token ("-" for a gateway that checks nobody).
+// Uses all that the reference server of MCP, `server-everything`, offers through a gateway, where it is the target
+// TARGET, with the official TypeScript SDK 1.x, and prints what it saw as one JSON object. The gateway is at URL, with
+// the bearer token in TOKEN-FILE, or behind PROGRAM, an MCP server on standard input and output.
 import { readFileSync } from 'node:fs';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
-const [url, tokenFile, target] = process.argv.slice(2);
-const token = tokenFile === '-' ? undefined : readFileSync(tokenFile, 'utf8').trim();
-const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } });
+const [target, place, ...rest] = process.argv.slice(2);
+const overHttp = () => {
+  const headers = { Authorization: `Bearer ${readFileSync(rest[0], 'utf8').trim()}` };
+  return new StreamableHTTPClientTransport(new URL(place), { requestInit: { headers } });
+};
+const isHttp = place.startsWith('http');
+const transport = isHttp ? overHttp() : new StdioClientTransport({ command: place, args: rest, env: process.env });
 const client = new Client({ name: 'agentcore-gw-peer', version: '1.0.0' }, { capabilities: { elicitation: {}, sampling: {} } });
 const asked = [];
 client.setRequestHandler(ElicitRequestSchema, async (request) => {

@@ -15,7 +15,7 @@ use crate::{
     config::GATEWAY_TOKEN,
     context::Context,
     error::{Error, ErrorKind, exit},
-    model::{mcp, secret::Secret, token::why_refused},
+    model::{mcp, secret::Secret, token::why_refused, tool},
     ops::{
         self,
         bridge::{Source, Tokens},
@@ -194,7 +194,15 @@ impl List {
     async fn run(self, ctx: &Context) -> Outcome {
         let mut session = connect(ctx, &self.name).await?;
         match session.client.list_tools().await {
-            Ok(items) => Ok(Box::new(Listed { items, none: "The gateway has no tools." })),
+            Ok(items) => {
+                let names = items.iter().map(|tool| text(tool, "name"));
+                let long = tool::too_long_in_clients(session.gateway.name(), names);
+                let warnings = Vec::from_iter(long.map(|(problem, remedy)| format!("{problem}; {remedy}")));
+                for warning in &warnings {
+                    ctx.ui.warn(warning);
+                }
+                Ok(Box::new(Listed { items, warnings, none: "The gateway has no tools." }))
+            }
             Err(error) => Err(session.failed(error)),
         }
     }
@@ -225,7 +233,7 @@ impl Search {
                     let said = answer["content"][0]["text"].as_str().unwrap_or("nothing that can be read");
                     Error::new(ErrorKind::Failed, format!("the search of `{gateway}` answered: {said}"))
                 })?;
-                Ok(Box::new(Listed { items, none: "No tool matches." }))
+                Ok(Box::new(Listed { items, warnings: Vec::new(), none: "No tool matches." }))
             }
             Err(ops::Error::McpRefused { message, .. }) if message.starts_with("Unknown tool") => {
                 Err(Error::new(ErrorKind::NotFound, format!("the gateway `{gateway}` has no search tool")).with_hint(
@@ -269,6 +277,8 @@ fn text<'a>(tool: &'a Value, member: &str) -> &'a str {
 #[derive(Debug, Serialize)]
 pub struct Listed {
     items: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// The text for people if there are none.
     #[serde(skip)]
     none: &'static str,

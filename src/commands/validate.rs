@@ -13,16 +13,17 @@ use serde_json::Value;
 use super::{
     Outcome,
     adapt::{AdaptFlags, SmithyAdaptFlags},
-    input::{self, Adaptable, Prepared, Validated, some},
+    input::{self, Adaptable, Prepared, ToolInfo, Validated, some},
 };
 use crate::{
     context::Context,
     error::{Error, ErrorKind, exit},
     model::{
         adapt::{Adaptation, Kept},
-        finding::{Reading, Severity},
-        name::TargetName,
+        finding::{Finding, Reading, Severity},
+        name::{GatewayName, TargetName},
         target::INLINE_SCHEMA_LIMIT,
+        tool,
     },
     ui::{
         report::{self, Report, escape_control},
@@ -62,6 +63,10 @@ pub struct File {
     /// The target that it is for, whose name becomes part of each tool's
     #[arg(long, value_name = "NAME", default_value = "target")]
     pub target: TargetName,
+
+    /// The gateway that it is for, whose name clients put before each tool's
+    #[arg(long, value_name = "NAME", default_value = "gateway")]
+    pub gateway: GatewayName,
 
     /// Write the adapted document to this file, as JSON
     #[arg(long, value_name = "FILE")]
@@ -127,7 +132,8 @@ impl File {
             self.check_adapted(adapted, is_as_it_is)?;
         }
         let reading = Reading::of(self.target.as_str(), local);
-        let Prepared { value, validated } = prepare(input::read(&self.file)?, reading)?;
+        let Prepared { value, mut validated } = prepare(input::read(&self.file)?, reading)?;
+        validated.findings.extend(long_names(&self.gateway, &validated.tools));
         if let Some(adapted) = self.adapted.as_deref().filter(|_| !value.is_null()) {
             write(adapted, &value)?;
         }
@@ -153,6 +159,14 @@ impl File {
         }
         Ok(())
     }
+}
+
+/// A warning of names that are too long in some client.
+fn long_names(gateway: &GatewayName, tools: &[ToolInfo]) -> Option<Finding> {
+    let names = tools.iter().map(|tool| tool.name.as_str());
+    let (problem, remedy) = tool::too_long_in_clients(gateway.as_str(), names)?;
+    let (severity, pointer, construct) = (Severity::Warning, String::new(), "tool name");
+    Some(Finding { severity, pointer, line: 1, construct, problem, remedy })
 }
 
 /// Writes a document: on many lines, unless only one line is small enough to be sent inline.

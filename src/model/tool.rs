@@ -168,6 +168,36 @@ pub fn name_problems(target: &str, name: &str) -> Vec<(String, &'static str)> {
     found
 }
 
+/// Names of tools that are too long in a client that puts its server's name before them, and the remedy. Claude Code makes
+/// `mcp__SERVER__TOOL`, and Anthropic's API refuses the whole request if one name has more than 64 characters
+/// (anthropics/claude-code#2412, #22276).
+pub fn too_long_in_clients<'a>(server: &str, names: impl IntoIterator<Item = &'a str>) -> Option<(String, String)> {
+    const AROUND: usize = "mcp____".len();
+    let of = |name: &str| name.chars().count();
+    let is_long = |name: &&str| AROUND + of(server) + of(name) > NAME_LIMIT;
+    let long: Vec<&str> = names.into_iter().filter(is_long).collect();
+    let longest = long.iter().max_by_key(|name| of(name))?;
+    let (tools, them) = match long.len() {
+        1 => ("1 tool has".to_owned(), "it"),
+        many => (format!("{many} tools have"), "them"),
+    };
+    let problem = format!(
+        "{tools} more than {NAME_LIMIT} characters in Claude Code, which calls {them} `mcp__{server}__TOOL` and then fails: \
+         `{longest}` has {}",
+        AROUND + of(server) + of(longest)
+    );
+    let remedy = match NAME_LIMIT.saturating_sub(AROUND + of(longest)) {
+        0 => "shorten the names of tools and target: no server's name is short enough".to_owned(),
+        1 => "call the server by one character in the client's configuration, or shorten the names of tools and target"
+            .to_owned(),
+        most => format!(
+            "give the server a name of at most {most} characters in the client's configuration, or shorten the names of tools \
+             and target"
+        ),
+    };
+    Some((problem, remedy))
+}
+
 /// Whether every model client accepts a property of this name.
 pub fn is_plain_property(name: &str) -> bool {
     (1..=NAME_LIMIT).contains(&name.len())
@@ -177,6 +207,21 @@ pub fn is_plain_property(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_have_room_for_what_a_client_puts_before_them() {
+        let name = |length: usize| "t".repeat(length);
+        assert_eq!(too_long_in_clients("gateway", [name(50).as_str(), "short"]), None, "exactly 64");
+        let (problem, remedy) = too_long_in_clients("gateway", [name(51).as_str(), "short"]).unwrap();
+        assert!(
+            problem.starts_with("1 tool has more than 64 characters in Claude Code") && problem.ends_with("has 65")
+        );
+        assert!(remedy.contains("at most 6 characters"), "{remedy}");
+        let (problem, remedy) = too_long_in_clients("gateway", [name(51).as_str(), &name(56)]).unwrap();
+        assert!(problem.starts_with("2 tools have") && problem.ends_with("has 70"), "{problem}");
+        assert!(remedy.contains("by one character"), "{remedy}");
+        assert!(too_long_in_clients("g", [name(57).as_str()]).unwrap().1.contains("no server's name"));
+    }
 
     #[test]
     fn arguments_are_checked_in_the_gateways_words() {

@@ -147,6 +147,19 @@ fn every_request_is_answered_and_nothing_but_mcp_is_on_stdout() {
 }
 
 #[test]
+fn a_line_that_is_too_long_is_refused_and_the_next_one_answered() {
+    let env = Env::new();
+    env.ok(&["--local", "create", "g", "--authorizer", "none", "-y", "--no-observability"]);
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+    for length in [9 << 20, 17 << 20] {
+        let (answers, run) = answers(&env, &["g"], &[&"x".repeat(length), &ping]);
+        assert_eq!((run.code, answers.len()), (0, 2), "{run:?}");
+        let refusal = answers.iter().find(|answer| answer["id"].is_null()).unwrap();
+        assert_eq!(refusal["error"], json!({ "code": -32600, "message": "a message is longer than 8388608 bytes" }));
+    }
+}
+
+#[test]
 fn gateways_of_every_authorizer_are_reached() {
     let env = Env::new();
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
@@ -193,6 +206,32 @@ fn the_inspector_starts_it_and_calls_a_tool() {
     assert_eq!(inspect(&["tools/list"])["tools"].as_array().unwrap().len(), 3);
     let answer = inspect(&["tools/call", "--tool-name", WEATHER, "--tool-arg", "location=Seattle"]);
     assert!(answer["content"][0]["text"].as_str().unwrap().contains("Seattle"), "{answer}");
+}
+
+#[test]
+fn names_that_are_too_long_in_a_client_are_warned_of() {
+    let (env, long) = (Env::new(), "a-gateway-whose-name-is-long-but-allowed");
+    for (name, warnings) in [("short", 0), (long, 1)] {
+        env.ok(&["--local", "create", name, "--sample", "--no-observability"]);
+        let listed = env.ok(&["--local", "tools", "list", name, "-o", "json"]).json();
+        assert_eq!(listed["warnings"].as_array().map_or(0, Vec::len), warnings, "{listed}");
+        let shown = env.ok(&["--local", "tools", "list", name]);
+        assert_eq!(
+            shown.stderr.contains("has 77; give the server a name of at most 27 characters"),
+            warnings == 1,
+            "{shown:?}"
+        );
+    }
+    let schema = r#"[{"name": "get_weather", "description": "Tells the weather", "inputSchema": {"type": "object"}}]"#;
+    fs::write(env.home().join("tools.json"), schema).unwrap();
+    let check = |flags: &[&str]| env.ok(&[&["validate", "tools", "tools.json", "-o", "json"], flags].concat()).json();
+    assert_eq!(check(&[])["findings"], json!([]));
+    let found = check(&["--target", "weather-tool", "--gateway", long]);
+    assert_eq!(
+        (&found["findings"][0]["construct"], &found["findings"][1]),
+        (&json!("tool name"), &Value::Null),
+        "{found}"
+    );
 }
 
 /// The example clients, which leave tokens to the MCP SDKs.

@@ -17,7 +17,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Outcome, stack_with_gateway, tools::token_source};
+use super::{
+    Outcome, stack_with_gateway,
+    tools::{no_sign_in, token_source},
+};
 use crate::{
     aws::{Aws, signer::GATEWAYS},
     config::GATEWAY_TOKEN,
@@ -102,11 +105,7 @@ impl Connect {
                 .with_hint("leave `--token-command` out")),
             (Some("AWS_IAM"), None) => Ok(Credential::Key(aws.signer(GATEWAYS)?)),
             (Some("NONE"), None) => Ok(Credential::Nothing),
-            (other, None) => {
-                let kind = other.unwrap_or("unknown");
-                let message = format!("this client cannot sign in to a gateway with authorizer {kind}");
-                Err(Error::new(ErrorKind::Failed, message))
-            }
+            (other, None) => Err(no_sign_in(other)),
         }
     }
 }

@@ -111,13 +111,7 @@ async fn connect(ctx: &Context, name: &str) -> Result<Session, Error> {
         Some("CUSTOM_JWT") => SignIn::Token(token.insert(token_for(ctx, &aws, &stack).await?).clone()),
         Some("AWS_IAM") => SignIn::Key(aws.signer(GATEWAYS)?),
         Some("NONE") => SignIn::Anonymous,
-        other => {
-            let kind = other.unwrap_or("unknown");
-            return Err(Error::new(
-                ErrorKind::Failed,
-                format!("this client cannot sign in to a gateway with authorizer {kind}"),
-            ));
-        }
+        other => return Err(no_sign_in(other)),
     };
     let versions = gateway.0["protocolConfiguration"]["mcp"]["supportedVersions"].as_array().into_iter().flatten();
     let versions: Vec<&str> = versions.filter_map(Value::as_str).collect();
@@ -126,6 +120,12 @@ async fn connect(ctx: &Context, name: &str) -> Result<Session, Error> {
         Ok(client) => Ok(Session { aws, gateway, token, client }),
         Err(error) => Err(explained(&aws, &gateway, token.as_ref(), error)),
     }
+}
+
+/// The error for an authorizer that this client does not know.
+pub(super) fn no_sign_in(authorizer: Option<&str>) -> Error {
+    let kind = authorizer.unwrap_or("unknown");
+    Error::new(ErrorKind::Failed, format!("this client cannot sign in to a gateway with authorizer {kind}"))
 }
 
 impl Session {

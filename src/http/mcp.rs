@@ -15,6 +15,8 @@ pub const CAPABILITIES_META: &str = "io.modelcontextprotocol/clientCapabilities"
 const CLIENT_META: &str = "io.modelcontextprotocol/clientInfo";
 /// Most pages of a list to read, in case a server's pages never end.
 pub const MOST_PAGES: usize = 1000;
+/// How often a stream is taken up again that brings no new event.
+pub const MOST_IN_VAIN: u32 = 5;
 
 fn client_info() -> Value {
     json!({ "name": "agentcore-gw", "version": env!("CARGO_PKG_VERSION") })

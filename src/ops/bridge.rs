@@ -45,8 +45,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How long the end of a stream may take after the result.
 const END: Duration = Duration::from_millis(50);
-/// How often a stream is taken up again that brings no new event.
-const MOST_IN_VAIN: u32 = 5;
 /// Most characters of what a gateway says that is no JSON-RPC.
 const SHOWN: usize = 300;
 /// JSON-RPC error codes.
@@ -214,7 +212,7 @@ impl Bridge {
                 let resumption = reader.resumption.take().filter(|_| message.has_session());
                 in_vain =
                     if resumption.as_ref().map(|(event, _)| event) == last_event.as_ref() { in_vain + 1 } else { 0 };
-                let Some((event, pause)) = resumption.filter(|_| in_vain < MOST_IN_VAIN) else { break };
+                let Some((event, pause)) = resumption.filter(|_| in_vain < mcp::MOST_IN_VAIN) else { break };
                 wait::until_moment(Instant::now() + pause, &self.stop).await?;
                 answer = self.resumed(&event).await?;
                 reader = Reader::after(&event, pause);

@@ -37,8 +37,6 @@ const REQUEST_LIMIT: Duration = Duration::from_mins(15);
 /// detect a gateway that is its own target, which would call itself without end.
 pub(crate) const THROUGH_HEADER: &str = "agentcore-gw-through";
 const MOST_GATEWAYS: usize = 5;
-/// How often a stream is taken up again that brings no new event.
-const MOST_IN_VAIN: u32 = 5;
 /// AWS's message for a server that does not respond.
 const NOT_THERE: &str = "Unable to connect to the MCP server. Please check the server";
 
@@ -261,7 +259,7 @@ impl Connection {
             }
             // Every turn waits for the pause that the server names, and few may pass without a new event.
             in_vain = if resumption.as_ref().map(|(event, _)| event) == last_event.as_ref() { in_vain + 1 } else { 0 };
-            if let Some((event, pause)) = resumption.filter(|_| in_vain < MOST_IN_VAIN) {
+            if let Some((event, pause)) = resumption.filter(|_| in_vain < mcp::MOST_IN_VAIN) {
                 clock::pause(pause).await;
                 (answer, auth) = self.resumed(&event).await?;
                 messages = Messages::after(&event, pause);

@@ -2,14 +2,17 @@
 
 pub mod adapt;
 pub mod cleanup;
+pub mod client_config;
 pub mod connect;
 pub mod create;
 pub mod credentials;
 pub mod input;
 pub mod list;
 pub mod local;
+pub mod output;
 pub mod plan;
 pub mod shown;
+pub mod sign_in;
 pub mod status;
 pub mod target;
 pub mod token;
@@ -42,6 +45,7 @@ pub enum Command {
     Token(token::Token),
     Tools(tools::Tools),
     Connect(connect::Connect),
+    ClientConfig(client_config::ClientConfig),
     Validate(validate::Validate),
     Cleanup(cleanup::Cleanup),
     Local(local::Local),
@@ -64,6 +68,7 @@ impl Command {
             Self::Token(args) => Box::pin(args.run(ctx)),
             Self::Tools(args) => Box::pin(args.run(ctx)),
             Self::Connect(args) => Box::pin(args.run(ctx)),
+            Self::ClientConfig(args) => Box::pin(args.run(ctx)),
             Self::Validate(args) => Box::pin(ready(args.run(ctx))),
             Self::Cleanup(args) => Box::pin(args.run(ctx)),
             Self::Local(args) => Box::pin(args.run(ctx)),
@@ -97,6 +102,7 @@ impl Command {
             | Self::Token(_)
             | Self::Tools(_)
             | Self::Connect(_)
+            | Self::ClientConfig(_)
             | Self::Validate(_)
             | Self::Cleanup(_) => false,
         }

@@ -10,7 +10,7 @@ use std::{
 
 use etcetera::BaseStrategy as _;
 
-use crate::model::{name::Region, secret::Secret};
+use crate::model::{mcp_client::GATEWAY_TOKEN, name::Region, secret::Secret};
 
 /// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,10 @@ pub struct Settings {
     /// Where the local AWS keeps its state.
     pub local_dir: Option<PathBuf>,
     pub local_port: Option<u16>,
+    /// The user's home folder.
+    pub home_dir: Option<PathBuf>,
+    /// Where the user's applications keep their settings.
+    pub config_dir: Option<PathBuf>,
     /// The `PATH` of the program.
     pub path: OsString,
     /// A token for gateways whose callers come from the user's own provider.
@@ -103,9 +107,6 @@ pub struct Settings {
 
 /// Prefix of the variables that set a single service's endpoint, as in every AWS tool.
 pub const SERVICE_ENDPOINT: &str = "AWS_ENDPOINT_URL_";
-
-/// The variable with the user's token for a gateway.
-pub const GATEWAY_TOKEN: &str = "AGENTCORE_GATEWAY_TOKEN";
 
 impl Settings {
     /// The folder where an ephemeral local AWS keeps its key and its functions' code while it runs. It follows from
@@ -132,6 +133,39 @@ impl Settings {
         flags
     }
 
+    /// The variables that choose where the program works, without secrets, for programs that have another environment.
+    /// Paths are absolute.
+    pub fn place_variables(&self) -> Vec<(String, String)> {
+        let variable = |name: &str| Some((name.to_owned(), self.env.get(name)?.to_str()?.to_owned()));
+        let path = |name: &str| {
+            let absolute = std::path::absolute(self.env.get(name)?).ok()?;
+            Some((name.to_owned(), absolute.to_str()?.to_owned()))
+        };
+        let mut found = Vec::new();
+        if self.local {
+            let moved = self.env.get("AGENTCORE_GW_LOCAL_DIR").or_else(|| self.env.get("XDG_STATE_HOME"));
+            let dir = self.local_dir.as_ref().filter(|_| moved.is_some());
+            let dir = dir.and_then(|dir| std::path::absolute(dir).ok()?.to_str().map(str::to_owned));
+            found.extend(dir.map(|dir| ("AGENTCORE_GW_LOCAL_DIR".to_owned(), dir)));
+            found.extend(variable("AGENTCORE_GW_LOCAL_PORT"));
+        } else {
+            found.extend(variable("AWS_PROFILE").filter(|_| !self.profile_is_explicit));
+            found.extend(
+                ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE"].into_iter().filter_map(path),
+            );
+            found.extend(variable("AWS_ENDPOINT_URL").filter(|_| self.endpoint_url.is_none()));
+        }
+        found.extend(self.service_endpoints.clone());
+        // An address may hold a password.
+        found.retain(|(name, value)| !(name.starts_with("AWS_ENDPOINT_URL") && value.contains('@')));
+        found
+    }
+
+    /// Whether the credentials are keys in the environment, which other programs do not have.
+    pub fn has_keys_in_environment(&self) -> bool {
+        !self.local && !self.profile_is_explicit && self.env.get("AWS_ACCESS_KEY_ID").is_some()
+    }
+
     /// Resolves the settings; flags take precedence over the environment.
     pub fn resolve(flags: Flags, env: &Env) -> Result<Self, Error> {
         if flags.local && flags.endpoint_url.is_some() {
@@ -154,6 +188,8 @@ impl Settings {
             yes: flags.yes,
             timeout: flags.timeout,
             local_dir: local_dir(env),
+            home_dir: home_dir(env),
+            config_dir: config_dir(env),
             local_port: parsed::<Port>(env, "AGENTCORE_GW_LOCAL_PORT")?.map(|port| port.0),
             path: env.get("PATH").unwrap_or_default().to_owned(),
             service_endpoints: env.beginning_with(SERVICE_ENDPOINT),
@@ -187,6 +223,22 @@ where
         Ok(parsed) => Ok(Some(parsed)),
         Err(error) => Err(Error::Variable { variable, problem: format!("{error}"), value }),
     }
+}
+
+fn home_dir(env: &Env) -> Option<PathBuf> {
+    env.get("HOME").map(PathBuf::from).or_else(|| etcetera::home_dir().ok())
+}
+
+/// `~/Library/Application Support` on macOS, `%APPDATA%` on Windows, and `$XDG_CONFIG_HOME` or `~/.config` elsewhere.
+fn config_dir(env: &Env) -> Option<PathBuf> {
+    if cfg!(target_os = "macos") {
+        return Some(home_dir(env)?.join("Library/Application Support"));
+    }
+    if cfg!(windows) {
+        return env.get("APPDATA").map(PathBuf::from);
+    }
+    let xdg = env.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    xdg.or_else(|| Some(home_dir(env)?.join(".config")))
 }
 
 /// `$AGENTCORE_GW_LOCAL_DIR`, else a folder in the XDG state directory.

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    path::PathBuf,
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -84,6 +85,11 @@ impl Context {
     /// What this run has made.
     pub fn made(&self) -> Vec<Resource> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The program's absolute path.
+    pub fn program_path(&self) -> io::Result<PathBuf> {
+        self.invocation.path(&self.settings.path)
     }
 
     /// An observer for an operation.

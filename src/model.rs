@@ -10,6 +10,7 @@ pub mod document;
 pub mod finding;
 pub mod http_request;
 pub mod mcp;
+pub mod mcp_client;
 pub mod name;
 pub mod naming;
 pub mod openapi;

@@ -18,14 +18,15 @@ use tokio::{
 };
 
 use super::{
-    Outcome, stack_with_gateway,
-    tools::{no_sign_in, token_source},
+    Outcome,
+    sign_in::{Authorizer, token_source},
+    stack_with_gateway,
 };
 use crate::{
     aws::{Aws, signer::GATEWAYS},
-    config::GATEWAY_TOKEN,
     context::Context,
     error::{Error, ErrorKind},
+    model::mcp_client::GATEWAY_TOKEN,
     ops::{
         self,
         bridge::{Bridge, Credential, INVALID_REQUEST, Message, PARSE_ERROR, Source, Tokens},
@@ -65,7 +66,7 @@ impl Connect {
         let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
         let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
         let url = gateway.document.gateway_url().to_owned();
-        let credential = self.credential(ctx, &aws, &stack).await?;
+        let credential = self.credential(ctx, &aws, &stack, Authorizer::of(&gateway.document)?).await?;
         let (out, mut lines) = mpsc::channel(MOST_LINES);
         let bridge = Arc::new(Bridge::new(aws, url, credential, ctx.stop.clone(), out));
         let write = ctx.ui.protocol_out();
@@ -90,24 +91,32 @@ impl Connect {
         Ok(Box::new(Disconnected))
     }
 
-    async fn credential(&self, ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Credential, Error> {
-        let kind = stack.gateway.as_ref().and_then(|gateway| gateway.document.0["authorizerType"].as_str());
-        match (kind, &self.token_command) {
-            (Some("CUSTOM_JWT"), Some(command)) => Ok(Credential::Token(Tokens::new(Source::Command(command.clone())))),
-            (Some("CUSTOM_JWT"), None) => match token_source(ctx, aws, stack).await {
+    async fn credential(
+        &self,
+        ctx: &Context,
+        aws: &Aws,
+        stack: &Stack,
+        authorizer: Authorizer,
+    ) -> Result<Credential, Error> {
+        match (authorizer, &self.token_command) {
+            (Authorizer::Jwt, Some(command)) => Ok(Credential::Token(Tokens::new(Source::Command(command.clone())))),
+            (Authorizer::Jwt, None) => match token_source(ctx, aws, stack).await {
                 Ok(source) => Ok(Credential::Token(Tokens::new(source))),
                 Err(error) if error.kind == ErrorKind::NoCredentials => Err(error.with_hint(format!(
                     "put one into the variable {GATEWAY_TOKEN}, or name a command that prints one with `--token-command`"
                 ))),
                 Err(error) => Err(error),
             },
-            (_, Some(_)) => Err(Error::new(ErrorKind::Usage, "the gateway takes no tokens")
-                .with_hint("leave `--token-command` out")),
-            (Some("AWS_IAM"), None) => Ok(Credential::Key(aws.signer(GATEWAYS)?)),
-            (Some("NONE"), None) => Ok(Credential::Nothing),
-            (other, None) => Err(no_sign_in(other)),
+            (Authorizer::Iam | Authorizer::None, Some(_)) => Err(no_tokens()),
+            (Authorizer::Iam, None) => Ok(Credential::Key(aws.signer(GATEWAYS)?)),
+            (Authorizer::None, None) => Ok(Credential::Nothing),
         }
     }
+}
+
+/// The error for a command that prints tokens where none is wanted.
+pub(super) fn no_tokens() -> Error {
+    Error::new(ErrorKind::Usage, "the gateway takes no tokens").with_hint("leave `--token-command` out")
 }
 
 /// Forwards the client's messages: requests side by side, and everything else in order.

@@ -40,12 +40,6 @@ impl GatewayInfo {
     }
 }
 
-/// Whether `tools` can call a gateway without a token of the user's.
-pub fn callable(gateway: &ApiDocument, client: Option<&AppClient>) -> bool {
-    let authorizer = &gateway.0["authorizerType"];
-    authorizer == "NONE" || authorizer == "AWS_IAM" || client.is_some()
-}
-
 /// A target, as `create` and `target add` show it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,16 +9,19 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Outcome, shown::token_request, stack_with_gateway};
+use super::{
+    Outcome,
+    sign_in::{Authorizer, token_source},
+    stack_with_gateway,
+};
 use crate::{
     aws::{Aws, agentcore::ApiDocument, signer::GATEWAYS},
-    config::GATEWAY_TOKEN,
     context::Context,
     error::{Error, ErrorKind, exit},
     model::{mcp, secret::Secret, token::why_refused, tool},
     ops::{
         self,
-        bridge::{Source, Tokens},
+        bridge::Tokens,
         mcp::{Client, SignIn},
         stack::Stack,
     },
@@ -107,11 +110,10 @@ async fn connect(ctx: &Context, name: &str) -> Result<Session, Error> {
     let stack = stack_with_gateway(ctx, &aws, name).await?;
     let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(name.to_owned()))?.document.clone();
     let mut token = None;
-    let sign_in = match gateway.0["authorizerType"].as_str() {
-        Some("CUSTOM_JWT") => SignIn::Token(token.insert(token_for(ctx, &aws, &stack).await?).clone()),
-        Some("AWS_IAM") => SignIn::Key(aws.signer(GATEWAYS)?),
-        Some("NONE") => SignIn::Anonymous,
-        other => return Err(no_sign_in(other)),
+    let sign_in = match Authorizer::of(&gateway)? {
+        Authorizer::Jwt => SignIn::Token(token.insert(token_for(ctx, &aws, &stack).await?).clone()),
+        Authorizer::Iam => SignIn::Key(aws.signer(GATEWAYS)?),
+        Authorizer::None => SignIn::Anonymous,
     };
     let versions = gateway.0["protocolConfiguration"]["mcp"]["supportedVersions"].as_array().into_iter().flatten();
     let versions: Vec<&str> = versions.filter_map(Value::as_str).collect();
@@ -120,12 +122,6 @@ async fn connect(ctx: &Context, name: &str) -> Result<Session, Error> {
         Ok(client) => Ok(Session { aws, gateway, token, client }),
         Err(error) => Err(explained(&aws, &gateway, token.as_ref(), error)),
     }
-}
-
-/// The error for an authorizer that this client does not know.
-pub(super) fn no_sign_in(authorizer: Option<&str>) -> Error {
-    let kind = authorizer.unwrap_or("unknown");
-    Error::new(ErrorKind::Failed, format!("this client cannot sign in to a gateway with authorizer {kind}"))
 }
 
 impl Session {
@@ -165,29 +161,6 @@ fn explained(aws: &Aws, gateway: &ApiDocument, token: Option<&Secret>, error: op
 /// A token for a gateway.
 async fn token_for(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Secret, Error> {
     Ok(Tokens::new(token_source(ctx, aws, stack).await?).get(aws, None).await?)
-}
-
-/// Where tokens come from: the stack's own client; if callers come from another provider, the user's variable.
-pub(super) async fn token_source(ctx: &Context, aws: &Aws, stack: &Stack) -> Result<Source, Error> {
-    match (token_request(aws, stack).await, &ctx.settings.gateway_token) {
-        (Ok(request), _) => Ok(Source::Client(request)),
-        (Err(_), Some(token)) if is_one_word(token.reveal()) => Ok(Source::Given(token.clone())),
-        (Err(_), Some(_)) => {
-            Err(Error::new(ErrorKind::NoCredentials, format!("the variable {GATEWAY_TOKEN} holds no token"))
-                .with_hint("a token is one word, without line breaks"))
-        }
-        (Err(error @ ops::Error::ClientGone { .. }), None) => Err(error.into()),
-        (Err(_), None) => {
-            let message = format!("the gateway `{}` wants a token of its own provider", stack.names.gateway);
-            Err(Error::new(ErrorKind::NoCredentials, message)
-                .with_hint(format!("put one into the variable {GATEWAY_TOKEN}")))
-        }
-    }
-}
-
-/// Whether a text can be a token in a header: visible characters. A scheme before the token is reported later.
-fn is_one_word(token: &str) -> bool {
-    !token.is_empty() && token.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 impl List {

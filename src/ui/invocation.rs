@@ -1,6 +1,11 @@
 //! How the program was called, so that the commands in its messages work when they are pasted.
 
-use std::ffi::OsString;
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    io,
+    path::{self, Path, PathBuf},
+};
 
 /// The program's name in message texts.
 const NAME: &str = "agentcore-gw";
@@ -8,6 +13,8 @@ const NAME: &str = "agentcore-gw";
 /// How the program was called.
 #[derive(Debug, Clone)]
 pub struct Invocation {
+    /// The program as it was named.
+    given: OsString,
     program: String,
     /// The flags that choose where the program works, each with a space before it.
     place: String,
@@ -16,7 +23,7 @@ pub struct Invocation {
 
 impl Default for Invocation {
     fn default() -> Self {
-        Self { program: NAME.to_owned(), place: String::new(), again: NAME.to_owned() }
+        Self { given: NAME.into(), program: NAME.to_owned(), place: String::new(), again: NAME.to_owned() }
     }
 }
 
@@ -26,7 +33,23 @@ impl Invocation {
         let words: Vec<String> = args.iter().map(|arg| shell_word(&arg.to_string_lossy())).collect();
         let program = words.first().cloned().unwrap_or_else(|| NAME.to_owned());
         let place = place.iter().map(|arg| format!(" {}", shell_word(arg))).collect();
-        Self { program, place, again: words.join(" ") }
+        Self { given: args.first().cloned().unwrap_or_else(|| NAME.into()), program, place, again: words.join(" ") }
+    }
+
+    /// The program's path. One that leads to it by a link stays, because a newer version may be linked there later.
+    ///
+    /// # Errors
+    /// If the system does not know it.
+    pub fn path(&self, search: &OsStr) -> io::Result<PathBuf> {
+        let executable = env::current_exe()?;
+        let given = Path::new(&self.given);
+        let named = if given.components().count() > 1 {
+            path::absolute(given).ok()
+        } else {
+            env::split_paths(search).map(|folder| folder.join(given)).find(|path| path.is_file())
+        };
+        let is_it = |path: &PathBuf| path.is_absolute() && path.canonicalize().ok() == executable.canonicalize().ok();
+        Ok(named.filter(is_it).unwrap_or(executable))
     }
 
     /// The program with the flags that choose where it works.

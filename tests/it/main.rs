@@ -8,6 +8,7 @@ mod aws_cli;
 mod boto3;
 mod bridge;
 mod cli;
+mod client_config;
 mod connect;
 mod corpus;
 mod crash;

@@ -1,7 +1,6 @@
 //! The report of `create`: what it created or, with `--dry-run`, would create.
 
 use std::{
-    fs,
     io::{self, Write},
     path::Path,
 };
@@ -11,7 +10,11 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{Aws, Caller, agentcore::ApiDocument},
-    commands::shown::{ClientInfo, GatewayInfo, TargetInfo, callable},
+    commands::{
+        output,
+        shown::{ClientInfo, GatewayInfo, TargetInfo},
+        sign_in::callable,
+    },
     error::{Error, ErrorKind},
     model::naming::DeliveryNames,
     ops::{self, converge::Converged},
@@ -117,26 +120,8 @@ impl Created {
             document["client_info"] = client.toolkit_shape();
         }
         let text = serde_json::to_string_pretty(&document).map_err(|error| failed(error.into()))?;
-        write_private(file, format!("{text}\n").as_bytes()).map_err(failed)
+        output::replace(file, format!("{text}\n").as_bytes(), None).map_err(failed)
     }
-}
-
-/// Atomically writes a file of mode 0600, replacing an existing one.
-fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = file.with_file_name(name);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&temporary).and_then(|mut open| open.write_all(bytes));
-    let placed = written.and_then(|()| fs::rename(&temporary, file));
-    if placed.is_err() {
-        // Leave nothing of the secret behind; there may be nothing to remove.
-        drop(fs::remove_file(&temporary));
-    }
-    placed
 }
 
 impl Report for Created {
@@ -173,24 +158,5 @@ impl Report for Created {
         let mut variables = vec![("AGENTCORE_GATEWAY_URL", self.gateway.gateway_url.clone())];
         variables.extend(self.client_info.iter().flat_map(ClientInfo::env));
         variables
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(unix)]
-    #[test]
-    fn a_saved_file_is_private_even_where_a_wider_one_was() {
-        use std::os::unix::fs::PermissionsExt as _;
-
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("gateway_config.json");
-        fs::write(&file, "old").unwrap();
-        write_private(&file, b"new").unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"new");
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

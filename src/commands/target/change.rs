@@ -12,11 +12,7 @@ use crate::{
         agentcore::ApiDocument,
         denied::{Denied, Whose},
     },
-    commands::{
-        input::some,
-        plan::PlanReport,
-        shown::{TargetInfo, callable},
-    },
+    commands::{input::some, plan::PlanReport, shown::TargetInfo, sign_in::callable},
     context::Context,
     error::Error,
     model::{

@@ -1,0 +1,61 @@
+//! The reports of `client-config`.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{model::mcp_client::edit::Change, ui::report::Report};
+
+/// A configuration, alone.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct Printed(pub(super) Value);
+
+impl Report for Printed {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        writeln!(w, "{:#}", self.0)
+    }
+}
+
+/// A shell command that does the rest.
+#[derive(Debug, Serialize)]
+pub(super) struct Command {
+    command: String,
+}
+
+impl Command {
+    pub(super) fn new(command: String) -> Self {
+        Self { command }
+    }
+}
+
+impl Report for Command {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        writeln!(w, "{}", self.command)
+    }
+}
+
+/// What became of a file.
+#[derive(Debug, Serialize)]
+pub(super) struct Written {
+    pub(super) file: PathBuf,
+    pub(super) server: String,
+    pub(super) change: Change,
+}
+
+impl Report for Written {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let (server, file) = (&self.server, self.file.display());
+        match self.change {
+            Change::Added => writeln!(w, "Added the server {server} to {file}"),
+            Change::Updated => writeln!(w, "Updated the server {server} in {file}"),
+            Change::Unchanged => writeln!(w, "The server {server} in {file} is up to date"),
+            Change::Removed => writeln!(w, "Removed the server {server} from {file}"),
+            Change::Absent => writeln!(w, "There is no server {server} in {file}"),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The MCP clients, and how each is told of a server in its configuration file.
+
+pub mod edit;
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+/// The variable with the user's token for a gateway.
+pub const GATEWAY_TOKEN: &str = "AGENTCORE_GATEWAY_TOKEN";
+
+/// A client with a configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    ClaudeCode,
+    ClaudeDesktop,
+    Cursor,
+    VsCode,
+    Kiro,
+}
+
+/// A server, as a client is to reach it.
+#[derive(Debug, Clone)]
+pub enum Server {
+    /// A program that the client starts and talks to on standard input and output.
+    Program { command: String, args: Vec<String>, env: Vec<(String, String)> },
+    /// An address to which the client sends HTTP requests.
+    Address { url: String, token: Token },
+}
+
+/// Where the token in an HTTP request comes from. It is never in the configuration itself.
+#[derive(Debug, Clone)]
+pub enum Token {
+    None,
+    /// A shell command prints a JSON object of HTTP headers.
+    Helper(String),
+    /// The user gives one to the client.
+    Users,
+}
+
+/// An entry of a configuration file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub server: Map<String, Value>,
+    /// What VS Code is to ask the user for: an element of the file's `inputs`.
+    pub input: Option<Value>,
+}
+
+impl Client {
+    /// The client's name, as its makers write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::ClaudeCode => "Claude Code",
+            Self::ClaudeDesktop => "Claude Desktop",
+            Self::Cursor => "Cursor",
+            Self::VsCode => "VS Code",
+            Self::Kiro => "Kiro",
+        }
+    }
+
+    /// The member of a file that has the servers by their names.
+    pub fn servers_member(self) -> &'static str {
+        if self == Self::VsCode { "servers" } else { "mcpServers" }
+    }
+
+    /// A project's configuration file, below its folder.
+    ///
+    /// Sources: code.claude.com/docs/en/mcp, cursor.com/docs/mcp, code.visualstudio.com/docs/agents/reference/mcp-configuration,
+    /// kiro.dev/docs/mcp/configuration. Claude Desktop has none.
+    pub fn project_file(self) -> Option<&'static Path> {
+        let file = match self {
+            Self::ClaudeCode => ".mcp.json",
+            Self::ClaudeDesktop => return None,
+            Self::Cursor => ".cursor/mcp.json",
+            Self::VsCode => ".vscode/mcp.json",
+            Self::Kiro => ".kiro/settings/mcp.json",
+        };
+        Some(Path::new(file))
+    }
+
+    /// The user's own configuration file, below the home folder or the folder of applications' settings.
+    ///
+    /// Sources: as of `project_file`; for Claude Desktop modelcontextprotocol.io/docs/develop/connect-local-servers. Claude
+    /// Code's has much besides, and is changed by its own command.
+    pub fn user_file(self) -> Option<UserFile> {
+        match self {
+            Self::ClaudeCode => None,
+            Self::ClaudeDesktop => Some(UserFile::InSettings("Claude/claude_desktop_config.json")),
+            Self::Cursor => Some(UserFile::InHome(".cursor/mcp.json")),
+            Self::VsCode => Some(UserFile::InSettings("Code/User/mcp.json")),
+            Self::Kiro => Some(UserFile::InHome(".kiro/settings/mcp.json")),
+        }
+    }
+
+    /// The entry of a server with this name; `None` if the client cannot reach it in this way.
+    pub fn entry(self, name: &str, server: &Server) -> Option<Entry> {
+        let mut entry = Entry { server: Map::new(), input: None };
+        match server {
+            Server::Program { command, args, env } => {
+                // Kiro and Claude Desktop describe no `type` of such servers.
+                if !matches!(self, Self::Kiro | Self::ClaudeDesktop) {
+                    entry.server.insert("type".to_owned(), json!("stdio"));
+                }
+                entry.server.insert("command".to_owned(), json!(command));
+                entry.server.insert("args".to_owned(), json!(args));
+                if !env.is_empty() {
+                    let env: Map<_, _> = env.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+                    entry.server.insert("env".to_owned(), env.into());
+                }
+            }
+            Server::Address { url, token } => {
+                // Cursor and Kiro know a remote server by its `url`; Claude Desktop has no form for one with headers.
+                match self {
+                    Self::ClaudeDesktop => return None,
+                    Self::ClaudeCode | Self::VsCode => drop(entry.server.insert("type".to_owned(), json!("http"))),
+                    Self::Cursor | Self::Kiro => {}
+                }
+                entry.server.insert("url".to_owned(), json!(url));
+                self.add_token(name, token, &mut entry);
+            }
+        }
+        Some(entry)
+    }
+
+    fn add_token(self, name: &str, token: &Token, entry: &mut Entry) {
+        match token {
+            Token::None => {}
+            // Runs when Claude Code connects, and again after a 401 or 403.
+            Token::Helper(command) if self == Self::ClaudeCode => {
+                entry.server.insert("headersHelper".to_owned(), json!(command));
+            }
+            Token::Helper(_) | Token::Users => {
+                let authorization = format!("Bearer {}", self.token_reference(name));
+                entry.server.insert("headers".to_owned(), json!({ "Authorization": authorization }));
+                entry.input = (self == Self::VsCode).then(|| {
+                    json!({
+                        "type": "promptString",
+                        "id": input_id(name),
+                        "description": format!("Access token of {name}"),
+                        "password": true,
+                    })
+                });
+            }
+        }
+    }
+
+    /// How a header refers to the token that the user gives.
+    fn token_reference(self, name: &str) -> String {
+        match self {
+            Self::Cursor => format!("${{env:{GATEWAY_TOKEN}}}"),
+            Self::VsCode => format!("${{input:{}}}", input_id(name)),
+            Self::ClaudeCode | Self::ClaudeDesktop | Self::Kiro => format!("${{{GATEWAY_TOKEN}}}"),
+        }
+    }
+
+    /// A whole configuration with this entry only.
+    pub fn document(self, name: &str, entry: &Entry) -> Value {
+        let mut document = Map::new();
+        if let Some(input) = &entry.input {
+            document.insert("inputs".to_owned(), json!([input]));
+        }
+        document.insert(self.servers_member().to_owned(), json!({ name: entry.server }));
+        document.into()
+    }
+}
+
+/// A file below one of two folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserFile {
+    InHome(&'static str),
+    /// Where applications keep their settings: `~/.config`, `~/Library/Application Support` or `%APPDATA%`.
+    InSettings(&'static str),
+}
+
+/// The id of VS Code's question for a server's token.
+pub fn input_id(name: &str) -> String {
+    format!("{name}-token")
+}
+
+/// Whether an entry is one of this program's.
+pub fn is_ours(entry: &Value) -> bool {
+    let text = |member: &str| entry[member].as_str().unwrap_or_default();
+    let runs_us = |command: &str| Path::new(command).file_stem().is_some_and(|name| name == "agentcore-gw");
+    let args = entry["args"].as_array().map_or(&[][..], Vec::as_slice);
+    if runs_us(text("command")) {
+        return args.iter().any(|arg| arg == "connect");
+    }
+    let helper = text("headersHelper");
+    if helper.contains("agentcore-gw") && helper.contains(" token ") {
+        return true;
+    }
+    let authorization = entry["headers"]["Authorization"].as_str().unwrap_or_default();
+    let is_reference = authorization.starts_with("Bearer ${")
+        && (authorization.contains(GATEWAY_TOKEN) || authorization.ends_with("-token}"));
+    // AWS's gateways are at `ID.gateway.bedrock-agentcore.REGION.amazonaws.com`, local ones below `/gateways`.
+    let is_gateway = text("url").contains(".gateway.bedrock-agentcore.") || text("url").contains("/gateways/");
+    is_gateway && (is_reference || entry["headers"].is_null())
+}
+
+/// Whether an entry of this program's leads to the gateway of this name, id or ARN.
+pub fn leads_to(entry: &Value, gateway: &str) -> bool {
+    let args = entry["args"].as_array().map_or(&[][..], Vec::as_slice);
+    let helper = entry["headersHelper"].as_str().unwrap_or_default();
+    let words: Vec<&str> = helper.split(' ').chain(args.iter().filter_map(Value::as_str)).collect();
+    words.windows(2).any(|pair| matches!(pair[0], "connect" | "token") && pair[1] == gateway)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENTS: [Client; 5] =
+        [Client::ClaudeCode, Client::ClaudeDesktop, Client::Cursor, Client::VsCode, Client::Kiro];
+
+    fn program() -> Server {
+        Server::Program {
+            command: "/opt/agentcore-gw".to_owned(),
+            args: vec!["connect".to_owned(), "g".to_owned()],
+            env: vec![("AGENTCORE_GW_LOCAL_DIR".to_owned(), "/state".to_owned())],
+        }
+    }
+
+    fn address(token: Token) -> Server {
+        Server::Address { url: "http://127.0.0.1:7755/gateways/g-1/mcp".to_owned(), token }
+    }
+
+    #[test]
+    fn a_program_is_started_by_every_client() {
+        for client in CLIENTS {
+            let entry = client.entry("g", &program()).unwrap();
+            let stdio = matches!(client, Client::ClaudeCode | Client::Cursor | Client::VsCode).then_some("stdio");
+            assert_eq!(entry.server.get("type").and_then(Value::as_str), stdio, "{client:?}");
+            assert_eq!(entry.server["command"], "/opt/agentcore-gw");
+            assert_eq!(entry.server["args"], json!(["connect", "g"]));
+            assert_eq!(entry.server["env"], json!({ "AGENTCORE_GW_LOCAL_DIR": "/state" }));
+            assert!(is_ours(&entry.server.into()), "{client:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_referred_to_in_each_clients_own_way() {
+        let authorization = |client: Client| {
+            let entry = client.entry("g", &address(Token::Users))?;
+            assert!(is_ours(&entry.server.clone().into()), "{client:?}");
+            Some(entry.server["headers"]["Authorization"].as_str().unwrap().to_owned())
+        };
+        let variable = "Bearer ${AGENTCORE_GATEWAY_TOKEN}";
+        assert_eq!(authorization(Client::ClaudeCode).as_deref(), Some(variable));
+        assert_eq!(authorization(Client::ClaudeDesktop), None);
+        assert_eq!(authorization(Client::Cursor).as_deref(), Some("Bearer ${env:AGENTCORE_GATEWAY_TOKEN}"));
+        assert_eq!(authorization(Client::VsCode).as_deref(), Some("Bearer ${input:g-token}"));
+        assert_eq!(authorization(Client::Kiro).as_deref(), Some(variable));
+        let helped = address(Token::Helper("agentcore-gw token g --header".to_owned()));
+        let entry = Client::ClaudeCode.entry("g", &helped).unwrap();
+        assert_eq!(entry.server["headersHelper"], "agentcore-gw token g --header");
+        assert!(is_ours(&entry.server.into()));
+        let open = Client::Kiro.entry("g", &address(Token::None)).unwrap();
+        assert_eq!(Value::from(open.server), json!({ "url": "http://127.0.0.1:7755/gateways/g-1/mcp" }));
+    }
+
+    #[test]
+    fn vs_code_asks_for_the_token() {
+        let entry = Client::VsCode.entry("g", &address(Token::Users)).unwrap();
+        let document = Client::VsCode.document("g", &entry);
+        assert_eq!(document["inputs"][0]["id"], "g-token");
+        assert_eq!(document["inputs"][0]["password"], true);
+        assert_eq!(document["servers"]["g"]["type"], "http");
+    }
+
+    #[test]
+    fn what_others_wrote_is_not_ours() {
+        for entry in [
+            json!({}),
+            json!(null),
+            json!("agentcore-gw"),
+            json!({ "command": "npx", "args": ["connect"] }),
+            json!({ "command": "/bin/agentcore-gw", "args": ["token"] }),
+            json!({ "url": "https://example.com/mcp" }),
+            json!({ "url": "https://g-1.gateway.bedrock-agentcore.us-west-2.amazonaws.com/mcp",
+                    "headers": { "Authorization": "Bearer abc" } }),
+        ] {
+            assert!(!is_ours(&entry), "{entry}");
+        }
+        assert!(is_ours(&json!({ "command": "agentcore-gw", "args": ["connect", "g"] })));
+    }
+}

@@ -6,6 +6,7 @@ pub mod client_config;
 pub mod connect;
 pub mod create;
 pub mod credentials;
+pub mod init;
 pub mod input;
 pub mod list;
 pub mod local;
@@ -46,6 +47,7 @@ pub enum Command {
     Tools(tools::Tools),
     Connect(connect::Connect),
     ClientConfig(client_config::ClientConfig),
+    Init(init::Init),
     Validate(validate::Validate),
     Cleanup(cleanup::Cleanup),
     Local(local::Local),
@@ -69,6 +71,7 @@ impl Command {
             Self::Tools(args) => Box::pin(args.run(ctx)),
             Self::Connect(args) => Box::pin(args.run(ctx)),
             Self::ClientConfig(args) => Box::pin(args.run(ctx)),
+            Self::Init(args) => Box::pin(ready(args.run(ctx))),
             Self::Validate(args) => Box::pin(ready(args.run(ctx))),
             Self::Cleanup(args) => Box::pin(args.run(ctx)),
             Self::Local(args) => Box::pin(args.run(ctx)),
@@ -103,6 +106,7 @@ impl Command {
             | Self::Tools(_)
             | Self::Connect(_)
             | Self::ClientConfig(_)
+            | Self::Init(_)
             | Self::Validate(_)
             | Self::Cleanup(_) => false,
         }

@@ -4,6 +4,7 @@
 //! and holds no SDK type.
 
 pub mod adapt;
+pub mod agent;
 #[cfg(test)]
 mod broken;
 pub mod document;

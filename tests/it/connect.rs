@@ -275,10 +275,30 @@ fn the_sdks_own_oauth_providers_renew_tokens() {
 fn what_the_readme_shows_of_the_examples_is_in_them() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    for (language, example) in [("python", "examples/oauth_client.py"), ("js", "examples/oauth_client.mjs")] {
-        let example = fs::read_to_string(root.join(example)).unwrap();
-        let block = readme.split(&format!("```{language}\n")).nth(1).unwrap().split("```").next().unwrap();
-        let missing: Vec<&str> = block.lines().filter(|line| !example.contains(line.trim())).collect();
-        assert!(missing.is_empty(), "{language}: {missing:?}");
+    let read = |example: &str| fs::read_to_string(root.join("examples").join(example)).unwrap();
+    let in_python = [read("oauth_client.py"), read("frameworks.py")];
+    let mut shown = 0;
+    for (language, examples) in [("python", &in_python[..]), ("js", &[read("oauth_client.mjs")])] {
+        for block in readme.split(&format!("```{language}\n")).skip(1) {
+            let block = block.split("```").next().unwrap();
+            let is_whole = |example: &String| block.lines().all(|line| example.contains(line.trim()));
+            assert!(examples.iter().any(is_whole), "{block}");
+            shown += 1;
+        }
     }
+    assert_eq!(shown, 5);
+}
+
+#[test]
+fn agents_of_other_frameworks_have_the_tools() {
+    let env = Env::new();
+    env.ok(&["--local", "create", "weather-gateway", "--sample", "--no-observability"]);
+    let mut command = Command::new(python("frameworks"));
+    command.arg("-B").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/frameworks.py"));
+    command.arg(env!("CARGO_BIN_EXE_agentcore-gw")).args(["--local", "connect", "weather-gateway"]);
+    let run = Run::of(command.env_clear().env("PATH", path()).env("HOME", env.home()).output().unwrap());
+    assert_eq!(run.code, 0, "{run:?}");
+    let tools = "x_amz_bedrock_agentcore_search weather-tool___get_time weather-tool___get_weather";
+    let wanted = ["langgraph", "openai_agents", "pydantic_ai"].map(|framework| format!("{framework} {tools}\n"));
+    assert_eq!(run.stdout, wanted.concat());
 }

@@ -17,6 +17,7 @@ mod environments;
 mod functions;
 mod iam_actions;
 mod inbound;
+mod init;
 mod kills;
 mod limits;
 mod local_aws;

@@ -20,8 +20,9 @@ fn requirements(lock: &str) -> Vec<String> {
 /// The requirements without a hash.
 fn unlocked(lock: &str) -> Vec<String> {
     let is_locked = |requirement: &String| {
-        let version = requirement.split([' ', ';']).next().unwrap().split_once("==");
-        version.is_some_and(|(_, version)| !version.contains('*')) && requirement.contains(" --hash=sha256:")
+        let version = requirement.split(';').next().unwrap().split(" --hash").next().unwrap().split_once("==");
+        version.is_some_and(|(_, version)| !version.trim().contains(['*', ' ']))
+            && requirement.contains(" --hash=sha256:")
     };
     requirements(lock).into_iter().filter(|requirement| !is_locked(requirement)).collect()
 }
@@ -38,14 +39,28 @@ fn every_python_peer_is_locked_by_version_and_hash() {
     assert_eq!(named, stems("txt"), "each list of packages has its lock file");
     assert!(named.len() >= 9, "{named:?}");
     for peer in named {
-        let read = |kind| fs::read_to_string(folder().join("locks").join(format!("{peer}.{kind}"))).unwrap();
-        let (wanted, lock) = (read("in"), read("txt"));
-        assert_eq!(unlocked(&lock), [""; 0], "{peer}");
-        for package in requirements(&wanted) {
-            let locked = requirements(&lock).iter().any(|locked| locked.starts_with(&package));
-            assert!(locked, "{peer}: {package} is not in the lock file: run tests/peers/lock.sh");
-        }
+        is_locked(&folder().join("locks").join(peer));
     }
+    for agent in ["strands", "mcp-python"] {
+        is_locked(&agents().join(agent).join("requirements"));
+    }
+}
+
+/// Checks a list of packages, `.in`, and its lock file, `.txt`.
+#[track_caller]
+fn is_locked(list: &Path) {
+    let read = |kind| fs::read_to_string(list.with_added_extension(kind)).unwrap();
+    let (wanted, lock) = (read("in"), read("txt"));
+    assert_eq!(unlocked(&lock), [""; 0], "{}", list.display());
+    for package in requirements(&wanted) {
+        let locked = requirements(&lock).iter().any(|locked| locked.starts_with(&package));
+        assert!(locked, "{}: {package} is not in the lock file: run tests/peers/lock.sh", list.display());
+    }
+}
+
+/// The templates of the projects that `init` makes.
+fn agents() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/agents"))
 }
 
 #[test]
@@ -61,10 +76,16 @@ fn what_is_not_locked_is_seen() {
 
 #[test]
 fn every_node_peer_is_locked_by_version_and_hash() {
-    let read =
-        |name: &str| -> Value { serde_json::from_slice(&fs::read(folder().join("node").join(name)).unwrap()).unwrap() };
+    is_locked_for_node(&folder().join("node"));
+    is_locked_for_node(&agents().join("mcp-typescript"));
+}
+
+#[track_caller]
+fn is_locked_for_node(folder: &Path) {
+    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap() };
     let (wanted, lock) = (read("package.json"), read("package-lock.json"));
-    for (name, version) in wanted["dependencies"].as_object().unwrap() {
+    let of = |kind: &str| wanted[kind].as_object().cloned().unwrap_or_default();
+    for (name, version) in &of("dependencies").into_iter().chain(of("devDependencies")).collect::<Vec<_>>() {
         let exact = version.as_str().unwrap().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         assert!(exact, "{name}: {version}");
         assert_eq!(&lock["packages"][format!("node_modules/{name}")]["version"], version, "{name}");

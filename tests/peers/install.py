@@ -19,6 +19,8 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 LOCKS = HERE / "locks"
+# The projects that `init` makes, by the names of what they need.
+AGENTS = {f"agent-{folder.name}": folder for folder in (HERE.parents[1] / "templates/agents").glob("*")}
 NODE = "node-24"
 PIP = ["-m", "pip", "--disable-pip-version-check"]
 # Nothing but these bytes, and nothing that runs while it is installed.
@@ -36,6 +38,7 @@ class Peers:
         self.folder = folder
         self.makers = {lock.stem: self.wheels for lock in LOCKS.glob("*.txt")}
         self.makers |= {"node": self.node, "openapi-documents": self.openapi_documents}
+        self.makers |= {name: self.node if self.is_node(name) else self.wheels for name in AGENTS}
         for other in ("openapi-documents-source", "uv"):
             self.makers.pop(other, None)
 
@@ -45,7 +48,15 @@ class Peers:
         return self.once(name, contents, lambda folder: self.makers[name](name, folder))
 
     def lock_of(self, name):
-        return HERE / "node/package-lock.json" if name == "node" else LOCKS / f"{name}.txt"
+        if self.is_node(name):
+            return self.node_folder(name) / "package-lock.json"
+        return AGENTS[name] / "requirements.txt" if name in AGENTS else LOCKS / f"{name}.txt"
+
+    def is_node(self, name):
+        return (self.node_folder(name) / "package-lock.json").exists()
+
+    def node_folder(self, name):
+        return AGENTS.get(name, HERE / name)
 
     def once(self, name, contents, make):
         folder = self.folder / name
@@ -93,11 +104,11 @@ class Peers:
             with tarfile.open(archive) as opened:
                 opened.extractall(folder, filter="data")
 
-    def node(self, _, folder):
+    def node(self, name, folder):
         node = self.install(NODE)
         folder.mkdir()
         for file in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / "node" / file, folder)
+            shutil.copy(self.node_folder(name) / file, folder)
         run(node / "bin/npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=folder)
 
 

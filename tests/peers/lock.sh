@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the lock files of the tests' peers anew: from locks/*.in for Python, from node/package.json for Node.js.
+# Makes the lock files of the tests' peers and of the projects that `init` makes anew: from locks/*.in and requirements.in
+# for Python, from package.json for Node.js.
 # Needs uv (`pip install uv`) and npm. What is named in an .in file stays at its version; the rest is as new as it fits.
 set -eu
 cd "$(dirname "$0")"
@@ -17,4 +18,11 @@ for source in locks/*.in; do
     *) compile "$name" --only-binary :all: ;;
   esac
 done
-(cd node && npm install --package-lock-only --ignore-scripts --no-audit --no-fund)
+agents=../../templates/agents
+for agent in "$agents"/*/requirements.in; do
+  (cd "$(dirname "$agent")" && uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+    --no-annotate --no-strip-extras --only-binary :all: --no-header requirements.in --output-file requirements.txt)
+done
+for folder in node "$agents/mcp-typescript"; do
+  (cd "$folder" && npm install --package-lock-only --ignore-scripts --no-audit --no-fund)
+done

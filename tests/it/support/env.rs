@@ -171,6 +171,11 @@ pub fn python(name: &str) -> PathBuf {
     peer(name).join("bin/python")
 }
 
+/// What the project that `init` makes with this framework needs, installed from the project's lock file.
+pub fn agent(framework: &str) -> PathBuf {
+    peer(&format!("agent-{framework}"))
+}
+
 /// A boto3, for scripts that drive the control plane.
 pub fn boto3() -> PathBuf {
     python("boto3")

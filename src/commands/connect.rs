@@ -136,23 +136,23 @@ impl Dispatcher {
     /// delivered and has no answer.
     async fn run(mut self, mut lines: mpsc::Receiver<Line>, warn: impl Fn(&str)) {
         while let Some(line) = lines.recv().await {
-            let document = match line {
+            let messages = match line {
                 Line::TooLong => Err((INVALID_REQUEST, format!("a message is longer than {LONGEST_LINE} bytes"))),
-                Line::Text(text) => {
-                    serde_json::from_str(&text).map_err(|error| (PARSE_ERROR, format!("Parse error: {error}")))
-                }
+                Line::Text(text) => Message::in_line(&text).map_err(|error| {
+                    let code = if error.is_data() { INVALID_REQUEST } else { PARSE_ERROR };
+                    (code, format!("Parse error: {error}"))
+                }),
             };
-            // A batch (MCP 2025-03-26) goes out message by message.
-            let documents = match document {
+            let messages = match messages {
                 Err((code, problem)) => {
                     self.bridge.refuse(&Value::Null, code, &problem).await;
                     continue;
                 }
-                Ok(Value::Array(documents)) => documents,
-                Ok(document) => vec![document],
+                Ok(messages) => messages,
             };
-            for document in documents {
-                if let Err(error) = self.take(Message::new(document)).await {
+            // A batch goes out message by message.
+            for message in messages {
+                if let Err(error) = self.take(message).await {
                     warn(&format!("a message was not delivered: {error}"));
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::Request;
@@ -35,16 +36,16 @@ pub fn stateless(url: &str, mut message: Value, capabilities: &Value) -> Request
     {
         params["_meta"][key] = value;
     }
-    post_stateless(url, &message)
+    let (method, params) = (message["method"].as_str().unwrap_or_default(), &message["params"]);
+    post_stateless(url, method, params["name"].as_str(), params["uri"].as_str(), message.to_string())
 }
 
-/// Builds the request that posts a [`STATELESS`] message that describes itself.
-pub fn post_stateless(url: &str, message: &Value) -> Request {
+/// Builds the request that posts a [`STATELESS`] message that describes itself. `name` and `uri` are those in its params.
+pub fn post_stateless(url: &str, method: &str, name: Option<&str>, uri: Option<&str>, message: String) -> Request {
     let mut request = post(url, STATELESS, None, message);
-    let method = message["method"].as_str().unwrap_or_default();
     let name = match method {
-        "tools/call" | "prompts/get" => message["params"]["name"].as_str(),
-        "resources/read" => message["params"]["uri"].as_str(),
+        "tools/call" | "prompts/get" => name,
+        "resources/read" => uri,
         _ => None,
     };
     request.headers.push(("mcp-method".to_owned(), method.to_owned()));
@@ -68,13 +69,13 @@ pub fn speaks(version: &str) -> bool {
 }
 
 /// Builds the request that posts a message. `version` is empty before `initialize` was answered.
-pub fn post(url: &str, version: &str, session: Option<&str>, message: &Value) -> Request {
+pub fn post(url: &str, version: &str, session: Option<&str>, message: String) -> Request {
     let mut headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
         ("accept".to_owned(), "application/json, text/event-stream".to_owned()),
     ];
     headers.extend(of_session(version, session));
-    Request { method: "POST".to_owned(), url: url.to_owned(), headers, body: message.to_string().into_bytes() }
+    Request { method: "POST".to_owned(), url: url.to_owned(), headers, body: message.into_bytes() }
 }
 
 /// Builds the request that takes up a stream after this event (MCP 2025-11-25, "Resumability and Redelivery").
@@ -99,8 +100,8 @@ fn of_session(version: &str, session: Option<&str>) -> impl Iterator<Item = (Str
     version.into_iter().chain(session.map(|session| (SESSION_HEADER.to_owned(), session.to_owned())))
 }
 
-/// Incremental reader for the messages of a response: one JSON document, or the `data:` of an event stream
-/// (HTML, "Server-sent events").
+/// Incremental reader for the messages of a response, as JSON texts: one document, or the `data:` of an event stream
+/// (HTML, "Server-sent events"). What is no JSON is left out.
 #[derive(Debug)]
 pub struct Messages {
     is_stream: bool,
@@ -154,7 +155,7 @@ impl Messages {
     }
 
     /// Adds bytes, and returns the messages that they complete.
-    pub fn push(&mut self, bytes: &[u8]) -> Vec<Value> {
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<String> {
         if !self.is_stream {
             self.waiting.extend_from_slice(bytes);
             return Vec::new();
@@ -172,15 +173,15 @@ impl Messages {
     }
 
     /// Ends the response, and returns the messages that this completes.
-    pub fn finish(mut self) -> Vec<Value> {
+    pub fn finish(mut self) -> Vec<String> {
         if !self.is_stream {
-            return serde_json::from_slice(&self.waiting).into_iter().collect();
+            return String::from_utf8(self.waiting).ok().filter(|text| is_json(text)).into_iter().collect();
         }
         self.end_line().or_else(|| self.end_event()).into_iter().collect()
     }
 
     /// Handles a line; an empty one ends an event.
-    fn end_line(&mut self) -> Option<Value> {
+    fn end_line(&mut self) -> Option<String> {
         let line = std::mem::take(&mut self.waiting);
         let line = String::from_utf8_lossy(&line);
         let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
@@ -205,9 +206,13 @@ impl Messages {
         None
     }
 
-    fn end_event(&mut self) -> Option<Value> {
-        serde_json::from_str(&std::mem::take(&mut self.data).join("\n")).ok()
+    fn end_event(&mut self) -> Option<String> {
+        Some(std::mem::take(&mut self.data).join("\n")).filter(|text| is_json(text))
     }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 #[cfg(test)]
@@ -218,9 +223,9 @@ mod tests {
     fn answers_are_read_as_json_and_as_events_however_they_are_cut() {
         let read = |kind: &str, body: &str, cut: usize| {
             let mut messages = Messages::of(Some(kind));
-            let mut all: Vec<Value> = body.as_bytes().chunks(cut).flat_map(|bytes| messages.push(bytes)).collect();
+            let mut all: Vec<String> = body.as_bytes().chunks(cut).flat_map(|bytes| messages.push(bytes)).collect();
             all.extend(messages.finish());
-            all
+            all.iter().map(|text| serde_json::from_str(text).unwrap()).collect::<Vec<Value>>()
         };
         let events = "event: message\r\ndata: {\"id\":1}\r\n\r\n: ping\n\ndata: {\"id\":\ndata: 2}\n\ndata: {\"id\":3}";
         for cut in [1, 2, 7, 1000] {

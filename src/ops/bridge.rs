@@ -72,7 +72,7 @@ struct Session {
     id: Option<String>,
     version: String,
     /// The client's `initialize`, for a new session in place of a lost one.
-    hello: Option<Value>,
+    hello: Option<Message>,
 }
 
 impl Bridge {
@@ -109,7 +109,7 @@ impl Bridge {
     async fn deliver(&self, message: &Message) -> Result<(), Error> {
         if message.method() == "initialize" {
             let _alone = self.opening.write().await;
-            self.session().hello = Some(message.document().clone());
+            self.session().hello = Some(message.clone());
             let answer = self.post(message, &Session::default()).await?;
             return self.relay(message, answer).await;
         }
@@ -136,12 +136,10 @@ impl Bridge {
             return Ok(current);
         }
         let Some(hello) = current.hello.clone() else { return Err(self.problem("it does not know the session")) };
-        let hello = Message::new(hello);
         let mut answer = self.post(&hello, &Session::default()).await?;
         let welcome = self.welcome(&hello, &mut answer).await?;
         let session = Session { hello: current.hello, ..agreed(&answer, &welcome) };
-        let initialized = Message::new(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
-        let accepted = self.post(&initialized, &session).await?;
+        let accepted = self.post(&Message::notification("notifications/initialized"), &session).await?;
         if !is_success(&accepted) {
             return Err(self.problem(&format!("HTTP {} to a new session", accepted.status)));
         }
@@ -150,12 +148,12 @@ impl Bridge {
     }
 
     /// The answer to `initialize`.
-    async fn welcome(&self, hello: &Message, answer: &mut StreamingResponse) -> Result<Value, Error> {
+    async fn welcome(&self, hello: &Message, answer: &mut StreamingResponse) -> Result<Message, Error> {
         let mut reader = Reader::new(answer);
         while let Some(arrived) = self.next(answer, &mut reader).await? {
             let is_alone = !reader.is_stream;
-            let welcome = arrived.into_iter().find(|document| hello.is_answered_by(document, is_alone));
-            if let Some(welcome) = welcome.filter(|welcome| welcome["result"].is_object()) {
+            let welcome = arrived.into_iter().find(|message| hello.is_answered_by(message, is_alone));
+            if let Some(welcome) = welcome.filter(Message::has_result) {
                 return Ok(welcome);
             }
         }
@@ -219,21 +217,19 @@ impl Bridge {
                 last_event = Some(event);
                 continue;
             };
-            for mut document in arrived {
-                if message.is_answered_by(&document, !reader.is_stream) {
-                    if message.method() == "initialize" && document["result"].is_object() {
-                        let hello = Some(message.document().clone());
-                        *self.session() = Session { hello, ..agreed(&answer, &document) };
+            for received in arrived {
+                if message.is_answered_by(&received, !reader.is_stream) {
+                    if message.method() == "initialize" && received.has_result() {
+                        *self.session() = Session { hello: Some(message.clone()), ..agreed(&answer, &received) };
                     }
-                    document["id"] = id.clone();
-                    self.tell(document.to_string()).await;
+                    self.tell(received.with_id(id)).await;
                     // The end follows, after which the connection can be used again.
                     drop(answer.next(END).await);
                     return Ok(());
                 }
-                if document["method"].is_string() {
-                    self.tell(document.to_string()).await;
-                } else if let Some(text) = document["message"].as_str().or(document["Message"].as_str()) {
+                if !received.method().is_empty() {
+                    self.tell(received.text().to_owned()).await;
+                } else if let Some(text) = received.said() {
                     said = format!(": {}", text.chars().take(SHOWN).collect::<String>());
                 }
             }
@@ -254,14 +250,15 @@ impl Bridge {
     }
 
     /// The messages that the next bytes complete; `None` at the end.
-    async fn next(&self, answer: &mut StreamingResponse, reader: &mut Reader) -> Result<Option<Vec<Value>>, Error> {
+    async fn next(&self, answer: &mut StreamingResponse, reader: &mut Reader) -> Result<Option<Vec<Message>>, Error> {
+        let read = |texts: Vec<String>| texts.iter().filter_map(|text| Message::parse(text).ok()).collect();
         let Some(messages) = &mut reader.messages else { return Ok(None) };
         let Some(bytes) = answer.next(CALL_LIMIT).await? else {
-            return Ok(reader.messages.take().map(Messages::finish));
+            return Ok(reader.messages.take().map(|messages| read(messages.finish())));
         };
         let arrived = messages.push(&bytes);
         reader.resumption = messages.resumption();
-        Ok(Some(arrived))
+        Ok(Some(read(arrived)))
     }
 
     /// Ends the session. Best effort.
@@ -314,8 +311,8 @@ fn is_success(answer: &StreamingResponse) -> bool {
 }
 
 /// What gateway and client have agreed on.
-fn agreed(answer: &StreamingResponse, welcome: &Value) -> Session {
-    let version = welcome["result"]["protocolVersion"].as_str().unwrap_or_default().to_owned();
+fn agreed(answer: &StreamingResponse, welcome: &Message) -> Session {
+    let version = welcome.protocol_version().to_owned();
     Session { id: answer.header(mcp::SESSION_HEADER).map(str::to_owned), version, hello: None }
 }
 

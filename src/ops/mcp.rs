@@ -114,7 +114,7 @@ impl Client {
         let mut request = if self.version == STATELESS {
             mcp::stateless(&self.url, message.clone(), &json!({}))
         } else {
-            mcp::post(&self.url, &self.version, self.session.as_deref(), message)
+            mcp::post(&self.url, &self.version, self.session.as_deref(), message.to_string())
         };
         if let SignIn::Token(token) = &self.sign_in {
             request.headers.push(("authorization".to_owned(), format!("Bearer {}", token.reveal())));
@@ -144,5 +144,5 @@ fn messages(response: &Response) -> Vec<Value> {
     let mut messages = Messages::of(response.header("content-type"));
     let mut all = messages.push(&response.body);
     all.extend(messages.finish());
-    all
+    all.iter().filter_map(|text| serde_json::from_str(text).ok()).collect()
 }

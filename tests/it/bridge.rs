@@ -48,7 +48,7 @@ impl Bridged {
     }
 
     async fn send(&self, document: Value) {
-        self.bridge.forward(&Message::new(document)).await.unwrap();
+        self.bridge.forward(&Message::parse(&document.to_string()).unwrap()).await.unwrap();
     }
 
     async fn call(&self, id: u64, tool: &str) {
@@ -97,7 +97,7 @@ async fn a_lost_session_is_replaced_once_for_all_that_need_it() {
     assert_eq!(opened.collect::<Vec<_>>(), ["initialize", "notifications/initialized"]);
     // An answer of the client to a question of the lost session means nothing in a new one.
     gateway.state().sessions = Some(BTreeSet::new());
-    let answer = Message::new(json!({ "jsonrpc": "2.0", "id": "q", "result": {} }));
+    let answer = Message::parse(r#"{"jsonrpc": "2.0", "id": "q", "result": {}}"#).unwrap();
     assert!(bridged.bridge.forward(&answer).await.unwrap_err().to_string().contains("HTTP 404"));
     assert_eq!(gateway.methods(), ["POST"]);
     // A gateway that makes no new session is asked once per message.

@@ -194,7 +194,7 @@ impl Connection {
         self.send(if self.version == STATELESS {
             mcp::stateless(url, message.clone(), &self.offered)
         } else {
-            mcp::post(url, &self.version, self.session.as_deref(), message)
+            mcp::post(url, &self.version, self.session.as_deref(), message.to_string())
         })
         .await
     }
@@ -234,7 +234,7 @@ impl Connection {
                     return Err(Failure(auth.redact(&format!("{NOT_THERE}: {}", error.problem()))).into());
                 }
             };
-            for message in arrived {
+            for message in arrived.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok()) {
                 match (&message["method"], message.get("id")) {
                     (Value::String(method), None) => sink.iter().for_each(|sink| sink.tell(method, &message)),
                     (Value::String(method), Some(_)) => {

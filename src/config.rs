@@ -17,6 +17,8 @@ use crate::model::{mcp_client::GATEWAY_TOKEN, name::Region, secret::Secret};
 pub enum Error {
     #[error("the environment variable {variable} is `{value}`: {problem}")]
     Variable { variable: &'static str, value: String, problem: String },
+    #[error("the environment variable {0} holds a user or password, which would be written down")]
+    UserInAddress(String),
     /// clap detects this only if both are at the same place of the command line.
     #[error("`--local` and `--endpoint-url` cannot be used together")]
     TwoPlaces,
@@ -105,6 +107,9 @@ pub struct Settings {
     pub env: Env,
 }
 
+/// The variable that sets the endpoint of every service.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+
 /// Prefix of the variables that set a single service's endpoint, as in every AWS tool.
 pub const SERVICE_ENDPOINT: &str = "AWS_ENDPOINT_URL_";
 
@@ -133,9 +138,11 @@ impl Settings {
         flags
     }
 
-    /// The variables that choose where the program works, without secrets, for programs that have another environment.
-    /// Paths are absolute.
-    pub fn place_variables(&self) -> Vec<(String, String)> {
+    /// The variables that choose where the program works, for programs that have another environment. Paths are absolute.
+    ///
+    /// # Errors
+    /// If one of them holds a secret.
+    pub fn place_variables(&self) -> Result<Vec<(String, String)>, Error> {
         let variable = |name: &str| Some((name.to_owned(), self.env.get(name)?.to_str()?.to_owned()));
         let path = |name: &str| {
             let absolute = std::path::absolute(self.env.get(name)?).ok()?;
@@ -153,12 +160,17 @@ impl Settings {
             found.extend(
                 ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE"].into_iter().filter_map(path),
             );
-            found.extend(variable("AWS_ENDPOINT_URL").filter(|_| self.endpoint_url.is_none()));
+            found.extend(variable(ENDPOINT).filter(|_| self.endpoint_url.is_none()));
         }
         found.extend(self.service_endpoints.clone());
-        // An address may hold a password.
-        found.retain(|(name, value)| !(name.starts_with("AWS_ENDPOINT_URL") && value.contains('@')));
-        found
+        let has_user = |address: &str| {
+            let authority = address.split_once("://").map_or(address, |(_, rest)| rest);
+            authority.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
+        };
+        match found.iter().find(|(name, value)| name.starts_with(ENDPOINT) && has_user(value)) {
+            Some((name, _)) => Err(Error::UserInAddress(name.clone())),
+            None => Ok(found),
+        }
     }
 
     /// Whether the credentials are keys in the environment, which other programs do not have.

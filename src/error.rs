@@ -261,7 +261,7 @@ impl From<crate::config::Error> for Error {
     fn from(error: crate::config::Error) -> Self {
         let kind = match error {
             crate::config::Error::TwoPlaces => ErrorKind::Usage,
-            crate::config::Error::Variable { .. } => ErrorKind::InvalidInput,
+            crate::config::Error::Variable { .. } | crate::config::Error::UserInAddress(_) => ErrorKind::InvalidInput,
         };
         Self::new(kind, error.to_string())
     }

@@ -1,10 +1,11 @@
 //! `client-config`: an MCP client's configuration for a gateway, printed or written.
 
+mod claude;
+mod curl;
 mod file;
 mod report;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
 
 use self::{
     file::ConfigFile,
@@ -17,15 +18,17 @@ use super::{
     stack_with_gateway,
 };
 use crate::{
-    aws::signer::GATEWAYS,
     context::Context,
     error::{Error, ErrorKind},
     model::{
-        mcp_client::{Client, Entry, GATEWAY_TOKEN, Server, Token, UserFile, edit::Change},
+        mcp_client::{
+            Client, GATEWAY_TOKEN, Server, Token, UserFile,
+            edit::{Change, Editor},
+        },
         name::Region,
     },
     ops::{self, bridge::Source},
-    ui::invocation::shell_word,
+    ui::{invocation::shell_word, report::Report},
 };
 
 /// Print or write an MCP client's configuration for a gateway
@@ -48,11 +51,12 @@ pub struct ClientConfig {
     #[arg(long)]
     write: bool,
 
-    /// Take it out of the project's file, in the current folder
+    /// Take it out of the project's file, in the current folder, also if there is no gateway any more
     #[arg(long, conflicts_with_all = ["write", "http", "token_command"])]
     remove: bool,
 
-    /// The user's own configuration instead of the project's
+    /// With --write or --remove: the user's own configuration instead of the project's. For Claude Code, which changes it by
+    /// its own command, that command is printed
     #[arg(long)]
     user: bool,
 
@@ -93,87 +97,109 @@ impl ClientName {
     }
 }
 
-/// What every client accepts as a server's name. Source: `claude mcp add`, the strictest.
+/// A server's name that every client accepts. Source: what `claude mcp add` 2.1.332, the strictest, says; it also takes a name
+/// that begins with a hyphen for a flag.
 fn server_name(text: &str) -> Result<String, String> {
     let is_valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if text.is_empty() || text.len() > 64 || !text.chars().all(is_valid) {
-        return Err("expected 1 to 64 letters, digits, `-` or `_`".to_owned());
+    let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if text.len() > 64 || !begins_well || !text.chars().all(is_valid) {
+        return Err("expected 1 to 64 letters, digits, `-` or `_`, a letter or digit first".to_owned());
     }
     Ok(text.to_owned())
 }
 
 impl ClientConfig {
     pub async fn run(self, ctx: &Context) -> Outcome {
-        let Some(client) = self.client.with_file() else { return self.curl(ctx).await };
-        let file = self.file(ctx, client)?;
+        let Some(client) = self.client.with_file() else {
+            return Ok(Box::new(Command::new(self.curl(ctx).await?)));
+        };
+        let place = self.place(ctx, client)?;
+        let program = program(ctx)?;
+        let editor = Editor { client, program: &program, force: self.force };
         if self.remove {
-            return self.removed(client, file);
+            return self.removed(ctx, editor, place).await;
         }
         let gateway = Gateway::find(ctx, &self.name).await?;
         let name = self.server_name.clone().unwrap_or_else(|| gateway.name.clone());
-        let server = if self.http { self.address(ctx, &gateway)? } else { self.program(ctx, &gateway)? };
+        if client.reserves(&name) {
+            return Err(usage(format!("{} has the name `{name}` for itself", client.title()), "add `--server-name`"));
+        }
+        let server = self.server(ctx, &program, &gateway)?;
         let entry = client.entry(&name, &server).ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("{} takes no server by its address from a file", client.title()))
-                .with_hint("leave `--http` out: it then starts `connect`")
+            let message = format!("{} takes no server by its address from a file", client.title());
+            usage(message, "leave `--http` out: it then starts `connect`")
         })?;
-        if let Server::Address { token, .. } = &server {
-            self.tell_of_token(ctx, client, token);
-        }
-        match file {
-            Place::Printed => Ok(Box::new(Printed(client.document(&name, &entry)))),
-            Place::OwnCommand => Ok(Box::new(Command::new(claude_mcp_add(&name, &entry)))),
-            Place::File(file) => {
-                let change = file.put(client, &name, &entry, self.force)?;
-                tell(ctx, client, self.user, change);
-                Ok(Box::new(Written { file: file.path().to_owned(), server: name, change }))
+        let report: Box<dyn Report> = match place {
+            Place::Printed => Box::new(Printed(client.document(&name, &entry))),
+            Place::OwnCommand => {
+                ctx.ui.hint(&format!("if Claude Code has it already, first `{}`", claude::remove(&name)));
+                Box::new(Command::new(claude::add(&name, &entry)))
             }
-        }
+            Place::File(file) => {
+                let change = file.put(ctx, editor, &name, &entry).await?;
+                tell(ctx, client, self.user, change);
+                Box::new(Written { file: file.shown(), server: name, change })
+            }
+        };
+        self.tell_of_credentials(ctx, client, &server, &gateway);
+        Ok(report)
     }
 
     /// Where the configuration goes.
-    fn file(&self, ctx: &Context, client: Client) -> Result<Place, Error> {
-        let usage = |message: String, hint: &str| Err(Error::new(ErrorKind::Usage, message).with_hint(hint));
-        if self.user && client == Client::ClaudeCode {
-            return Ok(Place::OwnCommand);
+    fn place(&self, ctx: &Context, client: Client) -> Result<Place, Error> {
+        if self.force && !self.write && !self.remove {
+            return Err(usage("`--force` is for `--write` and `--remove`", "add `--write`"));
         }
-        if !self.write && !self.remove {
-            return Ok(Place::Printed);
-        }
-        if !self.user {
-            return match client.project_file() {
+        match (self.user, client.user_file()) {
+            (true, None) => Ok(Place::OwnCommand),
+            (false, _) if !self.write && !self.remove => Ok(Place::Printed),
+            (true, _) if !self.write && !self.remove => {
+                Err(usage("`--user` is for `--write` and `--remove`", "add `--write`"))
+            }
+            (false, _) => match client.project_file() {
                 Some(file) => Ok(Place::File(ConfigFile::new(file.to_owned()))),
-                None => usage(format!("{} has no project file", client.title()), "add `--user`"),
-            };
-        }
-        let (folder, file) = match client.user_file() {
-            Some(UserFile::InHome(file)) => (&ctx.settings.home_dir, file),
-            Some(UserFile::InSettings(file)) => (&ctx.settings.config_dir, file),
-            None => return Ok(Place::OwnCommand),
-        };
-        match folder {
-            Some(folder) => Ok(Place::File(ConfigFile::new(folder.join(file)))),
-            None => usage("your home folder is not known".to_owned(), "set HOME"),
+                None => Err(usage(format!("{} has no project file", client.title()), "add `--user`")),
+            },
+            (true, Some(file)) => {
+                let (folder, file) = match file {
+                    UserFile::InHome(file) => (&ctx.settings.home_dir, file),
+                    UserFile::InSettings(file) => (&ctx.settings.config_dir, file),
+                };
+                let folder = folder.as_ref().ok_or_else(|| usage("your home folder is not known", "set HOME"))?;
+                Ok(Place::File(ConfigFile::new(folder.join(file))))
+            }
         }
     }
 
-    fn removed(&self, client: Client, file: Place) -> Outcome {
-        let name = self.server_name.clone().unwrap_or_else(|| self.name.clone());
-        match file {
-            Place::File(file) => {
-                let (server, change) = match file.take(client, &name, self.force)? {
-                    Some(server) => (server, Change::Removed),
-                    None => (name, Change::Absent),
-                };
-                Ok(Box::new(Written { file: file.path().to_owned(), server, change }))
+    async fn removed(&self, ctx: &Context, editor: Editor<'_>, place: Place) -> Outcome {
+        let name = self.server_name.as_ref().unwrap_or(&self.name);
+        let Place::File(file) = place else {
+            server_name(name)
+                .map_err(|_| usage("Claude Code knows the server by its name, not by an ARN", "add `--server-name`"))?;
+            return Ok(Box::new(Command::new(claude::remove(name))));
+        };
+        let (server, change) = match file.take(ctx, editor, name).await? {
+            Some(server) => (server, Change::Removed),
+            None => (name.clone(), Change::Absent),
+        };
+        Ok(Box::new(Written { file: file.shown(), server, change }))
+    }
+
+    /// How the client reaches the gateway.
+    fn server(&self, ctx: &Context, program: &str, gateway: &Gateway) -> Result<Server, Error> {
+        let server =
+            if self.http { self.address(ctx, program, gateway)? } else { self.program(ctx, program, gateway)? };
+        match server.replaced() {
+            Some(text) => {
+                let message = format!("the client would replace the `${{…}}` in `{text}`");
+                Err(usage(message, "write `$NAME`, or put the command into a script"))
             }
-            Place::Printed | Place::OwnCommand => {
-                Ok(Box::new(Command::new(format!("claude mcp remove --scope user {}", shell_word(&name)))))
-            }
+            None => Ok(server),
         }
     }
 
     /// The program that the client starts.
-    fn program(&self, ctx: &Context, gateway: &Gateway) -> Result<Server, Error> {
+    fn program(&self, ctx: &Context, program: &str, gateway: &Gateway) -> Result<Server, Error> {
         let mut args = ctx.settings.place();
         args.extend(["connect".to_owned(), self.name.clone()]);
         match (&gateway.callers, &self.token_command) {
@@ -181,99 +207,74 @@ impl ClientConfig {
                 args.extend(["--token-command".to_owned(), command.clone()]);
             }
             (Callers::Signed | Callers::Anyone, Some(_)) => return Err(no_tokens()),
-            (Callers::Theirs, None) => ctx.ui.hint(&format!(
-                "the client must be started with a token in the variable {GATEWAY_TOKEN}; with `--token-command`, `connect` \
-                 takes one from a command and renews it"
-            )),
-            (Callers::Ours | Callers::Signed | Callers::Anyone, None) => {}
+            (_, None) => {}
         }
-        if ctx.settings.has_keys_in_environment() {
-            ctx.ui.warn(
-                "the AWS keys in your environment are not part of the configuration: the client needs a profile \
-                 (`--profile`) or keys of its own",
-            );
-        }
-        Ok(Server::Program { command: program(ctx)?, args, env: ctx.settings.place_variables() })
+        Ok(Server::Program { command: program.to_owned(), args, env: ctx.settings.place_variables()? })
     }
 
     /// The address to which the client sends requests.
-    fn address(&self, ctx: &Context, gateway: &Gateway) -> Result<Server, Error> {
+    fn address(&self, ctx: &Context, program: &str, gateway: &Gateway) -> Result<Server, Error> {
         let token = match gateway.callers {
             Callers::Anyone => Token::None,
             Callers::Signed => {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    "the gateway wants signed requests, and no client signs them",
-                )
-                .with_hint("leave `--http` out: `connect` signs them"));
+                let message = "the gateway wants signed requests, and no client signs them";
+                return Err(usage(message, "leave `--http` out: `connect` signs them"));
             }
-            Callers::Ours => Token::Helper(format!("{} --header", self.token_command_line(ctx)?)),
+            Callers::Ours => Token::Helper(format!("{} --header", self.token_line(ctx, program)?)),
             Callers::Theirs => Token::Users,
         };
         Ok(Server::Address { url: gateway.url.clone(), token })
     }
 
-    /// Says how the client gets its token, if it does not fetch it.
-    fn tell_of_token(&self, ctx: &Context, client: Client, token: &Token) {
-        let whence = match token {
-            Token::None => return,
-            Token::Helper(_) if client == Client::ClaudeCode => return,
-            Token::Helper(_) => format!(" (`agentcore-gw token {}` prints one)", self.name),
-            Token::Users => String::new(),
+    /// Says what the client needs besides the configuration.
+    fn tell_of_credentials(&self, ctx: &Context, client: Client, server: &Server, gateway: &Gateway) {
+        let runs_us = match server {
+            Server::Program { .. } => true,
+            Server::Address { token, .. } => matches!(token, Token::Helper(_)) && client == Client::ClaudeCode,
         };
+        if runs_us && ctx.settings.has_keys_in_environment() {
+            ctx.ui.warn(
+                "the AWS keys in your environment are not part of the configuration: the client needs a profile \
+                 (`--profile`) or keys of its own",
+            );
+        }
+        let theirs = matches!(gateway.callers, Callers::Theirs);
         let title = client.title();
-        let how = match client {
-            Client::VsCode => format!("{title} asks for a token when it starts the server{whence}"),
-            _ => format!("start {title} with a token in the variable {GATEWAY_TOKEN}{whence}"),
+        let needs = match server {
+            Server::Program { .. } if theirs && self.token_command.is_none() => {
+                format!("start {title} with a token in the variable {GATEWAY_TOKEN}")
+            }
+            Server::Program { .. } | Server::Address { token: Token::None, .. } => return,
+            Server::Address { .. } if runs_us => return,
+            Server::Address { .. } => {
+                let whence =
+                    if theirs { String::new() } else { format!(" (`agentcore-gw token {}` prints one)", self.name) };
+                match client {
+                    Client::VsCode => format!("{title} asks for a token when it starts the server{whence}"),
+                    _ => format!("start {title} with a token in the variable {GATEWAY_TOKEN}{whence}"),
+                }
+            }
         };
-        ctx.ui.hint(&format!("{how}; it cannot renew it: without `--http`, `connect` does"));
+        let renewed = match server {
+            Server::Address { .. } if !theirs => "without `--http`, `connect` does",
+            Server::Address { .. } => "without `--http`, but with `--token-command`, `connect` does",
+            Server::Program { .. } => "with `--token-command`, `connect` does",
+        };
+        ctx.ui.hint(&format!("{needs}; nobody renews it: {renewed}"));
     }
 
     /// The shell command that prints a token.
-    fn token_command_line(&self, ctx: &Context) -> Result<String, Error> {
-        let variables = ctx.settings.place_variables();
-        let mut words = Vec::new();
-        if !variables.is_empty() {
-            words.push("env".to_owned());
-            words.extend(variables.into_iter().map(|(name, value)| format!("{name}={}", shell_word(&value))));
-        }
-        words.push(shell_word(&program(ctx)?));
-        words.extend(ctx.settings.place().iter().map(|word| shell_word(word)));
-        words.extend(["token".to_owned(), shell_word(&self.name)]);
+    fn token_line(&self, ctx: &Context, program: &str) -> Result<String, Error> {
+        let assigned = |(name, value): (String, String)| format!("{name}={}", shell_word(&value));
+        let mut words: Vec<String> = ctx.settings.place_variables()?.into_iter().map(assigned).collect();
+        let command = [program.to_owned()].into_iter().chain(ctx.settings.place());
+        words.extend(command.chain(["token".to_owned(), self.name.clone()]).map(|word| shell_word(&word)));
         Ok(words.join(" "))
     }
+}
 
-    /// A shell command that lists the tools with curl. Secrets go through pipes, not through arguments.
-    async fn curl(&self, ctx: &Context) -> Outcome {
-        if self.write || self.remove || self.user {
-            return Err(Error::new(ErrorKind::Usage, "curl has no configuration file")
-                .with_hint("leave `--write`, `--remove` and `--user` out"));
-        }
-        let gateway = Gateway::find(ctx, &self.name).await?;
-        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {} }).to_string();
-        let call = format!(
-            "curl -sS {} -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' --data {}",
-            shell_word(&gateway.url),
-            shell_word(&request)
-        );
-        let bearer = |token: &str| format!("printf 'Authorization: Bearer %s\\n' {token} | {call} -H @-");
-        let line = match gateway.callers {
-            Callers::Anyone => call,
-            Callers::Ours => bearer(&format!("\"$({})\"", self.token_command_line(ctx)?)),
-            Callers::Theirs => match &self.token_command {
-                Some(command) => bearer(&format!("\"$({command})\"")),
-                None => bearer(&format!("\"${GATEWAY_TOKEN}\"")),
-            },
-            Callers::Signed => {
-                let signature = shell_word(&format!("aws:amz:{}:{GATEWAYS}", gateway.region));
-                format!(
-                    "printf 'user = \"%s:%s\"\\nheader = \"x-amz-security-token: %s\"\\n' \"$AWS_ACCESS_KEY_ID\" \
-                     \"$AWS_SECRET_ACCESS_KEY\" \"$AWS_SESSION_TOKEN\" | {call} --aws-sigv4 {signature} --config -"
-                )
-            }
-        };
-        Ok(Box::new(Command::new(line)))
-    }
+fn usage(message: impl Into<String>, hint: &str) -> Error {
+    Error::new(ErrorKind::Usage, message).with_hint(hint)
 }
 
 /// Where the configuration goes.
@@ -326,24 +327,12 @@ impl Gateway {
 fn program(ctx: &Context) -> Result<String, Error> {
     let failed = |problem: String| Error::new(ErrorKind::Failed, format!("the path of this program: {problem}"));
     let path = ctx.program_path().map_err(|error| failed(error.to_string()))?;
-    path.into_os_string().into_string().map_err(|path| failed(format!("{} is not UTF-8", path.display())))
-}
-
-/// The command by which Claude Code adds a server to its user's configuration.
-fn claude_mcp_add(name: &str, entry: &Entry) -> String {
-    let name = shell_word(name);
-    let text = |value: &Value| shell_word(value.as_str().unwrap_or_default());
-    if !entry.server.contains_key("command") {
-        let json = shell_word(&Value::from(entry.server.clone()).to_string());
-        return format!("claude mcp add-json --scope user {name} {json}");
+    let path =
+        path.into_os_string().into_string().map_err(|path| failed(format!("{} is not UTF-8", path.display())))?;
+    if path.contains(char::is_control) {
+        return Err(failed(format!("{path:?} has a control character, which no shell line can have")));
     }
-    let variables = entry.server.get("env").and_then(Value::as_object).into_iter().flatten();
-    let variables: String = variables.map(|(key, value)| format!(" -e {key}={}", text(value))).collect();
-    let args = entry.server.get("args").and_then(Value::as_array).into_iter().flatten();
-    let args: String = args.map(|arg| format!(" {}", text(arg))).collect();
-    let command = entry.server.get("command").map(text).unwrap_or_default();
-    // `-e` takes all words up to the next option, so it comes after the name.
-    format!("claude mcp add --scope user {name}{variables} -- {command}{args}")
+    Ok(path)
 }
 
 /// What the user does next for the client to see the change.

@@ -9,6 +9,21 @@ use serde_json::{Map, Value, json};
 /// The variable with the user's token for a gateway.
 pub const GATEWAY_TOKEN: &str = "AGENTCORE_GATEWAY_TOKEN";
 
+/// The variables, besides AWS_ENDPOINT_URL and those of single services, that say where a gateway is.
+pub const PLACE_VARIABLES: [&str; 6] = [
+    "AGENTCORE_GW_LOCAL_DIR",
+    "AGENTCORE_GW_LOCAL_PORT",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CA_BUNDLE",
+];
+
+/// How this program's file name begins.
+const PROGRAM: &str = "agentcore-gw";
+
+const CLIENTS: [Client; 5] = [Client::ClaudeCode, Client::ClaudeDesktop, Client::Cursor, Client::VsCode, Client::Kiro];
+
 /// A client with a configuration file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
@@ -26,6 +41,20 @@ pub enum Server {
     Program { command: String, args: Vec<String>, env: Vec<(String, String)> },
     /// An address to which the client sends HTTP requests.
     Address { url: String, token: Token },
+}
+
+impl Server {
+    /// A text in which the client would replace `${…}`, as clients do in all values, before it uses the text.
+    pub fn replaced(&self) -> Option<&str> {
+        let texts: Vec<&String> = match self {
+            Self::Program { command, args, env } => {
+                [command].into_iter().chain(args).chain(env.iter().map(|(_, value)| value)).collect()
+            }
+            Self::Address { url, token: Token::Helper(helper) } => vec![url, helper],
+            Self::Address { url, token: Token::None | Token::Users } => vec![url],
+        };
+        texts.into_iter().find(|text| text.contains("${")).map(String::as_str)
+    }
 }
 
 /// Where the token in an HTTP request comes from. It is never in the configuration itself.
@@ -130,27 +159,30 @@ impl Client {
                 entry.server.insert("headersHelper".to_owned(), json!(command));
             }
             Token::Helper(_) | Token::Users => {
-                let authorization = format!("Bearer {}", self.token_reference(name));
-                entry.server.insert("headers".to_owned(), json!({ "Authorization": authorization }));
-                entry.input = (self == Self::VsCode).then(|| {
-                    json!({
-                        "type": "promptString",
-                        "id": input_id(name),
-                        "description": format!("Access token of {name}"),
-                        "password": true,
-                    })
-                });
+                entry.server.insert("headers".to_owned(), json!({ "Authorization": self.authorization(name) }));
+                entry.input = (self == Self::VsCode).then(|| input(name));
             }
         }
     }
 
-    /// How a header refers to the token that the user gives.
-    fn token_reference(self, name: &str) -> String {
+    /// The header that refers to the token that the user gives.
+    fn authorization(self, name: &str) -> String {
         match self {
-            Self::Cursor => format!("${{env:{GATEWAY_TOKEN}}}"),
-            Self::VsCode => format!("${{input:{}}}", input_id(name)),
-            Self::ClaudeCode | Self::ClaudeDesktop | Self::Kiro => format!("${{{GATEWAY_TOKEN}}}"),
+            Self::Cursor => format!("Bearer ${{env:{GATEWAY_TOKEN}}}"),
+            Self::VsCode => format!("Bearer ${{input:{}}}", input_id(name)),
+            Self::ClaudeCode | Self::ClaudeDesktop | Self::Kiro => format!("Bearer ${{{GATEWAY_TOKEN}}}"),
         }
+    }
+
+    /// Whether the client takes comments and trailing commas in its file. Claude Code 2.1.332 does not, VS Code's schema says
+    /// so; of the others it is not known, and a file that has them is theirs already.
+    fn reads_comments(self) -> bool {
+        self != Self::ClaudeCode
+    }
+
+    /// Whether the client has this server's name for itself. Source: what `claude mcp add` 2.1.332 refuses.
+    pub fn reserves(self, name: &str) -> bool {
+        self == Self::ClaudeCode && ["workspace", "computer-use", "claude-in-chrome"].contains(&name)
     }
 
     /// A whole configuration with this entry only.
@@ -173,28 +205,58 @@ pub enum UserFile {
 }
 
 /// The id of VS Code's question for a server's token.
-pub fn input_id(name: &str) -> String {
+fn input_id(name: &str) -> String {
     format!("{name}-token")
 }
 
-/// Whether an entry is one of this program's.
-pub fn is_ours(entry: &Value) -> bool {
-    let text = |member: &str| entry[member].as_str().unwrap_or_default();
-    let runs_us = |command: &str| Path::new(command).file_stem().is_some_and(|name| name == "agentcore-gw");
+/// VS Code's question for a server's token.
+fn input(name: &str) -> Value {
+    json!({
+        "type": "promptString",
+        "id": input_id(name),
+        "description": format!("Access token of {name}"),
+        "password": true,
+    })
+}
+
+/// Whether a variable says where the gateway is: in an entry, it is set or taken out as this program has it.
+pub fn is_place_variable(name: &str) -> bool {
+    PLACE_VARIABLES.contains(&name) || name.starts_with("AWS_ENDPOINT_URL")
+}
+
+/// Whether the entry of this name is one of this program's, which is at `program` now and may have had another path.
+pub fn is_ours(name: &str, entry: &Value, program: &str) -> bool {
+    let is_us = |word: &str| {
+        let file = Path::new(word.trim_matches('\'')).file_name().and_then(|name| name.to_str());
+        word == program || file.is_some_and(|file| file.starts_with(PROGRAM))
+    };
     let args = entry["args"].as_array().map_or(&[][..], Vec::as_slice);
-    if runs_us(text("command")) {
+    if entry["command"].as_str().is_some_and(is_us) {
         return args.iter().any(|arg| arg == "connect");
     }
-    let helper = text("headersHelper");
-    if helper.contains("agentcore-gw") && helper.contains(" token ") {
-        return true;
+    if let Some(helper) = entry["headersHelper"].as_str() {
+        // As a shell has it, whose quotes are around the path.
+        let names_us = helper.replace(r"'\''", "'").contains(program) || helper.split(' ').any(is_us);
+        return helper.ends_with(" --header") && helper.contains(" token ") && names_us;
     }
-    let authorization = entry["headers"]["Authorization"].as_str().unwrap_or_default();
-    let is_reference = authorization.starts_with("Bearer ${")
-        && (authorization.contains(GATEWAY_TOKEN) || authorization.ends_with("-token}"));
-    // AWS's gateways are at `ID.gateway.bedrock-agentcore.REGION.amazonaws.com`, local ones below `/gateways`.
-    let is_gateway = text("url").contains(".gateway.bedrock-agentcore.") || text("url").contains("/gateways/");
-    is_gateway && (is_reference || entry["headers"].is_null())
+    let others = ["auth", "oauth", "oauthScopes"].iter().any(|member| !entry[member].is_null());
+    let reference = entry["headers"]["Authorization"].as_str();
+    let is_reference =
+        reference.is_some_and(|reference| CLIENTS.iter().any(|client| reference == client.authorization(name)));
+    let is_gateway = entry["url"].as_str().is_some_and(|url| gateway_id(url).is_some());
+    is_gateway && !others && (is_reference || entry["headers"].is_null())
+}
+
+/// The id in the address of a gateway: `https://ID.gateway.bedrock-agentcore.REGION.amazonaws.com/mcp`, or
+/// `http://127.0.0.1:PORT/gateways/ID/mcp` of the local AWS.
+fn gateway_id(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (host, path) = rest.split_once('/')?;
+    match host.split_once(".gateway.bedrock-agentcore.") {
+        Some((id, domain)) if scheme == "https" && domain.contains(".amazonaws.com") => Some(id),
+        _ if host.starts_with("127.0.0.1:") => path.strip_prefix("gateways/")?.strip_suffix("/mcp"),
+        _ => None,
+    }
 }
 
 /// Whether an entry of this program's leads to the gateway of this name, id or ARN.
@@ -202,15 +264,14 @@ pub fn leads_to(entry: &Value, gateway: &str) -> bool {
     let args = entry["args"].as_array().map_or(&[][..], Vec::as_slice);
     let helper = entry["headersHelper"].as_str().unwrap_or_default();
     let words: Vec<&str> = helper.split(' ').chain(args.iter().filter_map(Value::as_str)).collect();
+    let is_id = |id: &str| gateway == id || gateway.rsplit_once("gateway/").is_some_and(|(_, of_arn)| of_arn == id);
     words.windows(2).any(|pair| matches!(pair[0], "connect" | "token") && pair[1] == gateway)
+        || entry["url"].as_str().and_then(gateway_id).is_some_and(is_id)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const CLIENTS: [Client; 5] =
-        [Client::ClaudeCode, Client::ClaudeDesktop, Client::Cursor, Client::VsCode, Client::Kiro];
 
     fn program() -> Server {
         Server::Program {
@@ -233,7 +294,7 @@ mod tests {
             assert_eq!(entry.server["command"], "/opt/agentcore-gw");
             assert_eq!(entry.server["args"], json!(["connect", "g"]));
             assert_eq!(entry.server["env"], json!({ "AGENTCORE_GW_LOCAL_DIR": "/state" }));
-            assert!(is_ours(&entry.server.into()), "{client:?}");
+            assert!(is_ours("g", &entry.server.into(), "/other/program"), "{client:?}");
         }
     }
 
@@ -241,7 +302,7 @@ mod tests {
     fn a_token_is_referred_to_in_each_clients_own_way() {
         let authorization = |client: Client| {
             let entry = client.entry("g", &address(Token::Users))?;
-            assert!(is_ours(&entry.server.clone().into()), "{client:?}");
+            assert!(is_ours("g", &entry.server.clone().into(), "/other/program"), "{client:?}");
             Some(entry.server["headers"]["Authorization"].as_str().unwrap().to_owned())
         };
         let variable = "Bearer ${AGENTCORE_GATEWAY_TOKEN}";
@@ -253,7 +314,7 @@ mod tests {
         let helped = address(Token::Helper("agentcore-gw token g --header".to_owned()));
         let entry = Client::ClaudeCode.entry("g", &helped).unwrap();
         assert_eq!(entry.server["headersHelper"], "agentcore-gw token g --header");
-        assert!(is_ours(&entry.server.into()));
+        assert!(is_ours("g", &entry.server.into(), "/other/program"));
         let open = Client::Kiro.entry("g", &address(Token::None)).unwrap();
         assert_eq!(Value::from(open.server), json!({ "url": "http://127.0.0.1:7755/gateways/g-1/mcp" }));
     }
@@ -276,11 +337,34 @@ mod tests {
             json!({ "command": "npx", "args": ["connect"] }),
             json!({ "command": "/bin/agentcore-gw", "args": ["token"] }),
             json!({ "url": "https://example.com/mcp" }),
+            json!({ "url": "https://example.com/gateways/g/mcp" }),
+            json!({ "url": "http://127.0.0.1:1/gateways/g/mcp", "auth": { "CLIENT_ID": "x" } }),
+            json!({ "url": "http://127.0.0.1:1/gateways/g/mcp", "headers": { "Authorization": "Bearer ${MY-token}" } }),
+            json!({ "url": "https://example.com/mcp", "headersHelper": "/opt/not-agentcore-gw/get token now" }),
             json!({ "url": "https://g-1.gateway.bedrock-agentcore.us-west-2.amazonaws.com/mcp",
                     "headers": { "Authorization": "Bearer abc" } }),
         ] {
-            assert!(!is_ours(&entry), "{entry}");
+            assert!(!is_ours("g", &entry, "/opt/gw"), "{entry}");
         }
-        assert!(is_ours(&json!({ "command": "agentcore-gw", "args": ["connect", "g"] })));
+        for entry in [
+            json!({ "command": "agentcore-gw", "args": ["connect", "g"] }),
+            json!({ "command": "/x/agentcore-gw-0.1.0", "args": ["connect", "g"] }),
+            json!({ "command": "/opt/gw", "args": ["--local", "connect", "g"] }),
+            json!({ "url": "https://g-1.gateway.bedrock-agentcore.us-west-2.amazonaws.com/mcp" }),
+        ] {
+            assert!(is_ours("g", &entry, "/opt/gw"), "{entry}");
+        }
+    }
+
+    #[test]
+    fn an_entry_leads_to_its_gateway_by_name_id_and_arn() {
+        let url = json!({ "url": "https://g-1.gateway.bedrock-agentcore.us-west-2.amazonaws.com/mcp" });
+        for (gateway, leads) in
+            [("g-1", true), ("arn:aws:bedrock-agentcore:us-west-2:1:gateway/g-1", true), ("g", false)]
+        {
+            assert_eq!(leads_to(&url, gateway), leads, "{gateway}");
+        }
+        assert!(leads_to(&json!({ "command": "agentcore-gw", "args": ["--local", "connect", "g"] }), "g"));
+        assert!(leads_to(&json!({ "headersHelper": "agentcore-gw token g --header" }), "g"));
     }
 }

@@ -183,11 +183,20 @@ fn curl_gets_its_token_by_a_pipe() {
         ("AWS_SECRET_ACCESS_KEY", "secret/key"),
         ("AWS_SESSION_TOKEN", "session"),
     ];
-    let (args, piped, _) = run(line["command"].as_str().unwrap(), &keys);
+    let line = format!("set -u; {}", line["command"].as_str().unwrap());
+    let (args, piped, _) = run(&line, &keys);
     assert_eq!(piped, "user = \"AKIDEXAMPLE:secret/key\"\nheader = \"x-amz-security-token: session\"\n");
+    // Keys of a user have no session token.
+    assert_eq!(run(&line, &keys[..2]).1, "user = \"AKIDEXAMPLE:secret/key\"\n\n");
     assert!(
         args.ends_with(&["--aws-sigv4", "aws:amz:us-west-2:bedrock-agentcore", "--config", "-"].map(str::to_owned))
     );
+    let ignored = env.run(&["--local", "client-config", "signed", "--client", "curl", "--token-command", "x"]);
+    assert_eq!(ignored.code, 2, "{ignored:?}");
+    // A command may have what would end the line.
+    let commented =
+        ["--local", "client-config", "weather-gateway", "--client", "curl", "--token-command", "echo \"a b\" # token"];
+    assert_eq!(run(&env.ok(&commented).stdout, &[]).1, "Authorization: Bearer a b\n");
     // A gateway that is open wants nothing.
     env.ok(&["--local", "create", "open", "--authorizer", "none", "--no-observability", "--yes"]);
     let line = env.ok(&["--local", "client-config", "open", "--client", "curl"]).stdout;
@@ -222,12 +231,14 @@ fn a_projects_file_keeps_what_others_wrote() {
         assert_eq!(written["change"], "added", "{client}");
         let new: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
         assert_eq!(new, env.ok(&args(client, &[])).json(), "{client}: the file has what is printed");
-        let before = format!("{{\n  // mine\n  \"{member}\": {{\n    \"other\": {{\"command\": \"x\"}}\n  }}\n}}\n");
+        // Claude Code reads no comments.
+        let comment = if client == "claude-code" { "" } else { "  // mine\n" };
+        let before = format!("{{\n{comment}  \"{member}\": {{\n    \"other\": {{\"command\": \"x\"}}\n  }}\n}}\n");
         fs::write(&file, &before).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
         env.ok(&args(client, &["--write"]));
         let after = fs::read_to_string(&file).unwrap();
-        assert!(after.contains("// mine") && after.contains("\"other\": {\"command\": \"x\"},"), "{after}");
+        assert!(after.contains(comment) && after.contains("\"other\": {\"command\": \"x\"},"), "{after}");
         let kept = (fs::metadata(&file).unwrap().ino(), fs::metadata(&file).unwrap().modified().unwrap());
         assert_eq!(env.ok(&args(client, &["--write", "-o", "json"])).json()["change"], "unchanged");
         assert_eq!((fs::metadata(&file).unwrap().ino(), fs::metadata(&file).unwrap().modified().unwrap()), kept);
@@ -264,7 +275,8 @@ fn links_to_the_file_stay_links() {
 fn a_file_that_does_not_parse_and_an_entry_of_others_are_left_alone() {
     let env = with_gateway();
     let file = env.home().join(".mcp.json");
-    for broken in ["{", "[]", "{\"mcpServers\": 1}", "{\"mcpServers\": {}, \"mcpServers\": {}}", "{'a': 1}"] {
+    for broken in ["{", "[]", "{} // c", "{\"mcpServers\": 1}", "{\"mcpServers\": {}, \"mcpServers\": {}}", "{'a': 1}"]
+    {
         fs::write(&file, broken).unwrap();
         for flags in [&["--write"][..], &["--write", "--force"], &["--remove"]] {
             let run = env.run(&args("claude-code", flags));
@@ -274,6 +286,18 @@ fn a_file_that_does_not_parse_and_an_entry_of_others_are_left_alone() {
     }
     fs::write(&file, [0xff, 0xfe]).unwrap();
     assert_eq!(env.run(&args("claude-code", &["--write"])).code, 2);
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    assert_eq!(env.run(&args("claude-code", &["--write"])).code, 2);
+    fs::remove_dir(&file).unwrap();
+    symlink("nowhere", &file).unwrap();
+    let dangling = env.run(&args("claude-code", &["--write"]));
+    assert!(dangling.code == 2 && dangling.stderr.contains("a link to a file that is not there"), "{dangling:?}");
+    fs::remove_file(&file).unwrap();
+    // Whoever opens a pipe waits for its other end.
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    assert_eq!(env.run(&args("claude-code", &["--write"])).code, 2);
+    fs::remove_file(&file).unwrap();
     let others = r#"{"mcpServers": {"weather-gateway": {"command": "npx", "args": ["connect"]}}}"#;
     fs::write(&file, others).unwrap();
     for flag in ["--write", "--remove"] {
@@ -292,6 +316,93 @@ fn a_file_that_does_not_parse_and_an_entry_of_others_are_left_alone() {
     env.ok(&["--local", "create", "weather-gateway", "--sample", "--no-observability"]);
     env.ok(&args("claude-code", &["--write", "--force"]));
     assert!(!fs::read_to_string(&file).unwrap().contains("npx"));
+}
+
+#[test]
+fn runs_at_once_all_add_their_entries() {
+    let env = with_gateway();
+    let names: Vec<String> = (0..8).map(|n| format!("server{n}")).collect();
+    let start = |name: &String| {
+        let mut command = env.command(&args("cursor", &["--write", "--server-name", name]));
+        command.stdout(Stdio::null()).spawn().unwrap()
+    };
+    let runs: Vec<_> = names.iter().map(start).collect();
+    for mut run in runs {
+        assert!(run.wait().unwrap().success());
+    }
+    let file: Value = serde_json::from_slice(&fs::read(env.home().join(".cursor/mcp.json")).unwrap()).unwrap();
+    assert_eq!(file["mcpServers"].as_object().unwrap().len(), names.len(), "{file}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_keeps_its_contents() {
+    let env = with_gateway();
+    let file = env.home().join(".cursor/mcp.json");
+    fs::create_dir(env.home().join(".cursor")).unwrap();
+    let before = format!("{{\"mcpServers\": {{}}, \"long\": \"{}\"}}", "x".repeat(2000));
+    for links in [1, 2] {
+        fs::write(&file, &before).unwrap();
+        if links == 2 {
+            fs::hard_link(&file, env.home().join("other-name.json")).unwrap();
+        }
+        // No file may have more than a block.
+        let limited = "ulimit -f 1; trap '' XFSZ; exec \"$@\"";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", limited, "sh", env!("CARGO_BIN_EXE_agentcore-gw")]).args(args("cursor", &["--write"]));
+        command.env_clear().env("HOME", env.home()).env("PATH", path()).current_dir(env.home());
+        let run = Run::of(command.output().unwrap());
+        assert!(run.code == 1 && run.stderr.contains("cannot be written"), "{run:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), before, "{links} names");
+        assert_eq!(fs::read_dir(env.home().join(".cursor")).unwrap().count(), 1, "{links} names");
+    }
+}
+
+#[test]
+fn what_a_client_would_replace_is_refused() {
+    let env = with_gateway();
+    let run = env.run(&args("cursor", &["--token-command", "printf %s \"${TOKEN}\""]));
+    assert!(run.code == 2 && run.stderr.contains("would replace the `${…}`"), "{run:?}");
+    env.ok(&args("cursor", &["--token-command", "printf %s \"$TOKEN\""]));
+    let odd = env.home().join("${X}");
+    fs::create_dir(&odd).unwrap();
+    symlink(env!("CARGO_BIN_EXE_agentcore-gw"), odd.join("agentcore-gw")).unwrap();
+    let run_from = |program: &Path, flags: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args("claude-code", flags)).env_clear().env("HOME", env.home()).env("PATH", path());
+        Run::of(command.current_dir(env.home()).output().unwrap())
+    };
+    assert_eq!(run_from(&odd.join("agentcore-gw"), &[]).code, 2);
+    assert_eq!(run_from(&odd.join("agentcore-gw"), &["--http"]).code, 2);
+    // A path is one word in every form, and an entry is known by it.
+    let spaced = env.home().join("it's a=b");
+    fs::create_dir(&spaced).unwrap();
+    let program = spaced.join("gateway tool");
+    symlink(env!("CARGO_BIN_EXE_agentcore-gw"), &program).unwrap();
+    trust(&env);
+    for flags in [&["--write"][..], &["--write"], &["--write", "--http"]] {
+        let run = run_from(&program, flags);
+        assert_eq!(run.code, 0, "{run:?}");
+        let listed = claude(&env, &["mcp", "list"]);
+        assert!(listed.stdout.contains("✔ Connected"), "{listed:?}");
+    }
+    assert_eq!(run_from(&program, &["--remove", "-o", "json"]).json()["change"], "removed");
+}
+
+#[test]
+fn names_that_claude_code_does_not_take_are_refused() {
+    let env = Env::new();
+    env.ok(&["--local", "create", "workspace", "--no-observability"]);
+    let of = |client: &str, flags: &[&str]| {
+        env.run(&[&["--local", "client-config", "workspace", "--client", client], flags].concat())
+    };
+    let refused = of("claude-code", &["--write"]);
+    assert!(refused.code == 2 && refused.stderr.contains("add `--server-name`"), "{refused:?}");
+    assert_ne!(claude(&env, &["mcp", "add", "--scope", "user", "workspace", "--", "true"]).code, 0);
+    assert_eq!(of("claude-code", &["--server-name", "mine"]).code, 0);
+    assert_eq!(of("cursor", &[]).code, 0);
+    for name in ["-x", "--help", "a b", "", "__proto__"] {
+        assert_eq!(of("cursor", &[&format!("--server-name={name}")]).code, 2, "{name}");
+    }
 }
 
 #[test]
@@ -366,6 +477,12 @@ fn the_entry_has_the_place_where_the_gateway_is() {
     let server = Run::of(command.output().unwrap()).json()["mcpServers"]["weather-gateway"].take();
     assert_eq!(server["command"], json!(link));
     assert_eq!(server["env"], Value::Null);
+    // An address with a password is not written down.
+    let mut command =
+        env.command(&["client-config", "weather-gateway", "--client", "kiro", "--endpoint-url", &endpoint]);
+    command.env("AWS_ENDPOINT_URL_STS", endpoint.replace("http://", "http://user:password@")).envs(keys);
+    let refused = Run::of(command.output().unwrap());
+    assert!(refused.code == 2 && refused.stderr.contains("AWS_ENDPOINT_URL_STS holds a user"), "{refused:?}");
     // A state folder is absolute.
     let mut command = env.command(&args("kiro", &[]));
     let run = command.env("AGENTCORE_GW_LOCAL_DIR", ".local/state/agentcore-gw/local").output().unwrap();

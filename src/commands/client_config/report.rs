@@ -1,9 +1,6 @@
 //! The reports of `client-config`.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -42,14 +39,14 @@ impl Report for Command {
 /// What became of a file.
 #[derive(Debug, Serialize)]
 pub(super) struct Written {
-    pub(super) file: PathBuf,
+    pub(super) file: String,
     pub(super) server: String,
     pub(super) change: Change,
 }
 
 impl Report for Written {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        let (server, file) = (&self.server, self.file.display());
+        let (server, file) = (&self.server, &self.file);
         match self.change {
             Change::Added => writeln!(w, "Added the server {server} to {file}"),
             Change::Updated => writeln!(w, "Updated the server {server} in {file}"),

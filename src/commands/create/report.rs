@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     aws::{Aws, Caller, agentcore::ApiDocument},
     commands::{
-        output,
+        output::{self, Access},
         shown::{ClientInfo, GatewayInfo, TargetInfo},
         sign_in::callable,
     },
@@ -120,7 +120,7 @@ impl Created {
             document["client_info"] = client.toolkit_shape();
         }
         let text = serde_json::to_string_pretty(&document).map_err(|error| failed(error.into()))?;
-        output::replace(file, format!("{text}\n").as_bytes(), None).map_err(failed)
+        output::replace(file, format!("{text}\n").as_bytes(), &Access::Private).map_err(failed)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod list;
 pub mod local;
 pub mod output;
 pub mod plan;
+pub mod policy;
 pub mod shown;
 pub mod sign_in;
 pub mod status;
@@ -48,6 +49,7 @@ pub enum Command {
     Connect(connect::Connect),
     ClientConfig(client_config::ClientConfig),
     Init(init::Init),
+    Policy(policy::Policy),
     Validate(validate::Validate),
     Cleanup(cleanup::Cleanup),
     Local(local::Local),
@@ -72,6 +74,7 @@ impl Command {
             Self::Connect(args) => Box::pin(args.run(ctx)),
             Self::ClientConfig(args) => Box::pin(args.run(ctx)),
             Self::Init(args) => Box::pin(ready(args.run(ctx))),
+            Self::Policy(args) => Box::pin(ready(args.run(ctx))),
             Self::Validate(args) => Box::pin(ready(args.run(ctx))),
             Self::Cleanup(args) => Box::pin(args.run(ctx)),
             Self::Local(args) => Box::pin(args.run(ctx)),
@@ -107,6 +110,7 @@ impl Command {
             | Self::Connect(_)
             | Self::ClientConfig(_)
             | Self::Init(_)
+            | Self::Policy(_)
             | Self::Validate(_)
             | Self::Cleanup(_) => false,
         }

@@ -1,9 +1,11 @@
 //! IAM policy documents, filled in from `templates/iam`.
 
+mod caller;
 mod grants;
 
 use serde_json::{Value, json};
 
+pub use self::caller::{Doing, caller};
 pub use self::grants::{granted, granted_by_address, grants, unknown_resource};
 use super::naming::StackNames;
 

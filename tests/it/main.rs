@@ -28,6 +28,7 @@ mod moto;
 mod network;
 mod openapi;
 mod peers;
+mod policy;
 mod process;
 mod providers;
 mod readme;

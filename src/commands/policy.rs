@@ -1,0 +1,79 @@
+//! `policy`: the IAM policy that a caller needs.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Outcome;
+use crate::{
+    context::Context,
+    model::policy::{Doing, caller},
+    ui::report::Report,
+};
+
+/// Print the least IAM policy that a caller of this program needs
+///
+/// It asks nobody: no credentials are needed. The region is that of `--region` or the environment; what is not given is
+/// a placeholder, REGION and ACCOUNT.
+#[derive(Debug, Args)]
+pub struct Policy {
+    /// The commands that the caller uses; `show` is for those that change nothing [default: all]
+    #[arg(long = "for", value_enum, value_delimiter = ',', value_name = "COMMAND")]
+    commands: Vec<CommandName>,
+
+    /// Number of the account
+    #[arg(long, value_name = "ID", value_parser = account)]
+    account: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CommandName {
+    Show,
+    Create,
+    Target,
+    Cleanup,
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let is_valid = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_valid.then(|| text.to_owned()).ok_or_else(|| "expected twelve digits".to_owned())
+}
+
+impl Policy {
+    pub fn run(self, ctx: &Context) -> Outcome {
+        let all = [CommandName::Show, CommandName::Create, CommandName::Target, CommandName::Cleanup];
+        let commands = if self.commands.is_empty() { &all[..] } else { &self.commands };
+        let doings: BTreeSet<Doing> = commands
+            .iter()
+            .map(|command| match command {
+                CommandName::Show => Doing::Show,
+                CommandName::Create => Doing::Create,
+                CommandName::Target => Doing::Target,
+                CommandName::Cleanup => Doing::Cleanup,
+            })
+            .collect();
+        let policy = caller(&doings, ctx.settings.region.as_ref(), self.account.as_deref());
+        if doings.contains(&Doing::Create) || doings.contains(&Doing::Target) {
+            ctx.ui.note(
+                "not in it, as only you know which: `iam:PassRole` and `iam:GetRole` on a role of your own (`--role-arn`), \
+                 `lambda:GetFunction` on functions, `s3:GetObject` on documents in S3, `apigateway:GET` on REST APIs",
+            );
+        }
+        Ok(Box::new(Printed(policy)))
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Printed(Value);
+
+impl Report for Printed {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        writeln!(w, "{:#}", self.0)
+    }
+}

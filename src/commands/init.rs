@@ -9,7 +9,10 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Serialize, Serializer};
 
-use super::Outcome;
+use super::{
+    Outcome,
+    output::{self, Access},
+};
 use crate::{
     context::Context,
     error::{Error, ErrorKind},
@@ -72,9 +75,7 @@ impl Init {
         let gateway = self.gateway.to_string();
         let files = framework.project(&gateway, &program);
         let missing = missing(&self.dir, &files)?;
-        write(&self.dir, &missing).map_err(|error| {
-            Error::new(ErrorKind::Failed, format!("the project cannot be written to {}: {error}", self.dir.display()))
-        })?;
+        write(&self.dir, &missing)?;
         Ok(Box::new(Made {
             files: files.iter().map(|file| file.name).collect(),
             created: missing.iter().map(|file| file.name).collect(),
@@ -93,10 +94,16 @@ impl Init {
 fn missing<'a>(dir: &Path, files: &'a [File]) -> Result<Vec<&'a File>, Error> {
     let (mut missing, mut taken) = (Vec::new(), Vec::new());
     for file in files {
-        match fs::read(dir.join(file.name)) {
-            Ok(bytes) if bytes == file.text.as_bytes() => {}
+        let path = dir.join(file.name);
+        match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(file),
-            Ok(_) | Err(_) => taken.push(file.name),
+            Err(error) => return Err(unwritable(dir, &error)),
+            // Whoever opens a pipe waits for its other end.
+            Ok(known) if !known.is_file() => taken.push(file.name),
+            Ok(_) => match fs::read(&path) {
+                Ok(bytes) if bytes == file.text.as_bytes() => {}
+                Ok(_) | Err(_) => taken.push(file.name),
+            },
         }
     }
     if taken.is_empty() {
@@ -106,12 +113,17 @@ fn missing<'a>(dir: &Path, files: &'a [File]) -> Result<Vec<&'a File>, Error> {
     Err(Error::new(ErrorKind::Conflict, message).with_hint("name a new folder: `agentcore-gw init FOLDER`"))
 }
 
-fn write(dir: &Path, files: &[&File]) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
+fn write(dir: &Path, files: &[&File]) -> Result<(), Error> {
+    fs::create_dir_all(dir).map_err(|error| unwritable(dir, &error))?;
     for file in files {
-        fs::File::create_new(dir.join(file.name))?.write_all(file.text.as_bytes())?;
+        let path = dir.join(file.name);
+        output::replace(&path, file.text.as_bytes(), &Access::Usual).map_err(|error| unwritable(&path, &error))?;
     }
     Ok(())
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    Error::new(ErrorKind::Failed, format!("{} cannot be written: {error}", path.display()))
 }
 
 /// A project.

@@ -228,7 +228,11 @@ pub fn is_place_variable(name: &str) -> bool {
 pub fn is_ours(name: &str, entry: &Value, program: &str) -> bool {
     let is_us = |word: &str| {
         let file = Path::new(word.trim_matches('\'')).file_name().and_then(|name| name.to_str());
-        word == program || file.is_some_and(|file| file.starts_with(PROGRAM))
+        let rest = file.and_then(|file| file.strip_prefix(PROGRAM));
+        // Builds are named after their version.
+        let is_version =
+            |rest: &str| rest.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        word == program || rest.is_some_and(|rest| rest.is_empty() || rest == ".exe" || is_version(rest))
     };
     let args = entry["args"].as_array().map_or(&[][..], Vec::as_slice);
     if entry["command"].as_str().is_some_and(is_us) {
@@ -243,8 +247,10 @@ pub fn is_ours(name: &str, entry: &Value, program: &str) -> bool {
     let reference = entry["headers"]["Authorization"].as_str();
     let is_reference =
         reference.is_some_and(|reference| CLIENTS.iter().any(|client| reference == client.authorization(name)));
-    let is_gateway = entry["url"].as_str().is_some_and(|url| gateway_id(url).is_some());
-    is_gateway && !others && (is_reference || entry["headers"].is_null())
+    let url = entry["url"].as_str().filter(|url| gateway_id(url).is_some());
+    // Whoever writes an address of AWS without headers may mean to sign in by OAuth.
+    let is_open = entry["headers"].is_null() && url.is_some_and(|url| url.starts_with("http://127.0.0.1:"));
+    url.is_some() && !others && (is_reference || is_open)
 }
 
 /// The id in the address of a gateway: `https://ID.gateway.bedrock-agentcore.REGION.amazonaws.com/mcp`, or
@@ -264,9 +270,19 @@ pub fn leads_to(entry: &Value, gateway: &str) -> bool {
     let args = entry["args"].as_array().map_or(&[][..], Vec::as_slice);
     let helper = entry["headersHelper"].as_str().unwrap_or_default();
     let words: Vec<&str> = helper.split(' ').chain(args.iter().filter_map(Value::as_str)).collect();
-    let is_id = |id: &str| gateway == id || gateway.rsplit_once("gateway/").is_some_and(|(_, of_arn)| of_arn == id);
-    words.windows(2).any(|pair| matches!(pair[0], "connect" | "token") && pair[1] == gateway)
-        || entry["url"].as_str().and_then(gateway_id).is_some_and(is_id)
+    words.windows(2).any(|pair| matches!(pair[0], "connect" | "token") && is_same_gateway(pair[1], gateway))
+        || entry["url"].as_str().and_then(gateway_id).is_some_and(|id| is_same_gateway(id, gateway))
+}
+
+/// Whether two names, ids or ARNs are of one gateway. An id is the lower-cased name, a hyphen and ten characters.
+fn is_same_gateway(one: &str, other: &str) -> bool {
+    let short = |text: &str| text.rsplit_once("gateway/").map_or(text, |(_, id)| id).to_ascii_lowercase();
+    let (one, other) = (short(one), short(other));
+    let is_id_of = |id: &str, name: &str| {
+        let unique = id.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+        unique.is_some_and(|unique| unique.len() == 10 && unique.chars().all(|c| c.is_ascii_alphanumeric()))
+    };
+    one == other || is_id_of(&one, &other) || is_id_of(&other, &one)
 }
 
 #[cfg(test)]
@@ -338,6 +354,9 @@ mod tests {
             json!({ "command": "/bin/agentcore-gw", "args": ["token"] }),
             json!({ "url": "https://example.com/mcp" }),
             json!({ "url": "https://example.com/gateways/g/mcp" }),
+            json!({ "url": "https://g-1.gateway.bedrock-agentcore.us-west-2.amazonaws.com/mcp" }),
+            json!({ "command": "/x/agentcore-gwrapper", "args": ["connect"] }),
+            json!({ "url": "http://127.0.0.1:1/", "headersHelper": "/opt/agentcore-gw-helper token x --header" }),
             json!({ "url": "http://127.0.0.1:1/gateways/g/mcp", "auth": { "CLIENT_ID": "x" } }),
             json!({ "url": "http://127.0.0.1:1/gateways/g/mcp", "headers": { "Authorization": "Bearer ${MY-token}" } }),
             json!({ "url": "https://example.com/mcp", "headersHelper": "/opt/not-agentcore-gw/get token now" }),
@@ -350,7 +369,7 @@ mod tests {
             json!({ "command": "agentcore-gw", "args": ["connect", "g"] }),
             json!({ "command": "/x/agentcore-gw-0.1.0", "args": ["connect", "g"] }),
             json!({ "command": "/opt/gw", "args": ["--local", "connect", "g"] }),
-            json!({ "url": "https://g-1.gateway.bedrock-agentcore.us-west-2.amazonaws.com/mcp" }),
+            json!({ "url": "http://127.0.0.1:7755/gateways/g-1/mcp" }),
         ] {
             assert!(is_ours("g", &entry, "/opt/gw"), "{entry}");
         }
@@ -366,5 +385,16 @@ mod tests {
         }
         assert!(leads_to(&json!({ "command": "agentcore-gw", "args": ["--local", "connect", "g"] }), "g"));
         assert!(leads_to(&json!({ "headersHelper": "agentcore-gw token g --header" }), "g"));
+        let by_name = json!({ "args": ["connect", "My-g"] });
+        let arn = "arn:aws:bedrock-agentcore:us-west-2:1:gateway/my-g-abcde12345";
+        assert!(
+            leads_to(&by_name, "my-g-abcde12345")
+                && leads_to(&by_name, arn)
+                && !leads_to(&by_name, "my-g-x-abcde12345")
+        );
+        assert!(
+            leads_to(&json!({ "args": ["connect", arn] }), "My-g")
+                && !leads_to(&json!({ "args": ["connect", arn] }), "My")
+        );
     }
 }

@@ -232,7 +232,9 @@ impl Drop for Serving {
 fn each_agent_serves_as_agentcore_runtime_asks_and_outlives_its_token() {
     let env = Env::new();
     let validity = Duration::from_secs(2);
-    let server = Server::start(&env, &["--port", "0", "--token-validity", "2s"]);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let serve = ["--port", port.as_str(), "--token-validity", "2s"];
+    let mut server = Server::start(&env, &serve);
     env.ok(&["--local", "create", "weather-gateway", "--sample", "--no-observability"]);
     let model = Model::start();
     for framework in FRAMEWORKS {
@@ -246,6 +248,16 @@ fn each_agent_serves_as_agentcore_runtime_asks_and_outlives_its_token() {
             assert!(status.contains(" 200 "), "{framework}: {status} {answer}");
             model.check(framework, answer["response"].as_str().unwrap_or_else(|| panic!("{framework}: {answer}")));
         }
+        let (status, _) = agent.ask("POST", "/invocations", "{}");
+        assert!(!status.contains(" 200 "), "{framework}: {status}");
+        // A gateway that was away is found again.
+        server.kill();
+        let (status, _) = agent.ask("POST", "/invocations", &json!({ "prompt": PROMPT }).to_string());
+        assert!(!status.contains(" 200 "), "{framework}: {status}");
+        server = Server::start(&env, &serve);
+        let (status, answer) = agent.ask("POST", "/invocations", &json!({ "prompt": PROMPT }).to_string());
+        assert!(status.contains(" 200 "), "{framework}: {status} {answer}");
+        model.check(framework, answer["response"].as_str().unwrap());
     }
     drop(server);
 }
@@ -300,7 +312,19 @@ fn what_is_there_stays() {
     assert!(refused.code == 1 && refused.stderr.contains("already has agent.py: nothing was written"), "{refused:?}");
     assert_eq!(fs::read_to_string(project.join("agent.py")).unwrap(), "mine");
     assert!(!project.join("README.md").exists());
-    assert_eq!(env.run(&["init", "new/agent/agent.py/below"]).code, 1);
+    let below = env.run(&["init", "new/agent/agent.py/below"]);
+    assert!(below.code == 1 && below.stderr.contains("cannot be written"), "{below:?}");
+    // A run that had no room leaves nothing that the next one would take for somebody else's.
+    let mut limited = Command::new("/bin/sh");
+    let line = "ulimit -f 8; trap '' XFSZ; exec \"$@\"";
+    limited.args(["-c", line, "sh", env!("CARGO_BIN_EXE_agentcore-gw"), "init", "full"]).current_dir(env.home());
+    let run = Run::of(limited.env("HOME", env.home()).output().unwrap());
+    assert!(run.code == 1 && run.stderr.contains(" cannot be written: "), "{run:?}");
+    env.ok(&["init", "full"]);
+    // Whoever opens a pipe waits for its other end.
+    fs::create_dir(env.home().join("pipe")).unwrap();
+    assert!(Command::new("mkfifo").arg(env.home().join("pipe/agent.py")).status().unwrap().success());
+    assert_eq!(env.run(&["init", "pipe"]).code, 1);
 }
 
 /// The commands of a project's README are those of this place, and nothing in it is secret.

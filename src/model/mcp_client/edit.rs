@@ -77,7 +77,9 @@ impl Editor<'_> {
         let existing = unique(&servers, name)?;
         match &existing {
             None => drop(servers.append(name, input_value(&entry.server.clone().into()))),
-            Some(member) if self.is_ours(member) => update(&object_of(member, name)?, &entry.server)?,
+            Some(member) if self.is_ours(member) || has_address(member, entry) => {
+                update(&object_of(member, name)?, &entry.server)?;
+            }
             Some(member) if self.force => member.set_value(input_value(&entry.server.clone().into())),
             Some(_) => return Err(Error::NotOurs(name.to_owned())),
         }
@@ -159,6 +161,12 @@ impl Editor<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an entry of whoever wrote it has the address that is to be written.
+fn has_address(member: &CstObjectProp, entry: &Entry) -> bool {
+    let url = member.to_serde_value().and_then(|entry| entry["url"].as_str().map(str::to_owned));
+    url.is_some() && url.as_deref() == entry.server.get("url").and_then(Value::as_str)
 }
 
 /// Whether anything in a file refers to an input.

@@ -107,16 +107,19 @@ impl Message {
         Ok(Self::new(raw.get().replace(['\n', '\r'], " "), head))
     }
 
-    /// Reads a line: a message or, as in MCP 2025-03-26, a batch of them.
+    /// Reads a line: a message or, as in MCP 2025-03-26, a batch of them, some of which may be none.
     ///
     /// # Errors
     /// If it is neither.
-    pub fn in_line(line: &str) -> Result<Vec<Self>, serde_json::Error> {
+    pub fn in_line(line: &str) -> Result<Vec<Result<Self, serde_json::Error>>, serde_json::Error> {
         if !line.starts_with('[') {
-            return Self::parse(line).map(|message| vec![message]);
+            return Self::parse(line).map(|message| vec![Ok(message)]);
         }
         let batch: Vec<&RawValue> = serde_json::from_str(line)?;
-        batch.into_iter().map(|message| Self::parse(message.get())).collect()
+        if batch.is_empty() {
+            return Err(serde_json::Error::custom("a batch has a message"));
+        }
+        Ok(batch.into_iter().map(|message| Self::parse(message.get())).collect())
     }
 
     /// A notification without params.
@@ -261,8 +264,10 @@ mod tests {
             assert!(Message::parse(text).is_err(), "{text}");
         }
         let batch = Message::in_line(r#"[{"id":1,"method":"ping"}, {"method":"m"}]"#).unwrap();
-        assert_eq!(batch.iter().map(Message::method).collect::<Vec<_>>(), ["ping", "m"]);
-        for line in ["[1]", "[[1,\"ping\"]]", "[{}"] {
+        assert_eq!(batch.iter().map(|message| message.as_ref().unwrap().method()).collect::<Vec<_>>(), ["ping", "m"]);
+        let mixed = Message::in_line(r#"[1, [1,"ping"], {"id":1,"method":"ping"}]"#).unwrap();
+        assert_eq!(mixed.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, false, true]);
+        for line in ["[]", "[{}"] {
             assert!(Message::in_line(line).is_err(), "{line}");
         }
     }

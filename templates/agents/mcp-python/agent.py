@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 import boto3
 import httpx2
 from bedrock_agentcore import BedrockAgentCoreApp
+from botocore.config import Config
 from mcp.client import Client
 from mcp.client.auth import TokenStorage
 from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
@@ -25,7 +26,7 @@ from mcp.shared.exceptions import MCPError
 
 # How many times the model may ask for tools before it must answer.
 MOST_ROUNDS = 20
-# A tool may take a while: Lambda's limit for a function is 15 minutes.
+# How long a tool or the model may take, in seconds.
 TIMEOUT = 300
 
 app = BedrockAgentCoreApp()
@@ -122,7 +123,8 @@ async def answer_of(gateway, use):
 
 async def ask(gateway, model, prompt):
     # boto3 itself reads AWS_DEFAULT_REGION and the profile.
-    bedrock = boto3.client("bedrock-runtime", region_name=os.environ.get("AWS_REGION"))
+    config = Config(read_timeout=TIMEOUT, retries={"total_max_attempts": 2})
+    bedrock = boto3.client("bedrock-runtime", region_name=os.environ.get("AWS_REGION"), config=config)
     request = {"modelId": model, "messages": [{"role": "user", "content": [{"text": prompt}]}]}
     tools = await list_tools(gateway)
     if tools:
@@ -144,8 +146,11 @@ async def ask(gateway, model, prompt):
 
 @app.entrypoint
 async def invoke(payload):
+    prompt = payload.get("prompt") if isinstance(payload, dict) else None
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ValueError('the payload is to be {"prompt": "..."}')
     async with connect() as gateway:
-        return {"response": await ask(gateway, model_id(), payload["prompt"])}
+        return {"response": await ask(gateway, model_id(), prompt)}
 
 
 async def ask_once(prompt):
@@ -171,7 +176,9 @@ def main(verb="serve", *arguments):
     match verb, arguments:
         case "serve", ():
             model_id()
-            app.run(port=int(os.environ.get("PORT", "8080")))
+            port = int(os.environ.get("PORT", "8080"))
+            print(f"serving at http://127.0.0.1:{port}/invocations", file=sys.stderr)
+            app.run(port=port)
         case "ask", (prompt,):
             return asyncio.run(ask_once(prompt))
         case "tools", ():

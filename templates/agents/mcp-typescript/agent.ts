@@ -24,7 +24,7 @@ import { z } from "zod";
 
 // How many times the model may ask for tools before it must answer.
 const MOST_ROUNDS = 20;
-// A tool may take a while, in milliseconds: Lambda's limit for a function is 15 minutes.
+// How long a tool may take, in milliseconds.
 const TIMEOUT = 300_000;
 
 function setting(name: string, remedy: string): string {
@@ -106,7 +106,7 @@ if (verb === undefined) {
   const gateway = await connect();
   const app = new BedrockAgentCoreApp({
     invocationHandler: {
-      requestSchema: z.object({ prompt: z.string() }),
+      requestSchema: z.object({ prompt: z.string().trim().min(1) }),
       process: async ({ prompt }) => ({ response: await ask(gateway, model, prompt) }),
     },
   });

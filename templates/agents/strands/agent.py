@@ -13,9 +13,14 @@ import os
 import sys
 
 from bedrock_agentcore import BedrockAgentCoreApp
+from mcp.client.auth import TokenStorage
+from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from strands import Agent
 from strands.models import BedrockModel
 from strands.tools.mcp import MCPClient
+
+# How many times the model may ask for tools before it must answer.
+MOST_ROUNDS = 20
 
 app = BedrockAgentCoreApp()
 
@@ -33,19 +38,45 @@ def gateway_setting(name):
 
 def model():
     model_id = setting("MODEL_ID", "name a model that your AWS account may use in Amazon Bedrock")
+    # An invocation answers as a whole.
     return BedrockModel(model_id=model_id, streaming=False)
 
 
+class InMemory(TokenStorage):
+    """Keeps the token from one connection to the next."""
+
+    tokens = client = None
+
+    async def get_tokens(self):
+        return self.tokens
+
+    async def set_tokens(self, tokens):
+        self.tokens = tokens
+
+    async def get_client_info(self):
+        return self.client
+
+    async def set_client_info(self, client_info):
+        self.client = client_info
+
+
+STORAGE = InMemory()
+
+
 def connect():
-    """A connection to the gateway. It requests its token, and a new one when the gateway refuses the old one."""
-    return MCPClient(
-        url=gateway_setting("URL"),
-        auth={
-            "client_id": gateway_setting("CLIENT_ID"),
-            "client_secret": gateway_setting("CLIENT_SECRET"),
-            "scopes": [gateway_setting("SCOPE")],
-        },
+    """A connection to the gateway. It requests its token, and a new one when the gateway refuses the old one.
+
+    Each invocation makes its own: a connection that was lost once is lost.
+    """
+    url = gateway_setting("URL")
+    auth = ClientCredentialsOAuthProvider(
+        url,
+        STORAGE,
+        gateway_setting("CLIENT_ID"),
+        gateway_setting("CLIENT_SECRET"),
+        scope=gateway_setting("SCOPE"),
     )
+    return MCPClient(url=url, auth_provider=auth)
 
 
 def list_tools(gateway):
@@ -59,18 +90,24 @@ def list_tools(gateway):
 
 def ask(gateway, model, prompt):
     agent = Agent(model=model, tools=list_tools(gateway), callback_handler=None)
-    return str(agent(prompt)).strip()
+    return str(agent(prompt, limits={"turns": MOST_ROUNDS})).strip()
 
 
 @app.entrypoint
 def invoke(payload):
-    return {"response": ask(app.state.gateway, app.state.model, payload["prompt"])}
+    prompt = payload.get("prompt") if isinstance(payload, dict) else None
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ValueError('the payload is to be {"prompt": "..."}')
+    chosen = model()
+    with connect() as gateway:
+        return {"response": ask(gateway, chosen, prompt)}
 
 
 def serve():
-    app.state.model = model()
-    with connect() as app.state.gateway:
-        app.run(port=int(os.environ.get("PORT", "8080")))
+    model()
+    port = int(os.environ.get("PORT", "8080"))
+    print(f"serving at http://127.0.0.1:{port}/invocations", file=sys.stderr)
+    app.run(port=port)
 
 
 def ask_once(prompt):

@@ -41,7 +41,7 @@ impl Doing {
 ///
 /// Actions that AWS takes in the caller's name: for workload identities, token vaults, secrets of providers and credentials
 /// of MCP servers, denials that named them; for deliveries, CloudWatch Logs user guide, "Logging that requires additional
-/// permissions [V2]" and "Traces sent to X-Ray".
+/// permissions (V2)" and "Traces sent to X-Ray".
 pub fn caller(doings: &BTreeSet<Doing>, region: Option<&Region>, account: Option<&str>) -> Value {
     let mut statements: Vec<Map<String, Value>> = Vec::new();
     for mut statement in templates() {

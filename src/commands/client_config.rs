@@ -9,11 +9,12 @@ use clap::{Args, ValueEnum};
 
 use self::{
     file::ConfigFile,
-    report::{Command, Printed, Written},
+    report::{Command, Written},
 };
 use super::{
     Outcome,
     connect::no_tokens,
+    shown::Printed,
     sign_in::{Authorizer, token_source},
     stack_with_gateway,
 };

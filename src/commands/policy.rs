@@ -1,19 +1,13 @@
 //! `policy`: the IAM policy that a caller needs.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, Write},
-};
+use std::collections::BTreeSet;
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
-use serde_json::Value;
 
-use super::Outcome;
+use super::{Outcome, shown::Printed};
 use crate::{
     context::Context,
     model::policy::{Doing, caller},
-    ui::report::Report,
 };
 
 /// Print the least IAM policy that a caller of this program needs
@@ -65,15 +59,5 @@ impl Policy {
             );
         }
         Ok(Box::new(Printed(policy)))
-    }
-}
-
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-struct Printed(Value);
-
-impl Report for Printed {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        writeln!(w, "{:#}", self.0)
     }
 }

@@ -1,5 +1,7 @@
 //! The parts of reports that several commands share: gateway, client and targets.
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -13,7 +15,19 @@ use crate::{
         document::Document, finding::Reading, name::Region, openapi::Api, smithy::Model, target::TargetKind, tool,
     },
     ops::{self, stack::Stack, token::TokenRequest, world},
+    ui::report::Report,
 };
+
+/// A document that other programs take, alone.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Printed(pub Value);
+
+impl Report for Printed {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        writeln!(w, "{:#}", self.0)
+    }
+}
 
 /// The gateway, as `create` and `credentials` show it.
 #[derive(Debug, Serialize)]

@@ -3,20 +3,8 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{model::mcp_client::edit::Change, ui::report::Report};
-
-/// A configuration, alone.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(super) struct Printed(pub(super) Value);
-
-impl Report for Printed {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        writeln!(w, "{:#}", self.0)
-    }
-}
 
 /// A shell command that does the rest.
 #[derive(Debug, Serialize)]

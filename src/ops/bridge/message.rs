@@ -44,7 +44,7 @@ struct Head {
     method: Option<String>,
     #[serde(default, deserialize_with = "readable")]
     params: Params,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "result")]
     result: Option<MessageResult>,
     error: Option<IgnoredAny>,
     /// Of an error of AWS that is no JSON-RPC.
@@ -74,11 +74,19 @@ struct Meta {
 #[serde(rename_all = "camelCase", default)]
 struct MessageResult {
     protocol_version: Option<String>,
+    #[serde(skip)]
+    is_object: bool,
 }
 
 /// A member that is there, even if it is null.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
+}
+
+fn result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MessageResult>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    let read: MessageResult = serde_json::from_str(raw.get()).unwrap_or_default();
+    Ok(Some(MessageResult { is_object: raw.get().starts_with('{'), ..read }))
 }
 
 /// A member that is there, whatever its shape.
@@ -195,7 +203,7 @@ impl Message {
 
     /// Whether it has a result, which is an object.
     pub(super) fn has_result(&self) -> bool {
-        self.head.result.is_some()
+        self.head.result.as_ref().is_some_and(|result| result.is_object)
     }
 
     /// The version in the answer to `initialize`.
@@ -257,6 +265,7 @@ mod tests {
         assert_eq!(read(r#"{"id":null,"method":"m"}"#).id(), None);
         assert_eq!(read(r#"{"method":"m","params":[1]}"#).method(), "m");
         assert!(read(r#"{"id":1,"method":"m"}"#).is_answered_by(&read(r#"{"id":1,"result":null}"#), false));
+        assert!(read(r#"{"id":1,"result":{}}"#).has_result() && !read(r#"{"id":1,"result":null}"#).has_result());
         assert_eq!(read(r#"{"Message":"no"}"#).said(), Some("no"));
         let cancels = read(r#"{"method":"notifications/cancelled","params":{"requestId":"a"}}"#);
         assert_eq!(cancels.cancels(), Some(&json!("a")));

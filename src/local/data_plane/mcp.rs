@@ -5,6 +5,7 @@ mod dispatch;
 mod interceptors;
 mod page;
 mod protocol;
+mod records;
 mod reply;
 mod request;
 mod search;
@@ -27,6 +28,7 @@ use tokio::sync::mpsc;
 
 use self::{
     protocol::{PARSE_ERROR, RpcError},
+    records::Records,
     reply::{Reply, event, event_stream},
     request::{McpRequest, has_request, id_of},
     snapshot::GatewaySnapshot,
@@ -62,17 +64,31 @@ pub(crate) async fn post(
     let id = parsed.as_ref().map_or_else(|_| "null".to_owned(), |message| id_of(&text, message));
     let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
     let signed = Signed { method: &Method::POST, path_and_query, headers: &headers, body: &text };
-    let (caller, gateway) = match enter(&plane, &gateway_id, &signed, &id).await {
+    let request_id = random::uuid();
+    let (caller, gateway) = match enter(&plane, &gateway_id, &signed, (&request_id, &id)).await {
         Ok(entered) => entered,
         Err(error) => return *error,
     };
-    let request_id = random::uuid();
+    let records = Records::new(&plane.server, &gateway.arn, gateway.log_group.clone(), &request_id);
     match read_message(&headers, body.is_err(), parsed, &id) {
-        Err(reply) => reply.into_response(&request_id),
+        Err(reply) => {
+            records.conclude(&id, &reply);
+            reply.into_response(&request_id)
+        }
         Ok(message) => {
             let (events, session) = (None, None);
-            let request =
-                McpRequest { plane, gateway, caller, request_id, headers, body: text, message, events, session };
+            let request = McpRequest {
+                plane,
+                gateway,
+                caller,
+                request_id,
+                records,
+                headers,
+                body: text,
+                message,
+                events,
+                session,
+            };
             respond(request).await
         }
     }
@@ -132,7 +148,8 @@ pub(crate) async fn delete(
     let Shared(plane) = &shared;
     let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
     let signed = Signed { method: &Method::DELETE, path_and_query, headers: &headers, body: &[] };
-    let (caller, gateway) = match enter(plane, &gateway_id, &signed, "null").await {
+    let request_id = random::uuid();
+    let (caller, gateway) = match enter(plane, &gateway_id, &signed, (&request_id, "null")).await {
         Ok(entered) => entered,
         Err(error) => return *error,
     };
@@ -143,7 +160,7 @@ pub(crate) async fn delete(
         Ok(()) => Reply { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: None },
         Err(error) => error.reply("null"),
     }
-    .into_response(&random::uuid())
+    .into_response(&request_id)
 }
 
 /// Every other method. `GET` would open a stream for server-initiated messages; clients handle a 405 for it
@@ -151,9 +168,7 @@ pub(crate) async fn delete(
 pub(crate) async fn not_allowed(Shared(plane): Shared<Arc<DataPlane>>, Path(gateway_id): Path<String>) -> Response {
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32000, "message": "Method not allowed" } });
     let mut response = json_response(StatusCode::METHOD_NOT_ALLOWED, &body);
-    let gateway = plane.server.read(|state| {
-        state.agentcore.serving(&gateway_id).map(|gateway| GatewaySnapshot::new(gateway, plane.server.blobs()))
-    });
+    let gateway = plane.server.read(|state| GatewaySnapshot::of(state, &gateway_id, plane.server.blobs()));
     let sessions = gateway.is_some_and(|gateway| gateway.session_lifetime.is_some());
     let allowed = HeaderValue::from_static(if sessions { "POST, DELETE" } else { "POST" });
     response.headers_mut().insert(header::ALLOW, allowed);
@@ -165,23 +180,20 @@ async fn enter(
     plane: &DataPlane,
     gateway_id: &str,
     request: &Signed<'_>,
-    id: &str,
+    (request_id, id): (&str, &str),
 ) -> Result<(Caller, GatewaySnapshot), Box<Response>> {
     let inbound = plane
         .server
         .read(|state| state.agentcore.serving(gateway_id).map(Inbound::of))
         .ok_or_else(|| Box::new(not_found()))?;
-    let caller = caller::check((&plane.server, &plane.providers), inbound, request)
-        .await
-        .map_err(|error| Box::new(refuse(error, gateway_id, &base_url(request.headers), id)))?;
+    let caller = caller::check((&plane.server, &plane.providers), inbound, request).await.map_err(|error| {
+        let reply = refuse(error, gateway_id, &base_url(request.headers), id);
+        Records::of(&plane.server, gateway_id, request_id).conclude(id, &reply);
+        Box::new(reply.into_response(request_id))
+    })?;
     // The gateway may have been deleted while the caller's identity provider was queried.
-    let gateway = plane
-        .server
-        .read(|state| {
-            state.agentcore.serving(gateway_id).map(|gateway| GatewaySnapshot::new(gateway, plane.server.blobs()))
-        })
-        .ok_or_else(|| Box::new(not_found()))?;
-    Ok((caller, gateway))
+    let gateway = plane.server.read(|state| GatewaySnapshot::of(state, gateway_id, plane.server.blobs()));
+    gateway.map(|gateway| (caller, gateway)).ok_or_else(|| Box::new(not_found()))
 }
 
 fn takes_events(headers: &HeaderMap) -> bool {
@@ -222,7 +234,7 @@ fn not_found() -> Response {
     json_response(StatusCode::NOT_FOUND, &json!({ "message": "No such gateway, or it is not READY" }))
 }
 
-fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Response {
+fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Reply {
     let metadata =
         format!("resource_metadata=\"{base}/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp\"");
     let bearer = |error: &str| Some(format!("Bearer {error}{metadata}"));
@@ -249,5 +261,5 @@ fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Response 
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         reply.headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
-    reply.into_response(&random::uuid())
+    reply
 }

@@ -50,9 +50,14 @@ impl Logs {
     pub(crate) fn groups(&self) -> impl Iterator<Item = &String> {
         self.groups.keys()
     }
-}
 
-impl Logs {
+    /// The ARN of the log group that receives a resource's application logs.
+    pub(crate) fn receives_logs_of(&self, resource_arn: &str) -> Option<&str> {
+        let source = self.sources.values().find(|source| source.is_of_logs(resource_arn))?;
+        let mut ends = self.deliveries.values().filter_map(|delivery| delivery.end_of(source));
+        ends.find_map(|end| self.destinations.get(end)?.log_group())
+    }
+
     /// Whether a log group exists.
     pub(crate) fn has_group(&self, call: &Call, name: &str) -> bool {
         self.groups.contains_key(&arn(call, "log-group", name))

@@ -1,5 +1,4 @@
-//! The output of functions, stored for `CloudWatch` Logs: one file per log group, with one line of JSON per
-//! event.
+//! The events of log groups, for `CloudWatch` Logs: one file per group, with one line of JSON per event.
 
 use std::{
     collections::HashSet,
@@ -72,14 +71,19 @@ impl Journal {
         Ok(())
     }
 
-    /// Adds an event if its group exists. Writing does not create a group.
+    /// Adds an event of the present time if its group exists. Writing does not create a group.
     pub(crate) fn write(&self, group: &str, stream: &str, message: &str) {
-        let file = self.file(group);
         let event = Event { stream: stream.to_owned(), time: unix_millis(&self.clock), message: message.to_owned() };
+        self.write_all(group, &[event]);
+    }
+
+    /// Adds events if their group exists.
+    pub(crate) fn write_all(&self, group: &str, events: &[Event]) {
+        let file = self.file(group);
         let written = append_to(&file, false).and_then(|mut open| {
-            let line = serde_json::to_string(&event)? + "\n";
+            let lines = events.iter().map(|event| Ok(serde_json::to_string(event)? + "\n"));
             // A single write, so that lines of concurrent writers do not mix.
-            open.write_all(line.as_bytes())?;
+            open.write_all(lines.collect::<io::Result<String>>()?.as_bytes())?;
             if open.metadata()?.len() > LIMIT / 2 {
                 fs::rename(&file, self.older(group)).and_then(|()| self.open(group))
             } else {

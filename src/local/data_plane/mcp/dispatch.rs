@@ -7,7 +7,7 @@ use super::{
     SESSION_HEADER,
     protocol::{self, Dialect, METHOD_NOT_FOUND, RpcError},
     reply::{Reply, envelope},
-    request::{McpRequest, id_of, is_id},
+    request::{McpRequest, has_request, id_of, is_id},
     servers,
     snapshot::GatewaySnapshot,
     tools,
@@ -20,13 +20,15 @@ const LARGEST_BATCH: usize = 100;
 impl McpRequest {
     /// Answers the request, with the interceptors applied.
     pub(super) async fn run(mut self) -> Reply {
-        match self.intercept_request().await {
-            Some(reply) => self.intercept_response(reply).await,
-            None => {
-                let reply = self.reply().await;
-                self.intercept_response(reply).await
-            }
+        let reply = match self.intercept_request().await {
+            Some(reply) => reply,
+            None => self.reply().await,
+        };
+        let reply = self.intercept_response(reply).await;
+        if has_request(&self.message) {
+            self.records.conclude(&self.id(), &reply);
         }
+        reply
     }
 
     async fn reply(&mut self) -> Reply {
@@ -131,7 +133,10 @@ impl McpRequest {
         }
         // The Lambda client context carries the id as text, a string id without its quotes.
         let id = id_member.as_str().unwrap_or(id);
+        self.records.started(id, message);
+        self.records.received(id, method);
         let result = self.dispatch(dialect, method, id, &message["params"]).await;
+        self.records.answered(id, &result);
         Some(result.map(|result| dialect.complete(method, &self.gateway.server_info(), result)))
     }
 

@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::snapshot::{GatewaySnapshot, TargetSnapshot};
+use super::{
+    records::Records,
+    snapshot::{GatewaySnapshot, TargetSnapshot},
+};
 use crate::local::{
     data_plane::{
         caller::Caller,
@@ -25,6 +28,7 @@ pub(super) struct McpRequest {
     pub(super) caller: Caller,
     /// The gateway's own id of the request.
     pub(super) request_id: String,
+    pub(super) records: Records,
     pub(super) headers: HeaderMap,
     /// As received.
     pub(super) body: Bytes,

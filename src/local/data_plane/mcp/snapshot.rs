@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use crate::{
     local::{
         data_plane::{credentials::OutboundAuth, mcp_server::Server},
-        services::agentcore::{Credential, Gateway, InterceptionPoint, Interceptor, Listing, Served, Target},
+        services::{
+            State,
+            agentcore::{Credential, Gateway, InterceptionPoint, Interceptor, Listing, Served, Target},
+        },
         storage::blobs::Blobs,
     },
     model::{
@@ -46,6 +49,8 @@ pub(super) struct GatewaySnapshot {
     pub(super) session_lifetime: Option<i64>,
     pub(super) on_request: Option<Interceptor>,
     pub(super) on_response: Option<Interceptor>,
+    /// The ARN of the log group that its records are delivered to.
+    pub(super) log_group: Option<String>,
     targets: Vec<TargetSnapshot>,
 }
 
@@ -107,7 +112,14 @@ pub(super) enum ResolvedTool<'a> {
 }
 
 impl GatewaySnapshot {
-    pub(super) fn new(gateway: &Gateway, blobs: &Blobs) -> Self {
+    /// A gateway that serves, by its id.
+    pub(super) fn of(state: &State, id: &str, blobs: &Blobs) -> Option<Self> {
+        let gateway = state.agentcore.serving(id)?;
+        let log_group = state.logs.receives_logs_of(&gateway.arn).map(str::to_owned);
+        Some(Self { log_group, ..Self::new(gateway, blobs) })
+    }
+
+    fn new(gateway: &Gateway, blobs: &Blobs) -> Self {
         let configured: Option<Vec<String>> =
             gateway.mcp("supportedVersions").and_then(|versions| serde_json::from_value(versions.clone()).ok());
         // Without `supportedVersions`, all versions are supported. AWS does not document its default; we chose this.
@@ -138,6 +150,7 @@ impl GatewaySnapshot {
             session_lifetime: session.map(lifetime),
             on_request: gateway.interceptor(InterceptionPoint::Request),
             on_response: gateway.interceptor(InterceptionPoint::Response),
+            log_group: None,
             targets: gateway.serving_targets().map(target).collect(),
         }
     }

@@ -48,15 +48,23 @@ pub(super) async fn call(request: &McpRequest, id: &str, params: &Value) -> Resu
     let Some((target, tool)) = gateway.find(name) else {
         return Err(RpcError::invalid_params(format!("Unknown tool: {name}")));
     };
+    request.records.executing(id, name, &target.id);
     // Arguments must be an object even if the schema is unknown.
     let schemas = [&json!({ "type": "object" }), tool.input_schema()];
-    if let Some(invalid) = schemas.into_iter().find_map(|schema| invalid_arguments(schema, &arguments)) {
-        return Ok(invalid);
+    let invalid = schemas.into_iter().find_map(|schema| invalid_arguments(schema, &arguments));
+    let called = match (invalid, tool) {
+        (Some(invalid), _) => Ok(invalid),
+        (None, ResolvedTool::Server { name, .. }) => call_server(request, target, name, params).await?,
+        (None, tool) => call_target(request, target, tool, id, arguments).await,
+    };
+    let reason = match &called {
+        Err(Failure(reason)) => Some(reason.as_str()),
+        Ok(result) if result["isError"] == true => Some(result["content"][0]["text"].as_str().unwrap_or_default()),
+        Ok(_) => None,
+    };
+    if let Some(reason) = reason {
+        request.records.tool_failed(id, name, &target.id, reason);
     }
-    if let ResolvedTool::Server { name, .. } = tool {
-        return call_server(request, target, name, params).await;
-    }
-    let called = call_target(request, target, tool, id, arguments).await;
     Ok(called.unwrap_or_else(|failure| failed(gateway, &failure)))
 }
 
@@ -100,19 +108,19 @@ async fn call_target(
     })
 }
 
-/// Calls a tool of an MCP server, by the name that it has there.
+/// Calls a tool of an MCP server, by the name that it has there. The outer error is the server's own.
 async fn call_server(
     request: &McpRequest,
     target: &TargetSnapshot,
     name: &str,
     params: &Value,
-) -> Result<Value, RpcError> {
+) -> Result<Result<Value, Failure>, RpcError> {
     let mut params = params.clone();
     params["name"] = json!(name);
     match servers::ask(request, target, "tools/call", &params).await {
-        Ok(result) => Ok(result),
+        Ok(result) => Ok(Ok(result)),
         Err(CallError::Refused(error)) => Err(RpcError::of(&error)),
-        Err(problem) => Ok(failed(&request.gateway, &problem.into_failure())),
+        Err(problem) => Ok(Err(problem.into_failure())),
     }
 }
 

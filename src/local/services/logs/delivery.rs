@@ -15,6 +15,9 @@ use crate::local::{
     },
 };
 
+/// The log type of application logs.
+const LOGS: &str = "APPLICATION_LOGS";
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Delivery {
     id: String,
@@ -58,7 +61,7 @@ pub(super) struct PutSource {
 }
 
 pub(super) fn put_source(logs: &mut Logs, call: &Call, input: PutSource) -> Answer {
-    if !["APPLICATION_LOGS", "TRACES"].contains(&input.log_type.as_str()) {
+    if ![LOGS, "TRACES"].contains(&input.log_type.as_str()) {
         return Err(bad_request("ValidationException", "This resource does not support the given log type."));
     }
     if !(input.resource_arn.starts_with("arn:") && input.resource_arn.contains(":gateway/")) {
@@ -304,18 +307,33 @@ pub(super) fn get_delivery(logs: &mut Logs, call: &Call, input: DeliveryId) -> A
 }
 
 impl Source {
+    /// Whether it takes a resource's application logs.
+    pub(super) fn is_of_logs(&self, resource_arn: &str) -> bool {
+        self.resource_arn == resource_arn && self.log_type == LOGS
+    }
+
     pub(super) fn tags(&mut self) -> &mut BTreeMap<String, String> {
         &mut self.tags
     }
 }
 
 impl Destination {
+    /// The ARN of its log group, if it has one.
+    pub(super) fn log_group(&self) -> Option<&str> {
+        self.resource_arn.as_deref().map(|arn| arn.trim_end_matches(":*"))
+    }
+
     pub(super) fn tags(&mut self) -> &mut BTreeMap<String, String> {
         &mut self.tags
     }
 }
 
 impl Delivery {
+    /// The ARN of its destination, if it delivers from this source.
+    pub(super) fn end_of(&self, source: &Source) -> Option<&str> {
+        (self.source == source.name && self.region == source.region).then_some(&self.destination_arn)
+    }
+
     pub(super) fn tags(&mut self) -> &mut BTreeMap<String, String> {
         &mut self.tags
     }

@@ -10,6 +10,7 @@ pub mod init;
 pub mod input;
 pub mod list;
 pub mod local;
+pub mod logs;
 pub mod output;
 pub mod plan;
 pub mod policy;
@@ -49,6 +50,7 @@ pub enum Command {
     Connect(connect::Connect),
     ClientConfig(client_config::ClientConfig),
     Init(init::Init),
+    Logs(logs::Logs),
     Policy(policy::Policy),
     Validate(validate::Validate),
     Cleanup(cleanup::Cleanup),
@@ -74,6 +76,7 @@ impl Command {
             Self::Connect(args) => Box::pin(args.run(ctx)),
             Self::ClientConfig(args) => Box::pin(args.run(ctx)),
             Self::Init(args) => Box::pin(ready(args.run(ctx))),
+            Self::Logs(args) => Box::pin(args.run(ctx)),
             Self::Policy(args) => Box::pin(ready(args.run(ctx))),
             Self::Validate(args) => Box::pin(ready(args.run(ctx))),
             Self::Cleanup(args) => Box::pin(args.run(ctx)),
@@ -84,7 +87,11 @@ impl Command {
 
     /// Whether the command runs until it is stopped.
     pub fn serves(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Local(local::Local { verb: local::Verb::Serve(_) }))
+        match self {
+            Self::Connect(_) | Self::Local(local::Local { verb: local::Verb::Serve(_) }) => true,
+            Self::Logs(logs) => logs.follow,
+            _ => false,
+        }
     }
 
     /// Whether the command changes anything in AWS, so that running it again continues.
@@ -110,6 +117,7 @@ impl Command {
             | Self::Connect(_)
             | Self::ClientConfig(_)
             | Self::Init(_)
+            | Self::Logs(_)
             | Self::Policy(_)
             | Self::Validate(_)
             | Self::Cleanup(_) => false,

@@ -342,19 +342,6 @@ impl Context {
         }
     }
 
-    /// Where the local AWS of this command logs; `None` if the command uses another endpoint.
-    pub async fn local_log(&self) -> Option<String> {
-        if !self.settings.local {
-            return None;
-        }
-        let store = self.served_store().await.ok()?;
-        let running = daemon::find(&store).await.ok()??;
-        Some(match running.log {
-            Some(log) => format!("the log of the local AWS, {}", log.display()),
-            None => "what `agentcore-gw local serve -v` prints where it runs".to_owned(),
-        })
-    }
-
     /// The state folder of the local AWS.
     pub fn local_store(&self) -> Result<Store, Error> {
         self.local_store_io().map_err(|error| local_error(&error))

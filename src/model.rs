@@ -9,6 +9,7 @@ pub mod agent;
 mod broken;
 pub mod document;
 pub mod finding;
+pub mod gateway_log;
 pub mod http_request;
 pub mod mcp;
 pub mod mcp_client;

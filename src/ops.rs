@@ -10,6 +10,7 @@ pub mod converge;
 pub mod event;
 pub mod find;
 pub mod health;
+pub mod logs;
 pub mod mcp;
 pub mod openid;
 pub mod plan;

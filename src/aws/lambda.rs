@@ -102,6 +102,20 @@ fn failure(configuration: &FunctionConfiguration) -> Option<(String, String)> {
     }
 }
 
+/// The name of the log group that a function writes to; `None` if there is no such function.
+pub async fn log_group(aws: &Aws, arn: &str) -> Result<Option<String>, Error> {
+    let answer = aws.lambda.get_function().function_name(arn).send().await.map_err(of(SERVICE, "GetFunction"));
+    let Some(configuration) = absent(answer)?.and_then(|answer| answer.configuration) else { return Ok(None) };
+    let configured = configuration.logging_config.and_then(|logging| logging.log_group);
+    let name = configuration.function_name.unwrap_or_default();
+    Ok(Some(configured.unwrap_or_else(|| default_log_group(&name))))
+}
+
+/// The log group of a function that names none.
+pub fn default_log_group(function: &str) -> String {
+    format!("/aws/lambda/{function}")
+}
+
 pub async fn delete_function(aws: &Aws, name: &str) -> Result<bool, Error> {
     deleted(aws.lambda.delete_function().function_name(name).send().await.map_err(of(SERVICE, "DeleteFunction")))
 }

@@ -1,6 +1,6 @@
 //! Log groups, and the deliveries that bring a gateway's logs and traces to CloudWatch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use aws_sdk_cloudwatchlogs::{
     config::Builder,
@@ -15,6 +15,8 @@ use super::{
 };
 
 const SERVICE: &str = "CloudWatch Logs";
+/// Most pages of events; one has up to 10,000 events or 1 MB (CloudWatch Logs API reference, `FilterLogEvents`).
+const MOST_PAGES: usize = 1000;
 
 /// Creates a log group with its owner's tags; an error of class `Exists` if it is there.
 pub async fn create_group(aws: &Aws, name: &str, tags: &BTreeMap<String, String>) -> Result<(), Error> {
@@ -137,6 +139,68 @@ pub async fn other_source(
 /// CloudWatch Logs destination …" (aws/aws-cdk#38372, and many public files).
 pub fn needs_transaction_search(error: &Error) -> bool {
     error.operation == "CreateDelivery" && error.message.contains("Trace Segment Destination")
+}
+
+/// The log group, by its ARN, that receives a resource's application logs, whoever made the delivery.
+pub async fn log_group_of(aws: &Aws, resource_arn: &str) -> Result<Option<String>, Error> {
+    let carries = Carries::Logs { group_arn: "" };
+    let Some(source) = other_source(aws, "", resource_arn, carries).await? else { return Ok(None) };
+    let pages = aws.logs.describe_deliveries().into_paginator().items().send();
+    let found = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeDeliveries"))?;
+    let ends: BTreeSet<String> = found
+        .into_iter()
+        .filter(|delivery| delivery.delivery_source_name.as_ref() == Some(&source))
+        .filter_map(|delivery| delivery.delivery_destination_arn)
+        .collect();
+    let pages = aws.logs.describe_delivery_destinations().into_paginator().items().send();
+    let found = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeDeliveryDestinations"))?;
+    let groups = found.into_iter().filter(|end| end.arn.as_ref().is_some_and(|arn| ends.contains(arn)));
+    let mut groups = groups
+        .filter_map(|end| Some(end.delivery_destination_configuration?.destination_resource_arn))
+        .filter(|arn| arn.contains(":log-group:"));
+    Ok(groups.next().map(|arn| arn.trim_end_matches(":*").to_owned()))
+}
+
+/// An event of a log group.
+#[derive(Debug, Clone)]
+pub struct LogEvent {
+    pub id: String,
+    /// Unix milliseconds.
+    pub time: i64,
+    pub message: String,
+}
+
+/// The newest events of a log group, and whether older ones since the begin are left out.
+#[derive(Debug, Default)]
+pub struct LogEvents {
+    pub events: VecDeque<LogEvent>,
+    pub is_cut: bool,
+}
+
+/// The last `most` events of a log group since `begin` (Unix milliseconds), oldest first; `None` if there is no such
+/// group. `group` is its name or ARN.
+pub async fn events(aws: &Aws, group: &str, begin: i64, most: usize) -> Result<Option<LogEvents>, Error> {
+    let call = aws.logs.filter_log_events().log_group_identifier(group).start_time(begin);
+    // Pages may be empty before the last one (CloudWatch Logs API reference, `FilterLogEvents`).
+    let mut pages = call.into_paginator().send();
+    let mut found = LogEvents::default();
+    for _ in 0..MOST_PAGES {
+        let Some(page) = pages.next().await else { return Ok(Some(found)) };
+        let Some(page) = absent(page.map_err(of(SERVICE, "FilterLogEvents")))? else { return Ok(None) };
+        for event in page.events.unwrap_or_default() {
+            found.events.push_back(LogEvent {
+                id: event.event_id.unwrap_or_default(),
+                time: event.timestamp.unwrap_or_default(),
+                message: event.message.unwrap_or_default(),
+            });
+            if found.events.len() > most {
+                found.events.pop_front();
+                found.is_cut = true;
+            }
+        }
+    }
+    found.is_cut = true;
+    Ok(Some(found))
 }
 
 /// Creates a resource's delivery with its source and destination, which are both called `name`; existing parts

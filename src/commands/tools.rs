@@ -186,8 +186,8 @@ impl Call {
         let mut session = connect(ctx, &self.name).await?;
         match session.client.call_tool(&self.tool, &self.arguments).await {
             Ok(answer) => {
-                if is_terse(&answer) {
-                    ctx.ui.hint(&where_the_reason_is(ctx, &session.gateway).await);
+                if answer["isError"] == true {
+                    ctx.ui.hint(&where_the_reason_is(&session, is_terse(&answer)));
                 }
                 Ok(Box::new(Called(answer)))
             }
@@ -232,14 +232,12 @@ fn is_terse(answer: &Value) -> bool {
     answer["isError"] == true && answer["content"][0]["text"] == mcp::TERSE_ERROR
 }
 
-/// Where to find the reason of a terse error.
-async fn where_the_reason_is(ctx: &Context, gateway: &ApiDocument) -> String {
-    let name = gateway.name();
-    let debug = format!("`agentcore-gw create {name} --debug-errors` lets callers see it from the next call on");
-    match ctx.local_log().await {
-        Some(log) => format!("the reason is in {log}; {debug}"),
-        None => debug,
-    }
+/// Where to find the reason of a tool's error.
+fn where_the_reason_is(session: &Session, is_terse: bool) -> String {
+    let name = session.gateway.name();
+    let logs = format!("`agentcore-gw logs {name}` shows what the gateway and its functions logged");
+    let debug = format!("; `agentcore-gw create {name} --debug-errors` lets callers see it from the next call on");
+    if is_terse { logs + &debug } else { logs }
 }
 
 fn text<'a>(tool: &'a Value, member: &str) -> &'a str {

@@ -21,6 +21,7 @@ mod init;
 mod kills;
 mod limits;
 mod local_aws;
+mod logs;
 mod mcp_clients;
 mod mcp_server;
 mod mcp_wire;

@@ -93,7 +93,7 @@ fn what_the_commands_call_is_allowed() {
     });
     fs::write(env.home().join("api.json"), document.to_string()).unwrap();
     let api = ["--gateway", "g", "--spec", "api.json", "--api-key-env", "KEY", "--api-key-query", "k"];
-    let runs: [(&str, &[&str]); 17] = [
+    let runs: [(&str, &[&str]); 18] = [
         ("create", &["create", "g", "--sample"]),
         ("create", &["create", "g", "--sample", "--debug-errors"]),
         ("show", &["status", "g"]),
@@ -101,6 +101,7 @@ fn what_the_commands_call_is_allowed() {
         ("show", &["credentials", "g"]),
         ("show", &["tools", "list", "g"]),
         ("show", &["client-config", "g", "--client", "kiro"]),
+        ("show", &["logs", "g"]),
         ("target", &[&["target", "add", "openapi", "api"], &api[..]].concat()),
         ("target", &["target", "update", "api", "--gateway", "g", "--api-key-env", "KEY"]),
         ("target", &["target", "add", "smithy", "db", "--gateway", "g", "--allow-action", "dynamodb:ListTables"]),

@@ -11,7 +11,10 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
 use super::private_files;
-use crate::local::clock::{Clock, unix_millis};
+use crate::local::{
+    clock::{Clock, unix_millis},
+    random,
+};
 
 /// Most bytes of a group's events; beyond that, the oldest half is dropped.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -23,6 +26,16 @@ pub(crate) struct Event {
     /// Unix milliseconds.
     pub(crate) time: i64,
     pub(crate) message: String,
+    /// Its `eventId`; empty in files of an older version.
+    #[serde(default)]
+    pub(crate) id: String,
+}
+
+impl Event {
+    /// `time` is in Unix milliseconds.
+    pub(crate) fn new(stream: &str, time: i64, message: String) -> Self {
+        Self { stream: stream.to_owned(), time, message, id: random::lower_alphanumeric(20) }
+    }
 }
 
 /// The events of all log groups, which are identified by their ARN.
@@ -73,8 +86,7 @@ impl Journal {
 
     /// Adds an event of the present time if its group exists. Writing does not create a group.
     pub(crate) fn write(&self, group: &str, stream: &str, message: &str) {
-        let event = Event { stream: stream.to_owned(), time: unix_millis(&self.clock), message: message.to_owned() };
-        self.write_all(group, &[event]);
+        self.write_all(group, &[Event::new(stream, unix_millis(&self.clock), message.to_owned())]);
     }
 
     /// Adds events if their group exists.

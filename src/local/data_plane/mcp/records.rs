@@ -130,7 +130,7 @@ impl Records {
             "trace_id": to.trace_id,
             "span_id": to.span_id,
         });
-        let event = Event { stream: STREAM.to_owned(), time, message: record.to_string() };
+        let event = Event::new(STREAM, time, record.to_string());
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 }

@@ -1,4 +1,4 @@
-//! The events of log groups, written by functions.
+//! The events of log groups, written by functions and gateways.
 
 use std::collections::BTreeMap;
 
@@ -110,15 +110,15 @@ pub(super) fn filter(logs: &mut Logs, call: &Call, input: Filter) -> Answer {
             && terms.iter().all(|term| event.message.contains(term))
     });
     let shown = events.enumerate().map(|(place, event)| {
-        let id = format!("{place:020}");
         let document = json!({
             "logStreamName": event.stream,
             "timestamp": event.time,
             "message": event.message,
             "ingestionTime": event.time,
-            "eventId": id,
+            "eventId": event.id,
         });
-        (id, document)
+        // The page token is the index.
+        (format!("{place:020}"), document)
     });
     let (events, next) = page(shown, input.limit.or(Some(MOST_EVENTS)), input.next_token.as_deref())
         .map_err(|_| invalid("The specified nextToken is invalid."))?;

@@ -1,0 +1,325 @@
+//! `logs`: what a gateway and its functions logged.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+    time::{Duration, SystemTime},
+};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::{Outcome, stack_with_gateway};
+use crate::{
+    aws::{Aws, wait},
+    context::Context,
+    error::{Error, ErrorKind},
+    model::{gateway_log::Request, name::TargetName},
+    ops::{
+        self,
+        logs::{Entry, Reader},
+    },
+    ui::{
+        Format,
+        report::{Report, escape_control},
+        style,
+    },
+};
+
+/// Time between two looks of `--follow`.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Show what a gateway and its functions logged: one line a request, with the reason of a failure
+///
+/// The records that the gateway delivers to CloudWatch Logs and the lines of the functions behind its targets, in one
+/// order; without the lines START, END and REPORT of Lambda itself. AWS delivers records some seconds late. With
+/// `--follow`, `--output json` prints one document a line.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Name, id or ARN of the gateway
+    pub name: String,
+
+    /// Go on, until Ctrl-C, with what is logged from now on
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// Begin so long ago, such as 90s, 10m, 2h or 3d, or at a time such as 2026-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = since)]
+    pub since: Since,
+
+    /// Only the calls of this target's tools, and the lines of its function
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<TargetName>,
+
+    /// Show the bodies of requests and answers, too: they hold what users sent
+    #[arg(long)]
+    pub bodies: bool,
+}
+
+/// A begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    Ago(Duration),
+    /// Unix milliseconds.
+    At(i64),
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    let ago = || {
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            "w" => 604_800,
+            _ => return None,
+        };
+        number.parse::<u32>().ok().map(|number| Since::Ago(Duration::from_secs(u64::from(number) * seconds)))
+    };
+    let at = || text.parse::<Timestamp>().ok().map(|time| Since::At(time.as_millisecond()));
+    ago().or_else(at).ok_or_else(|| "expected a time such as 10m, 2h, 3d or 2026-01-31T08:00:00Z".to_owned())
+}
+
+impl Since {
+    /// Unix milliseconds, at least 0.
+    fn begin(self, now: i64) -> i64 {
+        match self {
+            Self::Ago(time) => now.saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)).max(0),
+            Self::At(time) => time.max(0),
+        }
+    }
+}
+
+impl Logs {
+    pub async fn run(self, ctx: &Context) -> Outcome {
+        let aws = ctx.aws().await?;
+        let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
+        let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
+        let target = self.target.as_ref().map(TargetName::as_str);
+        if let Some(target) = target.filter(|target| gateway.target(target).is_none()) {
+            let message = format!("the gateway `{}` has no target `{target}`", gateway.document.name());
+            return Err(Error::new(ErrorKind::NotFound, message)
+                .with_hint(format!("`agentcore-gw target list --gateway {}` lists them", gateway.document.name())));
+        }
+        let begin = self.since.begin(millis(aws.now()));
+        let mut reader = Reader::new(&aws, &stack.caller, gateway, target, begin).await?;
+        if self.follow {
+            return self.follow(ctx, &aws, reader).await;
+        }
+        let entries = reader.read(millis(aws.now()), true).await?;
+        let warnings = reader.take_warnings();
+        for warning in &warnings {
+            ctx.ui.warn(warning);
+        }
+        if entries.is_empty() {
+            ctx.ui.note("nothing was logged in this time; `--since 1d` looks further back");
+        }
+        let items = entries.iter().map(|entry| Item::new(entry, self.bodies)).collect();
+        Ok(Box::new(Logged { items, warnings }))
+    }
+
+    async fn follow(&self, ctx: &Context, aws: &Aws, mut reader: Reader<'_>) -> Outcome {
+        loop {
+            let entries = tokio::select! {
+                entries = reader.read(millis(aws.now()), false) => entries?,
+                _ = ctx.stop.requested() => return Ok(Box::new(Ended)),
+            };
+            for warning in reader.take_warnings() {
+                ctx.ui.warn(&warning);
+            }
+            let mut text = Vec::new();
+            for item in entries.iter().map(|entry| Item::new(entry, self.bodies)) {
+                match ctx.ui.format() {
+                    Format::Json => writeln!(text, "{}", serde_json::to_string(&item).unwrap_or_default()),
+                    Format::Text | Format::Env => item.human(&mut text),
+                }
+                .map_err(|error| unwritten(&error))?;
+            }
+            match ctx.ui.write_out(&text) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Box::new(Ended)),
+                written => written.map_err(|error| unwritten(&error))?,
+            }
+            if wait::until_moment(Instant::now() + PAUSE, &ctx.stop).await.is_err() {
+                return Ok(Box::new(Ended));
+            }
+        }
+    }
+}
+
+fn unwritten(error: &io::Error) -> Error {
+    Error::new(ErrorKind::Failed, format!("the result cannot be written: {error}"))
+}
+
+fn millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The report of `logs`.
+#[derive(Debug, Serialize)]
+struct Logged {
+    items: Vec<Item>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+impl Report for Logged {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        self.items.iter().try_for_each(|item| item.human(w))
+    }
+}
+
+/// The result of `--follow`, all of which is printed.
+#[derive(Debug, Serialize)]
+struct Ended;
+
+impl Report for Ended {
+    fn human(&self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_silent(&self) -> bool {
+        true
+    }
+}
+
+/// A request, or a line of a function.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum Item {
+    Request {
+        /// When it began, in UTC.
+        time: String,
+        status: Status,
+        method: Option<String>,
+        /// `{target}___{tool}`
+        tool: Option<String>,
+        /// Between its first record and its last one.
+        duration_ms: i64,
+        /// Why it failed.
+        reason: Option<String>,
+        request_id: String,
+        /// The JSON-RPC id.
+        message_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_body: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        response_body: Option<String>,
+    },
+    Line {
+        time: String,
+        target: String,
+        function: String,
+        message: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Failed,
+    /// No last record yet.
+    Open,
+}
+
+impl Status {
+    fn of(request: &Request) -> Self {
+        match (request.has_failed, request.is_done) {
+            (true, _) => Self::Failed,
+            (false, true) => Self::Ok,
+            (false, false) => Self::Open,
+        }
+    }
+
+    /// Its name in six columns, with its colour.
+    fn column(self) -> String {
+        let (name, style) = match self {
+            Self::Ok => ("ok", style::HINT),
+            Self::Failed => ("failed", style::ERROR),
+            Self::Open => ("open", style::WARN),
+        };
+        format!("{}{name:<6}{}", style.render(), style.render_reset())
+    }
+}
+
+impl Item {
+    fn new(entry: &Entry, with_bodies: bool) -> Self {
+        let time = Timestamp::from_millisecond(entry.time()).unwrap_or_default();
+        let time = time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
+        match entry {
+            Entry::Request(request) => Self::Request {
+                time,
+                status: Status::of(request),
+                method: request.method.clone(),
+                tool: request.tool.clone(),
+                duration_ms: request.end.saturating_sub(request.begin),
+                reason: request.reason.clone(),
+                request_id: request.request_id.clone(),
+                message_id: request.message_id.clone(),
+                request_body: request.request_body.clone().filter(|_| with_bodies),
+                response_body: request.response_body.clone().filter(|_| with_bodies),
+            },
+            Entry::Line { target, function, message, .. } => {
+                Self::Line { time, target: target.clone(), function: function.clone(), message: message.clone() }
+            }
+        }
+    }
+
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let (dim, reset) = (style::DIM.render(), style::DIM.render_reset());
+        match self {
+            Self::Request { time, status, method, tool, duration_ms, reason, request_body, response_body, .. } => {
+                let what = tool.as_deref().or(method.as_deref()).unwrap_or("request");
+                let mut line =
+                    format!("{dim}{time}{reset}  {}  {}  {duration_ms} ms", status.column(), escape_control(what));
+                if let Some(reason) = reason {
+                    // Writing to a string does not fail.
+                    let _ = write!(line, "  {}", escape_control(reason));
+                }
+                writeln!(w, "{line}")?;
+                for (name, body) in [("request", request_body), ("answer", response_body)] {
+                    if let Some(body) = body {
+                        writeln!(w, "    {dim}{name}{reset}  {}", escape_control(body))?;
+                    }
+                }
+                Ok(())
+            }
+            Self::Line { message, .. } if is_of_platform(message) => Ok(()),
+            // Lambda writes the line breaks of a traceback as carriage returns.
+            Self::Line { time, target, message, .. } => message
+                .split(['\n', '\r'])
+                .filter(|line| !line.trim().is_empty())
+                .try_for_each(|line| writeln!(w, "{dim}{time}  {:<6}  {target}{reset}  {}", "|", escape_control(line))),
+        }
+    }
+}
+
+/// Whether Lambda itself wrote the line, about each invocation (Lambda developer guide, "Understanding the Lambda
+/// execution environment lifecycle" and "Working with Lambda function logs").
+fn is_of_platform(message: &str) -> bool {
+    ["START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_START "]
+        .iter()
+        .any(|begin| message.starts_with(begin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        let seconds = |seconds| Ok(Since::Ago(Duration::from_secs(seconds)));
+        for (text, time) in [("90s", 90), ("10m", 600), ("2h", 7200), ("3d", 259_200), ("1w", 604_800), ("0s", 0)] {
+            assert_eq!(since(text), seconds(time), "{text}");
+        }
+        assert_eq!(since("1970-01-01T00:00:01Z"), Ok(Since::At(1000)));
+        for bad in ["", "m", "10", "-5m", "1.5h", "10M", "é", "5é", "yesterday", "99999999999d"] {
+            assert!(since(bad).is_err(), "{bad}");
+        }
+        assert_eq!(since("4000000000w").unwrap().begin(5), 0);
+    }
+}

@@ -6,6 +6,7 @@ pub mod client_config;
 pub mod connect;
 pub mod create;
 pub mod credentials;
+pub mod doctor;
 pub mod init;
 pub mod input;
 pub mod list;
@@ -50,6 +51,7 @@ pub enum Command {
     Connect(connect::Connect),
     ClientConfig(client_config::ClientConfig),
     Init(init::Init),
+    Doctor(doctor::Doctor),
     Logs(logs::Logs),
     Policy(policy::Policy),
     Validate(validate::Validate),
@@ -76,6 +78,7 @@ impl Command {
             Self::Connect(args) => Box::pin(args.run(ctx)),
             Self::ClientConfig(args) => Box::pin(args.run(ctx)),
             Self::Init(args) => Box::pin(ready(args.run(ctx))),
+            Self::Doctor(args) => Box::pin(args.run(ctx)),
             Self::Logs(args) => Box::pin(args.run(ctx)),
             Self::Policy(args) => Box::pin(ready(args.run(ctx))),
             Self::Validate(args) => Box::pin(ready(args.run(ctx))),
@@ -99,6 +102,7 @@ impl Command {
         match self {
             Self::Create(_) | Self::Cleanup(_) => true,
             Self::Target(target) => target.verb.changes(),
+            Self::Doctor(doctor) => doctor.fix,
             _ => false,
         }
     }
@@ -117,6 +121,7 @@ impl Command {
             | Self::Connect(_)
             | Self::ClientConfig(_)
             | Self::Init(_)
+            | Self::Doctor(_)
             | Self::Logs(_)
             | Self::Policy(_)
             | Self::Validate(_)

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use aws_sdk_iam::types::{Role as SdkRole, Tag};
+use futures_util::future::{try_join, try_join_all};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -32,6 +33,8 @@ pub struct Role {
     pub path: String,
     pub trust: Value,
     pub tags: BTreeMap<String, String>,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
     /// By IAM's clock.
     pub created: SystemTime,
 }
@@ -49,6 +52,7 @@ impl Role {
             arn: role.arn,
             path: role.path,
             trust: document(role.assume_role_policy_document.as_deref().unwrap_or_default()),
+            boundary: role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn),
             tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
             created: SystemTime::try_from(role.create_date).unwrap_or(SystemTime::UNIX_EPOCH),
         }
@@ -128,8 +132,7 @@ pub async fn delete_policy(aws: &Aws, role: &str, policy: &str) -> Result<bool, 
 
 /// Deletes a role and its policies; false if it did not exist.
 pub async fn delete_role(aws: &Aws, name: &str) -> Result<bool, Error> {
-    let (Some(inline), Some(attached)) =
-        futures_util::future::try_join(inline_policies(aws, name), attached_policies(aws, name)).await?
+    let (Some(inline), Some(attached)) = try_join(inline_policies(aws, name), attached_policies(aws, name)).await?
     else {
         return Ok(false);
     };
@@ -143,6 +146,31 @@ pub async fn delete_role(aws: &Aws, name: &str) -> Result<bool, Error> {
         deleted(call.send().await.map_err(of(SERVICE, "DetachRolePolicy")))?;
     }
     deleted(aws.iam.delete_role().role_name(name).send().await.map_err(of(SERVICE, "DeleteRole")))
+}
+
+/// The documents of all policies of a role: inline and attached.
+pub async fn policies(aws: &Aws, role: &str) -> Result<Vec<Value>, Error> {
+    let inline = async {
+        let names = policy_names(aws, role).await?;
+        try_join_all(names.iter().map(|name| find_policy(aws, role, name))).await
+    };
+    let attached = async {
+        let arns = attached_policies(aws, role).await?.unwrap_or_default();
+        try_join_all(arns.iter().map(|arn| managed_policy(aws, arn))).await
+    };
+    let (inline, attached) = try_join(inline, attached).await?;
+    Ok(inline.into_iter().flatten().chain(attached).collect())
+}
+
+/// The document of a managed policy's default version.
+pub async fn managed_policy(aws: &Aws, arn: &str) -> Result<Value, Error> {
+    let answer = aws.iam.get_policy().policy_arn(arn).send().await.map_err(of(SERVICE, "GetPolicy"))?;
+    let version = answer.policy.and_then(|policy| policy.default_version_id);
+    let missing = || Error::unexpected(SERVICE, "GetPolicy", "the answer has no version");
+    let call = aws.iam.get_policy_version().policy_arn(arn).version_id(version.ok_or_else(missing)?);
+    let answer = call.send().await.map_err(of(SERVICE, "GetPolicyVersion"))?;
+    let version = answer.policy_version.and_then(|version| version.document);
+    Ok(document(version.as_deref().unwrap_or_default()))
 }
 
 /// Names of a role's inline policies; `None` if there is no such role.

@@ -14,6 +14,11 @@ use crate::{
     ui::report::Report,
 };
 
+/// The changes of a plan, one line each.
+pub fn changes(plan: &Plan) -> Vec<String> {
+    plan.steps.iter().filter_map(PlannedChange::of).map(|change| change.line()).collect()
+}
+
 /// The result of a dry run.
 #[derive(Debug, Serialize)]
 pub struct PlanReport {
@@ -35,21 +40,30 @@ struct PlannedChange {
     policy: Option<Value>,
 }
 
+impl PlannedChange {
+    /// What a step does, if it does anything.
+    fn of(step: &Step) -> Option<Self> {
+        let (action, differs) = match &step.action {
+            Action::Keep => return None,
+            Action::Create => ("create", Vec::new()),
+            Action::Replace => ("replace", Vec::new()),
+            Action::Update(differs) => ("update", differs.clone()),
+        };
+        let (kind, name) = (step.resource.kind.label(), step.resource.name.clone());
+        // Show only what is granted for targets, not the base policy.
+        let policy = step.policy.clone().filter(|_| step.resource.kind == ResourceKind::Grant);
+        Some(Self { action, kind, name, differs, policy })
+    }
+
+    fn line(&self) -> String {
+        let differs = if self.differs.is_empty() { String::new() } else { format!(" ({})", self.differs.join(", ")) };
+        format!("{} {} `{}`{differs}", self.action, self.kind, self.name)
+    }
+}
+
 impl PlanReport {
     pub fn new(stack: &Stack, plan: &Plan, warnings: Vec<String>) -> Self {
-        let change = |step: &Step| {
-            let (action, differs) = match &step.action {
-                Action::Keep => return None,
-                Action::Create => ("create", Vec::new()),
-                Action::Replace => ("replace", Vec::new()),
-                Action::Update(differs) => ("update", differs.clone()),
-            };
-            let (kind, name) = (step.resource.kind.label(), step.resource.name.clone());
-            // Show only what is granted for targets, not the base policy.
-            let policy = step.policy.clone().filter(|_| step.resource.kind == ResourceKind::Grant);
-            Some(PlannedChange { action, kind, name, differs, policy })
-        };
-        let changes = plan.steps.iter().filter_map(change).collect();
+        let changes = plan.steps.iter().filter_map(PlannedChange::of).collect();
         Self { gateway: stack.names.gateway.to_string(), changes, warnings }
     }
 }
@@ -61,9 +75,7 @@ impl Report for PlanReport {
         }
         writeln!(w, "Would do for {}:", self.gateway)?;
         for change in &self.changes {
-            let differs =
-                if change.differs.is_empty() { String::new() } else { format!(" ({})", change.differs.join(", ")) };
-            writeln!(w, "  {} {} `{}`{differs}", change.action, change.kind, change.name)?;
+            writeln!(w, "  {}", change.line())?;
             if let Some(policy) = &change.policy {
                 format!("{policy:#}").lines().try_for_each(|line| writeln!(w, "      {line}"))?;
             }

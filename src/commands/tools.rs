@@ -78,7 +78,8 @@ pub struct Search {
     pub query: String,
 }
 
-fn arguments(text: &str) -> Result<Value, String> {
+/// The arguments of a tool's call.
+pub(super) fn arguments(text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(arguments @ Value::Object(_)) => Ok(arguments),
         Ok(_) => Err("the arguments are a JSON object, such as '{\"location\":\"Seattle\"}'".to_owned()),

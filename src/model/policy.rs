@@ -1,12 +1,13 @@
 //! IAM policy documents, filled in from `templates/iam`.
 
 mod caller;
+pub mod evaluate;
 mod grants;
 
 use serde_json::{Value, json};
 
 pub use self::caller::{Doing, caller};
-pub use self::grants::{granted, granted_by_address, grants, unknown_resource};
+pub use self::grants::{Need, granted, granted_by_address, grants, needs, unknown_resource};
 use super::naming::StackNames;
 
 /// The execution role's trust policy: the AgentCore service may assume it, for this one gateway. A gateway id
@@ -55,6 +56,34 @@ fn fill(template: &str, names: &StackNames, account: &str) -> Value {
     let mut document = serde_json::from_str(template).expect("templates/iam is JSON (a unit test parses each)");
     fill_strings(&mut document, &values);
     document
+}
+
+/// A policy document with the statements of another added: a statement with the same `Sid` has the actions and resources
+/// of both, or, if its conditions or its principal differ, is replaced. Nothing else is taken away.
+pub fn merged(existing: &Value, wanted: &Value) -> Value {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    let mut statements = if existing["Statement"].is_null() { Vec::new() } else { list(&existing["Statement"]) };
+    for statement in list(&wanted["Statement"]) {
+        let is_same = |other: &Value| other["Sid"].is_string() && other["Sid"] == statement["Sid"];
+        let place = statements.iter().position(is_same);
+        let Some(place) = place else {
+            statements.push(statement);
+            continue;
+        };
+        let other = &mut statements[place];
+        let is_same = |member: &str| other[member] == statement[member];
+        if !["Effect", "Condition", "Principal"].into_iter().all(is_same) || statement["Resource"].is_null() {
+            *other = statement;
+            continue;
+        }
+        for member in ["Action", "Resource"] {
+            let mut both = list(&other[member]);
+            let missing: Vec<Value> = list(&statement[member]).into_iter().filter(|it| !both.contains(it)).collect();
+            both.extend(missing);
+            other[member] = if let [one] = &both[..] { one.clone() } else { Value::Array(both) };
+        }
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 fn fill_strings(value: &mut Value, values: &[(&str, String)]) {
@@ -116,6 +145,26 @@ mod tests {
         assert_eq!(resources("api-key", 1), json!([provider, vault, directory, identity]));
         let secret = "arn:aws:secretsmanager:us-west-2:1:secret:bedrock-agentcore-identity!default/apikey/mine-*";
         assert_eq!(resources("api-key", 2), json!([secret]));
+    }
+
+    #[test]
+    fn merging_adds_and_mends_and_takes_nothing_away() {
+        let mine = json!({ "Sid": "Mine", "Effect": "Deny", "Action": "s3:*", "Resource": "*" });
+        let allow = |sid: &str, resources: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": "a:B", "Resource": resources });
+        let merge = |existing: Value, wanted: Value| {
+            merged(&json!({ "Statement": existing }), &json!({ "Statement": wanted }))["Statement"].clone()
+        };
+        let both = merge(
+            json!([mine, allow("A", json!(["x", "y"]))]),
+            json!([allow("A", json!(["y", "z"])), allow("B", json!("x"))]),
+        );
+        assert_eq!(both, json!([mine, allow("A", json!(["x", "y", "z"])), allow("B", json!("x"))]));
+        assert_eq!(merge(mine.clone(), json!([allow("A", json!("x"))])), json!([mine, allow("A", json!("x"))]));
+        let trust = |region: &str| json!({ "Sid": "T", "Effect": "Allow", "Principal": { "Service": "s" }, "Action": "a:B", "Condition": { "ArnLike": { "k": region } } });
+        assert_eq!(merge(json!([trust("old"), mine]), json!([trust("new")])), json!([trust("new"), mine]));
+        assert_eq!(merge(Value::Null, json!([trust("new")])), json!([trust("new")]));
+        let nameless = json!({ "Effect": "Allow", "Action": "a:B", "Resource": "x" });
+        assert_eq!(merge(json!([nameless]), json!([nameless])), json!([nameless, nameless]));
     }
 
     #[test]

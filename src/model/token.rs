@@ -13,45 +13,79 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// A claim of a token, and whether a JWT authorizer is content with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// `exp`, `aud` and so on; `alg` for the header's algorithm, and `token` for a text that is no token.
+    pub name: &'static str,
+    /// What was found.
+    pub found: String,
+    /// Why the gateway rejects it, as a sentence about the token.
+    pub problem: Option<String>,
+}
+
 /// The first check of a JWT authorizer (the API's `customJWTAuthorizer`) that a token fails at `now` (Unix
 /// seconds), as a sentence about it; `None` if everything that can be checked here holds.
 pub fn why_refused(token: &str, authorizer: &Value, now: i64) -> Option<String> {
+    claims(token, authorizer, now).into_iter().find_map(|claim| claim.problem)
+}
+
+/// What a JWT authorizer checks of a token at `now` (Unix seconds), each claim by itself. What it has no rule for is not
+/// in it; of custom claims nothing is known here.
+pub fn claims(token: &str, authorizer: &Value, now: i64) -> Vec<Claim> {
+    let no_token =
+        |problem: &str| vec![Claim { name: "token", found: String::new(), problem: Some(problem.to_owned()) }];
     if token.trim_start().to_ascii_lowercase().starts_with("bearer ") {
-        return Some("it begins with `Bearer `, which is the header's: leave that out".to_owned());
+        return no_token("it begins with `Bearer `, which is the header's: leave that out");
     }
     let Some((header, claims)) = decoded(token) else {
-        return Some("it is no JWT: three parts of base64url with dots between them".to_owned());
+        return no_token("it is no JWT: three parts of base64url with dots between them");
     };
-    // A provider's public keys verify only these algorithms (RFC 7518, section 3.1).
-    let algorithm = header["alg"].as_str().unwrap_or_default();
-    if !["RS", "PS", "ES", "Ed"].iter().any(|family| algorithm.starts_with(family)) {
-        return Some(format!("it is signed by `{algorithm}`, which no public key of a provider verifies"));
-    }
-    let second = |name: &str| claims[name].as_f64();
-    #[expect(clippy::cast_precision_loss, reason = "seconds of this era are exact")]
-    let now = now as f64;
-    match second("exp") {
-        None => return Some("it has no claim `exp`".to_owned()),
-        Some(end) if end <= now => return Some(format!("it expired {} ago", ago(now - end))),
-        Some(_) => {}
-    }
-    match second("nbf") {
-        None if !claims["nbf"].is_null() => return Some("its claim `nbf` is no number".to_owned()),
-        Some(begin) if begin > now => {
-            let wait = ago(begin - now);
-            return Some(format!("it is not valid before {wait} from now (`nbf`): is this machine's clock right?"));
-        }
-        _ => {}
-    }
     let claim = |name: &str| texts(&claims[name]);
     // Cognito's `scope` is one string with all scopes; other providers have `scp`, a string or a list.
     let scopes = [claim("scope"), claim("scp")].concat().into_iter().flat_map(|text| text.split(' '));
     let scopes: Vec<&str> = scopes.filter(|scope| !scope.is_empty()).collect();
-    none_of(authorizer, "allowedAudience", "aud", &claim("aud"))
-        .or_else(|| none_of(authorizer, "allowedClients", "client_id", &claim("client_id")))
-        .or_else(|| none_of(authorizer, "allowedScopes", "scope", &scopes))
-        // Last, because some providers' documents name an issuer other than their own address.
-        .or_else(|| issuer(&claims, authorizer))
+    let mut checked = vec![algorithm(&header)];
+    checked.extend(times(&claims, now));
+    checked.extend(one_of(authorizer, "allowedAudience", "aud", &claim("aud")));
+    checked.extend(one_of(authorizer, "allowedClients", "client_id", &claim("client_id")));
+    checked.extend(one_of(authorizer, "allowedScopes", "scope", &scopes));
+    // Last, because some providers' documents name an issuer other than their own address.
+    checked.extend(issuer(&claims, authorizer));
+    checked
+}
+
+/// A provider's public keys verify only these algorithms (RFC 7518, section 3.1).
+fn algorithm(header: &Value) -> Claim {
+    let algorithm = header["alg"].as_str().unwrap_or_default();
+    let is_public = ["RS", "PS", "ES", "Ed"].iter().any(|family| algorithm.starts_with(family));
+    let problem = || format!("it is signed by `{algorithm}`, which no public key of a provider verifies");
+    Claim { name: "alg", found: algorithm.to_owned(), problem: (!is_public).then(problem) }
+}
+
+/// When the token is valid.
+fn times(claims: &Value, now: i64) -> Vec<Claim> {
+    #[expect(clippy::cast_precision_loss, reason = "seconds of this era are exact")]
+    let now = now as f64;
+    let second = |name: &str| claims[name].as_f64();
+    let (found, problem) = match second("exp") {
+        None => (String::new(), Some("it has no claim `exp`".to_owned())),
+        Some(end) if end <= now => (String::new(), Some(format!("it expired {} ago", ago(now - end)))),
+        Some(end) => (format!("it ends in {}", ago(end - now)), None),
+    };
+    let mut checked = vec![Claim { name: "exp", found, problem }];
+    let problem = match second("nbf") {
+        None if !claims["nbf"].is_null() => Some("its claim `nbf` is no number".to_owned()),
+        Some(begin) if begin > now => {
+            let wait = ago(begin - now);
+            Some(format!("it is not valid before {wait} from now (`nbf`): is this machine's clock right?"))
+        }
+        _ => None,
+    };
+    if problem.is_some() {
+        checked.push(Claim { name: "nbf", found: String::new(), problem });
+    }
+    checked
 }
 
 /// The header and the claims.
@@ -69,24 +103,28 @@ fn decoded(token: &str) -> Option<(Value, Value)> {
 }
 
 /// The issuer is the discovery URL without its well-known suffix (OpenID Connect Discovery 1.0, section 4).
-fn issuer(claims: &Value, authorizer: &Value) -> Option<String> {
+fn issuer(claims: &Value, authorizer: &Value) -> Option<Claim> {
     let expected = authorizer["discoveryUrl"].as_str()?.split("/.well-known/").next()?;
     let found = claims["iss"].as_str().unwrap_or_default();
     let same = |url: &str| url.trim_end_matches('/').replace("//localhost:", "//127.0.0.1:");
-    (same(expected) != same(found)).then(|| format!("its issuer `iss` is `{found}`, and the gateway's is `{expected}`"))
+    let problem = || format!("its issuer `iss` is `{found}`, and the gateway's is `{expected}`");
+    let is_other = same(expected) != same(found);
+    Some(Claim { name: "iss", found: found.to_owned(), problem: is_other.then(problem) })
 }
 
 /// A claim must have one of the allowed values, if there are any.
-fn none_of(authorizer: &Value, allowed: &str, name: &str, found: &[&str]) -> Option<String> {
+fn one_of(authorizer: &Value, allowed: &str, name: &'static str, found: &[&str]) -> Option<Claim> {
     let wanted: Vec<&str> = authorizer[allowed].as_array()?.iter().filter_map(Value::as_str).collect();
-    if wanted.is_empty() || found.iter().any(|value| wanted.contains(value)) {
+    if wanted.is_empty() {
         return None;
     }
     let list = |values: &[&str]| match values {
         [] => "nothing".to_owned(),
         values => values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", "),
     };
-    Some(format!("its `{name}` is {}, and the gateway wants {} ({allowed})", list(found), list(&wanted)))
+    let is_allowed = found.iter().any(|value| wanted.contains(value));
+    let problem = || format!("its `{name}` is {}, and the gateway wants {} ({allowed})", list(found), list(&wanted));
+    Some(Claim { name, found: found.join(", "), problem: (!is_allowed).then(problem) })
 }
 
 /// A string, or the strings of a list.

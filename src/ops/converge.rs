@@ -60,6 +60,8 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
         async || {
             let (stack, plan) = plan_after(aws, spec, raced).await?;
             observer.on_event(Event::Acting(stack.caller.clone(), aws.region.clone()));
+            // What this run created before it saw the other run's resources may be a duplicate.
+            let known = Outputs { outcome_unknown: raced, ..known(&stack, &plan) };
             // One step's error ends the waits of concurrent steps.
             let stop = run.stop.part();
             let run = Run { stop: &stop, ..run };
@@ -73,8 +75,6 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
                 begun,
                 iam_written: &iam_written,
             };
-            // What this run created before it saw the other run's resources may be a duplicate.
-            let known = Outputs { outcome_unknown: raced, ..known(&stack, &plan) };
             let applied = apply::apply(&plan, &world, observer, &stop, known);
             match Box::pin(applied).await {
                 Ok(made) => Ok(Poll::Ready(Converged { stack, made })),
@@ -88,6 +88,18 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
         },
     )
     .await
+}
+
+/// Carries out a plan for a stack as it was discovered, and waits until everything is READY.
+pub async fn carry_out(run: Run<'_>, spec: &GatewaySpec, stack: &Stack, plan: &Plan) -> Result<Outputs, Error> {
+    run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
+    let iam_written = Mutex::default();
+    let stop = run.stop.part();
+    let run = Run { stop: &stop, ..run };
+    let (deadline, begun) = (run.deadline(), Instant::now());
+    let world = AwsWorld { run, deadline, spec, stack, plan, wait: true, begun, iam_written: &iam_written };
+    let applied = apply::apply(plan, &world, run.observer, &stop, known(stack, plan));
+    Box::pin(applied).await
 }
 
 /// The outputs that the discovered stack already provides, for the steps that need them.

@@ -46,8 +46,8 @@ pub struct Step {
     pub needs: Vec<usize>,
     /// The target that a step of kind `Target` or `Provider` is for.
     pub target: Option<TargetSpec>,
-    /// The policy that a step of kind `BasePolicy` or `Grant` writes; a `Grant` step without one deletes the
-    /// policy.
+    /// The policy that a step of kind `BasePolicy` or `Grant` writes, or the trust policy of one of kind `Role`; a
+    /// `Grant` step without one deletes the policy.
     pub policy: Option<Value>,
 }
 
@@ -74,11 +74,25 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn add(&mut self, kind: ResourceKind, name: &str, action: Action, needs: &[Option<usize>]) -> usize {
+    pub(super) fn add(&mut self, kind: ResourceKind, name: &str, action: Action, needs: &[Option<usize>]) -> usize {
         let needs = needs.iter().copied().flatten().collect();
         let resource = Resource::new(kind, name);
         self.steps.push(Step { resource, action, needs, target: None, policy: None });
         self.steps.len() - 1
+    }
+
+    /// Drops the other steps; what they would do counts as done.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&Step) -> bool) {
+        let mut places = Vec::new();
+        let mut kept = Vec::new();
+        for step in std::mem::take(&mut self.steps) {
+            places.push(is_kept(&step).then_some(kept.len()));
+            kept.extend(is_kept(&step).then_some(step));
+        }
+        for step in &mut kept {
+            step.needs = step.needs.iter().filter_map(|need| places[*need]).collect();
+        }
+        self.steps = kept;
     }
 }
 
@@ -250,6 +264,7 @@ fn role_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack) -> (Option<usi
     let trust = policy::gateway_trust(names, &stack.caller.account);
     let action = document(stack.role.as_ref().map(|role| &role.trust), &trust, "trust policy");
     let role = plan.add(ResourceKind::Role, &names.role, action, &[]);
+    plan.steps[role].policy = Some(trust);
     let (key, old_key) = kms_keys(spec, stack);
     let keys: BTreeSet<&str> = key.into_iter().chain(old_key).collect();
     let wanted = policy::gateway_base(names, &stack.caller.account, &keys.into_iter().collect::<Vec<_>>());

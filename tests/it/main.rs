@@ -13,6 +13,7 @@ mod connect;
 mod corpus;
 mod crash;
 mod docs;
+mod doctor;
 mod environments;
 mod functions;
 mod iam_actions;

@@ -1,6 +1,5 @@
 //! IAM: roles and policies, and evaluation of whether a role may be assumed or may perform an action.
 
-mod access;
 mod grammar;
 mod operations;
 mod policies;
@@ -14,12 +13,12 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::{
-    access::{Verdict, evaluate},
-    grammar::Use,
-};
+use self::grammar::Use;
 use super::{Answer, Call, ErrorCodes, Service, bad_request, iso8601};
-use crate::local::wire::{Protocol, WireError};
+use crate::{
+    local::wire::{Protocol, WireError},
+    model::policy::evaluate::{Request, Verdict, evaluate},
+};
 
 /// The most characters of a role's inline policies together, without white space (IAM user guide, "IAM and AWS
 /// STS quotas").
@@ -158,7 +157,7 @@ impl Iam {
     pub(crate) fn can_be_assumed(&self, role_arn: &str, by: &Principal<'_>, call: &Call) -> bool {
         let Some(role) = self.roles.values().find(|role| role.arn == role_arn) else { return false };
         let context = [("aws:sourceaccount", by.source_account), ("aws:sourcearn", by.source_arn)];
-        let request = access::Request {
+        let request = Request {
             action: "sts:AssumeRole",
             resource: Some(""),
             principal: Some(("Service", by.service)),
@@ -185,7 +184,7 @@ impl Iam {
             ("aws:requestedregion", call.region.as_str()),
             ("aws:securetransport", "true"),
         ];
-        let request = access::Request { action, resource, principal: None, context: &context };
+        let request = Request { action, resource, principal: None, context: &context };
         let inline = role.inline.values().filter(|policy| call.in_force(policy.written));
         let attached = role.attached.iter().filter(|(_, since)| call.in_force(**since));
         let documents = inline
@@ -194,7 +193,7 @@ impl Iam {
         let boundary = role.permissions_boundary.as_deref().and_then(|arn| self.managed_document(arn));
         let boundary = boundary.map(|document| evaluate([document], &request));
         let resource = resource_policy.map_or(Verdict::ImplicitDeny, |policy| {
-            evaluate([policy], &access::Request { principal: Some(("AWS", role_arn)), ..request })
+            evaluate([policy], &Request { principal: Some(("AWS", role_arn)), ..request })
         });
         let role = evaluate(documents, &request);
         let denied = [Some(role), Some(resource), boundary].contains(&Some(Verdict::ExplicitDeny));

@@ -17,18 +17,54 @@ pub fn grants<'a>(
     allowed: impl Fn(&str) -> Option<Vec<String>>,
 ) -> BTreeMap<&'static str, Value> {
     let mut needs = Needs::default();
-    for target in targets {
-        let place = Place { names, account, target };
-        needs.add_schema(place);
-        match TargetKind::of(place.mcp()) {
-            Some(TargetKind::Lambda) => needs.add_function(place),
-            Some(kind) if place.is_by_role() => needs.add_by_role(kind, place, &allowed),
-            _ => {}
-        }
-        needs.add_signed(place, &allowed);
-        needs.add_provider(place);
-    }
+    targets.for_each(|target| needs.add(Place { names, account, target }, &allowed));
     needs.into_policies(names, account)
+}
+
+/// A permission that the gateway's role needs for a target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    pub action: String,
+    /// An ARN, perhaps with wildcards.
+    pub pattern: String,
+    /// The ARN; `None` if it is not known.
+    pub resource: Option<String>,
+}
+
+/// What the gateway's role needs for a target, whoever made what the target uses. Objects in S3 are not in it: AgentCore
+/// reads them as the caller (tried by one user, aws/agentcore-cli#1241).
+pub fn needs(
+    names: &StackNames,
+    account: &str,
+    gateway_id: &str,
+    target: &Value,
+    allowed: Option<Vec<String>>,
+) -> BTreeSet<Need> {
+    let mut needs = Needs { with_own: true, ..Needs::default() };
+    needs.add(Place { names, account, target }, &|_: &str| allowed.clone());
+    needs.objects.clear();
+    let texts = |value: &Value| -> Vec<String> {
+        let list = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        list.into_iter().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    };
+    let this_gateway = format!("{}-??????????", names.lower_gateway());
+    // The rest of a pattern, such as the end of a secret's name, is not known.
+    let known = |resource: &str| Some(resource.replace(&this_gateway, gateway_id)).filter(|it| !it.contains('*'));
+    let policies = needs.into_policies(names, account);
+    let statements = policies.values().filter_map(|policy| policy["Statement"].as_array()).flatten();
+    let of_statement = |statement: &Value| -> Vec<Need> {
+        let (actions, resources) = (texts(&statement["Action"]), texts(&statement["Resource"]));
+        let of = |action: &String| {
+            let need = |resource: &String| Need {
+                action: action.clone(),
+                pattern: resource.clone(),
+                resource: known(resource),
+            };
+            resources.iter().map(need).collect::<Vec<_>>()
+        };
+        actions.iter().flat_map(of).collect()
+    };
+    statements.flat_map(of_statement).collect()
 }
 
 /// A target of a stack's gateway, in an account.
@@ -65,6 +101,8 @@ impl<'a> Place<'a> {
 /// What all targets together need: ARNs of what the role may read or call, and statements for single targets.
 #[derive(Default)]
 struct Needs {
+    /// Whether what the stack made itself counts, too: the base policy covers that.
+    with_own: bool,
     functions: BTreeSet<String>,
     objects: BTreeSet<String>,
     api_keys: BTreeSet<String>,
@@ -76,11 +114,23 @@ struct Needs {
 }
 
 impl Needs {
-    /// A user's function; the sample's is in the base policy.
+    fn add(&mut self, place: Place<'_>, allowed: &impl Fn(&str) -> Option<Vec<String>>) {
+        self.add_schema(place);
+        match TargetKind::of(place.mcp()) {
+            Some(TargetKind::Lambda) => self.add_function(place),
+            Some(kind) if place.is_by_role() => self.add_by_role(kind, place, allowed),
+            _ => {}
+        }
+        self.add_signed(place, allowed);
+        self.add_provider(place);
+    }
+
+    /// A function. The sample's is in the base policy.
     fn add_function(&mut self, place: Place<'_>) {
         let own = format!(":function:{}", place.names.function);
         let function = place.mcp()[TargetKind::Lambda.member()]["lambdaArn"].as_str();
-        self.functions.extend(function.filter(|arn| !arn.is_empty() && !arn.ends_with(&own)).map(str::to_owned));
+        let counts = |arn: &&str| !arn.is_empty() && (self.with_own || !arn.ends_with(&own));
+        self.functions.extend(function.filter(counts).map(str::to_owned));
     }
 
     /// A schema in S3.
@@ -125,7 +175,9 @@ impl Needs {
     /// A credential provider that the stack does not own: the base policy covers its own ones.
     fn add_provider(&mut self, place: Place<'_>) {
         let provider = &place.credential()["credentialProvider"];
-        let is_own = |arn: &str| arn.rsplit('/').next().is_some_and(|name| place.names.owns_provider(name));
+        let with_own = self.with_own;
+        let is_own =
+            |arn: &str| !with_own && arn.rsplit('/').next().is_some_and(|name| place.names.owns_provider(name));
         let into = [("apiKeyCredentialProvider", &mut self.api_keys), ("oauthCredentialProvider", &mut self.clients)];
         for (member, into) in into {
             let arn = provider[member]["providerArn"].as_str().filter(|arn| !arn.is_empty() && !is_own(arn));

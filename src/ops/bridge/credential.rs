@@ -54,6 +54,11 @@ impl Tokens {
         Self { source, kept: Mutex::default() }
     }
 
+    /// Whether somebody gave the only token.
+    pub fn is_given(&self) -> bool {
+        matches!(self.source, Source::Given(_))
+    }
+
     /// A token other than the one that was refused.
     ///
     /// # Errors

@@ -49,7 +49,8 @@ pub(super) fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Gr
     let size = |document: &Value| document.to_string().chars().count();
     // The base policy may be written twice in sequence, so only the larger document counts. No grants are planned
     // yet.
-    let base = plan.steps.iter().filter_map(|step| step.policy.as_ref()).map(size).max().unwrap_or_default();
+    let base = plan.steps.iter().filter(|step| step.resource.kind == ResourceKind::BasePolicy);
+    let base = base.filter_map(|step| step.policy.as_ref()).map(size).max().unwrap_or_default();
     let kept = stack.grants.iter().filter(|(name, _)| !needed.contains_key(*name));
     let written = all.iter().filter(|(name, _)| needed.contains_key(*name));
     let sizes: Vec<(&'static str, usize)> =

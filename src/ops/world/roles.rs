@@ -30,7 +30,7 @@ impl AwsWorld<'_> {
             name: self.names().role.clone(),
             path: self.names().iam_path.clone(),
             description: format!("Execution role of the AgentCore gateway {}", self.names().gateway),
-            trust: policy::gateway_trust(self.names(), &self.stack.caller.account),
+            trust: step.policy.clone().ok_or(Error::PlanForgot("trust policy"))?,
             permissions_boundary,
             tags: self.tags(),
         };

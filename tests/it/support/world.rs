@@ -392,8 +392,8 @@ impl World {
             ("GET", format!("/gateways/{id}/targets/"), String::new()),
         ] {
             let request = self.to_service("bedrock-agentcore", method, &path);
-            let status = self.send(request.body(Body::from(body)).unwrap()).await.status;
-            assert!((200..300).contains(&status), "{status}");
+            let answer = self.send(request.body(Body::from(body)).unwrap()).await;
+            assert!((200..300).contains(&answer.status), "{}", answer.text());
         }
     }
 

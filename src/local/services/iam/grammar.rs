@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::access::is_evaluated;
 use crate::local::{
     services::answer::{bad_request, not_implemented},
     wire::WireError,
 };
+use crate::model::policy::evaluate::is_evaluated;
 
 /// AWS's condition operators that this server does not support.
 const NOT_EVALUATED: [&str; 15] = [

@@ -1,22 +1,22 @@
-//! Policy evaluation: the part of IAM's logic that gateways, functions and roles need.
+//! Policy evaluation: the part of IAM's logic that gateways, functions, roles and callers need.
 
 use serde_json::Value;
 
 /// An authorization request.
 #[derive(Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) action: &'a str,
+pub struct Request<'a> {
+    pub action: &'a str,
     /// Empty for a trust policy, which has no resource; `None` if the resource is not known.
-    pub(crate) resource: Option<&'a str>,
+    pub resource: Option<&'a str>,
     /// The principal, for policies with principals: its kind (`Service`, `AWS`) and name.
-    pub(crate) principal: Option<(&'a str, &'a str)>,
+    pub principal: Option<(&'a str, &'a str)>,
     /// Condition keys in lower case, with their values.
-    pub(crate) context: &'a [(&'a str, &'a str)],
+    pub context: &'a [(&'a str, &'a str)],
 }
 
 /// The result of evaluating policies for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     Allow,
     /// Overrides any allow.
     ExplicitDeny,
@@ -25,7 +25,7 @@ pub(crate) enum Verdict {
 }
 
 /// Evaluates a set of policy documents for a request.
-pub(crate) fn evaluate<'a>(documents: impl IntoIterator<Item = &'a str>, request: &Request<'_>) -> Verdict {
+pub fn evaluate<'a>(documents: impl IntoIterator<Item = &'a str>, request: &Request<'_>) -> Verdict {
     let statements: Vec<Value> = documents.into_iter().flat_map(statements).collect();
     let applies = |effect: &str| {
         statements.iter().any(|statement| statement["Effect"] == effect && statement_matches(statement, request))
@@ -37,6 +37,38 @@ pub(crate) fn evaluate<'a>(documents: impl IntoIterator<Item = &'a str>, request
     } else {
         Verdict::ImplicitDeny
     }
+}
+
+/// Whether everything in a policy document can be evaluated. Where it cannot, a statement does not apply.
+pub fn is_certain(document: &str) -> bool {
+    let operators = |statement: &Value| {
+        let conditions = statement["Condition"].as_object().into_iter().flatten();
+        conditions.map(|(operator, _)| operator.clone()).collect::<Vec<_>>()
+    };
+    statements(document).iter().flat_map(operators).all(|operator| is_evaluated(&operator))
+}
+
+/// What keeps a trust policy's statements from allowing a request: of each that applies but for its conditions, those
+/// that do not hold, as `key is VALUE, not WANTED`. Empty if no statement is about this principal and action.
+pub fn failing_conditions(document: &str, request: &Request<'_>) -> Vec<String> {
+    let mut failing = Vec::new();
+    for statement in statements(document) {
+        let mut without = statement.clone();
+        without["Condition"] = Value::Null;
+        if statement["Effect"] != "Allow" || !statement_matches(&without, request) {
+            continue;
+        }
+        for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
+            for (key, wanted) in keys.as_object().into_iter().flatten() {
+                let found = value_of(key, request);
+                if !holds(operator, wanted, found, request) {
+                    let wanted = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
+                    failing.push(format!("{key} is {}, and {operator} wants {wanted}", found.unwrap_or("nothing")));
+                }
+            }
+        }
+    }
+    failing
 }
 
 fn statements(document: &str) -> Vec<Value> {
@@ -91,7 +123,7 @@ fn listed(element: &Value, matches: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Whether a condition operator, which may have a prefix and suffix, is supported.
-pub(super) fn is_evaluated(operator: &str) -> bool {
+pub fn is_evaluated(operator: &str) -> bool {
     let bare = operator.strip_prefix("ForAnyValue:").or(operator.strip_prefix("ForAllValues:")).unwrap_or(operator);
     bare == "Null" || Test::of(bare.strip_suffix("IfExists").unwrap_or(bare)).is_some()
 }
@@ -276,6 +308,26 @@ mod tests {
         );
         let deny = json!({ "Effect": "Deny", "Action": "*", "Resource": "arn:f" });
         assert_eq!(invoke(json!([allow(json!({})), deny])), Verdict::ExplicitDeny);
+    }
+
+    #[test]
+    fn the_condition_that_fails_is_told() {
+        let document = json!({ "Statement": {
+            "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": "a.amazonaws.com" },
+            "Condition": { "StringEquals": { "aws:SourceAccount": "1" }, "ArnLike": { "aws:SourceArn": "arn:x*" } },
+        } });
+        let told = |service: &str, arn: &str| {
+            let context = [("aws:sourceaccount", "1"), ("aws:sourcearn", arn)];
+            let principal = Some(("Service", service));
+            let request = Request { action: "sts:AssumeRole", resource: Some(""), principal, context: &context };
+            failing_conditions(&document.to_string(), &request)
+        };
+        assert_eq!(told("a.amazonaws.com", "arn:x1"), [""; 0]);
+        assert_eq!(told("a.amazonaws.com", "arn:y"), ["aws:SourceArn is arn:y, and ArnLike wants arn:x*"]);
+        assert_eq!(told("b.amazonaws.com", "arn:y"), [""; 0]);
+        assert!(is_certain(&document.to_string()));
+        let odd = json!({ "Statement": [{ "Condition": { "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } } }] });
+        assert!(!is_certain(&odd.to_string()));
     }
 
     #[test]

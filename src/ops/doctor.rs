@@ -1,0 +1,224 @@
+//! Checks the links between a caller and a gateway's tools, one by one, and names the one that is broken.
+
+mod authorizer;
+mod role;
+mod targets;
+mod tools;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures_util::future::join3;
+use serde_json::Value;
+
+pub use self::tools::Call;
+use super::{
+    Error,
+    bridge::Tokens,
+    stack::{Gateway, Stack},
+};
+use crate::{
+    aws::{self, Aws, Class, agentcore, denied::Denied},
+    model::secret::Secret,
+};
+
+/// One link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// A stable name; of a link that there may be several of, with the one that is meant: `target:NAME`.
+    pub name: String,
+    pub is_ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What mends it, with the command in backticks.
+    pub fix: Option<String>,
+    /// What `--fix` can do about it.
+    pub mend: Option<Mend>,
+}
+
+/// What is missing of a stack's own, and can be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mend {
+    Role,
+    /// The statement of the role's trust policy.
+    Trust,
+    /// Statements of the role's policies.
+    Permissions,
+    Domain,
+    ResourceServer,
+    /// In the place of a deleted one.
+    AppClient,
+    /// The sample's function with its role and log group.
+    Sample,
+}
+
+impl Check {
+    fn good(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { name: name.into(), is_ok: true, detail: detail.into(), fix: None, mend: None }
+    }
+
+    fn bad(name: impl Into<String>, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name: name.into(), is_ok: false, detail: detail.into(), fix: Some(fix.into()), mend: None }
+    }
+
+    /// A link of this stack's own that can be mended.
+    fn mendable(name: impl Into<String>, detail: impl Into<String>, stack: &Stack, mend: Mend) -> Self {
+        let fix = format!("`agentcore-gw doctor {} --fix`", stack.names.gateway);
+        Self { mend: Some(mend), ..Self::bad(name, detail, fix) }
+    }
+
+    fn of(name: impl Into<String>, problem: Option<(String, String)>, good: impl Into<String>) -> Self {
+        match problem {
+            None => Self::good(name, good),
+            Some((detail, fix)) => Self::bad(name, detail, fix),
+        }
+    }
+}
+
+/// What an examination found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    pub checks: Vec<Check>,
+    /// What could not be looked at, and why.
+    pub warnings: Vec<String>,
+}
+
+impl Findings {
+    /// What `--fix` can do.
+    pub fn mends(&self) -> BTreeSet<Mend> {
+        self.checks.iter().filter_map(|check| check.mend).collect()
+    }
+
+    pub fn is_ok(&self) -> bool {
+        self.checks.iter().all(|check| check.is_ok)
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.checks.extend(other.checks);
+        self.warnings.extend(other.warnings);
+    }
+
+    /// Notes that something could not be looked at.
+    fn not_seen(&mut self, what: &str, error: &aws::Error) {
+        self.warnings.push(format!("{what} cannot be looked at: {error}"));
+    }
+}
+
+/// The caller's identity, and whether the service answers in the region.
+pub async fn reach(aws: &Aws) -> Findings {
+    let mut findings = Findings::default();
+    match aws.caller().await {
+        Ok(caller) => {
+            let arn = caller.arn.map(|arn| format!("{arn}, ")).unwrap_or_default();
+            findings.checks.push(Check::good("caller", format!("{arn}account {}", caller.account)));
+        }
+        Err(error) => {
+            findings.checks.push(unreachable("caller", aws, error));
+            return findings;
+        }
+    }
+    findings.checks.push(match agentcore::list_gateways(aws).await {
+        Ok(gateways) => {
+            let count = gateways.len();
+            Check::good("service", format!("AgentCore answers in {}; gateways there: {count}", aws.region))
+        }
+        Err(error) => unreachable("service", aws, error),
+    });
+    findings
+}
+
+/// A check of something that could not be reached, or may not be used.
+pub fn unreachable(name: &str, aws: &Aws, error: aws::Error) -> Check {
+    let error = aws.of_region(error);
+    let fix = match error.class {
+        Class::Credentials => "get new credentials, for example by `aws sso login`, or choose others with `--profile`",
+        Class::Denied => {
+            return Check::bad(
+                name,
+                error.to_string(),
+                match Denied::read(&error.message) {
+                    Some(denied) => denied.remedy(),
+                    None => "ask for what `agentcore-gw policy --for show` prints".to_owned(),
+                },
+            );
+        }
+        Class::Unreachable => "check the network, `--region` and `--endpoint-url`",
+        _ => "run it again with `-v`, which logs each call",
+    };
+    Check::bad(name, error.to_string(), fix)
+}
+
+/// Examines a stack's gateway, from its role to a call of a tool.
+///
+/// `tokens` are those of a caller of a gateway with a JWT authorizer, if there are any; requests to the gateway may take
+/// as long as `timeout`.
+pub async fn examine(
+    aws: &Aws,
+    stack: &Stack,
+    tokens: Option<Tokens>,
+    call: Option<Call<'_>>,
+    timeout: Duration,
+) -> Findings {
+    let mut findings = Findings::default();
+    let Some(gateway) = &stack.gateway else {
+        findings.checks.push(no_gateway(stack));
+        return findings;
+    };
+    let subject = Subject { aws, stack, gateway };
+    // Boxed: the SDK's futures are large.
+    let (role, (authorizer, token), targets) = join3(
+        Box::pin(role::examine(subject)),
+        Box::pin(authorizer::examine(subject, tokens)),
+        Box::pin(targets::examine(subject)),
+    )
+    .await;
+    findings.merge(role);
+    findings.merge(authorizer);
+    findings.merge(targets);
+    findings.merge(tools::examine(subject, token, call, timeout).await);
+    findings
+}
+
+/// A gateway, and what it belongs to.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    aws: &'a Aws,
+    stack: &'a Stack,
+    gateway: &'a Gateway,
+}
+
+impl Subject<'_> {
+    fn name(&self) -> &str {
+        self.stack.names.gateway.as_str()
+    }
+
+    fn jwt(&self) -> &Value {
+        self.gateway.document.jwt_authorizer()
+    }
+}
+
+/// A token of a caller.
+type Token = Option<Secret>;
+
+fn no_gateway(stack: &Stack) -> Check {
+    let name = &stack.names.gateway;
+    let detail = format!("there is no gateway `{name}`, but parts of its stack: an interrupted `create` or `cleanup`");
+    Check::bad(
+        "gateway",
+        detail,
+        format!("`agentcore-gw create {name}` goes on, `agentcore-gw cleanup {name}` removes them"),
+    )
+}
+
+/// The check for a gateway that cannot be found.
+pub fn not_found(given: &str, error: &Error) -> Check {
+    Check::bad(
+        "gateway",
+        error.to_string(),
+        format!("check the name, `--region` and `--profile`; `agentcore-gw create {given}` makes it"),
+    )
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

@@ -1,0 +1,153 @@
+//! Who the gateway's callers are: the user pool, the discovery document, and a token with its claims.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::{Check, Findings, Mend, Subject, Token, quoted};
+use crate::{
+    aws::cognito::{self, Pool},
+    model::token,
+    ops::{Error, bridge::Tokens, openid},
+};
+
+/// The checks, and a token for the gateway, if there is one.
+pub(super) async fn examine(subject: Subject<'_>, tokens: Option<Tokens>) -> (Findings, Token) {
+    let mut findings = Findings::default();
+    if subject.gateway.document.0["authorizerType"] != "CUSTOM_JWT" {
+        return (findings, None);
+    }
+    let pool = subject.stack.issuer(subject.aws);
+    match (&subject.stack.lost_pool, pool) {
+        (Some(lost), _) => {
+            let detail = format!("the gateway takes the tokens of the user pool {lost}, which is gone");
+            let fix = format!("`agentcore-gw create {}` makes another one, with new credentials", subject.name());
+            findings.checks.push(Check::bad("user-pool", detail, fix));
+            return (findings, None);
+        }
+        (None, Some(pool)) => findings.checks.extend(parts_of(subject, pool)),
+        (None, None) => {}
+    }
+    // The address of an emulator may have changed since the gateway was made.
+    let stored = subject.jwt()["discoveryUrl"].as_str().unwrap_or_default().to_owned();
+    let url = pool.map_or(stored, |pool| cognito::discovery_url(subject.aws, &pool.id));
+    let problem = openid::problem(&subject.aws.http, &url).await;
+    let problem = problem.map(|problem| (problem, remedy_of_issuer(subject, pool)));
+    findings.checks.push(Check::of("discovery", problem, format!("{url} names its issuer and its keys")));
+    let Some(tokens) = tokens else { return (findings, None) };
+    match tokens.get(subject.aws, None).await {
+        Err(error) => {
+            findings.checks.push(not_issued(subject, pool, &error));
+            (findings, None)
+        }
+        Ok(token) => {
+            findings.checks.push(Check::good("token", if tokens.is_given() { "given" } else { "issued" }));
+            let mut authorizer = subject.jwt().clone();
+            authorizer["discoveryUrl"] = json!(url);
+            let now = subject.aws.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+            for claim in token::claims(token.reveal(), &authorizer, now) {
+                let (name, is_given) = (format!("claim:{}", claim.name), tokens.is_given());
+                let problem = claim.problem.map(|problem| {
+                    (format!("the token: {problem}"), remedy_of_claim(subject, pool, claim.name, is_given))
+                });
+                findings.checks.push(Check::of(name, problem, claim.found));
+            }
+            (findings, Some(token))
+        }
+    }
+}
+
+/// The parts of the stack's own pool.
+fn parts_of(subject: Subject<'_>, pool: &Pool) -> Vec<Check> {
+    let stack = subject.stack;
+    let mut checks = vec![Check::good("user-pool", &pool.id)];
+    checks.push(match &pool.domain {
+        Some(domain) => Check::good("domain", domain),
+        None => Check::mendable("domain", "the user pool has no domain, so nothing issues tokens", stack, Mend::Domain),
+    });
+    let server = &stack.names.resource_server;
+    checks.push(if stack.resource_server {
+        Check::good("resource-server", server)
+    } else {
+        let detail = format!("the user pool has no resource server `{server}`, so its scope is issued to nobody");
+        Check::mendable("resource-server", detail, stack, Mend::ResourceServer)
+    });
+    let allowed = subject.jwt()["allowedClients"].as_array();
+    let allowed: Vec<&str> = allowed.into_iter().flatten().filter_map(Value::as_str).collect();
+    checks.push(match &stack.client {
+        None => {
+            let detail = match &allowed[..] {
+                [] => "the stack's client is gone".to_owned(),
+                ids => format!(
+                    "the stack's client is gone: the user pool has none of those that the gateway allows, {}",
+                    ids.join(", ")
+                ),
+            };
+            Check::mendable("app-client", detail, stack, Mend::AppClient)
+        }
+        Some(client) if !allowed.is_empty() && !allowed.contains(&client.id.as_str()) => {
+            let detail = format!("the gateway allows {}, and not the stack's client {}", allowed.join(", "), client.id);
+            Check::bad("app-client", detail, format!("`agentcore-gw create {}` lets it in", subject.name()))
+        }
+        Some(client) => Check::good("app-client", &client.id),
+    });
+    checks
+}
+
+fn not_issued(subject: Subject<'_>, pool: Option<&Pool>, error: &Error) -> Check {
+    let fix = match (error, pool) {
+        (Error::Token { .. }, Some(_)) => {
+            format!(
+                "`agentcore-gw doctor {} --fix` adds what is missing; see the checks before this one",
+                subject.name()
+            )
+        }
+        (Error::Transport(_), _) => {
+            "check the network; a resolver remembers for 15 minutes that a new domain was not there".to_owned()
+        }
+        _ => "see what the provider of the tokens says".to_owned(),
+    };
+    Check::bad("token", error.to_string(), fix)
+}
+
+/// The command that gives the gateway another provider, or other clients.
+fn another_authorizer(subject: Subject<'_>, discovery_url: &str, clients: &[&str]) -> String {
+    let clients: String = clients.iter().map(|client| format!(" --allowed-client {}", quoted(client))).collect();
+    format!(
+        "`agentcore-gw create {} --authorizer jwt --discovery-url {}{clients}`",
+        subject.name(),
+        quoted(discovery_url)
+    )
+}
+
+fn remedy_of_issuer(subject: Subject<'_>, pool: Option<&Pool>) -> String {
+    if pool.is_some() {
+        return "a new user pool serves it after some minutes at most; else check the network".to_owned();
+    }
+    let allowed = subject.jwt()["allowedClients"].as_array();
+    let clients: Vec<&str> = allowed.into_iter().flatten().filter_map(Value::as_str).collect();
+    let command = another_authorizer(subject, "URL", &clients);
+    format!("see to the provider, or name another one: {command}")
+}
+
+fn remedy_of_claim(subject: Subject<'_>, pool: Option<&Pool>, claim: &str, is_given: bool) -> String {
+    let get = format!("`agentcore-gw get {}` shows what the authorizer wants", subject.name());
+    match (claim, pool, &subject.stack.client) {
+        ("client_id", Some(_), _) => format!("`agentcore-gw create {}` lets the stack's client in", subject.name()),
+        // Cognito's access tokens have a client_id and no aud.
+        ("aud", Some(_), Some(client)) => {
+            let url = subject.jwt()["discoveryUrl"].as_str().unwrap_or_default();
+            let command = another_authorizer(subject, url, &[&client.id]);
+            format!("Cognito's tokens have no audience: allow the client instead, {command}")
+        }
+        ("exp" | "nbf" | "token" | "alg", ..) if is_given => {
+            "get a new token, and check this machine's clock".to_owned()
+        }
+        ("iss", None, _) => {
+            let command = another_authorizer(subject, "URL", &[]);
+            format!("get a token of the gateway's provider, or name the provider of this one: {command}")
+        }
+        _ => format!("get a token that has it; {get}"),
+    }
+}

@@ -47,6 +47,8 @@ pub struct Config {
     pub upstream_timeout: Duration,
     /// Endpoints of the services behind Smithy targets.
     pub endpoints: Endpoints,
+    /// The IAM policies of all callers of the control plane; without any, everything is allowed.
+    pub caller_policies: Vec<String>,
 }
 
 /// A local AWS. Clones share the same one.
@@ -70,8 +72,9 @@ impl Local {
     /// # Errors
     /// If the state cannot be read.
     pub fn new(config: Config) -> io::Result<Self> {
-        let Config { store, access_key, faults, clock, new_key, dir, .. } = config;
-        let server = Server::new(Setup { store, access_key, faults, clock, new_key, dir: &dir })?;
+        let Config { store, access_key, faults, clock, new_key, dir, caller_policies, .. } = config;
+        let setup = Setup { store, access_key, faults, clock, new_key, dir: &dir, caller_policies };
+        let server = Server::new(setup)?;
         let places = Places {
             blobs: server.blobs().clone(),
             journal: server.journal().clone(),

@@ -16,6 +16,7 @@ use super::{
     faults::Faults,
     services::{
         ACCOUNT, Answer, Call, NewKey, Service, State,
+        authorization::CallerPolicies,
         operation::{Handler, Operation},
     },
     storage::{
@@ -36,6 +37,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) new_key: NewKey,
     /// Where packages, objects and logs are kept.
     pub(crate) dir: &'a Path,
+    /// The policies of all callers; without any, everything is allowed.
+    pub(crate) caller_policies: Vec<String>,
 }
 
 /// The account. Clones share the same account.
@@ -52,6 +55,7 @@ struct Inner {
     new_key: NewKey,
     blobs: Blobs,
     journal: Journal,
+    caller_policies: Option<CallerPolicies>,
 }
 
 impl fmt::Debug for Server {
@@ -66,7 +70,8 @@ impl Server {
     /// # Errors
     /// If the state cannot be read.
     pub(crate) fn new(setup: Setup<'_>) -> io::Result<Self> {
-        let Setup { store, access_key, faults, clock, new_key, dir } = setup;
+        let Setup { store, access_key, faults, clock, new_key, dir, caller_policies } = setup;
+        let caller_policies = (!caller_policies.is_empty()).then(|| CallerPolicies::new(caller_policies));
         if let Some(store) = &store {
             store.sweep()?;
         }
@@ -80,7 +85,18 @@ impl Server {
         // The state was not written in the future.
         let time = Mutex::new(Timeline::since(store.as_ref().map_or(0, Store::written)));
         let state = Mutex::new(state);
-        Ok(Self(Arc::new(Inner { state, store, access_key, faults, clock, time, new_key, blobs, journal })))
+        Ok(Self(Arc::new(Inner {
+            state,
+            store,
+            access_key,
+            faults,
+            clock,
+            time,
+            new_key,
+            blobs,
+            journal,
+            caller_policies,
+        })))
     }
 
     /// The state as JSON, for tests that check for an empty account.
@@ -188,6 +204,13 @@ impl Server {
         }
         let lacks = faults.lacking(service.scope, operation);
         let (operation, input) = service.validate(operation, input)?;
+        let lacks = match &self.0.caller_policies {
+            None => lacks,
+            Some(policies) => {
+                let asked = (operation.name, &input, region);
+                self.read(|state| policies.check(state, service, asked))?.or(lacks)
+            }
+        };
         let call =
             Call { operation: operation.name, observes: operation.observes, lacks, ..self.call_in(region, base_url) };
         Ok((operation, call, input))

@@ -10,6 +10,7 @@
 
 pub(crate) mod agentcore;
 pub(crate) mod answer;
+pub(crate) mod authorization;
 pub(crate) mod call;
 pub(crate) mod cognito;
 pub(crate) mod iam;

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::env::{Env, Run, python};
+use crate::support::env::{Env, Run, Server, python};
 
 /// The IAM prefix of each service in the log of calls.
 const SERVICES: [(&str, &str); 5] = [
@@ -56,6 +56,13 @@ const IN_THE_CALLERS_NAME: [&str; 27] = [
     "bedrock-agentcore:SynchronizeGatewayTargets",
 ];
 
+fn api() -> Value {
+    json!({
+        "openapi": "3.0.3", "info": { "title": "t", "version": "1" }, "servers": [{ "url": "http://127.0.0.1:9" }],
+        "paths": { "/a": { "get": { "operationId": "a", "responses": { "200": { "description": "d" } } } } },
+    })
+}
+
 fn policy(env: &Env, flags: &[&str]) -> Value {
     env.ok(&[&["policy"], flags].concat()).json()
 }
@@ -87,13 +94,9 @@ fn called(env: &Env, args: &[&str]) -> BTreeSet<String> {
 #[test]
 fn what_the_commands_call_is_allowed() {
     let env = Env::new();
-    let document = json!({
-        "openapi": "3.0.3", "info": { "title": "t", "version": "1" }, "servers": [{ "url": "http://127.0.0.1:9" }],
-        "paths": { "/a": { "get": { "operationId": "a", "responses": { "200": { "description": "d" } } } } },
-    });
-    fs::write(env.home().join("api.json"), document.to_string()).unwrap();
+    fs::write(env.home().join("api.json"), api().to_string()).unwrap();
     let api = ["--gateway", "g", "--spec", "api.json", "--api-key-env", "KEY", "--api-key-query", "k"];
-    let runs: [(&str, &[&str]); 18] = [
+    let runs: [(&str, &[&str]); 19] = [
         ("create", &["create", "g", "--sample"]),
         ("create", &["create", "g", "--sample", "--debug-errors"]),
         ("show", &["status", "g"]),
@@ -108,6 +111,7 @@ fn what_the_commands_call_is_allowed() {
         ("target", &["target", "add", "lambda", "l", "--gateway", "g"]),
         ("target", &["target", "add", "mcp-server", "m", "--gateway", "g", "--endpoint", "http://127.0.0.1:9/mcp"]),
         ("target", &["target", "list", "--gateway", "g"]),
+        ("show", &["doctor", "g"]),
         ("target", &["target", "remove", "db", "--gateway", "g"]),
         ("cleanup", &["cleanup", "g", "-y"]),
         ("create", &["create", "i", "--authorizer", "iam"]),
@@ -188,5 +192,119 @@ fn what_is_not_given_is_a_placeholder_and_nobody_is_asked() {
     assert_eq!(given.stderr, "");
     for bad in [&["--for", "sing"][..], &["--account", "12"]] {
         assert_eq!(env.run(&[&["policy"], bad].concat()).code, 2, "{bad:?}");
+    }
+}
+
+/// A local AWS that lets its callers do what this policy allows.
+fn enforcing(env: &Env, policy: &Value) -> Server {
+    let file = env.home().join("policy.json");
+    fs::write(&file, policy.to_string()).unwrap();
+    Server::start(env, &["--enforce-caller-policies", file.to_str().unwrap()])
+}
+
+const PLACE: [&str; 4] = ["--account", "000000000000", "--region", "us-west-2"];
+
+#[test]
+fn a_caller_with_exactly_this_policy_can_create_and_clean_up() {
+    let env = Env::new();
+    let server = enforcing(&env, &policy(&env, &[&["--for", "create,cleanup"], &PLACE[..]].concat()));
+    let created = env.ok(&["--local", "create", "g", "--sample", "-o", "json"]).json();
+    assert_eq!(created["warnings"], json!([]), "logs and traces are delivered, too");
+    let again = env.ok(&["--local", "create", "g", "--sample", "--debug-errors"]);
+    assert!(!again.stderr.contains("warning"), "{again:?}");
+    env.ok(&["--local", "cleanup", "g", "-y"]);
+    env.ok(&["--local", "create", "i", "--authorizer", "iam"]);
+    env.ok(&["--local", "cleanup", "--all", "-y"]);
+    drop(server);
+    assert!(env.is_empty(), "{}", env.state());
+}
+
+#[test]
+fn a_caller_with_exactly_this_policy_can_see_to_targets_and_look() {
+    let env = Env::new();
+    let server = enforcing(&env, &policy(&env, &PLACE));
+    fs::write(env.home().join("api.json"), api().to_string()).unwrap();
+    let with_key = |args: &[&str]| {
+        let mut command = env.command(&[&["--local"], args].concat());
+        let run = Run::of(command.env("KEY", "k").output().unwrap());
+        assert_eq!(run.code, 0, "{args:?}: {run:?}");
+    };
+    let api = ["--gateway", "g", "--spec", "api.json", "--api-key-env", "KEY", "--api-key-query", "k"];
+    with_key(&["create", "g", "--sample"]);
+    with_key(&[&["target", "add", "openapi", "api"], &api[..]].concat());
+    with_key(&["target", "update", "api", "--gateway", "g", "--api-key-env", "KEY"]);
+    with_key(&["target", "remove", "api", "--gateway", "g"]);
+    with_key(&[&["target", "add", "openapi", "api"], &api[..]].concat());
+    drop(server);
+    let server = enforcing(&env, &policy(&env, &[&["--for", "show"], &PLACE[..]].concat()));
+    let shows: [&[&str]; 8] = [
+        &["list"],
+        &["get", "g"],
+        &["status", "g"],
+        &["credentials", "g"],
+        &["tools", "list", "g"],
+        &["target", "list", "--gateway", "g"],
+        &["logs", "g"],
+        &["doctor", "g"],
+    ];
+    for args in shows {
+        let run = env.ok(&[&["--local"], args].concat());
+        assert!(!run.stderr.contains("warning"), "{args:?}: {run:?}");
+    }
+    // Who may look may change nothing.
+    let refused = env.run(&["--local", "create", "other"]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.stderr.contains("your identity lacks `"), "{refused:?}");
+    drop(server);
+}
+
+/// Each action is needed: without it a command fails, and names it.
+#[test]
+fn without_one_of_its_actions_a_command_fails_and_names_it() {
+    let whole = policy(&Env::new(), &[&["--for", "create,cleanup"], &PLACE[..]].concat());
+    for (action, command) in [
+        ("iam:CreateRole", "create"),
+        ("iam:PassRole", "create"),
+        ("iam:TagRole", "create"),
+        ("lambda:CreateFunction", "create"),
+        ("cognito-idp:CreateUserPoolDomain", "create"),
+        ("bedrock-agentcore:CreateWorkloadIdentity", "create"),
+        ("bedrock-agentcore:SynchronizeGatewayTargets", "create"),
+        ("iam:DeleteRole", "cleanup"),
+        ("cognito-idp:DeleteUserPool", "cleanup"),
+        ("bedrock-agentcore:DeleteWorkloadIdentity", "cleanup"),
+        ("logs:DeleteLogGroup", "cleanup"),
+    ] {
+        let mut less = whole.clone();
+        for statement in less["Statement"].as_array_mut().unwrap() {
+            let actions = match statement["Action"].take() {
+                Value::Array(actions) => actions,
+                one => vec![one],
+            };
+            statement["Action"] = actions.into_iter().filter(|it| it != action).collect();
+        }
+        let env = Env::new();
+        if command == "cleanup" {
+            let server = enforcing(&env, &whole);
+            env.ok(&["--local", "create", "g", "--sample"]);
+            drop(server);
+        }
+        let server = enforcing(&env, &less);
+        let args: &[&str] = if command == "create" { &["create", "g", "--sample"] } else { &["cleanup", "g", "-y"] };
+        let run = env.run(&[&["--local", "--timeout", "60"], args].concat());
+        assert!([1, 3, 4].contains(&run.code), "{action}: {run:?}");
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(said.contains(action), "{action}: {run:?}");
+        drop(server);
+    }
+}
+
+#[test]
+fn a_policy_that_is_none_is_refused() {
+    let env = Env::new();
+    for text in ["", "{}", "[1]"] {
+        fs::write(env.home().join("p.json"), text).unwrap();
+        let run = env.run(&["local", "serve", "--enforce-caller-policies", "p.json"]);
+        assert!(run.code == 2 && run.stderr.contains("p.json"), "{text}: {run:?}");
     }
 }

@@ -1,6 +1,13 @@
 //! `local serve`: the local AWS in the foreground.
 
-use std::{collections::BTreeMap, io, io::Write, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Args;
 use serde::Serialize;
@@ -65,6 +72,12 @@ pub struct Serve {
     #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES][:MESSAGE]")]
     pub faults: Vec<FaultRule>,
 
+    /// Let AWS calls do only what the IAM policies in these files allow (can be repeated)
+    ///
+    /// `agentcore-gw policy` prints such policies.
+    #[arg(long = "enforce-caller-policies", value_name = "FILE")]
+    pub caller_policies: Vec<PathBuf>,
+
     /// Its log is in its folder, not on a terminal
     #[arg(long, hide = true)]
     pub in_background: bool,
@@ -76,6 +89,15 @@ pub struct Serve {
     pub real_aws: Option<String>,
 }
 
+/// The policy document in a file.
+fn policy(file: &Path) -> Result<String, Error> {
+    let bad = |problem: String| Error::new(ErrorKind::InvalidInput, format!("{}: {problem}", file.display()));
+    let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    let document: serde_json::Value = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+    let is_policy = document["Statement"].is_array() || document["Statement"].is_object();
+    if is_policy { Ok(text) } else { Err(bad("it is no IAM policy: it has no `Statement`".to_owned())) }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let form = |_| "expected a time with its unit, such as 80ms or 15s".to_owned();
     let parsed = text.parse::<jiff::SignedDuration>().map_err(form)?;
@@ -85,6 +107,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Serve {
     pub(super) async fn run(self, ctx: &Context) -> Result<Served, Error> {
         let failed = |error: io::Error| local_error(&error);
+        let caller_policies = self.caller_policies.iter().map(|file| policy(file)).collect::<Result<_, _>>()?;
         let mode = Mode { in_background: self.in_background, ephemeral: self.ephemeral };
         let (store, claim, listener) = tokio::select! {
             begun = self.begin(ctx) => begun.map_err(failed)?,
@@ -109,6 +132,7 @@ impl Serve {
             function_idle: self.function_idle,
             upstream_timeout: local::UPSTREAM_TIMEOUT,
             endpoints,
+            caller_policies,
         })
         .map_err(|error| local_error(&error))?;
         let registration = claim.register(address.port(), mode).map_err(|error| local_error(&error))?;

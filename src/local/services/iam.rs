@@ -145,6 +145,11 @@ pub(crate) struct Principal<'a> {
 }
 
 impl Iam {
+    /// The ARN of the role of this name.
+    pub(crate) fn role_arn(&self, name: &str) -> Option<&str> {
+        self.roles.get(name).map(|role| role.arn.as_str())
+    }
+
     fn role(&self, name: &str) -> Result<&Role, WireError> {
         self.roles.get(name).ok_or_else(|| no_such_entity(format!("The role with name {name} cannot be found.")))
     }

@@ -492,6 +492,7 @@ fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults,
         function_idle: Duration::from_mins(5),
         upstream_timeout: Duration::from_secs(1),
         endpoints: local::Endpoints::default(),
+        caller_policies: Vec::new(),
     })
     .unwrap()
 }

@@ -34,8 +34,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Show what a gateway and its functions logged: one line a request, with the reason of a failure
 ///
 /// The records that the gateway delivers to CloudWatch Logs and the lines of the functions behind its targets, in one
-/// order; without the lines START, END and REPORT of Lambda itself. AWS delivers records some seconds late. With
-/// `--follow`, `--output json` prints one document a line.
+/// order; without the lines START, END and REPORT of Lambda itself. Records may come late. With `--follow`, `--output json`
+/// prints one document a line.
 #[derive(Debug, Args)]
 pub struct Logs {
     /// Name, id or ARN of the gateway

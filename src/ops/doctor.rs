@@ -14,6 +14,8 @@ pub use self::tools::Call;
 use super::{
     Error,
     bridge::Tokens,
+    mcp::{Client, SignIn},
+    openid,
     stack::{Gateway, Stack},
 };
 use crate::{

@@ -4,11 +4,10 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::{Check, Findings, Mend, Subject, Token, quoted};
+use super::{Check, Error, Findings, Mend, Subject, Token, Tokens, openid, quoted};
 use crate::{
     aws::cognito::{self, Pool},
     model::token,
-    ops::{Error, bridge::Tokens, openid},
 };
 
 /// The checks, and a token for the gateway, if there is one.

@@ -1,6 +1,6 @@
 //! The gateway's role: whether AgentCore may assume it, and whether it may call each target.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,10 @@ pub(super) async fn examine(subject: Subject<'_>) -> Findings {
         Ok(Some(role)) => role,
         Ok(None) => {
             let detail = format!("the gateway's role {arn} is gone");
-            let fix = format!("`agentcore-gw create {} --role-arn ARN` gives the gateway another one", subject.name());
+            let fix = format!(
+                "`agentcore-gw create {}` gives the gateway another one: name it with `--role-arn`",
+                subject.name()
+            );
             findings.checks.push(if is_ours {
                 Check::mendable("role", detail, subject.stack, Mend::Role)
             } else {
@@ -146,17 +149,22 @@ impl Allowed {
                 format!("the role may {}", actions.into_iter().collect::<Vec<_>>().join(", ")),
             ));
         }
-        let each: Vec<String> = lacking.iter().map(|need| format!("`{}` on {}", need.action, need.pattern)).collect();
+        let mut by_action: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for need in &lacking {
+            by_action.entry(&need.action).or_default().push(&need.pattern);
+        }
+        let each: Vec<String> =
+            by_action.iter().map(|(action, resources)| format!("`{action}` on {}", resources.join(", "))).collect();
         let lacks =
             if self.boundary.is_some() { "the role, or its permissions boundary, lacks" } else { "the role lacks" };
-        let detail = format!("{lacks} {}", each.join(", "));
+        let detail = format!("{lacks} {}", each.join("; "));
         // A boundary is not the stack's to change.
         if is_ours && self.is_by_policies(subject, role, &lacking) {
             return Some(Check::mendable(check, detail, stack, Mend::Permissions));
         }
-        let statement = |need: &&Need| json!({ "Effect": "Allow", "Action": need.action, "Resource": need.pattern });
+        let statement = |(action, resources): (&&str, &Vec<&str>)| json!({ "Effect": "Allow", "Action": action, "Resource": resources });
         let document =
-            json!({ "Version": "2012-10-17", "Statement": lacking.iter().map(statement).collect::<Vec<_>>() });
+            json!({ "Version": "2012-10-17", "Statement": by_action.iter().map(statement).collect::<Vec<_>>() });
         let fix = format!(
             "`aws iam put-role-policy --role-name {} --policy-name agentcore-gw-{name} --policy-document {}`",
             role.name,

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::{Check, Findings, Mend, Subject};
+use super::{Check, Findings, Mend, Subject, quoted};
 use crate::{
     aws::{agentcore::ApiDocument, denied::Denied, lambda, providers},
     model::{provider::ProviderKind, target::TargetKind},
@@ -41,20 +41,23 @@ fn state(name: String, document: &ApiDocument, remedy: impl FnOnce() -> String) 
 async fn of_target(subject: Subject<'_>, target: &ApiDocument) -> Findings {
     let mut findings = Findings::default();
     let name = target.name();
-    let place = format!("{name} --gateway {}", subject.name());
+    let gateway = subject.name();
     let kind = TargetKind::of(&target.0["targetConfiguration"]["mcp"]);
     findings.checks.push(state(format!("target:{name}"), target, || match (kind, target.status()) {
         _ if target.is_moving() => format!("`agentcore-gw status {} --wait`", subject.name()),
         // A failed server's target recovers by an update (seen by two projects).
         (Some(TargetKind::McpServer), "FAILED") => {
             let endpoint = target.0["targetConfiguration"]["mcp"]["mcpServer"]["endpoint"].as_str().unwrap_or("URL");
-            format!("see to the server, then `agentcore-gw target update {place} --endpoint {endpoint}`")
+            format!(
+                "see to the server, then `agentcore-gw target update {name} --gateway {gateway} --endpoint {}`",
+                quoted(endpoint)
+            )
         }
         (Some(TargetKind::McpServer), _) if target.is_broken() => {
-            format!("see to the server, then `agentcore-gw target sync {place}`")
+            format!("see to the server, then `agentcore-gw target sync {name} --gateway {gateway}`")
         }
-        _ if target.is_broken() => format!("`agentcore-gw target remove {place}`, and add it again"),
-        _ => format!("authorize it at the address in `agentcore-gw target get {place}`"),
+        _ if target.is_broken() => format!("`agentcore-gw target remove {name} --gateway {gateway}`, and add it again"),
+        _ => format!("authorize it at the address in `agentcore-gw target get {name} --gateway {gateway}`"),
     }));
     if let Some(arn) = target.lambda_arn() {
         function(subject, name, arn, &mut findings).await;
@@ -64,12 +67,19 @@ async fn of_target(subject: Subject<'_>, target: &ApiDocument) -> Findings {
         match providers::exists(subject.aws, kind, provider).await {
             Ok(true) => findings.checks.push(Check::good(check, provider)),
             Ok(false) => {
-                let flags = match kind {
-                    ProviderKind::ApiKey => "--api-key-env VARIABLE",
-                    ProviderKind::Oauth2 => "--oauth-client-id ID --oauth-client-secret-env VARIABLE",
-                };
                 let detail = format!("the credential provider `{provider}` is gone");
-                let fix = format!("`agentcore-gw target update {place} {flags}`, with the flags that the target had");
+                let again = "with the other flags that the target was added with";
+                let fix = match kind {
+                    ProviderKind::ApiKey => {
+                        format!(
+                            "`agentcore-gw target update {name} --gateway {gateway} --api-key-env VARIABLE`, {again}"
+                        )
+                    }
+                    ProviderKind::Oauth2 => format!(
+                        "`agentcore-gw target update {name} --gateway {gateway}` with `--oauth-client-id` and \
+                         `--oauth-client-secret-env`, {again}"
+                    ),
+                };
                 findings.checks.push(Check::bad(check, detail, fix));
             }
             Err(error) => findings.not_seen(&format!("the credential provider of `{name}`"), &error),
@@ -89,12 +99,14 @@ async fn function(subject: Subject<'_>, target: &str, arn: &str, findings: &mut 
         Ok(found) => found,
         Err(error) => return findings.not_seen(&format!("the function of `{target}`"), &error),
     };
-    let place = format!("{target} --gateway {}", subject.name());
+    let gateway = subject.name();
     findings.checks.push(match found {
         None if is_sample => Check::mendable(check, "the sample's function is gone", stack, Mend::Sample),
         None => {
-            let fix =
-                format!("deploy it again, or name another one: `agentcore-gw target update {place} --lambda-arn ARN`");
+            let fix = format!(
+                "deploy it again, or name another one, with `--lambda-arn`, to `agentcore-gw target update {target} \
+                 --gateway {gateway}`"
+            );
             Check::bad(check, format!("the function {arn} is gone"), fix)
         }
         Some(function) => match function.failure {

@@ -4,14 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Check, Findings, Subject, Token};
-use crate::{
-    aws::signer::GATEWAYS,
-    ops::{
-        Error,
-        mcp::{Client, SignIn},
-    },
-};
+use super::{Check, Client, Error, Findings, SignIn, Subject, Token};
+use crate::{aws::signer::GATEWAYS, model::tool};
 
 /// A tool, and the arguments to call it with.
 #[derive(Debug, Clone, Copy)]
@@ -75,8 +69,7 @@ fn refused(subject: Subject<'_>, error: &Error) -> Check {
 
 fn listed(subject: Subject<'_>, tools: &[Value]) -> Check {
     // The search tool is every gateway's that has it.
-    let is_of_target =
-        |tool: &&Value| tool["name"].as_str().is_some_and(|name| name.contains(crate::model::tool::SEPARATOR));
+    let is_of_target = |tool: &&Value| tool["name"].as_str().is_some_and(|name| name.contains(tool::SEPARATOR));
     let count = tools.iter().filter(is_of_target).count();
     if count > 0 {
         return Check::good("tools", format!("{count} listed"));

@@ -164,6 +164,24 @@ fn calls_of_one_target_are_shown_alone_and_a_delivery_of_the_console_is_found() 
     assert!(items(&env, &["--target", "m"]).iter().all(|item| item["kind"] == "request"));
 }
 
+/// A response of CloudWatch Logs has at most 1 MB.
+#[test]
+fn large_bodies_are_read_page_by_page_and_cut() {
+    let env = Env::new();
+    ok(&env, &["create", "g", "--sample"]);
+    let long = "x".repeat(100_000);
+    for _ in 0..12 {
+        call(&env, "weather-tool___get_weather", &json!({ "location": long }).to_string());
+    }
+    let calls: Vec<Value> = items(&env, &["--bodies"]).into_iter().filter(|item| item["tool"].is_string()).collect();
+    assert_eq!(calls.len(), 12);
+    for call in calls {
+        let body = call["requestBody"].as_str().unwrap();
+        assert!(body.ends_with("x…") && (65_000..66_000).contains(&body.len()), "{}", body.len());
+        assert_eq!(call["status"], "ok");
+    }
+}
+
 #[test]
 fn a_gateway_that_delivers_nothing_says_so() {
     let env = Env::new();

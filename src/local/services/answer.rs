@@ -39,6 +39,15 @@ pub(crate) fn page<T>(
     most: Option<usize>,
     token: Option<&str>,
 ) -> Result<(Vec<T>, Option<String>), BadToken> {
+    page_within(items, (most, usize::MAX, |_| 0), token)
+}
+
+/// A page with at most so many items that weigh no more than so much together, but at least one.
+pub(crate) fn page_within<T>(
+    items: impl Iterator<Item = (impl AsRef<str>, T)>,
+    (most, most_weight, weight): (Option<usize>, usize, impl Fn(&T) -> usize),
+    token: Option<&str>,
+) -> Result<(Vec<T>, Option<String>), BadToken> {
     let after = match token {
         None => None,
         Some(token) => {
@@ -47,10 +56,11 @@ pub(crate) fn page<T>(
         }
     };
     let mut rest = items.skip_while(|(key, _)| after.as_deref().is_some_and(|after| key.as_ref() <= after)).peekable();
-    let (mut shown, mut last) = (Vec::new(), String::new());
+    let (mut shown, mut last, mut left) = (Vec::new(), String::new(), most_weight);
     while shown.len() < most.unwrap_or(usize::MAX)
-        && let Some((key, item)) = rest.next()
+        && let Some((key, item)) = rest.next_if(|(_, item)| shown.is_empty() || weight(item) <= left)
     {
+        left = left.saturating_sub(weight(&item));
         shown.push(item);
         key.as_ref().clone_into(&mut last);
     }
@@ -76,6 +86,17 @@ pub(crate) fn epoch_seconds(millis: i64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_weighs_no_more_than_it_may_and_has_an_item() {
+        let items = [("a", 9), ("b", 3), ("c", 3), ("d", 1)];
+        let page =
+            |token: Option<&str>| page_within(items.into_iter(), (None, 6, |weight: &usize| *weight), token).unwrap();
+        let (first, token) = page(None);
+        let (second, token) = page(token.as_deref());
+        let (third, token) = page(token.as_deref());
+        assert_eq!((first, second, third, token), (vec![9], vec![3, 3], vec![1], None));
+    }
 
     #[test]
     fn pages_neither_skip_nor_repeat_when_items_go() {

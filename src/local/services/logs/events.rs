@@ -9,15 +9,17 @@ use super::{Logs, arn, invalid, not_found};
 use crate::local::{
     services::{
         answer::Answer,
-        answer::{not_implemented, page},
+        answer::{not_implemented, page, page_within},
         call::Call,
     },
     storage::journal::Event,
     wire::WireError,
 };
 
-/// Default for the number of events in a response (CloudWatch Logs API reference, `FilterLogEvents`).
+/// Most events in a response, and most bytes of their messages (CloudWatch Logs API reference, `FilterLogEvents` and
+/// `GetLogEvents`: "as many log events as can fit in a response size of 1MB (up to 10,000 log events)").
 const MOST_EVENTS: usize = 10_000;
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// The events of a group, named by name or ARN, oldest first.
 fn events_of(logs: &Logs, call: &Call, name: Option<&str>, identifier: Option<&str>) -> Result<Vec<Event>, WireError> {
@@ -120,7 +122,9 @@ pub(super) fn filter(logs: &mut Logs, call: &Call, input: Filter) -> Answer {
         // The page token is the index.
         (format!("{place:020}"), document)
     });
-    let (events, next) = page(shown, input.limit.or(Some(MOST_EVENTS)), input.next_token.as_deref())
+    let size = |event: &Value| event["message"].as_str().map_or(0, str::len);
+    let most = (input.limit.or(Some(MOST_EVENTS)), MOST_BYTES, size);
+    let (events, next) = page_within(shown, most, input.next_token.as_deref())
         .map_err(|_| invalid("The specified nextToken is invalid."))?;
     Ok(json!({ "events": events, "searchedLogStreams": [], "nextToken": next }))
 }
@@ -149,19 +153,19 @@ pub(super) fn get(logs: &mut Logs, call: &Call, input: Get) -> Answer {
     if events.is_empty() && input.start_time.is_none() && input.end_time.is_none() {
         return Err(not_found("log stream"));
     }
-    let limit = input.limit.unwrap_or(MOST_EVENTS);
+    let limit = |events: &mut dyn Iterator<Item = &Event>| fitting(events, input.limit.unwrap_or(MOST_EVENTS));
     let place = |text: &str| text.parse::<usize>().ok().filter(|place| *place <= events.len());
     let bad_token = || invalid("The specified nextToken is invalid.");
     let (start, end) = match input.next_token.as_deref().map(|token| token.split_once('/')) {
-        None if input.start_from_head == Some(true) => (0, limit.min(events.len())),
-        None => (events.len().saturating_sub(limit), events.len()),
+        None if input.start_from_head == Some(true) => (0, limit(&mut events.iter())),
+        None => (events.len() - limit(&mut events.iter().rev()), events.len()),
         Some(Some(("f", start))) => {
             let start = place(start).ok_or_else(bad_token)?;
-            (start, start.saturating_add(limit).min(events.len()))
+            (start, start + limit(&mut events[start..].iter()))
         }
         Some(Some(("b", end))) => {
             let end = place(end).ok_or_else(bad_token)?;
-            (end.saturating_sub(limit), end)
+            (end - limit(&mut events[..end].iter().rev()), end)
         }
         Some(_) => return Err(bad_token()),
     };
@@ -172,6 +176,18 @@ pub(super) fn get(logs: &mut Logs, call: &Call, input: Get) -> Answer {
         "nextForwardToken": format!("f/{end}"),
         "nextBackwardToken": format!("b/{start}"),
     }))
+}
+
+/// How many of these events fit into a response.
+fn fitting(events: &mut dyn Iterator<Item = &Event>, most: usize) -> usize {
+    let mut left = MOST_BYTES;
+    let fits = |(place, event): &(usize, &Event)| {
+        let is_first = *place == 0;
+        let fits = is_first || event.message.len() <= left;
+        left = left.saturating_sub(event.message.len());
+        fits
+    };
+    events.take(most).enumerate().take_while(fits).count()
 }
 
 /// Start is inclusive, end exclusive (CloudWatch Logs API reference, `GetLogEvents`).

@@ -197,6 +197,12 @@ impl Aws {
         self.agentcore.config().time_source().map_or(SystemTime::UNIX_EPOCH, |clock| clock.now())
     }
 
+    /// The same in Unix milliseconds.
+    pub fn unix_millis(&self) -> i64 {
+        let since = self.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// The URL of the gateways in the console; `None` if the endpoint is not Amazon's.
     pub fn console_url(&self) -> Option<String> {
         let (region, host) = (&self.region, self.region.partition().console);

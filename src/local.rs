@@ -48,6 +48,14 @@ pub use self::{
     services::{NewKey, operations, tables},
 };
 
+/// Checks a policy of callers ([`Config::caller_policies`]).
+///
+/// # Errors
+/// What is wrong with it, in IAM's words.
+pub fn check_caller_policy(text: &str) -> Result<(), String> {
+    services::iam::check_policy(text).map_err(|error| error.message)
+}
+
 /// The default port.
 pub const DEFAULT_PORT: u16 = 7755;
 /// The default region of `--local`.

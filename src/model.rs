@@ -21,6 +21,7 @@ pub mod policy;
 pub mod provider;
 pub mod sample;
 pub mod secret;
+pub mod shell;
 pub mod smithy;
 pub mod spec;
 pub mod target;

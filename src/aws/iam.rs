@@ -148,15 +148,23 @@ pub async fn delete_role(aws: &Aws, name: &str) -> Result<bool, Error> {
     deleted(aws.iam.delete_role().role_name(name).send().await.map_err(of(SERVICE, "DeleteRole")))
 }
 
-/// The documents of all policies of a role: inline and attached.
-pub async fn policies(aws: &Aws, role: &str) -> Result<Vec<Value>, Error> {
+/// The documents of all policies of a role: inline ones by name, attached ones by ARN.
+pub async fn policies(aws: &Aws, role: &str) -> Result<Vec<(String, Value)>, Error> {
     let inline = async {
         let names = policy_names(aws, role).await?;
-        try_join_all(names.iter().map(|name| find_policy(aws, role, name))).await
+        let looks = names.into_iter().map(async |name| {
+            let found = find_policy(aws, role, &name).await?;
+            Ok::<_, Error>(found.map(|document| (name, document)))
+        });
+        try_join_all(looks).await
     };
     let attached = async {
         let arns = attached_policies(aws, role).await?.unwrap_or_default();
-        try_join_all(arns.iter().map(|arn| managed_policy(aws, arn))).await
+        let looks = arns.into_iter().map(async |arn| {
+            let document = managed_policy(aws, &arn).await?;
+            Ok::<_, Error>((arn, document))
+        });
+        try_join_all(looks).await
     };
     let (inline, attached) = try_join(inline, attached).await?;
     Ok(inline.into_iter().flatten().chain(attached).collect())

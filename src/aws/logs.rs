@@ -17,6 +17,8 @@ use super::{
 const SERVICE: &str = "CloudWatch Logs";
 /// Most pages of events; one has up to 10,000 events or 1 MB (CloudWatch Logs API reference, `FilterLogEvents`).
 const MOST_PAGES: usize = 1000;
+/// The first time that is looked through for the newest events, in milliseconds.
+const FIRST_WINDOW: i64 = 600_000;
 
 /// Creates a log group with its owner's tags; an error of class `Exists` if it is there.
 pub async fn create_group(aws: &Aws, name: &str, tags: &BTreeMap<String, String>) -> Result<(), Error> {
@@ -178,9 +180,41 @@ pub struct LogEvents {
 }
 
 /// The last `most` events of a log group since `begin` (Unix milliseconds), oldest first; `None` if there is no such
-/// group. `group` is its name or ARN.
-pub async fn events(aws: &Aws, group: &str, begin: i64, most: usize) -> Result<Option<LogEvents>, Error> {
-    let call = aws.logs.filter_log_events().log_group_identifier(group).start_time(begin);
+/// group. `group` is its name or ARN. A response has the oldest first, so the time is gone through backwards.
+pub async fn newest_events(
+    aws: &Aws,
+    group: &str,
+    begin: i64,
+    now: i64,
+    most: usize,
+) -> Result<Option<LogEvents>, Error> {
+    let mut newest = LogEvents::default();
+    let (mut from, mut end, mut window) = (now, None, FIRST_WINDOW);
+    while from > begin && newest.events.len() < most {
+        from = from.saturating_sub(window).max(begin);
+        let Some(found) = events(aws, group, (from, end), most).await? else { return Ok(None) };
+        newest.is_cut |= found.is_cut;
+        for event in found.events.into_iter().rev() {
+            newest.events.push_front(event);
+        }
+        end = Some(from);
+        window = window.saturating_mul(4);
+    }
+    newest.is_cut |= from > begin || newest.events.len() > most;
+    while newest.events.len() > most {
+        newest.events.pop_front();
+    }
+    Ok(Some(newest))
+}
+
+/// The last `most` events between two times (Unix milliseconds), oldest first; `None` if there is no such group.
+pub async fn events(
+    aws: &Aws,
+    group: &str,
+    (begin, end): (i64, Option<i64>),
+    most: usize,
+) -> Result<Option<LogEvents>, Error> {
+    let call = aws.logs.filter_log_events().log_group_identifier(group).start_time(begin).set_end_time(end);
     // Pages may be empty before the last one (CloudWatch Logs API reference, `FilterLogEvents`).
     let mut pages = call.into_paginator().send();
     let mut found = LogEvents::default();

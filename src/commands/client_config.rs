@@ -27,9 +27,10 @@ use crate::{
             edit::{Change, Editor},
         },
         name::Region,
+        shell::shell_word,
     },
     ops::{self, bridge::Source},
-    ui::{invocation::shell_word, report::Report},
+    ui::report::Report,
 };
 
 /// Print or write an MCP client's configuration for a gateway

@@ -3,6 +3,8 @@
 use std::{
     collections::BTreeSet,
     io::{self, Write},
+    sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use clap::Args;
@@ -11,9 +13,13 @@ use serde_json::Value;
 
 use super::{Outcome, plan::changes, sign_in::token_source, tools::arguments};
 use crate::{
-    aws::Aws,
+    aws::{
+        self, Aws,
+        wait::{self, Deadline, Poll},
+    },
     context::Context,
     error::{Error, ErrorKind, exit},
+    model::shell::shell_word,
     ops::{
         self,
         bridge::Tokens,
@@ -28,6 +34,11 @@ use crate::{
         style,
     },
 };
+
+/// How long a request to the gateway may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long what was mended may take to show.
+const SETTLES: Duration = Duration::from_mins(1);
 
 /// Check a gateway link by link, from your credentials to a call of a tool, and say what mends what is broken
 ///
@@ -55,75 +66,159 @@ impl Doctor {
             Err(problem) => return Err(Error::new(ErrorKind::Usage, format!("`--call`: {problem}"))),
         };
         let call = self.call.first().map(|tool| Call { tool, arguments: &arguments });
-        let mut findings = Findings::default();
+        if self.fix && !ctx.settings.yes && !ctx.ui.can_ask() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "`--fix` needs a confirmation, and there is no terminal to ask on",
+            )
+            .with_hint("add `--yes` to confirm"));
+        }
         let aws = match ctx.aws().await {
             Ok(aws) => aws,
             Err(error) if error.kind == ErrorKind::NoCredentials => {
-                return Ok(Box::new(Examined::new(ctx, findings_of(error), Vec::new())));
+                return Ok(Box::new(Examined::new(ctx, no_credentials(error), Vec::new())));
             }
             Err(error) => return Err(error),
         };
-        findings.merge(doctor::reach(&aws).await);
-        let Some(name) = self.name.as_deref().filter(|_| findings.is_ok()) else {
-            return Ok(Box::new(Examined::new(ctx, findings, Vec::new())));
+        let reached = doctor::reach(&aws).await;
+        let Some(name) = self.name.as_deref().filter(|_| reached.is_ok()) else {
+            return Ok(Box::new(Examined::new(ctx, reached, Vec::new())));
         };
-        let (found, stack) = examine(ctx, &aws, name, call).await;
-        let mends = found.mends();
-        let mut mended = Vec::new();
-        match stack.filter(|_| self.fix) {
-            Some(_) if mends.is_empty() => {
-                ctx.ui.note("there is nothing that `--fix` can add");
-                findings.merge(found);
-            }
-            Some(stack) => {
-                mended = fix(ctx, &aws, &stack, &mends).await?;
-                findings.merge(examine(ctx, &aws, name, call).await.0);
-            }
-            None => findings.merge(found),
-        }
-        Ok(Box::new(Examined::new(ctx, findings, mended)))
+        let examination = Examination { ctx, aws: &aws, name, call };
+        let (found, stack) = examination.examine().await;
+        let (found, mended) = match stack.filter(|_| self.fix) {
+            Some(stack) => examination.mend(stack, found).await,
+            None => (found, Vec::new()),
+        };
+        Ok(Box::new(Examined::new(ctx, reached.and(found), mended)))
     }
 }
 
 /// The only finding: there are no credentials.
-fn findings_of(error: Error) -> Findings {
+fn no_credentials(error: Error) -> Findings {
     let fix = error.hint.unwrap_or_else(|| "get credentials, for example by `aws sso login`".to_owned());
     let check = Check { name: "caller".to_owned(), is_ok: false, detail: error.message, fix: Some(fix), mend: None };
     Findings { checks: vec![check], warnings: Vec::new() }
 }
 
-/// What a gateway's links are like, and its stack, if it can be discovered.
-async fn examine(ctx: &Context, aws: &Aws, name: &str, call: Option<Call<'_>>) -> (Findings, Option<Stack>) {
-    let stack = match find::stack(aws, name).await {
-        Ok(stack) => stack,
-        Err(error) => {
-            let check = match error {
-                ops::Error::Aws(error) => doctor::unreachable("gateway", aws, error),
-                error => doctor::not_found(name, &error),
-            };
-            return (Findings { checks: vec![check], warnings: Vec::new() }, None);
-        }
-    };
-    // Why there is no token is told by the checks of what issues it.
-    let tokens = token_source(ctx, aws, &stack).await.ok().map(Tokens::new);
-    let findings = doctor::examine(aws, &stack, tokens, call, ctx.settings.timeout).await;
-    (findings, Some(stack))
+/// A gateway that is examined, and how.
+struct Examination<'a> {
+    ctx: &'a Context,
+    aws: &'a Aws,
+    name: &'a str,
+    call: Option<Call<'a>>,
 }
 
-/// Shows what would be added, asks, and adds it. Returns what was added.
-async fn fix(ctx: &Context, aws: &Aws, stack: &Stack, mends: &BTreeSet<Mend>) -> Result<Vec<String>, Error> {
-    let (spec, plan) = repair::plan(aws, stack, mends)?;
-    let changes = changes(&plan);
-    if changes.is_empty() {
-        return Ok(Vec::new());
+impl Examination<'_> {
+    /// What the gateway's links are like, and its stack, if it can be discovered.
+    async fn examine(&self) -> (Findings, Option<Stack>) {
+        let (ctx, aws) = (self.ctx, self.aws);
+        let stack = match find::stack(aws, self.name).await {
+            Ok(stack) => stack,
+            Err(ops::Error::Aws(error)) => return (Findings::of(doctor::unreachable("gateway", aws, error)), None),
+            Err(error) => {
+                let check = doctor::undiscovered(self.name, &error);
+                return (Findings::of(check), None);
+            }
+        };
+        let tokens = token_source(ctx, aws, &stack).await;
+        let tokens = tokens.map(Tokens::new).map_err(|error| match error.hint {
+            Some(hint) => format!("{}; {hint}", error.message),
+            None => error.message,
+        });
+        // The command's own time is longer, so that the report is printed.
+        let timeout = REQUEST_TIMEOUT.min(ctx.settings.timeout / 2);
+        let findings = doctor::examine(aws, &stack, tokens, self.call, timeout).await;
+        (findings, Some(stack))
     }
-    let question = format!("To mend {}:\n  {}\nGo on?", stack.names.gateway, changes.join("\n  "));
-    if !ctx.settings.yes && !ctx.confirm(&question).await? {
-        return Err(Error::new(ErrorKind::Interrupted, "nothing was changed"));
+
+    /// Shows what would be added, asks, and adds it. Returns the findings after that, and what was added.
+    async fn mend(&self, stack: Stack, found: Findings) -> (Findings, Vec<String>) {
+        let mends = found.mends();
+        if mends.is_empty() {
+            return (found.with_warning("there is nothing that `--fix` can add"), Vec::new());
+        }
+        let not_done = |error: &Error| format!("`--fix` has not done all: {}", error.message);
+        let (spec, plan) = match repair::plan(self.aws, &stack, &mends) {
+            Ok(planned) => planned,
+            Err(error) => return (found.with_warning(&not_done(&error.into())), Vec::new()),
+        };
+        let changes = changes(&plan);
+        if changes.is_empty() {
+            return (found.with_warning("there is nothing that `--fix` can add"), Vec::new());
+        }
+        match self.confirm(&stack, &found, &mends, &changes).await {
+            Ok(true) => {}
+            Ok(false) => return (found.with_warning("nothing was changed"), Vec::new()),
+            Err(error) => return (found.with_warning(&not_done(&error)), Vec::new()),
+        }
+        let mend = async |run: Run<'_>| converge::carry_out(run, &spec, &stack, &plan).await;
+        let done = self.ctx.observed(self.aws, mend).await;
+        let names: Vec<&str> =
+            found.checks.iter().filter(|check| check.mend.is_some()).map(|check| check.name.as_str()).collect();
+        let mut again = self.examine_until_settled(&names).await;
+        match done {
+            Ok(made) => again.warnings.extend(made.warnings()),
+            Err(error) => again = again.with_warning(&not_done(&error.into())),
+        }
+        (again, changes)
     }
-    let mend = async |run: Run<'_>| converge::carry_out(run, &spec, stack, &plan).await;
-    ctx.observed(aws, mend).await.map_err(|error| ctx.ended(error, None))?;
-    Ok(changes)
+
+    /// Asks for confirmation, unless it was given.
+    ///
+    /// # Errors
+    /// If there was no answer, or the stack has changed while the user thought about it.
+    async fn confirm(
+        &self,
+        stack: &Stack,
+        found: &Findings,
+        mends: &BTreeSet<Mend>,
+        changes: &[String],
+    ) -> Result<bool, Error> {
+        if self.ctx.settings.yes {
+            return Ok(true);
+        }
+        let failed = found.checks.iter().filter(|check| !check.is_ok);
+        let failed: Vec<String> =
+            failed.map(|check| format!("{}: {}", check.name, escape_control(&check.detail))).collect();
+        let role = if mends.contains(&Mend::Role) { "\n  (the role gets no permissions boundary)" } else { "" };
+        let question = format!(
+            "What fails:\n  {}\nTo mend {}:\n  {}{role}\nGo on?",
+            failed.join("\n  "),
+            stack.names.gateway,
+            changes.join("\n  ")
+        );
+        if !self.ctx.confirm(&question).await? {
+            return Ok(false);
+        }
+        let now = find::stack(self.aws, self.name).await?;
+        let (_, plan) = repair::plan(self.aws, &now, mends)?;
+        if super::plan::changes(&plan) == changes {
+            return Ok(true);
+        }
+        Err(Error::new(ErrorKind::Conflict, "the gateway was changed meanwhile").with_hint("run it again"))
+    }
+
+    /// The findings once these checks hold, or after a while: IAM spreads a change in half a minute or so, and may answer
+    /// either way until then (measured by one project).
+    async fn examine_until_settled(&self, names: &[&str]) -> Findings {
+        let last = Mutex::new(Findings::default());
+        let deadline = Deadline::after(SETTLES, &self.ctx.stop);
+        let look = async || {
+            let (found, _) = self.examine().await;
+            let fails = |check: &Check| !check.is_ok && names.contains(&check.name.as_str());
+            let is_settled = !found.checks.iter().any(fails);
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = found;
+            Ok::<_, aws::Error>(if is_settled {
+                Poll::Ready(())
+            } else {
+                Poll::Pending("it is not mended yet".to_owned())
+            })
+        };
+        // If they do not hold by then, the findings say so.
+        drop(wait::until(&deadline, |reason| self.ctx.ui.note(reason), look).await);
+        last.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The report of `doctor`.
@@ -152,12 +247,25 @@ impl Examined {
             name: check.name,
             ok: check.is_ok,
             detail: check.detail,
-            fix: check.fix.map(|fix| ctx.invocation.in_commands(&fix)),
+            fix: check.fix.map(|fix| of_endpoint(ctx, &ctx.invocation.in_commands(&fix))),
         };
-        for warning in &findings.warnings {
-            ctx.ui.warn(warning);
+        let warnings: Vec<String> =
+            findings.warnings.iter().map(|warning| ctx.invocation.in_commands(warning)).collect();
+        for warning in &warnings {
+            ctx.ui.warn(&escape_control(warning));
         }
-        Self { checks: findings.checks.into_iter().map(shown).collect(), mended, warnings: findings.warnings }
+        Self { checks: findings.checks.into_iter().map(shown).collect(), mended, warnings }
+    }
+}
+
+/// A text whose commands of AWS's own CLI are for the endpoint of this run.
+fn of_endpoint(ctx: &Context, text: &str) -> String {
+    const AWS: &str = "`aws ";
+    match &ctx.settings.endpoint_url {
+        _ if !text.contains(AWS) => text.to_owned(),
+        _ if ctx.settings.local => format!("{text}, with the variables that `agentcore-gw local env` prints"),
+        Some(url) => text.replace(AWS, &format!("{AWS}--endpoint-url {} ", shell_word(url))),
+        None => text.to_owned(),
     }
 }
 

@@ -19,8 +19,9 @@ use crate::{
     model::{
         agent::{File, Framework},
         name::GatewayName,
+        shell::shell_word,
     },
-    ui::{invocation::shell_word, report::Report, style},
+    ui::{report::Report, style},
 };
 
 /// Make an example agent project that uses a gateway's tools

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     io::{self, Write},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use clap::Args;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{Outcome, stack_with_gateway};
 use crate::{
-    aws::{Aws, wait},
+    aws::{self, Aws, Class, wait},
     context::Context,
     error::{Error, ErrorKind},
     model::{gateway_log::Request, name::TargetName},
@@ -28,20 +28,22 @@ use crate::{
     },
 };
 
-/// Time between two looks of `--follow`.
+/// Time between two looks of `--follow`, and the least for each log group: an account may read five pages of events a
+/// second (CloudWatch Logs quotas, FilterLogEvents).
 const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE_OF_GROUP: Duration = Duration::from_millis(500);
 
 /// Show what a gateway and its functions logged: one line a request, with the reason of a failure
 ///
 /// The records that the gateway delivers to CloudWatch Logs and the lines of the functions behind its targets, in one
-/// order; without the lines START, END and REPORT of Lambda itself. Records may come late. With `--follow`, `--output json`
-/// prints one document a line.
+/// order; as text, without the lines START, END and REPORT of Lambda itself. Records may come late. With `--follow`, a
+/// request is shown when it ends, and `--output json` prints one document a line.
 #[derive(Debug, Args)]
 pub struct Logs {
     /// Name, id or ARN of the gateway
     pub name: String,
 
-    /// Go on, until Ctrl-C, with what is logged from now on
+    /// Go on with what is logged next, until Ctrl-C, whatever `--timeout` says
     #[arg(short, long)]
     pub follow: bool,
 
@@ -80,7 +82,9 @@ fn since(text: &str) -> Result<Since, String> {
         number.parse::<u32>().ok().map(|number| Since::Ago(Duration::from_secs(u64::from(number) * seconds)))
     };
     let at = || text.parse::<Timestamp>().ok().map(|time| Since::At(time.as_millisecond()));
-    ago().or_else(at).ok_or_else(|| "expected a time such as 10m, 2h, 3d or 2026-01-31T08:00:00Z".to_owned())
+    ago()
+        .or_else(at)
+        .ok_or_else(|| "expected a time such as 10m, 2h, 3d or, with its zone, 2026-01-31T08:00:00Z".to_owned())
 }
 
 impl Since {
@@ -104,17 +108,22 @@ impl Logs {
             return Err(Error::new(ErrorKind::NotFound, message)
                 .with_hint(format!("`agentcore-gw target list --gateway {}` lists them", gateway.document.name())));
         }
-        let begin = self.since.begin(millis(aws.now()));
+        let begin = self.since.begin(aws.unix_millis());
         let mut reader = Reader::new(&aws, &stack.caller, gateway, target, begin).await?;
         if self.follow {
             return self.follow(ctx, &aws, reader).await;
         }
-        let entries = reader.read(millis(aws.now()), true).await?;
+        let entries = tokio::select! {
+            entries = reader.read_all(aws.unix_millis()) => entries?,
+            cause = ctx.stop.requested() => return Err(ops::Error::of_stop(cause).into()),
+        };
         let warnings = reader.take_warnings();
+        let warnings: Vec<String> = warnings.iter().map(|warning| ctx.invocation.in_commands(warning)).collect();
         for warning in &warnings {
             ctx.ui.warn(warning);
         }
-        if entries.is_empty() {
+        let is_shown = |entry: &Entry| !matches!(entry, Entry::Line { message, .. } if is_of_platform(message));
+        if !entries.iter().any(is_shown) {
             ctx.ui.note("nothing was logged in this time; `--since 1d` looks further back");
         }
         let items = entries.iter().map(|entry| Item::new(entry, self.bodies)).collect();
@@ -124,11 +133,19 @@ impl Logs {
     async fn follow(&self, ctx: &Context, aws: &Aws, mut reader: Reader<'_>) -> Outcome {
         loop {
             let entries = tokio::select! {
-                entries = reader.read(millis(aws.now()), false) => entries?,
+                entries = reader.read_news(aws.unix_millis()) => entries,
                 _ = ctx.stop.requested() => return Ok(Box::new(Ended)),
             };
+            let entries = match entries {
+                // The next look may be luckier.
+                Err(ops::Error::Aws(error)) if is_passing(&error) => {
+                    ctx.ui.note(&format!("looking again: {error}"));
+                    Vec::new()
+                }
+                entries => entries?,
+            };
             for warning in reader.take_warnings() {
-                ctx.ui.warn(&warning);
+                ctx.ui.warn(&ctx.invocation.in_commands(&warning));
             }
             let mut text = Vec::new();
             for item in entries.iter().map(|entry| Item::new(entry, self.bodies)) {
@@ -142,20 +159,21 @@ impl Logs {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Box::new(Ended)),
                 written => written.map_err(|error| unwritten(&error))?,
             }
-            if wait::until_moment(Instant::now() + PAUSE, &ctx.stop).await.is_err() {
+            let pause = PAUSE.max(PAUSE_OF_GROUP * u32::try_from(reader.sources()).unwrap_or(u32::MAX));
+            if wait::until_moment(Instant::now() + pause, &ctx.stop).await.is_err() {
                 return Ok(Box::new(Ended));
             }
         }
     }
 }
 
-fn unwritten(error: &io::Error) -> Error {
-    Error::new(ErrorKind::Failed, format!("the result cannot be written: {error}"))
+/// Whether an error is of the network, or of too many calls.
+fn is_passing(error: &aws::Error) -> bool {
+    matches!(error.class, Class::Throttled | Class::Unreachable | Class::TimedOut)
 }
 
-fn millis(time: SystemTime) -> i64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+fn unwritten(error: &io::Error) -> Error {
+    Error::new(ErrorKind::Failed, format!("the result cannot be written: {error}"))
 }
 
 /// The report of `logs`.
@@ -211,8 +229,9 @@ enum Item {
     },
     Line {
         time: String,
-        target: String,
-        function: String,
+        /// The targets whose function it is, with commas between them; null for the gateway's own.
+        target: Option<String>,
+        function: Option<String>,
         message: String,
     },
 }
@@ -263,9 +282,12 @@ impl Item {
                 request_body: request.request_body.clone().filter(|_| with_bodies),
                 response_body: request.response_body.clone().filter(|_| with_bodies),
             },
-            Entry::Line { target, function, message, .. } => {
-                Self::Line { time, target: target.clone(), function: function.clone(), message: message.clone() }
-            }
+            Entry::Line { targets, function, message, .. } => Self::Line {
+                time,
+                target: function.as_ref().map(|_| targets.join(", ")),
+                function: function.clone(),
+                message: message.clone(),
+            },
         }
     }
 
@@ -289,11 +311,15 @@ impl Item {
                 Ok(())
             }
             Self::Line { message, .. } if is_of_platform(message) => Ok(()),
-            // Lambda writes the line breaks of a traceback as carriage returns.
-            Self::Line { time, target, message, .. } => message
-                .split(['\n', '\r'])
-                .filter(|line| !line.trim().is_empty())
-                .try_for_each(|line| writeln!(w, "{dim}{time}  {:<6}  {target}{reset}  {}", "|", escape_control(line))),
+            Self::Line { time, target, message, .. } => {
+                let writer = target.as_deref().unwrap_or("gateway");
+                // Lambda writes the line breaks of a traceback as carriage returns.
+                let lines = message.split(['\n', '\r']).filter(|line| !line.trim().is_empty());
+                for line in lines {
+                    writeln!(w, "{dim}{time}  {:<6}  {writer}{reset}  {}", "|", escape_control(line))?;
+                }
+                Ok(())
+            }
         }
     }
 }

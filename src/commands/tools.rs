@@ -1,9 +1,6 @@
 //! `tools`: an MCP client, through the real gateway.
 
-use std::{
-    io::{self, Write},
-    time::SystemTime,
-};
+use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -145,9 +142,7 @@ fn explained(aws: &Aws, gateway: &ApiDocument, token: Option<&Secret>, error: op
     match token.filter(|_| refused) {
         None => shown,
         Some(token) => {
-            let now = aws.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-            let reason = why_refused(token.reveal(), gateway.jwt_authorizer(), now);
+            let reason = why_refused(token.reveal(), gateway.jwt_authorizer(), aws.unix_millis() / 1000);
             let reason = reason.unwrap_or_else(|| {
                 "all that it tells by itself holds: its key may not be the provider's, or a custom claim differs"
                     .to_owned()

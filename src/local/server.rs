@@ -216,6 +216,11 @@ impl Server {
         Ok((operation, call, input))
     }
 
+    /// Why a caller who signs may not call a gateway, if that is so.
+    pub(crate) fn refuses_invoking(&self, gateway_arn: &str, region: &str) -> Option<String> {
+        self.0.caller_policies.as_ref()?.refuses_invoking(gateway_arn, region)
+    }
+
     /// Runs an operation's handler on the state.
     ///
     /// # Errors

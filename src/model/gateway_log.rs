@@ -1,7 +1,7 @@
 //! The records that a gateway delivers to its log group, read back: one request from several records.
 //!
 //! The developer guide ("AgentCore provided gateway metrics and logs") gives the members and the sentences of a good
-//! request. Of a failed one only this is known, from two projects: `body.isError`, a record that names the tool and its
+//! request. Of a failed one only this is known, from two projects that read such logs: `body.isError`, a record that names the tool and its
 //! target, and one with the reason.
 
 use std::collections::VecDeque;
@@ -14,10 +14,11 @@ const RECEIVED: (&str, &str) = ("Received request for ", " method");
 const EXECUTING: (&str, &str) = ("Executing tool ", " from target ");
 const FAILED: (&str, &str) = ("An error occurred while executing tool: ", " from target ");
 const DONE: &str = "Successfully processed request";
-/// In the body of a result, as Java prints maps.
-const ERROR_RESULT: &str = "result={isError=true";
-/// Most requests that are put together at once; beyond that, the oldest are taken for ended.
-const MOST_OPEN: usize = 10_000;
+/// Where the result begins in the body of an answer, as Java prints maps, and how one begins that is an error.
+const RESULT: &str = ", result={";
+const IS_ERROR: &str = "isError=true";
+/// Most requests that are known at once; beyond that, the oldest are told and forgotten.
+const MOST_KNOWN: usize = 20_000;
 
 /// A message that a gateway handled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,7 +69,8 @@ impl Request {
                 self.reason = Some(log.to_owned());
             }
         }
-        self.has_failed |= text("responseBody").is_some_and(|body| body.contains(ERROR_RESULT));
+        let result = text("responseBody").and_then(|body| body.split_once(RESULT));
+        self.has_failed |= result.is_some_and(|(_, result)| result.starts_with(IS_ERROR));
         self.is_done |= log.starts_with(DONE) || text("responseBody").is_some();
     }
 }
@@ -78,13 +80,24 @@ fn between<'a>(line: &'a str, (before, after): (&str, &str)) -> Option<&'a str> 
     line.strip_prefix(before)?.rsplit_once(after).map(|(found, _)| found)
 }
 
-/// Puts requests together, in the order of their first records.
+/// Puts requests together, in the order of their first records. Each is told when it is done; before that, once, if its
+/// last record is long in coming.
 #[derive(Debug, Default)]
-pub struct Requests(VecDeque<Request>);
+pub struct Requests(VecDeque<Known>);
+
+/// A request, and what is known about its being told.
+#[derive(Debug)]
+struct Known {
+    request: Request,
+    /// When its newest record was read, in Unix milliseconds.
+    read: i64,
+    is_told_open: bool,
+    is_told_done: bool,
+}
 
 impl Requests {
-    /// Adds a record; false if the line is none.
-    pub fn add(&mut self, line: &str) -> bool {
+    /// Adds a record that was read at `now` (Unix milliseconds); false if the line is none.
+    pub fn add(&mut self, line: &str, now: i64) -> bool {
         let Ok(record) = serde_json::from_str::<Value>(line) else { return false };
         let (Some(request_id), Some(time), body @ Value::Object(_)) =
             (record["request_id"].as_str(), record["event_timestamp"].as_i64(), &record["body"])
@@ -92,28 +105,42 @@ impl Requests {
             return false;
         };
         let message_id = body["id"].as_str().unwrap_or_default();
-        let is_same = |request: &&mut Request| request.request_id == request_id && request.message_id == message_id;
-        match self.0.iter_mut().rev().find(is_same) {
-            Some(request) => request.add(time, body),
+        let is_it = |request: &Request| request.request_id == request_id && request.message_id == message_id;
+        match self.0.iter_mut().rev().find(|known| is_it(&known.request)) {
+            Some(known) => {
+                known.request.add(time, body);
+                known.read = now;
+            }
             None => {
                 let (request_id, message_id) = (request_id.to_owned(), message_id.to_owned());
                 let mut request = Request { request_id, message_id, begin: time, end: time, ..Request::default() };
                 request.add(time, body);
-                self.0.push_back(request);
+                self.0.push_back(Known { request, read: now, is_told_open: false, is_told_done: false });
             }
         }
         true
     }
 
-    /// Takes the requests that are done, and those without a record since `until` (Unix milliseconds).
-    pub fn take_done(&mut self, until: i64) -> Vec<Request> {
-        let surplus = self.0.len().saturating_sub(MOST_OPEN);
-        let (done, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.0)
-            .into_iter()
-            .enumerate()
-            .partition(|(place, request)| *place < surplus || request.is_done || request.end < until);
-        self.0 = open.into_iter().map(|(_, request)| request).collect();
-        done.into_iter().map(|(_, request)| request).collect()
+    /// The requests that are done since the last time, and those of which nothing was read since `quiet` (Unix
+    /// milliseconds).
+    pub fn news(&mut self, quiet: i64) -> Vec<Request> {
+        let surplus = self.0.len().saturating_sub(MOST_KNOWN);
+        let mut news = Vec::new();
+        for (place, known) in self.0.iter_mut().enumerate() {
+            let is_open_news = !known.is_told_open && (known.read <= quiet || place < surplus);
+            if !known.is_told_done && (known.request.is_done || is_open_news) {
+                news.push(known.request.clone());
+            }
+            known.is_told_done |= known.request.is_done;
+            known.is_told_open |= is_open_news;
+        }
+        self.0.drain(..surplus);
+        news
+    }
+
+    /// Forgets what was told, and of which nothing was read since this time (Unix milliseconds).
+    pub fn forget(&mut self, before: i64) {
+        self.0.retain(|known| known.read >= before || !(known.is_told_done || known.is_told_open));
     }
 }
 
@@ -127,9 +154,9 @@ mod tests {
         let mut requests = Requests::default();
         for (time, body) in records.iter().enumerate() {
             let record = json!({ "request_id": "r", "event_timestamp": time * 10, "body": body });
-            assert!(requests.add(&record.to_string()));
+            assert!(requests.add(&record.to_string(), 0));
         }
-        requests.take_done(i64::MAX)
+        requests.news(i64::MAX)
     }
 
     #[test]
@@ -169,30 +196,45 @@ mod tests {
         }
         let found = requests(&[named]).remove(0);
         assert_eq!((found.has_failed, found.reason), (true, None));
-        let body = "{jsonrpc=2.0, id=1, result={isError=true, content=[]}}";
-        assert!(requests(&[json!({ "isError": false, "log": "x", "responseBody": body, "id": "1" })])[0].has_failed);
+        for (result, has_failed) in [
+            ("{isError=true, content=[]}", true),
+            ("{isError=false, content=[{type=text, text=, result={isError=true}]}", false),
+        ] {
+            let body = format!("{{jsonrpc=2.0, id=1, result={result}}}");
+            let answer = json!({ "isError": false, "log": "x", "responseBody": body, "id": "1" });
+            assert_eq!(requests(&[answer])[0].has_failed, has_failed, "{result}");
+        }
     }
 
     #[test]
-    fn messages_of_a_batch_are_apart_and_open_ones_wait() {
+    fn messages_of_a_batch_are_apart_and_each_is_told_once_when_it_is_done() {
         let mut requests = Requests::default();
         let record = |id: &str, time: i64, log: &str| {
             json!({ "request_id": "r", "event_timestamp": time, "body": { "id": id, "log": log } }).to_string()
         };
+        let ids =
+            |requests: Vec<Request>| requests.into_iter().map(|it| (it.message_id, it.is_done)).collect::<Vec<_>>();
+        let told = |id: &str, is_done: bool| vec![(id.to_owned(), is_done)];
+        // Records of long ago that are read only now are not quiet.
         for (id, time, log) in [("1", 5, "Started"), ("2", 6, "Started"), ("2", 7, DONE)] {
-            assert!(requests.add(&record(id, time, log)));
+            assert!(requests.add(&record(id, time, log), 100));
         }
-        let ids = |requests: Vec<Request>| requests.into_iter().map(|it| it.message_id).collect::<Vec<_>>();
-        assert_eq!(ids(requests.take_done(5)), ["2"]);
-        assert_eq!(ids(requests.take_done(5)), [""; 0]);
-        assert_eq!(ids(requests.take_done(6)), ["1"]);
+        assert_eq!(ids(requests.news(90)), told("2", true));
+        assert_eq!(ids(requests.news(90)), []);
+        assert_eq!(ids(requests.news(100)), told("1", false), "it is long in coming");
+        assert_eq!(ids(requests.news(200)), []);
+        // A late record of one that was told, and the end of the other.
+        assert!(requests.add(&record("2", 8, "late"), 210) && requests.add(&record("1", 9, DONE), 210));
+        assert_eq!(ids(requests.news(200)), told("1", true));
+        requests.forget(211);
+        assert!(requests.0.is_empty());
     }
 
     #[test]
     fn other_lines_are_no_records() {
         let mut requests = Requests::default();
         for line in ["", "x", "[]", "{}", r#"{"request_id":"r","event_timestamp":1,"body":3}"#, r#"{"body":{}}"#] {
-            assert!(!requests.add(line), "{line}");
+            assert!(!requests.add(line, 0), "{line}");
         }
     }
 }

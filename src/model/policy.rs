@@ -7,7 +7,7 @@ mod grants;
 use serde_json::{Value, json};
 
 pub use self::caller::{Doing, caller};
-pub use self::grants::{Need, granted, granted_by_address, grants, needs, unknown_resource};
+pub use self::grants::{Need, granted, granted_by_address, grants, is_granted_by_name, needs, unknown_resource};
 use super::naming::StackNames;
 
 /// The execution role's trust policy: the AgentCore service may assume it, for this one gateway. A gateway id
@@ -58,32 +58,70 @@ fn fill(template: &str, names: &StackNames, account: &str) -> Value {
     document
 }
 
-/// A policy document with the statements of another added: a statement with the same `Sid` has the actions and resources
-/// of both, or, if its conditions or its principal differ, is replaced. Nothing else is taken away.
-pub fn merged(existing: &Value, wanted: &Value) -> Value {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-    let mut statements = if existing["Statement"].is_null() { Vec::new() } else { list(&existing["Statement"]) };
+/// A policy document, or an element of one, as a list: they may be written as one item.
+fn list(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.clone(),
+        one => vec![one.clone()],
+    }
+}
+
+/// The texts of an element of a policy.
+fn texts(value: &Value) -> Vec<String> {
+    list(value).into_iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+/// A policy document with what it lacks of another one's statements, which are told by their `Sid`; nothing is taken
+/// away. `None` if somebody has changed such a statement in another way, so that adding to it would undo that.
+pub fn completed(existing: &Value, wanted: &Value) -> Option<Value> {
+    let mut statements = list(&existing["Statement"]);
     for statement in list(&wanted["Statement"]) {
         let is_same = |other: &Value| other["Sid"].is_string() && other["Sid"] == statement["Sid"];
-        let place = statements.iter().position(is_same);
-        let Some(place) = place else {
-            statements.push(statement);
-            continue;
-        };
-        let other = &mut statements[place];
-        let is_same = |member: &str| other[member] == statement[member];
-        if !["Effect", "Condition", "Principal"].into_iter().all(is_same) || statement["Resource"].is_null() {
-            *other = statement;
-            continue;
-        }
-        for member in ["Action", "Resource"] {
-            let mut both = list(&other[member]);
-            let missing: Vec<Value> = list(&statement[member]).into_iter().filter(|it| !both.contains(it)).collect();
-            both.extend(missing);
-            other[member] = if let [one] = &both[..] { one.clone() } else { Value::Array(both) };
+        match statements.iter_mut().find(|other| is_same(other)) {
+            Some(other) => *other = completed_statement(other, &statement)?,
+            None => statements.push(statement),
         }
     }
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    let mut document = existing.clone();
+    if document.is_null() {
+        document = wanted.clone();
+    }
+    // A document with one statement may have it without a list.
+    let is_one = existing["Statement"].is_object() && statements.len() == 1;
+    document["Statement"] = if is_one { statements.remove(0) } else { Value::Array(statements) };
+    Some(document)
+}
+
+fn completed_statement(existing: &Value, wanted: &Value) -> Option<Value> {
+    let members = existing.as_object()?;
+    let is_same = |member: &str| existing[member] == wanted[member];
+    let has_others = members.keys().any(|member| wanted.get(member).is_none());
+    if has_others || !is_same("Effect") || !is_same("Principal") {
+        return None;
+    }
+    let mut statement = existing.clone();
+    // Of a trust policy, the account and the gateway may be those of another place; its conditions are the same ones.
+    if !is_same("Condition") {
+        let keys = |condition: &Value| -> Option<Vec<(String, Vec<String>)>> {
+            let operators = condition.as_object()?.iter();
+            let keys = |keys: &Value| Some(keys.as_object()?.keys().cloned().collect());
+            operators.map(|(operator, of)| Some((operator.clone(), keys(of)?))).collect()
+        };
+        if keys(&existing["Condition"])? != keys(&wanted["Condition"])? || !wanted["Resource"].is_null() {
+            return None;
+        }
+        statement["Condition"] = wanted["Condition"].clone();
+    }
+    for member in ["Action", "Resource"] {
+        let mut both = list(&existing[member]);
+        let missing: Vec<Value> = list(&wanted[member]).into_iter().filter(|it| !both.contains(it)).collect();
+        if !missing.is_empty() {
+            both.extend(missing);
+            statement[member] = Value::Array(both);
+        }
+    }
+    Some(statement)
 }
 
 fn fill_strings(value: &mut Value, values: &[(&str, String)]) {
@@ -148,23 +186,57 @@ mod tests {
     }
 
     #[test]
-    fn merging_adds_and_mends_and_takes_nothing_away() {
+    fn a_document_is_completed_and_nothing_is_taken_away() {
         let mine = json!({ "Sid": "Mine", "Effect": "Deny", "Action": "s3:*", "Resource": "*" });
         let allow = |sid: &str, resources: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": "a:B", "Resource": resources });
-        let merge = |existing: Value, wanted: Value| {
-            merged(&json!({ "Statement": existing }), &json!({ "Statement": wanted }))["Statement"].clone()
+        let complete = |existing: Value, wanted: Value| {
+            let existing = json!({ "Version": "2008-10-17", "Id": "i", "Statement": existing });
+            let completed = completed(&existing, &json!({ "Version": "2012-10-17", "Statement": wanted }))?;
+            assert_eq!((&completed["Version"], &completed["Id"]), (&json!("2008-10-17"), &json!("i")));
+            Some(completed["Statement"].clone())
         };
-        let both = merge(
+        let both = complete(
             json!([mine, allow("A", json!(["x", "y"]))]),
             json!([allow("A", json!(["y", "z"])), allow("B", json!("x"))]),
         );
-        assert_eq!(both, json!([mine, allow("A", json!(["x", "y", "z"])), allow("B", json!("x"))]));
-        assert_eq!(merge(mine.clone(), json!([allow("A", json!("x"))])), json!([mine, allow("A", json!("x"))]));
+        assert_eq!(both, Some(json!([mine, allow("A", json!(["x", "y", "z"])), allow("B", json!("x"))])));
+        // What is whole stays as it is written.
+        for whole in [json!([allow("A", json!("x"))]), json!([allow("A", json!(["x"])), mine]), allow("A", json!("x"))]
+        {
+            assert_eq!(complete(whole.clone(), json!([allow("A", json!(["x"]))])), Some(whole));
+        }
         let trust = |region: &str| json!({ "Sid": "T", "Effect": "Allow", "Principal": { "Service": "s" }, "Action": "a:B", "Condition": { "ArnLike": { "k": region } } });
-        assert_eq!(merge(json!([trust("old"), mine]), json!([trust("new")])), json!([trust("new"), mine]));
-        assert_eq!(merge(Value::Null, json!([trust("new")])), json!([trust("new")]));
+        assert_eq!(complete(json!([trust("old"), mine]), json!([trust("new")])), Some(json!([trust("new"), mine])));
+        assert_eq!(complete(json!([]), json!([trust("new")])), Some(json!([trust("new")])));
+        // Whoever changed a statement otherwise meant it.
+        let changed = |member: &str, value: Value| {
+            let mut statement = trust("old");
+            statement[member] = value;
+            complete(json!([statement]), json!([trust("new")]))
+        };
+        assert_eq!(changed("Effect", json!("Deny")), None);
+        assert_eq!(changed("Principal", json!({ "Service": ["s", "t"] })), None);
+        assert_eq!(changed("Condition", json!({ "ArnLike": { "k": "old", "aws:SourceOrgID": "o" } })), None);
+        assert_eq!(changed("NotResource", json!("x")), None);
+        let mut hardened = allow("A", json!("x"));
+        hardened["Condition"] = json!({ "StringEquals": { "aws:SourceVpc": "v" } });
+        assert_eq!(complete(json!([hardened]), json!([allow("A", json!("y"))])), None);
         let nameless = json!({ "Effect": "Allow", "Action": "a:B", "Resource": "x" });
-        assert_eq!(merge(json!([nameless]), json!([nameless])), json!([nameless, nameless]));
+        assert_eq!(complete(json!([nameless]), json!([nameless])), Some(json!([nameless, nameless])));
+    }
+
+    #[test]
+    fn whole_documents_stay_as_they_are() {
+        let names = StackNames::new(&"us-west-2".parse().unwrap(), &"g".parse().unwrap());
+        for document in [gateway_trust(&names, "1"), gateway_base(&names, "1", &["arn:k"]), function_logs(&names, "1")]
+        {
+            assert_eq!(completed(&document, &document), Some(document));
+        }
+        let lambda = json!({ "targetConfiguration": { "mcp": { "lambda": { "lambdaArn": "arn:f" } } } });
+        for document in grants(&names, "1", [&lambda].into_iter(), |_| None).values() {
+            assert_eq!(completed(document, document).as_ref(), Some(document));
+            assert_eq!(completed(&Value::Null, document).as_ref(), Some(document));
+        }
     }
 
     #[test]

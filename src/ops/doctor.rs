@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     aws::{self, Aws, Class, agentcore, denied::Denied},
-    model::secret::Secret,
+    model::{name::GatewayName, secret::Secret},
 };
 
 /// One link.
@@ -94,7 +94,24 @@ impl Findings {
         self.checks.iter().all(|check| check.is_ok)
     }
 
-    pub fn merge(&mut self, other: Self) {
+    /// One check alone.
+    pub fn of(check: Check) -> Self {
+        Self { checks: vec![check], warnings: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.merge(other);
+        self
+    }
+
+    #[must_use]
+    pub fn with_warning(mut self, warning: &str) -> Self {
+        self.warnings.push(warning.to_owned());
+        self
+    }
+
+    fn merge(&mut self, other: Self) {
         self.checks.extend(other.checks);
         self.warnings.extend(other.warnings);
     }
@@ -151,12 +168,12 @@ pub fn unreachable(name: &str, aws: &Aws, error: aws::Error) -> Check {
 
 /// Examines a stack's gateway, from its role to a call of a tool.
 ///
-/// `tokens` are those of a caller of a gateway with a JWT authorizer, if there are any; requests to the gateway may take
-/// as long as `timeout`.
+/// `tokens` are those of a caller of a gateway with a JWT authorizer, or why there are none. A request to the gateway may
+/// take as long as `timeout`.
 pub async fn examine(
     aws: &Aws,
     stack: &Stack,
-    tokens: Option<Tokens>,
+    tokens: Result<Tokens, String>,
     call: Option<Call<'_>>,
     timeout: Duration,
 ) -> Findings {
@@ -177,7 +194,24 @@ pub async fn examine(
     findings.merge(authorizer);
     findings.merge(targets);
     findings.merge(tools::examine(subject, token, call, timeout).await);
+    leave_mends_to_others(subject, &mut findings.checks);
     findings
+}
+
+/// Nothing of another owner's gateway is mended, and AWS changes nothing of a gateway that has FAILED.
+fn leave_mends_to_others(subject: Subject<'_>, checks: &mut [Check]) {
+    let name = subject.name();
+    let fix = match (subject.gateway.ours, subject.gateway.document.status()) {
+        (false, _) => "its owner has to see to it: agentcore-gw did not make this gateway".to_owned(),
+        (true, "FAILED") => {
+            format!("make the FAILED gateway anew: `agentcore-gw cleanup {name}`, then `agentcore-gw create {name}`")
+        }
+        _ => return,
+    };
+    for check in checks.iter_mut().filter(|check| check.mend.is_some()) {
+        check.mend = None;
+        check.fix = Some(fix.clone());
+    }
 }
 
 /// A gateway, and what it belongs to.
@@ -203,24 +237,23 @@ type Token = Option<Secret>;
 
 fn no_gateway(stack: &Stack) -> Check {
     let name = &stack.names.gateway;
-    let detail = format!("there is no gateway `{name}`, but parts of its stack: an interrupted `create` or `cleanup`");
-    Check::bad(
-        "gateway",
-        detail,
-        format!("`agentcore-gw create {name}` goes on, `agentcore-gw cleanup {name}` removes them"),
-    )
+    let detail = format!(
+        "there is no gateway `{name}` yet, but parts of its stack: a `create` or `cleanup` is under way, or was interrupted"
+    );
+    let fix = format!(
+        "if nobody is at work, `agentcore-gw create {name}` goes on, and `agentcore-gw cleanup {name}` removes them"
+    );
+    Check::bad("gateway", detail, fix)
 }
 
-/// The check for a gateway that cannot be found.
-pub fn not_found(given: &str, error: &Error) -> Check {
-    Check::bad(
-        "gateway",
-        error.to_string(),
-        format!("check the name, `--region` and `--profile`; `agentcore-gw create {given}` makes it"),
-    )
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
+/// The check for a stack that cannot be discovered.
+pub fn undiscovered(given: &str, error: &Error) -> Check {
+    if !matches!(error, Error::NotFound(_)) {
+        return Check::bad("gateway", error.to_string(), "choose another gateway name, or see to what has that name");
+    }
+    let fix = match given.parse::<GatewayName>() {
+        Ok(name) => format!("check the name, `--region` and `--profile`; `agentcore-gw create {name}` makes it"),
+        Err(_) => "`agentcore-gw list` shows the gateways that there are".to_owned(),
+    };
+    Check::bad("gateway", error.to_string(), fix)
 }

@@ -8,23 +8,26 @@ use serde_json::Value;
 use super::{
     Error, ResourceKind,
     doctor::Mend,
-    plan::{self, Action, Plan, Step},
+    plan::{self, Action, POLICY_LIMIT, Plan, Step},
     stack::Stack,
 };
 use crate::{
     aws::Aws,
     model::{
-        naming::GRANTS,
         policy,
         spec::{GatewaySpec, TargetSpec},
     },
 };
 
+/// The role's policies that are made from the targets alone. Of the others a part is what the user named for a target,
+/// which is nowhere else.
+const GRANTS: [&str; 6] = ["lambda", "s3", "api-key", "oauth", "api-gateway", "mcp-server"];
+
 /// What mends these links: those steps of `create` that add something of theirs, with policies that keep what else is
 /// in them.
 ///
 /// # Errors
-/// If the gateway has FAILED, so that AWS changes nothing of it.
+/// If the gateway has FAILED, so that AWS changes nothing of it, or IAM would not take the policies.
 pub fn plan(aws: &Aws, stack: &Stack, mends: &BTreeSet<Mend>) -> Result<(GatewaySpec, Plan), Error> {
     let spec = GatewaySpec {
         prove_tokens: true,
@@ -41,6 +44,7 @@ pub fn plan(aws: &Aws, stack: &Stack, mends: &BTreeSet<Mend>) -> Result<(Gateway
         add_grants(&mut plan, stack);
     }
     plan.retain(|step| step.action != Action::Keep || step.resource.kind == ResourceKind::TokenEndpoint);
+    check_size(&plan, stack)?;
     Ok((spec, plan))
 }
 
@@ -64,7 +68,7 @@ fn mend_of(step: &Step) -> Option<&'static [Mend]> {
     })
 }
 
-/// Adds to the documents that are there what a step would write in their place.
+/// Adds to the documents that are there what a step would write in their place. One that cannot be completed is kept.
 fn keep_what_is_there(step: &mut Step, stack: &Stack) {
     let existing = match step.resource.kind {
         ResourceKind::Role => stack.role.as_ref().map(|role| &role.trust),
@@ -72,11 +76,10 @@ fn keep_what_is_there(step: &mut Step, stack: &Stack) {
         _ => None,
     };
     let (Some(existing), Some(wanted)) = (existing, &step.policy) else { return };
-    let merged = policy::merged(existing, wanted);
-    if merged == *existing {
-        step.action = Action::Keep;
+    match policy::completed(existing, wanted) {
+        Some(completed) if completed != *existing => step.policy = Some(completed),
+        _ => step.action = Action::Keep,
     }
-    step.policy = Some(merged);
 }
 
 /// Adds the permissions for all targets that the role does not have.
@@ -88,12 +91,32 @@ fn add_grants(plan: &mut Plan, stack: &Stack) {
     for name in GRANTS {
         let Some(wanted) = wanted.get(name) else { continue };
         let existing = stack.grants.get(name);
-        let merged = policy::merged(existing.unwrap_or(&Value::Null), wanted);
-        if existing == Some(&merged) {
-            continue;
-        }
+        let completed = policy::completed(existing.unwrap_or(&Value::Null), wanted);
+        let Some(completed) = completed.filter(|completed| existing != Some(completed)) else { continue };
         let action = if existing.is_some() { Action::Update(vec!["what it allows"]) } else { Action::Create };
         let step = plan.add(ResourceKind::Grant, name, action, &[role]);
-        plan.steps[step].policy = Some(merged);
+        plan.steps[step].policy = Some(completed);
+    }
+}
+
+/// Rejects early what IAM would reject after other steps are done.
+fn check_size(plan: &Plan, stack: &Stack) -> Result<(), Error> {
+    let written = |kind: ResourceKind, name: &str| {
+        let is_it = |step: &&Step| step.resource.kind == kind && (name.is_empty() || step.resource.name == name);
+        plan.steps.iter().find(is_it).and_then(|step| step.policy.as_ref())
+    };
+    let size = |document: &Value| document.to_string().chars().count();
+    let base = written(ResourceKind::BasePolicy, "").or(stack.base_policy.as_ref()).map_or(0, size);
+    let names: BTreeSet<&'static str> = GRANTS.into_iter().chain(stack.grants.keys().copied()).collect();
+    let sizes = names
+        .into_iter()
+        .filter_map(|name| Some((name, size(written(ResourceKind::Grant, name).or(stack.grants.get(name))?))));
+    let sizes: Vec<(&'static str, usize)> = sizes.collect();
+    let total = base + sizes.iter().map(|(_, size)| size).sum::<usize>();
+    match sizes.iter().max_by_key(|(_, size)| *size) {
+        Some((largest, _)) if total > POLICY_LIMIT && !plan.steps.is_empty() => {
+            Err(Error::PolicyTooLong { size: total, largest })
+        }
+        _ => Ok(()),
     }
 }

@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("local", &["http", "model"]),
     ("config", &["model"]),
     ("error", &["config", "ops", "aws", "model"]),
-    ("ui", &["ops", "error"]),
+    ("ui", &["ops", "error", "model"]),
     ("context", &["config", "error", "ui", "ops", "aws", "local", "http", "model"]),
     ("commands", &["context", "config", "error", "ui", "ops", "aws", "local", "model"]),
     ("cli", &["commands", "config", "ui", "model"]),

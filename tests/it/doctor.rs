@@ -91,18 +91,23 @@ const MENDED: [Fault; 11] = [
         "aws:SourceArn is arn:aws:bedrock-agentcore:us-west-2:000000000000:gateway/g-",
     ),
     (
-        "trusts another service",
-        |state| edit_trust(state, "bedrock-agentcore.amazonaws.com", "lambda.amazonaws.com"),
-        &["trust-policy"],
-        "does not let bedrock-agentcore.amazonaws.com assume it",
-    ),
-    (
         "deleted role",
         |state| members(state, "/iam/roles").retain(|name, _| name.ends_with("-sample")),
         &["role"],
         "is gone",
     ),
-    ("deleted client", |state| pool(state)["clients"] = json!({}), &["app-client"], "the stack's client is gone"),
+    (
+        "deleted client",
+        |state| pool(state)["clients"] = json!({}),
+        &["app-client"],
+        ", which the gateway allows, is gone",
+    ),
+    (
+        "deleted role of the function",
+        |state| members(state, "/iam/roles").retain(|name, _| !name.ends_with("-sample")),
+        &["function:weather-tool"],
+        "the role of the sample's function is gone",
+    ),
     ("deleted domain", |state| pool(state)["domain"] = Value::Null, &["domain"], "no domain"),
     (
         "deleted resource server",
@@ -127,12 +132,16 @@ const MENDED: [Fault; 11] = [
     ),
 ];
 
-const TOLD: [Fault; 8] = [
+/// A fault that is told: with what mends it.
+type Told = (&'static str, fn(&mut Value), &'static [&'static str], &'static str, &'static str);
+
+const TOLD: [Told; 14] = [
     (
         "wrong allowed client",
         |state| authorizer(state)["allowedClients"] = json!(["another"]),
         &["app-client", "claim:client_id", "tools"],
         "the gateway allows another, and not the stack's client ",
+        "create g`",
     ),
     (
         "audience instead of client",
@@ -143,15 +152,40 @@ const TOLD: [Fault; 8] = [
         },
         &["claim:aud", "tools"],
         "its `aud` is nothing, and the gateway wants ",
+        "create g --authorizer jwt --discovery-url ",
     ),
     (
         "a scope that the client does not have",
         |state| authorizer(state)["allowedScopes"] = json!(["g/admin"]),
         &["claim:scope", "tools"],
         "its `scope` is `g/invoke`, and the gateway wants `g/admin`",
+        "get g`",
     ),
-    ("deleted pool", |state| members(state, "/cognito/pools").clear(), &["user-pool"], "which is gone"),
-    ("failed gateway", |state| set_status(gateway(state), "FAILED"), &["gateway"], "FAILED"),
+    (
+        "deleted client, and another is allowed",
+        |state| {
+            let clients = pool(state)["clients"].as_object_mut().unwrap();
+            let (id, mut client) = (clients.keys().next().unwrap().clone(), clients.values().next().unwrap().clone());
+            clients.remove(&id);
+            client["name"] = json!("theirs");
+            clients.insert(id, client);
+        },
+        &["app-client"],
+        "the user pool has no client of this stack",
+        "create g`",
+    ),
+    ("deleted pool", |state| members(state, "/cognito/pools").clear(), &["user-pool"], "which is gone", "create g`"),
+    ("failed gateway", |state| set_status(gateway(state), "FAILED"), &["gateway"], "FAILED", "cleanup g`, then "),
+    (
+        "failed gateway, and no policy",
+        |state| {
+            set_status(gateway(state), "FAILED");
+            role(state)["inline"] = json!({});
+        },
+        &["gateway", "permissions:api", "permissions:weather-tool"],
+        "the role lacks",
+        "make the FAILED gateway anew",
+    ),
     (
         "failed target",
         |state| {
@@ -161,8 +195,29 @@ const TOLD: [Fault; 8] = [
         },
         &["target:api"],
         "FAILED: it broke",
+        "target remove api --gateway g`, and add it again",
     ),
-    ("deleted provider", lose_provider, &["provider:api"], "is gone"),
+    (
+        "deleted provider",
+        lose_provider,
+        &["provider:api"],
+        "is gone",
+        "target update api --gateway g --api-key-env VARIABLE`",
+    ),
+    (
+        "trusts another service",
+        |state| edit_trust(state, "bedrock-agentcore.amazonaws.com", "lambda.amazonaws.com"),
+        &["trust-policy"],
+        "does not let bedrock-agentcore.amazonaws.com assume it",
+        "create g` writes the trust policy anew",
+    ),
+    (
+        "trust denied",
+        |state| edit_trust(state, "\"Effect\":\"Allow\"", "\"Effect\":\"Deny\""),
+        &["trust-policy"],
+        "denies bedrock-agentcore.amazonaws.com to assume it",
+        "create g` writes the trust policy anew",
+    ),
     (
         "denied role",
         |state| {
@@ -172,7 +227,31 @@ const TOLD: [Fault; 8] = [
             });
         },
         &["permissions:weather-tool"],
-        "lacks `lambda:InvokeFunction`",
+        "the role's policy `base` denies `lambda:InvokeFunction`",
+        "take the Deny out of `base`",
+    ),
+    (
+        "switched off",
+        |state| {
+            edit_policy(state, "base", |document| {
+                let statements = document["Statement"].as_array_mut().unwrap();
+                for statement in statements {
+                    statement["Effect"] = json!("Deny");
+                }
+            });
+        },
+        &["permissions:api", "permissions:weather-tool"],
+        "the role's policy `base` denies",
+        "take the Deny out of `base`",
+    ),
+    (
+        "boundary",
+        |state| {
+            role(state)["permissions_boundary"] = json!("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess");
+        },
+        &["permissions:api", "permissions:weather-tool"],
+        "the role's permissions boundary arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess does not allow",
+        "put-role-permissions-boundary",
     ),
 ];
 
@@ -208,16 +287,79 @@ async fn each_fault_is_named_and_what_is_missing_of_ours_is_added() {
 #[tokio::test(start_paused = true)]
 async fn what_would_let_somebody_in_or_take_something_away_is_told_and_not_done() {
     let (world, moment) = stack().await;
-    for (fault, damage, checks, detail) in TOLD {
+    for (fault, damage, checks, detail, fix) in TOLD {
         let world = world.at(&moment);
         world.edit(damage);
         let before = world.snapshot();
         let found = failing(&world.run(&FIX).await.expect(1).json());
         assert_eq!(names(&found), checks, "{fault}: {found:?}");
-        assert!(found[0].1.contains(detail), "{fault}: {found:?}");
-        assert!(found[0].2.contains('`') && !found[0].2.contains("--fix"), "{fault}: {found:?}");
+        assert!(found[0].1.contains(detail) && found[0].2.contains(fix), "{fault}: {found:?}");
+        assert!(found.iter().all(|(.., fix)| !fix.contains("--fix")), "{fault}: {found:?}");
         assert_eq!(world.snapshot(), before, "{fault}");
     }
+    // Another owner's gateway is that owner's.
+    world.forget_owner_of_gateway();
+    world.edit(|state| pool(state)["domain"] = Value::Null);
+    let before = world.snapshot();
+    let found = failing(&world.run(&FIX).await.expect(1).json());
+    assert_eq!(names(&found), ["domain"], "{found:?}");
+    assert!(found[0].2.contains("did not make this gateway"), "{found:?}");
+    assert_eq!(world.snapshot(), before);
+}
+
+/// What the user allowed for a target is in no other place than the policy.
+#[tokio::test(start_paused = true)]
+async fn no_more_is_granted_than_was_granted_before() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--sample"]).await.expect(0);
+    let add = ["target", "add", "smithy", "db", "--gateway", "g", "--allow-action", "dynamodb:ListTables"];
+    world.run(&add).await.expect(0);
+    let moment = world.moment();
+    let granted = |world: &World| {
+        let mut policy = Value::Null;
+        world.edit(|state| policy = role(state)["inline"]["smithy"]["document"].clone());
+        policy
+    };
+    let before = granted(&world);
+    // The other policies are completed, and this one stays.
+    world.edit(|state| drop(role(state)["inline"].as_object_mut().unwrap().remove("base")));
+    world.run(&FIX).await.expect(0);
+    assert_eq!(granted(&world), before);
+    for lose in [
+        |state: &mut Value| drop(role(state)["inline"].as_object_mut().unwrap().remove("smithy")),
+        |state: &mut Value| members(state, "/iam/roles").retain(|name, _| name.ends_with("-sample")),
+    ] {
+        let world = world.at(&moment);
+        world.edit(lose);
+        let found = failing(&world.run(&FIX).await.expect(1).json());
+        assert_eq!(names(&found), ["permissions:db"], "{found:?}");
+        assert!(found[0].2.contains("target update db --gateway g` with `--allow-action`"), "{found:?}");
+        assert_eq!(granted(&world), Value::Null);
+    }
+}
+
+/// A managed policy is as good as one of the stack's, and what cannot be evaluated is not reported.
+#[tokio::test(start_paused = true)]
+async fn all_policies_of_a_role_count() {
+    let (world, moment) = stack().await;
+    world.edit(|state| {
+        role(state)["inline"] = json!({});
+        role(state)["attached"] = json!({ "arn:aws:iam::aws:policy/AdministratorAccess": 0 });
+    });
+    assert_eq!(failing(&world.run(&DOCTOR).await.expect(0).json()), []);
+    let world = world.at(&moment);
+    world.edit(|state| {
+        edit_policy(state, "base", |document| {
+            for statement in document["Statement"].as_array_mut().unwrap() {
+                statement["Condition"] = json!({ "StringEquals": { "aws:PrincipalTag/team": "a" } });
+            }
+        });
+    });
+    let report = world.run(&DOCTOR).await.expect(0).json();
+    assert_eq!(failing(&report), []);
+    let warning = report["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("have conditions that are not evaluated here"), "{warning}");
+    assert!(!report.to_string().contains("permissions:"), "{report:#}");
 }
 
 /// The words of the first command in backticks, without the flags that choose where it works.
@@ -304,9 +446,14 @@ async fn a_brought_role_is_left_as_it_is() {
     assert_eq!(names(&found), ["trust-policy", "function:theirs", "permissions:theirs"], "{found:?}");
     assert_eq!(world.snapshot(), before);
     let (trust, permissions, function_fix) = (&found[0].2, &found[1].2, &found[2].2);
-    assert!(trust.starts_with("`aws iam update-assume-role-policy --role-name agw-other-"), "{trust}");
+    let aws = "`aws --endpoint-url http://127.0.0.1:7755 iam";
+    assert!(trust.starts_with(&format!("{aws} update-assume-role-policy --role-name agw-other-")), "{trust}");
     assert!(trust.contains("gateway/g-??????????") && trust.contains("gateway/other-"), "{trust}");
-    assert!(permissions.starts_with("`aws iam put-role-policy --role-name agw-other-"), "{permissions}");
+    let put = format!("{aws} put-role-policy --role-name agw-other-");
+    assert!(
+        permissions.starts_with(&put) && permissions.contains("--policy-name agentcore-gw-Target"),
+        "{permissions}"
+    );
     assert!(permissions.contains(function) && function_fix.contains("target update theirs --gateway g`"));
 }
 
@@ -393,6 +540,22 @@ fn a_token_that_has_ended_is_told_by_its_claim() {
     assert_eq!(names(&found), ["claim:exp", "tools"]);
     assert!(found[0].1.contains("it expired ") && found[0].2.contains("get a new token"), "{found:?}");
     drop(server);
+}
+
+#[test]
+fn without_a_token_it_is_said_what_is_not_checked() {
+    let env = Env::new();
+    env.ok(&["--local", "create", "issuer"]);
+    let url = env.ok(&["--local", "credentials", "issuer", "-o", "json"]).json()["clientInfo"]["discoveryUrl"].clone();
+    let jwt = ["--authorizer", "jwt", "--discovery-url", url.as_str().unwrap(), "--allowed-client", "c"];
+    env.ok(&[&["--local", "create", "g", "--sample"], &jwt[..]].concat());
+    let report = env.ok(&["--local", "doctor", "g", "-o", "json"]).json();
+    let warning = report["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("AGENTCORE_GATEWAY_TOKEN"), "{warning}");
+    let called = local(&env, &["doctor", "g", "-o", "json", "--call", "weather-tool___get_weather"]);
+    let found = failing(&called.json());
+    assert_eq!((called.code, names(&found)), (1, vec!["call"]));
+    assert!(found[0].2.contains("AGENTCORE_GATEWAY_TOKEN"), "{found:?}");
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn a_function_that_throws_is_explained_in_one_line() {
     for part in ["weather-tool___get_time  ", " ms  ", "ValueError: unknown timezone 'Mars'; use a name such as"] {
         assert!(line.contains(part), "{part}: {line}");
     }
+    assert!(line.matches("ValueError").count() == 1 && !line.contains("Traceback"), "it is said once: {line}");
     // The function's own lines are there, but for those of the platform.
     assert!(shown.stdout.contains("  |       weather-tool  [ERROR] ValueError: unknown timezone"), "{shown:?}");
     assert!(shown.stdout.contains("Traceback (most recent call last):"), "{shown:?}");
@@ -134,10 +135,16 @@ fn whoever_is_turned_away_is_recorded_and_foreign_text_is_harmless() {
     let token = ok(&env, &["token", "g"]).stdout;
     let bearer = format!("authorization: Bearer {}\r\n", token.trim());
     post(&bearer, "{");
+    post(&bearer, "[]");
     post(&bearer, r#"{"jsonrpc":"2.0","id":8,"method":"sing\u001b[31m\u202e"}"#);
     let reasons: Vec<Value> = items(&env, &[]).iter().map(|item| item["reason"].clone()).collect();
-    let expected =
-        ["Missing Bearer token", "Invalid Bearer token", "Parse error", "Method not found: sing\u{1b}[31m\u{202e}"];
+    let expected = [
+        "Missing Bearer token",
+        "Invalid Bearer token",
+        "Parse error",
+        "A batch has 1 to 100 messages",
+        "Method not found: sing\u{1b}[31m\u{202e}",
+    ];
     assert_eq!(json!(reasons), json!(expected));
     let shown = ok(&env, &["logs", "g"]).stdout;
     assert!(shown.contains(r"Method not found: sing\u{1b}[31m\u{202e}") && !shown.contains('\u{1b}'), "{shown}");
@@ -162,6 +169,20 @@ fn calls_of_one_target_are_shown_alone_and_a_delivery_of_the_console_is_found() 
     let of_sample = items(&env, &["--target", "weather-tool"]);
     assert!(of_sample.iter().any(|item| item["kind"] == "line"), "{of_sample:?}");
     assert!(items(&env, &["--target", "m"]).iter().all(|item| item["kind"] == "request"));
+}
+
+#[test]
+fn a_log_group_that_is_gone_is_told() {
+    let env = Env::new();
+    ok(&env, &["create", "g", "--sample"]);
+    let arn = ok(&env, &["get", "g"]).json()["gatewayArn"].as_str().unwrap().to_owned();
+    env.with_boto3("gateway_records.py", &[&arn, "--forget"]);
+    call(&env, "weather-tool___get_weather", r#"{"location":"x"}"#);
+    let shown = ok(&env, &["logs", "g"]);
+    assert!(
+        shown.stderr.contains("is gone; `aws logs create-log-group --log-group-name /aws/vendedlogs/"),
+        "{shown:?}"
+    );
 }
 
 /// A response of CloudWatch Logs has at most 1 MB.
@@ -195,23 +216,27 @@ fn a_gateway_that_delivers_nothing_says_so() {
 }
 
 #[test]
-fn what_is_logged_from_now_on_is_followed() {
+fn what_is_logged_next_is_followed_and_told_once() {
     let env = Env::new();
     ok(&env, &["create", "g", "--sample"]);
     for format in ["text", "json"] {
-        let mut command = env.command(&["--local", "logs", "g", "--follow", "--since", "0s", "-o", format]);
+        let mut command = env.command(&["--local", "logs", "g", "--follow", "-o", format]);
         let mut following = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
-        call(&env, "weather-tool___get_time", MARS);
-        let line = lines.find(|line| line.as_ref().unwrap().contains("get_time")).unwrap().unwrap();
-        assert!(line.contains("failed") && line.contains("ValueError"), "{line}");
+        let mut lines = BufReader::new(following.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let failing = |zone: &str| call(&env, "weather-tool___get_time", &json!({ "timezone": zone }).to_string());
+        let is_failure = |line: &str, zone: &str| line.contains("failed") && line.contains(&format!("'{zone}'"));
+        let (first, second) = (format!("Mars-{format}"), format!("Venus-{format}"));
+        failing(&first);
+        let line = lines.find(|line| is_failure(line, &first)).unwrap();
         if format == "json" {
             assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["kind"], "request", "{line}");
         }
+        // The next look shows what is new, and nothing again.
+        failing(&second);
+        let until_then = lines.by_ref().take_while(|line| !is_failure(line, &second));
+        assert_eq!(until_then.filter(|line| is_failure(line, &first)).count(), 0);
         let id = following.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
         assert!(following.wait().unwrap().success());
-        // Each was told once.
-        assert_eq!(lines.filter(|line| line.as_ref().unwrap().contains("get_time ")).count(), 0);
     }
 }

@@ -251,6 +251,21 @@ fn a_caller_with_exactly_this_policy_can_see_to_targets_and_look() {
         let run = env.ok(&[&["--local"], args].concat());
         assert!(!run.stderr.contains("warning"), "{args:?}: {run:?}");
     }
+    // A gateway that takes signatures is called by whoever may invoke it.
+    drop(server);
+    let server = enforcing(&env, &policy(&env, &PLACE));
+    env.ok(&["--local", "create", "i", "--authorizer", "iam"]);
+    env.ok(&["--local", "tools", "list", "i"]);
+    drop(server);
+    let mut less = policy(&env, &[&["--for", "show"], &PLACE[..]].concat());
+    for statement in less["Statement"].as_array_mut().unwrap() {
+        if let Value::Array(actions) = &mut statement["Action"] {
+            actions.retain(|action| action != "bedrock-agentcore:InvokeGateway");
+        }
+    }
+    let server = enforcing(&env, &less);
+    let refused = env.run(&["--local", "tools", "list", "i"]);
+    assert!(refused.code == 4 && refused.stderr.contains("bedrock-agentcore:InvokeGateway"), "{refused:?}");
     // Who may look may change nothing.
     let refused = env.run(&["--local", "create", "other"]);
     assert_eq!(refused.code, 4, "{refused:?}");
@@ -258,7 +273,7 @@ fn a_caller_with_exactly_this_policy_can_see_to_targets_and_look() {
     drop(server);
 }
 
-/// Each action is needed: without it a command fails, and names it.
+/// Without one of these actions a command fails, and names it.
 #[test]
 fn without_one_of_its_actions_a_command_fails_and_names_it() {
     let whole = policy(&Env::new(), &[&["--for", "create,cleanup"], &PLACE[..]].concat());
@@ -283,6 +298,8 @@ fn without_one_of_its_actions_a_command_fails_and_names_it() {
             };
             statement["Action"] = actions.into_iter().filter(|it| it != action).collect();
         }
+        // IAM takes no statement without an action.
+        less["Statement"].as_array_mut().unwrap().retain(|statement| statement["Action"] != json!([]));
         let env = Env::new();
         if command == "cleanup" {
             let server = enforcing(&env, &whole);
@@ -302,7 +319,9 @@ fn without_one_of_its_actions_a_command_fails_and_names_it() {
 #[test]
 fn a_policy_that_is_none_is_refused() {
     let env = Env::new();
-    for text in ["", "{}", "[1]"] {
+    let statement = |more: &str| format!(r#"{{"Statement":[{{"Effect":"Deny","Action":"*"{more}}}]}}"#);
+    let odd = r#","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#;
+    for text in ["", "{}", "[1]", r#"{"Statement":["x"]}"#, &statement(""), &statement(odd)] {
         fs::write(env.home().join("p.json"), text).unwrap();
         let run = env.run(&["local", "serve", "--enforce-caller-policies", "p.json"]);
         assert!(run.code == 2 && run.stderr.contains("p.json"), "{text}: {run:?}");

@@ -1,6 +1,7 @@
 """Prints the events of a gateway's log group, found by its delivery as the console finds it: stream and message each.
 
 With --redeliver, the delivery is made anew under other names first, as the console makes them, to another log group.
+With --forget, the log group is deleted.
 """
 
 import json
@@ -33,6 +34,9 @@ else:
     ends = logs.describe_delivery_destinations()["deliveryDestinations"]
     end = next(e for e in ends if e["arn"] == delivery["deliveryDestinationArn"])
     group = end["deliveryDestinationConfiguration"]["destinationResourceArn"].removesuffix(":*")
+    if "--forget" in sys.argv:
+        logs.delete_log_group(logGroupName=group.split(":log-group:")[1])
+        sys.exit()
     pages = logs.get_paginator("filter_log_events").paginate(logGroupIdentifier=group)
     events = [event for page in pages for event in page["events"]]
     ids = {event["eventId"] for event in events}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{model::mcp_client::Entry, ui::invocation::shell_word};
+use crate::model::{mcp_client::Entry, shell::shell_word};
 
 /// The command by which Claude Code removes a server from its user's configuration.
 pub(super) fn remove(name: &str) -> String {

@@ -4,8 +4,11 @@ use serde_json::json;
 
 use super::{Callers, ClientConfig, Gateway, program, usage};
 use crate::{
-    aws::signer::GATEWAYS, commands::connect::no_tokens, context::Context, error::Error,
-    model::mcp_client::GATEWAY_TOKEN, ui::invocation::shell_word,
+    aws::signer::GATEWAYS,
+    commands::connect::no_tokens,
+    context::Context,
+    error::Error,
+    model::{mcp_client::GATEWAY_TOKEN, shell::shell_word},
 };
 
 impl ClientConfig {

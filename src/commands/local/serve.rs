@@ -72,7 +72,7 @@ pub struct Serve {
     #[arg(long = "fault", value_name = "SERVICE:OPERATION=ERROR[*TIMES][:MESSAGE]")]
     pub faults: Vec<FaultRule>,
 
-    /// Let AWS calls do only what the IAM policies in these files allow (can be repeated)
+    /// Let calls of the control plane do only what the IAM policies in these files allow (can be repeated)
     ///
     /// `agentcore-gw policy` prints such policies.
     #[arg(long = "enforce-caller-policies", value_name = "FILE")]
@@ -91,11 +91,14 @@ pub struct Serve {
 
 /// The policy document in a file.
 fn policy(file: &Path) -> Result<String, Error> {
-    let bad = |problem: String| Error::new(ErrorKind::InvalidInput, format!("{}: {problem}", file.display()));
+    let bad = |problem: String| {
+        Error::new(ErrorKind::InvalidInput, format!("the policy in {} is not accepted: {problem}", file.display()))
+    };
     let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
-    let document: serde_json::Value = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
-    let is_policy = document["Statement"].is_array() || document["Statement"].is_object();
-    if is_policy { Ok(text) } else { Err(bad("it is no IAM policy: it has no `Statement`".to_owned())) }
+    match local::check_caller_policy(&text) {
+        Ok(()) => Ok(text),
+        Err(problem) => Err(bad(problem).with_hint("`agentcore-gw policy` prints policies that it takes")),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

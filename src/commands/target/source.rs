@@ -11,11 +11,11 @@ use crate::{
         adapt::{Adapting, Change, Kept},
         finding::{Filled, Reading, Severity},
         name::{Region, TargetName},
+        shell::shell_word,
         smithy::{self, Model},
         target::INLINE_SCHEMA_LIMIT,
         tool,
     },
-    ui::invocation::shell_word,
 };
 
 /// A configuration for the API, the warnings about it, and how the document was changed.

@@ -22,12 +22,12 @@ use crate::{
         finding::Reading,
         name::FunctionArn,
         policy,
+        shell::shell_word,
         smithy::Model,
         spec::{Credential, TargetSource},
         target::TargetKind,
     },
     ops::stack::Stack,
-    ui::invocation::shell_word,
 };
 
 /// Change a target: what is not named stays as it is

@@ -37,6 +37,8 @@ pub(crate) enum AuthError {
     Unsigned,
     /// A signature by another key, for another request, or from another time.
     BadSignature,
+    /// A good signature of a caller who may not call the gateway, and why.
+    NotAllowed(String),
 }
 
 /// A gateway's inbound authorizer.

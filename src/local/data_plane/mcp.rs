@@ -186,14 +186,20 @@ async fn enter(
         .server
         .read(|state| state.agentcore.serving(gateway_id).map(Inbound::of))
         .ok_or_else(|| Box::new(not_found()))?;
-    let caller = caller::check((&plane.server, &plane.providers), inbound, request).await.map_err(|error| {
-        let reply = refuse(error, gateway_id, &base_url(request.headers), id);
+    let refused = |error: AuthError| {
+        let reply = refuse(&error, gateway_id, &base_url(request.headers), id);
         Records::of(&plane.server, gateway_id, request_id).conclude(id, &reply);
         Box::new(reply.into_response(request_id))
-    })?;
+    };
+    let is_signed = matches!(inbound, Some(Inbound::Iam { .. }));
+    let caller = caller::check((&plane.server, &plane.providers), inbound, request).await.map_err(refused)?;
     // The gateway may have been deleted while the caller's identity provider was queried.
     let gateway = plane.server.read(|state| GatewaySnapshot::of(state, gateway_id, plane.server.blobs()));
-    gateway.map(|gateway| (caller, gateway)).ok_or_else(|| Box::new(not_found()))
+    let gateway = gateway.ok_or_else(|| Box::new(not_found()))?;
+    match plane.server.refuses_invoking(&gateway.arn, &gateway.region).filter(|_| is_signed) {
+        Some(why) => Err(refused(AuthError::NotAllowed(why))),
+        None => Ok((caller, gateway)),
+    }
 }
 
 fn takes_events(headers: &HeaderMap) -> bool {
@@ -234,13 +240,13 @@ fn not_found() -> Response {
     json_response(StatusCode::NOT_FOUND, &json!({ "message": "No such gateway, or it is not READY" }))
 }
 
-fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Reply {
+fn refuse(error: &AuthError, gateway_id: &str, base: &str, id: &str) -> Reply {
     let metadata =
         format!("resource_metadata=\"{base}/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp\"");
     let bearer = |error: &str| Some(format!("Bearer {error}{metadata}"));
     // If the token is missing, AWS responds with the id 0, whatever the request's id (printed output in
     // awslabs/agentcore-samples).
-    let id = if error == AuthError::Missing { "0" } else { id };
+    let id = if *error == AuthError::Missing { "0" } else { id };
     let (status, challenge, message) = match error {
         AuthError::Missing => (StatusCode::UNAUTHORIZED, bearer(""), "Missing Bearer token"),
         AuthError::Invalid => (StatusCode::UNAUTHORIZED, bearer("error=\"invalid_token\", "), "Invalid Bearer token"),
@@ -256,6 +262,7 @@ fn refuse(error: AuthError, gateway_id: &str, base: &str, id: &str) -> Reply {
             None,
             "The request signature we calculated does not match the signature you provided",
         ),
+        AuthError::NotAllowed(why) => (StatusCode::FORBIDDEN, None, why.as_str()),
     };
     let mut reply = Reply::error(status, id, RpcError::new(UNAUTHORIZED, message));
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {

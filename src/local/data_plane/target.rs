@@ -39,6 +39,9 @@ pub(crate) enum Answer {
     Nothing(String),
 }
 
+/// The largest client context, in bytes of base64 (Lambda API reference, Invoke). It holds the message's id, of any length.
+const MOST_OF_CONTEXT: usize = 3583;
+
 /// Invokes a Lambda target and returns the text that the caller sees.
 pub(crate) async fn call_lambda(functions: &Functions, function: Function, call: &ToolCall) -> Result<String, Failure> {
     let client_context = json!({ "custom": {
@@ -50,6 +53,9 @@ pub(crate) async fn call_lambda(functions: &Functions, function: Function, call:
         "bedrockAgentCoreToolName": call.tool,
     } });
     let arn = function.arn.clone();
+    if client_context.to_string().len().div_ceil(3) * 4 > MOST_OF_CONTEXT {
+        return Err(Failure(format!("Lambda function {arn} is not invoked: the client context is too long")));
+    }
     let invocation =
         Invocation { event: call.arguments.to_string().into(), client_context: Some(client_context.to_string()) };
     match functions.run(function, invocation).await {

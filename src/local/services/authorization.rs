@@ -14,14 +14,17 @@ use crate::{
     model::policy::evaluate::{Request, Verdict, evaluate},
 };
 
+/// The only caller, as STS names it.
+const CALLER: &str = "arn:aws:iam::000000000000:root";
+
 /// What a call needs.
 struct Demand {
     action: String,
     resource: String,
     /// The service that a role is passed to.
-    passed_to: &'static str,
-    /// Where the call succeeds without it, and what it began fails later: the action.
-    is_late: Option<&'static str>,
+    passed_to: Option<&'static str>,
+    /// The action, if the call succeeds without it, and what it began fails later.
+    late_action: Option<&'static str>,
 }
 
 /// The policies of all callers.
@@ -45,36 +48,41 @@ impl CallerPolicies {
     ) -> Result<Option<&'static str>, WireError> {
         let call = Asked { state, operation, input, region };
         for demand in call.demands(service.scope) {
-            let context = [
-                ("iam:passedtoservice", demand.passed_to),
-                ("aws:principalaccount", ACCOUNT),
-                ("aws:resourceaccount", ACCOUNT),
-                ("aws:requestedregion", region),
-            ];
-            let request = Request {
-                action: &demand.action,
-                resource: Some(&demand.resource),
-                principal: None,
-                context: &context,
-            };
-            let why = match evaluate(self.0.iter().map(String::as_str), &request) {
-                Verdict::Allow => continue,
-                Verdict::ExplicitDeny => "with an explicit deny in an identity-based policy".to_owned(),
-                Verdict::ImplicitDeny => {
-                    format!("because no identity-based policy allows the {} action", demand.action)
-                }
-            };
-            if demand.is_late.is_some() {
-                return Ok(demand.is_late);
+            match self.refuses(&demand, region) {
+                None => {}
+                Some(_) if demand.late_action.is_some() => return Ok(demand.late_action),
+                Some(message) => return Err(refusal(service, message)),
             }
-            // The sentence: IAM user guide, "Troubleshoot access denied error messages".
-            let message = format!(
-                "User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: {} on resource: {} {why}",
-                demand.action, demand.resource
-            );
-            return Err(refusal(service, message));
         }
         Ok(None)
+    }
+
+    /// Why a caller may not do it, if that is so.
+    fn refuses(&self, demand: &Demand, region: &str) -> Option<String> {
+        let mut context = vec![
+            ("aws:principalaccount", ACCOUNT),
+            ("aws:principalarn", CALLER),
+            ("aws:resourceaccount", ACCOUNT),
+            ("aws:requestedregion", region),
+            ("aws:securetransport", "false"),
+        ];
+        context.extend(demand.passed_to.map(|service| ("iam:passedtoservice", service)));
+        let (action, resource) = (demand.action.as_str(), demand.resource.as_str());
+        let request = Request { action, resource: Some(resource), principal: None, context: &context };
+        let why = match evaluate(self.0.iter().map(String::as_str), &request) {
+            Verdict::Allow => return None,
+            Verdict::ExplicitDeny => "with an explicit deny in an identity-based policy".to_owned(),
+            Verdict::ImplicitDeny => format!("because no identity-based policy allows the {action} action"),
+        };
+        // The sentence: IAM user guide, "Troubleshoot access denied error messages".
+        Some(format!("User: {CALLER} is not authorized to perform: {action} on resource: {resource} {why}"))
+    }
+}
+
+impl CallerPolicies {
+    /// Why a caller who signs may not call a gateway, if that is so.
+    pub(crate) fn refuses_invoking(&self, gateway_arn: &str, region: &str) -> Option<String> {
+        self.refuses(&demand("bedrock-agentcore:InvokeGateway", gateway_arn.to_owned()), region)
     }
 }
 
@@ -107,6 +115,15 @@ impl Asked<'_> {
         format!("arn:aws:{service}:{}:{ACCOUNT}:{resource}", self.region)
     }
 
+    /// The ARN of a secret, which is named by its ARN or its name.
+    fn secret(&self) -> String {
+        match self.text("SecretId") {
+            arn if arn.starts_with("arn:") => arn.to_owned(),
+            "" => self.arn("secretsmanager", &format!("secret:{}-AbCdEf", self.text("Name"))),
+            name => self.arn("secretsmanager", &format!("secret:{name}-AbCdEf")),
+        }
+    }
+
     fn demands(&self, scope: &str) -> Vec<Demand> {
         match scope {
             "bedrock-agentcore" => self.of_agentcore(),
@@ -115,9 +132,10 @@ impl Asked<'_> {
             "lambda" => self.of_lambda(),
             "logs" => self.of_logs(),
             "s3" => self.of_s3(),
-            "secretsmanager" => vec![self.itself("secretsmanager", self.text("SecretId").to_owned())],
-            // Everybody may ask who they are.
-            _ => Vec::new(),
+            "secretsmanager" => vec![self.itself("secretsmanager", self.secret())],
+            // Everybody may ask who they are (STS API reference, GetCallerIdentity).
+            "sts" => Vec::new(),
+            other => vec![self.itself(other, "*".to_owned())],
         }
     }
 
@@ -129,12 +147,14 @@ impl Asked<'_> {
     fn of_agentcore(&self) -> Vec<Demand> {
         const SERVICE: &str = "bedrock-agentcore";
         let arn = |resource: &str| self.arn(SERVICE, resource);
-        let gateway = || arn(&format!("gateway/{}", self.text("gatewayIdentifier")));
+        // An id, or an ARN.
+        let id = self.text("gatewayIdentifier");
+        let gateway = || if id.starts_with("arn:") { id.to_owned() } else { arn(&format!("gateway/{id}")) };
         let action = |name: &str, resource: String| demand(&format!("{SERVICE}:{name}"), resource);
         let identities = |name: &'static str| {
             let directory = "workload-identity-directory/default";
             [arn(directory), arn(&format!("{directory}/workload-identity/x"))]
-                .map(|resource| Demand { is_late: Some(name), ..action(name, resource) })
+                .map(|resource| Demand { late_action: Some(name), ..action(name, resource) })
         };
         let passes = || pass_role(self.text("roleArn"), "bedrock-agentcore.amazonaws.com");
         let mut demands = Vec::new();
@@ -151,12 +171,13 @@ impl Asked<'_> {
                 demands.push(self.itself(SERVICE, gateway()));
                 demands.extend(identities("DeleteWorkloadIdentity"));
             }
-            // Both seen denied for anything but `*` (one project), or without a resource in the reference.
+            // The reference has no resource for the first, and gateways for the second, which was denied for anything but
+            // `*` (one project's CDK construct).
             "ListGateways" | "ListGatewayTargets" => demands.push(self.itself(SERVICE, "*".to_owned())),
             "CreateGatewayTarget" | "UpdateGatewayTarget" | "DeleteGatewayTarget" => {
                 demands.extend([self.itself(SERVICE, gateway()), action("SynchronizeGatewayTargets", gateway())]);
             }
-            name if name.contains("TagResource") || name.contains("UntagResource") || name == "ListTagsForResource" => {
+            "TagResource" | "UntagResource" | "ListTagsForResource" => {
                 demands.push(self.itself(SERVICE, self.text("resourceArn").to_owned()));
             }
             name if name.contains("CredentialProvider") => self.of_providers(&mut demands),
@@ -183,7 +204,11 @@ impl Asked<'_> {
         let secrets = |actions: &[&str]| -> Vec<Demand> {
             actions.iter().map(|action| demand(&format!("secretsmanager:{action}"), secret.clone())).collect()
         };
-        demands.push(self.itself(SERVICE, format!("{vault}/{kind}/{name}")));
+        let provider = format!("{vault}/{kind}/{name}");
+        if self.has("tags") {
+            demands.push(demand("bedrock-agentcore:TagResource", provider.clone()));
+        }
+        demands.push(self.itself(SERVICE, provider));
         if self.operation.starts_with("Create") {
             demands.push(demand("bedrock-agentcore:CreateTokenVault", vault.clone()));
             demands.push(demand("bedrock-agentcore:GetTokenVault", vault));
@@ -246,6 +271,9 @@ impl Asked<'_> {
                 let role = pass_role(self.text("Role"), "lambda.amazonaws.com");
                 [Some(self.itself(SERVICE, function)), Some(role), tags].into_iter().flatten().collect()
             }
+            "UpdateFunctionConfiguration" if self.has("Role") => {
+                vec![self.itself(SERVICE, function), pass_role(self.text("Role"), "lambda.amazonaws.com")]
+            }
             _ => vec![self.itself(SERVICE, function)],
         }
     }
@@ -257,6 +285,8 @@ impl Asked<'_> {
             ("", named) if named.starts_with("arn:") => named.to_owned(),
             ("", name) | (name, _) => arn("log-group", name),
         };
+        // Denials name a group with its streams, such as `log-group:NAME:log-stream:`.
+        let group = format!("{group}:log-stream:");
         let itself = |resource: String| self.itself(SERVICE, resource);
         let tags = |resource: String| self.has("tags").then(|| demand("logs:TagResource", resource));
         let (source, destination) =
@@ -277,10 +307,9 @@ impl Asked<'_> {
             "PutDeliveryDestination" => {
                 let mut demands = vec![itself(destination.clone())];
                 demands.extend(tags(destination));
-                let group = self.input["deliveryDestinationConfiguration"]["destinationResourceArn"].as_str();
-                if let Some(group) = group {
+                if self.has("deliveryDestinationConfiguration") {
                     let actions = ["logs:DescribeResourcePolicies", "logs:PutResourcePolicy"];
-                    demands.extend(actions.map(|action| demand(action, group.to_owned())));
+                    demands.extend(actions.map(|action| demand(action, self.arn(SERVICE, "*"))));
                 } else {
                     let actions =
                         ["xray:ListResourcePolicies", "xray:PutResourcePolicy", "xray:GetTraceSegmentDestination"];
@@ -316,9 +345,9 @@ impl Asked<'_> {
 }
 
 fn pass_role(role_arn: &str, passed_to: &'static str) -> Demand {
-    Demand { passed_to, ..demand("iam:PassRole", role_arn.to_owned()) }
+    Demand { passed_to: Some(passed_to), ..demand("iam:PassRole", role_arn.to_owned()) }
 }
 
 fn demand(action: &str, resource: String) -> Demand {
-    Demand { action: action.to_owned(), resource, passed_to: "", is_late: None }
+    Demand { action: action.to_owned(), resource, passed_to: None, late_action: None }
 }

@@ -131,6 +131,14 @@ fn limit_exceeded(message: impl Into<String>) -> WireError {
     conflict("LimitExceeded", message)
 }
 
+/// Checks that the text is an identity policy that IAM would take, and that can be evaluated here.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_policy(text: &str) -> Result<(), WireError> {
+    grammar::check(text, Use::Identity)
+}
+
 fn no_such_entity(message: String) -> WireError {
     WireError::new(StatusCode::NOT_FOUND, "NoSuchEntity", message)
 }

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufRead as _, BufReader, Write as _},
     path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use aws_lc_rs::digest;
@@ -43,6 +44,8 @@ impl Event {
 pub(crate) struct Journal {
     dir: PathBuf,
     clock: Clock,
+    /// Held while events are written, so that two writers do not both replace a full file.
+    writing: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -53,7 +56,7 @@ impl std::fmt::Debug for Journal {
 
 impl Journal {
     pub(crate) fn new(dir: PathBuf, clock: Clock) -> Self {
-        Self { dir, clock }
+        Self { dir, clock, writing: Arc::default() }
     }
 
     /// Starts storing a group's events.
@@ -92,9 +95,9 @@ impl Journal {
     /// Adds events if their group exists.
     pub(crate) fn write_all(&self, group: &str, events: &[Event]) {
         let file = self.file(group);
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let written = append_to(&file, false).and_then(|mut open| {
             let lines = events.iter().map(|event| Ok(serde_json::to_string(event)? + "\n"));
-            // A single write, so that lines of concurrent writers do not mix.
             open.write_all(lines.collect::<io::Result<String>>()?.as_bytes())?;
             if open.metadata()?.len() > LIMIT / 2 {
                 fs::rename(&file, self.older(group)).and_then(|()| self.open(group))
@@ -109,11 +112,16 @@ impl Journal {
         }
     }
 
-    /// A group's events, in the order of writing.
+    /// A group's events, in the order of writing. Those of an older version, which have no id, get one.
     pub(crate) fn read(&self, group: &str) -> Vec<Event> {
         let files = [self.older(group), self.file(group)].into_iter().filter_map(|file| File::open(file).ok());
         let lines = files.flat_map(|file| BufReader::new(file).lines()).map_while(Result::ok);
-        lines.filter_map(|line| serde_json::from_str(&line).ok()).collect()
+        let events = lines.filter_map(|line| serde_json::from_str::<Event>(&line).ok()).enumerate();
+        let named = |(place, event): (usize, Event)| {
+            let id = if event.id.is_empty() { format!("{}-{place}", event.time) } else { event.id };
+            Event { id, ..event }
+        };
+        events.map(named).collect()
     }
 
     fn file(&self, group: &str) -> PathBuf {
@@ -136,7 +144,7 @@ fn append_to(file: &PathBuf, create: bool) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::fill_strings;
+use super::{fill_strings, texts};
 use crate::model::name::Region;
 
 /// What a caller does.
@@ -56,7 +56,7 @@ pub fn caller(doings: &BTreeSet<Doing>, region: Option<&Region>, account: Option
         match statements.iter_mut().find(same) {
             Some(other) => {
                 let actions: BTreeSet<String> =
-                    actions(&other["Action"]).chain(actions(&statement["Action"])).collect();
+                    texts(&other["Action"]).into_iter().chain(texts(&statement["Action"])).collect();
                 other["Action"] = json!(actions);
             }
             None => statements.push(statement),
@@ -83,12 +83,6 @@ fn contains(list: &Value, text: &str) -> bool {
     list.as_array().is_some_and(|list| list.iter().any(|item| item == text))
 }
 
-/// The actions of a statement: one, or a list.
-fn actions(action: &Value) -> impl Iterator<Item = String> {
-    let all = action.as_array().cloned().unwrap_or_else(|| vec![action.clone()]);
-    all.into_iter().filter_map(|action| action.as_str().map(str::to_owned))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,7 +93,7 @@ mod tests {
     fn every_statement_is_for_something() {
         for statement in templates() {
             let known = ALL.iter().any(|doing| contains(&statement["For"], doing.name()));
-            assert!(known && actions(&statement["Action"]).count() > 0, "{statement:?}");
+            assert!(known && !texts(&statement["Action"]).is_empty(), "{statement:?}");
         }
     }
 

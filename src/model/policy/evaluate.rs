@@ -39,17 +39,23 @@ pub fn evaluate<'a>(documents: impl IntoIterator<Item = &'a str>, request: &Requ
     }
 }
 
-/// Whether everything in a policy document can be evaluated. Where it cannot, a statement does not apply.
-pub fn is_certain(document: &str) -> bool {
-    let operators = |statement: &Value| {
-        let conditions = statement["Condition"].as_object().into_iter().flatten();
-        conditions.map(|(operator, _)| operator.clone()).collect::<Vec<_>>()
+/// Whether a document's statements can be evaluated with the values of these condition keys (lower case): no other key,
+/// policy variable or operator is in them. Where one is, the verdict may be wrong either way.
+pub fn is_certain(document: &str, context: &[(&str, &str)]) -> bool {
+    let is_known = |key: &str| context.iter().any(|(name, _)| *name == key.to_lowercase());
+    let knows_conditions = |statement: &Value| {
+        let operators = statement["Condition"].as_object().into_iter().flatten();
+        operators.into_iter().all(|(operator, keys)| {
+            is_evaluated(operator) && keys.as_object().into_iter().flatten().all(|(key, _)| is_known(key))
+        })
     };
-    statements(document).iter().flat_map(operators).all(|operator| is_evaluated(&operator))
+    let knows_variables =
+        |text: &str| text.split("${").skip(1).all(|rest| rest.split_once('}').is_some_and(|(key, _)| is_known(key)));
+    statements(document).iter().all(|statement| knows_conditions(statement) && knows_variables(&statement.to_string()))
 }
 
 /// What keeps a trust policy's statements from allowing a request: of each that applies but for its conditions, those
-/// that do not hold, as `key is VALUE, not WANTED`. Empty if no statement is about this principal and action.
+/// that do not hold, as `KEY is VALUE, and OPERATOR wants WANTED`. Empty if no statement is about this principal and action.
 pub fn failing_conditions(document: &str, request: &Request<'_>) -> Vec<String> {
     let mut failing = Vec::new();
     for statement in statements(document) {
@@ -93,6 +99,8 @@ fn statement_matches(statement: &Value, request: &Request<'_>) -> bool {
     };
     let resource = match (&statement["Resource"], &statement["NotResource"]) {
         (Value::Null, Value::Null) => true,
+        // An Allow may match an unknown resource, too; that a Deny does is not certain.
+        (Value::Null, not) if request.resource.is_none() => statement["Effect"] == "Allow" && !not.is_null(),
         (Value::Null, not) => !listed(not, is_resource),
         (resource, _) => listed(resource, is_resource),
     };
@@ -306,6 +314,14 @@ mod tests {
             invoke(json!({ "Effect": "Allow", "NotAction": "lambda:*", "Resource": "*" })),
             Verdict::ImplicitDeny
         );
+        let unknown = |effect: &str| {
+            let statement = json!({ "Effect": effect, "Action": "*", "NotResource": "arn:g" });
+            let allow = json!({ "Effect": "Allow", "Action": "*", "Resource": "*" });
+            let document = json!({ "Statement": if effect == "Deny" { json!([allow, statement]) } else { statement } });
+            let request = Request { action: "a:B", resource: None, principal: None, context: &[] };
+            evaluate([document.to_string().as_str()], &request)
+        };
+        assert_eq!((unknown("Allow"), unknown("Deny")), (Verdict::Allow, Verdict::Allow));
         let deny = json!({ "Effect": "Deny", "Action": "*", "Resource": "arn:f" });
         assert_eq!(invoke(json!([allow(json!({})), deny])), Verdict::ExplicitDeny);
     }
@@ -325,9 +341,15 @@ mod tests {
         assert_eq!(told("a.amazonaws.com", "arn:x1"), [""; 0]);
         assert_eq!(told("a.amazonaws.com", "arn:y"), ["aws:SourceArn is arn:y, and ArnLike wants arn:x*"]);
         assert_eq!(told("b.amazonaws.com", "arn:y"), [""; 0]);
-        assert!(is_certain(&document.to_string()));
-        let odd = json!({ "Statement": [{ "Condition": { "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } } }] });
-        assert!(!is_certain(&odd.to_string()));
+        let known = [("aws:sourceaccount", "1"), ("aws:sourcearn", "arn:x1")];
+        assert!(is_certain(&document.to_string(), &known));
+        for odd in [
+            json!([{ "Condition": { "IpAddress": { "aws:SourceArn": "10.0.0.0/8" } } }]),
+            json!([{ "Condition": { "StringEquals": { "aws:PrincipalTag/a": "b" } } }]),
+            json!({ "Resource": "arn:${aws:username}" }),
+        ] {
+            assert!(!is_certain(&json!({ "Statement": odd }).to_string(), &known), "{odd}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::texts;
 use crate::model::{document::Document, finding::Reading, naming::StackNames, smithy::Model, target::TargetKind};
 
 /// The execution role's permissions for what the user supplied, one policy per kind, by its name. Each policy
@@ -43,10 +44,6 @@ pub fn needs(
     let mut needs = Needs { with_own: true, ..Needs::default() };
     needs.add(Place { names, account, target }, &|_: &str| allowed.clone());
     needs.objects.clear();
-    let texts = |value: &Value| -> Vec<String> {
-        let list = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-        list.into_iter().filter_map(|one| one.as_str().map(str::to_owned)).collect()
-    };
     let this_gateway = format!("{}-??????????", names.lower_gateway());
     // The rest of a pattern, such as the end of a secret's name, is not known.
     let known = |resource: &str| Some(resource.replace(&this_gateway, gateway_id)).filter(|it| !it.contains('*'));
@@ -255,7 +252,7 @@ pub fn granted(names: &StackNames, grants: &BTreeMap<&'static str, Value>, targe
     let read = |policy: &str, member: &str| {
         let statements = grants.get(policy)?["Statement"].as_array()?;
         let statement = statements.iter().find(|statement| statement["Sid"] == sid.as_str())?;
-        Some(statement[member].as_array()?.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
+        Some(texts(&statement[member]))
     };
     read("smithy", "Action").or_else(|| read("iam-service", "Resource"))
 }
@@ -266,6 +263,14 @@ fn signed_service(target: &Value) -> Option<&str> {
     let credential = &target["credentialProviderConfigurations"][0]["credentialProvider"];
     let service = credential["iamCredentialProvider"]["service"].as_str()?;
     [EXECUTE_API, LAMBDA].contains(&service).then_some(service)
+}
+
+/// Whether what the role may do for a target is, or may be, what the user named, so that it is read back from the role's
+/// policies.
+pub fn is_granted_by_name(target: &Value) -> bool {
+    let is_smithy = TargetKind::of(&target["targetConfiguration"]["mcp"]) == Some(TargetKind::Smithy);
+    let credential = &target["credentialProviderConfigurations"][0]["credentialProviderType"];
+    is_smithy && credential == "GATEWAY_IAM_ROLE" || signed_service(target).is_some()
 }
 
 const EXECUTE_API: &str = "execute-api";

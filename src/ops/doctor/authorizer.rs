@@ -1,17 +1,15 @@
 //! Who the gateway's callers are: the user pool, the discovery document, and a token with its claims.
 
-use std::time::SystemTime;
-
 use serde_json::{Value, json};
 
-use super::{Check, Error, Findings, Mend, Subject, Token, Tokens, openid, quoted};
+use super::{Check, Error, Findings, Mend, Subject, Token, Tokens, openid};
 use crate::{
     aws::cognito::{self, Pool},
-    model::token,
+    model::{shell::shell_word, token},
 };
 
 /// The checks, and a token for the gateway, if there is one.
-pub(super) async fn examine(subject: Subject<'_>, tokens: Option<Tokens>) -> (Findings, Token) {
+pub(super) async fn examine(subject: Subject<'_>, tokens: Result<Tokens, String>) -> (Findings, Token) {
     let mut findings = Findings::default();
     if subject.gateway.document.0["authorizerType"] != "CUSTOM_JWT" {
         return (findings, None);
@@ -24,7 +22,7 @@ pub(super) async fn examine(subject: Subject<'_>, tokens: Option<Tokens>) -> (Fi
             findings.checks.push(Check::bad("user-pool", detail, fix));
             return (findings, None);
         }
-        (None, Some(pool)) => findings.checks.extend(parts_of(subject, pool)),
+        (None, Some(pool)) => findings.checks.extend(parts_of(subject, pool).await),
         (None, None) => {}
     }
     // The address of an emulator may have changed since the gateway was made.
@@ -33,7 +31,16 @@ pub(super) async fn examine(subject: Subject<'_>, tokens: Option<Tokens>) -> (Fi
     let problem = openid::problem(&subject.aws.http, &url).await;
     let problem = problem.map(|problem| (problem, remedy_of_issuer(subject, pool)));
     findings.checks.push(Check::of("discovery", problem, format!("{url} names its issuer and its keys")));
-    let Some(tokens) = tokens else { return (findings, None) };
+    let tokens = match tokens {
+        Ok(tokens) => tokens,
+        Err(problem) => {
+            // Of the stack's own pool, the checks above say what is missing.
+            if pool.is_none() {
+                findings.warnings.push(format!("no token is checked, and no tool is listed: {problem}"));
+            }
+            return (findings, None);
+        }
+    };
     match tokens.get(subject.aws, None).await {
         Err(error) => {
             findings.checks.push(not_issued(subject, pool, &error));
@@ -43,9 +50,7 @@ pub(super) async fn examine(subject: Subject<'_>, tokens: Option<Tokens>) -> (Fi
             findings.checks.push(Check::good("token", if tokens.is_given() { "given" } else { "issued" }));
             let mut authorizer = subject.jwt().clone();
             authorizer["discoveryUrl"] = json!(url);
-            let now = subject.aws.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-            for claim in token::claims(token.reveal(), &authorizer, now) {
+            for claim in token::claims(token.reveal(), &authorizer, subject.aws.unix_millis() / 1000) {
                 let (name, is_given) = (format!("claim:{}", claim.name), tokens.is_given());
                 let problem = claim.problem.map(|problem| {
                     (format!("the token: {problem}"), remedy_of_claim(subject, pool, claim.name, is_given))
@@ -58,12 +63,19 @@ pub(super) async fn examine(subject: Subject<'_>, tokens: Option<Tokens>) -> (Fi
 }
 
 /// The parts of the stack's own pool.
-fn parts_of(subject: Subject<'_>, pool: &Pool) -> Vec<Check> {
+async fn parts_of(subject: Subject<'_>, pool: &Pool) -> Vec<Check> {
     let stack = subject.stack;
     let mut checks = vec![Check::good("user-pool", &pool.id)];
     checks.push(match &pool.domain {
         Some(domain) => Check::good("domain", domain),
-        None => Check::mendable("domain", "the user pool has no domain, so nothing issues tokens", stack, Mend::Domain),
+        None if stack.orphaned_pools.is_empty() => {
+            Check::mendable("domain", "the user pool has no domain, so nothing issues tokens", stack, Mend::Domain)
+        }
+        // A second pool of the stack may have the domain.
+        None => {
+            let fix = format!("`agentcore-gw create {}` sorts out which pool it uses", subject.name());
+            Check::bad("domain", "the user pool has no domain, and there is a second pool of this stack", fix)
+        }
     });
     let server = &stack.names.resource_server;
     checks.push(if stack.resource_server {
@@ -75,16 +87,7 @@ fn parts_of(subject: Subject<'_>, pool: &Pool) -> Vec<Check> {
     let allowed = subject.jwt()["allowedClients"].as_array();
     let allowed: Vec<&str> = allowed.into_iter().flatten().filter_map(Value::as_str).collect();
     checks.push(match &stack.client {
-        None => {
-            let detail = match &allowed[..] {
-                [] => "the stack's client is gone".to_owned(),
-                ids => format!(
-                    "the stack's client is gone: the user pool has none of those that the gateway allows, {}",
-                    ids.join(", ")
-                ),
-            };
-            Check::mendable("app-client", detail, stack, Mend::AppClient)
-        }
+        None => lost_client(subject, pool, &allowed).await,
         Some(client) if !allowed.is_empty() && !allowed.contains(&client.id.as_str()) => {
             let detail = format!("the gateway allows {}, and not the stack's client {}", allowed.join(", "), client.id);
             Check::bad("app-client", detail, format!("`agentcore-gw create {}` lets it in", subject.name()))
@@ -92,6 +95,19 @@ fn parts_of(subject: Subject<'_>, pool: &Pool) -> Vec<Check> {
         Some(client) => Check::good("app-client", &client.id),
     });
     checks
+}
+
+/// The check of a client that is gone. A new one takes the place of one that the gateway still allows; otherwise a new
+/// caller would be let in, or others shut out.
+async fn lost_client(subject: Subject<'_>, pool: &Pool, allowed: &[&str]) -> Check {
+    for id in allowed {
+        if let Ok(None) = cognito::find_client(subject.aws, &pool.id, id).await {
+            let detail = format!("the client {id}, which the gateway allows, is gone");
+            return Check::mendable("app-client", detail, subject.stack, Mend::AppClient);
+        }
+    }
+    let detail = "the user pool has no client of this stack";
+    Check::bad("app-client", detail, format!("`agentcore-gw create {}` makes one, and lets it in", subject.name()))
 }
 
 fn not_issued(subject: Subject<'_>, pool: Option<&Pool>, error: &Error) -> Check {
@@ -110,23 +126,34 @@ fn not_issued(subject: Subject<'_>, pool: Option<&Pool>, error: &Error) -> Check
     Check::bad("token", error.to_string(), fix)
 }
 
-/// The command that gives the gateway another provider, or other clients.
-fn another_authorizer(subject: Subject<'_>, discovery_url: &str, clients: &[&str]) -> String {
-    let clients: String = clients.iter().map(|client| format!(" --allowed-client {}", quoted(client))).collect();
-    format!(
-        "`agentcore-gw create {} --authorizer jwt --discovery-url {}{clients}`",
-        subject.name(),
-        quoted(discovery_url)
-    )
+/// The command that gives the gateway another provider, or lets in its own client alone.
+fn another_authorizer(subject: Subject<'_>, discovery_url: &str, only: Option<&str>) -> String {
+    let jwt = subject.jwt();
+    let lists = [("allowedClients", "client"), ("allowedAudience", "audience"), ("allowedScopes", "scope")];
+    let values = |member: &str| -> Vec<String> {
+        let values = jwt[member].as_array().into_iter().flatten();
+        values.filter_map(|value| value.as_str().map(str::to_owned)).collect()
+    };
+    let mut flags = String::new();
+    for (member, flag) in lists {
+        let values = match (only, member) {
+            (None, _) | (Some(_), "allowedScopes") => values(member),
+            (Some(client), "allowedClients") => vec![client.to_owned()],
+            _ => Vec::new(),
+        };
+        for value in values {
+            flags.push_str(&format!(" --allowed-{flag} {}", shell_word(&value)));
+        }
+    }
+    let (name, url) = (subject.name(), shell_word(discovery_url));
+    format!("`agentcore-gw create {name} --authorizer jwt --discovery-url {url}{flags}`")
 }
 
 fn remedy_of_issuer(subject: Subject<'_>, pool: Option<&Pool>) -> String {
     if pool.is_some() {
         return "a new user pool serves it after some minutes at most; else check the network".to_owned();
     }
-    let allowed = subject.jwt()["allowedClients"].as_array();
-    let clients: Vec<&str> = allowed.into_iter().flatten().filter_map(Value::as_str).collect();
-    let command = another_authorizer(subject, "URL", &clients);
+    let command = another_authorizer(subject, "URL", None);
     format!("see to the provider, or name another one: {command}")
 }
 
@@ -137,14 +164,14 @@ fn remedy_of_claim(subject: Subject<'_>, pool: Option<&Pool>, claim: &str, is_gi
         // Cognito's access tokens have a client_id and no aud.
         ("aud", Some(_), Some(client)) => {
             let url = subject.jwt()["discoveryUrl"].as_str().unwrap_or_default();
-            let command = another_authorizer(subject, url, &[&client.id]);
+            let command = another_authorizer(subject, url, Some(&client.id));
             format!("Cognito's tokens have no audience: allow the client instead, {command}")
         }
         ("exp" | "nbf" | "token" | "alg", ..) if is_given => {
             "get a new token, and check this machine's clock".to_owned()
         }
         ("iss", None, _) => {
-            let command = another_authorizer(subject, "URL", &[]);
+            let command = another_authorizer(subject, "URL", None);
             format!("get a token of the gateway's provider, or name the provider of this one: {command}")
         }
         _ => format!("get a token that has it; {get}"),

@@ -2,10 +2,10 @@
 
 use futures_util::future::join_all;
 
-use super::{Check, Findings, Mend, Subject, quoted};
+use super::{Check, Findings, Mend, Subject};
 use crate::{
     aws::{agentcore::ApiDocument, denied::Denied, lambda, providers},
-    model::{provider::ProviderKind, target::TargetKind},
+    model::{provider::ProviderKind, shell::shell_word, target::TargetKind},
 };
 
 pub(super) async fn examine(subject: Subject<'_>) -> Findings {
@@ -50,7 +50,7 @@ async fn of_target(subject: Subject<'_>, target: &ApiDocument) -> Findings {
             let endpoint = target.0["targetConfiguration"]["mcp"]["mcpServer"]["endpoint"].as_str().unwrap_or("URL");
             format!(
                 "see to the server, then `agentcore-gw target update {name} --gateway {gateway} --endpoint {}`",
-                quoted(endpoint)
+                shell_word(endpoint)
             )
         }
         (Some(TargetKind::McpServer), _) if target.is_broken() => {
@@ -102,6 +102,9 @@ async fn function(subject: Subject<'_>, target: &str, arn: &str, findings: &mut 
     let gateway = subject.name();
     findings.checks.push(match found {
         None if is_sample => Check::mendable(check, "the sample's function is gone", stack, Mend::Sample),
+        Some(_) if is_sample && stack.sample.role.is_none() => {
+            Check::mendable(check, "the role of the sample's function is gone", stack, Mend::Sample)
+        }
         None => {
             let fix = format!(
                 "deploy it again, or name another one, with `--lambda-arn`, to `agentcore-gw target update {target} \

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Check, Client, Error, Findings, SignIn, Subject, Token};
-use crate::{aws::signer::GATEWAYS, model::tool};
+use crate::{
+    aws::signer::GATEWAYS,
+    model::{mcp_client::GATEWAY_TOKEN, tool},
+};
 
 /// A tool, and the arguments to call it with.
 #[derive(Debug, Clone, Copy)]
@@ -31,8 +34,12 @@ pub(super) async fn examine(subject: Subject<'_>, token: Token, call: Option<Cal
                 return findings;
             }
         },
-        // Without a token nothing can be listed; the checks of the authorizer say why.
-        _ => return findings,
+        // Without a token nothing can be listed; the checks of the authorizer, or a warning, say why.
+        _ => {
+            let fix = format!("put a token into the variable {GATEWAY_TOKEN}, or see the checks of the authorizer");
+            findings.checks.extend(call.map(|_| Check::bad("call", "there is no token to call it with", fix)));
+            return findings;
+        }
     };
     let versions = gateway.0["protocolConfiguration"]["mcp"]["supportedVersions"].as_array();
     let versions: Vec<&str> = versions.into_iter().flatten().filter_map(Value::as_str).collect();
@@ -80,7 +87,8 @@ fn listed(subject: Subject<'_>, tools: &[Value]) -> Check {
             "`agentcore-gw target add lambda NAME --gateway {name}` adds the sample; its help names the other kinds"
         )
     } else {
-        // "one gateway serves tools forever, another serves 0 forever": only making it anew helped (one project).
+        // A gateway may be READY and list nothing for ever; only making it anew helped
+        // (aws-samples/sample-agentcore-lowcode-nocode).
         format!(
             "see the checks of the targets; if all are READY, `agentcore-gw cleanup {name}` and `agentcore-gw create {name}` make it anew"
         )

@@ -9,7 +9,7 @@ use crate::model::{policy, spec::GatewaySpec};
 
 /// Limit on the characters of all inline policies of a role (IAM quotas). White space does not count; ours have
 /// none.
-const POLICY_LIMIT: usize = 10_240;
+pub const POLICY_LIMIT: usize = 10_240;
 
 /// The role's policies for targets, by name.
 pub(super) type Grants = BTreeMap<&'static str, Value>;

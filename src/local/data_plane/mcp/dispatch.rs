@@ -7,7 +7,7 @@ use super::{
     SESSION_HEADER,
     protocol::{self, Dialect, METHOD_NOT_FOUND, RpcError},
     reply::{Reply, envelope},
-    request::{McpRequest, has_request, id_of, is_id},
+    request::{McpRequest, id_of, is_id},
     servers,
     snapshot::GatewaySnapshot,
     tools,
@@ -25,7 +25,8 @@ impl McpRequest {
             None => self.reply().await,
         };
         let reply = self.intercept_response(reply).await;
-        if has_request(&self.message) {
+        // A notification has no answer, and no record.
+        if reply.body.is_some() {
             self.records.conclude(&self.id(), &reply);
         }
         reply

@@ -2,12 +2,16 @@
 //!
 //! Members, the form of the bodies and the sentences of a good request: AgentCore developer guide, "AgentCore provided
 //! gateway metrics and logs", and a log printed in a lab of awslabs/agentcore-samples. That a failed call of a tool has a
-//! record that names the tool, and then one with the reason: two projects that read their logs. AWS publishes no
+//! record that names the tool, and then one with the reason: a log check of one project, and the README of a travel agent that
+//! quotes both. AWS publishes no
 //! sentence for a refused message; it is the message of the error here.
 
 use std::{
     fmt::Write as _,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::{Value, json};
@@ -22,13 +26,17 @@ use crate::local::{
 
 /// The log stream of every gateway (labs of awslabs/agentcore-samples, and other projects).
 const STREAM: &str = "BedrockAgentCoreGateway_ApplicationLogs";
-/// Most bytes of a body in a record. AWS does not document what becomes of a larger one.
+/// Most bytes of a body in a record, and of anything else that a caller or a target wrote. AWS does not document what
+/// becomes of more.
 const MOST_OF_BODY: usize = 64 * 1024;
+const MOST_OF_TEXT: usize = 4 * 1024;
 
 /// The records of one HTTP request, which are written when it ends. None are kept where none are delivered.
 pub(super) struct Records {
     to: Option<Destination>,
     kept: Mutex<Vec<Event>>,
+    /// Whether anything was recorded.
+    is_begun: AtomicBool,
 }
 
 struct Destination {
@@ -50,7 +58,7 @@ impl Records {
             trace_id: hex::<16>(),
             span_id: hex::<8>(),
         });
-        Self { to, kept: Mutex::default() }
+        Self { to, kept: Mutex::default(), is_begun: AtomicBool::new(false) }
     }
 
     /// Of a gateway, by its id.
@@ -65,47 +73,53 @@ impl Records {
 
     /// `id` is that of the message, as JSON or as text.
     pub(super) fn started(&self, id: &str, message: &Value) {
-        self.keep(id, || json!({ "isError": false, "log": format!("Started processing request with requestId: {}", bare(id)), "requestBody": as_java(message) }));
+        self.keep(id, || json!({ "isError": false, "log": format!("Started processing request with requestId: {}", cut(bare(id), MOST_OF_TEXT)), "requestBody": as_java(message) }));
     }
 
     pub(super) fn received(&self, id: &str, method: &str) {
-        self.keep(id, || json!({ "isError": false, "log": format!("Received request for {method} method") }));
+        self.keep(
+            id,
+            || json!({ "isError": false, "log": format!("Received request for {} method", cut(method, MOST_OF_TEXT)) }),
+        );
     }
 
     pub(super) fn executing(&self, id: &str, tool: &str, target_id: &str) {
         self.keep(id, || json!({ "isError": false, "log": format!("Executing tool {tool} from target {target_id}") }));
+        // The call may take minutes.
+        self.write();
     }
 
     pub(super) fn tool_failed(&self, id: &str, tool: &str, target_id: &str, reason: &str) {
         let log = format!("An error occurred while executing tool: {tool} from target {target_id}");
         self.keep(id, || json!({ "isError": true, "log": log }));
-        self.keep(id, || json!({ "isError": true, "log": cut(reason.to_owned()) }));
+        self.keep(id, || json!({ "isError": true, "log": cut(reason, MOST_OF_BODY) }));
     }
 
     pub(super) fn answered(&self, id: &str, answer: &Result<Value, RpcError>) {
         let id = bare(id);
+        let shown = cut(id, MOST_OF_TEXT);
         self.keep(id, || match answer {
             Ok(result) => json!({
                 "isError": false,
-                "log": format!("Successfully processed request with requestId: {id}"),
-                "responseBody": cut(format!("{{jsonrpc=2.0, id={id}, result={}}}", as_java(result))),
+                "log": format!("Successfully processed request with requestId: {shown}"),
+                "responseBody": cut(&format!("{{jsonrpc=2.0, id={shown}, result={}}}", as_java(result)), MOST_OF_BODY),
             }),
             Err(error) => json!({
                 "isError": true,
-                "log": error.message(),
-                "responseBody": cut(format!("{{jsonrpc=2.0, id={id}, error={}}}", as_java(&error.to_json()))),
+                "log": cut(error.message(), MOST_OF_TEXT),
+                "responseBody": cut(&format!("{{jsonrpc=2.0, id={shown}, error={}}}", as_java(&error.to_json())), MOST_OF_BODY),
             }),
         });
     }
 
     /// Of a message that was answered before it was looked at.
     pub(super) fn turned_away(&self, id: &str, reason: &str) {
-        self.keep(id, || json!({ "isError": true, "log": reason }));
+        self.keep(id, || json!({ "isError": true, "log": cut(reason, MOST_OF_TEXT) }));
     }
 
     /// The reply to a request that nothing is recorded of yet.
     pub(super) fn conclude(&self, id: &str, reply: &Reply) {
-        let is_known = !self.kept.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let is_known = self.is_begun.load(Ordering::Relaxed);
         if is_known || self.to.is_none() {
             return;
         }
@@ -120,7 +134,7 @@ impl Records {
     fn keep(&self, id: &str, body: impl FnOnce() -> Value) {
         let Some(to) = &self.to else { return };
         let (time, mut body) = (to.server.clock(), body());
-        body["id"] = json!(bare(id));
+        body["id"] = json!(cut(bare(id), MOST_OF_TEXT));
         let record = json!({
             "resource_arn": to.gateway_arn,
             "event_timestamp": time,
@@ -132,15 +146,20 @@ impl Records {
         });
         let event = Event::new(STREAM, time, record.to_string());
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.is_begun.store(true, Ordering::Relaxed);
+    }
+
+    fn write(&self) {
+        let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(to) = self.to.as_ref().filter(|_| !kept.is_empty()) {
+            to.server.journal().write_all(&to.group_arn, &kept);
+        }
     }
 }
 
 impl Drop for Records {
     fn drop(&mut self) {
-        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(to) = self.to.as_ref().filter(|_| !kept.is_empty()) {
-            to.server.journal().write_all(&to.group_arn, kept);
-        }
+        self.write();
     }
 }
 
@@ -157,31 +176,33 @@ fn hex<const N: usize>() -> String {
     })
 }
 
-/// At most [`MOST_OF_BODY`] bytes of a text.
-fn cut(mut text: String) -> String {
-    if text.len() > MOST_OF_BODY {
-        text.truncate(text.floor_char_boundary(MOST_OF_BODY));
-        text.push('…');
+/// At most so many bytes of a text.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
     }
-    text
+    format!("{}…", &text[..text.floor_char_boundary(most)])
 }
 
 /// JSON as Java prints its maps and lists, cut.
 fn as_java(value: &Value) -> String {
     let mut text = String::new();
     print_java(value, &mut text);
-    cut(text)
+    cut(&text, MOST_OF_BODY)
 }
 
+/// Prints a value, or not much more of it than is shown.
 fn print_java(value: &Value, text: &mut String) {
+    let is_full = |text: &String| text.len() > MOST_OF_BODY;
     match value {
-        // The rest would be cut anyway.
-        _ if text.len() > MOST_OF_BODY => {}
         Value::Object(members) => {
             text.push('{');
             for (place, (name, value)) in members.iter().enumerate() {
+                if is_full(text) {
+                    return;
+                }
                 text.push_str(if place == 0 { "" } else { ", " });
-                text.push_str(name);
+                text.push_str(&cut(name, MOST_OF_BODY));
                 text.push('=');
                 print_java(value, text);
             }
@@ -190,12 +211,15 @@ fn print_java(value: &Value, text: &mut String) {
         Value::Array(items) => {
             text.push('[');
             for (place, item) in items.iter().enumerate() {
+                if is_full(text) {
+                    return;
+                }
                 text.push_str(if place == 0 { "" } else { ", " });
                 print_java(item, text);
             }
             text.push(']');
         }
-        Value::String(string) => text.push_str(string),
+        Value::String(string) => text.push_str(&cut(string, MOST_OF_BODY)),
         other => text.push_str(&other.to_string()),
     }
 }

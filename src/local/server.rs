@@ -9,6 +9,7 @@ use std::{
 use aws_credential_types::Credentials;
 use axum::http::StatusCode;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 
 use super::{
     DEFAULT_REGION,
@@ -17,11 +18,12 @@ use super::{
     services::{
         ACCOUNT, Answer, Call, NewKey, Service, State,
         authorization::CallerPolicies,
+        internal,
         operation::{Handler, Operation},
     },
     storage::{
         blobs::Blobs,
-        journal::Journal,
+        journal::{Event, Journal},
         store::{AccessKey, Store},
     },
     wire::WireError,
@@ -214,6 +216,21 @@ impl Server {
         let call =
             Call { operation: operation.name, observes: operation.observes, lacks, ..self.call_in(region, base_url) };
         Ok((operation, call, input))
+    }
+
+    /// The events of the log group that an input names, oldest first.
+    ///
+    /// # Errors
+    /// If there is no such group.
+    pub(crate) async fn events(&self, call: &Call, input: &Value) -> Result<Vec<Event>, WireError> {
+        let group = self.read(|state| state.logs.group_of(call, input))?;
+        let journal = self.0.journal.clone();
+        let read = spawn_blocking(move || {
+            let mut events = journal.read(&group);
+            events.sort_by_key(|event| event.time);
+            events
+        });
+        read.await.map_err(|error| internal(format!("the local AWS cannot read its logs: {error}")))
     }
 
     /// Why a caller who signs may not call a gateway, if that is so.

@@ -1,8 +1,10 @@
 //! `logs`: what a gateway delivers, and what the command makes of it.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
     process::{Command, Stdio},
 };
 
@@ -115,6 +117,9 @@ fn records_have_the_form_that_aws_documents() {
     assert_eq!(begin["requestBody"], call);
     let answer = end["responseBody"].as_str().unwrap();
     assert!(answer.starts_with("{jsonrpc=2.0, id=2, result={isError=false, content=[{type=text, text="), "{answer}");
+    let files: Vec<_> = fs::read_dir(env.state_dir().join("logs")).unwrap().map(Result::unwrap).collect();
+    assert_eq!(files.len(), 2);
+    assert!(files.iter().all(|file| file.metadata().unwrap().permissions().mode() & 0o777 == 0o600));
 }
 
 #[test]

@@ -84,6 +84,10 @@ impl Local {
         let (operation, call, input) = self.server.prepare(service, place, (&decoded.operation, input)).await?;
         let handler = match operation.run {
             Run::Function => return self.functions.invoke(&call, &received.body, input, request_id).await,
+            Run::Events(handler) => {
+                let output = handler(self.server.events(&call, &input).await?, input)?;
+                return Ok(service.protocol.encode(decoded, operation.route.as_ref(), &output, request_id));
+            }
             Run::State(handler) => handler,
         };
         let output = self.server.run(operation, handler, &call, input)?;

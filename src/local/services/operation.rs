@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{State, answer::Answer, call::Call, shape::Member};
-use crate::local::wire::Route;
+use crate::local::{storage::journal::Event, wire::Route};
 
 /// An operation: where it is found, what input it accepts, and its handler.
 #[derive(Debug)]
@@ -28,11 +28,16 @@ pub(crate) struct Operation {
 /// From the state and an accepted input to the output's members.
 pub(crate) type Handler = fn(&mut State, &Call, Value) -> Answer;
 
+/// From the events of the log group that the input names, oldest first, and the input to the output's members.
+pub(crate) type EventsHandler = fn(Vec<Event>, Value) -> Answer;
+
 /// How an operation is run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Run {
     /// On the state.
     State(Handler),
+    /// On events, which are read from disk without holding the state.
+    Events(EventsHandler),
     /// By running a Lambda function, which may take minutes.
     Function,
 }
@@ -58,6 +63,16 @@ macro_rules! handler {
     };
 }
 pub(crate) use handler;
+
+/// A handler of events as an operation's [`Run`]: `fn(Vec<Event>, I) -> Answer` for its input.
+macro_rules! of_events {
+    ($handler:expr) => {
+        $crate::local::services::operation::Run::Events(|events, input| {
+            $handler(events, $crate::local::services::answer::read(input)?)
+        })
+    };
+}
+pub(crate) use of_events;
 
 /// An operation that is routed by its name alone (JSON 1.1, query).
 pub(crate) const fn operation(name: &'static str, input: &'static [Member], run: Run) -> Operation {

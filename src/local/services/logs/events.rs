@@ -21,26 +21,24 @@ use crate::local::{
 const MOST_EVENTS: usize = 10_000;
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// The events of a group, named by name or ARN, oldest first.
-fn events_of(logs: &Logs, call: &Call, name: Option<&str>, identifier: Option<&str>) -> Result<Vec<Event>, WireError> {
-    let named = match (name, identifier) {
-        (None, Some(identifier)) if identifier.starts_with("arn:") => identifier.trim_end_matches(":*").to_owned(),
-        (Some(name), None) | (None, Some(name)) => arn(call, "log-group", name),
-        _ => return Err(invalid("Exactly one of logGroupName and logGroupIdentifier is required.")),
-    };
-    if !logs.groups.contains_key(&named) {
-        return Err(not_found("log group"));
+impl Logs {
+    /// The ARN of the group that an input names, by its name or its ARN.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn group_of(&self, call: &Call, input: &Value) -> Result<String, WireError> {
+        let named = match (input["logGroupName"].as_str(), input["logGroupIdentifier"].as_str()) {
+            (None, Some(identifier)) if identifier.starts_with("arn:") => identifier.trim_end_matches(":*").to_owned(),
+            (Some(name), None) | (None, Some(name)) => arn(call, "log-group", name),
+            _ => return Err(invalid("Exactly one of logGroupName and logGroupIdentifier is required.")),
+        };
+        if self.groups.contains_key(&named) { Ok(named) } else { Err(not_found("log group")) }
     }
-    let mut events = call.journal.read(&named);
-    events.sort_by_key(|event| event.time);
-    Ok(events)
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DescribeStreams {
-    log_group_name: Option<String>,
-    log_group_identifier: Option<String>,
     log_stream_name_prefix: Option<String>,
     order_by: Option<String>,
     descending: Option<bool>,
@@ -48,14 +46,13 @@ pub(super) struct DescribeStreams {
     limit: Option<usize>,
 }
 
-pub(super) fn describe_streams(logs: &mut Logs, call: &Call, input: DescribeStreams) -> Answer {
+pub(super) fn describe_streams(events: Vec<Event>, input: DescribeStreams) -> Answer {
     let by_time = input.order_by.as_deref() == Some("LastEventTime");
     if by_time && input.log_stream_name_prefix.is_some() {
         return Err(invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }
-    let group = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
     let mut streams: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-    for event in events_of(logs, call, group.0, group.1)? {
+    for event in events {
         if event.stream.starts_with(input.log_stream_name_prefix.as_deref().unwrap_or_default()) {
             streams.entry(event.stream).or_insert((event.time, event.time)).1 = event.time;
         }
@@ -86,8 +83,6 @@ pub(super) fn describe_streams(logs: &mut Logs, call: &Call, input: DescribeStre
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Filter {
-    log_group_name: Option<String>,
-    log_group_identifier: Option<String>,
     #[serde(default)]
     log_stream_names: Vec<String>,
     log_stream_name_prefix: Option<String>,
@@ -99,13 +94,12 @@ pub(super) struct Filter {
     limit: Option<usize>,
 }
 
-pub(super) fn filter(logs: &mut Logs, call: &Call, input: Filter) -> Answer {
+pub(super) fn filter(events: Vec<Event>, input: Filter) -> Answer {
     if !input.log_stream_names.is_empty() && input.log_stream_name_prefix.is_some() {
         return Err(invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters."));
     }
     let terms = terms(input.pattern.as_deref().unwrap_or_default())?;
-    let group = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
-    let events = events_of(logs, call, group.0, group.1)?.into_iter().filter(|event| {
+    let events = events.into_iter().filter(|event| {
         (input.log_stream_names.is_empty() || input.log_stream_names.contains(&event.stream))
             && event.stream.starts_with(input.log_stream_name_prefix.as_deref().unwrap_or_default())
             && within(event, input.start_time, input.end_time)
@@ -132,8 +126,6 @@ pub(super) fn filter(logs: &mut Logs, call: &Call, input: Filter) -> Answer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Get {
-    log_group_name: Option<String>,
-    log_group_identifier: Option<String>,
     log_stream_name: String,
     start_time: Option<i64>,
     end_time: Option<i64>,
@@ -144,9 +136,8 @@ pub(super) struct Get {
 
 /// Pages forward (`f/…`) and backward (`b/…`). The end is reached when a request returns the token that it was
 /// given.
-pub(super) fn get(logs: &mut Logs, call: &Call, input: Get) -> Answer {
-    let group = (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
-    let events: Vec<Event> = events_of(logs, call, group.0, group.1)?
+pub(super) fn get(events: Vec<Event>, input: Get) -> Answer {
+    let events: Vec<Event> = events
         .into_iter()
         .filter(|event| event.stream == input.log_stream_name && within(event, input.start_time, input.end_time))
         .collect();

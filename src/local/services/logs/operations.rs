@@ -5,7 +5,7 @@ use super::{
     untag,
 };
 use crate::local::services::{
-    operation::{Operation, handler, operation},
+    operation::{Operation, handler, of_events, operation},
     shape::{Member, Shape, TEXT, integer, list, map, optional, required, text},
 };
 
@@ -50,7 +50,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             TOKEN,
             LIMIT,
         ],
-        handler!(events::describe_streams),
+        of_events!(events::describe_streams),
     ),
     operation(
         "FilterLogEvents",
@@ -67,7 +67,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             TOKEN,
             EVENTS_LIMIT,
         ],
-        handler!(events::filter),
+        of_events!(events::filter),
     ),
     operation(
         "GetLogEvents",
@@ -81,7 +81,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             TOKEN,
             EVENTS_LIMIT,
         ],
-        handler!(events::get),
+        of_events!(events::get),
     ),
     operation(
         "PutRetentionPolicy",

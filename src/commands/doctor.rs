@@ -17,14 +17,15 @@ use crate::{
         self, Aws,
         wait::{self, Deadline, Poll},
     },
-    context::Context,
+    context::{Context, Watch},
     error::{Error, ErrorKind, exit},
     model::shell::shell_word,
     ops::{
-        self,
+        self, Resource,
         bridge::Tokens,
         converge,
         doctor::{self, Call, Check, Findings, Mend},
+        event::{Change, Event, Observer},
         find, repair,
         run::Run,
         stack::Stack,
@@ -87,7 +88,7 @@ impl Doctor {
         let examination = Examination { ctx, aws: &aws, name, call };
         let (found, stack) = examination.examine().await;
         let (found, mended) = match stack.filter(|_| self.fix) {
-            Some(stack) => examination.mend(stack, found).await,
+            Some(stack) => examination.mend(stack, found).await?,
             None => (found, Vec::new()),
         };
         Ok(Box::new(Examined::new(ctx, reached.and(found), mended)))
@@ -133,35 +134,50 @@ impl Examination<'_> {
     }
 
     /// Shows what would be added, asks, and adds it. Returns the findings after that, and what was added.
-    async fn mend(&self, stack: Stack, found: Findings) -> (Findings, Vec<String>) {
+    ///
+    /// # Errors
+    /// If the command was stopped; any other error is a warning beside the findings.
+    async fn mend(&self, stack: Stack, found: Findings) -> Result<(Findings, Vec<String>), Error> {
         let mends = found.mends();
         if mends.is_empty() {
-            return (found.with_warning("there is nothing that `--fix` can add"), Vec::new());
+            self.ctx.ui.note("there is nothing that `--fix` can add");
+            return Ok((found, Vec::new()));
         }
         let not_done = |error: &Error| format!("`--fix` has not done all: {}", error.message);
         let (spec, plan) = match repair::plan(self.aws, &stack, &mends) {
             Ok(planned) => planned,
-            Err(error) => return (found.with_warning(&not_done(&error.into())), Vec::new()),
+            Err(error) => return Ok((found.with_warning(&not_done(&error.into())), Vec::new())),
         };
         let changes = changes(&plan);
         if changes.is_empty() {
-            return (found.with_warning("there is nothing that `--fix` can add"), Vec::new());
+            return Ok((found.with_warning("there is nothing that `--fix` can add"), Vec::new()));
         }
+        let is_stop = |error: &Error| matches!(error.kind, ErrorKind::Interrupted | ErrorKind::TimedOut);
         match self.confirm(&stack, &found, &mends, &changes).await {
             Ok(true) => {}
-            Ok(false) => return (found.with_warning("nothing was changed"), Vec::new()),
-            Err(error) => return (found.with_warning(&not_done(&error)), Vec::new()),
+            Ok(false) => return Ok((found.with_warning("nothing was changed"), Vec::new())),
+            Err(error) if is_stop(&error) => return Err(error),
+            Err(error) => return Ok((found.with_warning(&not_done(&error)), Vec::new())),
         }
-        let mend = async |run: Run<'_>| converge::carry_out(run, &spec, &stack, &plan).await;
-        let done = self.ctx.observed(self.aws, mend).await;
+        let observer = Recorder { shown: self.ctx.watch(), done: Mutex::default() };
+        let run = Run { aws: self.aws, observer: &observer, stop: &self.ctx.stop };
+        let done = match converge::carry_out(run, &spec, &stack, &plan).await.map_err(Error::from) {
+            Err(error) if is_stop(&error) => return Err(self.ctx.ended(error, None)),
+            done => done,
+        };
         let names: Vec<&str> =
             found.checks.iter().filter(|check| check.mend.is_some()).map(|check| check.name.as_str()).collect();
         let mut again = self.examine_until_settled(&names).await;
+        if let Some(cause) = self.ctx.stop.cause() {
+            return Err(self.ctx.ended(ops::Error::of_stop(cause), None));
+        }
         match done {
             Ok(made) => again.warnings.extend(made.warnings()),
-            Err(error) => again = again.with_warning(&not_done(&error.into())),
+            Err(error) => again = again.with_warning(&not_done(&error)),
         }
-        (again, changes)
+        let finished = observer.done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mended = changes.into_iter().filter(|(resource, _)| finished.contains(resource));
+        Ok((again, mended.map(|(_, line)| line).collect()))
     }
 
     /// Asks for confirmation, unless it was given.
@@ -173,7 +189,7 @@ impl Examination<'_> {
         stack: &Stack,
         found: &Findings,
         mends: &BTreeSet<Mend>,
-        changes: &[String],
+        changes: &[(Resource, String)],
     ) -> Result<bool, Error> {
         if self.ctx.settings.yes {
             return Ok(true);
@@ -186,7 +202,7 @@ impl Examination<'_> {
             "What fails:\n  {}\nTo mend {}:\n  {}{role}\nGo on?",
             failed.join("\n  "),
             stack.names.gateway,
-            changes.join("\n  ")
+            changes.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n  ")
         );
         if !self.ctx.confirm(&question).await? {
             return Ok(false);
@@ -218,6 +234,21 @@ impl Examination<'_> {
         // If they do not hold by then, the findings say so.
         drop(wait::until(&deadline, |reason| self.ctx.ui.note(reason), look).await);
         last.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows the progress, and records what was changed.
+struct Recorder<'a> {
+    shown: Watch<'a>,
+    done: Mutex<Vec<Resource>>,
+}
+
+impl Observer for Recorder<'_> {
+    fn on_event(&self, event: Event) {
+        if let Event::Finished(resource, Change::Created | Change::Updated, _) = &event {
+            self.done.lock().unwrap_or_else(PoisonError::into_inner).push(resource.clone());
+        }
+        self.shown.on_event(event);
     }
 }
 

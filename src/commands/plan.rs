@@ -7,16 +7,17 @@ use serde_json::Value;
 
 use crate::{
     ops::{
-        ResourceKind,
+        Resource, ResourceKind,
         plan::{Action, Plan, Step},
         stack::Stack,
     },
     ui::report::Report,
 };
 
-/// The changes of a plan, one line each.
-pub fn changes(plan: &Plan) -> Vec<String> {
-    plan.steps.iter().filter_map(PlannedChange::of).map(|change| change.line()).collect()
+/// The changes of a plan, one line each, with what is changed.
+pub fn changes(plan: &Plan) -> Vec<(Resource, String)> {
+    let change = |step: &Step| Some((step.resource.clone(), PlannedChange::of(step)?.line()));
+    plan.steps.iter().filter_map(change).collect()
 }
 
 /// The result of a dry run.

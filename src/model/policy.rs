@@ -101,27 +101,51 @@ fn completed_statement(existing: &Value, wanted: &Value) -> Option<Value> {
         return None;
     }
     let mut statement = existing.clone();
-    // Of a trust policy, the account and the gateway may be those of another place; its conditions are the same ones.
     if !is_same("Condition") {
-        let keys = |condition: &Value| -> Option<Vec<(String, Vec<String>)>> {
-            let operators = condition.as_object()?.iter();
-            let keys = |keys: &Value| Some(keys.as_object()?.keys().cloned().collect());
-            operators.map(|(operator, of)| Some((operator.clone(), keys(of)?))).collect()
-        };
-        if keys(&existing["Condition"])? != keys(&wanted["Condition"])? || !wanted["Resource"].is_null() {
+        let is_trust = wanted["Resource"].is_null();
+        if !is_trust || !is_same("Action") || !is_of_another_place(&existing["Condition"], &wanted["Condition"]) {
             return None;
         }
         statement["Condition"] = wanted["Condition"].clone();
     }
-    for member in ["Action", "Resource"] {
-        let mut both = list(&existing[member]);
-        let missing: Vec<Value> = list(&wanted[member]).into_iter().filter(|it| !both.contains(it)).collect();
+    let missing = |member: &str| -> Vec<Value> {
+        let there = list(&existing[member]);
+        list(&wanted[member]).into_iter().filter(|item| !there.contains(item)).collect()
+    };
+    let is_equal =
+        |member: &str| missing(member).is_empty() && list(&existing[member]).len() == list(&wanted[member]).len();
+    let (actions, resources) = (missing("Action"), missing("Resource"));
+    // The statement would allow what neither of the two does.
+    if !(actions.is_empty() && resources.is_empty() || is_equal("Action") || is_equal("Resource")) {
+        return None;
+    }
+    for (member, missing) in [("Action", actions), ("Resource", resources)] {
         if !missing.is_empty() {
-            both.extend(missing);
-            statement[member] = Value::Array(both);
+            statement[member] = list(&existing[member]).into_iter().chain(missing).collect();
         }
     }
     Some(statement)
+}
+
+/// Whether conditions have the same operators and keys, and each value is one text that names another partition, region or
+/// account at most.
+fn is_of_another_place(existing: &Value, wanted: &Value) -> bool {
+    match (existing, wanted) {
+        (Value::Object(one), Value::Object(other)) => {
+            let is_same =
+                |(key, value): (&String, &Value)| other.get(key).is_some_and(|it| is_of_another_place(value, it));
+            one.len() == other.len() && one.iter().all(is_same)
+        }
+        (Value::String(one), Value::String(other)) => {
+            let (one, other): (Vec<&str>, Vec<&str>) = (one.split(':').collect(), other.split(':').collect());
+            let is_account = |text: &[&str]| text.len() == 1 && text[0].bytes().all(|byte| byte.is_ascii_digit());
+            // arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE
+            let is_same = |place: usize| [1, 3, 4].contains(&place) || one[place] == other[place];
+            is_account(&one) && is_account(&other)
+                || one.len() == other.len() && (0..one.len()).all(is_same) && one.len() > 1
+        }
+        _ => false,
+    }
 }
 
 fn fill_strings(value: &mut Value, values: &[(&str, String)]) {
@@ -205,7 +229,7 @@ mod tests {
         {
             assert_eq!(complete(whole.clone(), json!([allow("A", json!(["x"]))])), Some(whole));
         }
-        let trust = |region: &str| json!({ "Sid": "T", "Effect": "Allow", "Principal": { "Service": "s" }, "Action": "a:B", "Condition": { "ArnLike": { "k": region } } });
+        let trust = |region: &str| json!({ "Sid": "T", "Effect": "Allow", "Principal": { "Service": "s" }, "Action": "a:B", "Condition": { "ArnLike": { "k": format!("arn:aws:s:{region}:1:g") }, "StringEquals": { "a": "1" } } });
         assert_eq!(complete(json!([trust("old"), mine]), json!([trust("new")])), Some(json!([trust("new"), mine])));
         assert_eq!(complete(json!([]), json!([trust("new")])), Some(json!([trust("new")])));
         // Whoever changed a statement otherwise meant it.
@@ -216,11 +240,24 @@ mod tests {
         };
         assert_eq!(changed("Effect", json!("Deny")), None);
         assert_eq!(changed("Principal", json!({ "Service": ["s", "t"] })), None);
-        assert_eq!(changed("Condition", json!({ "ArnLike": { "k": "old", "aws:SourceOrgID": "o" } })), None);
+        for condition in [
+            json!({ "ArnLike": { "k": "arn:aws:s:old:1:g" } }),
+            json!({ "ArnLike": { "k": "arn:aws:s:old:1:other" }, "StringEquals": { "a": "1" } }),
+            json!({ "ArnLike": { "k": ["arn:aws:s:old:1:g"] }, "StringEquals": { "a": "1" } }),
+            json!({ "ArnLike": { "k": "arn:aws:s:old:1:g" }, "StringEquals": { "a": "1", "aws:SourceOrgID": "o" } }),
+        ] {
+            assert_eq!(changed("Condition", condition), None);
+        }
         assert_eq!(changed("NotResource", json!("x")), None);
         let mut hardened = allow("A", json!("x"));
         hardened["Condition"] = json!({ "StringEquals": { "aws:SourceVpc": "v" } });
         assert_eq!(complete(json!([hardened]), json!([allow("A", json!("y"))])), None);
+        // Actions of the one on resources of the other are in neither.
+        let other = json!({ "Sid": "A", "Effect": "Allow", "Action": ["a:C"], "Resource": ["*"] });
+        assert_eq!(complete(json!([other]), json!([allow("A", json!(["x"]))])), None);
+        let more = json!({ "Sid": "A", "Effect": "Allow", "Action": ["a:B", "a:C"], "Resource": ["x"] });
+        assert_eq!(complete(json!([more]), json!([allow("A", json!(["x"]))])), Some(json!([more])));
+        assert_eq!(complete(json!([more]), json!([allow("A", json!(["x", "y"]))])), None);
         let nameless = json!({ "Effect": "Allow", "Action": "a:B", "Resource": "x" });
         assert_eq!(complete(json!([nameless]), json!([nameless])), Some(json!([nameless, nameless])));
     }

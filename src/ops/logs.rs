@@ -20,8 +20,9 @@ const MOST_EVENTS: usize = 10_000;
 /// How far each look goes back beyond the one before, in milliseconds: events arrive late, and not in order. AWS
 /// documents no bound.
 const OVERLAP: i64 = 120_000;
-/// How long nothing is read of a request that is then told as open, in milliseconds. A function may run for 15 minutes.
-const QUIET: i64 = 30_000;
+/// How long nothing is read of a request that is then told as open, in milliseconds: longer than a function may run (15
+/// minutes; Lambda developer guide, "Lambda quotas").
+const QUIET: i64 = 960_000;
 /// How long after a request's last record its function may write why it failed, in milliseconds.
 const AFTERWARDS: i64 = 1000;
 /// Log groups that are read at once: an account may make a few such calls a second (CloudWatch Logs quotas).

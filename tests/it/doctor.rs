@@ -57,7 +57,7 @@ fn authorizer(state: &mut Value) -> &mut Value {
 /// A fault: its name, what it does to the account, the checks that fail, in order, and what the first one's detail says.
 type Fault = (&'static str, fn(&mut Value), &'static [&'static str], &'static str);
 
-const MENDED: [Fault; 11] = [
+const MENDED: [Fault; 12] = [
     (
         "missing statement",
         |state| {
@@ -108,6 +108,12 @@ const MENDED: [Fault; 11] = [
         &["function:weather-tool"],
         "the role of the sample's function is gone",
     ),
+    (
+        "a client that is not there is allowed",
+        |state| authorizer(state)["allowedClients"] = json!(["gone"]),
+        &["app-client", "claim:client_id", "tools"],
+        "the gateway allows gone, and not the stack's client ",
+    ),
     ("deleted domain", |state| pool(state)["domain"] = Value::Null, &["domain"], "no domain"),
     (
         "deleted resource server",
@@ -135,13 +141,50 @@ const MENDED: [Fault; 11] = [
 /// A fault that is told: with what mends it.
 type Told = (&'static str, fn(&mut Value), &'static [&'static str], &'static str, &'static str);
 
-const TOLD: [Told; 14] = [
+const TOLD: [Told; 17] = [
     (
         "wrong allowed client",
-        |state| authorizer(state)["allowedClients"] = json!(["another"]),
+        |state| {
+            let clients = pool(state)["clients"].as_object_mut().unwrap();
+            let mut client = clients.values().next().unwrap().clone();
+            client["name"] = json!("theirs");
+            client["id"] = json!("another");
+            clients.insert("another".to_owned(), client);
+            authorizer(state)["allowedClients"] = json!(["another"]);
+        },
         &["app-client", "claim:client_id", "tools"],
         "the gateway allows another, and not the stack's client ",
         "create g`",
+    ),
+    (
+        "client without its flow",
+        |state| {
+            let client = pool(state)["clients"].as_object_mut().unwrap().values_mut().next().unwrap();
+            client["settings"]["AllowedOAuthFlows"] = json!([]);
+        },
+        &["token"],
+        "unauthorized_client",
+        "update-user-pool-client --user-pool-id ",
+    ),
+    (
+        "statement with more",
+        |state| {
+            edit_policy(state, "base", |document| {
+                let statement = document["Statement"].as_array_mut().unwrap().first_mut().unwrap();
+                statement["Action"] = json!("lambda:GetFunction");
+                statement["Resource"] = json!("*");
+            });
+        },
+        &["permissions:weather-tool"],
+        "the role lacks `lambda:InvokeFunction`",
+        "put-role-policy",
+    ),
+    (
+        "trust of another gateway",
+        |state| edit_trust(state, ":gateway/g-", ":gateway/partner-"),
+        &["trust-policy"],
+        "is for another gateway: ",
+        "create g` writes the trust policy anew",
     ),
     (
         "audience instead of client",
@@ -365,16 +408,24 @@ async fn all_policies_of_a_role_count() {
 /// The words of the first command in backticks, without the flags that choose where it works.
 fn command(fix: &str) -> Vec<String> {
     let command = fix.split('`').nth(1).unwrap();
-    let command = &command[command.find("create ").unwrap()..];
+    let command = &command[command.find("create ").unwrap_or_else(|| panic!("{fix}"))..];
     command.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_printed_commands_mend_what_fix_leaves() {
     let (world, moment) = stack().await;
-    for (fault, damage, ..) in
-        TOLD.into_iter().filter(|(fault, ..)| fault.contains("client") && !fault.contains("scope"))
-    {
+    let pasted = [
+        "wrong allowed client",
+        "audience instead of client",
+        "deleted client, and another is allowed",
+        "trusts another service",
+        "trust denied",
+        "trust of another gateway",
+    ];
+    let faults: Vec<Told> = TOLD.into_iter().filter(|(fault, ..)| pasted.contains(fault)).collect();
+    assert_eq!(faults.len(), pasted.len());
+    for (fault, damage, ..) in faults {
         let world = world.at(&moment);
         world.edit(damage);
         let found = failing(&world.run(&DOCTOR).await.expect(1).json());
@@ -383,6 +434,29 @@ async fn the_printed_commands_mend_what_fix_leaves() {
         world.run(&command).await.expect(0);
         assert_eq!(failing(&world.run(&DOCTOR).await.expect(0).json()), [], "{fault}: {command:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_mend_says_so_and_is_gone_on_with() {
+    let (world, moment) = stack().await;
+    world.edit(|state| {
+        pool(state)["domain"] = Value::Null;
+        pool(state)["clients"] = json!({});
+        role(state)["inline"] = json!({});
+    });
+    drop(moment);
+    let (moment, mut interrupted) = (world.moment(), 0);
+    for seconds in [2, 8, 14, 18, 22, 26, 30] {
+        let world = world.slow(&moment, Duration::from_secs(1));
+        let stopped = world.run_and_stop(&FIX, Duration::from_secs(seconds)).await;
+        assert!([0, 130].contains(&stopped.code), "{seconds}: {}", stopped.stderr);
+        interrupted += usize::from(stopped.code == 130);
+        let again = world.run(&FIX).await.expect(0).json();
+        assert_eq!(failing(&again), [], "{seconds}");
+        world.run(&["status", "g"]).await.expect(0);
+        assert_eq!(world.census()["clients"], 1, "{seconds}");
+    }
+    assert!(interrupted > 3, "{interrupted}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,7 +90,13 @@ async fn parts_of(subject: Subject<'_>, pool: &Pool) -> Vec<Check> {
         None => lost_client(subject, pool, &allowed).await,
         Some(client) if !allowed.is_empty() && !allowed.contains(&client.id.as_str()) => {
             let detail = format!("the gateway allows {}, and not the stack's client {}", allowed.join(", "), client.id);
-            Check::bad("app-client", detail, format!("`agentcore-gw create {}` lets it in", subject.name()))
+            // An interrupted mend has made the client that takes the place of a deleted one.
+            match gone(subject, pool, &allowed).await {
+                Some(_) => Check::mendable("app-client", detail, stack, Mend::AppClient),
+                None => {
+                    Check::bad("app-client", detail, format!("`agentcore-gw create {}` lets it in", subject.name()))
+                }
+            }
         }
         Some(client) => Check::good("app-client", &client.id),
     });
@@ -100,25 +106,36 @@ async fn parts_of(subject: Subject<'_>, pool: &Pool) -> Vec<Check> {
 /// The check of a client that is gone. A new one takes the place of one that the gateway still allows; otherwise a new
 /// caller would be let in, or others shut out.
 async fn lost_client(subject: Subject<'_>, pool: &Pool, allowed: &[&str]) -> Check {
-    for id in allowed {
-        if let Ok(None) = cognito::find_client(subject.aws, &pool.id, id).await {
-            let detail = format!("the client {id}, which the gateway allows, is gone");
-            return Check::mendable("app-client", detail, subject.stack, Mend::AppClient);
-        }
+    if let Some(id) = gone(subject, pool, allowed).await {
+        let detail = format!("the client {id}, which the gateway allows, is gone");
+        return Check::mendable("app-client", detail, subject.stack, Mend::AppClient);
     }
     let detail = "the user pool has no client of this stack";
     Check::bad("app-client", detail, format!("`agentcore-gw create {}` makes one, and lets it in", subject.name()))
 }
 
-fn not_issued(subject: Subject<'_>, pool: Option<&Pool>, error: &Error) -> Check {
-    let fix = match (error, pool) {
-        (Error::Token { .. }, Some(_)) => {
-            format!(
-                "`agentcore-gw doctor {} --fix` adds what is missing; see the checks before this one",
-                subject.name()
-            )
+/// A client that the gateway allows, and that is not in the pool.
+async fn gone<'a>(subject: Subject<'_>, pool: &Pool, allowed: &[&'a str]) -> Option<&'a str> {
+    for id in allowed {
+        if let Ok(None) = cognito::find_client(subject.aws, &pool.id, id).await {
+            return Some(id);
         }
-        (Error::Transport(_), _) => {
+    }
+    None
+}
+
+fn not_issued(subject: Subject<'_>, pool: Option<&Pool>, error: &Error) -> Check {
+    let (stack, client) = (subject.stack, subject.stack.client.as_ref());
+    let fix = match (error, pool, client) {
+        // What else is missing has a check of its own.
+        (Error::Token { .. }, Some(pool), Some(client)) if pool.domain.is_some() && stack.resource_server => format!(
+            "give the client the flow client_credentials and the scope of the resource server: `aws cognito-idp \
+             update-user-pool-client --user-pool-id {} --client-id {} --allowed-o-auth-flows-user-pool-client \
+             --allowed-o-auth-flows client_credentials --allowed-o-auth-scopes {}`",
+            pool.id, client.id, stack.names.scope
+        ),
+        (Error::Token { .. }, Some(_), _) => "see the checks before this one".to_owned(),
+        (Error::Transport(_), ..) => {
             "check the network; a resolver remembers for 15 minutes that a new domain was not there".to_owned()
         }
         _ => "see what the provider of the tokens says".to_owned(),

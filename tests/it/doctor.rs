@@ -184,7 +184,7 @@ const TOLD: [Told; 17] = [
         |state| edit_trust(state, ":gateway/g-", ":gateway/partner-"),
         &["trust-policy"],
         "is for another gateway: ",
-        "create g` writes the trust policy anew",
+        "create g` writes the whole trust policy anew",
     ),
     (
         "audience instead of client",
@@ -252,14 +252,14 @@ const TOLD: [Told; 17] = [
         |state| edit_trust(state, "bedrock-agentcore.amazonaws.com", "lambda.amazonaws.com"),
         &["trust-policy"],
         "does not let bedrock-agentcore.amazonaws.com assume it",
-        "create g` writes the trust policy anew",
+        "create g` writes the whole trust policy anew",
     ),
     (
         "trust denied",
         |state| edit_trust(state, "\"Effect\":\"Allow\"", "\"Effect\":\"Deny\""),
         &["trust-policy"],
         "denies bedrock-agentcore.amazonaws.com to assume it",
-        "create g` writes the trust policy anew",
+        "create g` writes the whole trust policy anew",
     ),
     (
         "denied role",

@@ -119,10 +119,7 @@ impl Owned<'_> {
             (true, Some(_)) => Check::mendable("trust-policy", detail, subject.stack, Mend::Trust),
             // Somebody changed our statement, or denies: `create` writes the whole policy.
             (true, None) => {
-                let fix = format!(
-                    "`agentcore-gw create {}` writes the trust policy anew, without any change",
-                    subject.name()
-                );
+                let fix = format!("`agentcore-gw create {}` writes the whole trust policy anew", subject.name());
                 Check::bad("trust-policy", detail, fix)
             }
             (false, _) => Check::bad("trust-policy", detail, self.command_of_trust(wanted)),

@@ -1,14 +1,8 @@
 //! `connect`: an MCP server on standard input and output that forwards to a gateway.
 
-use std::{
-    collections::HashMap,
-    io::{self, Write},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use clap::Args;
-use serde::Serialize;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
@@ -32,7 +26,7 @@ use crate::{
         bridge::{Bridge, Credential, INVALID_REQUEST, Message, PARSE_ERROR, Source, Tokens},
         stack::Stack,
     },
-    ui::report::Report,
+    ui::report::Silent,
 };
 
 /// The longest message of a client, in bytes. A gateway takes 6 MB (AgentCore developer guide, "Quotas for Amazon Bedrock
@@ -79,7 +73,7 @@ impl Connect {
         });
         tokio::select! {
             () = Dispatcher::new(bridge.clone()).run(client_lines(), |problem| ctx.ui.warn(problem)) => {}
-            _ = &mut written => return Ok(Box::new(Disconnected)),
+            _ = &mut written => return Ok(Box::new(Silent)),
             _ = ctx.stop.requested() => {}
         }
         bridge.close().await;
@@ -88,7 +82,7 @@ impl Connect {
             _ = written => {}
             _ = ctx.stop.requested() => {}
         }
-        Ok(Box::new(Disconnected))
+        Ok(Box::new(Silent))
     }
 
     async fn credential(
@@ -215,18 +209,4 @@ fn client_lines() -> mpsc::Receiver<Line> {
         }
     });
     lines
-}
-
-/// The result of a connection that ended, of which there is nothing to say.
-#[derive(Debug, Serialize)]
-struct Disconnected;
-
-impl Report for Disconnected {
-    fn human(&self, _: &mut dyn Write) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn is_silent(&self) -> bool {
-        true
-    }
 }

@@ -23,7 +23,7 @@ use crate::{
     },
     ui::{
         Format,
-        report::{Report, escape_control},
+        report::{Report, Silent, escape_control},
         style,
     },
 };
@@ -134,7 +134,7 @@ impl Logs {
         loop {
             let entries = tokio::select! {
                 entries = reader.read_news(aws.unix_millis()) => entries,
-                _ = ctx.stop.requested() => return Ok(Box::new(Ended)),
+                _ = ctx.stop.requested() => return Ok(Box::new(Silent)),
             };
             let entries = match entries {
                 // The next look may be luckier.
@@ -156,12 +156,12 @@ impl Logs {
                 .map_err(|error| unwritten(&error))?;
             }
             match ctx.ui.write_out(&text) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Box::new(Ended)),
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Box::new(Silent)),
                 written => written.map_err(|error| unwritten(&error))?,
             }
             let pause = PAUSE.max(PAUSE_OF_GROUP * u32::try_from(reader.sources()).unwrap_or(u32::MAX));
             if wait::until_moment(Instant::now() + pause, &ctx.stop).await.is_err() {
-                return Ok(Box::new(Ended));
+                return Ok(Box::new(Silent));
             }
         }
     }
@@ -187,20 +187,6 @@ struct Logged {
 impl Report for Logged {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         self.items.iter().try_for_each(|item| item.human(w))
-    }
-}
-
-/// The result of `--follow`, all of which is printed.
-#[derive(Debug, Serialize)]
-struct Ended;
-
-impl Report for Ended {
-    fn human(&self, _: &mut dyn Write) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn is_silent(&self) -> bool {
-        true
     }
 }
 

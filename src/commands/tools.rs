@@ -19,7 +19,7 @@ use crate::{
     ops::{
         self,
         bridge::Tokens,
-        mcp::{Client, SignIn},
+        mcp::{Client, SignIn, versions_of},
         stack::Stack,
     },
     ui::report::{self, Report},
@@ -113,10 +113,8 @@ async fn connect(ctx: &Context, name: &str) -> Result<Session, Error> {
         Authorizer::Iam => SignIn::Key(aws.signer(GATEWAYS)?),
         Authorizer::None => SignIn::Anonymous,
     };
-    let versions = gateway.0["protocolConfiguration"]["mcp"]["supportedVersions"].as_array().into_iter().flatten();
-    let versions: Vec<&str> = versions.filter_map(Value::as_str).collect();
     let (http, url) = (aws.http.clone(), gateway.gateway_url().to_owned());
-    match Client::connect(http, url, sign_in, ctx.settings.timeout, &versions).await {
+    match Client::connect(http, url, sign_in, ctx.settings.timeout, &versions_of(&gateway)).await {
         Ok(client) => Ok(Session { aws, gateway, token, client }),
         Err(error) => Err(explained(&aws, &gateway, token.as_ref(), error)),
     }

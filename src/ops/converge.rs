@@ -50,33 +50,16 @@ async fn plan_after(aws: &Aws, spec: &GatewaySpec, raced: bool) -> Result<(Stack
 /// Creates what is missing, repairs what the stack owns and the user specified, and leaves the rest unchanged.
 /// `wait`: until everything is READY.
 pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Converged, Error> {
-    let Run { aws, observer, .. } = run;
-    let begun = Instant::now();
-    let iam_written = Mutex::default();
+    let attempts = Attempts::new(spec, wait);
     let mut raced = false;
     wait::until(
         &run.deadline(),
         |_| {},
         async || {
-            let (stack, plan) = plan_after(aws, spec, raced).await?;
-            observer.on_event(Event::Acting(stack.caller.clone(), aws.region.clone()));
+            let (stack, plan) = plan_after(run.aws, spec, raced).await?;
             // What this run created before it saw the other run's resources may be a duplicate.
             let known = Outputs { outcome_unknown: raced, ..known(&stack, &plan) };
-            // One step's error ends the waits of concurrent steps.
-            let stop = run.stop.part();
-            let run = Run { stop: &stop, ..run };
-            let world = AwsWorld {
-                run,
-                deadline: run.deadline(),
-                spec,
-                stack: &stack,
-                plan: &plan,
-                wait,
-                begun,
-                iam_written: &iam_written,
-            };
-            let applied = apply::apply(&plan, &world, observer, &stop, known);
-            match Box::pin(applied).await {
+            match attempts.apply(run, &stack, &plan, known).await {
                 Ok(made) => Ok(Poll::Ready(Converged { stack, made })),
                 // Another run is creating the same stack: discover it again.
                 Err(Error::Raced) => {
@@ -92,14 +75,39 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
 
 /// Carries out a plan for a stack as it was discovered, and waits until everything is READY.
 pub async fn carry_out(run: Run<'_>, spec: &GatewaySpec, stack: &Stack, plan: &Plan) -> Result<Outputs, Error> {
-    run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
-    let iam_written = Mutex::default();
-    let stop = run.stop.part();
-    let run = Run { stop: &stop, ..run };
-    let (deadline, begun) = (run.deadline(), Instant::now());
-    let world = AwsWorld { run, deadline, spec, stack, plan, wait: true, begun, iam_written: &iam_written };
-    let applied = apply::apply(plan, &world, run.observer, &stop, known(stack, plan));
-    Box::pin(applied).await
+    Attempts::new(spec, true).apply(run, stack, plan, known(stack, plan)).await
+}
+
+/// What stays the same if a plan has to be made again.
+struct Attempts<'a> {
+    spec: &'a GatewaySpec,
+    wait: bool,
+    begun: Instant,
+    iam_written: Mutex<Option<Instant>>,
+}
+
+impl<'a> Attempts<'a> {
+    fn new(spec: &'a GatewaySpec, wait: bool) -> Self {
+        Self { spec, wait, begun: Instant::now(), iam_written: Mutex::default() }
+    }
+
+    async fn apply(&self, run: Run<'_>, stack: &Stack, plan: &Plan, known: Outputs) -> Result<Outputs, Error> {
+        run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
+        // One step's error ends the waits of concurrent steps.
+        let stop = run.stop.part();
+        let run = Run { stop: &stop, ..run };
+        let world = AwsWorld {
+            run,
+            deadline: run.deadline(),
+            spec: self.spec,
+            stack,
+            plan,
+            wait: self.wait,
+            begun: self.begun,
+            iam_written: &self.iam_written,
+        };
+        Box::pin(apply::apply(plan, &world, run.observer, &stop, known)).await
+    }
 }
 
 /// The outputs that the discovered stack already provides, for the steps that need them.

@@ -14,7 +14,7 @@ pub use self::tools::Call;
 use super::{
     Error,
     bridge::Tokens,
-    mcp::{Client, SignIn},
+    mcp::{Client, SignIn, versions_of},
     openid,
     stack::{Gateway, Stack},
 };

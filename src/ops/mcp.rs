@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::{
-    aws::signer::Signer,
+    aws::{agentcore::ApiDocument, signer::Signer},
     http::{
         Http, Response,
         mcp::{self, MOST_PAGES, Messages},
@@ -22,6 +22,12 @@ pub enum SignIn {
     Anonymous,
     Token(Secret),
     Key(Signer),
+}
+
+/// The MCP versions that a gateway names.
+pub fn versions_of(gateway: &ApiDocument) -> Vec<&str> {
+    let versions = gateway.0["protocolConfiguration"]["mcp"]["supportedVersions"].as_array();
+    versions.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 /// A connection to an MCP server.

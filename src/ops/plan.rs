@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-pub use self::grants::POLICY_LIMIT;
+pub use self::grants::check_total;
 use self::{
     grants::{check_resources, check_size, dropped_grant_steps, grant_steps, wanted_grants},
     targets::target_action,

@@ -46,6 +46,20 @@ pub trait Report: ToJson {
     }
 }
 
+/// The result of a command that has printed everything, or has nothing to say.
+#[derive(Debug, Serialize)]
+pub struct Silent;
+
+impl Report for Silent {
+    fn human(&self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_silent(&self) -> bool {
+        true
+    }
+}
+
 /// Foreign text on one line, with control and format characters escaped.
 pub fn escape_control(text: &str) -> String {
     let is_odd = |c: char| c.is_control() || is_format(c);

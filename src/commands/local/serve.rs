@@ -3,14 +3,12 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    io::Write,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use clap::Args;
-use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::variables;
@@ -25,7 +23,7 @@ use crate::{
         daemon::{Claim, Mode},
         storage::store::{AccessKey, Store},
     },
-    ui::report::Report,
+    ui::report::Silent,
 };
 
 /// Run the local AWS in the foreground
@@ -108,7 +106,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Serve {
-    pub(super) async fn run(self, ctx: &Context) -> Result<Served, Error> {
+    pub(super) async fn run(self, ctx: &Context) -> Result<Silent, Error> {
         let failed = |error: io::Error| local_error(&error);
         let caller_policies = self.caller_policies.iter().map(|file| policy(file)).collect::<Result<_, _>>()?;
         let mode = Mode { in_background: self.in_background, ephemeral: self.ephemeral };
@@ -159,7 +157,7 @@ impl Serve {
         ended.map_err(|error| local_error(&error))?;
         drop(ephemeral_dir);
         drop(registration);
-        Ok(Served)
+        Ok(Silent)
     }
 
     /// Takes the state and the port: the state first, so that whoever finds the port taken sees whose it is; except
@@ -256,20 +254,6 @@ impl Announcement {
         };
         let written = ctx.ui.write_out(format!("{line}\n").as_bytes());
         written.map_err(|error| Error::new(ErrorKind::Failed, format!("the address cannot be printed: {error}")))
-    }
-}
-
-/// The result of a server that ended. Its address was printed when it started, so this prints nothing.
-#[derive(Debug, Serialize)]
-pub(super) struct Served;
-
-impl Report for Served {
-    fn human(&self, _: &mut dyn Write) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn is_silent(&self) -> bool {
-        true
     }
 }
 

@@ -77,9 +77,7 @@ impl CallerPolicies {
         // The sentence: IAM user guide, "Troubleshoot access denied error messages".
         Some(format!("User: {CALLER} is not authorized to perform: {action} on resource: {resource} {why}"))
     }
-}
 
-impl CallerPolicies {
     /// Why a caller who signs may not call a gateway, if that is so.
     pub(crate) fn refuses_invoking(&self, gateway_arn: &str, region: &str) -> Option<String> {
         self.refuses(&demand("bedrock-agentcore:InvokeGateway", gateway_arn.to_owned()), region)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Check, Client, Error, Findings, SignIn, Subject, Token};
+use super::{Check, Client, Error, Findings, SignIn, Subject, Token, versions_of};
 use crate::{
     aws::signer::GATEWAYS,
     model::{mcp_client::GATEWAY_TOKEN, tool},
@@ -41,10 +41,8 @@ pub(super) async fn examine(subject: Subject<'_>, token: Token, call: Option<Cal
             return findings;
         }
     };
-    let versions = gateway.0["protocolConfiguration"]["mcp"]["supportedVersions"].as_array();
-    let versions: Vec<&str> = versions.into_iter().flatten().filter_map(Value::as_str).collect();
     let (http, url) = (subject.aws.http.clone(), gateway.gateway_url().to_owned());
-    let mut client = match Client::connect(http, url, sign_in, timeout, &versions).await {
+    let mut client = match Client::connect(http, url, sign_in, timeout, &versions_of(gateway)).await {
         Ok(client) => client,
         Err(error) => {
             findings.checks.push(refused(subject, &error));

@@ -9,7 +9,7 @@ use crate::model::{policy, spec::GatewaySpec};
 
 /// Limit on the characters of all inline policies of a role (IAM quotas). White space does not count; ours have
 /// none.
-pub const POLICY_LIMIT: usize = 10_240;
+const POLICY_LIMIT: usize = 10_240;
 
 /// The role's policies for targets, by name.
 pub(super) type Grants = BTreeMap<&'static str, Value>;
@@ -53,13 +53,17 @@ pub(super) fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Gr
     let base = base.filter_map(|step| step.policy.as_ref()).map(size).max().unwrap_or_default();
     let kept = stack.grants.iter().filter(|(name, _)| !needed.contains_key(*name));
     let written = all.iter().filter(|(name, _)| needed.contains_key(*name));
-    let sizes: Vec<(&'static str, usize)> =
-        kept.chain(written).map(|(name, document)| (*name, size(document))).collect();
-    let total = base + sizes.iter().map(|(_, size)| size).sum::<usize>();
-    match sizes.iter().max_by_key(|(_, size)| *size) {
-        Some((largest, _)) if total > POLICY_LIMIT && !needed.is_empty() => {
-            Err(Error::PolicyTooLong { size: total, largest })
-        }
+    if needed.is_empty() {
+        return Ok(());
+    }
+    check_total(base, kept.chain(written).map(|(name, document)| (*name, size(document))).collect())
+}
+
+/// Rejects policies that IAM would not take on one role: the base policy of this size, and grants by name and size.
+pub fn check_total(base: usize, grants: Vec<(&'static str, usize)>) -> Result<(), Error> {
+    let size = base + grants.iter().map(|(_, size)| size).sum::<usize>();
+    match grants.into_iter().max_by_key(|(_, size)| *size) {
+        Some((largest, _)) if size > POLICY_LIMIT => Err(Error::PolicyTooLong { size, largest }),
         _ => Ok(()),
     }
 }

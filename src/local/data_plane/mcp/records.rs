@@ -6,12 +6,9 @@
 //! quotes both. AWS publishes no
 //! sentence for a refused message; it is the message of the error here.
 
-use std::{
-    fmt::Write as _,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
 use serde_json::{Value, json};
@@ -55,8 +52,8 @@ impl Records {
             group_arn,
             gateway_arn: gateway_arn.to_owned(),
             request_id: request_id.to_owned(),
-            trace_id: hex::<16>(),
-            span_id: hex::<8>(),
+            trace_id: random::hex(&random::bytes::<16>()),
+            span_id: random::hex(&random::bytes::<8>()),
         });
         Self { to, kept: Mutex::default(), is_begun: AtomicBool::new(false) }
     }
@@ -166,14 +163,6 @@ impl Drop for Records {
 /// A message's id without the quotes of a string.
 fn bare(id: &str) -> &str {
     id.strip_prefix('"').and_then(|id| id.strip_suffix('"')).unwrap_or(id)
-}
-
-fn hex<const N: usize>() -> String {
-    random::bytes::<N>().iter().fold(String::with_capacity(N * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// At most so many bytes of a text.

@@ -344,6 +344,13 @@ fn service_endpoint(config: &SdkConfig, flag: Option<&String>, service_id: &str)
     Some(url.trim_end_matches('/').to_owned())
 }
 
+/// So many random bytes, in hex digits.
+pub fn random_hex(bytes: usize) -> String {
+    let mut random = vec![0; bytes];
+    aws_lc_rs::rand::fill(&mut random).expect("the operating system's random source does not fail once a process runs");
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn is_amazons(url: &str) -> bool {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = authority.split(['/', ':']).next().unwrap_or_default();

@@ -2,10 +2,13 @@
 
 pub mod adapt;
 pub mod cleanup;
+pub mod cli_input;
+pub mod client;
 pub mod client_config;
 pub mod connect;
 pub mod create;
 pub mod credentials;
+pub mod delete;
 pub mod doctor;
 pub mod init;
 pub mod input;
@@ -15,12 +18,14 @@ pub mod logs;
 pub mod output;
 pub mod plan;
 pub mod policy;
+pub mod settings;
 pub mod shown;
 pub mod sign_in;
 pub mod status;
 pub mod target;
 pub mod token;
 pub mod tools;
+pub mod update;
 pub mod validate;
 
 use clap::Subcommand;
@@ -44,6 +49,9 @@ pub enum Command {
     Target(target::Target),
     List(list::List),
     Get(list::Get),
+    Update(Box<update::Update>),
+    Delete(delete::Delete),
+    Client(client::Client),
     Status(status::Status),
     Credentials(credentials::Credentials),
     Token(token::Token),
@@ -71,6 +79,9 @@ impl Command {
             Self::Target(args) => Box::pin(args.run(ctx)),
             Self::List(args) => Box::pin(args.run(ctx)),
             Self::Get(args) => Box::pin(args.run(ctx)),
+            Self::Update(args) => Box::pin(args.run(ctx)),
+            Self::Delete(args) => Box::pin(args.run(ctx)),
+            Self::Client(args) => Box::pin(args.run(ctx)),
             Self::Status(args) => Box::pin(args.run(ctx)),
             Self::Credentials(args) => Box::pin(args.run(ctx)),
             Self::Token(args) => Box::pin(args.run(ctx)),
@@ -100,8 +111,9 @@ impl Command {
     /// Whether the command changes anything in AWS, so that running it again continues.
     pub fn changes(&self) -> bool {
         match self {
-            Self::Create(_) | Self::Cleanup(_) => true,
+            Self::Create(_) | Self::Update(_) | Self::Delete(_) | Self::Cleanup(_) => true,
             Self::Target(target) => target.verb.changes(),
+            Self::Client(client) => client.verb.changes(),
             Self::Doctor(doctor) => doctor.fix,
             _ => false,
         }
@@ -112,7 +124,10 @@ impl Command {
             Self::Create(create) => !create.dry_run,
             Self::Credentials(_) => true,
             Self::Local(local) => local.has_env_form(),
-            Self::Target(_)
+            Self::Client(client) => client.verb.has_env_form(),
+            Self::Update(_)
+            | Self::Delete(_)
+            | Self::Target(_)
             | Self::List(_)
             | Self::Get(_)
             | Self::Status(_)

@@ -231,6 +231,26 @@ impl From<ops::Error> for Error {
                 let hint = format!("`agentcore-gw create {gateway}` makes a new one");
                 Self::new(ErrorKind::NotFound, message).with_hint(hint)
             }
+            ops::Error::OtherScopes { ref client, ref gateway, .. } => {
+                let hint = format!("`agentcore-gw client remove {gateway} {client}` removes it; then add it anew");
+                Self::new(ErrorKind::Conflict, message).with_hint(hint)
+            }
+            ops::Error::NoConsumer { ref gateway, .. } => {
+                let hint = format!("`agentcore-gw client list {gateway}` shows those that there are");
+                Self::new(ErrorKind::NotFound, message).with_hint(hint)
+            }
+            ops::Error::RotationOpen { ref client, ref gateway } => {
+                let rotate = format!("agentcore-gw client rotate {gateway} {client}");
+                Self::new(ErrorKind::Conflict, message).with_hint(format!(
+                    "once everybody has the newer one, `{rotate} --finish` deletes the older; `{rotate} --replace` makes \
+                     another newer one, if nobody has it"
+                ))
+            }
+            ops::Error::SecretGone { ref gateway, .. } => {
+                let hint =
+                    format!("`agentcore-gw client add {gateway} NAME` makes another client, with its own secret");
+                Self::new(ErrorKind::NotFound, message).with_hint(hint)
+            }
             ops::Error::PlanForgot(_) => Self::new(ErrorKind::Bug, message),
             ops::Error::Refused { .. } => Self::new(ErrorKind::AccessDenied, message),
             ops::Error::Failed { ref reasons, .. } => {

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod bridge;
 pub mod cleanup;
+pub mod consumers;
 pub mod converge;
 pub mod doctor;
 pub mod event;
@@ -37,6 +38,8 @@ pub enum ResourceKind {
     Domain,
     ResourceServer,
     AppClient,
+    /// An app client of a further consumer.
+    Consumer,
     TokenEndpoint,
     FunctionRole,
     FunctionPolicy,
@@ -61,6 +64,7 @@ impl ResourceKind {
             Self::Domain => "user pool domain",
             Self::ResourceServer => "resource server",
             Self::AppClient => "app client",
+            Self::Consumer => "app client of a consumer",
             Self::TokenEndpoint => "token endpoint",
             Self::FunctionRole => "function role",
             Self::FunctionPolicy => "function policy",
@@ -125,7 +129,7 @@ pub enum Error {
     /// Allowed clients were given, but the gateway's authorizer is not a user pool of agentcore-gw.
     #[error("the gateway `{0}` does not take its clients from a user pool of agentcore-gw")]
     NotOfCognito(String),
-    /// A target of this name exists with another kind: `kind` is its member of the API's `targetConfiguration.mcp`.
+    /// A target of this name exists with another kind: `kind` is its `targetType` in a list.
     #[error("a target `{name}` is there, and of another kind ({kind})")]
     OtherKind { name: String, kind: String },
     /// The gateway's role signs requests to the target, but the resource at its address, and so the permission to
@@ -140,13 +144,26 @@ pub enum Error {
     /// AWS: "Authorizer type cannot be updated for an existing gateway" (cloudformation-coverage-roadmap#2578,
     /// terraform-provider-aws#44812), although the service model documents an updated type.
     #[error("the gateway `{name}` has the authorizer {existing}; AWS changes no gateway's to {wanted}")]
-    OtherAuthorizer { name: String, existing: String, wanted: &'static str },
+    OtherAuthorizer { name: String, existing: String, wanted: String },
     /// The stack's app client that the gateway allows was deleted.
     #[error("the client `{client}` of the gateway `{gateway}` is gone")]
     ClientGone { gateway: String, client: String },
     /// The gateway has no app client of this stack, so there are no credentials to return.
     #[error("the gateway `{0}` has no Cognito client of agentcore-gw")]
     NoClient(String),
+    /// A consumer of this name has other scopes.
+    #[error("the client `{client}` is there, with the scopes {has}")]
+    OtherScopes { client: String, gateway: String, has: String },
+    #[error("the gateway `{gateway}` has no client `{client}`")]
+    NoConsumer { client: String, gateway: String },
+    /// Two secrets of a consumer are valid, and only its user knows which are in use.
+    #[error("the client `{client}` has two secrets already, the most that Cognito keeps")]
+    RotationOpen { client: String, gateway: String },
+    /// Cognito shows only the secret that a client was made with, and that one was deleted.
+    #[error(
+        "nobody can read the secret of the client `{client}` of the gateway `{gateway}`: Cognito shows only the one that it was made with, and that is deleted"
+    )]
+    SecretGone { gateway: String, client: String },
     /// The user's command that prints a token failed. It may contain a secret.
     #[error("the token command gives no token: {problem}")]
     TokenCommand { problem: String },

@@ -8,8 +8,10 @@ use super::{
     Aws, Error,
     denied::Denied,
     error::{absent, deleted, of},
+    random_hex,
     raw::exchange,
 };
+use crate::model::{gateway, target};
 
 const SERVICE: &str = "AgentCore";
 /// Limit on the pages of a list: an account has at most 1,000 gateways, and a gateway 100 targets (AgentCore
@@ -76,10 +78,14 @@ impl ApiDocument {
         self.0["targetConfiguration"]["mcp"]["lambda"]["lambdaArn"].as_str()
     }
 
-    /// The target's kind: the member of the API's `targetConfiguration.mcp`.
-    pub fn target_kind(&self) -> Option<&str> {
-        let members = self.0["targetConfiguration"]["mcp"].as_object()?;
-        members.iter().find(|(_, value)| !value.is_null()).map(|(member, _)| member.as_str())
+    /// Whether a user has to sign in before AWS can go on with it.
+    pub fn awaits_user(&self) -> bool {
+        self.status().ends_with("_PENDING_AUTH")
+    }
+
+    /// The address at which a user signs in to a target, if one has to.
+    pub fn sign_in_url(&self) -> Option<&str> {
+        self.0["authorizationData"]["oauth2"]["authorizationUrl"].as_str()
     }
 
     /// The JWT authorizer's configuration; null where there is none.
@@ -158,7 +164,7 @@ pub async fn create_gateway(aws: &Aws, request: &Value) -> Result<ApiDocument, E
 /// Replaces a gateway's configuration; `request` is its changed document.
 pub async fn update_gateway(aws: &Aws, id: &str, request: &Value) -> Result<ApiDocument, Error> {
     let call = aws.agentcore.update_gateway().gateway_identifier(id);
-    exchange!("UpdateGateway", call, Some(&without_read_only(request))).map(ApiDocument)
+    exchange!("UpdateGateway", call, Some(&without(request, &gateway::READ_ONLY))).map(ApiDocument)
 }
 
 pub async fn delete_gateway(aws: &Aws, id: &str) -> Result<bool, Error> {
@@ -234,7 +240,7 @@ pub async fn update_target(
     request: &Value,
 ) -> Result<ApiDocument, Error> {
     let call = aws.agentcore.update_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
-    exchange!("UpdateGatewayTarget", call, Some(&without_read_only(request))).map(ApiDocument)
+    exchange!("UpdateGatewayTarget", call, Some(&without(request, &target::READ_ONLY))).map(ApiDocument)
 }
 
 pub async fn delete_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<bool, Error> {
@@ -298,42 +304,16 @@ fn is_empty(value: &Value) -> bool {
 
 fn with_token(request: &Value) -> Value {
     let mut body = request.clone();
-    body["clientToken"] = json!(idempotency_token());
+    // The API requires 33 to 256 characters.
+    body["clientToken"] = json!(random_hex(18));
     body
 }
 
-/// 36 random characters: the API requires 33 to 256.
-fn idempotency_token() -> String {
-    let mut bytes = [0u8; 18];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system's random source does not fail once a process runs");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A document without its read-only members.
-fn without_read_only(document: &Value) -> Value {
+/// A document without these members, which are read-only.
+fn without(document: &Value, read_only: &[&str]) -> Value {
     let mut body = document.clone();
     if let Value::Object(members) = &mut body {
-        for member in [
-            "gatewayArn",
-            "gatewayId",
-            "gatewayUrl",
-            "targetId",
-            "status",
-            "statusReasons",
-            "createdAt",
-            "updatedAt",
-            "lastSynchronizedAt",
-            "workloadIdentityDetails",
-            "webAclArn",
-            "authorizationData",
-            "privateEndpointManagedResources",
-            "protocolType",
-        ] {
-            // `protocolType` is part of a gateway's update request; of a target, it is read-only.
-            if member != "protocolType" || document.get("targetConfiguration").is_some() {
-                members.shift_remove(member);
-            }
-        }
+        members.retain(|member, _| !read_only.contains(&member.as_str()));
     }
     body
 }
@@ -352,7 +332,7 @@ mod tests {
             "privateEndpoint": {"of": "theirs"}, "privateEndpointManagedResources": [1], "ofTheFuture": [2],
         });
         let request = json!({"name": "t", "targetConfiguration": {"mcp": {"openApiSchema": {"inlinePayload": "new"}}}});
-        let sent = without_read_only(&updated_target(&ApiDocument(existing), &request));
+        let sent = without(&updated_target(&ApiDocument(existing), &request), &target::READ_ONLY);
         let expected = json!({
             "name": "t", "description": "theirs",
             "targetConfiguration": {"mcp": {"openApiSchema": {"inlinePayload": "new"}}},

@@ -1,25 +1,25 @@
 //! User pools with domain, resource server and app client: a machine-to-machine OAuth provider.
 
+mod clients;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_cognitoidentityprovider::{
     config::Builder,
-    operation::{create_user_pool::CreateUserPoolError, create_user_pool_client::CreateUserPoolClientError},
-    types::{
-        AdminCreateUserConfigType, DomainStatusType, OAuthFlowType, ResourceServerScopeType, UserPoolClientType,
-        UserPoolType,
-    },
+    operation::create_user_pool::CreateUserPoolError,
+    types::{AdminCreateUserConfigType, DomainStatusType, ResourceServerScopeType, UserPoolType},
 };
 use serde_json::Value;
 
+pub use self::clients::{
+    AppClient, ClientSecret, add_secret, clients, clients_named, create_client, delete_client, delete_secret,
+    find_client, listed_clients, secrets,
+};
 use super::{
     Aws, Error, ThrottlingOnly,
     error::{absent, deleted, of},
 };
-use crate::{
-    http::{Request, TransportError},
-    model::secret::Secret,
-};
+use crate::http::{Request, TransportError};
 
 const SERVICE: &str = "Cognito";
 
@@ -41,17 +41,6 @@ impl Pool {
         let tags = pool.user_pool_tags.unwrap_or_default().into_iter().collect();
         Some(Self { id: pool.id?, domain: pool.domain, tags })
     }
-}
-
-/// An app client with its secret.
-#[derive(Debug, Clone)]
-pub struct AppClient {
-    pub id: String,
-    pub name: String,
-    pub secret: Secret,
-    pub scopes: Vec<String>,
-    /// Unix seconds.
-    created: i64,
 }
 
 /// An existing domain.
@@ -146,15 +135,17 @@ pub async fn find_domain(aws: &Aws, domain: &str) -> Result<Option<Domain>, Erro
     }))
 }
 
+/// A scope with the description of every scope that this program makes.
+fn scope_named(name: &str, operation: &'static str) -> Result<ResourceServerScopeType, Error> {
+    let scope = ResourceServerScopeType::builder().scope_name(name).scope_description("Call the gateway's tools");
+    scope.build().map_err(|error| Error::unexpected(SERVICE, operation, &error.to_string()))
+}
+
 /// Creates the resource server with its one scope.
 pub async fn create_resource_server(aws: &Aws, pool_id: &str, identifier: &str, scope: &str) -> Result<(), Error> {
-    let scope = ResourceServerScopeType::builder()
-        .scope_name(scope)
-        .scope_description("Call the gateway's tools")
-        .build()
-        .map_err(|error| Error::unexpected(SERVICE, "CreateResourceServer", &error.to_string()))?;
+    const OPERATION: &str = "CreateResourceServer";
     let call = aws.cognito.create_resource_server().user_pool_id(pool_id).identifier(identifier).name(identifier);
-    call.scopes(scope).send().await.map(drop).map_err(of(SERVICE, "CreateResourceServer"))
+    call.scopes(scope_named(scope, OPERATION)?).send().await.map(drop).map_err(of(SERVICE, OPERATION))
 }
 
 pub async fn has_resource_server(aws: &Aws, pool_id: &str, identifier: &str) -> Result<bool, Error> {
@@ -162,64 +153,31 @@ pub async fn has_resource_server(aws: &Aws, pool_id: &str, identifier: &str) -> 
     Ok(absent(call.send().await.map_err(of(SERVICE, "DescribeResourceServer")))?.is_some())
 }
 
-/// Creates a client for the client-credentials grant; see [`create_pool`] for its retries.
-pub async fn create_client(aws: &Aws, pool_id: &str, name: &str, scope: &str) -> Result<AppClient, Error> {
-    let call = aws
-        .cognito
-        .create_user_pool_client()
-        .user_pool_id(pool_id)
-        .client_name(name)
-        .generate_secret(true)
-        .allowed_o_auth_flows(OAuthFlowType::ClientCredentials)
-        .allowed_o_auth_scopes(scope)
-        .allowed_o_auth_flows_user_pool_client(true);
-    let retry = Builder::new().retry_classifier(ThrottlingOnly::<CreateUserPoolClientError>::new());
-    let answer = call.customize().config_override(retry).send().await.map_err(of(SERVICE, "CreateUserPoolClient"))?;
-    answer
-        .user_pool_client
-        .and_then(AppClient::read)
-        .ok_or_else(|| Error::unexpected(SERVICE, "CreateUserPoolClient", "the answer has no client secret"))
-}
-
-impl AppClient {
-    /// `None` for a client without a secret, which cannot use client credentials.
-    fn read(client: UserPoolClientType) -> Option<Self> {
-        Some(Self {
-            secret: Secret::new(client.client_secret?),
-            name: client.client_name.unwrap_or_default(),
-            scopes: client.allowed_o_auth_scopes.unwrap_or_default(),
-            created: client.creation_date.map(|date| date.secs()).unwrap_or_default(),
-            id: client.client_id?,
-        })
-    }
-}
-
-pub async fn find_client(aws: &Aws, pool_id: &str, client_id: &str) -> Result<Option<AppClient>, Error> {
-    let call = aws.cognito.describe_user_pool_client().user_pool_id(pool_id).client_id(client_id);
-    let answer = absent(call.send().await.map_err(of(SERVICE, "DescribeUserPoolClient")))?;
-    Ok(answer.and_then(|answer| answer.user_pool_client).and_then(AppClient::read))
-}
-
-/// All clients of a name in a pool, oldest first.
-pub async fn clients_named(aws: &Aws, pool_id: &str, name: &str) -> Result<Vec<AppClient>, Error> {
-    let pages =
-        aws.cognito.list_user_pool_clients().user_pool_id(pool_id).max_results(60).into_paginator().items().send();
-    let listed = absent(pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListUserPoolClients")))?;
-    let mut clients = Vec::new();
-    for listed in listed.unwrap_or_default() {
-        if listed.client_name.as_deref() == Some(name)
-            && let Some(id) = listed.client_id
-        {
-            clients.extend(find_client(aws, pool_id, &id).await?);
+/// Adds scopes that a resource server lacks; its other scopes and its name stay. False if it lacked none.
+///
+/// # Errors
+/// Also if there is no such resource server.
+pub async fn add_scopes(aws: &Aws, pool_id: &str, identifier: &str, names: &[&str]) -> Result<bool, Error> {
+    const OPERATION: &str = "UpdateResourceServer";
+    let found = aws.cognito.describe_resource_server().user_pool_id(pool_id).identifier(identifier).send().await;
+    let server = found
+        .map_err(of(SERVICE, "DescribeResourceServer"))?
+        .resource_server
+        .unwrap_or_else(|| aws_sdk_cognitoidentityprovider::types::ResourceServerType::builder().build());
+    let mut scopes = server.scopes.unwrap_or_default();
+    let before = scopes.len();
+    for name in names {
+        if !scopes.iter().any(|scope| scope.scope_name == *name) {
+            scopes.push(scope_named(name, OPERATION)?);
         }
     }
-    clients.sort_by_key(|client| (client.created, client.id.clone()));
-    Ok(clients)
-}
-
-pub async fn delete_client(aws: &Aws, pool_id: &str, client_id: &str) -> Result<bool, Error> {
-    let call = aws.cognito.delete_user_pool_client().user_pool_id(pool_id).client_id(client_id);
-    deleted(call.send().await.map_err(of(SERVICE, "DeleteUserPoolClient")))
+    if scopes.len() == before {
+        return Ok(false);
+    }
+    let name = server.name.unwrap_or_else(|| identifier.to_owned());
+    let call = aws.cognito.update_resource_server().user_pool_id(pool_id).identifier(identifier).name(name);
+    call.set_scopes(Some(scopes)).send().await.map_err(of(SERVICE, OPERATION))?;
+    Ok(true)
 }
 
 /// The URL of a pool's OpenID document: Cognito's own address, or that of the emulator, which serves the

@@ -73,6 +73,13 @@ pub async fn exists(aws: &Aws, kind: ProviderKind, name: &str) -> Result<bool, E
     }
 }
 
+/// The address to which an authorization server sends users back.
+pub async fn callback_url(aws: &Aws, name: &str) -> Result<Option<String>, Error> {
+    let call = aws.agentcore.get_oauth2_credential_provider().name(name);
+    let found = absent(call.send().await.map_err(of(SERVICE, "GetOauth2CredentialProvider")))?;
+    Ok(found.and_then(|found| found.callback_url))
+}
+
 /// Deletes a provider; false if it did not exist.
 pub async fn delete(aws: &Aws, kind: ProviderKind, name: &str) -> Result<bool, Error> {
     match kind {

@@ -155,10 +155,17 @@ pub struct CleanupReport {
     caller: Option<Caller>,
 }
 
+/// A resource in a report.
 #[derive(Debug, Serialize)]
-struct Entry {
-    kind: &'static str,
-    name: String,
+pub struct Entry {
+    pub kind: &'static str,
+    pub name: String,
+}
+
+impl From<Resource> for Entry {
+    fn from(resource: Resource) -> Self {
+        Self { kind: resource.kind.label(), name: resource.name }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -200,8 +207,7 @@ impl CleanupReport {
     fn add(&mut self, name: GatewayName, cleaned: Cleaned) {
         self.complete &= cleaned.is_complete();
         self.stopped = self.stopped.or(cleaned.stopped);
-        let entry = |resource: Resource| Entry { kind: resource.kind.label(), name: resource.name };
-        self.deleted.extend(cleaned.deleted.into_iter().map(entry));
+        self.deleted.extend(cleaned.deleted.into_iter().map(Entry::from));
         self.remaining.extend(cleaned.remaining.into_iter().map(|(resource, error)| Remaining {
             kind: resource.kind.label(),
             name: resource.name,

@@ -3,27 +3,26 @@
 mod flags;
 mod report;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
 use serde_json::Value;
 use tokio::join;
 
 use self::{
-    flags::{AuthorizerFlags, GatewayFlags, distinct},
+    flags::{AuthorizerFlags, GatewayFlags, distinct, tag},
     report::Created,
 };
-use super::{Outcome, plan::PlanReport};
+use super::{Outcome, cli_input::CliInput, output::check_writable, plan::PlanReport, settings::SettingFlags};
 use crate::{
     aws::Aws,
     context::Context,
     error::{Error, ErrorKind},
     model::{
-        name::{GatewayName, KmsKeyArn},
+        gateway,
+        name::GatewayName,
         naming::StackNames,
+        patch::Patch,
         policy,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
     },
@@ -61,6 +60,13 @@ pub struct Create {
 
     #[command(flatten)]
     pub gateway: GatewayFlags,
+
+    #[command(flatten)]
+    pub settings: SettingFlags,
+
+    /// Members of CreateGateway, as `aws … --cli-input-json` takes them; flags win over them: a file, or `-`
+    #[arg(long, value_name = "FILE")]
+    pub cli_input: Option<String>,
 }
 
 impl Create {
@@ -74,7 +80,7 @@ impl Create {
         if let Some(file) = &self.save {
             check_writable(file)?;
         }
-        self.confirm_open(ctx).await?;
+        Self::confirm_open(spec, ctx).await?;
         if self.sample {
             ctx.check_sample().await?;
         }
@@ -114,9 +120,10 @@ impl Create {
     }
 
     /// Asks for confirmation of a gateway that anybody may call.
-    async fn confirm_open(&self, ctx: &Context) -> Result<(), Error> {
+    async fn confirm_open(spec: &GatewaySpec, ctx: &Context) -> Result<(), Error> {
         let question = "Whoever reaches this gateway may call its tools. Go on without an authorizer?";
-        if !self.authorizer.is_open() || ctx.settings.yes || ctx.confirm(question).await? {
+        let is_open = spec.authorizer == Some(AuthorizerSpec::None);
+        if !is_open || ctx.settings.yes || ctx.confirm(question).await? {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Interrupted, "nothing was changed"))
@@ -125,26 +132,30 @@ impl Create {
     /// The flags as a specification. What is wrong with a flag is reported before a missing region.
     async fn resolve(&self, ctx: &Context) -> Result<GatewaySpec, Error> {
         let flags = &self.gateway;
-        let (authorizer, tags) = (self.authorizer.resolve()?, distinct(&flags.tags)?);
-        Ok(GatewaySpec {
-            name: self.name.clone(),
-            region: ctx.region().await?,
+        let mut input = CliInput::read(self.cli_input.as_deref())?;
+        input.check_same("name", &[self.name.as_str()])?;
+        let of_input = authorizer_of(&mut input)?;
+        let (authorizer, tags) = (self.authorizer.resolve()?.or(of_input), self.tags(&mut input)?);
+        let role = match (&flags.role_arn, input.take_text("roleArn")?) {
+            (Some(arn), _) => RoleSpec::Existing(arn.clone()),
+            (None, Some(arn)) => {
+                RoleSpec::Existing(arn.parse().map_err(|error| input.invalid(&format!("`roleArn`: {error}")))?)
+            }
+            (None, None) => RoleSpec::Managed { permissions_boundary: flags.permissions_boundary.clone() },
+        };
+        let mut patch = Patch::default();
+        if flags.no_protocol_type {
+            patch.remove(&["protocolType"]);
+            patch.remove(&["protocolConfiguration"]);
+        }
+        patch.merge(input.rest(&gateway::READ_ONLY));
+        self.settings.add_to(&mut patch)?;
+        let spec = GatewaySpec {
             authorizer,
             allowed_clients: self.authorizer.clients_of_cognito(),
-            role: match &flags.role_arn {
-                Some(arn) => RoleSpec::Existing(arn.clone()),
-                None => RoleSpec::Managed { permissions_boundary: flags.permissions_boundary.clone() },
-            },
-            description: flags.description.clone(),
-            instructions: flags.instructions.clone(),
-            mcp_versions: flags.mcp_version.clone(),
+            role,
+            patch,
             semantic_search: !flags.no_semantic_search,
-            debug_errors: match (flags.debug_errors, flags.no_debug_errors) {
-                (true, _) => Some(true),
-                (false, true) => Some(false),
-                (false, false) => None,
-            },
-            kms_key_arn: flags.kms_key_arn.clone(),
             tags,
             observability: !flags.no_observability,
             traces: match (flags.traces, flags.no_traces) {
@@ -156,7 +167,46 @@ impl Create {
             prove_tokens: true,
             targets: if self.sample { vec![TargetSpec::sample()] } else { Vec::new() },
             adopt: flags.adopt,
-        })
+            ..GatewaySpec::unchanged(self.name.clone(), ctx.region().await?)
+        };
+        // An existing gateway may have what these settings are about.
+        let engine = &spec.request()["policyEngineConfiguration"];
+        if self.settings.enforce && self.settings.policy_engine.is_none() && engine["arn"].is_null() {
+            let error = Error::new(ErrorKind::Usage, "there is no policy engine that could enforce");
+            return Err(
+                error.with_hint("add `--policy-engine ARN`; `update` changes the mode of the one that is there")
+            );
+        }
+        Ok(spec)
+    }
+
+    /// The user's tags, of flags and file.
+    fn tags(&self, input: &mut CliInput) -> Result<BTreeMap<String, String>, Error> {
+        let mut tags = BTreeMap::new();
+        if let Some(given) = input.take("tags") {
+            tags = serde_json::from_value(given).map_err(|_| input.invalid("`tags` is no object of texts"))?;
+            if let Some(problem) = tags.iter().find_map(|(key, value)| tag(&format!("{key}={value}")).err()) {
+                return Err(input.invalid(&format!("`tags`: {problem}")));
+            }
+        }
+        tags.extend(distinct(&self.gateway.tags)?);
+        Ok(tags)
+    }
+}
+
+/// The authorizer that a file describes. Further settings for the tokens of a pool that is made for the gateway stay in it.
+fn authorizer_of(input: &mut CliInput) -> Result<Option<AuthorizerSpec>, Error> {
+    let kind = input.take_text("authorizerType")?;
+    let configuration = input.take("authorizerConfiguration");
+    let has_issuer = configuration.as_ref().is_some_and(|it| it["customJWTAuthorizer"]["discoveryUrl"].is_string());
+    match (kind.as_deref(), configuration) {
+        (None | Some("CUSTOM_JWT"), Some(configuration)) if has_issuer => Ok(Some(AuthorizerSpec::Jwt(configuration))),
+        (None, None) => Ok(None),
+        (Some("AWS_IAM"), None) => Ok(Some(AuthorizerSpec::Iam)),
+        (Some("NONE"), None) => Ok(Some(AuthorizerSpec::None)),
+        (Some("AUTHENTICATE_ONLY"), None) => Ok(Some(AuthorizerSpec::AuthenticateOnly)),
+        (_, Some(_)) => Err(input.invalid("`authorizerConfiguration` goes with a `discoveryUrl`, and with CUSTOM_JWT")),
+        (Some(other), None) => Err(input.invalid(&format!("`authorizerType` is `{other}`, without what it needs"))),
     }
 }
 
@@ -180,22 +230,11 @@ async fn provider_warnings(aws: &Aws, spec: &GatewaySpec) -> Vec<String> {
 /// The permissions that a user-supplied role must have: it is not changed for the user.
 fn required_policy(spec: &GatewaySpec) -> Option<Value> {
     let RoleSpec::Existing(arn) = &spec.role else { return None };
-    let key = spec.kms_key_arn.as_ref().map(KmsKeyArn::as_str);
-    Some(policy::gateway_base(&StackNames::new(&spec.region, &spec.name), arn.account(), key.as_slice()))
-}
-
-/// Fails before anything is created if the file cannot be written.
-fn check_writable(file: &Path) -> Result<(), Error> {
-    let dir = match file.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    // The file is placed by a rename, which would replace a link or a device.
-    if fs::symlink_metadata(file).is_ok_and(|there| !there.is_file()) {
-        return Err(Error::new(ErrorKind::InvalidInput, format!("{} is there and is no regular file", file.display())));
+    let (names, request) = (StackNames::new(&spec.region, &spec.name), spec.request());
+    let mut base = policy::gateway_base(&names, arn.account(), request["kmsKeyArn"].as_str().as_slice());
+    let settings = policy::gateway_grants(&names, arn.account(), std::iter::once(&request));
+    if let Some(statements) = base["Statement"].as_array_mut() {
+        statements.extend(settings.values().filter_map(|policy| policy["Statement"].as_array()).flatten().cloned());
     }
-    if dir.is_dir() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::InvalidInput, format!("{} cannot be written: its folder does not exist", file.display())))
+    Some(base)
 }

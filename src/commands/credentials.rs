@@ -29,7 +29,7 @@ impl Credentials {
         let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
         let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
         let (pool_id, domain, client) = client_of(&aws, &stack)?;
-        let tokens = world::token_request(&aws, pool_id, domain, client, &stack.names.scope).await;
+        let tokens = world::token_request(&aws, (pool_id, domain), client, &stack.names).await?;
         Ok(Box::new(Shown {
             gateway: GatewayInfo::new(&gateway.document, &aws.region),
             client_info: ClientInfo::new(&aws, pool_id, domain, &tokens),

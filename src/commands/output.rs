@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::error::{Error, ErrorKind};
+
 /// Most temporary files that killed processes of one id may have left in a folder.
 const MOST_LEFT: u32 = 100;
 
@@ -18,6 +20,22 @@ pub enum Access {
     Usual,
     /// The owner, the group and the mode of this file, which is replaced.
     Like(fs::Metadata),
+}
+
+/// Fails before anything is created if the file cannot be written.
+pub fn check_writable(file: &Path) -> Result<(), Error> {
+    let dir = match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    // The file is placed by a rename, which would replace a link or a device.
+    if fs::symlink_metadata(file).is_ok_and(|there| !there.is_file()) {
+        return Err(Error::new(ErrorKind::InvalidInput, format!("{} is there and is no regular file", file.display())));
+    }
+    if dir.is_dir() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InvalidInput, format!("{} cannot be written: its folder does not exist", file.display())))
 }
 
 /// Writes a file in one step, replacing an existing one.

@@ -25,6 +25,9 @@ pub fn changes(plan: &Plan) -> Vec<(Resource, String)> {
 pub struct PlanReport {
     gateway: String,
     changes: Vec<PlannedChange>,
+    /// The settings of the gateway that change, as dotted paths.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settings: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -65,7 +68,13 @@ impl PlannedChange {
 impl PlanReport {
     pub fn new(stack: &Stack, plan: &Plan, warnings: Vec<String>) -> Self {
         let changes = plan.steps.iter().filter_map(PlannedChange::of).collect();
-        Self { gateway: stack.names.gateway.to_string(), changes, warnings }
+        Self { gateway: stack.names.gateway.to_string(), changes, settings: Vec::new(), warnings }
+    }
+
+    /// Names the settings that change.
+    #[must_use]
+    pub fn with_settings(self, settings: Vec<String>) -> Self {
+        Self { settings, ..self }
     }
 }
 
@@ -80,6 +89,9 @@ impl Report for PlanReport {
             if let Some(policy) = &change.policy {
                 format!("{policy:#}").lines().try_for_each(|line| writeln!(w, "      {line}"))?;
             }
+        }
+        if !self.settings.is_empty() {
+            writeln!(w, "Settings that change: {}", self.settings.join(", "))?;
         }
         self.warnings.iter().try_for_each(|warning| writeln!(w, "Warning: {warning}"))
     }

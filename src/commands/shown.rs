@@ -1,9 +1,14 @@
 //! The parts of reports that several commands share: gateway, client and targets.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use super::output::{self, Access};
 
 use crate::{
     aws::{
@@ -61,6 +66,9 @@ pub struct TargetInfo {
     pub name: String,
     target_id: String,
     pub status: String,
+    /// Where a user signs in to it, if one has to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_url: Option<String>,
     /// Qualified names; `None` if only a list of the gateway's tools shows them.
     pub tools: Option<Vec<String>>,
 }
@@ -71,6 +79,7 @@ impl TargetInfo {
             name: target.name().to_owned(),
             target_id: target.target_id().to_owned(),
             status: target.status().to_owned(),
+            authorization_url: target.sign_in_url().filter(|_| target.awaits_user()).map(str::to_owned),
             // A FAILED target has none.
             tools: if target.status() == "FAILED" { Some(Vec::new()) } else { tool_names(target.name(), &target.0) },
         }
@@ -153,7 +162,7 @@ impl ClientInfo {
     }
 
     /// `client_info` of the starter toolkit's `gateway_config.json`.
-    pub fn toolkit_shape(&self) -> Value {
+    fn toolkit_shape(&self) -> Value {
         json!({
             "client_id": self.client_id,
             "client_secret": self.client_secret,
@@ -163,6 +172,19 @@ impl ClientInfo {
             "domain_prefix": self.domain_prefix,
         })
     }
+}
+
+/// Writes the starter toolkit's `gateway_config.json`, readable by its owner only.
+pub fn save_config(file: &Path, gateway: &GatewayInfo, client: Option<&ClientInfo>) -> io::Result<()> {
+    let mut document = json!({
+        "gateway_url": gateway.gateway_url,
+        "gateway_id": gateway.gateway_id,
+        "region": gateway.region,
+    });
+    if let Some(client) = client {
+        document["client_info"] = client.toolkit_shape();
+    }
+    output::replace(file, format!("{document:#}\n").as_bytes(), &Access::Private)
 }
 
 /// Pool id, domain and client of a stack.
@@ -183,5 +205,5 @@ pub fn client_of<'a>(aws: &Aws, stack: &'a Stack) -> Result<(&'a str, &'a str, &
 /// How to request a token for a stack's gateway.
 pub async fn token_request(aws: &Aws, stack: &Stack) -> Result<TokenRequest, ops::Error> {
     let (pool_id, domain, client) = client_of(aws, stack)?;
-    Ok(world::token_request(aws, pool_id, domain, client, &stack.names.scope).await)
+    world::token_request(aws, (pool_id, domain), client, &stack.names).await
 }

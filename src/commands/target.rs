@@ -4,6 +4,8 @@ mod add;
 mod change;
 mod check;
 mod credential;
+mod described;
+mod settings;
 mod source;
 mod sync;
 mod update;

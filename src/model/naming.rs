@@ -28,11 +28,24 @@ pub const TAG_TRACES: (&str, &str) = ("agentcore-gw:traces", "refused");
 /// Name of the inline policy for everything that the stack creates itself.
 pub const BASE_POLICY: &str = "base";
 /// Names of the inline policies for what the user supplies: functions, schemas in S3, API keys, OAuth clients,
-/// AWS services, REST APIs, MCP servers, and addresses that the role signs requests for.
-pub const GRANTS: [&str; 8] =
-    ["lambda", "s3", "api-key", "oauth", "smithy", "api-gateway", "mcp-server", "iam-service"];
+/// AWS services, REST APIs, MCP servers, addresses that the role signs requests for, and the gateway's interceptors and
+/// policy engine.
+pub const GRANTS: [&str; 10] = [
+    "lambda",
+    "s3",
+    "api-key",
+    "oauth",
+    "smithy",
+    "api-gateway",
+    "mcp-server",
+    "iam-service",
+    "interceptor",
+    "policy-engine",
+];
 /// Name of the inline policy of the sample function's role.
 pub const FUNCTION_POLICY: &str = "logs";
+/// Prefix of the names of the app clients of further consumers, in the stack's own pool.
+pub const CONSUMER_PREFIX: &str = "consumer.";
 /// The scope that a stack's resource server offers.
 pub const SCOPE_NAME: &str = "invoke";
 
@@ -212,6 +225,11 @@ impl DeliveryNames {
     fn has(&self, delivery: &str) -> bool {
         self.logs == delivery || self.traces == delivery
     }
+}
+
+/// The consumer whose app client has this name.
+pub fn consumer_of(client_name: &str) -> Option<&str> {
+    client_name.strip_prefix(CONSUMER_PREFIX).filter(|name| !name.is_empty())
 }
 
 /// `prefix + middle + suffix`, the middle cut so that the whole has at most `limit` characters.

@@ -2,11 +2,13 @@
 
 mod caller;
 pub mod evaluate;
+mod gateway;
 mod grants;
 
 use serde_json::{Value, json};
 
 pub use self::caller::{Doing, caller};
+pub use self::gateway::gateway_grants;
 pub use self::grants::{Need, granted, granted_by_address, grants, is_granted_by_name, needs, unknown_resource};
 use super::naming::StackNames;
 
@@ -146,6 +148,14 @@ fn is_of_another_place(existing: &Value, wanted: &Value) -> bool {
         }
         _ => false,
     }
+}
+
+fn allow(sid: &str, action: &str, resources: Vec<String>) -> Value {
+    json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources })
+}
+
+fn policy(statements: Vec<Value>) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 fn fill_strings(value: &mut Value, values: &[(&str, String)]) {

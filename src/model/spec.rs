@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     finding::Filled,
-    name::{GatewayName, KmsKeyArn, PolicyArn, Region, RoleArn, TargetName},
+    name::{GatewayName, PolicyArn, Region, RoleArn, TargetName},
+    patch::Patch,
     provider::{ProviderKind, filled_by},
     sample,
     secret::Secret,
@@ -24,15 +25,10 @@ pub struct GatewaySpec {
     /// Clients that may call the gateway besides the stack's own, if it has one.
     pub allowed_clients: Vec<String>,
     pub role: RoleSpec,
-    pub description: Option<String>,
-    pub instructions: Option<String>,
-    /// MCP versions; empty for the service's default.
-    pub mcp_versions: Vec<String>,
+    /// The settings that the user named.
+    pub patch: Patch,
     /// Can be chosen at creation only.
     pub semantic_search: bool,
-    /// Whether callers see why a tool failed.
-    pub debug_errors: Option<bool>,
-    pub kms_key_arn: Option<KmsKeyArn>,
     /// The user's own tags.
     pub tags: BTreeMap<String, String>,
     /// Whether to deliver the gateway's logs and traces to CloudWatch.
@@ -46,6 +42,8 @@ pub struct GatewaySpec {
     pub targets: Vec<TargetSpec>,
     /// Whether to use a gateway of this name that the stack did not create; it is never deleted.
     pub adopt: bool,
+    /// Whether nothing but the settings of an existing gateway is to change, and what its role needs for them.
+    pub settings_only: bool,
 }
 
 /// How the gateway authorizes its callers.
@@ -56,7 +54,11 @@ pub enum AuthorizerSpec {
     /// Any OpenID provider; the value is the API's `authorizerConfiguration`.
     Jwt(Value),
     Iam,
+    /// A good AWS signature of anybody; who may do what is decided elsewhere.
+    AuthenticateOnly,
     None,
+    /// One that the gateway has, and that this program does not know: it stays as it is.
+    Other(String),
 }
 
 /// The role under which the gateway calls its targets.
@@ -73,6 +75,8 @@ pub enum RoleSpec {
 pub struct TargetSpec {
     pub name: TargetName,
     pub source: TargetSource,
+    /// The settings besides source and credential that the user named.
+    pub patch: Patch,
 }
 
 #[derive(Debug, Clone)]
@@ -81,8 +85,10 @@ pub enum TargetSource {
     Sample,
     /// A function that the user supplied, with its tool definitions: the API's `toolSchema`.
     Lambda { arn: String, schema: Value },
-    /// Any other kind of target.
+    /// Any other kind of target that this program knows.
     Configured(Box<Configured>),
+    /// A kind that it passes on as the user described it.
+    Other(Box<Other>),
 }
 
 impl TargetSource {
@@ -91,12 +97,30 @@ impl TargetSource {
         Self::Configured(Box::new(Configured { kind, configuration, credential, allowed }))
     }
 
-    pub fn kind(&self) -> TargetKind {
+    pub fn kind(&self) -> Option<TargetKind> {
         match self {
-            Self::Sample | Self::Lambda { .. } => TargetKind::Lambda,
-            Self::Configured(target) => target.kind,
+            Self::Sample | Self::Lambda { .. } => Some(TargetKind::Lambda),
+            Self::Configured(target) => Some(target.kind),
+            Self::Other(_) => None,
         }
     }
+
+    fn credential(&self) -> Option<&Credential> {
+        match self {
+            Self::Sample | Self::Lambda { .. } => None,
+            Self::Configured(target) => Some(&target.credential),
+            Self::Other(target) => Some(&target.credential),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Other {
+    /// The API's `targetConfiguration`.
+    pub configuration: Value,
+    pub credential: Credential,
+    /// The IAM actions that the gateway's role is to be allowed for it, as `service:Action`, on any resource.
+    pub allowed: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -118,8 +142,34 @@ pub enum Credential {
     Given(Option<Value>),
     /// An API key, in a provider that the stack creates.
     ApiKey { provider: ProviderSpec, name: String, prefix: Option<String>, in_query: bool },
-    /// An OAuth client with the client credentials grant, in a provider that the stack creates.
-    Oauth { provider: ProviderSpec, scopes: Vec<String>, parameters: BTreeMap<String, String> },
+    /// An OAuth client, in a provider that the stack creates.
+    Oauth { provider: ProviderSpec, grant: Grant, scopes: Vec<String>, parameters: BTreeMap<String, String> },
+}
+
+/// How an OAuth client gets tokens (AgentCore developer guide, gateway-outbound-auth).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Grant {
+    /// With its own secret.
+    #[default]
+    ClientCredentials,
+    /// With the consent of the user, who then returns to this address, if one is named.
+    AuthorizationCode { return_url: Option<String> },
+    /// In exchange for the token of the gateway's caller.
+    TokenExchange,
+}
+
+impl Grant {
+    /// The members `grantType` and `defaultReturnUrl` of the API's `oauthCredentialProvider`.
+    pub fn set_in(&self, provider: &mut Value) {
+        provider["grantType"] = json!(match self {
+            Self::ClientCredentials => "CLIENT_CREDENTIALS",
+            Self::AuthorizationCode { .. } => "AUTHORIZATION_CODE",
+            Self::TokenExchange => "TOKEN_EXCHANGE",
+        });
+        if let Self::AuthorizationCode { return_url: Some(url) } = self {
+            provider["defaultReturnUrl"] = json!(url);
+        }
+    }
 }
 
 /// A credential provider that the stack creates.
@@ -189,12 +239,9 @@ impl Credential {
                 let provider = json!({ "apiKeyCredentialProvider": provider });
                 Some(json!([{ "credentialProviderType": "API_KEY", "credentialProvider": provider }]))
             }
-            Self::Oauth { scopes, parameters, .. } => {
-                let mut provider = json!({
-                    "providerArn": arn,
-                    "scopes": scopes,
-                    "grantType": "CLIENT_CREDENTIALS",
-                });
+            Self::Oauth { scopes, parameters, grant, .. } => {
+                let mut provider = json!({ "providerArn": arn, "scopes": scopes });
+                grant.set_in(&mut provider);
                 if !parameters.is_empty() {
                     provider["customParameters"] = json!(parameters);
                 }
@@ -209,47 +256,46 @@ impl TargetSpec {
     /// The sample with its own name, `weather-tool`.
     pub fn sample() -> Self {
         let name = sample::TARGET.parse().expect("the sample's target name is a valid one");
-        Self { name, source: TargetSource::Sample }
+        let mut patch = Patch::default();
+        patch.set_default(&["description"], "Sample tools of agentcore-gw");
+        Self { name, source: TargetSource::Sample, patch }
     }
 
     /// The credential provider that the stack is to create for it.
     pub fn provider(&self) -> Option<&ProviderSpec> {
-        match &self.source {
-            TargetSource::Configured(target) => target.credential.provider(),
-            TargetSource::Sample | TargetSource::Lambda { .. } => None,
-        }
+        self.source.credential().and_then(Credential::provider)
     }
 
     /// What the gateway's role is to be allowed for it ([`Configured::allowed`]).
     pub fn allowed(&self) -> &[String] {
         match &self.source {
             TargetSource::Configured(target) => &target.allowed,
+            TargetSource::Other(target) => &target.allowed,
             TargetSource::Sample | TargetSource::Lambda { .. } => &[],
         }
     }
 
-    /// `CreateGatewayTarget`'s members, including the name; `function_arn` is the sample function's, `provider_arn`
-    /// that of the provider that the stack created for the target.
+    /// Name, source and credential as members of `CreateGatewayTarget`; `function_arn` is the sample function's,
+    /// `provider_arn` that of the provider that the stack created for the target.
     pub fn request(&self, function_arn: &str, provider_arn: &str) -> Value {
         let role = json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }]);
         let (configuration, credential) = match &self.source {
             TargetSource::Sample => {
                 let schema = json!({ "inlinePayload": sample::tools() });
-                (json!({ "lambda": { "lambdaArn": function_arn, "toolSchema": schema } }), Some(role))
+                (json!({ "mcp": { "lambda": { "lambdaArn": function_arn, "toolSchema": schema } } }), Some(role))
             }
             TargetSource::Lambda { arn, schema } => {
-                (json!({ "lambda": { "lambdaArn": arn, "toolSchema": schema } }), Some(role))
+                (json!({ "mcp": { "lambda": { "lambdaArn": arn, "toolSchema": schema } } }), Some(role))
             }
             TargetSource::Configured(target) => {
-                (json!({ target.kind.member(): target.configuration }), target.credential.request(provider_arn))
+                let mcp = json!({ target.kind.member(): target.configuration });
+                (json!({ "mcp": mcp }), target.credential.request(provider_arn))
             }
+            TargetSource::Other(target) => (target.configuration.clone(), target.credential.request(provider_arn)),
         };
-        let mut request = json!({ "name": self.name, "targetConfiguration": { "mcp": configuration } });
+        let mut request = json!({ "name": self.name, "targetConfiguration": configuration });
         if let Some(credential) = credential {
             request["credentialProviderConfigurations"] = credential;
-        }
-        if matches!(self.source, TargetSource::Sample) {
-            request["description"] = json!("Sample tools of agentcore-gw");
         }
         request
     }
@@ -257,11 +303,13 @@ impl TargetSpec {
 
 impl AuthorizerSpec {
     /// The API's `authorizerType`.
-    pub fn api_type(&self) -> &'static str {
+    pub fn api_type(&self) -> &str {
         match self {
             Self::Cognito | Self::Jwt(_) => "CUSTOM_JWT",
             Self::Iam => "AWS_IAM",
+            Self::AuthenticateOnly => "AUTHENTICATE_ONLY",
             Self::None => "NONE",
+            Self::Other(kind) => kind,
         }
     }
 }
@@ -275,12 +323,8 @@ impl GatewaySpec {
             authorizer: None,
             allowed_clients: Vec::new(),
             role: RoleSpec::Managed { permissions_boundary: None },
-            description: None,
-            instructions: None,
-            mcp_versions: Vec::new(),
+            patch: Patch::default(),
             semantic_search: true,
-            debug_errors: None,
-            kms_key_arn: None,
             tags: BTreeMap::new(),
             observability: false,
             traces: None,
@@ -288,6 +332,7 @@ impl GatewaySpec {
             prove_tokens: false,
             targets: Vec::new(),
             adopt: false,
+            settings_only: false,
         }
     }
 
@@ -304,31 +349,12 @@ impl GatewaySpec {
         }
         let mut request = json!({ "name": self.name, "protocolType": "MCP" });
         request["protocolConfiguration"] = json!({ "mcp": mcp });
-        self.merge_named(&mut request);
+        self.patch.apply_to(&mut request);
         request
     }
 
-    /// Sets in a gateway document what the user specified, and leaves the rest unchanged: the API's updates are
-    /// full replacements.
-    pub fn merge_named(&self, document: &mut Value) {
-        if let Some(description) = &self.description {
-            document["description"] = json!(description);
-        }
-        if let Some(instructions) = &self.instructions {
-            document["protocolConfiguration"]["mcp"]["instructions"] = json!(instructions);
-        }
-        // Service model and developer guide ("Update a gateway's configurations") list it among the updatable members.
-        if let Some(arn) = &self.kms_key_arn {
-            document["kmsKeyArn"] = json!(arn);
-        }
-        if !self.mcp_versions.is_empty() {
-            document["protocolConfiguration"]["mcp"]["supportedVersions"] = json!(self.mcp_versions);
-        }
-        match (self.debug_errors, document) {
-            (Some(true), document) => document["exceptionLevel"] = json!("DEBUG"),
-            // DEBUG is the only level that the API has (service model, ExceptionLevel).
-            (Some(false), Value::Object(members)) => drop(members.shift_remove("exceptionLevel")),
-            _ => {}
-        }
+    /// The gateway's document with the settings that the user named; that of a new gateway, if there is none.
+    pub fn wanted(&self, existing: Option<&Value>) -> Value {
+        existing.map_or_else(|| self.request(), |existing| self.patch.applied(existing))
     }
 }

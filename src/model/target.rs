@@ -63,6 +63,37 @@ impl TargetKind {
     }
 }
 
+/// Members of the API's `targetConfiguration`, and the `targetType` of a list, of kinds that this program passes on and knows
+/// no more about (service model, `TargetConfiguration` and `TargetType`; that of `inference.connector` is our guess).
+const OTHER_KINDS: [(&str, &str, &str); 6] = [
+    ("mcp", "connector", "CONNECTOR"),
+    ("http", "agentcoreRuntime", "AGENTCORE_RUNTIME"),
+    ("http", "passthrough", "PASSTHROUGH"),
+    ("http", "connector", "HTTP_CONNECTOR"),
+    ("inference", "provider", "PROVIDER"),
+    ("inference", "connector", "CONNECTOR"),
+];
+
+/// The `targetType` of a target with this `targetConfiguration`.
+pub fn listed_type(configuration: &Value) -> Option<&'static str> {
+    let other = OTHER_KINDS.into_iter().find(|(union, member, _)| configuration[union][member].is_object());
+    TargetKind::of(&configuration["mcp"]).map(TargetKind::listed_type).or(other.map(|(_, _, listed)| listed))
+}
+
+/// The members of `GetGatewayTarget` that are no settings.
+pub const READ_ONLY: [&str; 10] = [
+    "gatewayArn",
+    "targetId",
+    "status",
+    "statusReasons",
+    "createdAt",
+    "updatedAt",
+    "lastSynchronizedAt",
+    "authorizationData",
+    "privateEndpointManagedResources",
+    "protocolType",
+];
+
 /// Services that a gateway's role may sign for against an address (AgentCore developer guide, gateway-outbound-auth).
 pub const SIGNED_SERVICES: [&str; 3] = ["execute-api", "lambda", "bedrock-agentcore"];
 

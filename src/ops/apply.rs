@@ -124,6 +124,8 @@ pub enum Output {
     /// How to request tokens, and a warning if none are issued.
     Tokens(TokenRequest, Option<String>),
     DeliversLogs,
+    /// What was not done, in one sentence.
+    Warning(String),
     /// Logs or traces are not delivered, and why.
     Undelivered(&'static str, String),
     Nothing,
@@ -155,6 +157,7 @@ impl Outputs {
                 self.warnings.extend(warning);
             }
             Output::DeliversLogs => self.delivers_logs = true,
+            Output::Warning(warning) => self.warnings.push(warning),
             Output::Undelivered(what, why) => self.undelivered.entry(why).or_default().push(what),
             Output::Nothing => {}
         }

@@ -108,6 +108,19 @@ pub async fn cleanup(run: Run<'_>, names: &StackNames, settle: Duration) -> Resu
     Ok(cleaned)
 }
 
+/// Deletes a stack's gateway with its targets, and nothing else of the stack. Its deliveries stay, too.
+pub async fn delete_gateway(run: Run<'_>, stack: &Stack) -> Cleaned {
+    run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
+    let deletion = Deletion { run, names: &stack.names, settled: Instant::now(), deadline: run.deadline() };
+    let mut cleaned = Cleaned::default();
+    if let Some(gateway) = &stack.gateway {
+        let targets = Box::pin(deletion.delete_targets(gateway)).await;
+        deletion.delete_emptied(gateway, targets, &mut cleaned).await;
+    }
+    cleaned.stopped = cleaned.stopped.or(run.stop.cause());
+    cleaned
+}
+
 /// Deletes one target and what only it used: the sample function, its credential providers, and the role's
 /// permissions that no other target needs.
 pub async fn remove_target(run: Run<'_>, stack: &Stack, name: &str) -> Result<Cleaned, Error> {
@@ -164,7 +177,9 @@ impl Deletion<'_> {
             }
         }
         let left = || left().map(|other| &other.0);
-        let wanted = policy::grants(&stack.names, &stack.caller.account, left(), |target| stack.granted(target));
+        let (names, account) = (&stack.names, &stack.caller.account);
+        let mut wanted = policy::grants(names, account, left(), |target| stack.granted(target));
+        wanted.extend(policy::gateway_grants(names, account, std::iter::once(&gateway.document.0)));
         for (grant, document) in &stack.grants {
             let role = &stack.names.role;
             match wanted.get(grant) {
@@ -212,15 +227,23 @@ impl Deletion<'_> {
 
     async fn delete_gateway(&self, gateway: &Gateway, cleaned: &mut Cleaned) {
         let names = gateway.delivery_names();
-        let targets = stream::iter(&gateway.targets)
-            .map(async |target| {
-                let resource = Resource::new(ResourceKind::Target, target.name());
-                self.timed(resource, async || self.delete_target(gateway.id(), target.target_id()).await).await
-            })
-            .buffer_unordered(TARGETS_AT_ONCE)
-            .collect::<Vec<_>>();
-        let (targets, deliveries) = join(targets, self.delete_deliveries(&names)).await;
-        targets.into_iter().chain(deliveries).for_each(|outcome| self.note(cleaned, outcome));
+        let (targets, deliveries) = join(self.delete_targets(gateway), self.delete_deliveries(&names)).await;
+        self.delete_emptied(gateway, targets.into_iter().chain(deliveries).collect(), cleaned).await;
+    }
+
+    async fn delete_targets(&self, gateway: &Gateway) -> Vec<Outcome> {
+        let targets = stream::iter(&gateway.targets).map(async |target| {
+            let resource = Resource::new(ResourceKind::Target, target.name());
+            self.timed(resource, async || self.delete_target(gateway.id(), target.target_id()).await).await
+        });
+        targets.buffer_unordered(TARGETS_AT_ONCE).collect().await
+    }
+
+    /// Deletes a gateway if these deletions of what it has succeeded.
+    async fn delete_emptied(&self, gateway: &Gateway, outcomes: Vec<Outcome>, cleaned: &mut Cleaned) {
+        for outcome in outcomes {
+            self.note(cleaned, outcome);
+        }
         if self.run.stop.is_requested() {
             return;
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 pub use self::grants::check_total;
 use self::{
-    grants::{check_resources, check_size, dropped_grant_steps, grant_steps, wanted_grants},
+    grants::{SettingsGrants, check_resources, check_size, dropped_grant_steps, grant_steps, wanted_grants},
     targets::target_action,
 };
 use super::{
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     aws::{Aws, agentcore::ApiDocument, cognito, propagation, providers},
     model::{
-        name::{KmsKeyArn, RoleArn},
+        name::RoleArn,
         policy, sample,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
     },
@@ -118,13 +118,27 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let (domain, client) = authorizer_steps(&mut plan, stack, role);
     let function = spec.wants_sample().then(|| sample_steps(&mut plan, stack, role));
     let action = gateway_action(aws, spec, stack, &mut plan)?;
+    // The permissions of a user-supplied role are the user's to manage.
+    let wanted = role.map(|_| wanted_grants(spec, stack)).unwrap_or_default();
+    let settings = role.map(|_| SettingsGrants::new(spec, stack));
+    if let Some(settings) = &settings {
+        check_resources(spec, stack)?;
+        check_size(&plan, stack, &wanted, settings)?;
+    }
     let (key, old_key) = kms_keys(spec, stack);
+    let (key, old_key) = (key.as_deref(), old_key.as_deref());
     // AgentCore uses the user's KMS key as the gateway's role when it creates the gateway, so the role needs its
     // policy first.
     let base_before = base.filter(|_| key.is_some());
-    let gateway = plan.add(ResourceKind::Gateway, names.gateway.as_str(), action, &[role, domain, client, base_before]);
+    let mut needs = vec![role, domain, client, base_before];
+    needs
+        .extend(settings.iter().flat_map(|settings| settings.steps_before(&mut plan, stack, role)).collect::<Vec<_>>());
+    let gateway = plan.add(ResourceKind::Gateway, names.gateway.as_str(), action, &needs);
+    if let Some(settings) = &settings {
+        settings.steps_after(&mut plan, gateway);
+    }
     // During a key change the role may use both keys; afterwards, only the new one.
-    if base_before.is_some() && old_key.is_some_and(|old| key != Some(old)) {
+    if base.is_some() && old_key.is_some() && key != old_key {
         let step = plan.add(ResourceKind::BasePolicy, &names.role, Action::Update(vec!["key"]), &[Some(gateway)]);
         plan.steps[step].policy = Some(policy::gateway_base(names, &stack.caller.account, key.as_slice()));
     }
@@ -132,12 +146,6 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         plan.add(ResourceKind::TokenEndpoint, &names.scope, Action::Keep, &[domain, client]);
     }
     let mut last = vec![Some(gateway)];
-    // The permissions of a user-supplied role are the user's to manage.
-    let wanted = role.map(|_| wanted_grants(spec, stack)).unwrap_or_default();
-    if role.is_some() {
-        check_resources(spec, stack)?;
-    }
-    check_size(&plan, stack, &wanted)?;
     let grants = grant_steps(&mut plan, stack, &wanted, role);
     for target in &spec.targets {
         let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
@@ -171,13 +179,32 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         let action = if surplus || plan.interrupted { Action::Update(vec!["leftovers"]) } else { Action::Keep };
         plan.add(ResourceKind::Orphans, &names.user_pool, action, &last);
     }
+    if spec.settings_only {
+        keep_to_settings(&mut plan, stack, key != old_key)?;
+    }
     Ok(plan)
 }
 
+/// Drops the steps that neither change the gateway's settings nor let its role use what they name.
+fn keep_to_settings(plan: &mut Plan, stack: &Stack, is_new_key: bool) -> Result<(), Error> {
+    let gateway = plan.steps.iter().find(|step| step.resource.kind == ResourceKind::Gateway);
+    // One that FAILED is not changed, but made again, with all that belongs to it.
+    if let (Some(Step { action: Action::Create | Action::Replace, .. }), Some(gateway)) = (gateway, &stack.gateway) {
+        return Err(Error::of_state(ResourceKind::Gateway, &gateway.document));
+    }
+    plan.retain(|step| match step.resource.kind {
+        ResourceKind::Gateway | ResourceKind::Grant => true,
+        ResourceKind::BasePolicy => is_new_key,
+        _ => false,
+    });
+    Ok(())
+}
+
 /// The gateway's desired and current KMS keys.
-fn kms_keys<'a>(spec: &'a GatewaySpec, stack: &'a Stack) -> (Option<&'a str>, Option<&'a str>) {
-    let existing = stack.gateway.as_ref().and_then(|gateway| gateway.document.0["kmsKeyArn"].as_str());
-    (spec.kms_key_arn.as_ref().map(KmsKeyArn::as_str).or(existing), existing)
+fn kms_keys(spec: &GatewaySpec, stack: &Stack) -> (Option<String>, Option<String>) {
+    let existing = stack.gateway.as_ref().map(|gateway| &gateway.document.0);
+    let key = |document: &Value| document["kmsKeyArn"].as_str().map(str::to_owned);
+    (key(&spec.wanted(existing)), existing.and_then(key))
 }
 
 /// Warnings about settings that the user specified and that an existing gateway does not take.
@@ -229,14 +256,16 @@ fn authorizer(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Authorizer
         Some("CUSTOM_JWT") if spec.prove_tokens && is_ours(gateway) => AuthorizerSpec::Cognito,
         Some("CUSTOM_JWT") => AuthorizerSpec::Jwt(gateway.document.0["authorizerConfiguration"].clone()),
         Some("AWS_IAM") => AuthorizerSpec::Iam,
-        _ => AuthorizerSpec::None,
+        Some("AUTHENTICATE_ONLY") => AuthorizerSpec::AuthenticateOnly,
+        Some("NONE") | None => AuthorizerSpec::None,
+        Some(other) => AuthorizerSpec::Other(other.to_owned()),
     };
     if let (Some(wanted), Some(gateway)) = (&spec.authorizer, &stack.gateway)
         && let Some(existing) = gateway.document.0["authorizerType"].as_str()
         && existing != wanted.api_type()
     {
         let (name, existing) = (spec.name.to_string(), existing.to_owned());
-        return Err(Error::OtherAuthorizer { name, existing, wanted: wanted.api_type() });
+        return Err(Error::OtherAuthorizer { name, existing, wanted: wanted.api_type().to_owned() });
     }
     let authorizer = spec.authorizer.clone();
     let authorizer = authorizer.or_else(|| stack.gateway.as_ref().map(existing)).unwrap_or(AuthorizerSpec::Cognito);
@@ -267,8 +296,9 @@ fn role_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack) -> (Option<usi
     let role = plan.add(ResourceKind::Role, &names.role, action, &[]);
     plan.steps[role].policy = Some(trust);
     let (key, old_key) = kms_keys(spec, stack);
-    let keys: BTreeSet<&str> = key.into_iter().chain(old_key).collect();
-    let wanted = policy::gateway_base(names, &stack.caller.account, &keys.into_iter().collect::<Vec<_>>());
+    let keys: BTreeSet<String> = key.into_iter().chain(old_key).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let wanted = policy::gateway_base(names, &stack.caller.account, &keys);
     let action = document(stack.base_policy.as_ref(), &wanted, "document");
     let base = plan.add(ResourceKind::BasePolicy, &names.role, action, &[Some(role)]);
     plan.steps[base].policy = Some(wanted);
@@ -323,10 +353,8 @@ fn gateway_action(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
         return Ok(action);
     }
     let current = &gateway.document.0;
-    let mut wanted = current.clone();
-    spec.merge_named(&mut wanted);
     let mut differs = Vec::new();
-    if wanted != *current {
+    if spec.wanted(Some(current)) != *current {
         differs.push("settings");
     }
     if plan.existing_role.as_ref().is_some_and(|role| role.as_str() != gateway.document.role_arn()) {

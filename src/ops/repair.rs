@@ -19,9 +19,10 @@ use crate::{
     },
 };
 
-/// The role's policies that are made from the targets alone. Of the others a part is what the user named for a target,
+/// The role's policies that are made from the gateway's settings and its targets alone. Of the others a part is what the user named for a target,
 /// which is nowhere else.
-const GRANTS: [&str; 6] = ["lambda", "s3", "api-key", "oauth", "api-gateway", "mcp-server"];
+const GRANTS: [&str; 8] =
+    ["lambda", "s3", "api-key", "oauth", "api-gateway", "mcp-server", "interceptor", "policy-engine"];
 
 /// What mends these links: those steps of `create` that add something of theirs, with policies that keep what else is
 /// in them.
@@ -86,7 +87,9 @@ fn keep_what_is_there(step: &mut Step, stack: &Stack) {
 fn add_grants(plan: &mut Plan, stack: &Stack) {
     let (names, account) = (&stack.names, &stack.caller.account);
     let targets = stack.gateway.iter().flat_map(|gateway| &gateway.targets).map(|target| &target.0);
-    let wanted = policy::grants(names, account, targets, |target| stack.granted(target));
+    let mut wanted = policy::grants(names, account, targets, |target| stack.granted(target));
+    let gateway = stack.gateway.as_ref().map(|gateway| &gateway.document.0);
+    wanted.extend(policy::gateway_grants(names, account, gateway.into_iter()));
     let role = plan.steps.iter().position(|step| step.resource.kind == ResourceKind::Role);
     for name in GRANTS {
         let Some(wanted) = wanted.get(name) else { continue };

@@ -51,6 +51,8 @@ pub struct Stack {
     pub orphaned_pools: Vec<String>,
     /// Clients of this stack, in its pool, that the gateway does not use.
     pub orphaned_clients: Vec<String>,
+    /// The names of the other clients of its pool, if everything was looked for.
+    pub consumers: Vec<String>,
     pub sample: Sample,
     /// Ids of deleted gateways of this stack whose log group, log or trace deliveries remain.
     pub lost_gateways: BTreeSet<String>,
@@ -176,6 +178,7 @@ impl Stack {
         }
         self.orphaned_pools.iter().for_each(|pool| add(true, ResourceKind::UserPool, pool));
         self.orphaned_clients.iter().for_each(|client| add(true, ResourceKind::AppClient, client));
+        self.consumers.iter().for_each(|client| add(true, ResourceKind::Consumer, client));
         add(self.sample.role.is_some(), ResourceKind::FunctionRole, &names.function_role);
         add(self.sample.log_group.is_some(), ResourceKind::LogGroup, &names.function_log_group);
         add(self.sample.function.is_some(), ResourceKind::Function, &names.function);

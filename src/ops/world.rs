@@ -97,6 +97,8 @@ impl AwsWorld<'_> {
             ResourceKind::Target => self.target(step, &made).await,
             ResourceKind::AccessLogs => Ok(self.access_logs(step, &made).await),
             ResourceKind::Traces => Ok(self.traces(step, &made).await),
+            // Plans have none: `client` makes and deletes them.
+            ResourceKind::Consumer => Ok((Change::Unchanged, Output::Nothing)),
         }
     }
 

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::{
     error::{Error, ErrorKind},
     model::{
-        mcp,
-        name::{KmsKeyArn, PolicyArn, RoleArn},
+        gateway::custom_claim,
+        name::{PolicyArn, RoleArn},
         spec::AuthorizerSpec,
     },
 };
@@ -41,8 +41,13 @@ pub struct AuthorizerFlags {
     #[arg(long, value_name = "SCOPE")]
     pub allowed_scope: Vec<String>,
 
+    /// Claim that tokens must have: NAME=VALUE, or of a list NAME:contains=VALUE or NAME:contains-any=A,B (with
+    /// --authorizer jwt; can be repeated)
+    #[arg(long, value_name = "CLAIM", value_parser = custom_claim)]
+    pub custom_claim: Vec<Value>,
+
     /// The authorizer configuration as the API takes it: JSON, or `file://PATH` (with --authorizer jwt)
-    #[arg(long, value_name = "JSON", conflicts_with_all = ["discovery_url", "allowed_client", "allowed_audience", "allowed_scope"])]
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["discovery_url", "allowed_client", "allowed_audience", "allowed_scope", "custom_claim"])]
     pub authorizer_config: Option<String>,
 }
 
@@ -52,8 +57,10 @@ pub enum AuthorizerKind {
     Cognito,
     /// Your own OpenID provider
     Jwt,
-    /// AWS signatures
+    /// AWS signatures of callers who may call the gateway
     Iam,
+    /// AWS signatures of anybody: targets, a policy engine or an interceptor decide
+    AuthenticateOnly,
     /// Nobody is checked
     None,
 }
@@ -69,6 +76,10 @@ pub struct GatewayFlags {
     /// Permissions boundary of the execution role that is made
     #[arg(long, value_name = "ARN", conflicts_with = "role_arn")]
     pub permissions_boundary: Option<PolicyArn>,
+
+    /// Make a gateway for HTTP and inference targets, which serves no MCP
+    #[arg(long)]
+    pub no_protocol_type: bool,
 
     /// Do not add the search tool (can be chosen at creation only)
     #[arg(long)]
@@ -90,30 +101,6 @@ pub struct GatewayFlags {
     #[arg(long, value_name = "DAYS", value_parser = log_retention, conflicts_with = "no_observability")]
     pub log_retention: Option<i32>,
 
-    /// What the gateway is for, at most 200 characters
-    #[arg(long, value_name = "TEXT", value_parser = |text: &str| limited(text, 200))]
-    pub description: Option<String>,
-
-    /// Instructions for agents that use the gateway, at most 2048 characters
-    #[arg(long, value_name = "TEXT", value_parser = |text: &str| limited(text, 2048))]
-    pub instructions: Option<String>,
-
-    /// MCP version to serve [default: the service's] (can be repeated)
-    #[arg(long, value_name = "VERSION", value_parser = mcp_version)]
-    pub mcp_version: Vec<String>,
-
-    /// Let callers see why a tool failed (exceptionLevel DEBUG)
-    #[arg(long)]
-    pub debug_errors: bool,
-
-    /// Let callers see no more than that a tool failed, as gateways do by default
-    #[arg(long, conflicts_with = "debug_errors")]
-    pub no_debug_errors: bool,
-
-    /// KMS key that encrypts the gateway's data
-    #[arg(long, value_name = "ARN")]
-    pub kms_key_arn: Option<KmsKeyArn>,
-
     /// Tag for everything that is made (can be repeated)
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
     pub tags: Vec<(String, String)>,
@@ -121,16 +108,6 @@ pub struct GatewayFlags {
     /// Use an existing gateway of this name that agentcore-gw did not make; it is never deleted
     #[arg(long)]
     pub adopt: bool,
-}
-
-/// A known MCP version, or a newer one.
-fn mcp_version(text: &str) -> Result<String, String> {
-    let is_date = text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok();
-    let is_newer = mcp::VERSIONS.last().is_some_and(|newest| text > *newest);
-    if mcp::VERSIONS.contains(&text) || is_date && is_newer {
-        return Ok(text.to_owned());
-    }
-    Err(format!("supported: {}", mcp::VERSIONS.join(", ")))
 }
 
 /// The retention periods, in days, that PutRetentionPolicy accepts (CloudWatch Logs API reference,
@@ -145,15 +122,7 @@ fn log_retention(text: &str) -> Result<i32, String> {
     })
 }
 
-fn limited(text: &str, most: usize) -> Result<String, String> {
-    match text.chars().count() {
-        0 => Err("cannot be empty".to_owned()),
-        length if length > most => Err(format!("{length} characters are too many: at most {most}")),
-        _ => Ok(text.to_owned()),
-    }
-}
-
-fn tag(text: &str) -> Result<(String, String), String> {
+pub(super) fn tag(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, _)) if key.starts_with("agentcore-gw:") || key.starts_with("aws:") => {
             Err(format!("the tag key `{key}` is reserved"))
@@ -175,11 +144,6 @@ pub(super) fn distinct(tags: &[(String, String)]) -> Result<BTreeMap<String, Str
 }
 
 impl AuthorizerFlags {
-    /// Whether the gateway is to have no authorizer.
-    pub(super) fn is_open(&self) -> bool {
-        self.authorizer == Some(AuthorizerKind::None)
-    }
-
     /// Clients of the gateway's user pool that may call it besides its own.
     pub(super) fn clients_of_cognito(&self) -> Vec<String> {
         let of_cognito = matches!(self.authorizer, None | Some(AuthorizerKind::Cognito));
@@ -192,12 +156,13 @@ impl AuthorizerFlags {
             || self.authorizer_config.is_some()
             || clients > 0
             || !self.allowed_audience.is_empty()
-            || !self.allowed_scope.is_empty();
+            || !self.allowed_scope.is_empty()
+            || !self.custom_claim.is_empty();
         if jwt_flags && self.authorizer != Some(AuthorizerKind::Jwt) {
             return Err(Error::new(
                 ErrorKind::Usage,
-                "`--discovery-url`, `--authorizer-config`, `--allowed-audience` and `--allowed-scope` describe your own OpenID \
-                 provider; `--allowed-client` goes with it, or with cognito",
+                "`--discovery-url`, `--authorizer-config`, `--allowed-audience`, `--allowed-scope` and `--custom-claim` describe \
+                 your own OpenID provider; `--allowed-client` goes with it, or with cognito",
             )
             .with_hint("add `--authorizer jwt`"));
         }
@@ -205,6 +170,7 @@ impl AuthorizerFlags {
             None => None,
             Some(AuthorizerKind::Cognito) => Some(AuthorizerSpec::Cognito),
             Some(AuthorizerKind::Iam) => Some(AuthorizerSpec::Iam),
+            Some(AuthorizerKind::AuthenticateOnly) => Some(AuthorizerSpec::AuthenticateOnly),
             Some(AuthorizerKind::None) => Some(AuthorizerSpec::None),
             Some(AuthorizerKind::Jwt) => Some(AuthorizerSpec::Jwt(self.jwt()?)),
         })
@@ -238,10 +204,13 @@ impl AuthorizerFlags {
         for (member, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
             jwt[member] = json!(values);
         }
+        if !self.custom_claim.is_empty() {
+            jwt["customClaims"] = json!(self.custom_claim);
+        }
         if jwt.as_object().is_some_and(|members| members.len() == 1) {
             return Err(usage(
                 "the gateway would let in nobody, or everybody, of your provider",
-                "add `--allowed-client`, `--allowed-audience` or `--allowed-scope`",
+                "add `--allowed-client`, `--allowed-audience`, `--allowed-scope` or `--custom-claim`",
             ));
         }
         Ok(json!({ "customJWTAuthorizer": jwt }))

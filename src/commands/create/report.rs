@@ -6,13 +6,12 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     aws::{Aws, Caller, agentcore::ApiDocument},
     commands::{
-        output::{self, Access},
-        shown::{ClientInfo, GatewayInfo, TargetInfo},
+        shown::{ClientInfo, GatewayInfo, TargetInfo, save_config},
         sign_in::callable,
     },
     error::{Error, ErrorKind},
@@ -111,16 +110,7 @@ impl Created {
             )
             .with_hint(format!("run `agentcore-gw credentials {}`", self.gateway.name))
         };
-        let mut document = json!({
-            "gateway_url": self.gateway.gateway_url,
-            "gateway_id": self.gateway.gateway_id,
-            "region": self.gateway.region,
-        });
-        if let Some(client) = &self.client_info {
-            document["client_info"] = client.toolkit_shape();
-        }
-        let text = serde_json::to_string_pretty(&document).map_err(|error| failed(error.into()))?;
-        output::replace(file, format!("{text}\n").as_bytes(), &Access::Private).map_err(failed)
+        save_config(file, &self.gateway, self.client_info.as_ref()).map_err(failed)
     }
 }
 

@@ -8,15 +8,20 @@ use serde_json::{Value, json};
 use super::{
     Outcome,
     change::{Common, Wanted},
-    check::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
+    check::{check_endpoint, check_function, check_region, statement_of_owner},
     credential::CredentialFlags,
+    described,
     source::{self, Given},
     with_gateway,
 };
 use crate::{
-    commands::adapt::{AdaptFlags, SmithyAdaptFlags},
+    commands::{
+        adapt::{AdaptFlags, SmithyAdaptFlags},
+        cli_input::check_stdin,
+    },
     context::Context,
     model::{
+        adapt::Change,
         name::FunctionArn,
         spec::{Credential, TargetSource},
         target::TargetKind,
@@ -33,11 +38,12 @@ pub struct Add {
 
 #[derive(Debug, Subcommand)]
 pub enum AddKind {
-    Lambda(AddLambda),
+    Lambda(Box<AddLambda>),
     Openapi(Box<AddOpenapi>),
     Smithy(Box<AddSmithy>),
     McpServer(Box<AddMcpServer>),
     ApiGateway(Box<AddApiGateway>),
+    Custom(Box<AddCustom>),
 }
 
 /// Add a Lambda function
@@ -67,8 +73,8 @@ pub struct AddOpenapi {
     pub common: Common,
 
     /// The document, JSON or YAML: a file, `-`, or s3://BUCKET/KEY
-    #[arg(long, value_name = "FILE")]
-    pub spec: String,
+    #[arg(long, value_name = "FILE", required_unless_present = "cli_input")]
+    pub spec: Option<String>,
 
     #[command(flatten)]
     pub adapt: AdaptFlags,
@@ -111,8 +117,8 @@ pub struct AddMcpServer {
     pub common: Common,
 
     /// The server's address, streamable HTTP
-    #[arg(long, value_name = "URL", value_parser = endpoint)]
-    pub endpoint: String,
+    #[arg(long, value_name = "URL", value_parser = endpoint, required_unless_present = "cli_input")]
+    pub endpoint: Option<String>,
 
     /// Ask the server for its list whenever a client asks, instead of keeping one
     #[arg(long)]
@@ -135,20 +141,37 @@ pub struct AddApiGateway {
     pub common: Common,
 
     /// Id of the REST API
-    #[arg(long, value_name = "ID", value_parser = rest_api_id)]
-    pub rest_api_id: String,
+    #[arg(long, value_name = "ID", value_parser = rest_api_id, required_unless_present = "cli_input", requires = "stage")]
+    pub rest_api_id: Option<String>,
 
     /// Its stage
-    #[arg(long, value_name = "STAGE", value_parser = stage)]
-    pub stage: String,
+    #[arg(long, value_name = "STAGE", value_parser = stage, requires = "filter")]
+    pub stage: Option<String>,
 
     /// Methods that become tools: '/pets/*=GET,POST' (can be repeated)
-    #[arg(long, value_name = "PATH=METHODS", value_parser = filter, required = true)]
+    #[arg(long, value_name = "PATH=METHODS", value_parser = filter, requires = "rest_api_id")]
     pub filter: Vec<Value>,
 
     /// Name and description of one of them: 'GET /pets/{id}=get_pet: Get a pet' (can be repeated)
     #[arg(long = "override", value_name = "METHOD PATH=NAME[: TEXT]", value_parser = tool_override)]
     pub overrides: Vec<Value>,
+
+    #[command(flatten)]
+    pub credential: CredentialFlags,
+}
+
+/// Add a target of any kind, as the API describes it
+///
+/// `--cli-input` has its `targetConfiguration`: AgentCore Runtime, HTTP passthrough, connectors, inference and what comes
+/// after them. HTTP and inference targets need a gateway without a protocol type (`create --no-protocol-type`).
+#[derive(Debug, Args)]
+pub struct AddCustom {
+    #[command(flatten)]
+    pub common: Common,
+
+    /// Allow the gateway's role this for the target, on any resource (can be repeated)
+    #[arg(long, value_name = "ACTION", value_parser = action)]
+    pub allow_action: Vec<String>,
 
     #[command(flatten)]
     pub credential: CredentialFlags,
@@ -237,15 +260,25 @@ impl Add {
             AddKind::Smithy(args) => Box::pin(args.run(ctx)).await,
             AddKind::McpServer(args) => args.run(ctx).await,
             AddKind::ApiGateway(args) => args.run(ctx).await,
+            AddKind::Custom(args) => {
+                let (allowed, flags) = (args.allow_action, args.credential);
+                apply_input(ctx, args.common, None, &flags, allowed).await
+            }
         }
     }
 }
 
 impl AddLambda {
     async fn run(self, ctx: &Context) -> Outcome {
+        let mut input = described::read(&self.common)?;
         let source = match (&self.lambda_arn, &self.tools) {
             (Some(arn), Some(tools)) => {
+                check_stdin([Some(tools.as_str()), self.common.settings.cli_input.as_deref()])?;
                 TargetSource::Lambda { arn: arn.to_string(), schema: source::tool_schema(&self.common.name, tools)? }
+            }
+            _ if input.has("targetConfiguration") => {
+                let flags = CredentialFlags::default();
+                return apply_input(ctx, self.common, Some(TargetKind::Lambda), &flags, Vec::new()).await;
             }
             _ => {
                 ctx.check_sample().await?;
@@ -259,36 +292,43 @@ impl AddLambda {
             check_function(&aws, &stack, arn).await?;
         }
         let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
+        let source = described::completed(ctx, &mut input, source, &CredentialFlags::default()).await?;
+        let patch = described::patch(&self.common, input);
         let warnings = warning.into_iter().collect();
-        let wanted = Wanted { common: self.common, source, warnings, changes: Vec::new() };
-        wanted.apply(ctx, &aws, stack, gateway).await
+        Wanted { common: self.common, source, patch, warnings, changes: Vec::new() }
+            .apply(ctx, &aws, stack, gateway)
+            .await
     }
 }
 
 impl AddOpenapi {
     async fn run(self, ctx: &Context) -> Outcome {
-        check_stdin(Some(&self.spec), &self.credential)?;
         self.credential.check_resources()?;
-        let given = Given { place: &self.spec, flag: "--spec", adapting: self.adapt.adapting() };
-        let credential = self.credential.resolve(ctx, TargetKind::OpenApi).await?;
+        let Some(spec) = &self.spec else {
+            let allowed = self.credential.iam_resource.clone();
+            return apply_input(ctx, self.common, Some(TargetKind::OpenApi), &self.credential, allowed).await;
+        };
+        let files = [Some(spec.as_str()), self.common.settings.cli_input.as_deref()];
+        check_stdin(files.into_iter().chain(self.credential.files()))?;
+        let given = Given { place: spec, flag: "--spec", adapting: self.adapt.adapting() };
+        let credential = self.credential.resolve(ctx, Some(TargetKind::OpenApi)).await?;
         let schema = source::api(ctx, &self.common.name, &given, credential.fills()).await?;
-        let source = TargetSource::configured(
-            TargetKind::OpenApi,
-            schema.configuration,
-            credential,
-            self.credential.iam_resource,
-        );
-        let aws = ctx.aws().await?;
-        let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
-        let wanted = Wanted { common: self.common, source, warnings: schema.warnings, changes: schema.changes };
-        wanted.apply(ctx, &aws, stack, gateway).await
+        let allowed = self.credential.iam_resource.clone();
+        let source = TargetSource::configured(TargetKind::OpenApi, schema.configuration, credential, allowed);
+        let described = (source, schema.warnings, schema.changes);
+        apply(ctx, self.common, &self.credential, described).await
     }
 }
 
 impl AddSmithy {
     async fn run(self, ctx: &Context) -> Outcome {
-        check_stdin(self.model.as_deref(), &self.credential)?;
-        let credential = self.credential.resolve(ctx, TargetKind::Smithy).await?;
+        let input = described::read(&self.common)?;
+        if self.model.is_none() && input.has("targetConfiguration") {
+            return apply_input(ctx, self.common, Some(TargetKind::Smithy), &self.credential, self.allow_action).await;
+        }
+        let files = [self.model.as_deref(), self.common.settings.cli_input.as_deref()];
+        check_stdin(files.into_iter().chain(self.credential.files()))?;
+        let credential = self.credential.resolve(ctx, Some(TargetKind::Smithy)).await?;
         let aws = ctx.aws().await?;
         let model = self.model.map_or_else(|| source::sample_model(&aws.region), Ok)?;
         let given = Given { place: &model, flag: "--model", adapting: self.adapt.adapting() };
@@ -301,55 +341,86 @@ impl AddSmithy {
             }
             (_, named) => named,
         };
-        let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
         let schema = schema.source;
         let source = TargetSource::configured(TargetKind::Smithy, schema.configuration, credential, actions);
-        let wanted = Wanted { common: self.common, source, warnings: schema.warnings, changes: schema.changes };
-        wanted.apply(ctx, &aws, stack, gateway).await
+        apply(ctx, self.common, &self.credential, (source, schema.warnings, schema.changes)).await
     }
 }
 
 impl AddMcpServer {
     async fn run(self, ctx: &Context) -> Outcome {
         self.credential.check_resources()?;
-        let credential = self.credential.resolve(ctx, TargetKind::McpServer).await?;
-        let warnings = check_endpoint(ctx, &self.endpoint)?;
-        let mut configuration = json!({ "endpoint": self.endpoint });
+        let allowed = self.credential.iam_resource.clone();
+        let Some(endpoint) = &self.endpoint else {
+            return apply_input(ctx, self.common, Some(TargetKind::McpServer), &self.credential, allowed).await;
+        };
+        check_stdin([self.common.settings.cli_input.as_deref()].into_iter().chain(self.credential.files()))?;
+        let credential = self.credential.resolve(ctx, Some(TargetKind::McpServer)).await?;
+        let warnings = check_endpoint(ctx, endpoint)?;
+        let mut configuration = json!({ "endpoint": endpoint });
         if self.dynamic_listing {
             configuration["listingMode"] = json!("DYNAMIC");
         }
         if let Some(priority) = self.resource_priority {
             configuration["resourcePriority"] = json!(priority);
         }
-        let source =
-            TargetSource::configured(TargetKind::McpServer, configuration, credential, self.credential.iam_resource);
-        apply(ctx, self.common, source, warnings).await
+        let source = TargetSource::configured(TargetKind::McpServer, configuration, credential, allowed);
+        apply(ctx, self.common, &self.credential, (source, warnings, Vec::new())).await
     }
 }
 
 impl AddApiGateway {
     async fn run(self, ctx: &Context) -> Outcome {
-        let credential = self.credential.resolve(ctx, TargetKind::ApiGateway).await?;
-        let mut tools = json!({ "toolFilters": self.filter });
-        if !self.overrides.is_empty() {
-            tools["toolOverrides"] = json!(self.overrides);
-        }
-        let configuration =
-            json!({ "restApiId": self.rest_api_id, "stage": self.stage, "apiGatewayToolConfiguration": tools });
         let mut warnings = Vec::new();
         if ctx.settings.local {
             warnings
                 .push("the local AWS keeps API Gateway targets and does not serve them: they have no tools".to_owned());
         }
+        let Some(rest_api_id) = &self.rest_api_id else {
+            return apply_input(ctx, self.common, Some(TargetKind::ApiGateway), &self.credential, Vec::new()).await;
+        };
+        let credential = self.credential.resolve(ctx, Some(TargetKind::ApiGateway)).await?;
+        let mut tools = json!({ "toolFilters": self.filter });
+        if !self.overrides.is_empty() {
+            tools["toolOverrides"] = json!(self.overrides);
+        }
+        let configuration =
+            json!({ "restApiId": rest_api_id, "stage": self.stage, "apiGatewayToolConfiguration": tools });
         let source = TargetSource::configured(TargetKind::ApiGateway, configuration, credential, Vec::new());
-        apply(ctx, self.common, source, warnings).await
+        apply(ctx, self.common, &self.credential, (source, warnings, Vec::new())).await
     }
 }
 
-async fn apply(ctx: &Context, common: Common, source: TargetSource, warnings: Vec<String>) -> Outcome {
+/// Applies a target whose source flags describe, with the warnings about it, and how its document was changed.
+async fn apply(
+    ctx: &Context,
+    common: Common,
+    flags: &CredentialFlags,
+    (source, warnings, changes): (TargetSource, Vec<String>, Vec<Change>),
+) -> Outcome {
+    let mut input = described::read(&common)?;
+    let source = described::completed(ctx, &mut input, source, flags).await?;
+    let patch = described::patch(&common, input);
     let aws = ctx.aws().await?;
     let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
-    Wanted { common, source, warnings, changes: Vec::new() }.apply(ctx, &aws, stack, gateway).await
+    Wanted { common, source, patch, warnings, changes }.apply(ctx, &aws, stack, gateway).await
+}
+
+/// Applies a target that `--cli-input` describes, of this kind or of any.
+async fn apply_input(
+    ctx: &Context,
+    common: Common,
+    kind: Option<TargetKind>,
+    flags: &CredentialFlags,
+    allowed: Vec<String>,
+) -> Outcome {
+    check_stdin([common.settings.cli_input.as_deref()].into_iter().chain(flags.files()))?;
+    let mut input = described::read(&common)?;
+    let source = described::source(ctx, &mut input, kind, flags, allowed).await?;
+    let patch = described::patch(&common, input);
+    let aws = ctx.aws().await?;
+    let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
+    Wanted { common, source, patch, warnings: Vec::new(), changes: Vec::new() }.apply(ctx, &aws, stack, gateway).await
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::Outcome;
+use super::{Outcome, settings::TargetFlags};
 use crate::{
     aws::{
         Aws,
         agentcore::ApiDocument,
         denied::{Denied, Whose},
+        providers,
     },
     commands::{input::some, plan::PlanReport, shown::TargetInfo, sign_in::callable},
     context::Context,
@@ -18,6 +19,7 @@ use crate::{
     model::{
         adapt::{Change, is_adaptable},
         name::TargetName,
+        patch::Patch,
         spec::{GatewaySpec, TargetSource, TargetSpec},
         target::TargetKind,
     },
@@ -39,6 +41,9 @@ pub struct Common {
     #[arg(long, value_name = "GATEWAY")]
     pub gateway: String,
 
+    #[command(flatten)]
+    pub settings: TargetFlags,
+
     /// Do not wait until the target is READY
     #[arg(long)]
     pub no_wait: bool,
@@ -52,6 +57,8 @@ pub struct Common {
 pub(super) struct Wanted {
     pub common: Common,
     pub source: TargetSource,
+    /// The settings besides source and credential.
+    pub patch: Patch,
     pub warnings: Vec<String>,
     /// How its document was changed.
     pub changes: Vec<Change>,
@@ -73,7 +80,11 @@ impl Wanted {
 
     fn spec(&self, aws: &Aws, stack: &Stack, gateway: &Gateway) -> GatewaySpec {
         GatewaySpec {
-            targets: vec![TargetSpec { name: self.common.name.clone(), source: self.source.clone() }],
+            targets: vec![TargetSpec {
+                name: self.common.name.clone(),
+                source: self.source.clone(),
+                patch: self.patch.clone(),
+            }],
             // Targets are added to anybody's gateway, by name.
             adopt: !gateway.ours,
             ..GatewaySpec::unchanged(stack.names.gateway.clone(), aws.region.clone())
@@ -82,8 +93,8 @@ impl Wanted {
 
     async fn create(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Changed, Error> {
         let spec = self.spec(aws, &stack, &gateway);
-        let Self { common, warnings, changes, source } = self;
-        let is_openapi = source.kind() == TargetKind::OpenApi;
+        let Self { common, warnings, changes, source, .. } = self;
+        let is_openapi = source.kind() == Some(TargetKind::OpenApi);
         let converged =
             ctx.observed(aws, async |run: Run<'_>| converge::create(run, &spec, !common.no_wait).await).await;
         let existed = gateway.target(common.name.as_str()).is_some();
@@ -127,7 +138,9 @@ impl Wanted {
         let unchanged = !converged.made.changed;
         let mut warnings = warnings;
         warnings.extend(remarks(target));
+        let callback_url = callback_url(aws, target).await?;
         Ok(Changed {
+            callback_url,
             target: TargetInfo::new(target),
             gateway: gateway.to_string(),
             changes,
@@ -136,6 +149,19 @@ impl Wanted {
             next,
         })
     }
+}
+
+/// The address to which an authorization server sends users back, of a target that users sign in to.
+async fn callback_url(aws: &Aws, target: &ApiDocument) -> Result<Option<String>, Error> {
+    let provider = &target.0["credentialProviderConfigurations"][0]["credentialProvider"]["oauthCredentialProvider"];
+    if provider["grantType"] != "AUTHORIZATION_CODE" {
+        return Ok(None);
+    }
+    let name = provider["providerArn"].as_str().and_then(providers::of_arn).map(|(_, name)| name);
+    Ok(match name {
+        Some(name) => providers::callback_url(aws, name).await?,
+        None => None,
+    })
 }
 
 /// What AWS remarks on a target that is READY.
@@ -148,6 +174,9 @@ pub(super) fn remarks(target: &ApiDocument) -> Vec<String> {
 struct Changed {
     target: TargetInfo,
     gateway: String,
+    /// What the OAuth client's own settings must name, where users sign in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callback_url: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Change>,
     warnings: Vec<String>,
@@ -173,6 +202,12 @@ impl Report for Changed {
         let target = &self.target;
         writeln!(w, "Target {} of {} is {}{unchanged}.", target.name, self.gateway, target.status)?;
         few(w, self.target.tools.as_deref().unwrap_or_default(), "")?;
+        if let Some(url) = &self.callback_url {
+            writeln!(w, "  Callback URL, to be named in the settings of the OAuth client: {url}")?;
+        }
+        if let Some(url) = &target.authorization_url {
+            writeln!(w, "  Sign in within ten minutes at {url}")?;
+        }
         let changes: Vec<String> = self.changes.iter().map(Change::to_string).collect();
         few(w, &changes, "Changed: ")?;
         few(w, &self.warnings, "Warning: ")

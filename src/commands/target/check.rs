@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::credential::CredentialFlags;
 use crate::{
     aws::{Aws, Class, lambda},
     context::Context,
@@ -49,15 +48,6 @@ pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String
     }
     let error = Error::new(ErrorKind::InvalidInput, format!("{endpoint}: a gateway calls https only"));
     Err(error.with_hint("use the server's https address; with `--local`, http://127.0.0.1 will do"))
-}
-
-/// Standard input can be read only once.
-pub(super) fn check_stdin(file: Option<&str>, credential: &CredentialFlags) -> Result<(), Error> {
-    if file == Some("-") && credential.reads_stdin() {
-        let error = Error::new(ErrorKind::Usage, "standard input cannot be two files at once");
-        return Err(error.with_hint("give the secret in a variable, or one of the two in a file"));
-    }
-    Ok(())
 }
 
 pub(super) fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), Error> {

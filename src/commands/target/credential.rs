@@ -6,7 +6,7 @@ mod secret;
 
 use std::collections::BTreeMap;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use http::HeaderValue;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind},
     model::{
         provider::{self, CUSTOM, INCLUDED, ProviderKind},
-        spec::{Credential, ProviderSpec},
+        spec::{Credential, Grant, ProviderSpec},
         target::{SIGNED_SERVICES, TargetKind},
     },
 };
@@ -49,7 +49,7 @@ pub struct CredentialFlags {
     #[arg(long, value_name = "NAME", group = "place")]
     pub api_key_query: Option<String>,
 
-    /// Id of an OAuth client, for the client credentials grant
+    /// Id of an OAuth client
     #[arg(long, value_name = "ID", requires = "secret")]
     pub oauth_client_id: Option<String>,
 
@@ -89,6 +89,15 @@ pub struct CredentialFlags {
     #[arg(long, value_name = "SCOPE")]
     pub oauth_scope: Vec<String>,
 
+    /// How tokens are got: by the client itself, by the consent of a user, or in exchange for the caller's token
+    /// [default: client-credentials]
+    #[arg(long, value_name = "GRANT", value_enum)]
+    pub oauth_grant: Option<GrantKind>,
+
+    /// Where a user goes after signing in (with --oauth-grant authorization-code)
+    #[arg(long, value_name = "URL", requires = "oauth_grant", value_parser = url)]
+    pub oauth_return_url: Option<String>,
+
     /// Further parameter of the token request (can be repeated)
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub oauth_param: Vec<(String, String)>,
@@ -102,17 +111,41 @@ pub struct CredentialFlags {
         long,
         value_name = "SERVICE",
         value_parser = SIGNED_SERVICES,
-        conflicts_with_all = ["secret", "place", "credential_provider"]
+        conflicts_with_all = ["secret", "place", "credential_provider"],
+        group = "signed"
     )]
     pub iam_service: Option<String>,
+
+    /// Sign as the caller of the gateway for this service (HTTP targets, of gateways that take AWS signatures)
+    #[arg(
+        long,
+        value_name = "SERVICE",
+        conflicts_with_all = ["secret", "place", "credential_provider", "iam_service"],
+        group = "signed"
+    )]
+    pub caller_iam: Option<String>,
+
+    /// Pass the caller's token on (HTTP targets)
+    #[arg(long, conflicts_with_all = ["secret", "place", "credential_provider", "iam_service", "caller_iam"])]
+    pub jwt_passthrough: bool,
 
     /// ARN of the function or API that is called there; without one, the API is told from its address (can be repeated)
     #[arg(long, value_name = "ARN", value_parser = resource)]
     pub iam_resource: Vec<String>,
 
     /// Region to sign for [default: the gateway's]
-    #[arg(long, value_name = "REGION", requires = "iam_service")]
+    #[arg(long, value_name = "REGION", requires = "signed")]
     pub iam_region: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GrantKind {
+    /// The client shows its secret
+    ClientCredentials,
+    /// A user signs in, and consents
+    AuthorizationCode,
+    /// The token of the gateway's caller is exchanged for another
+    TokenExchange,
 }
 
 /// What a refused credential is told: the kind of target in the plural, and the remedy.
@@ -133,7 +166,8 @@ impl CredentialFlags {
     /// Whether any of the flags was given.
     pub fn is_given(&self) -> bool {
         let places = [&self.api_key_header, &self.api_key_prefix, &self.api_key_query];
-        let named = places.into_iter().any(Option::is_some) || !self.oauth_scope.is_empty();
+        let named =
+            places.into_iter().any(Option::is_some) || !self.oauth_scope.is_empty() || self.oauth_grant.is_some();
         !self.is_empty() || named || !self.oauth_param.is_empty() || !self.iam_resource.is_empty()
     }
 
@@ -157,9 +191,9 @@ impl CredentialFlags {
         flags
     }
 
-    /// Whether a secret comes from standard input.
-    pub fn reads_stdin(&self) -> bool {
-        [&self.api_key_file, &self.oauth_client_secret_file].into_iter().any(|file| file.as_deref() == Some("-"))
+    /// The files that secrets come from.
+    pub fn files(&self) -> [Option<&str>; 2] {
+        [self.api_key_file.as_deref(), self.oauth_client_secret_file.as_deref()]
     }
 
     /// Whether no credential was given.
@@ -169,6 +203,8 @@ impl CredentialFlags {
             && self.oauth_client_id.is_none()
             && self.credential_provider.is_none()
             && self.iam_service.is_none()
+            && self.caller_iam.is_none()
+            && !self.jwt_passthrough
     }
 
     /// Checks that resources are given only together with a service that the role signs for.
@@ -180,13 +216,19 @@ impl CredentialFlags {
         Err(error.with_hint("add `--iam-service` for the service that it signs for"))
     }
 
-    /// Resolves the flags to a credential for a kind of target.
-    pub async fn resolve(&self, ctx: &Context, kind: TargetKind) -> Result<Credential, Error> {
+    /// Resolves the flags to a credential for a kind of target; for one that this program does not know, any.
+    pub async fn resolve(&self, ctx: &Context, kind: Option<TargetKind>) -> Result<Credential, Error> {
+        let Some(kind) = kind else { return self.named(ctx).await };
         let rules = kind.credentials();
         let refuse = |what: &str| {
             let (targets, remedy) = wording(kind);
             Err(Error::new(ErrorKind::Usage, format!("{targets} take no {what}")).with_hint(remedy))
         };
+        // The developer guide's table (gateway-outbound-auth).
+        let takes_users = matches!(kind, TargetKind::OpenApi | TargetKind::McpServer);
+        if rules.oauth && !takes_users && !matches!(self.oauth_grant, None | Some(GrantKind::ClientCredentials)) {
+            return refuse("users who sign in");
+        }
         match self.named(ctx).await? {
             Credential::Given(None) if rules.role && !rules.none => Ok(Credential::role()),
             Credential::ApiKey { .. } if !rules.api_key => refuse("API key"),
@@ -204,9 +246,30 @@ impl CredentialFlags {
                     }
                 }
                 Some("GATEWAY_IAM_ROLE") if !rules.role_for_service => refuse("service to sign for"),
+                // AWS's answer: "… target does not support JWT_PASSTHROUGH credential provider type" (a test on an account).
+                Some("CALLER_IAM_CREDENTIALS" | "JWT_PASSTHROUGH") => {
+                    let error = Error::new(ErrorKind::Usage, "only HTTP targets take the caller's own credential");
+                    Err(error.with_hint(
+                        "use `agentcore-gw target add custom` on a gateway that `create --no-protocol-type` made",
+                    ))
+                }
                 _ => Ok(Credential::Given(Some(given))),
             },
             credential => Ok(credential),
+        }
+    }
+
+    /// The grant that the flags name.
+    fn grant(&self) -> Result<Grant, Error> {
+        let return_url = self.oauth_return_url.clone();
+        match self.oauth_grant {
+            Some(GrantKind::AuthorizationCode) => Ok(Grant::AuthorizationCode { return_url }),
+            _ if return_url.is_some() => {
+                let error = Error::new(ErrorKind::Usage, "nobody signs in who could return");
+                Err(error.with_hint("add `--oauth-grant authorization-code`, or leave `--oauth-return-url` out"))
+            }
+            Some(GrantKind::TokenExchange) => Ok(Grant::TokenExchange),
+            None | Some(GrantKind::ClientCredentials) => Ok(Grant::ClientCredentials),
         }
     }
 
@@ -214,8 +277,21 @@ impl CredentialFlags {
     async fn named(&self, ctx: &Context) -> Result<Credential, Error> {
         let usage = |problem: &str, remedy: &str| Err(Error::new(ErrorKind::Usage, problem).with_hint(remedy));
         let for_oauth = self.oauth_client_id.is_some() || self.credential_provider.is_some();
-        if !for_oauth && (!self.oauth_scope.is_empty() || !self.oauth_param.is_empty()) {
-            return usage("there is no OAuth client that scopes and parameters are for", "add `--oauth-client-id`");
+        let names_oauth = !self.oauth_scope.is_empty() || !self.oauth_param.is_empty() || self.oauth_grant.is_some();
+        if !for_oauth && names_oauth {
+            return usage(
+                "there is no OAuth client that scopes, parameters and grant are for",
+                "add `--oauth-client-id`",
+            );
+        }
+        if self.jwt_passthrough {
+            return Ok(Credential::Given(Some(json!([{ "credentialProviderType": "JWT_PASSTHROUGH" }]))));
+        }
+        if let Some(service) = &self.caller_iam {
+            let provider = self.signing(service);
+            let credential =
+                json!({ "credentialProviderType": "CALLER_IAM_CREDENTIALS", "credentialProvider": provider });
+            return Ok(Credential::Given(Some(json!([credential]))));
         }
         let reserved = ["grant_type", "scope", "client_id", "client_secret"];
         if let Some((name, _)) = self.oauth_param.iter().find(|(name, _)| reserved.contains(&name.as_str())) {
@@ -228,11 +304,7 @@ impl CredentialFlags {
             if let Some(other) = self.iam_resource.iter().find(|arn| arn.split(':').nth(2) != Some(service.as_str())) {
                 return usage(&format!("`{other}` is nothing of {service}"), "leave it out, or name another service");
             }
-            let mut provider = json!({ "service": service });
-            if let Some(region) = &self.iam_region {
-                provider["region"] = json!(region);
-            }
-            let provider = json!({ "iamCredentialProvider": provider });
+            let provider = self.signing(service);
             let credential = json!({ "credentialProviderType": "GATEWAY_IAM_ROLE", "credentialProvider": provider });
             return Ok(Credential::Given(Some(json!([credential]))));
         }
@@ -248,7 +320,12 @@ impl CredentialFlags {
             let (vendor, member, config) = self.client(client_id)?;
             let provider = ProviderSpec { secret, client: Some((vendor, member, config)) };
             let parameters: BTreeMap<String, String> = self.oauth_param.iter().cloned().collect();
-            return Ok(Credential::Oauth { provider, scopes: self.oauth_scope.clone(), parameters });
+            return Ok(Credential::Oauth {
+                provider,
+                grant: self.grant()?,
+                scopes: self.oauth_scope.clone(),
+                parameters,
+            });
         }
         if self.api_key_env.is_none() && self.api_key_file.is_none() {
             if self.api_key_header.is_some() || self.api_key_query.is_some() {
@@ -274,6 +351,14 @@ impl CredentialFlags {
         Ok(Credential::ApiKey { provider, name, prefix: self.prefix().map(str::to_owned), in_query })
     }
 
+    fn signing(&self, service: &str) -> Value {
+        let mut provider = json!({ "service": service });
+        if let Some(region) = &self.iam_region {
+            provider["region"] = json!(region);
+        }
+        json!({ "iamCredentialProvider": provider })
+    }
+
     /// The prefix without trailing space: the gateway puts one space after it; with a second one, an API rejected
     /// the key (two public runbooks of 2026).
     fn prefix(&self) -> Option<&str> {
@@ -295,11 +380,8 @@ impl CredentialFlags {
                 ("API_KEY", "apiKeyCredentialProvider", provider)
             }
             Some(ProviderKind::Oauth2) => {
-                let mut provider = json!({
-                    "providerArn": arn,
-                    "scopes": self.oauth_scope,
-                    "grantType": "CLIENT_CREDENTIALS",
-                });
+                let mut provider = json!({ "providerArn": arn, "scopes": self.oauth_scope });
+                self.grant()?.set_in(&mut provider);
                 if !self.oauth_param.is_empty() {
                     provider["customParameters"] = self.oauth_param.iter().cloned().collect();
                 }

@@ -6,14 +6,16 @@ use serde_json::{Value, json};
 use super::{
     Outcome,
     change::{Common, Wanted},
-    check::{check_endpoint, check_function, check_region, check_stdin, statement_of_owner},
+    check::{check_endpoint, check_function, check_region, statement_of_owner},
     credential::CredentialFlags,
+    described,
+    settings::ClearFlags,
     source::{self, Given},
     target_of, with_gateway,
 };
 use crate::{
     aws::Aws,
-    commands::adapt::AdaptFlags,
+    commands::{adapt::AdaptFlags, cli_input::check_stdin},
     context::Context,
     error::{Error, ErrorKind},
     model::{
@@ -21,11 +23,12 @@ use crate::{
         document::Document,
         finding::Reading,
         name::FunctionArn,
+        patch::{Patch, merge},
         policy,
         shell::shell_word,
         smithy::Model,
-        spec::{Credential, TargetSource},
-        target::TargetKind,
+        spec::{Credential, Other, TargetSource},
+        target::{READ_ONLY, TargetKind, listed_type},
     },
     ops::stack::Stack,
 };
@@ -73,6 +76,9 @@ pub struct Update {
 
     #[command(flatten)]
     pub credential: CredentialFlags,
+
+    #[command(flatten)]
+    pub clear: ClearFlags,
 }
 
 fn usage(problem: &str, remedy: &str) -> Error {
@@ -93,7 +99,7 @@ fn wording(kind: TargetKind) -> (&'static str, &'static str) {
 impl Update {
     pub async fn run(self, ctx: &Context) -> Outcome {
         if !self.is_given() {
-            let remedy = "add `--spec`, `--model`, `--allow-action`, `--endpoint`, `--tools`, `--lambda-arn`, a credential or `--no-credential`";
+            let remedy = "add `--spec`, `--model`, `--allow-action`, `--endpoint`, `--tools`, `--lambda-arn`, a credential, `--no-credential` or a setting";
             return Err(usage("there is nothing to change", remedy));
         }
         if !self.adapt.adapting().is_nothing() && self.spec.is_none() && self.model.is_none() {
@@ -103,15 +109,25 @@ impl Update {
             ));
         }
         let described = self.spec.as_ref().or(self.model.as_ref()).or(self.tools.as_ref());
-        check_stdin(described.map(String::as_str), &self.credential)?;
+        let files = [described.map(String::as_str), self.common.settings.cli_input.as_deref()];
+        check_stdin(files.into_iter().chain(self.credential.files()))?;
+        let input = described::read(&self.common)?;
         let aws = ctx.aws().await?;
         check_region(&aws, self.lambda_arn.as_ref())?;
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
-        let existing = target_of(&gateway, &self.common.name)?.0.clone();
+        let mut existing = target_of(&gateway, &self.common.name)?.0.clone();
+        // Source and credential that the file names are in the place of those that there are.
+        let described = input.rest(&READ_ONLY);
+        merge(&mut existing, &described);
+        let mut patch = Patch::default();
+        patch.merge(without_source(described));
+        self.common.settings.add_to(&mut patch);
+        self.clear.add_to(&mut patch);
         let mcp = &existing["targetConfiguration"]["mcp"];
         let Some(kind) = TargetKind::of(mcp) else {
-            let message = format!("`target update` does not know the kind of `{}`", self.common.name);
-            return Err(Error::new(ErrorKind::InvalidInput, message));
+            let source = self.passed_on(ctx, &existing).await?;
+            let wanted = Wanted { common: self.common, source, patch, warnings: Vec::new(), changes: Vec::new() };
+            return wanted.apply(ctx, &aws, stack, gateway).await;
         };
         if !self.fits(kind) {
             let (what, flags) = wording(kind);
@@ -125,7 +141,7 @@ impl Update {
             }
             kind => self.other(ctx, &aws, &stack, (kind, &existing)).await?,
         };
-        let wanted = Wanted { common: self.common, source, warnings, changes };
+        let wanted = Wanted { common: self.common, source, patch, warnings, changes };
         wanted.apply(ctx, &aws, stack, gateway).await
     }
 
@@ -136,6 +152,26 @@ impl Update {
             || !self.allow_action.is_empty()
             || self.no_credential
             || self.credential.is_given()
+            || self.common.settings.is_given()
+            || self.clear.is_given()
+    }
+
+    /// The source of a target of a kind that this program passes on.
+    async fn passed_on(&self, ctx: &Context, existing: &Value) -> Result<TargetSource, Error> {
+        let files = [&self.spec, &self.model, &self.endpoint, &self.tools];
+        if files.into_iter().any(Option::is_some) || self.lambda_arn.is_some() {
+            let what = listed_type(&existing["targetConfiguration"]).unwrap_or("a newer kind");
+            let problem = format!("the target is {what}, which has no flags for its source");
+            return Err(usage(&problem, "change it with `--cli-input`, which has its `targetConfiguration`"));
+        }
+        let kept = existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
+        let credential = if self.credential.is_given() {
+            self.credential.resolve(ctx, None).await?
+        } else {
+            Credential::Given(kept.filter(|_| !self.no_credential))
+        };
+        let configuration = existing["targetConfiguration"].clone();
+        Ok(TargetSource::Other(Box::new(Other { configuration, credential, allowed: self.allow_action.clone() })))
     }
 
     /// Whether a target of this kind accepts the given flags.
@@ -167,7 +203,7 @@ impl Update {
         (kind, existing): (TargetKind, &Value),
     ) -> Result<(TargetSource, Vec<String>, Vec<Change>), Error> {
         let kept = || existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
-        let named = self.credential.in_known_place(existing).resolve(ctx, kind).await?;
+        let named = self.credential.in_known_place(existing).resolve(ctx, Some(kind)).await?;
         let keeps = self.credential.is_empty() && !self.no_credential;
         let credential = if keeps { Credential::Given(kept()) } else { named };
         let service = &existing["credentialProviderConfigurations"][0]["credentialProvider"]["iamCredentialProvider"];
@@ -236,6 +272,14 @@ impl Update {
         let problem = format!("the document of before was adapted with `{flags}`");
         Err(usage(&problem, "add these flags, or others; `--no-adapt` sends it as it is"))
     }
+}
+
+/// The members of a file besides source and credential.
+fn without_source(mut described: Value) -> Value {
+    if let Some(members) = described.as_object_mut() {
+        members.retain(|name, _| !["targetConfiguration", "credentialProviderConfigurations"].contains(&name.as_str()));
+    }
+    described
 }
 
 /// The actions that the role is allowed for a target that gets another model: those that the model needs. If

@@ -48,6 +48,8 @@ pub(crate) enum Inbound {
     /// Requests signed with the account's key, for this region.
     Iam {
         region: String,
+        /// Whether the caller needs a permission, besides a good signature.
+        is_authorized: bool,
     },
 }
 
@@ -55,11 +57,14 @@ pub(crate) enum Inbound {
 pub(crate) type Caller = Option<String>;
 
 impl Inbound {
-    /// `None` for an authorizer type that the local AWS does not support.
+    /// `None` for an authorizer that cannot be read. AUTHENTICATE_ONLY checks the signature, and leaves the decision to
+    /// targets (AgentCore developer guide, "Offloaded inbound authorization").
     pub(crate) fn of(gateway: &Gateway) -> Option<Self> {
         match gateway.text("authorizerType") {
             Some("NONE") => Some(Self::Anyone),
-            Some("AWS_IAM") => Some(Self::Iam { region: gateway.region.clone() }),
+            Some(kind @ ("AWS_IAM" | "AUTHENTICATE_ONLY")) => {
+                Some(Self::Iam { region: gateway.region.clone(), is_authorized: kind == "AWS_IAM" })
+            }
             _ => gateway.jwt_authorizer().map(Self::Jwt),
         }
     }
@@ -74,7 +79,7 @@ pub(crate) async fn check(
     match inbound {
         Some(Inbound::Anyone) => Ok(None),
         Some(Inbound::Jwt(authorizer)) => check_token((server, providers), &authorizer, request).await,
-        Some(Inbound::Iam { region }) => check_signature(server, &region, request),
+        Some(Inbound::Iam { region, .. }) => check_signature(server, &region, request),
         None => Err(AuthError::Invalid),
     }
 }

@@ -3,7 +3,11 @@
 mod request_auth;
 mod tokens;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use aws_credential_types::Credentials;
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -20,7 +24,7 @@ use crate::{
             call::Call,
         },
     },
-    model::provider,
+    model::{http_request::encode, provider},
 };
 
 /// A failure's message, which is shown to callers of a gateway with exceptionLevel DEBUG.
@@ -64,12 +68,54 @@ impl Upstream {
     }
 }
 
+/// Names and values of headers, or of query parameters.
+pub(crate) type Pairs = Vec<(String, String)>;
+
+/// Headers of targets' responses that the caller is to get.
+pub(crate) type PassedBack = Arc<Mutex<Pairs>>;
+
+/// What of a caller's request goes on to a target, and what of the target's response comes back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Passing {
+    pub(crate) headers: Pairs,
+    pub(crate) query: Pairs,
+    /// The names of the headers that are passed back.
+    pub(crate) allowed: Vec<String>,
+    pub(crate) back: PassedBack,
+}
+
+impl Passing {
+    /// Adds what is passed on. What the request has already, as an argument of a tool, stays.
+    fn apply_to(&self, request: &mut Request) {
+        for (name, value) in &self.headers {
+            if !request.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+                request.headers.push((name.clone(), value.clone()));
+            }
+        }
+        for (name, value) in &self.query {
+            let (_, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
+            let name = encode(name);
+            if !query.split('&').any(|pair| pair.split('=').next() == Some(&name)) {
+                let sign = if request.url.contains('?') { '&' } else { '?' };
+                request.url = format!("{}{sign}{name}={}", request.url, encode(value));
+            }
+        }
+    }
+
+    fn keep(&self, headers: &[(String, String)]) {
+        let is_allowed = |name: &str| self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
+        let allowed = headers.iter().filter(|(name, _)| is_allowed(name)).cloned();
+        self.back.lock().unwrap_or_else(PoisonError::into_inner).extend(allowed);
+    }
+}
+
 /// How the calls of one target are authorized.
 #[derive(Clone)]
 pub(crate) struct OutboundAuth {
     upstream: Arc<Upstream>,
     pub(crate) caller: CallerIdentity,
     credential: Option<Credential>,
+    passing: Passing,
 }
 
 impl fmt::Debug for OutboundAuth {
@@ -80,7 +126,17 @@ impl fmt::Debug for OutboundAuth {
 
 impl OutboundAuth {
     pub(crate) fn new(upstream: &Arc<Upstream>, caller: CallerIdentity, credential: Option<Credential>) -> Self {
-        Self { upstream: upstream.clone(), caller, credential }
+        Self { upstream: upstream.clone(), caller, credential, passing: Passing::default() }
+    }
+
+    /// Passes this on with each request.
+    pub(crate) fn passing(self, passing: Passing) -> Self {
+        Self { passing, ..self }
+    }
+
+    /// The headers and query parameters that go with each request.
+    pub(crate) fn passed_on(&self) -> (&Pairs, &Pairs) {
+        (&self.passing.headers, &self.passing.query)
     }
 
     /// The timeout of a call.
@@ -104,7 +160,8 @@ impl OutboundAuth {
     /// If there is no credential, or no response; the message then begins with `no_answer`.
     pub(crate) async fn send(&self, request: &Request, no_answer: &str) -> Result<(Response, RequestAuth), Failure> {
         let Upstream { http, timeout, .. } = &*self.upstream;
-        self.authorized(request, no_answer, |request| http.send(request, *timeout).boxed(), |it| it.status).await
+        let head = |it: &Response| (it.status, it.headers.clone());
+        self.authorized(request, no_answer, |request| http.send(request, *timeout).boxed(), head).await
     }
 
     /// Like [`Self::send`], for a response whose body is read as it arrives.
@@ -117,7 +174,8 @@ impl OutboundAuth {
         no_answer: &str,
     ) -> Result<(StreamingResponse, RequestAuth), Failure> {
         let Upstream { http, timeout, .. } = &*self.upstream;
-        self.authorized(request, no_answer, |request| http.open(request, *timeout).boxed(), |it| it.status).await
+        let head = |it: &StreamingResponse| (it.status, it.headers.clone());
+        self.authorized(request, no_answer, |request| http.open(request, *timeout).boxed(), head).await
     }
 
     /// Like [`Self::send`], signed with these credentials.
@@ -144,16 +202,19 @@ impl OutboundAuth {
         request: &Request,
         no_answer: &str,
         send: impl Fn(Request) -> BoxFuture<'a, Result<T, TransportError>>,
-        status: impl Fn(&T) -> u16,
+        head: impl Fn(&T) -> (u16, Pairs),
     ) -> Result<(T, RequestAuth), Failure> {
         let mut force_refresh = false;
         loop {
             let auth = self.resolve(force_refresh).await?;
             let mut authorized = request.clone();
+            self.passing.apply_to(&mut authorized);
             auth.apply_to(&mut authorized, self.server().clock())?;
             let answer = send(authorized).await;
             let answer = answer.map_err(|error| Failure(auth.redact(&format!("{no_answer}: {}", error.problem()))))?;
-            if force_refresh || !self.uses_token() || status(&answer) != 401 {
+            let (status, headers) = head(&answer);
+            if force_refresh || !self.uses_token() || status != 401 {
+                self.passing.keep(&headers);
                 return Ok((answer, auth));
             }
             force_refresh = true;

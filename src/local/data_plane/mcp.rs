@@ -20,14 +20,14 @@ use axum::{
     body::{Body, Bytes},
     extract::{Path, State as Shared, rejection::BytesRejection},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use self::{
-    protocol::{PARSE_ERROR, RpcError},
+    protocol::{INTERNAL_ERROR, PARSE_ERROR, RpcError},
     records::Records,
     reply::{Reply, event, event_stream},
     request::{McpRequest, has_request, id_of},
@@ -35,12 +35,14 @@ use self::{
 };
 use super::{
     caller::{self, AuthError, Caller, Inbound},
+    credentials::PassedBack,
     state::DataPlane,
 };
 use crate::local::{
     http_message::{base_url, is_of_type, json_response},
     random,
     sigv4::Signed,
+    wire::rest_json::query_parameters,
 };
 
 /// The largest request body, in bytes (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
@@ -70,13 +72,20 @@ pub(crate) async fn post(
         Err(error) => return *error,
     };
     let records = Records::new(&plane.server, &gateway.arn, gateway.log_group.clone(), &request_id);
+    if let Some(what) = gateway.not_served {
+        // Nothing is let through that a component which is not here would have refused or changed.
+        let reply = not_served(what, &id);
+        records.conclude(&id, &reply);
+        return reply.into_response(&request_id);
+    }
     match read_message(&headers, body.is_err(), parsed, &id) {
         Err(reply) => {
             records.conclude(&id, &reply);
             reply.into_response(&request_id)
         }
         Ok(message) => {
-            let (events, session) = (None, None);
+            let (events, session, passed_back) = (None, None, PassedBack::default());
+            let query = query_parameters(uri.query().unwrap_or_default()).collect();
             let request = McpRequest {
                 plane,
                 gateway,
@@ -84,6 +93,8 @@ pub(crate) async fn post(
                 request_id,
                 records,
                 headers,
+                query,
+                passed_back,
                 body: text,
                 message,
                 events,
@@ -191,7 +202,7 @@ async fn enter(
         Records::of(&plane.server, gateway_id, request_id).conclude(id, &reply);
         Box::new(reply.into_response(request_id))
     };
-    let is_signed = matches!(inbound, Some(Inbound::Iam { .. }));
+    let is_signed = matches!(inbound, Some(Inbound::Iam { is_authorized: true, .. }));
     let caller = caller::check((&plane.server, &plane.providers), inbound, request).await.map_err(refused)?;
     // The gateway may have been deleted while the caller's identity provider was queried.
     let gateway = plane.server.read(|state| GatewaySnapshot::of(state, gateway_id, plane.server.blobs()));
@@ -234,6 +245,22 @@ pub(crate) async fn protected_resource(
         document["scopes_supported"] = json!(authorizer.allowed_scopes);
     }
     json_response(StatusCode::OK, &document)
+}
+
+/// `/gateways/{gatewayId}/…` of gateways for HTTP and inference targets.
+pub(crate) async fn not_mcp() -> Response {
+    not_served("gateways without a protocolType", "null").into_response(&random::uuid())
+}
+
+fn not_served(what: &str, id: &str) -> Reply {
+    let message = format!("The local AWS does not serve {what}; its control plane keeps them");
+    Reply::error(StatusCode::NOT_IMPLEMENTED, id, RpcError::new(INTERNAL_ERROR, message))
+}
+
+/// The page on which a user would sign in to a target.
+pub(crate) async fn sign_in() -> Response {
+    let message = "The local AWS signs no users in: the target stays as it is, and fails after ten minutes.\n";
+    (StatusCode::NOT_IMPLEMENTED, message).into_response()
 }
 
 fn not_found() -> Response {

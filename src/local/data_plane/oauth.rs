@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use aws_lc_rs::constant_time;
 use axum::{
     body::Bytes,
     extract::{Path, State as Shared},
@@ -74,9 +73,8 @@ pub(crate) async fn token(Shared(server): Shared<Server>, headers: HeaderMap, bo
     let issued = server.read(|state| {
         let (id, secret) = client_credentials(&headers, &form)?;
         let (pool, client) = state.cognito.client(&id).ok_or(OAuthError::InvalidClient)?;
-        if let Some(expected) = &client.secret {
-            constant_time::verify_slices_are_equal(expected.as_bytes(), secret.as_bytes())
-                .map_err(|_| OAuthError::InvalidClient)?;
+        if client.is_confidential() && !client.has_secret(&secret) {
+            return Err(OAuthError::InvalidClient);
         }
         match form.get("grant_type").map(String::as_str) {
             Some("client_credentials") if client.settings.machine() => {}

@@ -29,6 +29,9 @@ pub(crate) struct ToolCall {
     /// The JSON-RPC request's id, as text.
     pub(crate) message_id: String,
     pub(crate) arguments: Value,
+    /// The headers and query parameters of the caller that are passed on.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) query: Vec<(String, String)>,
 }
 
 /// What a target answered.
@@ -44,14 +47,23 @@ const MOST_OF_CONTEXT: usize = 3583;
 
 /// Invokes a Lambda target and returns the text that the caller sees.
 pub(crate) async fn call_lambda(functions: &Functions, function: Function, call: &ToolCall) -> Result<String, Failure> {
-    let client_context = json!({ "custom": {
+    let mut custom = json!({
         "bedrockAgentCoreMessageVersion": "1.0",
         "bedrockAgentCoreAwsRequestId": call.request_id,
         "bedrockAgentCoreMcpMessageId": call.message_id,
         "bedrockAgentCoreGatewayId": call.gateway_id,
         "bedrockAgentCoreTargetId": call.target_id,
         "bedrockAgentCoreToolName": call.tool,
-    } });
+    });
+    // Measured on a gateway by one project, and read by several public handlers.
+    let passed = [
+        ("bedrockAgentCorePropagatedHeaders", &call.headers),
+        ("bedrockAgentCorePropagatedQueryParameters", &call.query),
+    ];
+    for (member, pairs) in passed.into_iter().filter(|(_, pairs)| !pairs.is_empty()) {
+        custom[member] = pairs.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    }
+    let client_context = json!({ "custom": custom });
     let arn = function.arn.clone();
     if client_context.to_string().len().div_ceil(3) * 4 > MOST_OF_CONTEXT {
         return Err(Failure(format!("Lambda function {arn} is not invoked: the client context is too long")));

@@ -6,14 +6,14 @@ use axum::{
     extract::{DefaultBodyLimit, Request, State as Shared},
     http::Response,
     middleware::{self, Next},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 
 use super::{Local, admin, admission::only_from_here, control_plane::control_plane};
 use crate::local::{
     admin::{RESET_PATH, RUNTIME_PATH, STATUS_PATH, STOP_PATH},
     data_plane::{mcp, oauth},
-    services::{Service, s3},
+    services::{Service, agentcore::SIGN_IN_PATH, s3},
     sigv4::Authorization,
 };
 
@@ -26,6 +26,9 @@ pub fn router(local: Local) -> Router {
         .with_state(local.server.clone());
     let gateways = Router::new()
         .route("/gateways/{gateway_id}/mcp", post(mcp::post).delete(mcp::delete).fallback(mcp::not_allowed))
+        .route("/gateways/{gateway_id}/http", any(mcp::not_mcp))
+        .route("/gateways/{gateway_id}/http/{*rest}", any(mcp::not_mcp))
+        .route(SIGN_IN_PATH, get(mcp::sign_in))
         .route("/.well-known/oauth-protected-resource/gateways/{gateway_id}/mcp", get(mcp::protected_resource))
         .with_state(local.data_plane.clone());
     let admin = Router::new()

@@ -27,6 +27,7 @@ pub(crate) use self::{
     listing::{Awaiting, listed},
     provider::{Discovery, Provider},
     target::{Credential, CredentialProvider, Listing, Served, Target},
+    targets::SIGN_IN_PATH,
 };
 use super::{
     Answer, Call, ErrorCodes, Service, State, bad_request, iam, iso8601, page,
@@ -39,6 +40,8 @@ use crate::local::{
 
 /// Milliseconds after which an operation in progress completes even without a Get or List.
 const IN_PROGRESS_FOR: i64 = 5000;
+/// Milliseconds in which a user may sign in to a target (AgentCore developer guide: the address is valid for ten minutes).
+const SIGN_IN_FOR: i64 = 600_000;
 /// Most tags of a resource.
 const MOST_TAGS: usize = 50;
 /// CreateGatewayTarget's message, as quoted in several public deploy scripts. CreateGateway does not check the
@@ -100,11 +103,19 @@ enum Status {
     Deleting,
     Synchronizing,
     SynchronizeUnsuccessful,
+    CreatePendingAuth,
+    UpdatePendingAuth,
+    SynchronizePendingAuth,
 }
 
 impl Status {
     fn name(self) -> String {
         json!(self).as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether a user has to sign in before the operation can go on.
+    fn awaits_user(self) -> bool {
+        matches!(self, Self::CreatePendingAuth | Self::UpdatePendingAuth | Self::SynchronizePendingAuth)
     }
 }
 
@@ -117,9 +128,14 @@ impl Lifecycle {
         matches!(self.status, Status::Creating | Status::Updating | Status::Deleting | Status::Synchronizing)
     }
 
+    /// Whether it can be neither changed nor deleted (AgentCore developer guide, target statuses).
+    fn is_busy(&self) -> bool {
+        self.in_progress() || self.status.awaits_user()
+    }
+
     /// Whether it serves calls. It does during updates, and after failed ones.
     fn serves(&self) -> bool {
-        !matches!(self.status, Status::Creating | Status::Failed | Status::Deleting)
+        !matches!(self.status, Status::Creating | Status::CreatePendingAuth | Status::Failed | Status::Deleting)
     }
 
     fn change(&mut self, status: Status, now: i64) {
@@ -129,17 +145,27 @@ impl Lifecycle {
         self.problems.clear();
     }
 
+    /// Lets the operation in progress wait for a user, who has [`SIGN_IN_FOR`] to sign in.
+    fn await_user(&mut self, now: i64) {
+        let pending = match self.status {
+            Status::Creating => Status::CreatePendingAuth,
+            Status::Updating => Status::UpdatePendingAuth,
+            _ => Status::SynchronizePendingAuth,
+        };
+        self.change(pending, now);
+    }
+
     /// Completes the operation in progress. It fails if there are `problems`.
     fn finish(&mut self, problems: &[&str]) {
         let mut reasons: Vec<String> = std::mem::take(&mut self.problems);
         reasons.extend(problems.iter().copied().map(str::to_owned));
         self.status = match self.status {
             Status::Creating | Status::Updating | Status::Synchronizing if reasons.is_empty() => Status::Ready,
-            Status::Creating => Status::Failed,
+            Status::Creating | Status::CreatePendingAuth => Status::Failed,
             // A failed deletion.
             Status::Deleting if !reasons.is_empty() => Status::Failed,
-            Status::Updating => Status::UpdateUnsuccessful,
-            Status::Synchronizing => Status::SynchronizeUnsuccessful,
+            Status::Updating | Status::UpdatePendingAuth => Status::UpdateUnsuccessful,
+            Status::Synchronizing | Status::SynchronizePendingAuth => Status::SynchronizeUnsuccessful,
             done => return self.status = done,
         };
         self.reasons = reasons;
@@ -191,9 +217,20 @@ fn advance(state: &mut State, call: &Call) {
     gateways.retain(|_, gateway| !gone(&gateway.state));
     for gateway in gateways.values_mut() {
         gateway.targets.retain(|_, target| !gone(&target.state));
-        let is_due = |target: &&mut Target| due(&target.state) && !target.awaits_listing();
-        for target in gateway.targets.values_mut().filter(is_due) {
-            target.state.finish(&[]);
+        for target in gateway.targets.values_mut() {
+            let (is_due, awaits_user) = (due(&target.state), target.awaits_user());
+            if target.state.status.awaits_user() && call.now - target.state.updated >= SIGN_IN_FOR {
+                // AWS's own words are not known.
+                target.state.finish(&["The user did not sign in within ten minutes"]);
+            } else if is_due
+                && awaits_user
+                && target.state.problems.is_empty()
+                && target.state.status != Status::Deleting
+            {
+                target.state.await_user(call.now);
+            } else if is_due && !target.awaits_listing() {
+                target.state.finish(&[]);
+            }
         }
         if due(&gateway.state) {
             gateway.state.finish(&[]);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::texts;
+use super::{allow, policy, texts};
 use crate::model::{document::Document, finding::Reading, naming::StackNames, smithy::Model, target::TargetKind};
 
 /// The execution role's permissions for what the user supplied, one policy per kind, by its name. Each policy
@@ -116,7 +116,8 @@ impl Needs {
         match TargetKind::of(place.mcp()) {
             Some(TargetKind::Lambda) => self.add_function(place),
             Some(kind) if place.is_by_role() => self.add_by_role(kind, place, allowed),
-            _ => {}
+            None => self.add_other(place, allowed),
+            Some(_) => {}
         }
         self.add_signed(place, allowed);
         self.add_provider(place);
@@ -161,6 +162,19 @@ impl Needs {
         }
     }
 
+    /// A kind that this program passes on: a runtime, which the role calls, and the actions that the user named.
+    fn add_other(&mut self, place: Place<'_>, allowed: impl Fn(&str) -> Option<Vec<String>>) {
+        let sid = place.names.statement_of(place.name());
+        let runtime = place.target["targetConfiguration"]["http"]["agentcoreRuntime"]["arn"].as_str();
+        if let Some(arn) = runtime.filter(|_| place.is_by_role()) {
+            let resources = vec![arn.to_owned(), format!("{arn}/runtime-endpoint/*")];
+            self.servers.push(allow(&sid, "bedrock-agentcore:InvokeAgentRuntime", resources));
+        }
+        let actions = allowed(place.name()).unwrap_or_default();
+        let statement = json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*" });
+        self.services.extend((!actions.is_empty()).then_some(statement));
+    }
+
     /// What the role signs for against an address, also of a kind of target that this program does not know.
     fn add_signed(&mut self, place: Place<'_>, allowed: impl Fn(&str) -> Option<Vec<String>>) {
         if let Some(service) = signed_service(place.target) {
@@ -203,14 +217,6 @@ impl Needs {
         ];
         policies.into_iter().filter_map(|(name, policy)| Some((name, policy?))).collect()
     }
-}
-
-fn allow(sid: &str, action: &str, resources: Vec<String>) -> Value {
-    json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources })
-}
-
-fn policy(statements: Vec<Value>) -> Value {
-    json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 /// The permissions for credential providers: the gateway's own workload identity gets a token, and with it the
@@ -268,7 +274,7 @@ fn signed_service(target: &Value) -> Option<&str> {
 /// Whether what the role may do for a target is, or may be, what the user named, so that it is read back from the role's
 /// policies.
 pub fn is_granted_by_name(target: &Value) -> bool {
-    let is_smithy = TargetKind::of(&target["targetConfiguration"]["mcp"]) == Some(TargetKind::Smithy);
+    let is_smithy = matches!(TargetKind::of(&target["targetConfiguration"]["mcp"]), Some(TargetKind::Smithy) | None);
     let credential = &target["credentialProviderConfigurations"][0]["credentialProviderType"];
     is_smithy && credential == "GATEWAY_IAM_ROLE" || signed_service(target).is_some()
 }

@@ -31,6 +31,58 @@ pub(super) fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grant
     (needed, all)
 }
 
+/// What the role needs for the gateway's settings: while they change, for both of them, and afterwards.
+pub(super) struct SettingsGrants {
+    during: Grants,
+    after: Grants,
+}
+
+impl SettingsGrants {
+    /// Settings that do not change, and that nobody asked to repair, need nothing.
+    pub(super) fn new(spec: &GatewaySpec, stack: &Stack) -> Self {
+        let existing = stack.gateway.as_ref().map(|gateway| &gateway.document.0);
+        let wanted = spec.wanted(existing);
+        let grants = |documents: &[&Value]| {
+            policy::gateway_grants(&stack.names, &stack.caller.account, documents.iter().copied())
+        };
+        let (before, after) = (grants(existing.as_slice()), grants(&[&wanted]));
+        if before == after && !spec.prove_tokens {
+            return Self { during: Grants::new(), after: Grants::new() };
+        }
+        let both: Vec<&Value> = existing.into_iter().chain([&wanted]).collect();
+        Self { during: grants(&both), after }
+    }
+
+    /// Adds the steps that come before the gateway's.
+    pub(super) fn steps_before(&self, plan: &mut Plan, stack: &Stack, role: Option<usize>) -> Vec<Option<usize>> {
+        let mut steps = Vec::new();
+        for (name, wanted) in &self.during {
+            let action = document(stack.grants.get(name), wanted, "what it allows");
+            let step = plan.add(ResourceKind::Grant, name, action, &[role]);
+            plan.steps[step].policy = Some(wanted.clone());
+            steps.push(Some(step));
+        }
+        steps
+    }
+
+    /// Adds the steps that take away what the settings of before needed.
+    pub(super) fn steps_after(&self, plan: &mut Plan, gateway: usize) {
+        for (name, during) in &self.during {
+            let wanted = self.after.get(name);
+            if wanted != Some(during) {
+                let action = Action::Update(vec!["what it allows"]);
+                let step = plan.add(ResourceKind::Grant, name, action, &[Some(gateway)]);
+                plan.steps[step].policy = wanted.cloned();
+            }
+        }
+    }
+
+    /// Their policies, which count with the others.
+    pub(super) fn policies(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.during.iter().map(|(name, document)| (*name, document))
+    }
+}
+
 /// Rejects a target that the role could not be allowed to call, because the resource at its address is not
 /// known.
 pub(super) fn check_resources(spec: &GatewaySpec, stack: &Stack) -> Result<(), Error> {
@@ -45,18 +97,25 @@ pub(super) fn check_resources(spec: &GatewaySpec, stack: &Stack) -> Result<(), E
 }
 
 /// Rejects early what IAM would reject after everything else was created.
-pub(super) fn check_size(plan: &Plan, stack: &Stack, (needed, all): &(Grants, Grants)) -> Result<(), Error> {
+pub(super) fn check_size(
+    plan: &Plan,
+    stack: &Stack,
+    (needed, all): &(Grants, Grants),
+    settings: &SettingsGrants,
+) -> Result<(), Error> {
     let size = |document: &Value| document.to_string().chars().count();
     // The base policy may be written twice in sequence, so only the larger document counts. No grants are planned
     // yet.
     let base = plan.steps.iter().filter(|step| step.resource.kind == ResourceKind::BasePolicy);
     let base = base.filter_map(|step| step.policy.as_ref()).map(size).max().unwrap_or_default();
-    let kept = stack.grants.iter().filter(|(name, _)| !needed.contains_key(*name));
+    let is_written = |name: &str| needed.contains_key(name) || settings.during.contains_key(name);
+    let kept = stack.grants.iter().filter(|(name, _)| !is_written(name));
     let written = all.iter().filter(|(name, _)| needed.contains_key(*name));
-    if needed.is_empty() {
+    if needed.is_empty() && settings.during.is_empty() {
         return Ok(());
     }
-    check_total(base, kept.chain(written).map(|(name, document)| (*name, size(document))).collect())
+    let grants = kept.chain(written).map(|(name, document)| (*name, document)).chain(settings.policies());
+    check_total(base, grants.map(|(name, document)| (name, size(document))).collect())
 }
 
 /// Rejects policies that IAM would not take on one role: the base policy of this size, and grants by name and size.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Action, Error, ResourceKind, Stack, unfinished};
 use crate::{
     aws::{agentcore, agentcore::ApiDocument, providers},
-    model::{naming::StackNames, spec::TargetSpec},
+    model::{naming::StackNames, spec::TargetSpec, target::listed_type},
 };
 
 pub(super) fn target_action(
@@ -18,8 +18,9 @@ pub(super) fn target_action(
     let Some(existing) = existing.filter(|existing| existing.status() != "DELETING") else {
         return Ok(Action::Create);
     };
-    if let Some(kind) = existing.target_kind().filter(|kind| *kind != target.source.kind().member()) {
-        let (name, kind) = (target.name.to_string(), kind.to_owned());
+    let kind = listed_type(&existing.0["targetConfiguration"]);
+    if kind != listed_type(&target.request("", "")["targetConfiguration"]) {
+        let (name, kind) = (target.name.to_string(), kind.unwrap_or("a newer one").to_owned());
         return Err(Error::OtherKind { name, kind });
     }
     if let Some(action) = unfinished(existing, ResourceKind::Target, true)? {
@@ -39,6 +40,9 @@ pub(super) fn target_action(
         if !agentcore::is_same(&wanted[member], &existing.0[member]) {
             differs.push(what);
         }
+    }
+    if target.patch.applied(&existing.0) != existing.0 {
+        differs.push("settings");
     }
     // Have AWS retry a failed update. An object in S3 may have changed, so such a target is always updated.
     if differs.is_empty() && (existing.is_broken() || names_s3(&wanted["targetConfiguration"])) {

@@ -22,7 +22,7 @@ use crate::{
         lambda, logs, providers,
     },
     model::{
-        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, GRANTS, StackNames, TAG_PROVIDER},
+        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, GRANTS, StackNames, TAG_PROVIDER, consumer_of},
         provider::ProviderKind,
     },
 };
@@ -72,6 +72,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         client: None,
         orphaned_pools: Vec::new(),
         orphaned_clients: Vec::new(),
+        consumers: Vec::new(),
         sample: Sample::default(),
         lost_gateways: BTreeSet::new(),
         not_offered: BTreeSet::new(),
@@ -331,6 +332,11 @@ impl Discovery<'_> {
                 self.tolerating(cognito::clients_named(self.aws, &pool.id, &self.names.app_client)).await?.into_iter();
             stack.client = clients.next();
             stack.orphaned_clients = clients.map(|client| client.id).collect();
+        }
+        if self.depth == Depth::Thorough {
+            let listed = self.tolerating(cognito::listed_clients(self.aws, &pool.id)).await?;
+            let others = listed.into_iter().filter(|(_, name)| *name != self.names.app_client);
+            stack.consumers = others.map(|(_, name)| consumer_of(&name).map_or(name.clone(), str::to_owned)).collect();
         }
         stack.pool = Some(pool);
         Ok(())

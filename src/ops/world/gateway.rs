@@ -31,7 +31,7 @@ impl AwsWorld<'_> {
         match (&step.action, &self.stack.gateway) {
             (plan::Action::Update(what), Some(gateway)) => {
                 let document = self.updated_gateway(step, gateway.id(), what, made, discovery_url.clone()).await?;
-                if document.is_ready() {
+                if document.is_ready() || !self.wait && what != &["state"] {
                     return Ok((Change::Updated, Output::Gateway { document, log_group: None }));
                 }
                 // An interrupted run had begun to create it.
@@ -65,7 +65,7 @@ impl AwsWorld<'_> {
                 let named =
                     jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.run.aws, url));
                 // Settings for another issuer's tokens do not apply to this pool's.
-                if named.as_deref() != Some(made.pool_id()?) {
+                if !jwt["discoveryUrl"].is_null() && named.as_deref() != Some(made.pool_id()?) {
                     jwt = json!({});
                 }
                 let usual = cognito::discovery_url(self.run.aws, made.pool_id()?);
@@ -83,6 +83,7 @@ impl AwsWorld<'_> {
             }
             AuthorizerSpec::Jwt(configuration) => configuration.clone(),
             AuthorizerSpec::Iam | AuthorizerSpec::None => Value::Null,
+            AuthorizerSpec::AuthenticateOnly | AuthorizerSpec::Other(_) => request["authorizerConfiguration"].clone(),
         };
         match request {
             Value::Object(members) if configuration.is_null() => {
@@ -152,22 +153,32 @@ impl AwsWorld<'_> {
         made: &Outputs,
         discovery_url: Option<String>,
     ) -> Result<ApiDocument, Error> {
-        // Another run may be changing it: apply the change to the result.
-        let before = self.settled_gateway(step, id, None).await?;
-        let (mut request, mut updated) = (before.0.clone(), None);
-        if what != ["state"] {
-            self.spec.merge_named(&mut request);
+        if what == ["state"] {
+            return self.settled_gateway(step, id, None).await;
+        }
+        let attempt = async || {
+            // Another run may be changing it: apply the change to the result.
+            let before = self.settled_gateway(step, id, None).await?;
+            let mut request = self.spec.patch.applied(&before.0);
             if let Some(role) = &self.plan.existing_role {
                 request["roleArn"] = json!(role);
             }
             if what.contains(&"authorizer") {
-                self.set_authorizer(&mut request, made, discovery_url)?;
+                self.set_authorizer(&mut request, made, discovery_url.clone())?;
             }
-            let update = async || agentcore::update_gateway(self.run.aws, id, &request).await;
-            let answer = self.once_propagated(step, update).await?;
-            updated = Some(Updated::new(&before, &answer));
-        }
-        self.settled_gateway(step, id, updated.as_ref()).await
+            match agentcore::update_gateway(self.run.aws, id, &request).await {
+                Err(error) if propagation::is_pending(&error) && self.may_be_too_fresh(step).await => {
+                    Ok(Poll::Pending(TOO_FRESH.to_owned()))
+                }
+                Err(error) if error.is_transient() => Ok(Poll::Pending(error.message)),
+                answer => Ok::<_, Error>(Poll::Ready((
+                    Updated::new(&before, answer.as_ref().map_err(Clone::clone)?),
+                    answer?,
+                ))),
+            }
+        };
+        let (updated, answer) = wait::until(&self.deadline, self.on_wait(step), attempt).await?;
+        if self.wait { self.settled_gateway(step, id, Some(&updated)).await } else { Ok(answer) }
     }
 
     /// Waits until AWS is no longer working on the gateway.
@@ -201,13 +212,14 @@ impl AwsWorld<'_> {
         let gateway_id = made.gateway()?.gateway_id();
         let request = target_request(spec, made)?;
         let existing = self.stack.gateway.as_ref().and_then(|gateway| gateway.target(spec.name.as_str()));
+        let creation = spec.patch.applied(&request);
         let (change, document) = match (&step.action, existing) {
             (plan::Action::Update(what), Some(existing)) => {
                 let id = existing.target_id();
                 let settled = self.settled_target(step, gateway_id, id, None).await?;
                 let mut updated = None;
                 if what != &["state"] {
-                    let request = agentcore::updated_target(&settled, &request);
+                    let request = spec.patch.applied(&agentcore::updated_target(&settled, &request));
                     let update = async || agentcore::update_target(self.run.aws, gateway_id, id, &request).await;
                     let answer = self.once_propagated(step, update).await?;
                     updated = Some(Updated::new(&settled, &answer));
@@ -215,18 +227,18 @@ impl AwsWorld<'_> {
                 let document = self.settled_target(step, gateway_id, id, updated.as_ref()).await?;
                 if what == &["state"] && self.fails_for_now(step, &document).await {
                     self.delete_target(step, gateway_id, &document).await?;
-                    (Change::Created, self.created_target(step, gateway_id, &request).await?)
+                    (Change::Created, self.created_target(step, gateway_id, &creation).await?)
                 } else {
                     (Change::Updated, document)
                 }
             }
             (plan::Action::Replace, Some(existing)) => {
                 self.delete_target(step, gateway_id, existing).await?;
-                (Change::Created, self.created_target(step, gateway_id, &request).await?)
+                (Change::Created, self.created_target(step, gateway_id, &creation).await?)
             }
-            _ => (Change::Created, self.created_target(step, gateway_id, &request).await?),
+            _ => (Change::Created, self.created_target(step, gateway_id, &creation).await?),
         };
-        if document.is_ready() || !self.wait {
+        if document.is_ready() || document.awaits_user() || !self.wait {
             self.drop_unused_provider(existing, &request).await?;
             Ok((change, Output::Target(document)))
         } else {
@@ -290,7 +302,7 @@ impl AwsWorld<'_> {
                 return Ok(Poll::Ready(created));
             }
             let document = self.settled_target(step, gateway_id, created.target_id(), None).await?;
-            if document.is_ready() {
+            if document.is_ready() || document.awaits_user() {
                 return Ok(Poll::Ready(document));
             }
             if let Err(error) = self.delete_target(step, gateway_id, &document).await {
@@ -343,7 +355,7 @@ fn provider_output(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result
 fn target_request(target: &TargetSpec, made: &Outputs) -> Result<Value, Error> {
     let sample = match target.source {
         TargetSource::Sample => made.function_arn()?,
-        TargetSource::Lambda { .. } | TargetSource::Configured(_) => "",
+        TargetSource::Lambda { .. } | TargetSource::Configured(_) | TargetSource::Other(_) => "",
     };
     let provider = match target.provider() {
         None => "",

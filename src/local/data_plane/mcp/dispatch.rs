@@ -1,6 +1,8 @@
 //! Handles a request: interceptors, session, batch, and method.
 
-use axum::http::{HeaderValue, StatusCode};
+use std::sync::PoisonError;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
@@ -24,7 +26,12 @@ impl McpRequest {
             Some(reply) => reply,
             None => self.reply().await,
         };
-        let reply = self.intercept_response(reply).await;
+        let mut reply = self.intercept_response(reply).await;
+        let passed_back = std::mem::take(&mut *self.passed_back.lock().unwrap_or_else(PoisonError::into_inner));
+        for (name, value) in passed_back {
+            let pair = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
+            reply.headers.extend(pair);
+        }
         // A notification has no answer, and no record.
         if reply.body.is_some() {
             self.records.conclude(&self.id(), &reply);

@@ -9,12 +9,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     records::Records,
-    snapshot::{GatewaySnapshot, TargetSnapshot},
+    snapshot::{GatewaySnapshot, Metadata, TargetSnapshot},
 };
 use crate::local::{
     data_plane::{
         caller::Caller,
-        credentials::{CallerIdentity, OutboundAuth},
+        credentials::{CallerIdentity, OutboundAuth, Pairs, PassedBack, Passing},
         mcp_server::McpSession,
         state::DataPlane,
     },
@@ -30,6 +30,10 @@ pub(super) struct McpRequest {
     pub(super) request_id: String,
     pub(super) records: Records,
     pub(super) headers: HeaderMap,
+    /// The query parameters of the address.
+    pub(super) query: Pairs,
+    /// The headers of targets' responses that are passed back.
+    pub(super) passed_back: PassedBack,
     /// As received.
     pub(super) body: Bytes,
     pub(super) message: Value,
@@ -45,11 +49,23 @@ impl McpRequest {
         id_of(&self.body, &self.message)
     }
 
-    /// How the calls of a target are authorized.
+    /// The caller's headers and query parameters that a target is to get, by the names of its configuration.
+    pub(super) fn passed_on(&self, target: &TargetSnapshot) -> (Pairs, Pairs) {
+        let header = |name: &String| Some((name.clone(), self.headers.get(name)?.to_str().ok()?.to_owned()));
+        let parameter = |name: &String| self.query.iter().find(|(given, _)| given == name).cloned();
+        let Metadata { request_headers, query_parameters, .. } = &target.metadata;
+        let headers = request_headers.iter().filter_map(header);
+        (headers.collect(), query_parameters.iter().filter_map(parameter).collect())
+    }
+
+    /// How the calls of a target are authorized, and what else of the caller's request goes with them.
     pub(super) fn outbound(&self, target: &TargetSnapshot) -> OutboundAuth {
         let GatewaySnapshot { role, region, .. } = &self.gateway;
         let caller = CallerIdentity { role: role.clone(), region: region.clone(), base_url: base_url(&self.headers) };
-        OutboundAuth::new(&self.plane.upstream, caller, target.credential.clone())
+        let (headers, query) = self.passed_on(target);
+        let allowed = target.metadata.response_headers.clone();
+        let passing = Passing { headers, query, allowed, back: self.passed_back.clone() };
+        OutboundAuth::new(&self.plane.upstream, caller, target.credential.clone()).passing(passing)
     }
 }
 

@@ -123,13 +123,16 @@ pub(super) async fn ask(
 /// Returns the session's connection to a target's server, or without a session a new connection for this
 /// request.
 async fn connect(request: &McpRequest, target: &TargetSnapshot) -> Result<Arc<Connection>, Failure> {
+    if let Some(what) = target.not_served() {
+        return Err(Failure(format!("The local AWS does not serve {what}")));
+    }
     let server = target.server(request.outbound(target), through(request));
     let server = server.ok_or_else(|| Failure(format!("The target {} is no MCP server", target.name)))?;
     let Some(session) = &request.session else {
         return Connection::open(server, &json!({})).await;
     };
     // A changed endpoint or credential needs a new connection.
-    let key = json!([target.id, server.endpoint, target.credential]).to_string();
+    let key = json!([target.id, server.endpoint, target.credential, server.auth.passed_on()]).to_string();
     let capabilities = session.capabilities.clone();
     session.connection(&key, async move { Connection::open(server, &capabilities).await }).await
 }

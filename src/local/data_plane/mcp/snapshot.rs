@@ -49,6 +49,8 @@ pub(super) struct GatewaySnapshot {
     pub(super) session_lifetime: Option<i64>,
     pub(super) on_request: Option<Interceptor>,
     pub(super) on_response: Option<Interceptor>,
+    /// What decides about calls and is not served, in the plural.
+    pub(super) not_served: Option<&'static str>,
     /// The ARN of the log group that its records are delivered to.
     pub(super) log_group: Option<String>,
     targets: Vec<TargetSnapshot>,
@@ -59,11 +61,28 @@ pub(super) struct TargetSnapshot {
     pub(super) name: String,
     pub(super) served: Arc<Served>,
     pub(super) credential: Option<Credential>,
+    /// The headers and query parameters that are passed on to it, and the headers that are passed back.
+    pub(super) metadata: Metadata,
     /// The listing of a dynamic MCP server, once fetched for this request.
     pub(super) listed_now: OnceLock<Listing>,
 }
 
+/// The names of a target's `metadataConfiguration` (AgentCore developer guide, "Header propagation with Gateway").
+pub(super) struct Metadata {
+    pub(super) request_headers: Vec<String>,
+    pub(super) query_parameters: Vec<String>,
+    pub(super) response_headers: Vec<String>,
+}
+
 impl TargetSnapshot {
+    /// What of it the local AWS does not serve, in the plural.
+    pub(super) fn not_served(&self) -> Option<&'static str> {
+        match &*self.served {
+            Served::KeptOnly(what) => Some(what),
+            _ => self.credential.as_ref().and_then(Credential::not_served),
+        }
+    }
+
     /// The MCP server's listing, if it is known.
     pub(super) fn listing(&self) -> Option<&Listing> {
         match &*self.served {
@@ -107,7 +126,7 @@ pub(super) enum ResolvedTool<'a> {
         name: &'a str,
         schema: &'a Value,
     },
-    /// A tool of a target that exists in the control plane only.
+    /// Any name of a target that exists in the control plane only.
     NotServed,
 }
 
@@ -130,6 +149,11 @@ impl GatewaySnapshot {
             name: target.text("name").unwrap_or_default().to_owned(),
             served: target.served(blobs),
             credential: target.credential(),
+            metadata: Metadata {
+                request_headers: target.metadata("allowedRequestHeaders"),
+                query_parameters: target.metadata("allowedQueryParameters"),
+                response_headers: target.metadata("allowedResponseHeaders"),
+            },
             listed_now: OnceLock::new(),
         };
         let session = gateway.mcp("sessionConfiguration");
@@ -150,6 +174,7 @@ impl GatewaySnapshot {
             session_lifetime: session.map(lifetime),
             on_request: gateway.interceptor(InterceptionPoint::Request),
             on_response: gateway.interceptor(InterceptionPoint::Response),
+            not_served: gateway.not_served(),
             log_group: None,
             targets: gateway.serving_targets().map(target).collect(),
         }
@@ -244,7 +269,7 @@ impl GatewaySnapshot {
                 };
                 ResolvedTool::Server { name, schema }
             }
-            Served::ApiGateway => ResolvedTool::NotServed,
+            Served::KeptOnly(_) => ResolvedTool::NotServed,
             Served::Nothing => return None,
         };
         Some((target, tool))

@@ -49,6 +49,11 @@ pub(super) async fn call(request: &McpRequest, id: &str, params: &Value) -> Resu
         return Err(RpcError::invalid_params(format!("Unknown tool: {name}")));
     };
     request.records.executing(id, name, &target.id);
+    if let Some(what) = target.not_served() {
+        let why = format!("The local AWS does not serve {what}: {} is there in its control plane only", target.name);
+        request.records.tool_failed(id, name, &target.id, &why);
+        return Ok(text_result(&why, true));
+    }
     // Arguments must be an object even if the schema is unknown.
     let schemas = [&json!({ "type": "object" }), tool.input_schema()];
     let invalid = schemas.into_iter().find_map(|schema| invalid_arguments(schema, &arguments));
@@ -79,7 +84,10 @@ async fn call_target(
     let DataPlane { functions, endpoints, .. } = &*request.plane;
     let answer = match tool {
         ResolvedTool::Function { arn, tool } => {
+            let (headers, query) = request.passed_on(target);
             let call = ToolCall {
+                headers,
+                query,
                 gateway_id: request.gateway.id.clone(),
                 request_id: request.request_id.clone(),
                 target_id: target.id.clone(),
@@ -97,10 +105,7 @@ async fn call_target(
             let auth = request.outbound(target);
             aws_service::call(&auth, endpoints, (model, operation), &arguments).await?
         }
-        ResolvedTool::Server { .. } | ResolvedTool::NotServed => {
-            let why = "The local AWS does not serve API Gateway targets";
-            Answer::Nothing(format!("{why}: {} is there in its control plane only", target.name))
-        }
+        ResolvedTool::Server { .. } | ResolvedTool::NotServed => Answer::Nothing(String::new()),
     };
     Ok(match answer {
         Answer::Output(text) => text_result(&text, false),

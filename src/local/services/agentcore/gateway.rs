@@ -16,11 +16,7 @@ use super::{
 use crate::{
     local::{
         random,
-        services::{
-            answer::Answer,
-            answer::{not_implemented, read},
-            call::Call,
-        },
+        services::{answer::Answer, answer::read, call::Call},
         wire::WireError,
     },
     model::{mcp::VERSIONS, name::RoleArn},
@@ -42,7 +38,7 @@ pub(crate) struct Gateway {
     pub(super) targets: BTreeMap<String, Target>,
 }
 
-/// Input of `CreateGateway` and `UpdateGateway`. An update replaces all members.
+/// Input of `CreateGateway` and `UpdateGateway`: the members that are checked. An update replaces all members.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Input {
@@ -52,36 +48,28 @@ struct Input {
     tags: BTreeMap<String, String>,
     name: String,
     role_arn: String,
-    protocol_type: Option<String>,
     protocol_configuration: Option<ProtocolConfiguration>,
     authorizer_type: String,
     authorizer_configuration: Option<AuthorizerConfiguration>,
     interceptor_configurations: Option<Vec<Interceptor>>,
-    /// `description`, `kmsKeyArn`, `exceptionLevel`
-    #[serde(flatten)]
-    others: Map<String, Value>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct ProtocolConfiguration {
     mcp: McpConfiguration,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct McpConfiguration {
-    #[serde(skip_serializing_if = "Option::is_none")]
     supported_versions: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instructions: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    search_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_configuration: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    streaming_configuration: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disable_mcp_list_tools_pagination: Option<bool>,
+}
+
+/// The members of an input that are kept.
+fn config_of(input: &Value) -> Map<String, Value> {
+    let mut config = input.as_object().cloned().unwrap_or_default();
+    config.retain(|member, value| !value.is_null() && !["gatewayIdentifier", "tags"].contains(&member.as_str()));
+    config
 }
 
 pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer {
@@ -93,8 +81,9 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
             }
         }
     }
+    let config = config_of(&input);
     let input: Input = read(input)?;
-    let config = checked_config(state, call, &input)?;
+    check_config(state, call, &input)?;
     if state.agentcore.in_region(call).any(|gateway| gateway.text("name") == Some(input.name.as_str())) {
         return Err(conflict(format!("Gateway with name {} already exists", input.name)));
     }
@@ -118,9 +107,10 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
 }
 
 pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
+    let config = config_of(&input);
     let input: Input = read(input)?;
     state.agentcore.gateway(call, &input.gateway_identifier)?;
-    let config = checked_config(state, call, &input)?;
+    check_config(state, call, &input)?;
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     if gateway.text("name") != Some(input.name.as_str()) {
         return Err(invalid("name", "The name of a gateway cannot be changed"));
@@ -141,14 +131,11 @@ pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
     Ok(show(gateway, call))
 }
 
-/// Checks the rules beyond the service model, and returns the members to store.
-fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<String, Value>, WireError> {
+/// Checks the rules beyond the service model.
+fn check_config(state: &State, call: &Call, input: &Input) -> Result<(), WireError> {
     let role: RoleArn = input.role_arn.parse().map_err(|error| invalid("roleArn", &format!("{error}")))?;
     if role.account() != call.account {
         return Err(access_denied("Cross-account pass role is not allowed."));
-    }
-    if input.protocol_type.as_deref() != Some("MCP") {
-        return Err(not_implemented("the local AWS serves gateways of protocolType MCP only"));
     }
     if let Some(protocol) = &input.protocol_configuration {
         check_versions(&protocol.mcp)?;
@@ -160,25 +147,13 @@ fn checked_config(state: &State, call: &Call, input: &Input) -> Result<Map<Strin
         ("CUSTOM_JWT", None) => {
             return Err(refused("AuthorizerConfiguration is required for CUSTOM_JWT authorizer type"));
         }
-        ("NONE" | "AWS_IAM", None) => {}
         (kind @ ("NONE" | "AWS_IAM"), Some(_)) => {
             return Err(refused(format!("AuthorizerConfiguration should be null for {kind} AuthorizerType")));
         }
-        (other, _) => {
-            return Err(not_implemented(format!("the local AWS does not serve authorizerType {other}")));
-        }
+        // AUTHENTICATE_ONLY takes both (same source).
+        _ => {}
     }
-    let mut config = without_nulls([
-        ("name", json!(input.name)),
-        ("roleArn", json!(input.role_arn)),
-        ("protocolType", json!(input.protocol_type)),
-        ("protocolConfiguration", json!(input.protocol_configuration)),
-        ("authorizerType", json!(input.authorizer_type)),
-        ("authorizerConfiguration", json!(input.authorizer_configuration)),
-        ("interceptorConfigurations", json!(input.interceptor_configurations)),
-    ]);
-    config.extend(input.others.clone());
-    Ok(config)
+    Ok(())
 }
 
 /// The reason for failure if the gateway's own user pool has no discovery document yet. AWS's message, from one
@@ -222,10 +197,11 @@ fn check_interceptors(state: &State, call: &Call, input: &Input) -> Result<(), W
 }
 
 fn show(gateway: &Gateway, call: &Call) -> Value {
+    let surface = if gateway.is_mcp() { "mcp" } else { "http" };
     let mut document = without_nulls([
         ("gatewayArn", json!(gateway.arn)),
         ("gatewayId", json!(gateway.id)),
-        ("gatewayUrl", json!(format!("{}/gateways/{}/mcp", call.base_url, gateway.id))),
+        ("gatewayUrl", json!(format!("{}/gateways/{}/{surface}", call.base_url, gateway.id))),
     ]);
     gateway.state.show(&mut document);
     document.extend(gateway.config.clone());
@@ -286,8 +262,33 @@ impl Gateway {
         self.config.get("protocolConfiguration")?.get("mcp")?.get(member)
     }
 
+    /// Whether it serves MCP, and not HTTP and inference targets.
+    pub(crate) fn is_mcp(&self) -> bool {
+        self.text("protocolType") == Some("MCP")
+    }
+
+    /// What the gateway is configured with that would decide about calls, and that the local AWS does not have.
+    pub(crate) fn not_served(&self) -> Option<&'static str> {
+        let has = |member: &str| self.config.get(member).is_some_and(|value| !value.is_null());
+        let engine = self.config.get("policyEngineConfiguration");
+        let jwt = self.config.get("authorizerConfiguration").map(|it| &it["customJWTAuthorizer"]);
+        if !self.is_mcp() {
+            return Some("gateways without a protocolType");
+        }
+        if engine.is_some_and(|engine| engine["mode"] == "ENFORCE") {
+            return Some("policy engines that enforce");
+        }
+        if jwt.is_some_and(|jwt| !jwt["allowedWorkloadConfiguration"].is_null()) {
+            return Some("allowedWorkloadConfiguration of an authorizer");
+        }
+        has("customTransformConfiguration").then_some("customTransformConfiguration")
+    }
+
     /// The JWT authorizer, if callers need a JWT.
     pub(crate) fn jwt_authorizer(&self) -> Option<JwtAuthorizer> {
+        if self.text("authorizerType") != Some("CUSTOM_JWT") {
+            return None;
+        }
         let configuration = self.config.get("authorizerConfiguration")?;
         serde_json::from_value::<AuthorizerConfiguration>(configuration.clone()).ok().map(|parsed| parsed.jwt)
     }

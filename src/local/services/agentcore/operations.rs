@@ -4,10 +4,11 @@
 use super::{
     advance, gateway, list_tags, provider,
     shapes::{
-        AUTHORIZER, AUTHORIZER_TYPE, CLIENT_TOKEN, CREDENTIALS, DESCRIPTION, EXCEPTION_LEVEL, GATEWAY_ID, GATEWAY_NAME,
-        INTERCEPTORS, KMS_KEY_ARN, MAX_RESULTS, NEXT_TOKEN, OAUTH_CONFIG, PROTOCOL, PROTOCOL_TYPE, PROVIDER_KEY,
-        PROVIDER_NAME, RESOURCE_ARN, ROLE_ARN, TAG_KEY, TAGS, TARGET_CONFIGURATION, TARGET_ID, TARGET_ID_TEXT,
-        TARGET_NAME, VENDOR,
+        AUTHORIZER, AUTHORIZER_TYPE, CLIENT_TOKEN, CREDENTIALS, DESCRIPTION, DOMAINS, EXCEPTION_LEVEL, GATEWAY_ID,
+        GATEWAY_NAME, INTERCEPTORS, KMS_KEY_ARN, MAX_RESULTS, METADATA, NEXT_TOKEN, OAUTH_CONFIG, POLICY_ENGINE,
+        PROTOCOL, PROTOCOL_TYPE, PROVIDER_KEY, PROVIDER_NAME, RESOURCE_ARN, ROLE_ARN, TAG_KEY, TAGS,
+        TARGET_CERTIFICATES, TARGET_CONFIGURATION, TARGET_ID, TARGET_ID_TEXT, TARGET_NAME, TARGET_PRIVATE_ENDPOINT,
+        TRANSFORM, VENDOR, WAF,
     },
     tag, targets, untag,
 };
@@ -45,6 +46,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             INTERCEPTORS,
             KMS_KEY_ARN,
             EXCEPTION_LEVEL,
+            POLICY_ENGINE,
+            DOMAINS,
             optional("tags", TAGS),
         ],
         handler!(gateway::create),
@@ -69,6 +72,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
             INTERCEPTORS,
             KMS_KEY_ARN,
             EXCEPTION_LEVEL,
+            POLICY_ENGINE,
+            DOMAINS,
+            TRANSFORM,
+            WAF,
         ],
         handler!(gateway::update),
     )
@@ -77,7 +84,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     rest_operation(
         "CreateGatewayTarget",
         ("POST", TARGETS, 202),
-        &[GATEWAY_ID, TARGET_NAME, DESCRIPTION, CLIENT_TOKEN, TARGET_CONFIGURATION, CREDENTIALS],
+        &[
+            GATEWAY_ID,
+            TARGET_NAME,
+            DESCRIPTION,
+            CLIENT_TOKEN,
+            TARGET_CONFIGURATION,
+            CREDENTIALS,
+            METADATA,
+            TARGET_PRIVATE_ENDPOINT,
+            TARGET_CERTIFICATES,
+        ],
         handler!(targets::create),
     )
     .on_gateways(),
@@ -95,7 +112,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     rest_operation(
         "UpdateGatewayTarget",
         ("PUT", TARGET, 202),
-        &[GATEWAY_ID, TARGET_ID, TARGET_NAME, DESCRIPTION, TARGET_CONFIGURATION, CREDENTIALS],
+        &[
+            GATEWAY_ID,
+            TARGET_ID,
+            TARGET_NAME,
+            DESCRIPTION,
+            TARGET_CONFIGURATION,
+            CREDENTIALS,
+            METADATA,
+            TARGET_PRIVATE_ENDPOINT,
+            TARGET_CERTIFICATES,
+        ],
         handler!(targets::update),
     )
     .on_gateways(),

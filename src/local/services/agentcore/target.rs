@@ -15,7 +15,10 @@ pub(crate) use self::{
     served::Served,
 };
 use super::{Lifecycle, State, Status, check_invocable, invalid, refused};
-use crate::{local::storage::blobs::BlobId, model::target::TargetKind};
+use crate::{
+    local::storage::blobs::BlobId,
+    model::target::{TargetKind, listed_type},
+};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Target {
@@ -51,6 +54,28 @@ impl Target {
         TargetKind::of(&self.config.get("targetConfiguration")?["mcp"])
     }
 
+    /// The `targetType` of a list.
+    pub(super) fn listed_type(&self) -> Option<&'static str> {
+        listed_type(self.config.get("targetConfiguration")?)
+    }
+
+    /// Whether it is one of HTTP or inference, not of MCP.
+    pub(super) fn is_http(&self) -> bool {
+        self.config.get("targetConfiguration").is_some_and(|configuration| configuration["mcp"].is_null())
+    }
+
+    /// The headers and query parameters that are passed on to it, and the headers that are passed back.
+    pub(crate) fn metadata(&self, member: &str) -> Vec<String> {
+        let named = self.config.get("metadataConfiguration").map(|metadata| metadata[member].clone());
+        named.and_then(|names| serde_json::from_value(names).ok()).unwrap_or_default()
+    }
+
+    /// Whether a user has to sign in before its server can be listed.
+    pub(super) fn awaits_user(&self) -> bool {
+        let server = self.mcp_server();
+        server.is_some_and(|server| !server.is_static()) && self.credential().is_some_and(|it| it.needs_user())
+    }
+
     /// The MCP server, if the target is one.
     pub(crate) fn mcp_server(&self) -> Option<McpServer> {
         serde_json::from_value(self.mcp(TargetKind::McpServer)?.clone()).ok()
@@ -62,8 +87,11 @@ impl Target {
 
     /// Whether its status depends on a pending listing of its server.
     pub(super) fn awaits_listing(&self) -> bool {
+        if self.awaits_user() {
+            return false;
+        }
         let waits = matches!(self.state.status, Status::Creating | Status::Updating | Status::Synchronizing);
-        waits && self.mcp_server().is_some_and(|server| !server.is_dynamic())
+        waits && self.mcp_server().is_some_and(|server| !server.is_dynamic() && !server.is_static())
     }
 
     /// Stores the listing of its server, and completes the operation that waited for it. `notes` are what of it is not

@@ -22,36 +22,71 @@ use crate::{
         storage::blobs::BlobId,
         wire::WireError,
     },
-    model::target::TargetKind,
+    model::{
+        propagation::{check_header, check_parameter},
+        target::TargetKind,
+    },
 };
 
+/// Where a user signs in to a target, on AWS at its data plane's host.
+pub(crate) const SIGN_IN_PATH: &str = "/identities/oauth2/authorize";
 /// Most targets of a gateway (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
 const MOST_TARGETS: usize = 100;
 /// Most target operations in progress on a gateway (same page). AWS does not document the error for more; we
 /// chose ServiceQuotaExceededException.
 const MOST_AT_ONCE: usize = 5;
 
-/// Input of `CreateGatewayTarget` and `UpdateGatewayTarget`. An update replaces all members.
+/// Input of `CreateGatewayTarget` and `UpdateGatewayTarget`: the members that are checked. An update replaces all members.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Input {
+struct Input {
     gateway_identifier: String,
     #[serde(default)]
     target_id: String,
     name: Option<String>,
-    description: Option<String>,
     target_configuration: Configuration,
     credential_provider_configurations: Option<Vec<Credential>>,
+    #[serde(default)]
+    metadata_configuration: Metadata,
+}
+
+/// `metadataConfiguration`
+#[derive(Default, Deserialize)]
+struct Metadata {
+    #[serde(rename = "allowedRequestHeaders", default)]
+    request_headers: Vec<String>,
+    #[serde(rename = "allowedQueryParameters", default)]
+    query_parameters: Vec<String>,
+    #[serde(rename = "allowedResponseHeaders", default)]
+    response_headers: Vec<String>,
+}
+
+impl Metadata {
+    /// AWS's own words for a refusal are not known.
+    fn check(&self) -> Result<(), WireError> {
+        let headers = self.request_headers.iter().chain(&self.response_headers).map(|name| check_header(name));
+        let parameters = self.query_parameters.iter().map(|name| check_parameter(name));
+        let checked: Result<(), String> = headers.chain(parameters).collect();
+        checked.map_err(|problem| invalid("metadataConfiguration", &problem))
+    }
+}
+
+/// The members of an input that are kept.
+fn config_of(input: &Value) -> Map<String, Value> {
+    let mut config = input.as_object().cloned().unwrap_or_default();
+    config.retain(|member, value| !value.is_null() && !["gatewayIdentifier", "targetId"].contains(&member.as_str()));
+    config
 }
 
 pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer {
     let origin = Origin::take(&mut input);
+    let config = config_of(&input);
     let input: Input = read(input)?;
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     if let Some(origin) = &origin {
         for target in gateway.targets.values() {
             if origin.repeats(&target.state)? {
-                return Ok(show(gateway, target));
+                return Ok(show(gateway, target, call));
             }
         }
     }
@@ -67,7 +102,7 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
         return Err(quota_exceeded(format!("A gateway can have at most {MOST_TARGETS} targets")));
     }
     gateway.check_at_once()?;
-    let Checked { config, schema, problems } = checked(state, call, gateway, &name, &input)?;
+    let Checked { schema, problems } = checked(state, call, gateway, &name, &input)?;
     let target = Target {
         id: random::upper_alphanumeric(10),
         config,
@@ -77,12 +112,14 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
         state: Lifecycle { problems, ..Lifecycle::begin(origin, call.now) },
     };
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
-    let answer = show(gateway, &target);
+    let answer = show(gateway, &target, call);
     gateway.targets.insert(target.id.clone(), target);
     Ok(answer)
 }
 
-pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
+pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
+    let mut config = config_of(&input);
+    let input: Input = read(input)?;
     let id = TargetId { gateway_identifier: input.gateway_identifier.clone(), target_id: input.target_id.clone() };
     let gateway = state.agentcore.gateway(call, &id.gateway_identifier)?;
     let target = gateway.targets.get(&id.target_id).ok_or_else(|| id.missing())?;
@@ -92,11 +129,12 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
         return Err(wrong_state(call, "target", target.state.status));
     }
     let name = input.name.as_deref().or(target.text("name")).unwrap_or_default();
+    config.insert("name".to_owned(), json!(name));
     if gateway.named(name).is_some_and(|other| other.id != id.target_id) {
         return Err(conflict(format!("Target with name {name} already exists in gateway {}", gateway.id)));
     }
     gateway.check_at_once()?;
-    let Checked { config, schema, problems } = checked(state, call, gateway, name, &input)?;
+    let Checked { schema, problems } = checked(state, call, gateway, name, &input)?;
     let gateway = state.agentcore.gateway_mut(call, &id.gateway_identifier)?;
     let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
     target.state.change(Status::Updating, call.now);
@@ -104,10 +142,13 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
     // A failing update changes nothing.
     if target.state.problems.is_empty() {
         // Keep a server's old listing until there is a new one.
-        if [target.kind(), Some(input.target_configuration.kind())] != [Some(TargetKind::McpServer); 2] {
+        let before = target.kind();
+        target.config = config;
+        if [before, target.kind()] != [Some(TargetKind::McpServer); 2]
+            || target.mcp_server().is_some_and(|it| it.is_static())
+        {
             target.schema = schema;
         }
-        target.config = config;
         target.served = OnceLock::new();
     }
     get(state, call, id)
@@ -115,8 +156,6 @@ pub(super) fn update(state: &mut State, call: &Call, input: Input) -> Answer {
 
 /// A validated configuration.
 struct Checked {
-    /// The members to store.
-    config: Map<String, Value>,
     schema: BlobId,
     /// Why the target's creation or update will fail. Errors in the content of a document are reported
     /// asynchronously.
@@ -127,16 +166,12 @@ fn checked(state: &State, call: &Call, gateway: &Gateway, name: &str, input: &In
     if let Some(problem) = role_problem(&state.iam, gateway, call) {
         return Err(refused(problem));
     }
+    input.target_configuration.check_protocol(gateway.is_mcp())?;
+    input.metadata_configuration.check()?;
     let role = gateway.text("roleArn").unwrap_or_default();
     let credential = input.credential_provider_configurations.as_deref().and_then(<[_]>::first);
     let (schema, problem) = input.target_configuration.checked_schema(state, call, role, name, credential)?;
-    let config = without_nulls([
-        ("name", json!(name)),
-        ("description", json!(input.description)),
-        ("targetConfiguration", json!(input.target_configuration)),
-        (CREDENTIALS, json!(input.credential_provider_configurations)),
-    ]);
-    Ok(Checked { config, schema: call.keep(&schema)?, problems: problem.into_iter().collect() })
+    Ok(Checked { schema: call.keep(&schema)?, problems: problem.into_iter().collect() })
 }
 
 #[derive(Deserialize)]
@@ -152,12 +187,19 @@ impl TargetId {
     }
 }
 
-fn show(gateway: &Gateway, target: &Target) -> Value {
+fn show(gateway: &Gateway, target: &Target, call: &Call) -> Value {
     let mut document = without_nulls([
         ("gatewayArn", json!(gateway.arn)),
         ("targetId", json!(target.id)),
-        ("protocolType", json!("MCP")),
+        ("protocolType", json!(if target.is_http() { "HTTP" } else { "MCP" })),
     ]);
+    if target.state.status.awaits_user() {
+        let request = format!("urn:ietf:params:oauth:request_uri:{}", target.id);
+        let url = format!("{}{SIGN_IN_PATH}?request_uri={request}", call.base_url);
+        let user = format!("{}-{}", gateway.id, target.id);
+        document
+            .insert("authorizationData".to_owned(), json!({ "oauth2": { "authorizationUrl": url, "userId": user } }));
+    }
     target.state.show(&mut document);
     document.extend(without_nulls([("lastSynchronizedAt", json!(target.synchronized.map(iso8601)))]));
     document.extend(target.config.clone());
@@ -170,7 +212,7 @@ fn show(gateway: &Gateway, target: &Target) -> Value {
 pub(super) fn get(state: &mut State, call: &Call, input: TargetId) -> Answer {
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
-    let mut shown = show(gateway, target);
+    let mut shown = show(gateway, target, call);
     // The target's blob is lost or damaged. An update restores it.
     if target.state.status == Status::Ready
         && let Err(error) = call.blobs.get(&target.schema)
@@ -197,7 +239,7 @@ pub(super) fn list(state: &mut State, call: &Call, input: List) -> Answer {
             ("targetId", json!(target.id)),
             ("name", json!(target.text("name"))),
             ("description", json!(target.text("description"))),
-            ("targetType", json!(target.kind().map(TargetKind::listed_type))),
+            ("targetType", json!(target.listed_type())),
             ("lastSynchronizedAt", json!(target.synchronized.map(iso8601))),
             ("listingMode", target.mcp_server_member("listingMode")),
             ("resourcePriority", target.mcp_server_member("resourcePriority")),
@@ -211,7 +253,7 @@ pub(super) fn list(state: &mut State, call: &Call, input: List) -> Answer {
 pub(super) fn delete(state: &mut State, call: &Call, input: TargetId) -> Answer {
     let gateway = state.agentcore.gateway_mut(call, &input.gateway_identifier)?;
     let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
-    if target.state.in_progress() {
+    if target.state.is_busy() {
         return Err(conflict(format!("Target {} is in {} status", target.id, target.state.status.name())));
     }
     gateway.check_at_once()?;
@@ -237,14 +279,18 @@ pub(super) fn synchronize(state: &mut State, call: &Call, input: Synchronize) ->
         let target = gateway.targets.get(target_id).ok_or_else(|| id.missing())?;
         let server = target.mcp_server();
         let server = server.ok_or_else(|| {
-            let kind = target.kind().map(TargetKind::listed_type).unwrap_or_default();
+            let kind = target.listed_type().unwrap_or_default();
             refused(format!("Target type {kind} is not supported for synchronization"))
         })?;
         if server.is_dynamic() {
             return Err(refused("Targets with listingMode DYNAMIC are listed with every request"));
         }
+        // API reference, SynchronizeGatewayTargets; AWS's own words are not known.
+        if server.is_static() {
+            return Err(refused("Targets with a static tool schema (mcpToolSchema) cannot be synchronized"));
+        }
         // A FAILED target can be synchronized (one public report, 20 s after the first try with a fresh role).
-        if target.state.in_progress() {
+        if target.state.is_busy() {
             let status = target.state.status.name();
             return Err(conflict(format!("Target {target_id} is in {status} status")));
         }
@@ -255,7 +301,8 @@ pub(super) fn synchronize(state: &mut State, call: &Call, input: Synchronize) ->
         let target = gateway.targets.get_mut(&id.target_id).ok_or_else(|| id.missing())?;
         target.state.change(Status::Synchronizing, call.now);
     }
-    let shown = ids.iter().filter_map(|id| gateway.targets.get(&id.target_id)).map(|target| show(gateway, target));
+    let shown =
+        ids.iter().filter_map(|id| gateway.targets.get(&id.target_id)).map(|target| show(gateway, target, call));
     Ok(json!({ "targets": shown.collect::<Vec<Value>>() }))
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::constant_time;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -23,10 +24,53 @@ const DEFAULT_TOKEN_SECONDS: i64 = 3600;
 pub(crate) struct Client {
     pub(crate) id: String,
     name: String,
-    pub(crate) secret: Option<String>,
+    /// The secret that it was made with, until that is deleted: `DescribeUserPoolClient` shows this one alone
+    /// (floci-io/floci, pull request 345, tried on AWS).
+    secret: Option<String>,
+    /// All secrets that are valid, oldest first.
+    #[serde(default)]
+    secrets: Vec<Secret>,
     pub(crate) settings: ClientSettings,
     created: i64,
     modified: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Secret {
+    id: String,
+    value: String,
+    created: i64,
+}
+
+/// Most valid secrets of a client (service model, `AddUserPoolClientSecret`).
+const MOST_SECRETS: usize = 2;
+
+impl Client {
+    /// Whether it is to show a secret.
+    pub(crate) fn is_confidential(&self) -> bool {
+        !self.valid_secrets().is_empty()
+    }
+
+    /// Whether this secret is valid.
+    pub(crate) fn has_secret(&self, secret: &str) -> bool {
+        let is_same =
+            |valid: &Secret| constant_time::verify_slices_are_equal(valid.value.as_bytes(), secret.as_bytes()).is_ok();
+        // Each is compared, so that the time tells nothing.
+        self.valid_secrets().iter().map(is_same).fold(false, |found, same| found | same)
+    }
+
+    /// The valid secrets, oldest first. The state of an older version has only the one that the client was made with.
+    fn valid_secrets(&self) -> Vec<Secret> {
+        let first = self.secret.iter().filter(|_| self.secrets.is_empty());
+        let first =
+            first.map(|value| Secret { id: self.secret_id(self.created), value: value.clone(), created: self.created });
+        first.chain(self.secrets.iter().cloned()).collect()
+    }
+
+    /// `<client id>--<time of creation>` (service model, `ClientSecretDescriptorType`); we chose milliseconds.
+    fn secret_id(&self, made: i64) -> String {
+        format!("{}--{made}", self.id)
+    }
 }
 
 #[derive(Deserialize)]
@@ -122,6 +166,7 @@ pub(super) fn create(cognito: &mut Cognito, call: &Call, input: ClientInput) -> 
         id: random::lower_alphanumeric(26),
         name: input.name.unwrap_or_default(),
         secret: input.generate_secret.then(|| random::lower_alphanumeric(51)),
+        secrets: Vec::new(),
         settings: input.settings,
         created: call.now,
         modified: call.now,
@@ -135,7 +180,7 @@ pub(super) fn create(cognito: &mut Cognito, call: &Call, input: ClientInput) -> 
 pub(super) fn update(cognito: &mut Cognito, call: &Call, input: ClientInput) -> Answer {
     let id = ClientId { user_pool_id: input.user_pool_id, client_id: input.client_id.unwrap_or_default() };
     let pool = cognito.pool_mut(call, &id.user_pool_id)?;
-    let has_secret = pool.clients.get(&id.client_id).ok_or_else(|| id.missing())?.secret.is_some();
+    let has_secret = pool.clients.get(&id.client_id).ok_or_else(|| id.missing())?.is_confidential();
     input.settings.check(pool, has_secret)?;
     if let Some(client) = pool.clients.get_mut(&id.client_id) {
         client.name = input.name.unwrap_or_else(|| client.name.clone());
@@ -189,6 +234,78 @@ pub(super) fn list(cognito: &mut Cognito, call: &Call, input: ListOfPool) -> Ans
     let shown =
         clients.map(|(id, client)| (id, json!({ "ClientId": id, "UserPoolId": pool.id, "ClientName": client.name })));
     list_answer("UserPoolClients", shown, input.max_results.or(Some(60)), input.next_token.as_deref())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SecretInput {
+    #[serde(flatten)]
+    client: ClientId,
+    client_secret: Option<String>,
+    client_secret_id: Option<String>,
+}
+
+/// The client of an input, and its valid secrets.
+fn with_secrets<'a>(
+    cognito: &'a mut Cognito,
+    call: &Call,
+    id: &ClientId,
+) -> Result<(&'a mut Client, Vec<Secret>), WireError> {
+    let pool = cognito.pool_mut(call, &id.user_pool_id)?;
+    let client = pool.clients.get_mut(&id.client_id).ok_or_else(|| id.missing())?;
+    let secrets = client.valid_secrets();
+    if secrets.is_empty() {
+        return Err(invalid("The app client has no secret."));
+    }
+    Ok((client, secrets))
+}
+
+/// AWS's own words for the errors of these three are not known; their types are those of the service model.
+pub(super) fn add_secret(cognito: &mut Cognito, call: &Call, input: SecretInput) -> Answer {
+    let (client, mut secrets) = with_secrets(cognito, call, &input.client)?;
+    if secrets.len() >= MOST_SECRETS {
+        let message = format!("An app client can have at most {MOST_SECRETS} secrets.");
+        return Err(bad_request("LimitExceededException", message));
+    }
+    let is_own = input.client_secret.is_some();
+    let value = input.client_secret.unwrap_or_else(|| random::lower_alphanumeric(51));
+    // Two that are made at once have different ids, too.
+    let made = (call.now..call.now + 3).find(|made| secrets.iter().all(|other| other.id != client.secret_id(*made)));
+    let secret = Secret { id: client.secret_id(made.unwrap_or(call.now)), value, created: call.now };
+    let mut descriptor = describe_secret(&secret);
+    if !is_own {
+        descriptor["ClientSecretValue"] = json!(secret.value);
+    }
+    secrets.push(secret);
+    client.secrets = secrets;
+    Ok(json!({ "ClientSecretDescriptor": descriptor }))
+}
+
+pub(super) fn list_secrets(cognito: &mut Cognito, call: &Call, input: SecretInput) -> Answer {
+    let (_, secrets) = with_secrets(cognito, call, &input.client)?;
+    Ok(json!({ "ClientSecrets": secrets.iter().map(describe_secret).collect::<Vec<Value>>() }))
+}
+
+pub(super) fn delete_secret(cognito: &mut Cognito, call: &Call, input: SecretInput) -> Answer {
+    let id = input.client_secret_id.unwrap_or_default();
+    let (client, mut secrets) = with_secrets(cognito, call, &input.client)?;
+    if !secrets.iter().any(|secret| secret.id == id) {
+        return Err(not_found(format!("Client secret {id} does not exist.")));
+    }
+    if secrets.len() == 1 {
+        return Err(invalid("The last secret of an app client cannot be deleted."));
+    }
+    let first = client.secret_id(client.created);
+    if id == first {
+        client.secret = None;
+    }
+    secrets.retain(|secret| secret.id != id);
+    client.secrets = secrets;
+    Ok(Value::Null)
+}
+
+fn describe_secret(secret: &Secret) -> Value {
+    json!({ "ClientSecretId": secret.id, "ClientSecretCreateDate": epoch_seconds(secret.created) })
 }
 
 pub(super) fn delete(cognito: &mut Cognito, call: &Call, input: ClientId) -> Answer {

@@ -159,6 +159,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         handler!(clients::update),
     ),
     operation("DeleteUserPoolClient", &[POOL_ID, CLIENT_ID], handler!(clients::delete)),
+    operation(
+        "AddUserPoolClientSecret",
+        &[POOL_ID, CLIENT_ID, optional("ClientSecret", text(24, 64).matching(r"[\w+]+").sensitive())],
+        handler!(clients::add_secret),
+    ),
+    operation("ListUserPoolClientSecrets", &[POOL_ID, CLIENT_ID, CLIENTS_TOKEN], handler!(clients::list_secrets)),
+    operation(
+        "DeleteUserPoolClientSecret",
+        &[POOL_ID, CLIENT_ID, required("ClientSecretId", text(1, 128))],
+        handler!(clients::delete_secret),
+    ),
     operation("TagResource", &[ARN, required("Tags", TAGS)], handler!(tag)),
     operation("UntagResource", &[ARN, required("TagKeys", list(&TAG_KEY, 0, usize::MAX))], handler!(untag)),
     operation("ListTagsForResource", &[ARN], handler!(list_tags)),

@@ -35,8 +35,8 @@ pub(crate) enum Served {
         /// `None` if it is listed for each request.
         listing: Option<Listing>,
     },
-    /// Exists in the control plane only.
-    ApiGateway,
+    /// Exists in the control plane only; what it is, in the plural.
+    KeptOnly(&'static str),
     /// The schema cannot be read, because the state on disk is damaged.
     Nothing,
 }
@@ -48,7 +48,7 @@ impl Served {
             Self::Lambda { tools, .. } => tools.clone(),
             Self::OpenApi { operations } => operations.iter().map(Operation::tool).collect(),
             Self::Smithy(model) => model.operations.iter().map(smithy::Operation::tool).collect(),
-            Self::McpServer { .. } | Self::ApiGateway | Self::Nothing => Vec::new(),
+            Self::McpServer { .. } | Self::KeptOnly(_) | Self::Nothing => Vec::new(),
         };
         tools.iter().map(|tool| tool.listed(target)).collect()
     }
@@ -61,7 +61,7 @@ impl Target {
     }
 
     fn read_served(&self, blobs: &Blobs) -> Option<Served> {
-        let kind = self.kind()?;
+        let Some(kind) = self.kind() else { return Some(Served::KeptOnly("targets of this kind")) };
         let bytes = blobs.get(&self.schema).ok()?;
         let reading = Reading::of(self.text("name").unwrap_or_default(), true);
         let credentials = self.config.get(CREDENTIALS);
@@ -79,7 +79,7 @@ impl Target {
                 let listing = || serde_json::from_slice(&bytes).unwrap_or_default();
                 Served::McpServer { listing: (!server.is_dynamic()).then(listing), server }
             }
-            TargetKind::ApiGateway => Served::ApiGateway,
+            TargetKind::ApiGateway => Served::KeptOnly("API Gateway targets"),
         })
     }
 }

@@ -1,0 +1,105 @@
+//! `--cli-input`: the members of an API request, as `aws … --cli-input-json` takes them. Flags win over them.
+
+use serde_json::{Map, Value};
+
+use super::input;
+use crate::error::{Error, ErrorKind};
+
+/// The members of a request that a file gives; none without a file.
+#[derive(Debug, Default)]
+pub struct CliInput {
+    place: String,
+    members: Map<String, Value>,
+}
+
+impl CliInput {
+    /// Reads a file, or standard input.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no object with the API's members.
+    pub fn read(file: Option<&str>) -> Result<Self, Error> {
+        let Some(file) = file else { return Ok(Self::default()) };
+        let document = input::parse(file, &input::read(file)?)?;
+        let place = input::place(file).to_owned();
+        let Value::Object(mut members) = document.value else {
+            let message = format!("{place}: is no object with the members of a request");
+            return Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_hint("it is what `aws … --cli-input-json` takes, or what `get` prints with `--output json`"));
+        };
+        if let Some(name) = members.keys().find(|name| name.starts_with(|c: char| !c.is_ascii_lowercase())) {
+            let line = document_line(file, name);
+            let message = format!("{place}{line}: `{name}` is no member of the API");
+            return Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_hint("names begin with a small letter, such as `roleArn`; CloudFormation's do not"));
+        }
+        // Every run makes its own.
+        members.shift_remove("clientToken");
+        Ok(Self { place, members })
+    }
+
+    /// Whether it has a member that is not null.
+    pub fn has(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Takes a member that is not null.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.members.shift_remove(name).filter(|value| !value.is_null())
+    }
+
+    /// Takes a member that is a text.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn take_text(&mut self, name: &str) -> Result<Option<String>, Error> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(self.invalid(&format!("`{name}` is no text"))),
+        }
+    }
+
+    /// Takes a member that says what the request is for.
+    ///
+    /// # Errors
+    /// If it is none of these.
+    pub fn check_same(&mut self, name: &str, expected: &[&str]) -> Result<(), Error> {
+        match self.take_text(name)? {
+            Some(given) if !expected.contains(&given.as_str()) => {
+                let error = self.invalid(&format!("`{name}` is `{given}`, and the command is for `{}`", expected[0]));
+                Err(error.with_hint("leave the member out, or name the same"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The members that are left, but for these, which are no part of a request.
+    pub fn rest(mut self, read_only: &[&str]) -> Value {
+        self.members.retain(|name, _| !read_only.contains(&name.as_str()));
+        Value::Object(self.members)
+    }
+
+    /// The error for what the file says.
+    pub fn invalid(&self, problem: &str) -> Error {
+        Error::new(ErrorKind::InvalidInput, format!("{}: {problem}", self.place))
+    }
+}
+
+/// The line of a member in a file, in words; standard input cannot be read again.
+fn document_line(file: &str, member: &str) -> String {
+    let text = if file == "-" { None } else { input::read(file).ok() };
+    let line = text.and_then(|text| text.lines().position(|line| line.contains(member)));
+    line.map_or_else(String::new, |line| format!(", line {}", line + 1))
+}
+
+/// Refuses to read standard input for two of these.
+///
+/// # Errors
+/// If more than one is `-`.
+pub fn check_stdin<'a>(files: impl IntoIterator<Item = Option<&'a str>>) -> Result<(), Error> {
+    if files.into_iter().flatten().filter(|file| *file == "-").count() < 2 {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Usage, "standard input cannot be two files at once");
+    Err(error.with_hint("give the secret in a variable, or all but one in files"))
+}

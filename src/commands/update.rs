@@ -1,0 +1,380 @@
+//! `update`: changes settings of a gateway; what is not named stays as it is.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    Outcome, cli_input::CliInput, plan::PlanReport, settings::SettingFlags, shown::GatewayInfo, stack_with_gateway,
+};
+use crate::{
+    aws::Aws,
+    context::Context,
+    error::{Error, ErrorKind},
+    model::{
+        gateway::{self, InterceptionPoint, custom_claim, drop_claim, intercept, interception, require_claim},
+        name::RoleArn,
+        patch::{Patch, Path},
+        policy,
+        spec::{GatewaySpec, RoleSpec},
+    },
+    ops::{
+        self, converge,
+        run::Run,
+        stack::{Gateway, Stack},
+    },
+    ui::report::{Report, fields},
+};
+
+/// Change the settings of a gateway: what is not named stays as it is
+///
+/// It works for every gateway that is named, also one that agentcore-gw did not make. The role that
+/// agentcore-gw made is allowed what the new settings need. Type of authorizer and search tool are
+/// chosen when a gateway is made.
+#[derive(Debug, Args)]
+pub struct Update {
+    /// Name, id or ARN of the gateway
+    pub name: String,
+
+    #[command(flatten)]
+    pub settings: SettingFlags,
+
+    #[command(flatten)]
+    pub clear: ClearFlags,
+
+    #[command(flatten)]
+    pub tokens: TokenFlags,
+
+    /// Use this execution role of yours from now on
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<RoleArn>,
+
+    /// Members of UpdateGateway, as `aws … --cli-input-json` takes them, those that are to change; null removes one;
+    /// flags win over them: a file, or `-`
+    #[arg(long, value_name = "FILE")]
+    pub cli_input: Option<String>,
+
+    /// Show what would be done, and do nothing
+    #[arg(long, conflicts_with = "no_wait")]
+    pub dry_run: bool,
+
+    /// Do not wait until the gateway is READY
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// Settings that are taken away.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings to clear")]
+pub struct ClearFlags {
+    /// Leave it without a description
+    #[arg(long, conflicts_with = "description")]
+    pub clear_description: bool,
+
+    /// Leave it without instructions
+    #[arg(long, conflicts_with = "instructions")]
+    pub clear_instructions: bool,
+
+    /// Serve the service's default MCP versions
+    #[arg(long, conflicts_with = "mcp_version")]
+    pub clear_mcp_versions: bool,
+
+    /// Encrypt with the service's own key
+    #[arg(long, conflicts_with = "kms_key_arn")]
+    pub clear_kms_key: bool,
+
+    /// Call no function before a request is handled
+    #[arg(long, conflicts_with = "request_interceptor")]
+    pub clear_request_interceptor: bool,
+
+    /// Call no function before a response is sent
+    #[arg(long, conflicts_with = "response_interceptor")]
+    pub clear_response_interceptor: bool,
+
+    /// Keep no sessions
+    #[arg(long, conflicts_with = "session_timeout")]
+    pub clear_sessions: bool,
+
+    /// Take the policy engine away
+    #[arg(long, conflicts_with_all = ["policy_engine", "enforce", "log_only"])]
+    pub clear_policy_engine: bool,
+}
+
+/// Whose tokens the gateway takes, within its type of authorizer.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Authorizer (CUSTOM_JWT)")]
+pub struct TokenFlags {
+    /// Another OpenID discovery document
+    #[arg(long, value_name = "URL")]
+    pub discovery_url: Option<String>,
+
+    /// Client id that may call the gateway, too (can be repeated)
+    #[arg(long, value_name = "ID")]
+    pub add_allowed_client: Vec<String>,
+
+    /// Client id that may no longer call it (can be repeated)
+    #[arg(long, value_name = "ID")]
+    pub remove_allowed_client: Vec<String>,
+
+    /// Audience that may call the gateway, too (can be repeated)
+    #[arg(long, value_name = "AUDIENCE")]
+    pub add_allowed_audience: Vec<String>,
+
+    /// Audience that may no longer call it (can be repeated)
+    #[arg(long, value_name = "AUDIENCE")]
+    pub remove_allowed_audience: Vec<String>,
+
+    /// Scope that may call the gateway, too (can be repeated)
+    #[arg(long, value_name = "SCOPE")]
+    pub add_allowed_scope: Vec<String>,
+
+    /// Scope that may no longer call it (can be repeated)
+    #[arg(long, value_name = "SCOPE")]
+    pub remove_allowed_scope: Vec<String>,
+
+    /// Claim that tokens must have, in the place of the one of its name: NAME=VALUE, or of a list NAME:contains=VALUE or
+    /// NAME:contains-any=A,B (can be repeated)
+    #[arg(long, value_name = "CLAIM", value_parser = custom_claim)]
+    pub custom_claim: Vec<Value>,
+
+    /// Name of a claim that tokens need no longer (can be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub remove_custom_claim: Vec<String>,
+
+    /// Ask for no clients
+    #[arg(long, conflicts_with = "add_allowed_client")]
+    pub clear_allowed_clients: bool,
+
+    /// Ask for no audiences
+    #[arg(long, conflicts_with = "add_allowed_audience")]
+    pub clear_allowed_audiences: bool,
+
+    /// Ask for no scopes
+    #[arg(long, conflicts_with = "add_allowed_scope")]
+    pub clear_allowed_scopes: bool,
+
+    /// Ask for no claims of your own
+    #[arg(long, conflicts_with = "custom_claim")]
+    pub clear_custom_claims: bool,
+}
+
+impl ClearFlags {
+    fn add_to(&self, patch: &mut Patch) {
+        let cleared: [(bool, Path); 6] = [
+            (self.clear_description, gateway::DESCRIPTION),
+            (self.clear_instructions, gateway::INSTRUCTIONS),
+            (self.clear_mcp_versions, gateway::MCP_VERSIONS),
+            (self.clear_kms_key, gateway::KMS_KEY_ARN),
+            (self.clear_sessions, gateway::SESSIONS),
+            (self.clear_policy_engine, gateway::POLICY_ENGINE),
+        ];
+        cleared.into_iter().filter(|(is_cleared, _)| *is_cleared).for_each(|(_, path)| patch.remove(path));
+        for (is_cleared, point) in [
+            (self.clear_request_interceptor, InterceptionPoint::Request),
+            (self.clear_response_interceptor, InterceptionPoint::Response),
+        ] {
+            if is_cleared {
+                patch.apply_with(intercept, interception(point, None, false));
+            }
+        }
+    }
+}
+
+impl TokenFlags {
+    fn add_to(&self, patch: &mut Patch) {
+        if let Some(url) = &self.discovery_url {
+            patch.set(gateway::DISCOVERY_URL, url.clone());
+        }
+        let lists: [(Path, &[String], &[String], bool); 3] = [
+            (
+                gateway::ALLOWED_CLIENTS,
+                &self.add_allowed_client,
+                &self.remove_allowed_client,
+                self.clear_allowed_clients,
+            ),
+            (
+                gateway::ALLOWED_AUDIENCE,
+                &self.add_allowed_audience,
+                &self.remove_allowed_audience,
+                self.clear_allowed_audiences,
+            ),
+            (gateway::ALLOWED_SCOPES, &self.add_allowed_scope, &self.remove_allowed_scope, self.clear_allowed_scopes),
+        ];
+        for (path, added, removed, is_cleared) in lists {
+            patch.include(path, added);
+            patch.exclude(path, removed);
+            if is_cleared {
+                patch.remove(path);
+            }
+        }
+        self.custom_claim.iter().for_each(|claim| patch.apply_with(require_claim, claim.clone()));
+        self.remove_custom_claim.iter().for_each(|name| patch.apply_with(drop_claim, json!(name)));
+        if self.clear_custom_claims {
+            patch.remove(gateway::CUSTOM_CLAIMS);
+        }
+    }
+}
+
+impl Update {
+    pub async fn run(self, ctx: &Context) -> Outcome {
+        let mut input = CliInput::read(self.cli_input.as_deref())?;
+        let flags = self.flags()?;
+        if flags.is_empty() && self.cli_input.is_none() && self.role_arn.is_none() {
+            let error = Error::new(ErrorKind::Usage, "there is nothing to change");
+            return Err(error.with_hint("name a setting; `agentcore-gw update --help` lists them"));
+        }
+        let aws = ctx.aws().await?;
+        let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
+        let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
+        let spec = self.spec(&aws, gateway, &mut input, flags)?;
+        let wanted = spec.wanted(Some(&gateway.document.0));
+        check(&aws, &stack, &wanted)?;
+        let warnings = warnings(&aws, &stack, gateway, &wanted);
+        if self.dry_run {
+            let before = &gateway.document.0;
+            let (stack, plan) = converge::plan(&aws, &spec).await?;
+            return Ok(Box::new(
+                PlanReport::new(&stack, &plan, warnings).with_settings(changed_paths(before, &wanted)),
+            ));
+        }
+        let wait = !self.no_wait;
+        let converged = ctx.observed(&aws, async |run: Run<'_>| converge::create(run, &spec, wait).await).await;
+        let converged = converged.map_err(|error| ctx.ended(error, None))?;
+        let document = converged.made.gateway.ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
+        Ok(Box::new(Updated {
+            changed: changed_paths(&gateway.document.0, &document.0),
+            warnings: warnings.into_iter().chain(converged.made.warnings).collect(),
+            gateway: GatewayInfo::new(&document, &aws.region),
+        }))
+    }
+
+    fn flags(&self) -> Result<Patch, Error> {
+        let mut patch = Patch::default();
+        self.settings.add_to(&mut patch)?;
+        self.clear.add_to(&mut patch);
+        self.tokens.add_to(&mut patch);
+        Ok(patch)
+    }
+
+    /// The changes of file and flags, for this gateway.
+    fn spec(&self, aws: &Aws, gateway: &Gateway, input: &mut CliInput, flags: Patch) -> Result<GatewaySpec, Error> {
+        let document = &gateway.document;
+        let name = document.name();
+        input.check_same("name", &[name])?;
+        input.check_same("gatewayIdentifier", &[document.gateway_id(), document.gateway_arn(), &self.name])?;
+        input.check_same("authorizerType", &[document.0["authorizerType"].as_str().unwrap_or_default()])?;
+        let role = input.take_text("roleArn")?;
+        let role = role.map(|arn| arn.parse().map_err(|error| input.invalid(&format!("`roleArn`: {error}"))));
+        let role = self.role_arn.clone().or(role.transpose()?);
+        // The stack's own role is no other one.
+        let role = role.filter(|arn: &RoleArn| arn.as_str() != document.role_arn());
+        let mut patch = Patch::default();
+        patch.merge(std::mem::take(input).rest(&gateway::READ_ONLY));
+        patch.append(flags);
+        let unchanged = GatewaySpec::unchanged(
+            name.parse().map_err(|_| ops::Error::NotFound(name.to_owned()))?,
+            aws.region.clone(),
+        );
+        let role = role.map_or(RoleSpec::Managed { permissions_boundary: None }, RoleSpec::Existing);
+        Ok(GatewaySpec { role, patch, adopt: true, settings_only: true, ..unchanged })
+    }
+}
+
+/// Refuses what AWS would refuse, or what would lock the stack's own client out.
+fn check(aws: &Aws, stack: &Stack, wanted: &Value) -> Result<(), Error> {
+    if let Some((problem, remedy)) = gateway::problem(wanted) {
+        return Err(Error::new(ErrorKind::Usage, problem).with_hint(remedy));
+    }
+    let Some(client) = stack.client.as_ref().filter(|_| stack.issuer(aws).is_some()) else { return Ok(()) };
+    let allowed = wanted["authorizerConfiguration"]["customJWTAuthorizer"]["allowedClients"].as_array();
+    if allowed.is_some_and(|allowed| allowed.contains(&json!(client.id))) {
+        return Ok(());
+    }
+    let message = format!("`{}` is the gateway's own client, with which agentcore-gw signs in", client.id);
+    Err(Error::new(ErrorKind::Usage, message)
+        .with_hint("keep it; further consumers get clients of their own by `agentcore-gw client add`"))
+}
+
+/// What will not work, and is not this program's to change.
+fn warnings(aws: &Aws, stack: &Stack, gateway: &Gateway, wanted: &Value) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let before = &gateway.document.0;
+    let jwt = |document: &Value| document["authorizerConfiguration"]["customJWTAuthorizer"].clone();
+    let audience = &jwt(wanted)["allowedAudience"];
+    if stack.issuer(aws).is_some() && audience.is_array() && *audience != jwt(before)["allowedAudience"] {
+        warnings.push("access tokens of Cognito have no audience: none will be let in".to_owned());
+    }
+    let grants =
+        |document: &Value| policy::gateway_grants(&stack.names, &stack.caller.account, std::iter::once(document));
+    let (had, needs) = (grants(before), grants(wanted));
+    let is_ours = stack.role.is_some() && gateway.has_role(&stack.names);
+    if !is_ours && had != needs {
+        for policy in needs.values() {
+            let role = gateway.document.role_arn();
+            warnings.push(format!("the gateway's role {role} is yours to change: it needs {policy}"));
+        }
+    }
+    warnings
+}
+
+/// The members that differ, as dotted paths; lists are compared as a whole.
+fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
+    let mut paths = Vec::new();
+    collect(before, after, "", &mut paths);
+    paths
+}
+
+fn collect(before: &Value, after: &Value, at: &str, paths: &mut Vec<String>) {
+    let (Value::Object(one), Value::Object(other)) = (before, after) else {
+        if before != after {
+            paths.push(at.to_owned());
+        }
+        return;
+    };
+    let names = one.keys().chain(other.keys().filter(|name| !one.contains_key(*name)));
+    for name in names.filter(|name| !at.is_empty() || !gateway::READ_ONLY.contains(&name.as_str())) {
+        let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+        let part = |members: &serde_json::Map<String, Value>| members.get(name).cloned().unwrap_or_default();
+        collect(&part(one), &part(other), &path, paths);
+    }
+}
+
+/// A gateway with its new settings.
+#[derive(Debug, Serialize)]
+struct Updated {
+    gateway: GatewayInfo,
+    /// Members of the API's document, as dotted paths.
+    changed: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Report for Updated {
+    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+        let GatewayInfo { name, status, .. } = &self.gateway;
+        if self.changed.is_empty() {
+            writeln!(w, "Gateway {name} is {status} (nothing had to be changed).")?;
+        } else {
+            writeln!(w, "Gateway {name} is {status}.")?;
+            fields(w, &[("Changed", self.changed.join(", ").as_str())])?;
+        }
+        self.warnings.iter().try_for_each(|warning| writeln!(w, "Warning: {warning}"))
+    }
+
+    fn next(&self) -> Vec<String> {
+        vec![format!("get {}", self.gateway.name)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_named_by_its_path() {
+        let before = json!({ "status": "READY", "a": { "b": 1, "c": [1] }, "d": 1 });
+        let after = json!({ "status": "UPDATING", "a": { "b": 1, "c": [2] }, "e": { "f": 1 } });
+        assert_eq!(changed_paths(&before, &after), ["a.c", "d", "e"]);
+    }
+}

@@ -1,0 +1,284 @@
+//! Further consumers of a gateway: app clients of the stack's user pool, each with its own secret and scopes, which the
+//! gateway allows.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    Error, Resource, ResourceKind, converge,
+    event::{Change, Event},
+    run::Run,
+    stack::Stack,
+    token::{self, TokenRequest},
+    world,
+};
+use crate::{
+    aws::{
+        self, Aws,
+        cognito::{self, AppClient, ClientSecret},
+        wait::{self, Deadline, Poll},
+    },
+    model::{
+        gateway::ALLOWED_CLIENTS,
+        naming::{CONSUMER_PREFIX, consumer_of},
+        patch::Patch,
+        secret::Secret,
+        spec::GatewaySpec,
+    },
+};
+
+/// How often to repeat a create request whose response was lost, each time after a lookup.
+const DOUBTFUL_ATTEMPTS: u32 = 3;
+/// How long a new client or secret may take until a token is issued for it. AWS gives no bound.
+const SPREADS: Duration = Duration::from_mins(2);
+
+/// An app client of the gateway's pool.
+#[derive(Debug)]
+pub struct Consumer {
+    /// Its name, without our prefix; of a client that was made by other means its whole name.
+    pub name: String,
+    pub client: AppClient,
+    /// Whether the gateway allows it.
+    pub allowed: bool,
+    /// Whether it is the stack's own client, or was made by `client add`.
+    pub origin: Origin,
+    /// Its secrets; `None` if the endpoint does not tell.
+    pub secrets: Option<Vec<ClientSecret>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Stack,
+    Command,
+    Other,
+}
+
+/// A consumer that was added or got a secret, with what it signs in with.
+#[derive(Debug)]
+pub struct Ready {
+    pub tokens: TokenRequest,
+    pub change: Change,
+    /// Why no token was issued, where the endpoint issues none.
+    pub warning: Option<String>,
+}
+
+/// The pool and the domain of a stack whose gateway takes its tokens.
+fn pool_of<'a>(aws: &Aws, stack: &'a Stack) -> Result<(&'a str, &'a str), Error> {
+    let parts = stack.issuer(aws).and_then(|pool| Some((pool.id.as_str(), pool.domain.as_deref()?)));
+    parts.ok_or_else(|| Error::NoClient(stack.names.gateway.to_string()))
+}
+
+fn allowed_by(stack: &Stack) -> Vec<String> {
+    let jwt = stack.gateway.as_ref().map(|gateway| gateway.document.jwt_authorizer()["allowedClients"].clone());
+    jwt.and_then(|clients| serde_json::from_value(clients).ok()).unwrap_or_default()
+}
+
+/// All clients of the gateway's pool, oldest first.
+pub async fn list(aws: &Aws, stack: &Stack) -> Result<Vec<Consumer>, Error> {
+    let (pool_id, _) = pool_of(aws, stack)?;
+    let allowed = allowed_by(stack);
+    let mut consumers = Vec::new();
+    for client in cognito::clients(aws, pool_id, |_| true).await? {
+        let secrets = match cognito::secrets(aws, pool_id, &client.id).await {
+            Err(error) if aws.does_not_offer(&error) || client.secret.is_none() => None,
+            secrets => Some(secrets?),
+        };
+        let (name, origin) = match consumer_of(&client.name) {
+            Some(name) => (name.to_owned(), Origin::Command),
+            None if client.name == stack.names.app_client => (client.name.clone(), Origin::Stack),
+            None => (client.name.clone(), Origin::Other),
+        };
+        consumers.push(Consumer { name, allowed: allowed.contains(&client.id), client, origin, secrets });
+    }
+    Ok(consumers)
+}
+
+/// Makes a client, lets the gateway allow it, and proves that a token is issued for it. One that is there is completed.
+/// `scopes` are full scopes, `{resource server}/{scope}`; empty for the gateway's own.
+///
+/// # Errors
+/// Also if the client is there with other scopes.
+pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> Result<Ready, Error> {
+    let (pool_id, domain) = pool_of(run.aws, stack)?;
+    run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
+    let wanted = if scopes.is_empty() { vec![stack.names.scope.clone()] } else { scopes.to_vec() };
+    let full_name = format!("{CONSUMER_PREFIX}{name}");
+    let existing = cognito::clients_named(run.aws, pool_id, &full_name).await?;
+    let resource = Resource::new(ResourceKind::Consumer, name);
+    let allowed = allowed_by(stack);
+    // Of several, which a lost response may have left, the one that the gateway allows.
+    let kept = existing.iter().find(|client| allowed.contains(&client.id)).or(existing.first()).cloned();
+    if let Some(client) = kept.as_ref().filter(|client| !scopes.is_empty() && !same(&client.scopes, &wanted)) {
+        let has = client.scopes.join(" ");
+        return Err(Error::OtherScopes { client: name.to_owned(), gateway: stack.names.gateway.to_string(), has });
+    }
+    let (client, change) = match kept {
+        Some(client) => (client, Change::Unchanged),
+        None => (finished(run, &resource, make(run, stack, pool_id, (&full_name, &wanted))).await?, Change::Created),
+    };
+    for surplus in existing.iter().filter(|other| other.id != client.id) {
+        cognito::delete_client(run.aws, pool_id, &surplus.id).await?;
+    }
+    let mut patch = Patch::default();
+    patch.include(ALLOWED_CLIENTS, std::slice::from_ref(&client.id));
+    let converged = converge::create(run, &settings(run.aws, stack, patch), true).await?;
+    let change = if converged.made.changed && change == Change::Unchanged { Change::Updated } else { change };
+    let tokens = world::token_request(run.aws, (pool_id, domain), &client, &stack.names).await?;
+    let warning = prove(run, &resource, &tokens).await?;
+    Ok(Ready { tokens, change, warning })
+}
+
+fn same(one: &[String], other: &[String]) -> bool {
+    one.len() == other.len() && one.iter().all(|scope| other.contains(scope))
+}
+
+/// Makes a client, with the scopes of the stack's own resource server that it lacks.
+async fn make(
+    run: Run<'_>,
+    stack: &Stack,
+    pool_id: &str,
+    (name, scopes): (&str, &[String]),
+) -> Result<AppClient, Error> {
+    let prefix = format!("{}/", stack.names.resource_server);
+    let own: Vec<&str> = scopes.iter().filter_map(|scope| scope.strip_prefix(&prefix)).collect();
+    if !own.is_empty() {
+        cognito::add_scopes(run.aws, pool_id, &stack.names.resource_server, &own).await?;
+    }
+    // Client names are not unique, so if the outcome of a create is unknown, look before creating again.
+    for _ in 0..DOUBTFUL_ATTEMPTS {
+        match cognito::create_client(run.aws, pool_id, name, scopes).await {
+            Err(error) if error.outcome_unknown => {}
+            made => return Ok(made?),
+        }
+        let existing = cognito::clients_named(run.aws, pool_id, name).await?;
+        if let Some(client) = existing.into_iter().next() {
+            return Ok(client);
+        }
+    }
+    Ok(cognito::create_client(run.aws, pool_id, name, scopes).await?)
+}
+
+/// A change of nothing but the gateway's settings.
+fn settings(aws: &Aws, stack: &Stack, patch: Patch) -> GatewaySpec {
+    let unchanged = GatewaySpec::unchanged(stack.names.gateway.clone(), aws.region.clone());
+    GatewaySpec { patch, adopt: true, settings_only: true, ..unchanged }
+}
+
+/// Has a token issued, and waits while the client or its secret may not be known everywhere. Returns a warning if the
+/// endpoint, an emulator, issues none.
+async fn prove(run: Run<'_>, resource: &Resource, tokens: &TokenRequest) -> Result<Option<String>, Error> {
+    let on_wait = |reason: &str| run.observer.on_event(Event::Waiting(resource.clone(), reason.to_owned()));
+    let begin = Instant::now();
+    wait::until(&Deadline::of(run.stop), on_wait, async || match token::fetch(&run.aws.http, tokens).await {
+        Ok(_) => Ok(Poll::Ready(None)),
+        Err(error @ Error::NotOAuth { .. }) if cognito::is_emulated(run.aws) => {
+            Ok(Poll::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
+        }
+        Err(error @ (Error::Transport(_) | Error::Token { .. } | Error::NotOAuth { .. }))
+            if begin.elapsed() < SPREADS =>
+        {
+            Ok(Poll::Pending(error.to_string()))
+        }
+        Err(error) => Err(error),
+    })
+    .await
+}
+
+/// Reports how a step begins and ends.
+async fn finished<T>(
+    run: Run<'_>,
+    resource: &Resource,
+    step: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let begin = Instant::now();
+    run.observer.on_event(Event::Started(resource.clone()));
+    let done = step.await;
+    run.observer.on_event(match &done {
+        Ok(_) => Event::Finished(resource.clone(), Change::Created, begin.elapsed()),
+        Err(_) => Event::Failed(resource.clone()),
+    });
+    done
+}
+
+/// A new secret, of the characters that Cognito takes (service model, `ClientSecretType`: 24 to 64 of them).
+pub fn new_secret() -> Secret {
+    Secret::new(aws::random_hex(24))
+}
+
+/// Takes a consumer from the gateway's clients, and deletes it. False if there was none.
+pub async fn remove(run: Run<'_>, stack: &Stack, name: &str) -> Result<bool, Error> {
+    let (pool_id, _) = pool_of(run.aws, stack)?;
+    run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
+    let found = cognito::clients_named(run.aws, pool_id, &format!("{CONSUMER_PREFIX}{name}")).await?;
+    let ids: Vec<String> = found.into_iter().map(|client| client.id).collect();
+    let mut patch = Patch::default();
+    patch.exclude(ALLOWED_CLIENTS, &ids);
+    if !patch.is_empty() {
+        converge::create(run, &settings(run.aws, stack, patch), true).await?;
+    }
+    for id in &ids {
+        let resource = Resource::new(ResourceKind::Consumer, name);
+        let begin = Instant::now();
+        run.observer.on_event(Event::Started(resource.clone()));
+        cognito::delete_client(run.aws, pool_id, id).await?;
+        run.observer.on_event(Event::Finished(resource, Change::Deleted, begin.elapsed()));
+    }
+    Ok(!ids.is_empty())
+}
+
+/// A consumer's client, which must exist, with its secrets.
+async fn found(run: Run<'_>, stack: &Stack, name: &str) -> Result<(AppClient, Vec<ClientSecret>), Error> {
+    let (pool_id, _) = pool_of(run.aws, stack)?;
+    let clients = cognito::clients_named(run.aws, pool_id, &format!("{CONSUMER_PREFIX}{name}")).await?;
+    let allowed = allowed_by(stack);
+    let client = clients.iter().find(|client| allowed.contains(&client.id)).or(clients.first()).cloned();
+    let missing = || Error::NoConsumer { client: name.to_owned(), gateway: stack.names.gateway.to_string() };
+    let client = client.ok_or_else(missing)?;
+    let secrets = cognito::secrets(run.aws, pool_id, &client.id).await?;
+    Ok((client, secrets))
+}
+
+/// Adds a second secret of this value to a consumer, and proves that a token is issued for it; the other one stays valid.
+/// With `replace` the newer one of two goes first.
+///
+/// # Errors
+/// Also if it has two secrets, and `replace` is not set.
+pub async fn rotate(
+    run: Run<'_>,
+    stack: &Stack,
+    (name, secret): (&str, Secret),
+    replace: bool,
+) -> Result<Ready, Error> {
+    let (pool_id, domain) = pool_of(run.aws, stack)?;
+    run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
+    let (client, secrets) = found(run, stack, name).await?;
+    if let [_, newer] = secrets.as_slice() {
+        if !replace {
+            let (client, gateway) = (name.to_owned(), stack.names.gateway.to_string());
+            return Err(Error::RotationOpen { client, gateway });
+        }
+        cognito::delete_secret(run.aws, pool_id, &client.id, &newer.id).await?;
+    }
+    let resource = Resource::new(ResourceKind::Consumer, name);
+    let added = cognito::add_secret(run.aws, pool_id, &client.id, &secret).await;
+    let mut client = client;
+    client.secret = Some(secret);
+    let tokens = world::token_request(run.aws, (pool_id, domain), &client, &stack.names).await?;
+    match added {
+        // The response to an earlier try may have been lost: then the token request works.
+        Err(error) if error.code.as_deref() != Some("LimitExceededException") => return Err(error.into()),
+        _ => {}
+    }
+    let warning = prove(run, &resource, &tokens).await?;
+    Ok(Ready { tokens, change: Change::Updated, warning })
+}
+
+/// Ends a rotation: deletes the older one of a consumer's two secrets. False if it has one only.
+pub async fn finish_rotation(run: Run<'_>, stack: &Stack, name: &str) -> Result<bool, Error> {
+    let (pool_id, _) = pool_of(run.aws, stack)?;
+    run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
+    let (client, secrets) = found(run, stack, name).await?;
+    let [older, _] = secrets.as_slice() else { return Ok(false) };
+    Ok(cognito::delete_secret(run.aws, pool_id, &client.id, &older.id).await?)
+}

@@ -246,9 +246,13 @@ impl From<ops::Error> for Error {
                      another newer one, if nobody has it"
                 ))
             }
-            ops::Error::SecretGone { ref gateway, .. } => {
-                let hint =
-                    format!("`agentcore-gw client add {gateway} NAME` makes another client, with its own secret");
+            ops::Error::SecretGone { ref gateway, ref consumer, .. } => {
+                let hint = match consumer {
+                    Some(name) => format!("`agentcore-gw client rotate {gateway} {name}` gives it another one"),
+                    None => {
+                        format!("`agentcore-gw client add {gateway} NAME` makes another client, with its own secret")
+                    }
+                };
                 Self::new(ErrorKind::NotFound, message).with_hint(hint)
             }
             ops::Error::PlanForgot(_) => Self::new(ErrorKind::Bug, message),

@@ -163,7 +163,7 @@ pub enum Error {
     #[error(
         "nobody can read the secret of the client `{client}` of the gateway `{gateway}`: Cognito shows only the one that it was made with, and that is deleted"
     )]
-    SecretGone { gateway: String, client: String },
+    SecretGone { gateway: String, client: String, consumer: Option<String> },
     /// The user's command that prints a token failed. It may contain a secret.
     #[error("the token command gives no token: {problem}")]
     TokenCommand { problem: String },

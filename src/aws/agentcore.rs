@@ -65,6 +65,11 @@ impl ApiDocument {
         self.text("gatewayUrl")
     }
 
+    /// Whether it is a gateway for MCP, not for HTTP and inference targets.
+    pub fn serves_mcp(&self) -> bool {
+        self.text("protocolType") == "MCP"
+    }
+
     pub fn role_arn(&self) -> &str {
         self.text("roleArn")
     }

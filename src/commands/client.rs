@@ -358,6 +358,7 @@ impl Item {
 impl Report for Items {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         let width = self.items.iter().map(|item| item.client.chars().count()).max().unwrap_or(0);
+        let scopes = self.items.iter().map(|item| item.scopes.join(" ").chars().count()).max().unwrap_or(0);
         for item in &self.items {
             let whose = match item.origin {
                 "stack" => ", the gateway's own",
@@ -367,8 +368,8 @@ impl Report for Items {
             let allowed = if item.allowed { "allowed" } else { "not allowed" };
             let two = item.secrets.as_ref().is_some_and(|secrets| secrets.len() > 1);
             let two = if two { ", two secrets" } else { "" };
-            let scopes = item.scopes.join(" ");
-            writeln!(w, "{:<width$}  {}  {scopes}  {allowed}{two}{whose}", item.client, item.client_id)?;
+            let (name, id, granted) = (&item.client, &item.client_id, item.scopes.join(" "));
+            writeln!(w, "{name:<width$}  {id}  {granted:<scopes$}  {allowed}{two}{whose}")?;
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ impl Authorizer {
     pub fn of(gateway: &ApiDocument) -> Result<Self, Error> {
         match gateway.0["authorizerType"].as_str() {
             Some("CUSTOM_JWT") => Ok(Self::Jwt),
-            Some("AWS_IAM") => Ok(Self::Iam),
+            Some("AWS_IAM" | "AUTHENTICATE_ONLY") => Ok(Self::Iam),
             Some("NONE") => Ok(Self::None),
             other => {
                 let kind = other.unwrap_or("unknown");
@@ -38,7 +38,9 @@ impl Authorizer {
 
 /// Whether `tools` can call a gateway without a token of the user's.
 pub fn callable(gateway: &ApiDocument, client: Option<&AppClient>) -> bool {
-    client.is_some() || matches!(Authorizer::of(gateway), Ok(Authorizer::None | Authorizer::Iam))
+    let signs_in = client.is_some_and(|client| client.secret.is_some())
+        || matches!(Authorizer::of(gateway), Ok(Authorizer::None | Authorizer::Iam));
+    gateway.serves_mcp() && signs_in
 }
 
 /// Where tokens come from: the stack's own client; if callers come from another provider, the user's variable.

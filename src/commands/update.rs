@@ -282,19 +282,20 @@ impl Update {
     }
 }
 
-/// Refuses what AWS would refuse, or what would lock the stack's own client out.
+/// Refuses what would lock the stack's own client out, and what AWS would refuse.
 fn check(aws: &Aws, stack: &Stack, wanted: &Value) -> Result<(), Error> {
-    if let Some((problem, remedy)) = gateway::problem(wanted) {
-        return Err(Error::new(ErrorKind::Usage, problem).with_hint(remedy));
+    let allowed = &wanted["authorizerConfiguration"]["customJWTAuthorizer"]["allowedClients"];
+    let own = stack.client.as_ref().filter(|_| stack.issuer(aws).is_some());
+    let is_kept = |id: &str| allowed.as_array().is_some_and(|allowed| allowed.contains(&json!(id)));
+    if let Some(client) = own.filter(|client| !is_kept(&client.id)) {
+        let message = format!("`{}` is the gateway's own client, with which agentcore-gw signs in", client.id);
+        return Err(Error::new(ErrorKind::Usage, message)
+            .with_hint("keep it; further consumers get clients of their own by `agentcore-gw client add`"));
     }
-    let Some(client) = stack.client.as_ref().filter(|_| stack.issuer(aws).is_some()) else { return Ok(()) };
-    let allowed = wanted["authorizerConfiguration"]["customJWTAuthorizer"]["allowedClients"].as_array();
-    if allowed.is_some_and(|allowed| allowed.contains(&json!(client.id))) {
-        return Ok(());
+    match gateway::problem(wanted) {
+        None => Ok(()),
+        Some((problem, remedy)) => Err(Error::new(ErrorKind::Usage, problem).with_hint(remedy)),
     }
-    let message = format!("`{}` is the gateway's own client, with which agentcore-gw signs in", client.id);
-    Err(Error::new(ErrorKind::Usage, message)
-        .with_hint("keep it; further consumers get clients of their own by `agentcore-gw client add`"))
 }
 
 /// What will not work, and is not this program's to change.

@@ -311,8 +311,8 @@ impl Deletion<'_> {
         Ok(deleted)
     }
 
-    /// Waits until AWS is no longer working on a gateway or target, except to delete it: AWS refuses to delete it
-    /// before.
+    /// Waits until AWS is no longer working on a gateway or target, except to delete it, and no user may sign in to it:
+    /// AWS refuses to delete it before.
     async fn settled(
         &self,
         mut find: impl AsyncFnMut() -> Result<Option<ApiDocument>, aws::Error>,
@@ -321,6 +321,15 @@ impl Deletion<'_> {
             Ok::<_, aws::Error>(match find().await? {
                 Some(found) if found.is_moving() && found.status() != "DELETING" => {
                     Poll::Pending(format!("it is {}", found.status()))
+                }
+                // "Wait for the authorization to complete or fail before deleting the target" (API reference,
+                // DeleteGatewayTarget): it fails after ten minutes.
+                Some(found) if found.awaits_user() => {
+                    let target = Resource::new(ResourceKind::Target, found.name());
+                    let reason =
+                        format!("it is {} for ten minutes at most; until then AWS does not delete it", found.status());
+                    self.run.observer.on_event(Event::Waiting(target, reason.clone()));
+                    Poll::Pending(reason)
                 }
                 found => Poll::Ready(found),
             })

@@ -78,7 +78,7 @@ pub struct GatewayFlags {
     pub permissions_boundary: Option<PolicyArn>,
 
     /// Make a gateway for HTTP and inference targets, which serves no MCP
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sample")]
     pub no_protocol_type: bool,
 
     /// Do not add the search tool (can be chosen at creation only)

@@ -43,6 +43,8 @@ pub(super) struct Created {
     /// Whether `tools` can call the gateway: it needs no token, or a token of its own client.
     #[serde(skip)]
     callable: bool,
+    #[serde(skip)]
+    serves_mcp: bool,
     /// The number of warnings that were already shown during creation.
     #[serde(skip)]
     reported: usize,
@@ -82,6 +84,7 @@ impl Created {
         Ok(Self {
             reported,
             callable: callable(&document, client),
+            serves_mcp: document.serves_mcp(),
             client_info: issuer
                 .filter(|_| client.is_some())
                 .map(|((pool_id, domain), tokens)| ClientInfo::new(aws, pool_id, domain, tokens)),
@@ -137,7 +140,7 @@ impl Report for Created {
         let tools = self.targets.iter().filter_map(|target| target.tools.as_ref()).flatten().collect::<Vec<_>>();
         let first = match tools.iter().find(|tool| tool.ends_with("get_weather")) {
             Some(tool) if self.callable => format!("tools call {name} {tool} '{{\"location\":\"Seattle\"}}'"),
-            None if tools.is_empty() => format!("create {name} --sample"),
+            None if tools.is_empty() && self.serves_mcp => format!("create {name} --sample"),
             _ if self.callable => format!("tools list {name}"),
             _ => format!("get {name}"),
         };

@@ -108,6 +108,7 @@ impl Wanted {
                 _ => "",
             };
             let adapts = is_openapi && changes.is_empty() && is_adaptable(said);
+            let is_for_http = said.contains("not supported for gateways with MCP protocol type");
             let lacks_rights = Denied::read(said).is_some_and(|denied| denied.whose == Whose::Role);
             let mut error = Error::from(error);
             // A role that the stack did not create is its owner's to fix.
@@ -116,6 +117,9 @@ impl Wanted {
                     "let the role {} trust bedrock-agentcore.amazonaws.com, and allow it what the target needs",
                     document.role_arn()
                 ));
+            }
+            if is_for_http {
+                error = error.with_hint("make a gateway for it with `create --no-protocol-type`".to_owned());
             }
             if adapts {
                 error = error.with_hint(format!(

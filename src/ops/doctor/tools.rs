@@ -20,14 +20,14 @@ pub struct Call<'a> {
 pub(super) async fn examine(subject: Subject<'_>, token: Token, call: Option<Call<'_>>, timeout: Duration) -> Findings {
     let mut findings = Findings::default();
     let gateway = &subject.gateway.document;
-    // One that is not READY serves nothing; its own check says so.
-    if !gateway.is_ready() {
+    // One that is not READY serves nothing; its own check says so. One for HTTP targets has no tools.
+    if !gateway.is_ready() || !gateway.serves_mcp() {
         return findings;
     }
     let sign_in = match (gateway.0["authorizerType"].as_str(), token) {
         (Some("NONE"), _) => SignIn::Anonymous,
         (Some("CUSTOM_JWT"), Some(token)) => SignIn::Token(token),
-        (Some("AWS_IAM"), _) => match subject.aws.signer(GATEWAYS) {
+        (Some("AWS_IAM" | "AUTHENTICATE_ONLY"), _) => match subject.aws.signer(GATEWAYS) {
             Ok(signer) => SignIn::Key(signer),
             Err(error) => {
                 findings.not_seen("the list of tools", &error);

@@ -11,7 +11,7 @@ use crate::{
         wait::{self, Poll},
     },
     model::{
-        naming::{SCOPE_NAME, StackNames},
+        naming::{SCOPE_NAME, StackNames, consumer_of},
         spec::AuthorizerSpec,
     },
     ops::{
@@ -238,11 +238,15 @@ pub async fn token_request(
     client: &cognito::AppClient,
     names: &StackNames,
 ) -> Result<TokenRequest, Error> {
-    let gone = || Error::SecretGone { gateway: names.gateway.to_string(), client: client.id.clone() };
+    let gone = || Error::SecretGone {
+        gateway: names.gateway.to_string(),
+        client: client.id.clone(),
+        consumer: consumer_of(&client.name).map(str::to_owned),
+    };
     Ok(TokenRequest {
         client_secret: client.secret.clone().ok_or_else(gone)?,
         endpoint: cognito::token_endpoint(aws, pool_id, domain).await,
         client_id: client.id.clone(),
-        scope: client.scopes.first().cloned().unwrap_or_else(|| names.scope.clone()),
+        scope: if client.scopes.is_empty() { names.scope.clone() } else { client.scopes.join(" ") },
     })
 }

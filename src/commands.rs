@@ -74,7 +74,12 @@ impl Command {
             let error = Error::new(ErrorKind::Usage, "this command has no `--output env` form");
             return Err(error.with_hint("use `--output json` or `--output text`"));
         }
-        let outcome: LocalBoxFuture<'_, Outcome> = match self {
+        self.start(ctx).await
+    }
+
+    /// Not part of [`Self::run`], where it would keep a place on the stack for each command.
+    fn start(self, ctx: &Context) -> LocalBoxFuture<'_, Outcome> {
+        match self {
             Self::Create(args) => Box::pin(args.run(ctx)),
             Self::Target(args) => Box::pin(args.run(ctx)),
             Self::List(args) => Box::pin(args.run(ctx)),
@@ -95,8 +100,7 @@ impl Command {
             Self::Validate(args) => Box::pin(ready(args.run(ctx))),
             Self::Cleanup(args) => Box::pin(args.run(ctx)),
             Self::Local(args) => Box::pin(args.run(ctx)),
-        };
-        outcome.await
+        }
     }
 
     /// Whether the command runs until it is stopped.

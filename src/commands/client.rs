@@ -191,7 +191,10 @@ impl Rotate {
         let ready = ctx.observed(&aws, rotate).await.map_err(|error| ctx.ended(error, None))?;
         let mut shown = Shown::new(&aws, &stack, name, ready)?;
         // Nobody can read the secret again: keep it before anything else is done.
-        self.save.as_deref().map_or(Ok(()), |file| shown.save(file))?;
+        let again =
+            format!("run `agentcore-gw client rotate {} {name} --replace` for another secret", stack.names.gateway);
+        let saved = self.save.as_deref().map_or(Ok(()), |file| shown.save(file));
+        saved.map_err(|error| error.with_hint(again))?;
         if self.now {
             let finished = ctx.observed(&aws, finish).await;
             if let Err(error) = finished {

@@ -15,7 +15,7 @@ use crate::{
         cleanup::{self, Cleaned},
         find,
         run::Run,
-        stack::Stack,
+        stack::{self, Depth, Stack},
     },
     ui::report::Report,
 };
@@ -40,6 +40,8 @@ impl Delete {
         let stack = find::stack(&aws, &self.name).await?;
         let name = stack.names.gateway.to_string();
         let Some(gateway) = &stack.gateway else {
+            // What a gateway leaves is found by its names alone.
+            let stack = stack::discover(&aws, &stack.names, Depth::Thorough).await?;
             return Ok(Box::new(Done::new(&stack, Vec::new(), false)));
         };
         let its_own: Vec<Resource> = gateway

@@ -16,7 +16,8 @@ use crate::{
 /// a placeholder, REGION and ACCOUNT.
 #[derive(Debug, Args)]
 pub struct Policy {
-    /// The commands that the caller uses; `show` is for those that change nothing [default: all]
+    /// The commands that the caller uses; `show` is for those that change nothing, `update` for `client`, too, and
+    /// `cleanup` for `delete` [default: all]
     #[arg(long = "for", value_enum, value_delimiter = ',', value_name = "COMMAND")]
     commands: Vec<CommandName>,
 
@@ -29,6 +30,7 @@ pub struct Policy {
 enum CommandName {
     Show,
     Create,
+    Update,
     Target,
     Cleanup,
 }
@@ -40,19 +42,21 @@ fn account(text: &str) -> Result<String, String> {
 
 impl Policy {
     pub fn run(self, ctx: &Context) -> Outcome {
-        let all = [CommandName::Show, CommandName::Create, CommandName::Target, CommandName::Cleanup];
+        let all =
+            [CommandName::Show, CommandName::Create, CommandName::Update, CommandName::Target, CommandName::Cleanup];
         let commands = if self.commands.is_empty() { &all[..] } else { &self.commands };
         let doings: BTreeSet<Doing> = commands
             .iter()
             .map(|command| match command {
                 CommandName::Show => Doing::Show,
                 CommandName::Create => Doing::Create,
+                CommandName::Update => Doing::Update,
                 CommandName::Target => Doing::Target,
                 CommandName::Cleanup => Doing::Cleanup,
             })
             .collect();
         let policy = caller(&doings, ctx.settings.region.as_ref(), self.account.as_deref());
-        if doings.contains(&Doing::Create) || doings.contains(&Doing::Target) {
+        if [Doing::Create, Doing::Update, Doing::Target].iter().any(|doing| doings.contains(doing)) {
             ctx.ui.note(
                 "not in it, as only you know which: `iam:PassRole` and `iam:GetRole` on a role of your own (`--role-arn`), \
                  `lambda:GetFunction` on functions, `s3:GetObject` on documents in S3, `apigateway:GET` on REST APIs",

@@ -231,7 +231,7 @@ impl Update {
         let spec = self.spec(&aws, gateway, &mut input, flags)?;
         let wanted = spec.wanted(Some(&gateway.document.0));
         check(&aws, &stack, &wanted)?;
-        let warnings = warnings(&aws, &stack, gateway, &wanted);
+        let warnings = warnings(&aws, &stack, gateway, &wanted, &spec.role);
         if self.dry_run {
             let before = &gateway.document.0;
             let (stack, plan) = converge::plan(&aws, &spec).await?;
@@ -299,7 +299,7 @@ fn check(aws: &Aws, stack: &Stack, wanted: &Value) -> Result<(), Error> {
 }
 
 /// What will not work, and is not this program's to change.
-fn warnings(aws: &Aws, stack: &Stack, gateway: &Gateway, wanted: &Value) -> Vec<String> {
+fn warnings(aws: &Aws, stack: &Stack, gateway: &Gateway, wanted: &Value, role: &RoleSpec) -> Vec<String> {
     let mut warnings = Vec::new();
     let before = &gateway.document.0;
     let jwt = |document: &Value| document["authorizerConfiguration"]["customJWTAuthorizer"].clone();
@@ -309,14 +309,21 @@ fn warnings(aws: &Aws, stack: &Stack, gateway: &Gateway, wanted: &Value) -> Vec<
     }
     let grants =
         |document: &Value| policy::gateway_grants(&stack.names, &stack.caller.account, std::iter::once(document));
-    let (had, needs) = (grants(before), grants(wanted));
+    let (mut had, needs) = (grants(before), grants(wanted));
     let is_ours = stack.role.is_some() && gateway.has_role(&stack.names);
-    if !is_ours && had != needs {
-        for policy in needs.values() {
-            let role = gateway.document.role_arn();
-            warnings.push(format!("the gateway's role {role} is yours to change: it needs {policy}"));
+    let role = match role {
+        RoleSpec::Existing(role) => {
+            had.clear();
+            let doctor = format!("agentcore-gw doctor {}", stack.names.gateway);
+            warnings
+                .push(format!("{role} is yours to change: `{doctor}` says whether it may do what the targets need"));
+            role.as_str()
         }
-    }
+        RoleSpec::Managed { .. } if is_ours => return warnings,
+        RoleSpec::Managed { .. } => gateway.document.role_arn(),
+    };
+    let lacking = needs.iter().filter(|(name, policy)| had.get(*name) != Some(*policy));
+    warnings.extend(lacking.map(|(_, policy)| format!("the role {role} is yours to change: it needs {policy}")));
     warnings
 }
 

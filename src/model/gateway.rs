@@ -88,10 +88,11 @@ pub fn intercept(document: &mut Value, change: &Value) {
     patch::exclude(document, INTERCEPTORS, |_| false);
 }
 
-/// The ARNs of a gateway's interceptors, for its role's policy.
-pub fn interceptors(document: &Value) -> impl Iterator<Item = &str> {
+/// The ARNs of the functions that a gateway calls itself, not for a target: its interceptors and its transform.
+pub fn functions_of(document: &Value) -> impl Iterator<Item = &str> {
     let all = document["interceptorConfigurations"].as_array().into_iter().flatten();
-    all.filter_map(|one| one["interceptor"]["lambda"]["arn"].as_str())
+    let interceptors = all.filter_map(|one| one["interceptor"]["lambda"]["arn"].as_str());
+    interceptors.chain(document["customTransformConfiguration"]["lambda"]["arn"].as_str())
 }
 
 /// A claim that tokens must have, written `NAME=VALUE` (a text), `NAME:contains=VALUE` or `NAME:contains-any=A,B` (a list).
@@ -179,7 +180,7 @@ mod tests {
         let changed = intercepted(&both, Response, Some("b"));
         let expected = json!([of("a", json!(["REQUEST"])), of("b", json!(["RESPONSE"]))]);
         assert_eq!(changed["interceptorConfigurations"], expected);
-        assert_eq!(interceptors(&changed).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(functions_of(&changed).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(intercepted(&one, Request, None), json!({ "name": "g" }));
         assert_eq!(intercepted(&one, Response, None), one);
         // What the point's function gets stays as it is.

@@ -8,7 +8,7 @@ mod grants;
 use serde_json::{Value, json};
 
 pub use self::caller::{Doing, caller};
-pub use self::gateway::gateway_grants;
+pub use self::gateway::{GATEWAY_GRANTS, gateway_grants};
 pub use self::grants::{Need, granted, granted_by_address, grants, is_granted_by_name, needs, unknown_resource};
 use super::naming::StackNames;
 

@@ -107,8 +107,7 @@ pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> 
     let existing = cognito::clients_named(run.aws, pool_id, &full_name).await?;
     let resource = Resource::new(ResourceKind::Consumer, name);
     let allowed = allowed_by(stack);
-    // Of several, which a lost response may have left, the one that the gateway allows.
-    let kept = existing.iter().find(|client| allowed.contains(&client.id)).or(existing.first()).cloned();
+    let kept = current(&existing, &allowed);
     if let Some(client) = kept.as_ref().filter(|client| !scopes.is_empty() && !same(&client.scopes, &wanted)) {
         let has = client.scopes.join(" ");
         return Err(Error::OtherScopes { client: name.to_owned(), gateway: stack.names.gateway.to_string(), has });
@@ -117,16 +116,25 @@ pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> 
         Some(client) => (client, Change::Unchanged),
         None => (finished(run, &resource, make(run, stack, pool_id, (&full_name, &wanted))).await?, Change::Created),
     };
-    for surplus in existing.iter().filter(|other| other.id != client.id) {
-        cognito::delete_client(run.aws, pool_id, &surplus.id).await?;
-    }
+    let surplus: Vec<String> = existing.into_iter().map(|other| other.id).filter(|other| *other != client.id).collect();
     let mut patch = Patch::default();
     patch.include(ALLOWED_CLIENTS, std::slice::from_ref(&client.id));
+    patch.exclude(ALLOWED_CLIENTS, &surplus);
     let converged = converge::create(run, &settings(run.aws, stack, patch), true).await?;
+    for other in &surplus {
+        cognito::delete_client(run.aws, pool_id, other).await?;
+    }
     let change = if converged.made.changed && change == Change::Unchanged { Change::Updated } else { change };
     let tokens = world::token_request(run.aws, (pool_id, domain), &client, &stack.names).await?;
     let warning = prove(run, &resource, &tokens).await?;
     Ok(Ready { tokens, change, warning })
+}
+
+/// Of several clients of one name, oldest first, which a run that was killed may have left: the one that the last whole
+/// run printed, which the gateway allows.
+fn current(clients: &[AppClient], allowed: &[String]) -> Option<AppClient> {
+    let place = |client: &&AppClient| allowed.iter().rposition(|id| *id == client.id);
+    clients.iter().max_by_key(place).cloned()
 }
 
 fn same(one: &[String], other: &[String]) -> bool {
@@ -231,8 +239,7 @@ pub async fn remove(run: Run<'_>, stack: &Stack, name: &str) -> Result<bool, Err
 async fn found(run: Run<'_>, stack: &Stack, name: &str) -> Result<(AppClient, Vec<ClientSecret>), Error> {
     let (pool_id, _) = pool_of(run.aws, stack)?;
     let clients = cognito::clients_named(run.aws, pool_id, &format!("{CONSUMER_PREFIX}{name}")).await?;
-    let allowed = allowed_by(stack);
-    let client = clients.iter().find(|client| allowed.contains(&client.id)).or(clients.first()).cloned();
+    let client = current(&clients, &allowed_by(stack));
     let missing = || Error::NoConsumer { client: name.to_owned(), gateway: stack.names.gateway.to_string() };
     let client = client.ok_or_else(missing)?;
     let secrets = cognito::secrets(run.aws, pool_id, &client.id).await?;

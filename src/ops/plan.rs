@@ -236,13 +236,13 @@ fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
 /// The role that the stack does not create: the one specified, else the one that its gateway has. A missing
 /// role of the stack's own name is created again.
 fn existing_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
-    match (&spec.role, &stack.role, &stack.gateway) {
-        (RoleSpec::Existing(arn), _, _) => Some(arn.clone()),
-        (RoleSpec::Managed { .. }, None, Some(gateway)) => {
-            let is_lost = gateway.ours && gateway.has_role(&stack.names);
-            gateway.document.role_arn().parse().ok().filter(|_| !is_lost)
+    match (&spec.role, &stack.gateway) {
+        (RoleSpec::Existing(arn), _) => Some(arn.clone()),
+        (RoleSpec::Managed { .. }, Some(gateway)) => {
+            let is_own = gateway.has_role(&stack.names) && (stack.role.is_some() || gateway.ours);
+            gateway.document.role_arn().parse().ok().filter(|_| !is_own)
         }
-        _ => None,
+        (RoleSpec::Managed { .. }, None) => None,
     }
 }
 

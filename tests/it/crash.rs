@@ -1,5 +1,7 @@
 //! `create` and `cleanup`, killed or deprived of a response at every request.
 
+mod changes;
+
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},

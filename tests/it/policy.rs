@@ -96,7 +96,8 @@ fn what_the_commands_call_is_allowed() {
     let env = Env::new();
     fs::write(env.home().join("api.json"), api().to_string()).unwrap();
     let api = ["--gateway", "g", "--spec", "api.json", "--api-key-env", "KEY", "--api-key-query", "k"];
-    let runs: [(&str, &[&str]); 19] = [
+    let engine = "arn:aws:bedrock-agentcore:us-west-2:000000000000:policy-engine/e-1234567890";
+    let runs: [(&str, &[&str]); 27] = [
         ("create", &["create", "g", "--sample"]),
         ("create", &["create", "g", "--sample", "--debug-errors"]),
         ("show", &["status", "g"]),
@@ -105,6 +106,13 @@ fn what_the_commands_call_is_allowed() {
         ("show", &["tools", "list", "g"]),
         ("show", &["client-config", "g", "--client", "kiro"]),
         ("show", &["logs", "g"]),
+        ("update", &["update", "g", "--policy-engine", engine]),
+        ("update", &["update", "g", "--clear-policy-engine", "--description", "d"]),
+        ("update", &["client", "add", "g", "team", "--scope", "read"]),
+        ("update", &["client", "rotate", "g", "team"]),
+        ("update", &["client", "rotate", "g", "team", "--finish"]),
+        ("show", &["client", "list", "g"]),
+        ("update", &["client", "remove", "g", "team"]),
         ("target", &[&["target", "add", "openapi", "api"], &api[..]].concat()),
         ("target", &["target", "update", "api", "--gateway", "g", "--api-key-env", "KEY"]),
         ("target", &["target", "add", "smithy", "db", "--gateway", "g", "--allow-action", "dynamodb:ListTables"]),
@@ -115,6 +123,7 @@ fn what_the_commands_call_is_allowed() {
         ("target", &["target", "remove", "db", "--gateway", "g"]),
         ("cleanup", &["cleanup", "g", "-y"]),
         ("create", &["create", "i", "--authorizer", "iam"]),
+        ("cleanup", &["delete", "i", "-y"]),
         ("cleanup", &["cleanup", "--all", "-y"]),
     ];
     for (what, args) in runs {
@@ -158,7 +167,9 @@ fn the_policy_is_one_that_iam_takes() {
     let unknown = Run::of(known.arg("-B").arg(script).arg("missing").arg(&actions).output().unwrap()).json();
     // AWS names it in denials, and not in its reference.
     assert_eq!(unknown, json!(["bedrock-agentcore:CreateTokenVault"]));
-    for doing in ["show", "create", "target", "cleanup", "create,cleanup", "show,create,target,cleanup"] {
+    for doing in
+        ["show", "create", "update", "target", "cleanup", "create,cleanup", "show,create,update,target,cleanup"]
+    {
         let policy = policy(&env, &["--for", doing, "--account", "123456789012", "--region", "eu-west-1"]);
         let template = json!({ "AWSTemplateFormatVersion": "2010-09-09", "Resources": {
             "Policy": { "Type": "AWS::IAM::ManagedPolicy", "Properties": { "PolicyDocument": policy } },
@@ -237,11 +248,12 @@ fn a_caller_with_exactly_this_policy_can_see_to_targets_and_look() {
     with_key(&[&["target", "add", "openapi", "api"], &api[..]].concat());
     drop(server);
     let server = enforcing(&env, &policy(&env, &[&["--for", "show"], &PLACE[..]].concat()));
-    let shows: [&[&str]; 8] = [
+    let shows: [&[&str]; 9] = [
         &["list"],
         &["get", "g"],
         &["status", "g"],
         &["credentials", "g"],
+        &["client", "list", "g"],
         &["tools", "list", "g"],
         &["target", "list", "--gateway", "g"],
         &["logs", "g"],
@@ -271,6 +283,37 @@ fn a_caller_with_exactly_this_policy_can_see_to_targets_and_look() {
     assert_eq!(refused.code, 4, "{refused:?}");
     assert!(refused.stderr.contains("your identity lacks `"), "{refused:?}");
     drop(server);
+}
+
+#[test]
+fn a_caller_with_exactly_this_policy_can_change_a_gateway_and_its_clients() {
+    let env = Env::new();
+    let server = enforcing(&env, &policy(&env, &[&["--for", "create"], &PLACE[..]].concat()));
+    env.ok(&["--local", "create", "g"]);
+    drop(server);
+    let server = enforcing(&env, &policy(&env, &[&["--for", "update"], &PLACE[..]].concat()));
+    let function = "arn:aws:lambda:us-west-2:000000000000:function:hook";
+    let changes: [&[&str]; 7] = [
+        &["update", "g", "--request-interceptor", function],
+        &["update", "g", "--clear-request-interceptor"],
+        &["client", "add", "g", "team", "--scope", "read"],
+        &["client", "rotate", "g", "team"],
+        &["client", "list", "g"],
+        &["client", "rotate", "g", "team", "--finish"],
+        &["client", "remove", "g", "team"],
+    ];
+    for args in changes {
+        let run = env.ok(&[&["--local"], args].concat());
+        assert!(!run.stderr.contains("warning"), "{args:?}: {run:?}");
+    }
+    let refused = env.run(&["--local", "delete", "g", "-y"]);
+    assert!(refused.code == 4 || refused.code == 3, "{refused:?}");
+    drop(server);
+    let server = enforcing(&env, &policy(&env, &[&["--for", "cleanup"], &PLACE[..]].concat()));
+    env.ok(&["--local", "delete", "g", "-y"]);
+    env.ok(&["--local", "cleanup", "g", "-y"]);
+    drop(server);
+    assert!(env.is_empty(), "{}", env.state());
 }
 
 /// Without one of these actions a command fails, and names it.

@@ -1,6 +1,7 @@
 //! What the tests share: the program in a HOME of its own, an account in process, fake servers, and fixtures.
 
 pub mod damage;
+pub mod difference;
 pub mod env;
 pub mod fake_api;
 pub mod fake_mcp_server;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::support::world::World;
+use crate::support::world::{Subject, World};
 
 fn allowed_clients(world: &World) -> Value {
     let gateways = world.snapshot()["agentcore"]["gateways"].clone();
@@ -66,7 +66,7 @@ async fn a_target_of_another_kind_is_a_conflict() {
     for more in [&[][..], &["--dry-run"]] {
         let refused = world.run(&[&add[..], more].concat()).await.expect(1).json();
         assert_eq!(refused["error"]["code"], "conflict", "{refused:#}");
-        assert!(refused["error"]["message"].as_str().unwrap().contains("of another kind (lambda)"), "{refused:#}");
+        assert!(refused["error"]["message"].as_str().unwrap().contains("of another kind (LAMBDA)"), "{refused:#}");
     }
     assert_eq!(world.snapshot(), before);
 }
@@ -133,7 +133,7 @@ async fn what_others_set_on_a_target_outlives_an_update() {
         "privateEndpoint": { "selfManagedLatticeResource": { "resourceConfigurationIdentifier": "rcfg-1" } },
         "certificateConfigurations": [{ "of": "theirs" }], "ofTheFuture": { "deep": [1, { "x": null }] },
     });
-    let (world, foreign) = world.with_foreign(members.clone());
+    let (world, foreign) = world.with_foreign(Subject::Target, members.clone());
     // No server answers there; only the request matters here.
     let keyed = ["--api-key-file", &key, "--api-key-header", "x-key"];
     let credential = "credentialProviderConfigurations";

@@ -18,7 +18,7 @@ pub struct AppClient {
     /// added later (floci-io/floci, pull request 345, tried on AWS).
     pub secret: Option<Secret>,
     pub scopes: Vec<String>,
-    /// Unix seconds.
+    /// Unix milliseconds.
     created: i64,
 }
 
@@ -36,7 +36,7 @@ impl AppClient {
             secret: client.client_secret.map(Secret::new),
             name: client.client_name.unwrap_or_default(),
             scopes: client.allowed_o_auth_scopes.unwrap_or_default(),
-            created: client.creation_date.map(|date| date.secs()).unwrap_or_default(),
+            created: client.creation_date.and_then(|date| date.to_millis().ok()).unwrap_or_default(),
             id: client.client_id?,
         })
     }

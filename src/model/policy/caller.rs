@@ -13,7 +13,10 @@ pub enum Doing {
     /// All commands that change nothing.
     Show,
     Create,
+    /// `update` and `client`.
+    Update,
     Target,
+    /// `cleanup` and `delete`.
     Cleanup,
 }
 
@@ -22,6 +25,7 @@ impl Doing {
         match self {
             Self::Show => "show",
             Self::Create => "create",
+            Self::Update => "update",
             Self::Target => "target",
             Self::Cleanup => "cleanup",
         }
@@ -87,7 +91,7 @@ fn contains(list: &Value, text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Doing; 4] = [Doing::Show, Doing::Create, Doing::Target, Doing::Cleanup];
+    const ALL: [Doing; 5] = [Doing::Show, Doing::Create, Doing::Update, Doing::Target, Doing::Cleanup];
 
     #[test]
     fn every_statement_is_for_something() {
@@ -113,6 +117,7 @@ mod tests {
         for (doings, limit) in [
             (vec![Doing::Show], 6144),
             (vec![Doing::Create], 6144),
+            (vec![Doing::Update], 6144),
             (vec![Doing::Target], 6144),
             (vec![Doing::Cleanup], 6144),
             // IAM's limits: 6,144 characters for a managed policy, 10,240 for the inline policies of a role.

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{allow, policy};
-use crate::model::{gateway::interceptors, naming::StackNames};
+use crate::model::{gateway::functions_of, naming::StackNames};
 
-/// The execution role's permissions for the interceptors and the policy engine of these documents of one gateway, one
+/// The names of the policies for a gateway's settings.
+pub const GATEWAY_GRANTS: [&str; 2] = ["interceptor", "policy-engine"];
+
+/// The execution role's permissions for the interceptors, the transform and the policy engine of these documents of one gateway, one
 /// policy per kind, by its name: of two while the one replaces the other.
 pub fn gateway_grants<'a>(
     names: &StackNames,
@@ -16,12 +19,12 @@ pub fn gateway_grants<'a>(
 ) -> BTreeMap<&'static str, Value> {
     let (mut functions, mut engines) = (BTreeSet::new(), BTreeSet::new());
     for document in documents {
-        functions.extend(interceptors(document).map(str::to_owned));
+        functions.extend(functions_of(document).map(str::to_owned));
         engines.extend(document["policyEngineConfiguration"]["arn"].as_str().map(str::to_owned));
     }
     let mut grants = BTreeMap::new();
     if !functions.is_empty() {
-        // AgentCore developer guide, "Permissions for interceptors".
+        // AgentCore developer guide, "Permissions for interceptors"; that a transform needs the same is a guess.
         let statement = allow("InvokeInterceptors", "lambda:InvokeFunction", functions.into_iter().collect());
         grants.insert("interceptor", policy(vec![statement]));
     }

@@ -35,22 +35,26 @@ pub(super) fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grant
 pub(super) struct SettingsGrants {
     during: Grants,
     after: Grants,
+    /// What an earlier run that was killed left.
+    idle: Vec<&'static str>,
 }
 
 impl SettingsGrants {
-    /// Settings that do not change, and that nobody asked to repair, need nothing.
+    /// Commands for targets leave them alone.
     pub(super) fn new(spec: &GatewaySpec, stack: &Stack) -> Self {
         let existing = stack.gateway.as_ref().map(|gateway| &gateway.document.0);
         let wanted = spec.wanted(existing);
         let grants = |documents: &[&Value]| {
             policy::gateway_grants(&stack.names, &stack.caller.account, documents.iter().copied())
         };
-        let (before, after) = (grants(existing.as_slice()), grants(&[&wanted]));
-        if before == after && !spec.prove_tokens {
-            return Self { during: Grants::new(), after: Grants::new() };
+        if !spec.prove_tokens && !spec.settings_only {
+            return Self { during: Grants::new(), after: Grants::new(), idle: Vec::new() };
         }
         let both: Vec<&Value> = existing.into_iter().chain([&wanted]).collect();
-        Self { during: grants(&both), after }
+        let during = grants(&both);
+        let is_idle = |name: &&str| stack.grants.contains_key(name) && !during.contains_key(name);
+        let idle = policy::GATEWAY_GRANTS.into_iter().filter(is_idle).collect();
+        Self { during, after: grants(&[&wanted]), idle }
     }
 
     /// Adds the steps that come before the gateway's.
@@ -74,6 +78,9 @@ impl SettingsGrants {
                 let step = plan.add(ResourceKind::Grant, name, action, &[Some(gateway)]);
                 plan.steps[step].policy = wanted.cloned();
             }
+        }
+        for name in &self.idle {
+            plan.add(ResourceKind::Grant, name, Action::Update(vec!["what it allows"]), &[Some(gateway)]);
         }
     }
 

@@ -33,6 +33,10 @@ use tower::ServiceExt as _;
 
 use self::wire::{InProcess, Wire};
 
+/// Functions of the user's own, see [`World::with_their_functions`].
+pub const THEIR_FUNCTION: &str = "arn:aws:lambda:us-west-2:000000000000:function:their-function";
+pub const THEIR_OTHER_FUNCTION: &str = "arn:aws:lambda:us-west-2:000000000000:function:their-other-function";
+
 pub const ENDPOINT: &str = "http://127.0.0.1:7755";
 
 /// What happens to the k-th request, counted from 1.
@@ -71,7 +75,7 @@ pub struct World {
     /// How late Cognito's public addresses appear.
     late: Late,
     moments_of_cognito: Arc<Mutex<MomentsOfCognito>>,
-    /// Members of targets that the local AWS does not have, set by another program.
+    /// Members that the local AWS does not have, set by another program.
     foreign: Option<Arc<Foreign>>,
     /// Whether each run's first write of a target finds the gateway UPDATING.
     busy: bool,
@@ -80,31 +84,67 @@ pub struct World {
     region: &'static str,
 }
 
-/// Members of targets that the local AWS does not have.
+/// What documents of the control plane are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    Gateway,
+    Target,
+}
+
+/// Members that the local AWS does not have.
 pub struct Foreign {
-    pub members: Value,
-    /// The complete bodies of UpdateGatewayTarget.
+    of: Subject,
+    members: Value,
+    /// The complete bodies of UpdateGateway or UpdateGatewayTarget.
     pub sent: Mutex<Vec<Value>>,
 }
 
 impl Foreign {
-    fn is_update(request: &HttpRequest) -> bool {
-        request.method() == "PUT" && request.uri().contains("/targets/")
+    fn is_update(&self, request: &HttpRequest) -> bool {
+        let of = if request.uri().contains("/targets/") { Subject::Target } else { Subject::Gateway };
+        request.method() == "PUT" && request.uri().contains("/gateways/") && of == self.of
     }
 
     /// The body of an update without these members.
     fn receive(&self, body: &[u8]) -> Vec<u8> {
         let mut document: Value = serde_json::from_slice(body).unwrap();
         self.sent.lock().unwrap().push(document.clone());
-        let members = document.as_object_mut().unwrap();
-        members.retain(|name, _| self.members.get(name).is_none());
+        subtract(&mut document, &self.members);
         serde_json::to_vec(&document).unwrap()
     }
 
-    /// Adds these members to a target's document.
+    /// Adds these members to a gateway's or target's document.
     fn show(&self, document: &mut Value) {
-        if document["targetId"].is_string() {
-            document.as_object_mut().unwrap().extend(self.members.as_object().unwrap().clone());
+        let marker = match self.of {
+            Subject::Gateway => "gatewayUrl",
+            Subject::Target => "targetId",
+        };
+        if document[marker].is_string() {
+            add(document, &self.members);
+        }
+    }
+}
+
+/// Adds members to a document, at any depth.
+fn add(document: &mut Value, members: &Value) {
+    match (document, members) {
+        (Value::Object(document), Value::Object(members)) => {
+            members.iter().for_each(|(name, value)| add(document.entry(name).or_insert(Value::Null), value));
+        }
+        (document, members) => *document = members.clone(),
+    }
+}
+
+/// Removes such members again, and objects that have nothing left.
+fn subtract(document: &mut Value, members: &Value) {
+    let (Value::Object(document), Value::Object(members)) = (document, members) else { return };
+    for (name, value) in members {
+        let is_gone = document.get_mut(name).is_some_and(|part| {
+            subtract(part, value);
+            !value.is_object() || part.as_object().is_none_or(serde_json::Map::is_empty)
+        });
+        if is_gone {
+            document.shift_remove(name);
         }
     }
 }
@@ -196,10 +236,15 @@ impl World {
         Self { amazon: true, ..self.clone() }
     }
 
-    /// The same account, after another program set these members of every target.
-    pub fn with_foreign(&self, members: Value) -> (Self, Arc<Foreign>) {
-        let foreign = Arc::new(Foreign { members, sent: Mutex::default() });
+    /// The same account, after another program set these members of every gateway or target.
+    pub fn with_foreign(&self, of: Subject, members: Value) -> (Self, Arc<Foreign>) {
+        let foreign = Arc::new(Foreign { of, members, sent: Mutex::default() });
         (Self { foreign: Some(foreign.clone()), ..self.clone() }, foreign)
+    }
+
+    /// The same account, with these members of another account's.
+    pub fn sharing(&self, foreign: &Arc<Foreign>) -> Self {
+        Self { foreign: Some(foreign.clone()), ..self.clone() }
     }
 
     /// The same account, where each run's first write of a target finds the gateway UPDATING.
@@ -342,27 +387,30 @@ impl World {
                 assert_eq!(hot, None, "{args:?} asks without a pause");
                 None
             }
-            code = agentcore_gw::run(words, platform) => {
+            // Boxed, as a test's thread has a small stack, and a debug build's futures are large.
+            code = Box::pin(agentcore_gw::run(words, platform)) => {
                 let text = |bytes: &Mutex<Vec<u8>>| String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
                 Some(Outcome { code, stdout: text(&out), stderr: text(&err), calls: wire.calls.lock().unwrap().clone() })
             }
         }
     }
 
-    /// The number of resources of each kind.
+    /// The number of resources of each kind, without the user's own functions.
     pub fn census(&self) -> BTreeMap<&'static str, usize> {
         let state = self.local().snapshot();
         let count = |value: &Value| value.as_object().map_or(0, serde_json::Map::len);
         let inner = |pools: &Value, member: &str| -> usize {
             pools.as_object().into_iter().flat_map(|pools| pools.values()).map(|pool| count(&pool[member])).sum()
         };
+        let arns = state["lambda"]["functions"].as_object().into_iter().flat_map(serde_json::Map::keys);
+        let functions = arns.filter(|arn| ![THEIR_FUNCTION, THEIR_OTHER_FUNCTION].contains(&arn.as_str())).count();
         BTreeMap::from([
             ("roles", count(&state["iam"]["roles"])),
             ("policies", inner(&state["iam"]["roles"], "inline")),
             ("pools", count(&state["cognito"]["pools"])),
             ("clients", inner(&state["cognito"]["pools"], "clients")),
             ("resource servers", inner(&state["cognito"]["pools"], "resource_servers")),
-            ("functions", count(&state["lambda"]["functions"])),
+            ("functions", functions),
             ("log groups", count(&state["logs"]["groups"])),
             ("sources", count(&state["logs"]["sources"])),
             ("destinations", count(&state["logs"]["destinations"])),
@@ -400,6 +448,24 @@ impl World {
     /// Changes the state, like another program or AWS itself.
     pub fn edit(&self, change: impl FnOnce(&mut Value)) {
         self.local().edit(change);
+    }
+
+    /// The same account, with two functions that the user made.
+    pub fn with_their_functions(self) -> Self {
+        let function = |arn: &str| {
+            serde_json::json!({
+                "arn": arn, "name": arn.rsplit(':').next(), "region": "us-west-2", "runtime": "python3.13",
+                "handler": "f.handler", "role": "arn:aws:iam::000000000000:role/theirs", "description": "",
+                "architecture": "x86_64", "timeout": 3, "memory": 128, "environment": {}, "tags": {}, "code": "0",
+                "code_sha256": "0", "code_size": 1, "revision": "1", "under_way": null, "policy": {}, "modified": 0,
+            })
+        };
+        self.edit(|state| {
+            for arn in [THEIR_FUNCTION, THEIR_OTHER_FUNCTION] {
+                state["lambda"]["functions"][arn] = function(arn);
+            }
+        });
+        self
     }
 
     /// Changes the members of the only gateway, like an update by another program.

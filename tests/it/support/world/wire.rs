@@ -23,7 +23,7 @@ use axum::body::Body;
 use serde_json::Value;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Answer, Foreign, Mishap, Moment, NO_SUCH_NAME, STATUS, World};
+use super::{Answer, Mishap, Moment, NO_SUCH_NAME, STATUS, World};
 
 pub(super) struct Wire {
     pub(super) world: World,
@@ -166,7 +166,7 @@ impl Wire {
             forwarded = forwarded.header(name, value);
         }
         let body = request.body().bytes().unwrap_or_default();
-        let body = match self.world.foreign.as_ref().filter(|_| Foreign::is_update(&request)) {
+        let body = match self.world.foreign.as_ref().filter(|foreign| foreign.is_update(&request)) {
             Some(foreign) => foreign.receive(body),
             None => body.to_vec(),
         };

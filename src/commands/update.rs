@@ -289,8 +289,10 @@ fn check(aws: &Aws, stack: &Stack, wanted: &Value) -> Result<(), Error> {
     let is_kept = |id: &str| allowed.as_array().is_some_and(|allowed| allowed.contains(&json!(id)));
     if let Some(client) = own.filter(|client| !is_kept(&client.id)) {
         let message = format!("`{}` is the gateway's own client, with which agentcore-gw signs in", client.id);
-        return Err(Error::new(ErrorKind::Usage, message)
-            .with_hint("keep it; further consumers get clients of their own by `agentcore-gw client add`"));
+        return Err(Error::new(ErrorKind::Usage, message).with_hint(format!(
+            "keep it; `agentcore-gw client add {} NAME` gives another consumer one",
+            stack.names.gateway
+        )));
     }
     match gateway::problem(wanted) {
         None => Ok(()),

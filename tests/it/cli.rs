@@ -53,7 +53,7 @@ fn an_unknown_flag_value_is_refused() {
     --- stdout
     --- stderr
     error: invalid value 'magic' for '--authorizer <AUTHORIZER>'
-      [possible values: cognito, jwt, iam, none]
+      [possible values: cognito, jwt, iam, authenticate-only, none]
 
     For more information, try '--help'.
     ");
@@ -96,7 +96,7 @@ fn flags_that_contradict_each_other_are_refused_before_anything_is_made() {
     exit 2
     --- stdout
     --- stderr
-    error: `--discovery-url`, `--authorizer-config`, `--allowed-audience` and `--allowed-scope` describe your own OpenID provider; `--allowed-client` goes with it, or with cognito
+    error: `--discovery-url`, `--authorizer-config`, `--allowed-audience`, `--allowed-scope` and `--custom-claim` describe your own OpenID provider; `--allowed-client` goes with it, or with cognito
     hint: add `--authorizer jwt`
     ");
     assert_snapshot!(shown(&Env::new(), &["--local", "create", "g", "--authorizer", "jwt"]), @r"

@@ -249,9 +249,7 @@ impl CredentialFlags {
                 // AWS's answer: "… target does not support JWT_PASSTHROUGH credential provider type" (a test on an account).
                 Some("CALLER_IAM_CREDENTIALS" | "JWT_PASSTHROUGH") => {
                     let error = Error::new(ErrorKind::Usage, "only HTTP targets take the caller's own credential");
-                    Err(error.with_hint(
-                        "use `agentcore-gw target add custom` on a gateway that `create --no-protocol-type` made",
-                    ))
+                    Err(error.with_hint("use `target add custom` on a gateway that `create --no-protocol-type` made"))
                 }
                 _ => Ok(Credential::Given(Some(given))),
             },

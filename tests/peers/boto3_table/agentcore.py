@@ -72,13 +72,8 @@ def gateways():
     twice = dict(other, name="x", interceptorConfigurations=intercepted("REQUEST", "REQUEST"))
     bad(c, "CreateGateway", "ValidationException", twice, "Only one interceptor configuration per interception point can be defined", field)
     bad(c, "CreateGateway", "ValidationException", dict(other, name="x", interceptorConfigurations=intercepted("RESPONSE")), "lacks permission to invoke Lambda function")
-    for member, named in (
-        ({"policyEngineConfiguration": {"arn": "x", "mode": "ENFORCE"}}, "`policyEngineConfiguration`"),
-        ({"authorizerType": "AUTHENTICATE_ONLY", "authorizerConfiguration": None}, "AUTHENTICATE_ONLY"),
-        ({"protocolType": None}, "protocolType MCP"),
-    ):
-        params = {key: value for key, value in dict(other, name="x", **member).items() if value is not None}
-        bad(c, "CreateGateway", "NotImplemented", params, named)
+    engine = {"arn": f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:policy-engine/e-abcdefghij", "mode": "ENFORCE"}
+    bad(c, "CreateGateway", "ValidationException", dict(other, name="x", policyEngineConfiguration=dict(engine, arn="x")), "policyEngineConfiguration.arn")
     target = dict(g, name="t", targetConfiguration={"mcp": {"lambda": {"lambdaArn": function, "toolSchema": {"inlinePayload": [{"name": "a", "description": "d", "inputSchema": {"type": "object"}}]}}}}, credentialProviderConfigurations=[{"credentialProviderType": "GATEWAY_IAM_ROLE"}])
     bad(c, "CreateGatewayTarget", "ValidationException", target, "Cannot perform operation CreateGatewayTarget when gateway is in CREATING status", field)
     bad(c, "UpdateGateway", "ValidationException", dict(g, **{k: v for k, v in other.items() if k != "tags"}), "CREATING status")
@@ -152,12 +147,14 @@ def gateways():
         (dict(target, name="x", credentialProviderConfigurations=[{"credentialProviderType": "MAGIC"}]), ["credentialProviderConfigurations.1.member.credentialProviderType"]),
     ):
         bad(c, "CreateGatewayTarget", "ValidationException", params, "validation error", field, fields)
-    for configuration_of, named in (
-        ({"http": {"agentcoreRuntime": {"arn": "x"}}}, "`targetConfiguration.http`"),
-        ({"inference": {"connector": {"source": {"connectorId": "x"}}}}, "`targetConfiguration.inference`"),
-        ({"mcp": {"connector": {"source": {"connectorId": "x"}}}}, "`targetConfiguration.mcp.connector`"),
+    runtime = f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:runtime/agent-abcdefghij"
+    for configuration_of, says in (
+        ({"http": {"agentcoreRuntime": {"arn": runtime}}}, "HTTP target configuration is not supported for gateways with MCP protocol type"),
+        ({"inference": {"connector": {"source": {"connectorId": "x"}}}}, "nference target configuration is not supported for gateways with MCP protocol type"),
     ):
-        bad(c, "CreateGatewayTarget", "NotImplemented", dict(target, name="x", targetConfiguration=configuration_of), named)
+        bad(c, "CreateGatewayTarget", "ValidationException", dict(target, name="x", targetConfiguration=configuration_of), says)
+    connector = {k: v for k, v in dict(target, name="x", targetConfiguration={"mcp": {"connector": {"source": {"connectorId": "x"}}}}).items() if k != "credentialProviderConfigurations"}
+    bad(c, "CreateGatewayTarget", "ValidationException", connector, "Credential provider configurations is not defined")
     bad(c, "CreateGatewayTarget", "ValidationException", {k: v for k, v in target.items() if k != "credentialProviderConfigurations"}, "CredentialProviderConfigurations is required for Lambda targets")
     bad(c, "CreateGatewayTarget", "ResourceNotFoundException", dict(target, **none))
     bad(c, "CreateGatewayTarget", "AccessDeniedException", dict(target, **an_arn))
@@ -197,7 +194,7 @@ def gateways():
     for params, says in (
         (with_api(credential("OAUTH")), "OAuth credential provider is required for OAUTH credential provider type"),
         (with_api(credential("API_KEY")), "API key credential provider is required for API_KEY credential provider type"),
-        (with_api(credential("JWT_PASSTHROUGH")), "does not take this JWT_PASSTHROUGH"),
+        (with_api(credential("JWT_PASSTHROUGH")), "does not support JWT_PASSTHROUGH credential provider type"),
         (with_api(credential("GATEWAY_IAM_ROLE")), "IamCredentialProvider is required"),
         (with_api(credential("GATEWAY_IAM_ROLE", iamCredentialProvider={"service": "s3"})), "execute-api"),
         (with_api(credential("API_KEY", oauthCredentialProvider=client)), "does not take this API_KEY"),
@@ -216,8 +213,7 @@ def gateways():
     ):
         fails(params, says)
     code = credential("OAUTH", oauthCredentialProvider=dict(client, grantType="AUTHORIZATION_CODE"))
-    bad(c, "CreateGatewayTarget", "NotImplemented", with_api(code), "AUTHORIZATION_CODE")
-    for one in (None, credential("API_KEY", apiKeyCredentialProvider=key), credential("OAUTH", oauthCredentialProvider=client), credential("GATEWAY_IAM_ROLE", iamCredentialProvider={"service": "lambda"})):
+    for one in (None, credential("API_KEY", apiKeyCredentialProvider=key), credential("OAUTH", oauthCredentialProvider=client), code, credential("GATEWAY_IAM_ROLE", iamCredentialProvider={"service": "lambda"})):
         made_api = good(c, "CreateGatewayTarget", with_api(one), lambda a: a["status"] == "CREATING")
         api_id = dict(g, targetId=made_api["targetId"])
         good(c, "GetGatewayTarget", api_id, lambda a: a["status"] == "READY" and a["credentialProviderConfigurations"] == (one or []))
@@ -298,6 +294,23 @@ def gateways():
     good(c, "ListGatewayTargets", g, lambda a: a["items"] == [])
     good(c, "DeleteGateway", g)
     good(c, "ListGateways", {}, lambda a: a["items"] == [])
+    for changes in ({"policyEngineConfiguration": engine}, {"authorizerType": "AUTHENTICATE_ONLY"}, {"protocolType": None}):
+        params = {key: value for key, value in dict(other, name="x", **changes).items() if value is not None}
+        x = good(c, "CreateGateway", params, lambda a: all(a.get(name) == value for name, value in changes.items()))
+        it = {"gatewayIdentifier": x.get("gatewayId", "none-0000000000")}
+        good(c, "GetGateway", it, lambda a: a["status"] == "READY" and all(a.get(name) == value for name, value in changes.items()))
+        good(c, "DeleteGateway", it)
+        bad(c, "GetGateway", "ResourceNotFoundException", it)
+    # The last of all: nothing but a sign-in or ten minutes ends its state.
+    waiting = good(c, "CreateGateway", dict(other, name="waiting"))
+    g = {"gatewayIdentifier": waiting["gatewayId"]}
+    good(c, "GetGateway", g, lambda a: a["status"] == "READY")
+    server = dict(g, name="server", targetConfiguration={"mcp": {"mcpServer": {"endpoint": "https://example.com/mcp"}}}, credentialProviderConfigurations=code)
+    pending = good(c, "CreateGatewayTarget", server, lambda a: a["status"] == "CREATING")
+    pending = dict(g, targetId=pending["targetId"])
+    good(c, "GetGatewayTarget", pending, lambda a: a["status"] == "CREATE_PENDING_AUTH" and a["authorizationData"]["oauth2"]["authorizationUrl"])
+    bad(c, "DeleteGatewayTarget", "ConflictException", pending, "CREATE_PENDING_AUTH")
+    bad(c, "UpdateGatewayTarget", "ValidationException", dict(server, **pending), "CREATE_PENDING_AUTH")
     functions.delete_function(FunctionName="table")
     cognito.delete_user_pool(UserPoolId=pool)
     iam.delete_role_policy(RoleName="table-gateway", PolicyName="invoke")

@@ -111,8 +111,8 @@ def models_and_servers(c, g, credential, fails):
         (dict(endpoint, resourcePriority=1001), "resourcePriority"),
     ):
         bad(c, "CreateGatewayTarget", "ValidationException", with_configuration("mcpServer", configuration, None), says)
-    static = dict(endpoint, mcpToolSchema={"inlinePayload": "{}"})
-    bad(c, "CreateGatewayTarget", "NotImplemented", with_configuration("mcpServer", static, None), "mcpToolSchema")
+    static = dict(endpoint, mcpToolSchema={"inlinePayload": json.dumps({"tools": [{"name": "a", "description": "d", "inputSchema": {"type": "object"}}]})})
+    made_and_deleted(with_configuration("mcpServer", static, None), "MCP_SERVER")
     bad(c, "CreateGatewayTarget", "ValidationException", with_configuration("mcpServer", endpoint, role), "IamCredentialProvider is required")
     signed = credential("GATEWAY_IAM_ROLE", iamCredentialProvider={"service": "bedrock-agentcore"})
     for configuration, credentials in ((endpoint, None), (endpoint, signed), (dict(endpoint, listingMode="DYNAMIC", resourcePriority=3), None)):

@@ -91,6 +91,19 @@ def cognito():
     bad(c, "UpdateUserPoolClient", "InvalidParameterException", dict(update, AccessTokenValidity=0))
     bad(c, "UpdateUserPoolClient", "ScopeDoesNotExistException", dict(update, AllowedOAuthScopes=["s/none"]))
     bad(c, "UpdateUserPoolClient", "InvalidOAuthFlowException", dict(update, AllowedOAuthFlows=["client_credentials", "implicit"]))
+    first = good(c, "ListUserPoolClientSecrets", one, lambda a: len(a["ClientSecrets"]) == 1 and "ClientSecretValue" not in a["ClientSecrets"][0])["ClientSecrets"][0]
+    added = good(c, "AddUserPoolClientSecret", one, lambda a: len(a["ClientSecretDescriptor"]["ClientSecretValue"]) > 40)["ClientSecretDescriptor"]
+    good(c, "ListUserPoolClientSecrets", one, lambda a: [x["ClientSecretId"] for x in a["ClientSecrets"]] == [first["ClientSecretId"], added["ClientSecretId"]])
+    bad(c, "AddUserPoolClientSecret", "LimitExceededException", dict(one, ClientSecret="s" * 24))
+    good(c, "DeleteUserPoolClientSecret", dict(one, ClientSecretId=first["ClientSecretId"]))
+    good(c, "DescribeUserPoolClient", one, lambda a: "ClientSecret" not in a["UserPoolClient"])
+    own = good(c, "AddUserPoolClientSecret", dict(one, ClientSecret="s" * 24), lambda a: "ClientSecretValue" not in a["ClientSecretDescriptor"])["ClientSecretDescriptor"]
+    good(c, "DeleteUserPoolClientSecret", dict(one, ClientSecretId=own["ClientSecretId"]))
+    bad(c, "DeleteUserPoolClientSecret", "ResourceNotFoundException", dict(one, ClientSecretId=own["ClientSecretId"]))
+    bad(c, "DeleteUserPoolClientSecret", "InvalidParameterException", dict(one, ClientSecretId=added["ClientSecretId"]), "last secret")
+    for operation, members in (("AddUserPoolClientSecret", {}), ("ListUserPoolClientSecrets", {}), ("DeleteUserPoolClientSecret", {"ClientSecretId": "x--1"})):
+        bad(c, operation, "ResourceNotFoundException", dict(one, ClientId="none", **members))
+        bad(c, operation, "InvalidParameterException", dict(one, ClientId="a-b", **members))
     good(c, "DeleteUserPoolClient", one)
     bad(c, "DeleteUserPoolClient", "ResourceNotFoundException", one)
     bad(c, "DeleteUserPoolClient", "InvalidParameterException", dict(pool, ClientId=""))

@@ -65,9 +65,9 @@ impl Invocation {
     }
 
     /// A text in which commands, which are in backticks, are rewritten to this invocation's program and flags. The
-    /// whole command line is left as it is.
+    /// whole command line is left as it is, also with further flags.
     pub fn in_commands(&self, text: &str) -> String {
-        let again = format!("`{}`", self.again);
+        let again = format!("`{}", self.again);
         let parts: Vec<String> = text.split(&again).map(|part| self.named(part)).collect();
         parts.join(&again)
     }
@@ -111,11 +111,11 @@ mod tests {
         // Called by its own name, from PATH.
         let invocation = self::invocation(&["agentcore-gw", "--local", "create", "g"], &["--local"]);
         let text = format!(
-            "run `{}` again to go on, or `agentcore-gw cleanup g`; `agentcore-gw local stop`",
+            "run `{0}` again to go on, or `{0} --yes`, or `agentcore-gw cleanup g`; `agentcore-gw local stop`",
             invocation.again()
         );
-        let shown = "run `agentcore-gw --local create g` again to go on, or `agentcore-gw --local cleanup g`; \
-                     `agentcore-gw local stop`";
+        let shown = "run `agentcore-gw --local create g` again to go on, or `agentcore-gw --local create g --yes`, or \
+                     `agentcore-gw --local cleanup g`; `agentcore-gw local stop`";
         assert_eq!(invocation.in_commands(&text), shown);
     }
 }

@@ -41,6 +41,7 @@ mod restart;
 mod smithy;
 mod support;
 mod target;
+mod target_settings;
 mod theirs;
 mod timeout;
 mod toolkit;

@@ -308,7 +308,7 @@ def gateways():
     server = dict(g, name="server", targetConfiguration={"mcp": {"mcpServer": {"endpoint": "https://example.com/mcp"}}}, credentialProviderConfigurations=code)
     pending = good(c, "CreateGatewayTarget", server, lambda a: a["status"] == "CREATING")
     pending = dict(g, targetId=pending["targetId"])
-    good(c, "GetGatewayTarget", pending, lambda a: a["status"] == "CREATE_PENDING_AUTH" and a["authorizationData"]["oauth2"]["authorizationUrl"])
+    good(c, "GetGatewayTarget", pending, lambda a: a["status"] == "CREATE_PENDING_AUTH" and a["authorizationData"]["oauth2"]["authorizationUrl"].startswith("http"))
     bad(c, "DeleteGatewayTarget", "ConflictException", pending, "CREATE_PENDING_AUTH")
     bad(c, "UpdateGatewayTarget", "ValidationException", dict(server, **pending), "CREATE_PENDING_AUTH")
     functions.delete_function(FunctionName="table")

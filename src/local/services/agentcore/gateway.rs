@@ -279,9 +279,9 @@ impl Gateway {
             return Some("policy engines that enforce");
         }
         if jwt.is_some_and(|jwt| !jwt["allowedWorkloadConfiguration"].is_null()) {
-            return Some("allowedWorkloadConfiguration of an authorizer");
+            return Some("authorizers that ask for workloads (allowedWorkloadConfiguration)");
         }
-        has("customTransformConfiguration").then_some("customTransformConfiguration")
+        has("customTransformConfiguration").then_some("transforms of requests (customTransformConfiguration)")
     }
 
     /// The JWT authorizer, if callers need a JWT.

@@ -254,7 +254,7 @@ impl Shown {
             client: name.to_owned(),
             gateway: GatewayInfo::new(&gateway.document, &aws.region),
             client_info: ClientInfo::new(aws, &pool.id, domain, &ready.tokens),
-            warnings: ready.warning.into_iter().collect(),
+            warnings: ready.warnings,
             unchanged: ready.change == Change::Unchanged,
             next: format!("client list {}", stack.names.gateway),
             note: None,

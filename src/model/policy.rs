@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 pub use self::caller::{Doing, caller};
 pub use self::gateway::{GATEWAY_GRANTS, gateway_grants};
-pub use self::grants::{Need, granted, granted_by_address, grants, is_granted_by_name, needs, unknown_resource};
+pub use self::grants::{
+    Need, gateway_needs, granted, granted_by_address, grants, is_granted_by_name, needs, unknown_resource,
+};
 use super::naming::StackNames;
 
 /// The execution role's trust policy: the AgentCore service may assume it, for this one gateway. A gateway id

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
@@ -16,11 +17,13 @@ use super::{
 use crate::{
     aws::{
         self, Aws,
+        agentcore::ApiDocument,
         cognito::{self, AppClient, ClientSecret},
         wait::{self, Deadline, Poll},
     },
     model::{
         gateway::ALLOWED_CLIENTS,
+        name::GatewayName,
         naming::{CONSUMER_PREFIX, consumer_of},
         patch::Patch,
         secret::Secret,
@@ -59,8 +62,7 @@ pub enum Origin {
 pub struct Ready {
     pub tokens: TokenRequest,
     pub change: Change,
-    /// Why no token was issued, where the endpoint issues none.
-    pub warning: Option<String>,
+    pub warnings: Vec<String>,
 }
 
 /// The pool and the domain of a stack whose gateway takes its tokens.
@@ -126,8 +128,17 @@ pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> 
     }
     let change = if converged.made.changed && change == Change::Unchanged { Change::Updated } else { change };
     let tokens = world::token_request(run.aws, (pool_id, domain), &client, &stack.names).await?;
-    let warning = prove(run, &resource, &tokens).await?;
-    Ok(Ready { tokens, change, warning })
+    let untaken = untaken_scopes(converged.made.gateway.as_ref(), &client, &stack.names.gateway);
+    let warnings = prove(run, &resource, &tokens).await?.into_iter().chain(untaken).collect();
+    Ok(Ready { tokens, change, warnings })
+}
+
+/// A warning if the gateway takes tokens with other scopes only.
+fn untaken_scopes(gateway: Option<&ApiDocument>, client: &AppClient, name: &GatewayName) -> Option<String> {
+    let taken = gateway?.jwt_authorizer()["allowedScopes"].as_array()?.clone();
+    let scope = client.scopes.first().filter(|_| !client.scopes.iter().any(|scope| taken.contains(&json!(scope))))?;
+    let allow = format!("agentcore-gw update {name} --add-allowed-scope {scope}");
+    Some(format!("the gateway takes tokens with other scopes only; `{allow}` lets this client in"))
 }
 
 /// Of several clients of one name, oldest first, which a run that was killed may have left: the one that the last whole
@@ -277,8 +288,8 @@ pub async fn rotate(
         Err(error) if error.code.as_deref() != Some("LimitExceededException") => return Err(error.into()),
         _ => {}
     }
-    let warning = prove(run, &resource, &tokens).await?;
-    Ok(Ready { tokens, change: Change::Updated, warning })
+    let warnings = prove(run, &resource, &tokens).await?.into_iter().collect();
+    Ok(Ready { tokens, change: Change::Updated, warnings })
 }
 
 /// Ends a rotation: deletes the older one of a consumer's two secrets. False if it has one only.

@@ -202,3 +202,17 @@ async fn a_gateway_without_a_pool_of_ours_has_no_consumers() {
         world.run(bad).await.expect(2);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_whose_scopes_the_gateway_does_not_take_is_told_how_to_get_in() {
+    let world = with_gateway().await;
+    world.run(&["update", "g", "--add-allowed-scope", "g/invoke"]).await.expect(0);
+    let added = world.run(&[ADD, &["--scope", "read"]].concat()).await;
+    let warning = added.json()["warnings"][0].as_str().unwrap().to_owned();
+    assert!(warning.contains("update g --add-allowed-scope g/read"), "{warning}");
+    let team_of = Credentials::of(added);
+    assert_eq!(team_of.call(&world, None).await, 403);
+    world.run(&["update", "g", "--add-allowed-scope", "g/read"]).await.expect(0);
+    assert_eq!(team_of.call(&world, None).await, 200);
+    assert_eq!(world.run(ADD).await.expect(0).json()["warnings"], json!([]));
+}

@@ -456,3 +456,60 @@ async fn another_owners_gateway_is_deleted_when_it_is_named_and_nothing_with_it(
     expected.insert("gateways", 0);
     assert_eq!(world.census(), expected);
 }
+
+/// The requests of the quick start's "More Operations on Gateways and Targets", with its placeholders filled in.
+#[tokio::test(start_paused = true)]
+async fn the_requests_of_the_quick_start_are_taken_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, request: &Value| {
+        let path = folder.path().join(name);
+        fs::write(&path, request.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let world = World::new(Duration::ZERO).with_their_functions();
+    // Another stack, of whose role the user's is made.
+    world.run(&["create", "other", "--authorizer", "iam", "--no-observability"]).await.expect(0);
+    add_their_role(&world);
+    let mut request = json!({
+        "name": "TestGateway", "roleArn": ROLE, "protocolType": "MCP", "authorizerType": "CUSTOM_JWT",
+        "authorizerConfiguration": { "customJWTAuthorizer": { "discoveryUrl": DISCOVERY, "allowedClients": ["c"] } },
+    });
+    let input = file("create.json", &request);
+    let create = ["create", "TestGateway", "--cli-input", &input, "--no-observability"];
+    world.run(&create).await.expect(0);
+    let made = world.run(&["get", "TestGateway", "-o", "json"]).await.expect(0).json();
+    for (member, value) in request.as_object().unwrap() {
+        assert_eq!(&made[member], value, "{member}");
+    }
+    let before = world.snapshot();
+    world.run(&create).await.expect(0);
+    assert_eq!(world.snapshot(), before, "again, it changes nothing");
+    request["gatewayIdentifier"] = made["gatewayId"].clone();
+    request["description"] = json!("updated");
+    let update = ["update", "TestGateway", "--cli-input", &file("update.json", &request)];
+    world.run(&update).await.expect(0);
+    let updated = world.run(&["get", "TestGateway", "-o", "json"]).await.expect(0).json();
+    let differing: Vec<String> =
+        differences(&made, &updated).into_iter().filter(|path| path != "updatedAt").collect();
+    assert_eq!(differing, ["description"]);
+    let schema = json!([{ "name": "t", "description": "d", "inputSchema": { "type": "object" } }]);
+    let mut request = json!({
+        "gatewayIdentifier": made["gatewayId"], "name": "TestLambdaTarget",
+        "targetConfiguration": { "mcp": { "lambda": {
+            "lambdaArn": THEIR_FUNCTION, "toolSchema": { "inlinePayload": schema },
+        } } },
+        "credentialProviderConfigurations": [{ "credentialProviderType": "GATEWAY_IAM_ROLE" }],
+    });
+    let target = ["TestLambdaTarget", "--gateway", "TestGateway", "--cli-input"];
+    let input = file("target.json", &request);
+    world.run(&[&["target", "add", "lambda"], &target[..], &[&input]].concat()).await.expect(0);
+    request["description"] = json!("updated");
+    let input = file("target.json", &request);
+    world.run(&[&["target", "update"], &target[..], &[&input]].concat()).await.expect(0);
+    let get = ["target", "get", "TestLambdaTarget", "--gateway", "TestGateway", "-o", "json"];
+    let shown = world.run(&get).await.expect(0).json();
+    assert_eq!((&shown["description"], &shown["status"]), (&json!("updated"), &json!("READY")));
+    world.run(&["target", "remove", "TestLambdaTarget", "--gateway", "TestGateway"]).await.expect(0);
+    world.run(&["delete", "TestGateway", "--yes"]).await.expect(0);
+    assert_eq!(world.census()["gateways"], 1);
+}

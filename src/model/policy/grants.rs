@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{allow, policy, texts};
+use super::{allow, gateway_grants, policy, texts};
 use crate::model::{document::Document, finding::Reading, naming::StackNames, smithy::Model, target::TargetKind};
 
 /// The execution role's permissions for what the user supplied, one policy per kind, by its name. Each policy
@@ -44,10 +44,19 @@ pub fn needs(
     let mut needs = Needs { with_own: true, ..Needs::default() };
     needs.add(Place { names, account, target }, &|_: &str| allowed.clone());
     needs.objects.clear();
+    needs_of(names, gateway_id, &needs.into_policies(names, account))
+}
+
+/// What the gateway's role needs for the gateway's own settings.
+pub fn gateway_needs(names: &StackNames, account: &str, gateway_id: &str, gateway: &Value) -> BTreeSet<Need> {
+    needs_of(names, gateway_id, &gateway_grants(names, account, std::iter::once(gateway)))
+}
+
+/// What policies of ours allow.
+fn needs_of(names: &StackNames, gateway_id: &str, policies: &BTreeMap<&'static str, Value>) -> BTreeSet<Need> {
     let this_gateway = format!("{}-??????????", names.lower_gateway());
     // The rest of a pattern, such as the end of a secret's name, is not known.
     let known = |resource: &str| Some(resource.replace(&this_gateway, gateway_id)).filter(|it| !it.contains('*'));
-    let policies = needs.into_policies(names, account);
     let statements = policies.values().filter_map(|policy| policy["Statement"].as_array()).flatten();
     let of_statement = |statement: &Value| -> Vec<Need> {
         let (actions, resources) = (texts(&statement["Action"]), texts(&statement["Resource"]));

@@ -52,8 +52,8 @@ pub(super) async fn examine(subject: Subject<'_>) -> Findings {
     findings.checks.push(owned.trust());
     match Allowed::of(subject, &role).await {
         Ok(allowed) => {
-            let checks = subject.gateway.targets.iter().filter_map(|target| owned.permissions(&allowed, target));
-            findings.checks.extend(checks);
+            let targets = subject.gateway.targets.iter().filter_map(|target| owned.permissions(&allowed, target));
+            findings.checks.extend(owned.permissions_of_settings(&allowed).into_iter().chain(targets));
             if !allowed.is_certain {
                 findings.warnings.push(format!(
                     "the policies of {arn} have conditions that are not evaluated here: what they seem not to allow is not \
@@ -137,6 +137,13 @@ impl Owned<'_> {
         format!("`aws iam update-assume-role-policy --role-name {name} --policy-document {}`", shell_word(&document))
     }
 
+    /// Whether the role may do what the gateway's settings need; `None` as for a target.
+    fn permissions_of_settings(&self, allowed: &Allowed) -> Option<Check> {
+        let (stack, document) = (self.subject.stack, &self.subject.gateway.document.0);
+        let needs = policy::gateway_needs(&stack.names, &stack.caller.account, self.subject.gateway.id(), document);
+        self.compared("permissions", &needs, allowed)
+    }
+
     /// Whether the role may do what a target needs; `None` if it needs nothing, or that cannot be told.
     fn permissions(&self, allowed: &Allowed, target: &ApiDocument) -> Option<Check> {
         let (subject, name) = (self.subject, target.name());
@@ -157,7 +164,14 @@ impl Owned<'_> {
             );
             return Some(Check::bad(check, "the role's policies have no statement for this target", fix));
         }
-        if needs.is_empty() {
+        self.compared(&check, &needs, allowed)
+    }
+
+    /// Whether the role is allowed this.
+    fn compared(&self, check: &str, needs: &BTreeSet<Need>, allowed: &Allowed) -> Option<Check> {
+        let stack = self.subject.stack;
+        let lacking = self.lacking(allowed, needs);
+        if needs.is_empty() || !lacking.is_empty() && !allowed.is_certain {
             return None;
         }
         if lacking.is_empty() {
@@ -227,7 +241,9 @@ impl Owned<'_> {
         let key = self.subject.gateway.document.0["kmsKeyArn"].as_str();
         let base = policy::gateway_base(&stack.names, account, key.as_slice());
         let targets = self.subject.gateway.targets.iter().map(|target| &target.0);
-        let grants = policy::grants(&stack.names, account, targets, |target| stack.granted(target));
+        let mut grants = policy::grants(&stack.names, account, targets, |target| stack.granted(target));
+        let gateway = &self.subject.gateway.document.0;
+        grants.extend(policy::gateway_grants(&stack.names, account, std::iter::once(gateway)));
         let existing = stack.base_policy.as_ref().unwrap_or(&Value::Null);
         policy::completed(existing, &base).is_some()
             && grants.iter().all(|(name, wanted)| {

@@ -153,11 +153,24 @@ pub async fn has_resource_server(aws: &Aws, pool_id: &str, identifier: &str) -> 
     Ok(absent(call.send().await.map_err(of(SERVICE, "DescribeResourceServer")))?.is_some())
 }
 
-/// Adds scopes that a resource server lacks; its other scopes and its name stay. False if it lacked none.
+/// How often to add scopes until they are there: an update replaces them all, those of another run, too.
+const SCOPE_ATTEMPTS: usize = 3;
+
+/// Adds scopes that a resource server lacks; its other scopes and its name stay.
 ///
 /// # Errors
 /// Also if there is no such resource server.
-pub async fn add_scopes(aws: &Aws, pool_id: &str, identifier: &str, names: &[&str]) -> Result<bool, Error> {
+pub async fn add_scopes(aws: &Aws, pool_id: &str, identifier: &str, names: &[&str]) -> Result<(), Error> {
+    for _ in 0..SCOPE_ATTEMPTS {
+        if !add_missing_scopes(aws, pool_id, identifier, names).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// False if it lacked none.
+async fn add_missing_scopes(aws: &Aws, pool_id: &str, identifier: &str, names: &[&str]) -> Result<bool, Error> {
     const OPERATION: &str = "UpdateResourceServer";
     let found = aws.cognito.describe_resource_server().user_pool_id(pool_id).identifier(identifier).send().await;
     let server = found

@@ -47,6 +47,11 @@ impl CliInput {
         self.members.shift_remove(name).filter(|value| !value.is_null())
     }
 
+    /// Puts a member back.
+    pub fn put(&mut self, name: &str, value: Value) {
+        self.members.insert(name.to_owned(), value);
+    }
+
     /// Takes a member that is a text.
     ///
     /// # Errors

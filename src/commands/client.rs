@@ -188,17 +188,23 @@ impl Rotate {
         }
         let secret = consumers::new_secret();
         let rotate = async |run: Run<'_>| consumers::rotate(run, &stack, (name, secret), self.replace).await;
-        let ready = ctx.observed(&aws, rotate).await.map_err(|error| ctx.ended(error, None))?;
+        // Nobody can read a secret again that was not printed.
+        let again = |error: Error| {
+            let command = format!("agentcore-gw client rotate {} {name} --replace", stack.names.gateway);
+            error.with_hint(format!("`{command}` gives it another one, also if the new secret is there already"))
+        };
+        let ready = ctx.observed(&aws, rotate).await.map_err(|error| {
+            let is_open = matches!(error, ops::Error::RotationOpen { .. } | ops::Error::NoConsumer { .. });
+            if is_open { Error::from(error) } else { again(ctx.ended(error, None)) }
+        })?;
         let mut shown = Shown::new(&aws, &stack, name, ready)?;
-        // Nobody can read the secret again: keep it before anything else is done.
-        let again =
-            format!("run `agentcore-gw client rotate {} {name} --replace` for another secret", stack.names.gateway);
-        let saved = self.save.as_deref().map_or(Ok(()), |file| shown.save(file));
-        saved.map_err(|error| error.with_hint(again))?;
+        self.save.as_deref().map_or(Ok(()), |file| shown.save(file)).map_err(again)?;
         if self.now {
             let finished = ctx.observed(&aws, finish).await;
             if let Err(error) = finished {
+                shown.is_complete = false;
                 shown.warnings.push(format!("the older secret stays valid: {error}"));
+                shown.next = format!("client rotate {} {name} --finish", stack.names.gateway);
             }
         } else {
             shown.next = format!("client rotate {} {name} --finish", stack.names.gateway);
@@ -239,6 +245,9 @@ struct Shown {
     warnings: Vec<String>,
     #[serde(skip)]
     unchanged: bool,
+    /// Whether everything was done that was asked for.
+    #[serde(skip)]
+    is_complete: bool,
     #[serde(skip)]
     next: String,
     #[serde(skip)]
@@ -256,6 +265,7 @@ impl Shown {
             client_info: ClientInfo::new(aws, &pool.id, domain, &ready.tokens),
             warnings: ready.warnings,
             unchanged: ready.change == Change::Unchanged,
+            is_complete: true,
             next: format!("client list {}", stack.names.gateway),
             note: None,
         })
@@ -291,6 +301,10 @@ impl Report for Shown {
 
     fn next(&self) -> Vec<String> {
         vec![self.next.clone()]
+    }
+
+    fn exit_code(&self) -> u8 {
+        if self.is_complete { 0 } else { ErrorKind::Incomplete.exit_code() }
     }
 }
 

@@ -64,7 +64,8 @@ pub struct Create {
     #[command(flatten)]
     pub settings: SettingFlags,
 
-    /// Members of CreateGateway, as `aws … --cli-input-json` takes them; flags win over them: a file, or `-`
+    /// Members of CreateGateway, as `aws … --cli-input-json` takes them; flags win over them: a file, or `-`. A whole
+    /// request, with roleArn and authorizerType, gets no defaults
     #[arg(long, value_name = "FILE")]
     pub cli_input: Option<String>,
 }
@@ -134,8 +135,11 @@ impl Create {
         let flags = &self.gateway;
         let mut input = CliInput::read(self.cli_input.as_deref())?;
         input.check_same("name", &[self.name.as_str()])?;
+        // To a request that is whole, AWS adds nothing, and neither does this program.
+        let is_whole = ["roleArn", "authorizerType"].into_iter().all(|member| input.has(member));
+        let has_protocol = !flags.no_protocol_type && (!is_whole || input.has("protocolType"));
         let of_input = authorizer_of(&mut input)?;
-        let (authorizer, tags) = (self.authorizer.resolve()?.or(of_input), self.tags(&mut input)?);
+        let (of_flags, tags) = (self.authorizer.resolve()?, self.tags(&mut input)?);
         let role = match (&flags.role_arn, input.take_text("roleArn")?) {
             (Some(arn), _) => RoleSpec::Existing(arn.clone()),
             (None, Some(arn)) => {
@@ -144,18 +148,19 @@ impl Create {
             (None, None) => RoleSpec::Managed { permissions_boundary: flags.permissions_boundary.clone() },
         };
         let mut patch = Patch::default();
-        if flags.no_protocol_type {
+        if !has_protocol {
             patch.remove(&["protocolType"]);
             patch.remove(&["protocolConfiguration"]);
         }
         patch.merge(input.rest(&gateway::READ_ONLY));
         self.settings.add_to(&mut patch)?;
         let spec = GatewaySpec {
-            authorizer,
+            keeps_own_pool: of_flags.is_none(),
+            authorizer: of_flags.or(of_input),
             allowed_clients: self.authorizer.clients_of_cognito(),
             role,
             patch,
-            semantic_search: !flags.no_semantic_search,
+            semantic_search: !flags.no_semantic_search && !is_whole,
             tags,
             observability: !flags.no_observability,
             traces: match (flags.traces, flags.no_traces) {
@@ -168,6 +173,14 @@ impl Create {
             targets: if self.sample { vec![TargetSpec::sample()] } else { Vec::new() },
             adopt: flags.adopt,
             ..GatewaySpec::unchanged(self.name.clone(), ctx.region().await?)
+        };
+        // What `get` prints names the role that the stack made.
+        let is_own = |role: &RoleSpec| matches!(role, RoleSpec::Existing(arn) if StackNames::new(&spec.region, &spec.name).is_role_arn(arn.as_str()));
+        let spec = if is_own(&spec.role) {
+            let role = RoleSpec::Managed { permissions_boundary: flags.permissions_boundary.clone() };
+            GatewaySpec { role, ..spec }
+        } else {
+            spec
         };
         // An existing gateway may have what these settings are about.
         let engine = &spec.request()["policyEngineConfiguration"];
@@ -194,7 +207,7 @@ impl Create {
     }
 }
 
-/// The authorizer that a file describes. Further settings for the tokens of a pool that is made for the gateway stay in it.
+/// The authorizer that a file describes. Further settings for the tokens of the gateway's own pool stay in it.
 fn authorizer_of(input: &mut CliInput) -> Result<Option<AuthorizerSpec>, Error> {
     let kind = input.take_text("authorizerType")?;
     let configuration = input.take("authorizerConfiguration");
@@ -205,6 +218,15 @@ fn authorizer_of(input: &mut CliInput) -> Result<Option<AuthorizerSpec>, Error> 
         (Some("AWS_IAM"), None) => Ok(Some(AuthorizerSpec::Iam)),
         (Some("NONE"), None) => Ok(Some(AuthorizerSpec::None)),
         (Some("AUTHENTICATE_ONLY"), None) => Ok(Some(AuthorizerSpec::AuthenticateOnly)),
+        (None | Some("CUSTOM_JWT"), Some(configuration)) => {
+            if !configuration["customJWTAuthorizer"]["allowedClients"].is_null() {
+                return Err(input.invalid(
+                    "`allowedClients` goes with a `discoveryUrl`; to the gateway's own client, `--allowed-client` adds",
+                ));
+            }
+            input.put("authorizerConfiguration", configuration);
+            Ok(None)
+        }
         (_, Some(_)) => Err(input.invalid("`authorizerConfiguration` goes with a `discoveryUrl`, and with CUSTOM_JWT")),
         (Some(other), None) => Err(input.invalid(&format!("`authorizerType` is `{other}`, without what it needs"))),
     }

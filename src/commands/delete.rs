@@ -39,9 +39,10 @@ impl Delete {
         let aws = ctx.aws().await?;
         let stack = find::stack(&aws, &self.name).await?;
         let name = stack.names.gateway.to_string();
-        let Some(gateway) = &stack.gateway else {
-            // What a gateway leaves is found by its names alone.
-            let stack = stack::discover(&aws, &stack.names, Depth::Thorough).await?;
+        // What a gateway leaves is found by its names alone.
+        let has_gateway = stack.gateway.is_some();
+        let stack = stack::discover(&aws, &stack.names, Depth::Thorough).await?;
+        let Some(gateway) = stack.gateway.as_ref().filter(|_| has_gateway) else {
             return Ok(Box::new(Done::new(&stack, Vec::new(), false)));
         };
         let its_own: Vec<Resource> = gateway
@@ -66,11 +67,14 @@ impl Delete {
         if let Some(cause) = stopped {
             return Err(ctx.ended(ops::Error::of_stop(cause), None));
         }
-        if let Some((resource, error)) = remaining.into_iter().next() {
-            let mut incomplete = Error::from(error);
-            incomplete.kind = ErrorKind::Incomplete;
-            let again = format!("run `{}` again once the cause is mended", ctx.invocation.again());
-            return Err(incomplete.with_cause(format!("remains: {resource} of {name}")).with_hint(again));
+        if !remaining.is_empty() {
+            let again = format!("run `{}` again once the causes are mended", ctx.invocation.again());
+            let incomplete =
+                Error::new(ErrorKind::Incomplete, format!("not all of {name} is deleted")).with_hint(again);
+            let incomplete = remaining.iter().fold(incomplete, |incomplete, (resource, error)| {
+                incomplete.with_cause(format!("remains: {resource}: {error}"))
+            });
+            return Err(deleted.iter().fold(incomplete, |it, resource| it.with_cause(format!("deleted: {resource}"))));
         }
         Ok(Box::new(Done::new(&stack, deleted, true)))
     }

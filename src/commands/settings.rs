@@ -73,7 +73,7 @@ pub struct SettingFlags {
     #[arg(long, conflicts_with = "no_list_paging")]
     pub list_paging: bool,
 
-    /// Policy engine that judges each call of a tool; without `--enforce` it logs only
+    /// Policy engine that judges each call of a tool; a gateway's first one logs only, without `--enforce`
     #[arg(long, value_name = "ARN", value_parser = policy_engine)]
     pub policy_engine: Option<String>,
 

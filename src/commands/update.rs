@@ -10,7 +10,7 @@ use super::{
     Outcome, cli_input::CliInput, plan::PlanReport, settings::SettingFlags, shown::GatewayInfo, stack_with_gateway,
 };
 use crate::{
-    aws::Aws,
+    aws::{Aws, cognito::AppClient},
     context::Context,
     error::{Error, ErrorKind},
     model::{
@@ -118,7 +118,7 @@ pub struct TokenFlags {
     #[arg(long, value_name = "ID")]
     pub remove_allowed_client: Vec<String>,
 
-    /// Audience that may call the gateway, too (can be repeated)
+    /// Audience that may call the gateway, too; the first one keeps all others out (can be repeated)
     #[arg(long, value_name = "AUDIENCE")]
     pub add_allowed_audience: Vec<String>,
 
@@ -126,7 +126,7 @@ pub struct TokenFlags {
     #[arg(long, value_name = "AUDIENCE")]
     pub remove_allowed_audience: Vec<String>,
 
-    /// Scope that may call the gateway, too (can be repeated)
+    /// Scope that may call the gateway, too; the first one keeps all others out (can be repeated)
     #[arg(long, value_name = "SCOPE")]
     pub add_allowed_scope: Vec<String>,
 
@@ -230,7 +230,7 @@ impl Update {
         let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
         let spec = self.spec(&aws, gateway, &mut input, flags)?;
         let wanted = spec.wanted(Some(&gateway.document.0));
-        check(&aws, &stack, &wanted)?;
+        check(&aws, &stack, &gateway.document.0, &wanted)?;
         let warnings = warnings(&aws, &stack, gateway, &wanted, &spec.role);
         if self.dry_run {
             let before = &gateway.document.0;
@@ -268,7 +268,7 @@ impl Update {
         let role = input.take_text("roleArn")?;
         let role = role.map(|arn| arn.parse().map_err(|error| input.invalid(&format!("`roleArn`: {error}"))));
         let role = self.role_arn.clone().or(role.transpose()?);
-        // The stack's own role is no other one.
+        // The one that it has is no other one.
         let role = role.filter(|arn: &RoleArn| arn.as_str() != document.role_arn());
         let mut patch = Patch::default();
         patch.merge(std::mem::take(input).rest(&gateway::READ_ONLY));
@@ -283,11 +283,30 @@ impl Update {
 }
 
 /// Refuses what would lock the stack's own client out, and what AWS would refuse.
-fn check(aws: &Aws, stack: &Stack, wanted: &Value) -> Result<(), Error> {
-    let allowed = &wanted["authorizerConfiguration"]["customJWTAuthorizer"]["allowedClients"];
+fn check(aws: &Aws, stack: &Stack, before: &Value, wanted: &Value) -> Result<(), Error> {
+    let jwt = |document: &Value| document["authorizerConfiguration"]["customJWTAuthorizer"].clone();
+    let (before, after) = (jwt(before), jwt(wanted));
     let own = stack.client.as_ref().filter(|_| stack.issuer(aws).is_some());
-    let is_kept = |id: &str| allowed.as_array().is_some_and(|allowed| allowed.contains(&json!(id)));
-    if let Some(client) = own.filter(|client| !is_kept(&client.id)) {
+    let is_listed = |jwt: &Value, id: &str| list(&jwt["allowedClients"]).contains(&id);
+    // Without a list, any scope will do.
+    let has_scope = |jwt: &Value, client: &AppClient| {
+        let taken = list(&jwt["allowedScopes"]);
+        taken.is_empty() || client.scopes.iter().any(|scope| taken.contains(&scope.as_str()))
+    };
+    if let Some(client) = own.filter(|client| has_scope(&before, client) && !has_scope(&after, client)) {
+        let message =
+            format!("the gateway's own client, with which agentcore-gw signs in, has the scope {}", stack.names.scope);
+        return Err(Error::new(ErrorKind::Usage, message)
+            .with_hint(format!("let that in, too: `--add-allowed-scope {}`", client.scopes.join(" "))));
+    }
+    if own.is_some() && before["discoveryUrl"] != after["discoveryUrl"] {
+        let name = &stack.names.gateway;
+        let message = "the gateway takes the tokens of the user pool that was made for it, also from its other clients";
+        return Err(Error::new(ErrorKind::Usage, message).with_hint(format!(
+            "`agentcore-gw create {name} --authorizer jwt --discovery-url URL` lets it trust another provider"
+        )));
+    }
+    if let Some(client) = own.filter(|client| is_listed(&before, &client.id) && !is_listed(&after, &client.id)) {
         let message = format!("`{}` is the gateway's own client, with which agentcore-gw signs in", client.id);
         return Err(Error::new(ErrorKind::Usage, message).with_hint(format!(
             "keep it; `agentcore-gw client add {} NAME` gives another consumer one",
@@ -300,6 +319,11 @@ fn check(aws: &Aws, stack: &Stack, wanted: &Value) -> Result<(), Error> {
     }
 }
 
+/// The texts of a list; none, if it is no list.
+fn list(value: &Value) -> Vec<&str> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
 /// What will not work, and is not this program's to change.
 fn warnings(aws: &Aws, stack: &Stack, gateway: &Gateway, wanted: &Value, role: &RoleSpec) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -308,6 +332,12 @@ fn warnings(aws: &Aws, stack: &Stack, gateway: &Gateway, wanted: &Value, role: &
     let audience = &jwt(wanted)["allowedAudience"];
     if stack.issuer(aws).is_some() && audience.is_array() && *audience != jwt(before)["allowedAudience"] {
         warnings.push("access tokens of Cognito have no audience: none will be let in".to_owned());
+    }
+    let claims = &jwt(wanted)["customClaims"];
+    if stack.issuer(aws).is_some() && claims.is_array() && *claims != jwt(before)["customClaims"] {
+        let doctor = format!("`agentcore-gw doctor {}` says whether they are let in", stack.names.gateway);
+        warnings
+            .push(format!("tokens of Cognito's clients have no claims of yours, unless a trigger adds them: {doctor}"));
     }
     let grants =
         |document: &Value| policy::gateway_grants(&stack.names, &stack.caller.account, std::iter::once(document));

@@ -80,7 +80,7 @@ pub fn intercept(document: &mut Value, change: &Value) {
         own["interceptor"] = json!({ "lambda": { "arn": change["arn"] } });
         own["interceptionPoints"] = json!([point]);
         if change["passHeaders"] == true {
-            own["inputConfiguration"]["passRequestHeaders"] = json!(true);
+            *patch::member(&mut own, &["inputConfiguration", "passRequestHeaders"]) = json!(true);
         }
         all.push(own);
     }
@@ -123,8 +123,7 @@ pub fn custom_claim(text: &str) -> Result<Value, String> {
 /// Adds a claim in the place of the one of its name.
 pub fn require_claim(document: &mut Value, claim: &Value) {
     drop_claim(document, &claim["inboundTokenClaimName"]);
-    let jwt = &mut document["authorizerConfiguration"]["customJWTAuthorizer"];
-    match &mut jwt["customClaims"] {
+    match patch::member(document, CUSTOM_CLAIMS) {
         Value::Array(claims) => claims.push(claim.clone()),
         none => *none = json!([claim]),
     }
@@ -167,6 +166,18 @@ mod tests {
         let mut patch = Patch::default();
         patch.apply_with(intercept, interception(point, arn, false));
         patch.applied(document)
+    }
+
+    #[test]
+    fn settings_of_another_shape_are_replaced() {
+        let odd = json!({ "interceptorConfigurations": [1, { "interceptionPoints": ["REQUEST"], "inputConfiguration": "x" }],
+            "authorizerConfiguration": "x" });
+        let mut patch = Patch::default();
+        patch.apply_with(intercept, interception(InterceptionPoint::Request, Some("a"), true));
+        patch.apply_with(require_claim, custom_claim("team=a").unwrap());
+        let changed = patch.applied(&odd);
+        assert_eq!(changed["interceptorConfigurations"][0]["inputConfiguration"]["passRequestHeaders"], true);
+        assert!(changed["authorizerConfiguration"]["customJWTAuthorizer"]["customClaims"].is_array());
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Patch {
 }
 
 /// The place of a member, made where it is not there.
-fn member(document: &mut Value, path: Path) -> &mut Value {
+pub fn member<'a>(document: &'a mut Value, path: &[&str]) -> &'a mut Value {
     let mut place = document;
     for name in path {
         if !place.is_object() {

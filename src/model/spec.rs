@@ -22,6 +22,8 @@ pub struct GatewaySpec {
     pub name: GatewayName,
     pub region: Region,
     pub authorizer: Option<AuthorizerSpec>,
+    /// Whether an `authorizer` that names the stack's own pool, as `get` prints it, leaves the pool's clients as they are.
+    pub keeps_own_pool: bool,
     /// Clients that may call the gateway besides the stack's own, if it has one.
     pub allowed_clients: Vec<String>,
     pub role: RoleSpec,
@@ -83,9 +85,7 @@ pub struct TargetSpec {
 pub enum TargetSource {
     /// The sample function, which the stack creates.
     Sample,
-    /// A function that the user supplied, with its tool definitions: the API's `toolSchema`.
-    Lambda { arn: String, schema: Value },
-    /// Any other kind of target that this program knows.
+    /// Any kind of target that this program knows.
     Configured(Box<Configured>),
     /// A kind that it passes on as the user described it.
     Other(Box<Other>),
@@ -99,7 +99,7 @@ impl TargetSource {
 
     pub fn kind(&self) -> Option<TargetKind> {
         match self {
-            Self::Sample | Self::Lambda { .. } => Some(TargetKind::Lambda),
+            Self::Sample => Some(TargetKind::Lambda),
             Self::Configured(target) => Some(target.kind),
             Self::Other(_) => None,
         }
@@ -107,7 +107,7 @@ impl TargetSource {
 
     fn credential(&self) -> Option<&Credential> {
         match self {
-            Self::Sample | Self::Lambda { .. } => None,
+            Self::Sample => None,
             Self::Configured(target) => Some(&target.credential),
             Self::Other(target) => Some(&target.credential),
         }
@@ -271,21 +271,20 @@ impl TargetSpec {
         match &self.source {
             TargetSource::Configured(target) => &target.allowed,
             TargetSource::Other(target) => &target.allowed,
-            TargetSource::Sample | TargetSource::Lambda { .. } => &[],
+            TargetSource::Sample => &[],
         }
     }
 
     /// Name, source and credential as members of `CreateGatewayTarget`; `function_arn` is the sample function's,
     /// `provider_arn` that of the provider that the stack created for the target.
     pub fn request(&self, function_arn: &str, provider_arn: &str) -> Value {
-        let role = json!([{ "credentialProviderType": "GATEWAY_IAM_ROLE" }]);
         let (configuration, credential) = match &self.source {
             TargetSource::Sample => {
                 let schema = json!({ "inlinePayload": sample::tools() });
-                (json!({ "mcp": { "lambda": { "lambdaArn": function_arn, "toolSchema": schema } } }), Some(role))
-            }
-            TargetSource::Lambda { arn, schema } => {
-                (json!({ "mcp": { "lambda": { "lambdaArn": arn, "toolSchema": schema } } }), Some(role))
+                (
+                    json!({ "mcp": { "lambda": { "lambdaArn": function_arn, "toolSchema": schema } } }),
+                    Credential::role().request(""),
+                )
             }
             TargetSource::Configured(target) => {
                 let mcp = json!({ target.kind.member(): target.configuration });
@@ -321,6 +320,7 @@ impl GatewaySpec {
             name,
             region,
             authorizer: None,
+            keeps_own_pool: false,
             allowed_clients: Vec::new(),
             role: RoleSpec::Managed { permissions_boundary: None },
             patch: Patch::default(),

@@ -306,6 +306,7 @@ mod tests {
             needs: needs.to_vec(),
             target: None,
             policy: None,
+            narrows: false,
         };
         Plan {
             steps: needs.iter().enumerate().map(step).collect(),

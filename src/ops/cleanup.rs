@@ -178,9 +178,8 @@ impl Deletion<'_> {
         }
         let left = || left().map(|other| &other.0);
         let (names, account) = (&stack.names, &stack.caller.account);
-        let mut wanted = policy::grants(names, account, left(), |target| stack.granted(target));
-        wanted.extend(policy::gateway_grants(names, account, std::iter::once(&gateway.document.0)));
-        for (grant, document) in &stack.grants {
+        let wanted = policy::grants(names, account, left(), |target| stack.granted(target));
+        for (grant, document) in stack.grants.iter().filter(|(grant, _)| !policy::GATEWAY_GRANTS.contains(grant)) {
             let role = &stack.names.role;
             match wanted.get(grant) {
                 None => drop(iam::delete_policy(self.run.aws, role, grant).await?),

@@ -106,7 +106,7 @@ pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> 
     run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
     let wanted = if scopes.is_empty() { vec![stack.names.scope.clone()] } else { scopes.to_vec() };
     let full_name = format!("{CONSUMER_PREFIX}{name}");
-    let existing = cognito::clients_named(run.aws, pool_id, &full_name).await?;
+    let mut existing = cognito::clients_named(run.aws, pool_id, &full_name).await?;
     let resource = Resource::new(ResourceKind::Consumer, name);
     let allowed = allowed_by(stack);
     let kept = current(&existing, &allowed);
@@ -116,7 +116,12 @@ pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> 
     }
     let (client, change) = match kept {
         Some(client) => (client, Change::Unchanged),
-        None => (finished(run, &resource, make(run, stack, pool_id, (&full_name, &wanted))).await?, Change::Created),
+        None => {
+            let made = finished(run, &resource, make(run, stack, pool_id, (&full_name, &wanted))).await?;
+            // Of two runs at once, both take the older one.
+            existing = cognito::clients_named(run.aws, pool_id, &full_name).await?;
+            (existing.first().cloned().unwrap_or(made), Change::Created)
+        }
     };
     let surplus: Vec<String> = existing.into_iter().map(|other| other.id).filter(|other| *other != client.id).collect();
     let mut patch = Patch::default();

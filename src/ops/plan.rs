@@ -50,6 +50,9 @@ pub struct Step {
     /// The policy that a step of kind `BasePolicy` or `Grant` writes, or the trust policy of one of kind `Role`; a
     /// `Grant` step without one deletes the policy.
     pub policy: Option<Value>,
+    /// Whether it takes away what the gateway or the targets that it needs no longer need: not before AWS has changed
+    /// them.
+    pub narrows: bool,
 }
 
 impl Step {
@@ -78,8 +81,15 @@ impl Plan {
     pub(super) fn add(&mut self, kind: ResourceKind, name: &str, action: Action, needs: &[Option<usize>]) -> usize {
         let needs = needs.iter().copied().flatten().collect();
         let resource = Resource::new(kind, name);
-        self.steps.push(Step { resource, action, needs, target: None, policy: None });
+        self.steps.push(Step { resource, action, needs, target: None, policy: None, narrows: false });
         self.steps.len() - 1
+    }
+
+    /// Adds a step that leaves a policy with this, or deletes it, once what it needs is as desired.
+    fn narrow(&mut self, kind: ResourceKind, name: &str, policy: Option<Value>, needs: &[Option<usize>]) {
+        let step = self.add(kind, name, Action::Update(vec!["what it allows"]), needs);
+        self.steps[step].policy = policy;
+        self.steps[step].narrows = true;
     }
 
     /// Drops the other steps; what they would do counts as done.
@@ -139,8 +149,8 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     }
     // During a key change the role may use both keys; afterwards, only the new one.
     if base.is_some() && old_key.is_some() && key != old_key {
-        let step = plan.add(ResourceKind::BasePolicy, &names.role, Action::Update(vec!["key"]), &[Some(gateway)]);
-        plan.steps[step].policy = Some(policy::gateway_base(names, &stack.caller.account, key.as_slice()));
+        let policy = policy::gateway_base(names, &stack.caller.account, key.as_slice());
+        plan.narrow(ResourceKind::BasePolicy, &names.role, Some(policy), &[Some(gateway)]);
     }
     if client.is_some() && spec.prove_tokens {
         plan.add(ResourceKind::TokenEndpoint, &names.scope, Action::Keep, &[domain, client]);
@@ -207,6 +217,11 @@ fn kms_keys(spec: &GatewaySpec, stack: &Stack) -> (Option<String>, Option<String
     (key(&spec.wanted(existing)), existing.and_then(key))
 }
 
+/// Whether a target of the stack is as it is to be.
+pub fn is_as_wanted(stack: &Stack, target: &TargetSpec, document: &ApiDocument) -> Result<bool, Error> {
+    Ok(target_action(&stack.names, stack, target, Some(document))? == Action::Keep)
+}
+
 /// Warnings about settings that the user specified and that an existing gateway does not take.
 fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
     let document = &gateway.document.0;
@@ -267,7 +282,16 @@ fn authorizer(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Authorizer
         let (name, existing) = (spec.name.to_string(), existing.to_owned());
         return Err(Error::OtherAuthorizer { name, existing, wanted: wanted.api_type().to_owned() });
     }
+    // What `get` prints names the pool that the stack made: its clients are not the file's to choose.
+    let is_own = |named: &AuthorizerSpec| match (named, &stack.pool) {
+        _ if !spec.keeps_own_pool => false,
+        (AuthorizerSpec::Jwt(configuration), Some(pool)) => configuration["customJWTAuthorizer"]["discoveryUrl"]
+            .as_str()
+            .is_some_and(|url| cognito::is_discovery_url(aws, &pool.id, url)),
+        _ => false,
+    };
     let authorizer = spec.authorizer.clone();
+    let authorizer = if authorizer.as_ref().is_some_and(is_own) { Some(AuthorizerSpec::Cognito) } else { authorizer };
     let authorizer = authorizer.or_else(|| stack.gateway.as_ref().map(existing)).unwrap_or(AuthorizerSpec::Cognito);
     if authorizer != AuthorizerSpec::Cognito && !spec.allowed_clients.is_empty() {
         return Err(Error::NotOfCognito(spec.name.to_string()));

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 pub use self::authorizer::token_request;
@@ -29,7 +30,7 @@ use crate::{
         iam, propagation,
         wait::{self, Deadline, Poll},
     },
-    model::{naming::StackNames, spec::GatewaySpec},
+    model::{naming::StackNames, policy, spec::GatewaySpec},
 };
 
 /// The reason shown when a step that needs a new role is retried.
@@ -72,11 +73,12 @@ impl AwsWorld<'_> {
             ResourceKind::TokenEndpoint => self.token_endpoint(step, &made).await,
             ResourceKind::Orphans => self.orphans(step, &made).await,
             _ if step.action == plan::Action::Keep => Ok((Change::Unchanged, Output::Nothing)),
+            _ if step.narrows && self.is_under_way(&made) => Ok((Change::Unchanged, Output::Nothing)),
             ResourceKind::Role => self.role(step).await,
             ResourceKind::BasePolicy => self.base_policy(step).await,
             ResourceKind::Grant => {
                 let (role, name) = (&self.names().role, &step.resource.name);
-                match &step.policy {
+                match self.grant(step, &made)?.as_ref() {
                     Some(document) => self.put_policy(step, role, name, document).await,
                     None => {
                         iam::delete_policy(self.run.aws, role, name).await?;
@@ -100,6 +102,23 @@ impl AwsWorld<'_> {
             // Plans have none: `client` makes and deletes them.
             ResourceKind::Consumer => Ok((Change::Unchanged, Output::Nothing)),
         }
+    }
+
+    /// Whether AWS has not changed the gateway and the targets yet: what they were goes on being used.
+    fn is_under_way(&self, made: &Outputs) -> bool {
+        let targets = self.spec.targets.iter().filter_map(|target| made.targets.get(target.name.as_str()));
+        made.gateway().is_ok_and(ApiDocument::is_moving) || targets.into_iter().any(|target| !target.is_ready())
+    }
+
+    /// The policy that a step of kind `Grant` leaves. One for settings that are no longer needed is told by the gateway
+    /// as it came to be: another run may have changed it, too.
+    fn grant(&self, step: &Step, made: &Outputs) -> Result<Option<Value>, Error> {
+        let name = step.resource.name.as_str();
+        if !step.narrows || !policy::GATEWAY_GRANTS.contains(&name) {
+            return Ok(step.policy.clone());
+        }
+        let gateway = std::iter::once(&made.gateway()?.0);
+        Ok(policy::gateway_grants(self.names(), &self.stack.caller.account, gateway).remove(name))
     }
 
     fn names(&self) -> &StackNames {

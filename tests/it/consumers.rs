@@ -216,3 +216,43 @@ async fn a_consumer_whose_scopes_the_gateway_does_not_take_is_told_how_to_get_in
     assert_eq!(team_of.call(&world, None).await, 200);
     assert_eq!(world.run(ADD).await.expect(0).json()["warnings"], json!([]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_consumers_that_are_added_at_once_are_both_let_in() {
+    let world = with_gateway().await;
+    let (one, other) =
+        tokio::join!(world.run(ADD), world.run(&["client", "add", "g", "other", "--scope", "read", "-o", "json"]));
+    let (one, other) = (Credentials::of(one), Credentials::of(other));
+    assert_eq!((one.call(&world, None).await, other.call(&world, None).await), (200, 200));
+    // Of one name, both runs print the same.
+    let world = with_gateway().await;
+    let world = world.slow(&world.moment(), Duration::from_millis(50));
+    let (one, again) = tokio::join!(world.run(ADD), world.run(ADD));
+    let (one, again) = (Credentials::of(one), Credentials::of(again));
+    assert_eq!((&one.id, &one.secret), (&again.id, &again.secret));
+    assert_eq!(one.call(&world, None).await, 200);
+    assert!(team(&world).await.is_some());
+    // Scopes, too, are added to those of the other.
+    let world = with_gateway().await;
+    let add = |name: &'static str| ["client", "add", "g", name, "--scope", name, "-o", "json"];
+    let (reads, writes) = (add("read"), add("write"));
+    let (one, other) = tokio::join!(world.run(&reads), world.run(&writes));
+    let (one, other) = (Credentials::of(one), Credentials::of(other));
+    assert_eq!((one.call(&world, None).await, other.call(&world, None).await), (200, 200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_that_fails_names_the_command_that_gives_another_secret() {
+    let world = with_gateway().await;
+    world.run(ADD).await.expect(0);
+    later().await;
+    let moment = world.moment();
+    let broken = world.under(&moment, &["cognito-idp:AddUserPoolClientSecret=InternalErrorException"]);
+    let failed = broken.run(ROTATE).await.expect(1).json();
+    assert!(failed["error"]["hint"].as_str().unwrap().contains("client rotate g team --replace"), "{failed:#}");
+    // The new secret is printed also if the old one cannot be deleted, and the exit says that it is not done.
+    let denied = world.under(&moment, &["cognito-idp:DeleteUserPoolClientSecret=AccessDeniedException"]);
+    let half = denied.run(&[ROTATE, &["--now"]].concat()).await.expect(3).json();
+    assert!(half["clientInfo"]["clientSecret"].is_string(), "{half:#}");
+    assert!(half["warnings"][0].as_str().unwrap().contains("the older secret stays valid"), "{half:#}");
+}

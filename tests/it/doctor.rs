@@ -9,7 +9,7 @@ use crate::support::{
     damage::{gateway, lose_provider, members, pool, role, set_status, stack, target},
     env::{Env, Run, Server},
     fake_server,
-    world::{THEIR_FUNCTION, World},
+    world::World,
 };
 
 const DOCTOR: [&str; 4] = ["doctor", "g", "-o", "json"];
@@ -658,19 +658,20 @@ fn a_tool_is_called_on_request() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_gateways_settings_need_is_checked_and_mended() {
-    let world = World::new(Duration::ZERO).with_their_functions();
-    let create = ["create", "g", "--no-observability", "--request-interceptor", THEIR_FUNCTION];
+    let world = World::new(Duration::ZERO);
+    let engine = "arn:aws:bedrock-agentcore:us-west-2:000000000000:policy-engine/engine-abcdefghij";
+    let create = ["create", "g", "--sample", "--no-observability", "--policy-engine", engine];
     world.run(&create).await.expect(0);
     let whole = world.run(&DOCTOR).await.expect(0).json();
     let checks = whole["checks"].as_array().unwrap();
     assert!(checks.iter().any(|check| check["name"] == "permissions"), "{whole:#}");
     world.edit(|state| {
-        role(state)["inline"].as_object_mut().unwrap().shift_remove("interceptor");
+        role(state)["inline"].as_object_mut().unwrap().shift_remove("policy-engine");
     });
     let report = world.run(&DOCTOR).await.expect(1).json();
     let failing = failing(&report);
     assert_eq!(names(&failing), ["permissions"]);
-    let lacks = format!("lacks `lambda:InvokeFunction` on {THEIR_FUNCTION}");
+    let lacks = format!("`bedrock-agentcore:GetPolicyEngine` on {engine}");
     assert!(failing[0].1.contains(&lacks) && failing[0].2.contains("doctor g --fix"), "{failing:?}");
     world.run(&FIX).await.expect(0);
     world.run(&DOCTOR).await.expect(0);

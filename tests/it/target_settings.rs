@@ -6,6 +6,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
+    process::Stdio,
     time::Duration,
 };
 
@@ -20,7 +21,7 @@ use crate::support::{
     fake_mcp_server::FakeMcpServer,
     fake_server::serve,
     local_gateway::LocalGateway,
-    world::{Answer, World},
+    world::{Answer, Subject, THEIR_FUNCTION, World},
 };
 
 const RUNTIME: &str = "arn:aws:bedrock-agentcore:us-west-2:000000000000:runtime/agent-abcdefghij";
@@ -205,12 +206,7 @@ async fn a_file_describes_a_target_of_each_kind_and_flags_win() {
     let listing = json!({ "inlinePayload": json!({ "tools": schema["inlinePayload"] }).to_string() });
     let model = include_str!("../models/sts.json");
     for (kind, configuration, credentials, more) in [
-        (
-            "lambda",
-            json!({ "lambda": { "lambdaArn": crate::support::world::THEIR_FUNCTION, "toolSchema": schema } }),
-            Some(&role),
-            &[][..],
-        ),
+        ("lambda", json!({ "lambda": { "lambdaArn": THEIR_FUNCTION, "toolSchema": schema } }), Some(&role), &[][..]),
         ("openapi", json!({ "openApiSchema": { "inlinePayload": api("https://127.0.0.1:1").to_string() } }), None, &[]),
         ("smithy", json!({ "smithyModel": { "inlinePayload": model } }), Some(&role), &[]),
         (
@@ -388,10 +384,7 @@ async fn what_the_local_gateway_does_not_serve_it_says_when_called() {
     let moment = world.moment();
     for (members, said) in [
         (json!({ "policyEngineConfiguration": { "mode": "ENFORCE" } }), "policy engines that enforce"),
-        (
-            json!({ "customTransformConfiguration": { "lambda": { "arn": crate::support::world::THEIR_FUNCTION } } }),
-            "transforms of requests",
-        ),
+        (json!({ "customTransformConfiguration": { "lambda": { "arn": THEIR_FUNCTION } } }), "transforms of requests"),
     ] {
         let (fork, files) = (world.at(&moment), Files::new());
         let file = files.json("input.json", &members);
@@ -437,6 +430,101 @@ async fn a_listing_that_a_file_gives_is_served_without_asking_the_server() {
     let names: Vec<Value> =
         answer.json()["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect();
     assert!(names.contains(&json!("m___only")) && !names.contains(&json!("m___add")), "{names:?}");
+}
+
+/// The statements of one of the gateway's role's policies; none without the policy.
+fn statements(world: &World, policy: &str) -> Vec<Value> {
+    let roles = world.snapshot()["iam"]["roles"].clone();
+    let mut roles = roles.as_object().unwrap().values();
+    let role = roles.find(|role| role["trust"].to_string().contains("bedrock-agentcore")).unwrap();
+    let document = role["inline"][policy]["document"].as_str().unwrap_or("{}");
+    let document: Value = serde_json::from_str(document).unwrap();
+    document["Statement"].as_array().cloned().unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_passed_on_target_was_allowed_stays_until_other_actions_are_named() {
+    let (world, files) = (World::new(Duration::ZERO), Files::new());
+    world.create_gateway(OPEN).await;
+    let input = json!({ "targetConfiguration": { "mcp": { "connector": { "source": { "connectorId": "x" } } } } });
+    let file = files.json("input.json", &input);
+    let add = ["target", "add", "custom", "c", "--gateway", "g", "--cli-input", &file];
+    let signed = ["--iam-service", "lambda"];
+    let refused = world
+        .run(&[&add[..], &signed[..], &["--iam-resource", "arn:aws:lambda:us-west-2:000000000000:function:f"]].concat())
+        .await
+        .expect(2);
+    assert!(refused.stderr.contains("--allow-action"), "{}", refused.stderr);
+    world.run(&[&add[..], &signed[..], &["--allow-action", "lambda:InvokeFunction"]].concat()).await.expect(0);
+    let allowed = statements(&world, "smithy");
+    assert_eq!((&allowed[0]["Action"], &allowed[0]["Resource"]), (&json!(["lambda:InvokeFunction"]), &json!("*")));
+    assert!(statements(&world, "iam-service").is_empty());
+    world.run(&["target", "update", "c", "--gateway", "g", "--description", "d"]).await.expect(0);
+    assert_eq!(statements(&world, "smithy"), allowed);
+    world.run(&["target", "update", "c", "--gateway", "g", "--allow-action", "s3:GetObject"]).await.expect(0);
+    assert_eq!(statements(&world, "smithy")[0]["Action"], json!(["s3:GetObject"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_of_a_function_keeps_what_this_program_does_not_know_of_it() {
+    let world = World::new(Duration::ZERO).with_their_functions();
+    world.create_gateway(OPEN).await;
+    let schema = json!({ "inlinePayload": [{ "name": "t", "description": "d", "inputSchema": { "type": "object" } }] });
+    let function = json!({ "lambdaArn": THEIR_FUNCTION, "toolSchema": schema });
+    let target = json!({
+        "name": "l", "targetConfiguration": { "mcp": { "lambda": function } },
+        "credentialProviderConfigurations": [{ "credentialProviderType": "GATEWAY_IAM_ROLE" }],
+    });
+    let files = Files::new();
+    let file = files.json("input.json", &target);
+    world.run(&["target", "add", "lambda", "l", "--gateway", "g", "--cli-input", &file]).await.expect(0);
+    let members = json!({ "targetConfiguration": { "mcp": { "lambda": { "ofTheFuture": [1] } } } });
+    let (world, foreign) = world.with_foreign(Subject::Target, members);
+    let tools =
+        files.json("tools.json", &json!([{ "name": "u", "description": "d", "inputSchema": { "type": "object" } }]));
+    for flags in [&["--description", "d"][..], &["--tools", &tools]] {
+        foreign.sent.lock().unwrap().clear();
+        world.run(&[&["target", "update", "l", "--gateway", "g"], flags].concat()).await.expect(0);
+        let sent = foreign.sent.lock().unwrap()[0].clone();
+        assert_eq!(sent["targetConfiguration"]["mcp"]["lambda"]["ofTheFuture"], json!([1]), "{flags:?}: {sent:#}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_address_to_sign_in_at_is_shown_also_if_the_callback_url_is_not_known() {
+    let world = World::with_rules(&["bedrock-agentcore:GetOauth2CredentialProvider=AccessDeniedException"]);
+    world.create_gateway(OPEN).await;
+    let provider =
+        "arn:aws:bedrock-agentcore:us-west-2:000000000000:token-vault/default/oauth2credentialprovider/theirs";
+    let add =
+        ["target", "add", "mcp-server", "m", "--gateway", "g", "--endpoint", "https://127.0.0.1:1/mcp", "-o", "json"];
+    let flags = ["--credential-provider", provider, "--oauth-grant", "authorization-code"];
+    let added = world.run(&[&add[..], &flags[..]].concat()).await.expect(0).json();
+    assert!(added["target"].to_string().contains("/identities/oauth2/authorize?request_uri="), "{added:#}");
+    assert!(added["warnings"].to_string().contains("callback URL"), "{added:#}");
+}
+
+/// A file on standard input is read once, whatever the kind.
+#[test]
+fn files_on_standard_input_are_read_once() {
+    let gateway = LocalGateway::new();
+    let api = json!({ "targetConfiguration": { "mcp": { "openApiSchema": { "inlinePayload": api("https://127.0.0.1:1").to_string() } } } });
+    let model = json!({ "description": "by a file" });
+    let stage = json!({ "targetConfiguration": { "mcp": { "apiGateway": {
+        "restApiId": "a1b2c3d4e5", "stage": "prod",
+        "apiGatewayToolConfiguration": { "toolFilters": [{ "filterPath": "/x", "methods": ["GET"] }] },
+    } } } });
+    for (kind, input) in
+        [("openapi", &api), ("smithy", &model), ("api-gateway", &stage), ("lambda", &model), ("custom", &api)]
+    {
+        let add = ["--local", "target", "add", kind, kind, "--gateway", "g", "--cli-input", "-"];
+        let mut command = gateway.env.command(&add);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        // A kind that has a command of its own is no custom one.
+        assert!(ended.status.success(), "{kind}: {}", String::from_utf8_lossy(&ended.stderr));
+    }
 }
 
 /// A Lambda function finds them in its client context.

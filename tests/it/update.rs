@@ -61,6 +61,9 @@ fn add_their_role(world: &World) {
         theirs["path"] = json!("/");
         theirs["arn"] = json!(ROLE);
         theirs["tags"] = json!({});
+        let principal = json!({ "Service": "bedrock-agentcore.amazonaws.com" });
+        let trust = json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" });
+        theirs["trust"] = json!(json!({ "Version": "2012-10-17", "Statement": [trust] }).to_string());
         let mut policy = theirs["inline"]["base"].clone();
         policy["document"] = json!(all.to_string());
         theirs["inline"] = json!({ "all": policy });
@@ -205,7 +208,7 @@ async fn a_file_changes_each_member_of_the_api_and_leaves_all_others_equal() {
         mcp("sessionConfiguration", json!({ "sessionTimeoutInSeconds": 1800 })),
         mcp("streamingConfiguration", json!({ "enableResponseStreaming": false })),
         mcp("disableMcpListToolsPagination", json!(false)),
-        jwt("allowedScopes", json!(["g/other"])),
+        jwt("allowedScopes", json!(["g/invoke", "g/other"])),
         jwt("customClaims", json!(null)),
         jwt("advertisedScopeMapping", json!({ "g/invoke": "api://x/invoke" })),
         jwt("privateEndpoint", vpc),
@@ -489,8 +492,7 @@ async fn the_requests_of_the_quick_start_are_taken_as_they_are() {
     let update = ["update", "TestGateway", "--cli-input", &file("update.json", &request)];
     world.run(&update).await.expect(0);
     let updated = world.run(&["get", "TestGateway", "-o", "json"]).await.expect(0).json();
-    let differing: Vec<String> =
-        differences(&made, &updated).into_iter().filter(|path| path != "updatedAt").collect();
+    let differing: Vec<String> = differences(&made, &updated).into_iter().filter(|path| path != "updatedAt").collect();
     assert_eq!(differing, ["description"]);
     let schema = json!([{ "name": "t", "description": "d", "inputSchema": { "type": "object" } }]);
     let mut request = json!({
@@ -512,4 +514,109 @@ async fn the_requests_of_the_quick_start_are_taken_as_they_are() {
     world.run(&["target", "remove", "TestLambdaTarget", "--gateway", "TestGateway"]).await.expect(0);
     world.run(&["delete", "TestGateway", "--yes"]).await.expect(0);
     assert_eq!(world.census()["gateways"], 1);
+}
+
+/// A change that finds the gateway UPDATING waits for it, and is made then.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_finds_the_gateway_updating_is_made_after_it() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    world.run(&["update", "g", "--description", "one", "--no-wait"]).await.expect(0);
+    world.run(&["update", "g", "--instructions", "two"]).await.expect(0);
+    let after = shown(&world).await;
+    assert_eq!((&after["description"], &after["status"]), (&json!("one"), &json!("READY")));
+    assert_eq!(after["protocolConfiguration"]["mcp"]["instructions"], "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_waiting_the_role_may_still_call_what_the_gateway_still_uses() {
+    let world = World::new(Duration::ZERO).with_their_functions();
+    world.run(&["create", "g", "--no-observability", "--request-interceptor", THEIR_FUNCTION]).await.expect(0);
+    let change = ["update", "g", "--request-interceptor", THEIR_OTHER_FUNCTION];
+    world.run(&[&change[..], &["--no-wait"]].concat()).await.expect(0);
+    let both = grants(&world);
+    assert!(both.contains(&format!("{THEIR_FUNCTION}\\\"")) && both.contains(THEIR_OTHER_FUNCTION), "{both}");
+    world.run(&change).await.expect(0);
+    let after = grants(&world);
+    assert!(!after.contains(&format!("{THEIR_FUNCTION}\\\"")) && after.contains(THEIR_OTHER_FUNCTION), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_keep_the_gateways_own_client_out_is_refused() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let before = world.snapshot();
+    for (flags, remedy) in [
+        (["--add-allowed-scope", "g/read"], "--add-allowed-scope g/invoke"),
+        (["--discovery-url", DISCOVERY], "create g --authorizer jwt"),
+    ] {
+        let refused = world.run(&[&["update", "g", "-o", "json"], &flags[..]].concat()).await.expect(2).json();
+        assert!(refused["error"]["hint"].as_str().unwrap().contains(remedy), "{refused:#}");
+        assert_eq!(world.snapshot(), before);
+    }
+    // One that is out already stands in the way of no other change.
+    world.edit_gateway(|config| {
+        config["authorizerConfiguration"]["customJWTAuthorizer"]["allowedClients"] = json!(["theirs"]);
+    });
+    world.run(&["update", "g", "--description", "d"]).await.expect(0);
+}
+
+/// What `get` printed makes the same gateway: with the stack's own role and pool, and with its consumers.
+#[tokio::test(start_paused = true)]
+async fn create_takes_what_get_prints_for_the_stack_that_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("input.json");
+    let world = World::new(Duration::ZERO).with_their_functions();
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let mut edited = shown(&world).await;
+    world.run(&["client", "add", "g", "team"]).await.expect(0);
+    edited["interceptorConfigurations"] = json!([{
+        "interceptor": { "lambda": { "arn": THEIR_FUNCTION } }, "interceptionPoints": ["REQUEST"],
+    }]);
+    fs::write(&file, edited.to_string()).unwrap();
+    let create = ["create", "g", "--no-observability", "--cli-input", file.to_str().unwrap(), "-o", "json"];
+    let created = world.run(&create).await.expect(0).json();
+    assert!(created["clientInfo"]["clientId"].is_string(), "{created:#}");
+    assert!(grants(&world).contains(THEIR_FUNCTION));
+    let allowed = &shown(&world).await["authorizerConfiguration"]["customJWTAuthorizer"]["allowedClients"];
+    assert_eq!(allowed.as_array().unwrap().len(), 2, "{allowed}");
+    let claims = json!({ "authorizerConfiguration": { "customJWTAuthorizer": { "customClaims": [{
+        "inboundTokenClaimName": "scope", "inboundTokenClaimValueType": "STRING",
+        "authorizingClaimMatchValue": {
+            "claimMatchValue": { "matchValueString": "invoke" }, "claimMatchOperator": "EQUALS",
+        },
+    }] } } });
+    fs::write(&file, claims.to_string()).unwrap();
+    world.run(&create).await.expect(0);
+    let jwt = shown(&world).await["authorizerConfiguration"]["customJWTAuthorizer"].clone();
+    assert!(jwt["customClaims"].is_array() && jwt["allowedClients"].as_array().unwrap().len() == 2, "{jwt:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_request_gets_no_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("input.json");
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "other", "--authorizer", "iam", "--no-observability"]).await.expect(0);
+    add_their_role(&world);
+    fs::write(&file, json!({ "roleArn": ROLE, "authorizerType": "AWS_IAM" }).to_string()).unwrap();
+    let create = ["create", "g", "--no-observability", "--cli-input", file.to_str().unwrap()];
+    world.run(&create).await.expect(0);
+    let made = shown(&world).await;
+    assert_eq!((made.get("protocolType"), made.get("protocolConfiguration")), (None, None), "{made:#}");
+    let before = world.snapshot();
+    world.run(&create).await.expect(0);
+    assert_eq!(world.snapshot(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_fails_says_all_that_remains() {
+    let world = World::with_rules(&["bedrock-agentcore:DeleteGatewayTarget=AccessDeniedException"]);
+    world.run(&["create", "g", "--sample", "--no-observability"]).await.expect(0);
+    world.run(&["client", "add", "g", "team"]).await.expect(0);
+    let planned = world.run(&["delete", "g", "--dry-run"]).await.expect(0);
+    assert!(planned.stdout.contains("team"), "{}", planned.stdout);
+    let left = world.run(&["delete", "g", "--yes", "-o", "json"]).await.expect(3).json();
+    let causes = left["error"]["causes"].to_string();
+    assert!(causes.contains("weather-tool") && causes.contains("remains: gateway"), "{left:#}");
 }

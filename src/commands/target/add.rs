@@ -17,9 +17,10 @@ use super::{
 use crate::{
     commands::{
         adapt::{AdaptFlags, SmithyAdaptFlags},
-        cli_input::check_stdin,
+        cli_input::CliInput,
     },
     context::Context,
+    error::{Error, ErrorKind},
     model::{
         adapt::Change,
         name::FunctionArn,
@@ -260,25 +261,24 @@ impl Add {
             AddKind::Smithy(args) => Box::pin(args.run(ctx)).await,
             AddKind::McpServer(args) => args.run(ctx).await,
             AddKind::ApiGateway(args) => args.run(ctx).await,
-            AddKind::Custom(args) => {
-                let (allowed, flags) = (args.allow_action, args.credential);
-                apply_input(ctx, args.common, None, &flags, allowed).await
-            }
+            AddKind::Custom(args) => args.run(ctx).await,
         }
     }
 }
 
 impl AddLambda {
     async fn run(self, ctx: &Context) -> Outcome {
-        let mut input = described::read(&self.common)?;
+        let flags = CredentialFlags::default();
+        let mut input = described::read(&self.common, [self.tools.as_deref()], &flags)?;
         let source = match (&self.lambda_arn, &self.tools) {
             (Some(arn), Some(tools)) => {
-                check_stdin([Some(tools.as_str()), self.common.settings.cli_input.as_deref()])?;
-                TargetSource::Lambda { arn: arn.to_string(), schema: source::tool_schema(&self.common.name, tools)? }
+                let schema = source::tool_schema(&self.common.name, tools)?;
+                let configuration = json!({ "lambdaArn": arn, "toolSchema": schema });
+                TargetSource::configured(TargetKind::Lambda, configuration, Credential::role(), Vec::new())
             }
             _ if input.has("targetConfiguration") => {
-                let flags = CredentialFlags::default();
-                return apply_input(ctx, self.common, Some(TargetKind::Lambda), &flags, Vec::new()).await;
+                let described = Described { kind: Some(TargetKind::Lambda), flags: &flags, allowed: Vec::new() };
+                return described.apply(ctx, self.common, input, Vec::new()).await;
             }
             _ => {
                 ctx.check_sample().await?;
@@ -292,7 +292,7 @@ impl AddLambda {
             check_function(&aws, &stack, arn).await?;
         }
         let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
-        let source = described::completed(ctx, &mut input, source, &CredentialFlags::default()).await?;
+        let source = described::completed(ctx, &mut input, source, &flags).await?;
         let patch = described::patch(&self.common, input);
         let warnings = warning.into_iter().collect();
         Wanted { common: self.common, source, patch, warnings, changes: Vec::new() }
@@ -304,30 +304,30 @@ impl AddLambda {
 impl AddOpenapi {
     async fn run(self, ctx: &Context) -> Outcome {
         self.credential.check_resources()?;
+        let input = described::read(&self.common, [self.spec.as_deref()], &self.credential)?;
         let Some(spec) = &self.spec else {
             let allowed = self.credential.iam_resource.clone();
-            return apply_input(ctx, self.common, Some(TargetKind::OpenApi), &self.credential, allowed).await;
+            let described = Described { kind: Some(TargetKind::OpenApi), flags: &self.credential, allowed };
+            return described.apply(ctx, self.common, input, Vec::new()).await;
         };
-        let files = [Some(spec.as_str()), self.common.settings.cli_input.as_deref()];
-        check_stdin(files.into_iter().chain(self.credential.files()))?;
         let given = Given { place: spec, flag: "--spec", adapting: self.adapt.adapting() };
         let credential = self.credential.resolve(ctx, Some(TargetKind::OpenApi)).await?;
         let schema = source::api(ctx, &self.common.name, &given, credential.fills()).await?;
         let allowed = self.credential.iam_resource.clone();
         let source = TargetSource::configured(TargetKind::OpenApi, schema.configuration, credential, allowed);
         let described = (source, schema.warnings, schema.changes);
-        apply(ctx, self.common, &self.credential, described).await
+        apply(ctx, self.common, (input, &self.credential), described).await
     }
 }
 
 impl AddSmithy {
     async fn run(self, ctx: &Context) -> Outcome {
-        let input = described::read(&self.common)?;
+        let input = described::read(&self.common, [self.model.as_deref()], &self.credential)?;
         if self.model.is_none() && input.has("targetConfiguration") {
-            return apply_input(ctx, self.common, Some(TargetKind::Smithy), &self.credential, self.allow_action).await;
+            let (kind, allowed) = (Some(TargetKind::Smithy), self.allow_action);
+            let described = Described { kind, flags: &self.credential, allowed };
+            return described.apply(ctx, self.common, input, Vec::new()).await;
         }
-        let files = [self.model.as_deref(), self.common.settings.cli_input.as_deref()];
-        check_stdin(files.into_iter().chain(self.credential.files()))?;
         let credential = self.credential.resolve(ctx, Some(TargetKind::Smithy)).await?;
         let aws = ctx.aws().await?;
         let model = self.model.map_or_else(|| source::sample_model(&aws.region), Ok)?;
@@ -343,7 +343,7 @@ impl AddSmithy {
         };
         let schema = schema.source;
         let source = TargetSource::configured(TargetKind::Smithy, schema.configuration, credential, actions);
-        apply(ctx, self.common, &self.credential, (source, schema.warnings, schema.changes)).await
+        apply(ctx, self.common, (input, &self.credential), (source, schema.warnings, schema.changes)).await
     }
 }
 
@@ -351,10 +351,11 @@ impl AddMcpServer {
     async fn run(self, ctx: &Context) -> Outcome {
         self.credential.check_resources()?;
         let allowed = self.credential.iam_resource.clone();
+        let input = described::read(&self.common, [], &self.credential)?;
         let Some(endpoint) = &self.endpoint else {
-            return apply_input(ctx, self.common, Some(TargetKind::McpServer), &self.credential, allowed).await;
+            let described = Described { kind: Some(TargetKind::McpServer), flags: &self.credential, allowed };
+            return described.apply(ctx, self.common, input, Vec::new()).await;
         };
-        check_stdin([self.common.settings.cli_input.as_deref()].into_iter().chain(self.credential.files()))?;
         let credential = self.credential.resolve(ctx, Some(TargetKind::McpServer)).await?;
         let warnings = check_endpoint(ctx, endpoint)?;
         let mut configuration = json!({ "endpoint": endpoint });
@@ -365,7 +366,7 @@ impl AddMcpServer {
             configuration["resourcePriority"] = json!(priority);
         }
         let source = TargetSource::configured(TargetKind::McpServer, configuration, credential, allowed);
-        apply(ctx, self.common, &self.credential, (source, warnings, Vec::new())).await
+        apply(ctx, self.common, (input, &self.credential), (source, warnings, Vec::new())).await
     }
 }
 
@@ -376,8 +377,11 @@ impl AddApiGateway {
             warnings
                 .push("the local AWS keeps API Gateway targets and does not serve them: they have no tools".to_owned());
         }
+        let input = described::read(&self.common, [], &self.credential)?;
         let Some(rest_api_id) = &self.rest_api_id else {
-            return apply_input(ctx, self.common, Some(TargetKind::ApiGateway), &self.credential, Vec::new()).await;
+            let (kind, allowed) = (Some(TargetKind::ApiGateway), Vec::new());
+            let described = Described { kind, flags: &self.credential, allowed };
+            return described.apply(ctx, self.common, input, warnings).await;
         };
         let credential = self.credential.resolve(ctx, Some(TargetKind::ApiGateway)).await?;
         let mut tools = json!({ "toolFilters": self.filter });
@@ -387,7 +391,19 @@ impl AddApiGateway {
         let configuration =
             json!({ "restApiId": rest_api_id, "stage": self.stage, "apiGatewayToolConfiguration": tools });
         let source = TargetSource::configured(TargetKind::ApiGateway, configuration, credential, Vec::new());
-        apply(ctx, self.common, &self.credential, (source, warnings, Vec::new())).await
+        apply(ctx, self.common, (input, &self.credential), (source, warnings, Vec::new())).await
+    }
+}
+
+impl AddCustom {
+    async fn run(self, ctx: &Context) -> Outcome {
+        if !self.credential.iam_resource.is_empty() {
+            let error = Error::new(ErrorKind::Usage, "what this target calls is not known from an address");
+            return Err(error.with_hint("allow the role its actions: `--allow-action`"));
+        }
+        let input = described::read(&self.common, [], &self.credential)?;
+        let described = Described { kind: None, flags: &self.credential, allowed: self.allow_action };
+        described.apply(ctx, self.common, input, Vec::new()).await
     }
 }
 
@@ -395,10 +411,9 @@ impl AddApiGateway {
 async fn apply(
     ctx: &Context,
     common: Common,
-    flags: &CredentialFlags,
+    (mut input, flags): (CliInput, &CredentialFlags),
     (source, warnings, changes): (TargetSource, Vec<String>, Vec<Change>),
 ) -> Outcome {
-    let mut input = described::read(&common)?;
     let source = described::completed(ctx, &mut input, source, flags).await?;
     let patch = described::patch(&common, input);
     let aws = ctx.aws().await?;
@@ -406,21 +421,21 @@ async fn apply(
     Wanted { common, source, patch, warnings, changes }.apply(ctx, &aws, stack, gateway).await
 }
 
-/// Applies a target that `--cli-input` describes, of this kind or of any.
-async fn apply_input(
-    ctx: &Context,
-    common: Common,
+/// A target that `--cli-input` describes, of this kind or of any.
+struct Described<'a> {
     kind: Option<TargetKind>,
-    flags: &CredentialFlags,
+    flags: &'a CredentialFlags,
     allowed: Vec<String>,
-) -> Outcome {
-    check_stdin([common.settings.cli_input.as_deref()].into_iter().chain(flags.files()))?;
-    let mut input = described::read(&common)?;
-    let source = described::source(ctx, &mut input, kind, flags, allowed).await?;
-    let patch = described::patch(&common, input);
-    let aws = ctx.aws().await?;
-    let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
-    Wanted { common, source, patch, warnings: Vec::new(), changes: Vec::new() }.apply(ctx, &aws, stack, gateway).await
+}
+
+impl Described<'_> {
+    async fn apply(self, ctx: &Context, common: Common, mut input: CliInput, warnings: Vec<String>) -> Outcome {
+        let source = described::source(ctx, &mut input, self.kind, self.flags, self.allowed).await?;
+        let patch = described::patch(&common, input);
+        let aws = ctx.aws().await?;
+        let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
+        Wanted { common, source, patch, warnings, changes: Vec::new() }.apply(ctx, &aws, stack, gateway).await
+    }
 }
 
 #[cfg(test)]

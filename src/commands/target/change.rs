@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Outcome, settings::TargetFlags};
 use crate::{
     aws::{
-        Aws,
+        self, Aws,
         agentcore::ApiDocument,
         denied::{Denied, Whose},
         providers,
@@ -142,7 +142,10 @@ impl Wanted {
         let unchanged = !converged.made.changed;
         let mut warnings = warnings;
         warnings.extend(remarks(target));
-        let callback_url = callback_url(aws, target).await?;
+        let callback_url = callback_url(aws, target).await.unwrap_or_else(|error| {
+            warnings.push(format!("the callback URL of the credential provider is not known: {error}"));
+            None
+        });
         Ok(Changed {
             callback_url,
             target: TargetInfo::new(target),
@@ -156,7 +159,7 @@ impl Wanted {
 }
 
 /// The address to which an authorization server sends users back, of a target that users sign in to.
-async fn callback_url(aws: &Aws, target: &ApiDocument) -> Result<Option<String>, Error> {
+async fn callback_url(aws: &Aws, target: &ApiDocument) -> Result<Option<String>, aws::Error> {
     let provider = &target.0["credentialProviderConfigurations"][0]["credentialProvider"]["oauthCredentialProvider"];
     if provider["grantType"] != "AUTHORIZATION_CODE" {
         return Ok(None);

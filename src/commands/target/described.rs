@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{change::Common, credential::CredentialFlags};
 use crate::{
-    commands::cli_input::CliInput,
+    commands::cli_input::{CliInput, check_stdin},
     context::Context,
     error::{Error, ErrorKind},
     model::{
@@ -17,8 +17,15 @@ use crate::{
 const CONFIGURATION: &str = "targetConfiguration";
 const CREDENTIALS: &str = "credentialProviderConfigurations";
 
-/// The members of a file, for this target.
-pub(super) fn read(common: &Common) -> Result<CliInput, Error> {
+/// The members of a file, for this target. One of the files, of its source (`files`), its credential and this one, may be
+/// standard input.
+pub(super) fn read<'a>(
+    common: &'a Common,
+    files: impl IntoIterator<Item = Option<&'a str>>,
+    credential: &'a CredentialFlags,
+) -> Result<CliInput, Error> {
+    let file = common.settings.cli_input.as_deref();
+    check_stdin([file].into_iter().chain(files).chain(credential.files()))?;
     let mut input = CliInput::read(common.settings.cli_input.as_deref())?;
     input.check_same("name", &[common.name.as_str()])?;
     // Name and ARN of the gateway are not in the API's request.
@@ -74,18 +81,18 @@ pub(super) async fn source(
     };
     let own = configuration["mcp"][kind.member()].clone();
     match kind {
-        TargetKind::Lambda => {
-            let Some(arn) = own["lambdaArn"].as_str() else {
-                return Err(input.invalid("a Lambda target has a `lambdaArn` and a `toolSchema`"));
-            };
-            Ok(TargetSource::Lambda { arn: arn.to_owned(), schema: own["toolSchema"].clone() })
+        TargetKind::Lambda if !own["lambdaArn"].is_string() => {
+            Err(input.invalid("a Lambda target has a `lambdaArn` and a `toolSchema`"))
         }
-        TargetKind::Smithy if allowed.is_empty() && own["inlinePayload"].is_null() => {
-            let error = Error::new(ErrorKind::Usage, "nobody has read this model, so nobody knows what its calls need");
-            Err(error.with_hint("name it with `--model s3://…`, or the IAM actions with `--allow-action`"))
-        }
+        TargetKind::Smithy if allowed.is_empty() && own["inlinePayload"].is_null() => Err(unread_model()),
         kind => Ok(TargetSource::configured(kind, own, credential, allowed)),
     }
+}
+
+/// The refusal of a model in S3 that only the file names.
+pub(super) fn unread_model() -> Error {
+    let error = Error::new(ErrorKind::Usage, "nobody has read this model, so nobody knows what its calls need");
+    error.with_hint("name it with `--model s3://…`, or the IAM actions with `--allow-action`")
 }
 
 /// A source that flags describe, with what only the file says.
@@ -103,7 +110,7 @@ pub(super) async fn completed(
         return Err(input.invalid(&format!("`{CONFIGURATION}` describes {what}, and the flags another kind")));
     }
     let TargetSource::Configured(mut target) = source else {
-        // The role calls functions, and a function's flags say all of it.
+        // The sample's function and credential are its own.
         input.take(CREDENTIALS);
         return Ok(source);
     };

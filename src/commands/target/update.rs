@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     aws::Aws,
-    commands::{adapt::AdaptFlags, cli_input::check_stdin},
+    commands::adapt::AdaptFlags,
     context::Context,
     error::{Error, ErrorKind},
     model::{
@@ -109,13 +109,12 @@ impl Update {
             ));
         }
         let described = self.spec.as_ref().or(self.model.as_ref()).or(self.tools.as_ref());
-        let files = [described.map(String::as_str), self.common.settings.cli_input.as_deref()];
-        check_stdin(files.into_iter().chain(self.credential.files()))?;
-        let input = described::read(&self.common)?;
+        let input = described::read(&self.common, [described.map(String::as_str)], &self.credential)?;
         let aws = ctx.aws().await?;
         check_region(&aws, self.lambda_arn.as_ref())?;
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
         let mut existing = target_of(&gateway, &self.common.name)?.0.clone();
+        let before = existing["targetConfiguration"].clone();
         // Source and credential that the file names are in the place of those that there are.
         let described = input.rest(&READ_ONLY);
         merge(&mut existing, &described);
@@ -125,7 +124,7 @@ impl Update {
         self.clear.add_to(&mut patch);
         let mcp = &existing["targetConfiguration"]["mcp"];
         let Some(kind) = TargetKind::of(mcp) else {
-            let source = self.passed_on(ctx, &existing).await?;
+            let source = self.passed_on(ctx, &stack, &existing).await?;
             let wanted = Wanted { common: self.common, source, patch, warnings: Vec::new(), changes: Vec::new() };
             return wanted.apply(ctx, &aws, stack, gateway).await;
         };
@@ -135,11 +134,11 @@ impl Update {
         }
         let (source, warnings, changes) = match kind {
             TargetKind::Lambda => {
-                let source = self.function(&aws, &stack, &mcp[kind.member()]).await?;
+                let source = self.function(&aws, &stack, &existing).await?;
                 let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
                 (source, warning.into_iter().collect(), Vec::new())
             }
-            kind => self.other(ctx, &aws, &stack, (kind, &existing)).await?,
+            kind => self.other(ctx, &aws, &stack, (kind, &existing, &before["mcp"][kind.member()])).await?,
         };
         let wanted = Wanted { common: self.common, source, patch, warnings, changes };
         wanted.apply(ctx, &aws, stack, gateway).await
@@ -157,21 +156,22 @@ impl Update {
     }
 
     /// The source of a target of a kind that this program passes on.
-    async fn passed_on(&self, ctx: &Context, existing: &Value) -> Result<TargetSource, Error> {
+    async fn passed_on(&self, ctx: &Context, stack: &Stack, existing: &Value) -> Result<TargetSource, Error> {
         let files = [&self.spec, &self.model, &self.endpoint, &self.tools];
         if files.into_iter().any(Option::is_some) || self.lambda_arn.is_some() {
             let what = listed_type(&existing["targetConfiguration"]).unwrap_or("a newer kind");
             let problem = format!("the target is {what}, which has no flags for its source");
             return Err(usage(&problem, "change it with `--cli-input`, which has its `targetConfiguration`"));
         }
-        let kept = existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
         let credential = if self.credential.is_given() {
             self.credential.resolve(ctx, None).await?
         } else {
-            Credential::Given(kept.filter(|_| !self.no_credential))
+            Credential::Given(credentials_of(existing).filter(|_| !self.no_credential))
         };
         let configuration = existing["targetConfiguration"].clone();
-        Ok(TargetSource::Other(Box::new(Other { configuration, credential, allowed: self.allow_action.clone() })))
+        let named = Some(self.allow_action.clone()).filter(|actions| !actions.is_empty());
+        let allowed = named.or_else(|| stack.granted(self.common.name.as_str())).unwrap_or_default();
+        Ok(TargetSource::Other(Box::new(Other { configuration, credential, allowed })))
     }
 
     /// Whether a target of this kind accepts the given flags.
@@ -186,13 +186,20 @@ impl Update {
     }
 
     async fn function(&self, aws: &Aws, stack: &Stack, existing: &Value) -> Result<TargetSource, Error> {
+        let kind = TargetKind::Lambda;
         let tools = self.tools.as_ref().map(|tools| source::tool_schema(&self.common.name, tools)).transpose()?;
         if let Some(arn) = &self.lambda_arn {
             check_function(aws, stack, arn).await?;
         }
-        let arn = self.lambda_arn.as_ref().map(ToString::to_string);
-        let arn = arn.or_else(|| existing["lambdaArn"].as_str().map(str::to_owned)).unwrap_or_default();
-        Ok(TargetSource::Lambda { arn, schema: tools.unwrap_or_else(|| existing["toolSchema"].clone()) })
+        let mut configuration = existing["targetConfiguration"]["mcp"][kind.member()].clone();
+        if let Some(arn) = &self.lambda_arn {
+            configuration["lambdaArn"] = json!(arn);
+        }
+        if let Some(tools) = tools {
+            configuration["toolSchema"] = tools;
+        }
+        let credential = Credential::Given(credentials_of(existing));
+        Ok(TargetSource::configured(kind, configuration, credential, Vec::new()))
     }
 
     async fn other(
@@ -200,12 +207,11 @@ impl Update {
         ctx: &Context,
         aws: &Aws,
         stack: &Stack,
-        (kind, existing): (TargetKind, &Value),
+        (kind, existing, before): (TargetKind, &Value, &Value),
     ) -> Result<(TargetSource, Vec<String>, Vec<Change>), Error> {
-        let kept = || existing.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned();
         let named = self.credential.in_known_place(existing).resolve(ctx, Some(kind)).await?;
         let keeps = self.credential.is_empty() && !self.no_credential;
-        let credential = if keeps { Credential::Given(kept()) } else { named };
+        let credential = if keeps { Credential::Given(credentials_of(existing)) } else { named };
         let service = &existing["credentialProviderConfigurations"][0]["credentialProvider"]["iamCredentialProvider"];
         let service = service["service"].as_str().unwrap_or_default();
         let is_other = |arn: &&String| keeps && arn.split(':').nth(2) != Some(service);
@@ -216,6 +222,11 @@ impl Update {
         let name = &self.common.name;
         let mut configuration = existing["targetConfiguration"]["mcp"][kind.member()].clone();
         self.check_adapting(&configuration)?;
+        // Without `allowed`, the role gets what an inline model needs.
+        let is_new_model = kind == TargetKind::Smithy && self.model.is_none() && configuration != *before;
+        if is_new_model && self.allow_action.is_empty() && configuration["inlinePayload"].is_null() {
+            return Err(described::unread_model());
+        }
         let (mut warnings, mut changes) = (Vec::new(), Vec::new());
         let mut actions = [self.allow_action.as_slice(), &self.credential.iam_resource].concat();
         let granted = stack.granted(name.as_str()).unwrap_or_default();
@@ -251,7 +262,7 @@ impl Update {
                 }
                 actions = kept;
             }
-        } else if actions.is_empty() && (keeps || kind == TargetKind::Smithy) {
+        } else if actions.is_empty() && (keeps || kind == TargetKind::Smithy) && !is_new_model {
             actions = granted;
         }
         Ok((TargetSource::configured(kind, configuration, credential, actions), warnings, changes))
@@ -272,6 +283,11 @@ impl Update {
         let problem = format!("the document of before was adapted with `{flags}`");
         Err(usage(&problem, "add these flags, or others; `--no-adapt` sends it as it is"))
     }
+}
+
+/// The credential that a target has.
+fn credentials_of(target: &Value) -> Option<Value> {
+    target.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned()
 }
 
 /// The members of a file besides source and credential.

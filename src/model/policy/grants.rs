@@ -184,7 +184,7 @@ impl Needs {
         self.services.extend((!actions.is_empty()).then_some(statement));
     }
 
-    /// What the role signs for against an address, also of a kind of target that this program does not know.
+    /// What the role signs for against an address.
     fn add_signed(&mut self, place: Place<'_>, allowed: impl Fn(&str) -> Option<Vec<String>>) {
         if let Some(service) = signed_service(place.target) {
             let resources = resources(place, service, allowed(place.name()));
@@ -273,11 +273,13 @@ pub fn granted(names: &StackNames, grants: &BTreeMap<&'static str, Value>, targe
 }
 
 /// The service that a target's requests are signed for with the gateway's role, if the target's address may not
-/// determine the permission.
+/// determine the permission. For a target that is passed on, the user names actions.
 fn signed_service(target: &Value) -> Option<&str> {
-    let credential = &target["credentialProviderConfigurations"][0]["credentialProvider"];
-    let service = credential["iamCredentialProvider"]["service"].as_str()?;
-    [EXECUTE_API, LAMBDA].contains(&service).then_some(service)
+    let credential = &target["credentialProviderConfigurations"][0];
+    let is_by_role = credential["credentialProviderType"] == "GATEWAY_IAM_ROLE";
+    let is_known = TargetKind::of(&target["targetConfiguration"]["mcp"]).is_some();
+    let service = credential["credentialProvider"]["iamCredentialProvider"]["service"].as_str()?;
+    (is_by_role && is_known && [EXECUTE_API, LAMBDA].contains(&service)).then_some(service)
 }
 
 /// Whether what the role may do for a target is, or may be, what the user named, so that it is read back from the role's

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Action, Error, Plan, ResourceKind, Stack, document};
+use super::{Error, Plan, ResourceKind, Stack, document};
 use crate::model::{policy, spec::GatewaySpec};
 
 /// Limit on the characters of all inline policies of a role (IAM quotas). White space does not count; ours have
@@ -31,12 +31,11 @@ pub(super) fn wanted_grants(spec: &GatewaySpec, stack: &Stack) -> (Grants, Grant
     (needed, all)
 }
 
-/// What the role needs for the gateway's settings: while they change, for both of them, and afterwards.
+/// What the role needs for the gateway's settings: while they change, for both of them besides what it has, and
+/// afterwards.
 pub(super) struct SettingsGrants {
     during: Grants,
     after: Grants,
-    /// What an earlier run that was killed left.
-    idle: Vec<&'static str>,
 }
 
 impl SettingsGrants {
@@ -48,13 +47,18 @@ impl SettingsGrants {
             policy::gateway_grants(&stack.names, &stack.caller.account, documents.iter().copied())
         };
         if !spec.prove_tokens && !spec.settings_only {
-            return Self { during: Grants::new(), after: Grants::new(), idle: Vec::new() };
+            return Self { during: Grants::new(), after: Grants::new() };
         }
         let both: Vec<&Value> = existing.into_iter().chain([&wanted]).collect();
-        let during = grants(&both);
-        let is_idle = |name: &&str| stack.grants.contains_key(name) && !during.contains_key(name);
-        let idle = policy::GATEWAY_GRANTS.into_iter().filter(is_idle).collect();
-        Self { during, after: grants(&[&wanted]), idle }
+        let mut during = grants(&both);
+        for name in policy::GATEWAY_GRANTS {
+            let Some(had) = stack.grants.get(name) else { continue };
+            // Another run may have just added what it needs.
+            let wider = during.get(name).and_then(|needed| policy::completed(had, needed));
+            let wider = wider.or_else(|| during.get(name).cloned()).unwrap_or_else(|| had.clone());
+            during.insert(name, wider);
+        }
+        Self { during, after: grants(&[&wanted]) }
     }
 
     /// Adds the steps that come before the gateway's.
@@ -74,13 +78,8 @@ impl SettingsGrants {
         for (name, during) in &self.during {
             let wanted = self.after.get(name);
             if wanted != Some(during) {
-                let action = Action::Update(vec!["what it allows"]);
-                let step = plan.add(ResourceKind::Grant, name, action, &[Some(gateway)]);
-                plan.steps[step].policy = wanted.cloned();
+                plan.narrow(ResourceKind::Grant, name, wanted.cloned(), &[Some(gateway)]);
             }
-        }
-        for name in &self.idle {
-            plan.add(ResourceKind::Grant, name, Action::Update(vec!["what it allows"]), &[Some(gateway)]);
         }
     }
 
@@ -167,8 +166,7 @@ pub(super) fn dropped_grant_steps(
     for name in had.keys().filter(|name| !needed.contains_key(*name)) {
         let wanted = all.get(name);
         if wanted != stack.grants.get(*name) {
-            let step = plan.add(ResourceKind::Grant, name, Action::Update(vec!["what it allows"]), targets);
-            plan.steps[step].policy = wanted.cloned();
+            plan.narrow(ResourceKind::Grant, name, wanted.cloned(), targets);
         }
     }
 }

@@ -31,6 +31,10 @@ impl AwsWorld<'_> {
         match (&step.action, &self.stack.gateway) {
             (plan::Action::Update(what), Some(gateway)) => {
                 let document = self.updated_gateway(step, gateway.id(), what, made, discovery_url.clone()).await?;
+                // It was moving when it was looked at: what is to be changed is told only now.
+                if what == &["state"] && document.is_ready() && self.is_to_change(&document) {
+                    return Err(Error::Raced);
+                }
                 if document.is_ready() || !self.wait && what != &["state"] {
                     return Ok((Change::Updated, Output::Gateway { document, log_group: None }));
                 }
@@ -45,6 +49,17 @@ impl AwsWorld<'_> {
         }
         let (document, log_group) = self.created_gateway(step, made, discovery_url).await?;
         Ok((Change::Created, Output::Gateway { document, log_group }))
+    }
+
+    /// Whether a gateway that another run changed lacks what this one wants.
+    fn is_to_change(&self, document: &ApiDocument) -> bool {
+        let has_role = self.plan.existing_role.as_ref().is_none_or(|role| role.as_str() == document.role_arn());
+        let jwt = document.jwt_authorizer();
+        let allowed = jwt["allowedClients"].as_array();
+        let is_allowed = |id: &String| allowed.is_some_and(|all| all.contains(&json!(id)));
+        self.spec.wanted(Some(&document.0)) != document.0
+            || !has_role
+            || !self.spec.allowed_clients.iter().all(is_allowed)
     }
 
     fn gateway_request(&self, made: &Outputs, discovery_url: Option<String>) -> Result<Value, Error> {
@@ -65,7 +80,7 @@ impl AwsWorld<'_> {
                 let named =
                     jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.run.aws, url));
                 // Settings for another issuer's tokens do not apply to this pool's.
-                if !jwt["discoveryUrl"].is_null() && named.as_deref() != Some(made.pool_id()?) {
+                if !jwt.is_object() || !jwt["discoveryUrl"].is_null() && named.as_deref() != Some(made.pool_id()?) {
                     jwt = json!({});
                 }
                 let usual = cognito::discovery_url(self.run.aws, made.pool_id()?);
@@ -225,6 +240,10 @@ impl AwsWorld<'_> {
                     updated = Some(Updated::new(&settled, &answer));
                 }
                 let document = self.settled_target(step, gateway_id, id, updated.as_ref()).await?;
+                let is_settled = what == &["state"] && document.is_ready();
+                if is_settled && !plan::is_as_wanted(self.stack, spec, &document)? {
+                    return Err(Error::Raced);
+                }
                 if what == &["state"] && self.fails_for_now(step, &document).await {
                     self.delete_target(step, gateway_id, &document).await?;
                     (Change::Created, self.created_target(step, gateway_id, &creation).await?)
@@ -239,7 +258,10 @@ impl AwsWorld<'_> {
             _ => (Change::Created, self.created_target(step, gateway_id, &creation).await?),
         };
         if document.is_ready() || document.awaits_user() || !self.wait {
-            self.drop_unused_provider(existing, &request).await?;
+            // Until AWS has changed it, it goes on using the one of before.
+            if document.is_ready() {
+                self.drop_unused_provider(existing, &request).await?;
+            }
             Ok((change, Output::Target(document)))
         } else {
             Err(Error::of_state(step.resource.kind, &document))
@@ -355,7 +377,7 @@ fn provider_output(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result
 fn target_request(target: &TargetSpec, made: &Outputs) -> Result<Value, Error> {
     let sample = match target.source {
         TargetSource::Sample => made.function_arn()?,
-        TargetSource::Lambda { .. } | TargetSource::Configured(_) | TargetSource::Other(_) => "",
+        TargetSource::Configured(_) | TargetSource::Other(_) => "",
     };
     let provider = match target.provider() {
         None => "",

@@ -20,6 +20,9 @@ use crate::local::{data_plane::credentials::Failure, random};
 /// response streaming for your AgentCore gateway").
 const FORWARDED: [&str; 2] = ["notifications/progress", "notifications/message"];
 
+/// Most connections that a session keeps; our choice.
+const MOST_CONNECTIONS: usize = 64;
+
 /// The state that a caller's session keeps for the servers behind a gateway.
 #[derive(Debug, Default)]
 pub(crate) struct McpSession {
@@ -81,12 +84,27 @@ impl McpSession {
         key: &str,
         opening: impl Future<Output = Result<Arc<Connection>, Failure>> + Send + 'static,
     ) -> Result<Arc<Connection>, Failure> {
+        self.make_room_for(key);
         let opening = self.connections().entry(key.to_owned()).or_insert_with(|| opening.boxed().shared()).clone();
         let opened = opening.clone().await;
         if opened.is_err() {
             self.connections().retain(|_, kept| !kept.ptr_eq(&opening));
         }
         opened
+    }
+
+    /// Closes a connection if there are too many: where headers are passed on, each value of them has its own.
+    fn make_room_for(&self, key: &str) {
+        let mut connections = self.connections();
+        if connections.len() < MOST_CONNECTIONS || connections.contains_key(key) {
+            return;
+        }
+        let is_open = |kept: &Opening| matches!(kept.peek(), Some(Ok(_)));
+        let one = connections.iter().find(|(_, kept)| is_open(kept)).map(|(key, _)| key.clone());
+        if let Some(Ok(connection)) = one.and_then(|key| connections.remove(&key)).and_then(|kept| kept.peek().cloned())
+        {
+            tokio::spawn(async move { connection.close().await });
+        }
     }
 
     /// Drops a closed connection.

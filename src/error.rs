@@ -253,7 +253,7 @@ impl From<ops::Error> for Error {
                         format!("`agentcore-gw client add {gateway} NAME` makes another client, with its own secret")
                     }
                 };
-                Self::new(ErrorKind::NotFound, message).with_hint(hint)
+                Self::new(ErrorKind::Conflict, message).with_hint(hint)
             }
             ops::Error::PlanForgot(_) => Self::new(ErrorKind::Bug, message),
             ops::Error::Refused { .. } => Self::new(ErrorKind::AccessDenied, message),

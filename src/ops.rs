@@ -58,7 +58,7 @@ impl ResourceKind {
         match self {
             Self::Role => "execution role",
             Self::BasePolicy => "role policy",
-            Self::Grant => "role policy for targets",
+            Self::Grant => "role permissions",
             Self::Provider => "credential provider",
             Self::UserPool => "user pool",
             Self::Domain => "user pool domain",

@@ -3,7 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::input;
-use crate::error::{Error, ErrorKind};
+use crate::{
+    context::Context,
+    error::{Error, ErrorKind},
+};
 
 /// The members of a request that a file gives; none without a file.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ impl CliInput {
     /// If it cannot be read, or is no object with the API's members.
     pub fn read(file: Option<&str>) -> Result<Self, Error> {
         let Some(file) = file else { return Ok(Self::default()) };
+        // As the AWS CLI writes it.
+        let file = file.strip_prefix("file://").unwrap_or(file);
         let document = input::parse(file, &input::read(file)?)?;
         let place = input::place(file).to_owned();
         let Value::Object(mut members) = document.value else {
@@ -75,6 +80,13 @@ impl CliInput {
                 Err(error.with_hint("leave the member out, or name the same"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Notes each member that is left and that this program does not know: it may be newer, or a mistake.
+    pub fn note_unknown(&self, ctx: &Context, known: &[&str]) {
+        for name in self.members.keys().filter(|name| !known.contains(&name.as_str())) {
+            ctx.ui.note(&format!("{}: this program does not know `{name}`, and passes it on as it is", self.place));
         }
     }
 

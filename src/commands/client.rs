@@ -130,6 +130,20 @@ pub struct One {
     pub client: String,
 }
 
+impl One {
+    /// The consumer's name.
+    ///
+    /// # Errors
+    /// If it is the name of the gateway's own client.
+    fn consumer(&self, stack: &Stack) -> Result<&str, Error> {
+        if self.client != stack.names.app_client {
+            return Ok(&self.client);
+        }
+        let error = Error::new(ErrorKind::Usage, format!("`{}` is the gateway's own client", self.client));
+        Err(error.with_hint("choose another name; `create` makes that one, and `cleanup` deletes it"))
+    }
+}
+
 fn consumer(text: &str) -> Result<String, String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_valid = (1..=64).contains(&text.len()) && text.bytes().all(is_plain);
@@ -164,7 +178,7 @@ impl Add {
         let own = &stack.names.resource_server;
         let full = |scope: &String| if scope.contains('/') { scope.clone() } else { format!("{own}/{scope}") };
         let scopes: Vec<String> = self.scope.iter().map(full).collect();
-        let name = self.one.client.as_str();
+        let name = self.one.consumer(&stack)?;
         let added = ctx.observed(&aws, async |run: Run<'_>| consumers::add(run, &stack, name, &scopes).await).await;
         let undo = format!("agentcore-gw client remove {} {name}", stack.names.gateway);
         let ready = added.map_err(|error| ctx.ended(error, Some(&undo)))?;
@@ -179,7 +193,7 @@ impl Rotate {
         self.save.as_deref().map_or(Ok(()), check_writable)?;
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.one.gateway).await?;
-        let name = self.one.client.as_str();
+        let name = self.one.consumer(&stack)?;
         let finish = async |run: Run<'_>| consumers::finish_rotation(run, &stack, name).await;
         if self.finish {
             let was_there = ctx.observed(&aws, finish).await.map_err(|error| ctx.ended(error, None))?;
@@ -218,7 +232,7 @@ impl Remove {
     async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.one.gateway).await?;
-        let name = self.one.client.as_str();
+        let name = self.one.consumer(&stack)?;
         let removed = ctx.observed(&aws, async |run: Run<'_>| consumers::remove(run, &stack, name).await).await;
         let was_there = removed.map_err(|error| ctx.ended(error, None))?;
         let (client, gateway) = (name.to_owned(), stack.names.gateway.to_string());

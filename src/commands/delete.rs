@@ -39,11 +39,10 @@ impl Delete {
         let aws = ctx.aws().await?;
         let stack = find::stack(&aws, &self.name).await?;
         let name = stack.names.gateway.to_string();
-        // What a gateway leaves is found by its names alone.
-        let has_gateway = stack.gateway.is_some();
-        let stack = stack::discover(&aws, &stack.names, Depth::Thorough).await?;
-        let Some(gateway) = stack.gateway.as_ref().filter(|_| has_gateway) else {
-            return Ok(Box::new(Done::new(&stack, Vec::new(), false)));
+        // What there is besides; what cannot be looked at stands in the way of nothing.
+        let around = stack::discover(&aws, &stack.names, Depth::Thorough).await?;
+        let Some(gateway) = &stack.gateway else {
+            return Ok(Box::new(Done::new(&around, Vec::new(), false)));
         };
         let its_own: Vec<Resource> = gateway
             .targets
@@ -52,13 +51,13 @@ impl Delete {
             .chain([Resource::new(ResourceKind::Gateway, gateway.id())])
             .collect();
         if self.dry_run {
-            return Ok(Box::new(Done { dry_run: true, ..Done::new(&stack, its_own, true) }));
+            return Ok(Box::new(Done { dry_run: true, ..Done::new(&around, its_own, true) }));
         }
         if !ctx.settings.yes {
             let list: String = its_own.iter().map(|resource| format!("  {resource}\n")).collect();
             let whose = if gateway.ours { "" } else { "agentcore-gw did not make this gateway. " };
             let place = format!("{} of account {}", aws.region, stack.caller.account);
-            if !ctx.confirm(&format!("{list}{whose}Delete this in {place}?")).await? {
+            if !ctx.confirm(&format!("Would delete:\n{list}{whose}Delete this in {place}?")).await? {
                 return Err(Error::new(ErrorKind::Interrupted, "nothing was deleted"));
             }
         }
@@ -76,7 +75,7 @@ impl Delete {
             });
             return Err(deleted.iter().fold(incomplete, |it, resource| it.with_cause(format!("deleted: {resource}"))));
         }
-        Ok(Box::new(Done::new(&stack, deleted, true)))
+        Ok(Box::new(Done::new(&around, deleted, true)))
     }
 }
 
@@ -91,6 +90,8 @@ struct Done {
     was_there: bool,
     deleted: Vec<Entry>,
     remaining: Vec<Entry>,
+    /// What could not be looked at.
+    warnings: Vec<String>,
     dry_run: bool,
     /// Whether `cleanup` deletes what remains.
     #[serde(skip)]
@@ -114,6 +115,7 @@ impl Done {
             was_there,
             deleted: deleted.into_iter().map(Entry::from).collect(),
             remaining: remaining.into_iter().map(Entry::from).collect(),
+            warnings: stack.unseen.iter().map(|error| format!("there may remain more: {error}")).collect(),
             dry_run: false,
             is_ours,
         }
@@ -138,7 +140,7 @@ impl Report for Done {
             writeln!(w, "What remains:")?;
             list(w, &self.remaining)?;
         }
-        Ok(())
+        self.warnings.iter().try_for_each(|warning| writeln!(w, "Warning: {warning}"))
     }
 
     fn next(&self) -> Vec<String> {

@@ -30,8 +30,10 @@ pub struct Policy {
 enum CommandName {
     Show,
     Create,
+    #[value(alias = "client")]
     Update,
     Target,
+    #[value(alias = "delete")]
     Cleanup,
 }
 

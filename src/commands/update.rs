@@ -1,11 +1,14 @@
 //! `update`: changes settings of a gateway; what is not named stays as it is.
 
+mod flags;
+
 use std::io::{self, Write};
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::flags::{ClearFlags, TokenFlags};
 use super::{
     Outcome, cli_input::CliInput, plan::PlanReport, settings::SettingFlags, shown::GatewayInfo, stack_with_gateway,
 };
@@ -14,9 +17,9 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind},
     model::{
-        gateway::{self, InterceptionPoint, custom_claim, drop_claim, intercept, interception, require_claim},
+        gateway,
         name::RoleArn,
-        patch::{Patch, Path},
+        patch::Patch,
         policy,
         spec::{GatewaySpec, RoleSpec},
     },
@@ -65,161 +68,9 @@ pub struct Update {
     pub no_wait: bool,
 }
 
-/// Settings that are taken away.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Settings to clear")]
-pub struct ClearFlags {
-    /// Leave it without a description
-    #[arg(long, conflicts_with = "description")]
-    pub clear_description: bool,
-
-    /// Leave it without instructions
-    #[arg(long, conflicts_with = "instructions")]
-    pub clear_instructions: bool,
-
-    /// Serve the service's default MCP versions
-    #[arg(long, conflicts_with = "mcp_version")]
-    pub clear_mcp_versions: bool,
-
-    /// Encrypt with the service's own key
-    #[arg(long, conflicts_with = "kms_key_arn")]
-    pub clear_kms_key: bool,
-
-    /// Call no function before a request is handled
-    #[arg(long, conflicts_with = "request_interceptor")]
-    pub clear_request_interceptor: bool,
-
-    /// Call no function before a response is sent
-    #[arg(long, conflicts_with = "response_interceptor")]
-    pub clear_response_interceptor: bool,
-
-    /// Keep no sessions
-    #[arg(long, conflicts_with = "session_timeout")]
-    pub clear_sessions: bool,
-
-    /// Take the policy engine away
-    #[arg(long, conflicts_with_all = ["policy_engine", "enforce", "log_only"])]
-    pub clear_policy_engine: bool,
-}
-
-/// Whose tokens the gateway takes, within its type of authorizer.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Authorizer (CUSTOM_JWT)")]
-pub struct TokenFlags {
-    /// Another OpenID discovery document
-    #[arg(long, value_name = "URL")]
-    pub discovery_url: Option<String>,
-
-    /// Client id that may call the gateway, too (can be repeated)
-    #[arg(long, value_name = "ID")]
-    pub add_allowed_client: Vec<String>,
-
-    /// Client id that may no longer call it (can be repeated)
-    #[arg(long, value_name = "ID")]
-    pub remove_allowed_client: Vec<String>,
-
-    /// Audience that may call the gateway, too; the first one keeps all others out (can be repeated)
-    #[arg(long, value_name = "AUDIENCE")]
-    pub add_allowed_audience: Vec<String>,
-
-    /// Audience that may no longer call it (can be repeated)
-    #[arg(long, value_name = "AUDIENCE")]
-    pub remove_allowed_audience: Vec<String>,
-
-    /// Scope that may call the gateway, too; the first one keeps all others out (can be repeated)
-    #[arg(long, value_name = "SCOPE")]
-    pub add_allowed_scope: Vec<String>,
-
-    /// Scope that may no longer call it (can be repeated)
-    #[arg(long, value_name = "SCOPE")]
-    pub remove_allowed_scope: Vec<String>,
-
-    /// Claim that tokens must have, in the place of the one of its name: NAME=VALUE, or of a list NAME:contains=VALUE or
-    /// NAME:contains-any=A,B (can be repeated)
-    #[arg(long, value_name = "CLAIM", value_parser = custom_claim)]
-    pub custom_claim: Vec<Value>,
-
-    /// Name of a claim that tokens need no longer (can be repeated)
-    #[arg(long, value_name = "NAME")]
-    pub remove_custom_claim: Vec<String>,
-
-    /// Ask for no clients
-    #[arg(long, conflicts_with = "add_allowed_client")]
-    pub clear_allowed_clients: bool,
-
-    /// Ask for no audiences
-    #[arg(long, conflicts_with = "add_allowed_audience")]
-    pub clear_allowed_audiences: bool,
-
-    /// Ask for no scopes
-    #[arg(long, conflicts_with = "add_allowed_scope")]
-    pub clear_allowed_scopes: bool,
-
-    /// Ask for no claims of your own
-    #[arg(long, conflicts_with = "custom_claim")]
-    pub clear_custom_claims: bool,
-}
-
-impl ClearFlags {
-    fn add_to(&self, patch: &mut Patch) {
-        let cleared: [(bool, Path); 6] = [
-            (self.clear_description, gateway::DESCRIPTION),
-            (self.clear_instructions, gateway::INSTRUCTIONS),
-            (self.clear_mcp_versions, gateway::MCP_VERSIONS),
-            (self.clear_kms_key, gateway::KMS_KEY_ARN),
-            (self.clear_sessions, gateway::SESSIONS),
-            (self.clear_policy_engine, gateway::POLICY_ENGINE),
-        ];
-        cleared.into_iter().filter(|(is_cleared, _)| *is_cleared).for_each(|(_, path)| patch.remove(path));
-        for (is_cleared, point) in [
-            (self.clear_request_interceptor, InterceptionPoint::Request),
-            (self.clear_response_interceptor, InterceptionPoint::Response),
-        ] {
-            if is_cleared {
-                patch.apply_with(intercept, interception(point, None, false));
-            }
-        }
-    }
-}
-
-impl TokenFlags {
-    fn add_to(&self, patch: &mut Patch) {
-        if let Some(url) = &self.discovery_url {
-            patch.set(gateway::DISCOVERY_URL, url.clone());
-        }
-        let lists: [(Path, &[String], &[String], bool); 3] = [
-            (
-                gateway::ALLOWED_CLIENTS,
-                &self.add_allowed_client,
-                &self.remove_allowed_client,
-                self.clear_allowed_clients,
-            ),
-            (
-                gateway::ALLOWED_AUDIENCE,
-                &self.add_allowed_audience,
-                &self.remove_allowed_audience,
-                self.clear_allowed_audiences,
-            ),
-            (gateway::ALLOWED_SCOPES, &self.add_allowed_scope, &self.remove_allowed_scope, self.clear_allowed_scopes),
-        ];
-        for (path, added, removed, is_cleared) in lists {
-            patch.include(path, added);
-            patch.exclude(path, removed);
-            if is_cleared {
-                patch.remove(path);
-            }
-        }
-        self.custom_claim.iter().for_each(|claim| patch.apply_with(require_claim, claim.clone()));
-        self.remove_custom_claim.iter().for_each(|name| patch.apply_with(drop_claim, json!(name)));
-        if self.clear_custom_claims {
-            patch.remove(gateway::CUSTOM_CLAIMS);
-        }
-    }
-}
-
 impl Update {
     pub async fn run(self, ctx: &Context) -> Outcome {
-        let mut input = CliInput::read(self.cli_input.as_deref())?;
+        let input = CliInput::read(self.cli_input.as_deref())?;
         let flags = self.flags()?;
         if flags.is_empty() && self.cli_input.is_none() && self.role_arn.is_none() {
             let error = Error::new(ErrorKind::Usage, "there is nothing to change");
@@ -228,10 +79,11 @@ impl Update {
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
         let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
-        let spec = self.spec(&aws, gateway, &mut input, flags)?;
+        let spec = self.spec(ctx, &aws, gateway, (input, flags))?;
         let wanted = spec.wanted(Some(&gateway.document.0));
         check(&aws, &stack, &gateway.document.0, &wanted)?;
         let warnings = warnings(&aws, &stack, gateway, &wanted, &spec.role);
+        let warnings: Vec<String> = warnings.iter().map(|warning| ctx.invocation.in_commands(warning)).collect();
         if self.dry_run {
             let before = &gateway.document.0;
             let (stack, plan) = converge::plan(&aws, &spec).await?;
@@ -259,10 +111,17 @@ impl Update {
     }
 
     /// The changes of file and flags, for this gateway.
-    fn spec(&self, aws: &Aws, gateway: &Gateway, input: &mut CliInput, flags: Patch) -> Result<GatewaySpec, Error> {
+    fn spec(
+        &self,
+        ctx: &Context,
+        aws: &Aws,
+        gateway: &Gateway,
+        (mut input, flags): (CliInput, Patch),
+    ) -> Result<GatewaySpec, Error> {
         let document = &gateway.document;
         let name = document.name();
         input.check_same("name", &[name])?;
+        input.check_same("gatewayId", &[document.gateway_id()])?;
         input.check_same("gatewayIdentifier", &[document.gateway_id(), document.gateway_arn(), &self.name])?;
         input.check_same("authorizerType", &[document.0["authorizerType"].as_str().unwrap_or_default()])?;
         let role = input.take_text("roleArn")?;
@@ -270,8 +129,9 @@ impl Update {
         let role = self.role_arn.clone().or(role.transpose()?);
         // The one that it has is no other one.
         let role = role.filter(|arn: &RoleArn| arn.as_str() != document.role_arn());
+        input.note_unknown(ctx, &gateway::KNOWN);
         let mut patch = Patch::default();
-        patch.merge(std::mem::take(input).rest(&gateway::READ_ONLY));
+        patch.merge(input.rest(&gateway::READ_ONLY));
         patch.append(flags);
         let unchanged = GatewaySpec::unchanged(
             name.parse().map_err(|_| ops::Error::NotFound(name.to_owned()))?,
@@ -298,6 +158,11 @@ fn check(aws: &Aws, stack: &Stack, before: &Value, wanted: &Value) -> Result<(),
             format!("the gateway's own client, with which agentcore-gw signs in, has the scope {}", stack.names.scope);
         return Err(Error::new(ErrorKind::Usage, message)
             .with_hint(format!("let that in, too: `--add-allowed-scope {}`", client.scopes.join(" "))));
+    }
+    let is_added = |list: &str| after[list].is_array() && before[list] != after[list];
+    if own.is_some() && is_added("allowedAudience") {
+        return Err(Error::new(ErrorKind::Usage, "access tokens of Cognito have no audience: nobody would be let in")
+            .with_hint("allow clients (`--add-allowed-client`) or scopes (`--add-allowed-scope`)"));
     }
     if own.is_some() && before["discoveryUrl"] != after["discoveryUrl"] {
         let name = &stack.names.gateway;
@@ -329,9 +194,8 @@ fn warnings(aws: &Aws, stack: &Stack, gateway: &Gateway, wanted: &Value, role: &
     let mut warnings = Vec::new();
     let before = &gateway.document.0;
     let jwt = |document: &Value| document["authorizerConfiguration"]["customJWTAuthorizer"].clone();
-    let audience = &jwt(wanted)["allowedAudience"];
-    if stack.issuer(aws).is_some() && audience.is_array() && *audience != jwt(before)["allowedAudience"] {
-        warnings.push("access tokens of Cognito have no audience: none will be let in".to_owned());
+    if before["protocolType"].is_string() && wanted["protocolType"].is_null() {
+        warnings.push("without a `protocolType` the gateway serves no MCP, and has another address".to_owned());
     }
     let claims = &jwt(wanted)["customClaims"];
     if stack.issuer(aws).is_some() && claims.is_array() && *claims != jwt(before)["customClaims"] {
@@ -344,6 +208,7 @@ fn warnings(aws: &Aws, stack: &Stack, gateway: &Gateway, wanted: &Value, role: &
     let (mut had, needs) = (grants(before), grants(wanted));
     let is_ours = stack.role.is_some() && gateway.has_role(&stack.names);
     let role = match role {
+        RoleSpec::Existing(role) if stack.names.is_role_arn(role.as_str()) => return warnings,
         RoleSpec::Existing(role) => {
             had.clear();
             let doctor = format!("agentcore-gw doctor {}", stack.names.gateway);
@@ -409,6 +274,8 @@ impl Report for Updated {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

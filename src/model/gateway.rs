@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::patch::{self, Path};
+use super::{
+    name::{FunctionArn, KmsKeyArn},
+    patch::{self, Path},
+};
 
 pub const DESCRIPTION: Path = &["description"];
 pub const KMS_KEY_ARN: Path = &["kmsKeyArn"];
@@ -38,6 +41,26 @@ pub const READ_ONLY: [&str; 9] = [
     "updatedAt",
     "workloadIdentityDetails",
     "webAclArn",
+];
+
+/// The members of `UpdateGatewayRequest` and `CreateGatewayRequest` that this program knows of.
+pub const KNOWN: [&str; 16] = [
+    "name",
+    "description",
+    "clientToken",
+    "roleArn",
+    "protocolType",
+    "protocolConfiguration",
+    "authorizerType",
+    "authorizerConfiguration",
+    "kmsKeyArn",
+    "customTransformConfiguration",
+    "interceptorConfigurations",
+    "policyEngineConfiguration",
+    "exceptionLevel",
+    "wafConfiguration",
+    "domainOverride",
+    "tags",
 ];
 
 /// A point where a function sees a gateway's messages (AgentCore developer guide, "Types of interceptors").
@@ -106,6 +129,7 @@ pub fn custom_claim(text: &str) -> Result<Value, String> {
     let (name, kind, operator) = match named.rsplit_once(':') {
         Some((name, "contains")) => (name, "STRING_ARRAY", "CONTAINS"),
         Some((name, "contains-any")) => (name, "STRING_ARRAY", "CONTAINS_ANY"),
+        Some((_, operator)) if operator.starts_with("contain") => return Err(form.to_owned()),
         _ => (named, "STRING", "EQUALS"),
     };
     let matched = if operator == "CONTAINS_ANY" {
@@ -143,14 +167,20 @@ pub fn problem(document: &Value) -> Option<(String, &'static str)> {
         let problem = "the gateway would let in every token of its provider, or none".to_owned();
         return Some((problem, "keep a client, an audience, a scope or a claim that it asks for"));
     }
-    if ["NONE", "AWS_IAM"].contains(&kind) && jwt.is_object() {
+    if ["NONE", "AWS_IAM", "AUTHENTICATE_ONLY"].contains(&kind) && jwt.is_object() {
         let problem = format!("the gateway's authorizer is {kind}, and does not look at tokens");
         return Some((
             problem,
             "leave out the flags for tokens; an authorizer's type is chosen when a gateway is made",
         ));
     }
+    let key = document["kmsKeyArn"].as_str().filter(|arn| arn.parse::<KmsKeyArn>().is_err());
+    let function = functions_of(document).find(|arn| arn.parse::<FunctionArn>().is_err());
     let engine = &document["policyEngineConfiguration"];
+    let named = engine["arn"].as_str().filter(|arn| !arn.starts_with("arn:"));
+    if let Some(text) = key.or(function).or(named) {
+        return Some((format!("`{text}` is not the ARN that it should be"), "write it as AWS shows it"));
+    }
     if engine.is_object() && !engine["arn"].is_string() {
         return Some(("the gateway has no policy engine".to_owned(), "name one with `--policy-engine ARN`"));
     }

@@ -316,6 +316,7 @@ impl Deletion<'_> {
         &self,
         mut find: impl AsyncFnMut() -> Result<Option<ApiDocument>, aws::Error>,
     ) -> Result<Option<ApiDocument>, aws::Error> {
+        let mut is_said = false;
         let look = async || {
             Ok::<_, aws::Error>(match find().await? {
                 Some(found) if found.is_moving() && found.status() != "DELETING" => {
@@ -327,7 +328,9 @@ impl Deletion<'_> {
                     let target = Resource::new(ResourceKind::Target, found.name());
                     let reason =
                         format!("it is {} for ten minutes at most; until then AWS does not delete it", found.status());
-                    self.run.observer.on_event(Event::Waiting(target, reason.clone()));
+                    if !std::mem::replace(&mut is_said, true) {
+                        self.run.observer.on_event(Event::Waiting(target, reason.clone()));
+                    }
                     Poll::Pending(reason)
                 }
                 found => Poll::Ready(found),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
@@ -17,13 +17,11 @@ use super::{
 use crate::{
     aws::{
         self, Aws,
-        agentcore::ApiDocument,
         cognito::{self, AppClient, ClientSecret},
         wait::{self, Deadline, Poll},
     },
     model::{
-        gateway::ALLOWED_CLIENTS,
-        name::GatewayName,
+        gateway::{ALLOWED_CLIENTS, ALLOWED_SCOPES},
         naming::{CONSUMER_PREFIX, consumer_of},
         patch::Patch,
         secret::Secret,
@@ -35,6 +33,9 @@ use crate::{
 const DOUBTFUL_ATTEMPTS: u32 = 3;
 /// How long a new client or secret may take until a token is issued for it. AWS gives no bound.
 const SPREADS: Duration = Duration::from_mins(2);
+
+/// How long to try a secret that may have been added, or not.
+const LOST: Duration = Duration::from_secs(10);
 
 /// An app client of the gateway's pool.
 #[derive(Debug)]
@@ -104,7 +105,9 @@ pub async fn list(aws: &Aws, stack: &Stack) -> Result<Vec<Consumer>, Error> {
 pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> Result<Ready, Error> {
     let (pool_id, domain) = pool_of(run.aws, stack)?;
     run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
-    let wanted = if scopes.is_empty() { vec![stack.names.scope.clone()] } else { scopes.to_vec() };
+    let mut wanted = if scopes.is_empty() { vec![stack.names.scope.clone()] } else { scopes.to_vec() };
+    wanted.sort();
+    wanted.dedup();
     let full_name = format!("{CONSUMER_PREFIX}{name}");
     let mut existing = cognito::clients_named(run.aws, pool_id, &full_name).await?;
     let resource = Resource::new(ResourceKind::Consumer, name);
@@ -127,23 +130,25 @@ pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> 
     let mut patch = Patch::default();
     patch.include(ALLOWED_CLIENTS, std::slice::from_ref(&client.id));
     patch.exclude(ALLOWED_CLIENTS, &surplus);
+    // Where the gateway asks for scopes, it asks for this client's, too.
+    let taken = stack.gateway.as_ref().map(|gateway| gateway.document.jwt_authorizer()["allowedScopes"].clone());
+    if let Some(Value::Array(taken)) = taken
+        && !client.scopes.iter().any(|scope| taken.contains(&json!(scope)))
+    {
+        patch.include(ALLOWED_SCOPES, &client.scopes);
+    }
     let converged = converge::create(run, &settings(run.aws, stack, patch), true).await?;
     for other in &surplus {
         cognito::delete_client(run.aws, pool_id, other).await?;
     }
     let change = if converged.made.changed && change == Change::Unchanged { Change::Updated } else { change };
     let tokens = world::token_request(run.aws, (pool_id, domain), &client, &stack.names).await?;
-    let untaken = untaken_scopes(converged.made.gateway.as_ref(), &client, &stack.names.gateway);
-    let warnings = prove(run, &resource, &tokens).await?.into_iter().chain(untaken).collect();
+    let mut warnings: Vec<String> = prove(run, &resource, &tokens).await?.into_iter().collect();
+    // An endpoint that has one secret for each client has no rotations.
+    if cognito::secrets(run.aws, pool_id, &client.id).await.is_ok_and(|secrets| secrets.len() > 1) {
+        warnings.push("it has two secrets: this is the older one, which the end of the rotation deletes".to_owned());
+    }
     Ok(Ready { tokens, change, warnings })
-}
-
-/// A warning if the gateway takes tokens with other scopes only.
-fn untaken_scopes(gateway: Option<&ApiDocument>, client: &AppClient, name: &GatewayName) -> Option<String> {
-    let taken = gateway?.jwt_authorizer()["allowedScopes"].as_array()?.clone();
-    let scope = client.scopes.first().filter(|_| !client.scopes.iter().any(|scope| taken.contains(&json!(scope))))?;
-    let allow = format!("agentcore-gw update {name} --add-allowed-scope {scope}");
-    Some(format!("the gateway takes tokens with other scopes only; `{allow}` lets this client in"))
 }
 
 /// Of several clients of one name, oldest first, which a run that was killed may have left: the one that the last whole
@@ -192,6 +197,16 @@ fn settings(aws: &Aws, stack: &Stack, patch: Patch) -> GatewaySpec {
 /// Has a token issued, and waits while the client or its secret may not be known everywhere. Returns a warning if the
 /// endpoint, an emulator, issues none.
 async fn prove(run: Run<'_>, resource: &Resource, tokens: &TokenRequest) -> Result<Option<String>, Error> {
+    prove_within(SPREADS, run, resource, tokens).await
+}
+
+/// The same, for at most this long.
+async fn prove_within(
+    limit: Duration,
+    run: Run<'_>,
+    resource: &Resource,
+    tokens: &TokenRequest,
+) -> Result<Option<String>, Error> {
     let on_wait = |reason: &str| run.observer.on_event(Event::Waiting(resource.clone(), reason.to_owned()));
     let begin = Instant::now();
     wait::until(&Deadline::of(run.stop), on_wait, async || match token::fetch(&run.aws.http, tokens).await {
@@ -200,7 +215,7 @@ async fn prove(run: Run<'_>, resource: &Resource, tokens: &TokenRequest) -> Resu
             Ok(Poll::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
         }
         Err(error @ (Error::Transport(_) | Error::Token { .. } | Error::NotOAuth { .. }))
-            if begin.elapsed() < SPREADS =>
+            if begin.elapsed() < limit =>
         {
             Ok(Poll::Pending(error.to_string()))
         }
@@ -288,13 +303,19 @@ pub async fn rotate(
     let mut client = client;
     client.secret = Some(secret);
     let tokens = world::token_request(run.aws, (pool_id, domain), &client, &stack.names).await?;
-    match added {
-        // The response to an earlier try may have been lost: then the token request works.
-        Err(error) if error.code.as_deref() != Some("LimitExceededException") => return Err(error.into()),
-        _ => {}
-    }
-    let warnings = prove(run, &resource, &tokens).await?.into_iter().collect();
-    Ok(Ready { tokens, change: Change::Updated, warnings })
+    let warning = match added {
+        Ok(()) => prove(run, &resource, &tokens).await?,
+        // Another run was faster; or the response to an earlier try was lost: then the token request works.
+        Err(error) if error.code.as_deref() == Some("LimitExceededException") => {
+            let (client, gateway) = (name.to_owned(), stack.names.gateway.to_string());
+            prove_within(LOST, run, &resource, &tokens).await.map_err(|error| match error {
+                Error::Token { .. } | Error::NotOAuth { .. } => Error::RotationOpen { client, gateway },
+                error => error,
+            })?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Ready { tokens, change: Change::Updated, warnings: warning.into_iter().collect() })
 }
 
 /// Ends a rotation: deletes the older one of a consumer's two secrets. False if it has one only.

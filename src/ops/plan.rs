@@ -252,6 +252,8 @@ fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
 /// role of the stack's own name is created again.
 fn existing_role(spec: &GatewaySpec, stack: &Stack) -> Option<RoleArn> {
     match (&spec.role, &stack.gateway) {
+        // The stack's own again.
+        (RoleSpec::Existing(arn), _) if stack.role.is_some() && stack.names.is_role_arn(arn.as_str()) => None,
         (RoleSpec::Existing(arn), _) => Some(arn.clone()),
         (RoleSpec::Managed { .. }, Some(gateway)) => {
             let is_own = gateway.has_role(&stack.names) && (stack.role.is_some() || gateway.ours);
@@ -381,7 +383,7 @@ fn gateway_action(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
     if spec.wanted(Some(current)) != *current {
         differs.push("settings");
     }
-    if plan.existing_role.as_ref().is_some_and(|role| role.as_str() != gateway.document.role_arn()) {
+    if matches!(&spec.role, RoleSpec::Existing(role) if role.as_str() != gateway.document.role_arn()) {
         differs.push("role");
     }
     let same_authorizer = match &plan.authorizer {

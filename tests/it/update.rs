@@ -125,7 +125,6 @@ async fn an_update_of_one_member_leaves_all_others_equal() {
         (&["--enforce"], "policyEngineConfiguration.mode".into()),
         (&["--add-allowed-client", "another"], format!("{jwt}.allowedClients")),
         (&["--remove-allowed-client", "kept"], format!("{jwt}.allowedClients")),
-        (&["--add-allowed-audience", "a"], format!("{jwt}.allowedAudience")),
         (&["--add-allowed-scope", "g/write"], format!("{jwt}.allowedScopes")),
         (&["--remove-allowed-scope", "g/invoke"], format!("{jwt}.allowedScopes")),
         (&["--clear-allowed-scopes"], format!("{jwt}.allowedScopes")),
@@ -278,6 +277,7 @@ async fn what_get_prints_is_taken_back_and_flags_win() {
         (json!({ "Description": "x" }), "line 1: `Description` is no member of the API"),
         (json!({ "roleArn": "me" }), "`roleArn`: "),
         (json!({ "roleArn": 1 }), "`roleArn` is no text"),
+        (json!({ "gatewayId": "other-abcdefghij" }), "`gatewayId` is `other-abcdefghij`"),
         (json!([]), "is no object"),
     ] {
         fs::write(&file, input.to_string()).unwrap();
@@ -548,6 +548,7 @@ async fn what_would_keep_the_gateways_own_client_out_is_refused() {
     let before = world.snapshot();
     for (flags, remedy) in [
         (["--add-allowed-scope", "g/read"], "--add-allowed-scope g/invoke"),
+        (["--add-allowed-audience", "a"], "--add-allowed-client"),
         (["--discovery-url", DISCOVERY], "create g --authorizer jwt"),
     ] {
         let refused = world.run(&[&["update", "g", "-o", "json"], &flags[..]].concat()).await.expect(2).json();
@@ -619,4 +620,48 @@ async fn a_deletion_that_fails_says_all_that_remains() {
     let left = world.run(&["delete", "g", "--yes", "-o", "json"]).await.expect(3).json();
     let causes = left["error"]["causes"].to_string();
     assert!(causes.contains("weather-tool") && causes.contains("remains: gateway"), "{left:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_file_says_wrongly_is_told_before_the_role_is_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("input.json");
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let before = world.snapshot();
+    let lambda = json!({ "lambda": { "arn": "nope" } });
+    for input in [
+        json!({ "kmsKeyArn": "x" }),
+        json!({ "policyEngineConfiguration": { "arn": "x", "mode": "ENFORCE" } }),
+        json!({ "interceptorConfigurations": [{ "interceptor": lambda, "interceptionPoints": ["REQUEST"] }] }),
+    ] {
+        fs::write(&file, input.to_string()).unwrap();
+        let place = format!("file://{}", file.to_str().unwrap());
+        let refused = world.run(&["update", "g", "--cli-input", &place, "-o", "json"]).await.expect(2).json();
+        assert!(refused["error"]["message"].as_str().unwrap().contains("is not the ARN"), "{refused:#}");
+        assert_eq!(world.snapshot(), before);
+    }
+    fs::write(&file, r#"{"descripton":"x"}"#).unwrap();
+    let noted = world.run(&["update", "g", "--cli-input", file.to_str().unwrap()]).await;
+    assert!(noted.stderr.contains("does not know `descripton`"), "{}", noted.stderr);
+    fs::write(&file, r#"{"protocolType":null}"#).unwrap();
+    let updated = world.run(&["update", "g", "--cli-input", file.to_str().unwrap(), "-o", "json"]).await.expect(0);
+    assert!(updated.json()["warnings"][0].as_str().unwrap().contains("serves no MCP"), "{}", updated.stdout);
+}
+
+/// Back at the stack's own role, that is allowed what the settings need.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_goes_to_a_role_of_the_users_and_back() {
+    let world = World::new(Duration::ZERO).with_their_functions();
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let own = shown(&world).await["roleArn"].as_str().unwrap().to_owned();
+    add_their_role(&world);
+    let there = world.run(&["update", "g", "--role-arn", ROLE, "-o", "json"]).await.expect(0).json();
+    let warning = there["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("yours to change") && warning.contains("--endpoint-url"), "{warning}");
+    world.run(&["update", "g", "--request-interceptor", THEIR_FUNCTION]).await.expect(0);
+    assert!(!grants(&world).contains(THEIR_FUNCTION));
+    let back = world.run(&["update", "g", "--role-arn", &own, "-o", "json"]).await.expect(0).json();
+    assert_eq!((&back["changed"], &back["warnings"]), (&json!(["roleArn"]), &json!([])));
+    assert!(grants(&world).contains(THEIR_FUNCTION));
 }

@@ -12,7 +12,7 @@ use crate::{
     },
     model::{
         naming::{DeliveryNames, TAG_PROVIDER},
-        spec::{AuthorizerSpec, ProviderSpec, TargetSource, TargetSpec},
+        spec::{AuthorizerSpec, ProviderSpec, RoleSpec, TargetSource, TargetSpec},
     },
     ops::{
         apply::{LogGroup, Output, Outputs},
@@ -53,7 +53,7 @@ impl AwsWorld<'_> {
 
     /// Whether a gateway that another run changed lacks what this one wants.
     fn is_to_change(&self, document: &ApiDocument) -> bool {
-        let has_role = self.plan.existing_role.as_ref().is_none_or(|role| role.as_str() == document.role_arn());
+        let has_role = !matches!(&self.spec.role, RoleSpec::Existing(role) if role.as_str() != document.role_arn());
         let jwt = document.jwt_authorizer();
         let allowed = jwt["allowedClients"].as_array();
         let is_allowed = |id: &String| allowed.is_some_and(|all| all.contains(&json!(id)));
@@ -175,7 +175,7 @@ impl AwsWorld<'_> {
             // Another run may be changing it: apply the change to the result.
             let before = self.settled_gateway(step, id, None).await?;
             let mut request = self.spec.patch.applied(&before.0);
-            if let Some(role) = &self.plan.existing_role {
+            if let RoleSpec::Existing(role) = &self.spec.role {
                 request["roleArn"] = json!(role);
             }
             if what.contains(&"authorizer") {

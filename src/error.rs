@@ -168,6 +168,9 @@ impl From<aws::Error> for Error {
             shown.causes.push(format!("request id: {id}"));
         }
         shown.hint = hint.map(str::to_owned);
+        if error.class == Class::Other && error.code.as_deref() == Some("ValidationException") {
+            shown.hint = Some("correct what AWS does not take".to_owned());
+        }
         if let Some(denied) = Denied::read(&error.message) {
             shown.hint = Some(denied.remedy());
         }

@@ -47,6 +47,10 @@ impl CliInput {
         self.members.get(name).is_some_and(|value| !value.is_null())
     }
 
+    pub fn is_null(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(Value::is_null)
+    }
+
     /// Takes a member that is not null.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.members.shift_remove(name).filter(|value| !value.is_null())
@@ -83,9 +87,10 @@ impl CliInput {
         }
     }
 
-    /// Notes each member that is left and that this program does not know: it may be newer, or a mistake.
-    pub fn note_unknown(&self, ctx: &Context, known: &[&str]) {
-        for name in self.members.keys().filter(|name| !known.contains(&name.as_str())) {
+    /// Notes each member that is left and that is in none of these lists: it may be newer, or a mistake.
+    pub fn note_unknown(&self, ctx: &Context, known: [&[&str]; 2]) {
+        let is_new = |name: &&String| !known.iter().any(|list| list.contains(&name.as_str()));
+        for name in self.members.keys().filter(is_new) {
             ctx.ui.note(&format!("{}: this program does not know `{name}`, and passes it on as it is", self.place));
         }
     }

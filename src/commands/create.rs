@@ -152,7 +152,7 @@ impl Create {
             patch.remove(&["protocolType"]);
             patch.remove(&["protocolConfiguration"]);
         }
-        input.note_unknown(ctx, &gateway::KNOWN);
+        input.note_unknown(ctx, [&gateway::KNOWN, &gateway::READ_ONLY]);
         patch.merge(input.rest(&gateway::READ_ONLY));
         self.settings.add_to(&mut patch)?;
         let spec = GatewaySpec {

@@ -129,7 +129,7 @@ impl Update {
         let role = self.role_arn.clone().or(role.transpose()?);
         // The one that it has is no other one.
         let role = role.filter(|arn: &RoleArn| arn.as_str() != document.role_arn());
-        input.note_unknown(ctx, &gateway::KNOWN);
+        input.note_unknown(ctx, [&gateway::KNOWN, &gateway::READ_ONLY]);
         let mut patch = Patch::default();
         patch.merge(input.rest(&gateway::READ_ONLY));
         patch.append(flags);

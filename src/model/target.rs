@@ -94,6 +94,18 @@ pub const READ_ONLY: [&str; 10] = [
     "protocolType",
 ];
 
+/// The members of `CreateGatewayTargetRequest` that this program knows of.
+pub const KNOWN: [&str; 8] = [
+    "name",
+    "description",
+    "clientToken",
+    "targetConfiguration",
+    "credentialProviderConfigurations",
+    "metadataConfiguration",
+    "privateEndpoint",
+    "certificateConfigurations",
+];
+
 /// Services that a gateway's role may sign for against an address (AgentCore developer guide, gateway-outbound-auth).
 pub const SIGNED_SERVICES: [&str; 3] = ["execute-api", "lambda", "bedrock-agentcore"];
 

@@ -196,7 +196,7 @@ async fn cleanup_is_offered_for_what_this_run_made_and_for_nothing_else() {
     let world = World::new(Duration::ZERO);
     world.run(&["create", "g"]).await.expect(0);
     let moment = world.moment();
-    let world = world.under(&moment, &["bedrock-agentcore:UpdateGateway=ValidationException"]);
+    let world = world.under(&moment, &["bedrock-agentcore:UpdateGateway=ServiceQuotaExceededException"]);
     let refused = world.run(&["create", "g", "--description", "it's mine", "-o", "json"]).await.expect(1).json();
     let (causes, hint) = (refused["error"]["causes"].to_string(), refused["error"]["hint"].as_str().unwrap());
     assert!(!causes.contains("exists now") && !hint.contains("cleanup"), "{refused:#}");

@@ -266,7 +266,9 @@ async fn what_get_prints_is_taken_back_and_flags_win() {
     let planned = world.run(&[&update[..], &["--dry-run"]].concat()).await.expect(0);
     assert!(planned.stdout.contains("exceptionLevel"), "{}", planned.stdout);
     assert_eq!(shown(&world).await["description"], "before", "a dry run does nothing");
-    let updated = world.run(&[&update[..], &["--description", "of the flag"]].concat()).await.expect(0).json();
+    let updated = world.run(&[&update[..], &["--description", "of the flag"]].concat()).await.expect(0);
+    assert!(!updated.stderr.contains("does not know"), "{}", updated.stderr);
+    let updated = updated.json();
     assert_eq!(updated["changed"], json!(["description", "exceptionLevel"]));
     assert_eq!(shown(&world).await["description"], "of the flag");
     let before = world.snapshot();
@@ -644,6 +646,9 @@ async fn what_a_file_says_wrongly_is_told_before_the_role_is_changed() {
     fs::write(&file, r#"{"descripton":"x"}"#).unwrap();
     let noted = world.run(&["update", "g", "--cli-input", file.to_str().unwrap()]).await;
     assert!(noted.stderr.contains("does not know `descripton`"), "{}", noted.stderr);
+    fs::write(&file, r#"{"exceptionLevel":"LOUD"}"#).unwrap();
+    let refused = world.run(&["update", "g", "--cli-input", file.to_str().unwrap()]).await.expect(1);
+    assert!(refused.stderr.contains("hint: correct what AWS does not take\n"), "{}", refused.stderr);
     fs::write(&file, r#"{"protocolType":null}"#).unwrap();
     let updated = world.run(&["update", "g", "--cli-input", file.to_str().unwrap(), "-o", "json"]).await.expect(0);
     assert!(updated.json()["warnings"][0].as_str().unwrap().contains("serves no MCP"), "{}", updated.stdout);

@@ -293,7 +293,7 @@ impl AddLambda {
         }
         let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
         let source = described::completed(ctx, &mut input, source, &flags).await?;
-        let patch = described::patch(&self.common, input);
+        let patch = described::patch(ctx, &self.common, input);
         let warnings = warning.into_iter().collect();
         Wanted { common: self.common, source, patch, warnings, changes: Vec::new() }
             .apply(ctx, &aws, stack, gateway)
@@ -415,7 +415,7 @@ async fn apply(
     (source, warnings, changes): (TargetSource, Vec<String>, Vec<Change>),
 ) -> Outcome {
     let source = described::completed(ctx, &mut input, source, flags).await?;
-    let patch = described::patch(&common, input);
+    let patch = described::patch(ctx, &common, input);
     let aws = ctx.aws().await?;
     let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
     Wanted { common, source, patch, warnings, changes }.apply(ctx, &aws, stack, gateway).await
@@ -431,7 +431,7 @@ struct Described<'a> {
 impl Described<'_> {
     async fn apply(self, ctx: &Context, common: Common, mut input: CliInput, warnings: Vec<String>) -> Outcome {
         let source = described::source(ctx, &mut input, self.kind, self.flags, self.allowed).await?;
-        let patch = described::patch(&common, input);
+        let patch = described::patch(ctx, &common, input);
         let aws = ctx.aws().await?;
         let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
         Wanted { common, source, patch, warnings, changes: Vec::new() }.apply(ctx, &aws, stack, gateway).await

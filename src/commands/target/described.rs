@@ -10,7 +10,7 @@ use crate::{
     model::{
         patch::{Patch, merge},
         spec::{Credential, Other, TargetSource},
-        target::{READ_ONLY, TargetKind, listed_type},
+        target::{KNOWN, READ_ONLY, TargetKind, listed_type},
     },
 };
 
@@ -35,7 +35,8 @@ pub(super) fn read<'a>(
 }
 
 /// The settings that file and flags name, besides source and credential.
-pub(super) fn patch(common: &Common, input: CliInput) -> Patch {
+pub(super) fn patch(ctx: &Context, common: &Common, input: CliInput) -> Patch {
+    input.note_unknown(ctx, [&KNOWN, &READ_ONLY]);
     let mut patch = Patch::default();
     patch.merge(input.rest(&READ_ONLY));
     common.settings.add_to(&mut patch);

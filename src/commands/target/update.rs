@@ -28,7 +28,7 @@ use crate::{
         shell::shell_word,
         smithy::Model,
         spec::{Credential, Other, TargetSource},
-        target::{READ_ONLY, TargetKind, listed_type},
+        target::{KNOWN, READ_ONLY, TargetKind, listed_type},
     },
     ops::stack::Stack,
 };
@@ -116,6 +116,10 @@ impl Update {
         let mut existing = target_of(&gateway, &self.common.name)?.0.clone();
         let before = existing["targetConfiguration"].clone();
         // Source and credential that the file names are in the place of those that there are.
+        input.note_unknown(ctx, [&KNOWN, &READ_ONLY]);
+        if input.is_null("targetConfiguration") {
+            return Err(input.invalid("`targetConfiguration` is null, and every target has one"));
+        }
         let described = input.rest(&READ_ONLY);
         merge(&mut existing, &described);
         let mut patch = Patch::default();

@@ -57,7 +57,7 @@ impl Delete {
             let list: String = its_own.iter().map(|resource| format!("  {resource}\n")).collect();
             let whose = if gateway.ours { "" } else { "agentcore-gw did not make this gateway. " };
             let place = format!("{} of account {}", aws.region, stack.caller.account);
-            if !ctx.confirm(&format!("Would delete:\n{list}{whose}Delete this in {place}?")).await? {
+            if !ctx.confirm(&format!("Would delete:\n{list}{whose}Delete the gateway {name} in {place}?")).await? {
                 return Err(Error::new(ErrorKind::Interrupted, "nothing was deleted"));
             }
         }

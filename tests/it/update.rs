@@ -220,6 +220,8 @@ async fn a_file_changes_each_member_of_the_api_and_leaves_all_others_equal() {
             "interceptor": { "lambda": { "arn": THEIR_OTHER_FUNCTION } },
             "interceptionPoints": ["REQUEST", "RESPONSE"],
             "inputConfiguration": { "passRequestHeaders": true },
+            "responseInterceptionMode": "STREAM",
+            "responseStreamingConfiguration": { "maxEventsPerInvocation": 8 },
         }] }),
         json!({ "policyEngineConfiguration": { "mode": "ENFORCE" } }),
         json!({ "exceptionLevel": null }),

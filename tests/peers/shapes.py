@@ -26,6 +26,8 @@ ON_PURPOSE = [
     ("logs.PutRetentionPolicy.retentionInDays range", 1, "a 32-bit number that is not negative; the operation has the list"),
     ("bedrock-agentcore.*.gatewayIdentifier pattern", 9, "an ARN is answered with a denial (terraform-provider-aws #47525)"),
     ("bedrock-agentcore.*.toolSchema.inlinePayload.member type", 2, "read by the parser that the command line has, too"),
+    ("bedrock-agentcore.*.responseInterceptionMode member", 2, "of botocore 1.44.8"),
+    ("bedrock-agentcore.*.responseStreamingConfiguration member", 2, "of botocore 1.44.8"),
     ("bedrock-agentcore.*.mcp.connector.configurations.member.parameterValues type", 2, "a document of any kind, of which nothing is read"),
     ("bedrock-agentcore.*.mcpServer.endpoint pattern", 2, "servers on this machine have no certificates"),
     ("secretsmanager.GetSecretValue.VersionStage type", 1, "secrets have one version, AWSCURRENT"),

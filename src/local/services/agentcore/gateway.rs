@@ -275,6 +275,10 @@ impl Gateway {
         if !self.is_mcp() {
             return Some("gateways without a protocolType");
         }
+        let interceptors = self.config.get("interceptorConfigurations").and_then(Value::as_array).into_iter().flatten();
+        if interceptors.into_iter().any(|one| one["responseInterceptionMode"] == "STREAM") {
+            return Some("interceptors of streams (responseInterceptionMode STREAM)");
+        }
         if engine.is_some_and(|engine| engine["mode"] == "ENFORCE") {
             return Some("policy engines that enforce");
         }

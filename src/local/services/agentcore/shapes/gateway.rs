@@ -86,6 +86,12 @@ const INTERCEPTOR: Shape = Shape::Structure(&[
             optional("payloadFilter", Shape::Structure(&[required("exclude", list(&EXCLUDED, 1, 1))])),
         ]),
     ),
+    // Of botocore 1.44.8.
+    optional("responseInterceptionMode", Shape::Enum(&["BUFFERED", "STREAM"])),
+    optional(
+        "responseStreamingConfiguration",
+        Shape::Structure(&[optional("maxEventsPerInvocation", integer(1, 8192))]),
+    ),
 ]);
 const EXCLUDED: Shape = Shape::Union(&[optional("field", Shape::Enum(&["RESPONSE_BODY"]))]);
 pub(crate) const KMS_KEY_ARN: Member = optional(

@@ -24,7 +24,7 @@ use crate::{
         spec::{GatewaySpec, RoleSpec},
     },
     ops::{
-        self, converge,
+        self, converge, plan,
         run::Run,
         stack::{Gateway, Stack},
     },
@@ -86,18 +86,18 @@ impl Update {
         let warnings: Vec<String> = warnings.iter().map(|warning| ctx.invocation.in_commands(warning)).collect();
         if self.dry_run {
             let before = &gateway.document.0;
-            let (stack, plan) = converge::plan(&aws, &spec).await?;
+            let plan = plan::create(&aws, &spec, &stack)?;
             return Ok(Box::new(
                 PlanReport::new(&stack, &plan, warnings).with_settings(changed_paths(before, &wanted)),
             ));
         }
         let wait = !self.no_wait;
-        let converged = ctx.observed(&aws, async |run: Run<'_>| converge::create(run, &spec, wait).await).await;
-        let converged = converged.map_err(|error| ctx.ended(error, None))?;
-        let document = converged.made.gateway.ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
+        let made = ctx.observed(&aws, async |run: Run<'_>| converge::change(run, &spec, wait, &stack).await).await;
+        let made = made.map_err(|error| ctx.ended(error, None))?;
+        let document = made.gateway.ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
         Ok(Box::new(Updated {
             changed: changed_paths(&gateway.document.0, &document.0),
-            warnings: warnings.into_iter().chain(converged.made.warnings).collect(),
+            warnings: warnings.into_iter().chain(made.warnings).collect(),
             gateway: GatewayInfo::new(&document, &aws.region),
         }))
     }

@@ -137,11 +137,11 @@ pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> 
     {
         patch.include(ALLOWED_SCOPES, &client.scopes);
     }
-    let converged = converge::create(run, &settings(run.aws, stack, patch), true).await?;
+    let made = converge::change(run, &settings(run.aws, stack, patch), true, stack).await?;
     for other in &surplus {
         cognito::delete_client(run.aws, pool_id, other).await?;
     }
-    let change = if converged.made.changed && change == Change::Unchanged { Change::Updated } else { change };
+    let change = if made.changed && change == Change::Unchanged { Change::Updated } else { change };
     let tokens = world::token_request(run.aws, (pool_id, domain), &client, &stack.names).await?;
     let mut warnings: Vec<String> = prove(run, &resource, &tokens).await?.into_iter().collect();
     // An endpoint that has one secret for each client has no rotations.
@@ -254,7 +254,7 @@ pub async fn remove(run: Run<'_>, stack: &Stack, name: &str) -> Result<bool, Err
     let mut patch = Patch::default();
     patch.exclude(ALLOWED_CLIENTS, &ids);
     if !patch.is_empty() {
-        converge::create(run, &settings(run.aws, stack, patch), true).await?;
+        converge::change(run, &settings(run.aws, stack, patch), true, stack).await?;
     }
     for id in &ids {
         let resource = Resource::new(ResourceKind::Consumer, name);

@@ -73,6 +73,15 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
     .await
 }
 
+/// Changes a stack that has just been discovered, as [`create`] does.
+pub async fn change(run: Run<'_>, spec: &GatewaySpec, wait: bool, stack: &Stack) -> Result<Outputs, Error> {
+    let plan = plan::create(run.aws, spec, stack)?;
+    match Attempts::new(spec, wait).apply(run, stack, &plan, known(stack, &plan)).await {
+        Err(Error::Raced) => Ok(create(run, spec, wait).await?.made),
+        made => made,
+    }
+}
+
 /// Carries out a plan for a stack as it was discovered, and waits until everything is READY.
 pub async fn carry_out(run: Run<'_>, spec: &GatewaySpec, stack: &Stack, plan: &Plan) -> Result<Outputs, Error> {
     Attempts::new(spec, true).apply(run, stack, plan, known(stack, plan)).await

@@ -6,6 +6,7 @@ use super::input;
 use crate::{
     context::Context,
     error::{Error, ErrorKind},
+    model::document::segment,
 };
 
 /// The members of a request that a file gives; none without a file.
@@ -26,17 +27,18 @@ impl CliInput {
         let file = file.strip_prefix("file://").unwrap_or(file);
         let document = input::parse(file, &input::read(file)?)?;
         let place = input::place(file).to_owned();
+        let is_odd = |name: &&String| name.starts_with(|c: char| !c.is_ascii_lowercase());
+        if let Some(name) = document.value.as_object().into_iter().flat_map(Map::keys).find(is_odd) {
+            let line = document.line_of(&format!("/{}", segment(name)));
+            let message = format!("{place}, line {line}: `{name}` is no member of the API");
+            return Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_hint("names begin with a small letter, such as `roleArn`; CloudFormation's do not"));
+        }
         let Value::Object(mut members) = document.value else {
             let message = format!("{place}: is no object with the members of a request");
             return Err(Error::new(ErrorKind::InvalidInput, message)
                 .with_hint("it is what `aws … --cli-input-json` takes, or what `get` prints with `--output json`"));
         };
-        if let Some(name) = members.keys().find(|name| name.starts_with(|c: char| !c.is_ascii_lowercase())) {
-            let line = document_line(file, name);
-            let message = format!("{place}{line}: `{name}` is no member of the API");
-            return Err(Error::new(ErrorKind::InvalidInput, message)
-                .with_hint("names begin with a small letter, such as `roleArn`; CloudFormation's do not"));
-        }
         // Every run makes its own.
         members.shift_remove("clientToken");
         Ok(Self { place, members })
@@ -105,13 +107,6 @@ impl CliInput {
     pub fn invalid(&self, problem: &str) -> Error {
         Error::new(ErrorKind::InvalidInput, format!("{}: {problem}", self.place))
     }
-}
-
-/// The line of a member in a file, in words; standard input cannot be read again.
-fn document_line(file: &str, member: &str) -> String {
-    let text = if file == "-" { None } else { input::read(file).ok() };
-    let line = text.and_then(|text| text.lines().position(|line| line.contains(member)));
-    line.map_or_else(String::new, |line| format!(", line {}", line + 1))
 }
 
 /// Refuses to read standard input for two of these.

@@ -198,7 +198,7 @@ impl Rotate {
         if self.finish {
             let was_there = ctx.observed(&aws, finish).await.map_err(|error| ctx.ended(error, None))?;
             let (client, gateway) = (name.to_owned(), stack.names.gateway.to_string());
-            return Ok(Box::new(Gone { client, gateway, was_there, what: "the older secret" }));
+            return Ok(Box::new(Gone { client, gateway, was_there, what: "The older secret of client" }));
         }
         let secret = consumers::new_secret();
         let rotate = async |run: Run<'_>| consumers::rotate(run, &stack, (name, secret), self.replace).await;
@@ -236,7 +236,7 @@ impl Remove {
         let removed = ctx.observed(&aws, async |run: Run<'_>| consumers::remove(run, &stack, name).await).await;
         let was_there = removed.map_err(|error| ctx.ended(error, None))?;
         let (client, gateway) = (name.to_owned(), stack.names.gateway.to_string());
-        Ok(Box::new(Gone { client, gateway, was_there, what: "" }))
+        Ok(Box::new(Gone { client, gateway, was_there, what: "Client" }))
     }
 }
 
@@ -335,11 +335,8 @@ struct Gone {
 
 impl Report for Gone {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        let of = if self.what.is_empty() { String::new() } else { format!("{} of ", self.what) };
         let done = if self.was_there { "is removed" } else { "was not there" };
-        let said = format!("{of}client {} of {} {done}.", self.client, self.gateway);
-        let (first, rest) = said.split_at(1);
-        writeln!(w, "{}{rest}", first.to_uppercase())
+        writeln!(w, "{} {} of {} {done}.", self.what, self.client, self.gateway)
     }
 }
 

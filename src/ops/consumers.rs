@@ -29,8 +29,6 @@ use crate::{
     },
 };
 
-/// How often to repeat a create request whose response was lost, each time after a lookup.
-const DOUBTFUL_ATTEMPTS: u32 = 3;
 /// How long a new client or secret may take until a token is issued for it. AWS gives no bound.
 const SPREADS: Duration = Duration::from_mins(2);
 
@@ -174,18 +172,7 @@ async fn make(
     if !own.is_empty() {
         cognito::add_scopes(run.aws, pool_id, &stack.names.resource_server, &own).await?;
     }
-    // Client names are not unique, so if the outcome of a create is unknown, look before creating again.
-    for _ in 0..DOUBTFUL_ATTEMPTS {
-        match cognito::create_client(run.aws, pool_id, name, scopes).await {
-            Err(error) if error.outcome_unknown => {}
-            made => return Ok(made?),
-        }
-        let existing = cognito::clients_named(run.aws, pool_id, name).await?;
-        if let Some(client) = existing.into_iter().next() {
-            return Ok(client);
-        }
-    }
-    Ok(cognito::create_client(run.aws, pool_id, name, scopes).await?)
+    Ok(world::create_client(run.aws, pool_id, name, scopes).await?.0)
 }
 
 /// A change of nothing but the gateway's settings.

@@ -378,17 +378,36 @@ fn gateway_action(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
     if let Some(action) = unfinished(&gateway.document, ResourceKind::Gateway, gateway.ours)? {
         return Ok(action);
     }
-    let current = &gateway.document.0;
+    let mut differs = differences(aws, spec, stack, &plan.authorizer, &gateway.document);
+    if differs.contains(&"authorizer") {
+        plan.warnings.extend(kept_clients(aws, gateway, stack));
+    }
+    // Have AWS retry a failed update of our own gateway; leave another owner's alone.
+    if differs.is_empty() && gateway.ours && gateway.document.is_broken() {
+        differs.push("failed update");
+    }
+    Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })
+}
+
+/// The parts in which a gateway is not as it is to be.
+pub fn differences(
+    aws: &Aws,
+    spec: &GatewaySpec,
+    stack: &Stack,
+    authorizer: &AuthorizerSpec,
+    gateway: &ApiDocument,
+) -> Vec<&'static str> {
+    let current = &gateway.0;
     let mut differs = Vec::new();
     if spec.wanted(Some(current)) != *current {
         differs.push("settings");
     }
-    if matches!(&spec.role, RoleSpec::Existing(role) if role.as_str() != gateway.document.role_arn()) {
+    if matches!(&spec.role, RoleSpec::Existing(role) if role.as_str() != gateway.role_arn()) {
         differs.push("role");
     }
-    let same_authorizer = match &plan.authorizer {
+    let same_authorizer = match authorizer {
         AuthorizerSpec::Cognito => stack.pool.as_ref().zip(stack.client.as_ref()).is_some_and(|(pool, client)| {
-            let jwt = gateway.document.jwt_authorizer();
+            let jwt = gateway.jwt_authorizer();
             let allowed = |id: &str| jwt["allowedClients"].as_array().is_some_and(|ids| ids.contains(&json!(id)));
             jwt["discoveryUrl"].as_str().is_some_and(|url| cognito::is_discovery_url(aws, &pool.id, url))
                 && allowed(&client.id)
@@ -399,13 +418,8 @@ fn gateway_action(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
     };
     if !same_authorizer {
         differs.push("authorizer");
-        plan.warnings.extend(kept_clients(aws, gateway, stack));
     }
-    // Have AWS retry a failed update of our own gateway; leave another owner's alone.
-    if differs.is_empty() && gateway.ours && gateway.document.is_broken() {
-        differs.push("failed update");
-    }
-    Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })
+    differs
 }
 
 /// Warns that other clients of the pool which the gateway allows stay allowed when its authorizer is repaired.

@@ -15,7 +15,7 @@ use std::{
 use serde_json::Value;
 use tokio::time::Instant;
 
-pub use self::authorizer::token_request;
+pub use self::authorizer::{create_client, token_request};
 use super::{
     Error, ResourceKind,
     apply::{Output, Outputs, World},
@@ -167,17 +167,17 @@ impl AwsWorld<'_> {
     }
 
     /// Calls AWS, and retries while IAM may not have propagated the role or the refusal is transient.
-    async fn once_propagated<T>(
+    async fn once_propagated<T, E: Into<Error>>(
         &self,
         step: &Step,
-        mut call: impl AsyncFnMut() -> Result<T, crate::aws::Error>,
+        mut call: impl AsyncFnMut() -> Result<T, E>,
     ) -> Result<T, Error> {
-        wait::until(&self.deadline, self.on_wait(step), async || match call().await {
-            Err(error) if propagation::is_pending(&error) && self.may_be_too_fresh(step).await => {
+        wait::until(&self.deadline, self.on_wait(step), async || match call().await.map_err(Into::into) {
+            Err(Error::Aws(error)) if propagation::is_pending(&error) && self.may_be_too_fresh(step).await => {
                 Ok(Poll::Pending(TOO_FRESH.to_owned()))
             }
             // A concurrent change comes first: another target, another policy of the same role, or another run.
-            Err(error) if error.is_transient() => Ok(Poll::Pending(error.message)),
+            Err(Error::Aws(error)) if error.is_transient() => Ok(Poll::Pending(error.message)),
             done => Ok(Poll::Ready(done?)),
         })
         .await

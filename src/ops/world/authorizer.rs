@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{AwsWorld, Error, ResourceKind, SETTLE};
 use crate::{
     aws::{
-        Aws, cognito,
+        self, Aws, cognito,
         wait::{self, Poll},
     },
     model::{
@@ -97,25 +97,14 @@ impl AwsWorld<'_> {
         }
     }
 
-    /// As for pools: if the outcome of a create is unknown, look before creating again.
     pub(super) async fn app_client(&self, made: &Outputs) -> Result<(Change, Output), Error> {
         let (pool_id, names) = (made.pool_id()?, self.names());
-        let scopes = [names.scope.clone()];
-        let mut outcome_unknown = false;
-        for _ in 0..DOUBTFUL_ATTEMPTS {
-            match cognito::create_client(self.run.aws, pool_id, &names.app_client, &scopes).await {
-                Ok(client) => return Ok((Change::Created, Output::Client { client, outcome_unknown })),
-                Err(error) if error.is_not_found() => return Err(Error::Raced),
-                Err(error) if !error.outcome_unknown => return Err(error.into()),
-                Err(_) => outcome_unknown = true,
-            }
-            let existing = cognito::clients_named(self.run.aws, pool_id, &names.app_client).await?;
-            if let Some(client) = existing.into_iter().next() {
-                return Ok((Change::Created, Output::Client { client, outcome_unknown }));
-            }
+        let scopes = std::slice::from_ref(&names.scope);
+        match create_client(self.run.aws, pool_id, &names.app_client, scopes).await {
+            Ok((client, outcome_unknown)) => Ok((Change::Created, Output::Client { client, outcome_unknown })),
+            Err(error) if error.is_not_found() => Err(Error::Raced),
+            Err(error) => Err(error.into()),
         }
-        let client = cognito::create_client(self.run.aws, pool_id, &names.app_client, &scopes).await?;
-        Ok((Change::Created, Output::Client { client, outcome_unknown }))
     }
 
     /// Waits for the OpenID document of a new pool, for a limited time; the gateway is created in either case, and
@@ -226,6 +215,27 @@ fn is_new_for_tokens(step: &Step) -> bool {
         ResourceKind::UserPool | ResourceKind::Domain | ResourceKind::ResourceServer | ResourceKind::AppClient
     );
     is_needed && step.action != plan::Action::Keep
+}
+
+/// Creates a client. Names are not unique: if the outcome of a create is unknown, it looks before it creates again. True
+/// if it was unknown, so that there may be two of them.
+pub async fn create_client(
+    aws: &Aws,
+    pool_id: &str,
+    name: &str,
+    scopes: &[String],
+) -> Result<(cognito::AppClient, bool), aws::Error> {
+    let mut outcome_unknown = false;
+    for _ in 0..DOUBTFUL_ATTEMPTS {
+        match cognito::create_client(aws, pool_id, name, scopes).await {
+            Err(error) if error.outcome_unknown => outcome_unknown = true,
+            made => return Ok((made?, outcome_unknown)),
+        }
+        if let Some(client) = cognito::clients_named(aws, pool_id, name).await?.into_iter().next() {
+            return Ok((client, outcome_unknown));
+        }
+    }
+    Ok((cognito::create_client(aws, pool_id, name, scopes).await?, outcome_unknown))
 }
 
 /// How a client of a pool with this domain requests a token.

@@ -32,7 +32,11 @@ impl AwsWorld<'_> {
             (plan::Action::Update(what), Some(gateway)) => {
                 let document = self.updated_gateway(step, gateway.id(), what, made, discovery_url.clone()).await?;
                 // It was moving when it was looked at: what is to be changed is told only now.
-                if what == &["state"] && document.is_ready() && self.is_to_change(&document) {
+                let is_settled = what == &["state"] && document.is_ready();
+                if is_settled
+                    && !plan::differences(self.run.aws, self.spec, self.stack, &self.plan.authorizer, &document)
+                        .is_empty()
+                {
                     return Err(Error::Raced);
                 }
                 if document.is_ready() || !self.wait && what != &["state"] {
@@ -49,17 +53,6 @@ impl AwsWorld<'_> {
         }
         let (document, log_group) = self.created_gateway(step, made, discovery_url).await?;
         Ok((Change::Created, Output::Gateway { document, log_group }))
-    }
-
-    /// Whether a gateway that another run changed lacks what this one wants.
-    fn is_to_change(&self, document: &ApiDocument) -> bool {
-        let has_role = !matches!(&self.spec.role, RoleSpec::Existing(role) if role.as_str() != document.role_arn());
-        let jwt = document.jwt_authorizer();
-        let allowed = jwt["allowedClients"].as_array();
-        let is_allowed = |id: &String| allowed.is_some_and(|all| all.contains(&json!(id)));
-        self.spec.wanted(Some(&document.0)) != document.0
-            || !has_role
-            || !self.spec.allowed_clients.iter().all(is_allowed)
     }
 
     fn gateway_request(&self, made: &Outputs, discovery_url: Option<String>) -> Result<Value, Error> {
@@ -171,7 +164,7 @@ impl AwsWorld<'_> {
         if what == ["state"] {
             return self.settled_gateway(step, id, None).await;
         }
-        let attempt = async || {
+        let update = async || {
             // Another run may be changing it: apply the change to the result.
             let before = self.settled_gateway(step, id, None).await?;
             let mut request = self.spec.patch.applied(&before.0);
@@ -181,18 +174,10 @@ impl AwsWorld<'_> {
             if what.contains(&"authorizer") {
                 self.set_authorizer(&mut request, made, discovery_url.clone())?;
             }
-            match agentcore::update_gateway(self.run.aws, id, &request).await {
-                Err(error) if propagation::is_pending(&error) && self.may_be_too_fresh(step).await => {
-                    Ok(Poll::Pending(TOO_FRESH.to_owned()))
-                }
-                Err(error) if error.is_transient() => Ok(Poll::Pending(error.message)),
-                answer => Ok::<_, Error>(Poll::Ready((
-                    Updated::new(&before, answer.as_ref().map_err(Clone::clone)?),
-                    answer?,
-                ))),
-            }
+            let answer = agentcore::update_gateway(self.run.aws, id, &request).await?;
+            Ok::<_, Error>((Updated::new(&before, &answer), answer))
         };
-        let (updated, answer) = wait::until(&self.deadline, self.on_wait(step), attempt).await?;
+        let (updated, answer) = self.once_propagated(step, update).await?;
         if self.wait { self.settled_gateway(step, id, Some(&updated)).await } else { Ok(answer) }
     }
 

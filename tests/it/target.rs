@@ -11,6 +11,14 @@ use crate::support::world::World;
 const TOOLS: &str = r#"[{ "name": "echo", "description": "Say it again",
                           "inputSchema": { "type": "object", "properties": { "text": { "type": "string" } } } }]"#;
 
+#[tokio::test(start_paused = true)]
+async fn after_a_target_of_a_gateway_that_can_be_called_its_tools_come_next() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let added = world.run(&["target", "add", "lambda", "l", "--gateway", "g"]).await.expect(0);
+    assert!(added.stdout.ends_with(" tools list g\n"), "{}", added.stdout);
+}
+
 /// A gateway `g`, and a function of another stack: its sample.
 struct Scene {
     world: World,

@@ -24,7 +24,7 @@ use crate::{
         target::TargetKind,
     },
     ops::{
-        self, converge,
+        self, converge, plan,
         run::Run,
         stack::{Gateway, Stack},
     },
@@ -65,17 +65,19 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) async fn apply(mut self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Outcome {
+    /// Applies it to a stack without its gateway, and that gateway.
+    pub(super) async fn apply(mut self, ctx: &Context, aws: &Aws, mut stack: Stack, gateway: Gateway) -> Outcome {
+        let spec = self.spec(aws, &stack, &gateway);
+        let gateway = stack.gateway.insert(gateway).document.clone();
         if self.common.dry_run {
-            let spec = self.spec(aws, &stack, &gateway);
-            let (stack, plan) = converge::plan(aws, &spec).await?;
+            let plan = plan::create(aws, &spec, &stack)?;
             if !self.changes.is_empty() {
                 let changes = some(self.changes.len(), "change");
                 self.warnings.insert(0, format!("the document is adapted: {changes}, which `validate` shows"));
             }
             return Ok(Box::new(PlanReport::new(&stack, &plan, self.warnings)));
         }
-        Ok(Box::new(self.create(ctx, aws, stack, gateway).await?))
+        Ok(Box::new(self.create(ctx, aws, (&spec, &stack, &gateway)).await?))
     }
 
     fn spec(&self, aws: &Aws, stack: &Stack, gateway: &Gateway) -> GatewaySpec {
@@ -91,17 +93,20 @@ impl Wanted {
         }
     }
 
-    async fn create(self, ctx: &Context, aws: &Aws, stack: Stack, gateway: Gateway) -> Result<Changed, Error> {
-        let spec = self.spec(aws, &stack, &gateway);
+    async fn create(
+        self,
+        ctx: &Context,
+        aws: &Aws,
+        (spec, stack, document): (&GatewaySpec, &Stack, &ApiDocument),
+    ) -> Result<Changed, Error> {
         let Self { common, warnings, changes, source, .. } = self;
         let is_openapi = source.kind() == Some(TargetKind::OpenApi);
-        let converged =
-            ctx.observed(aws, async |run: Run<'_>| converge::create(run, &spec, !common.no_wait).await).await;
-        let existed = gateway.target(common.name.as_str()).is_some();
-        let has_brought_role = stack.role.is_none();
-        let document = gateway.document;
+        let wait = !common.no_wait;
+        let made = ctx.observed(aws, async |run: Run<'_>| converge::change(run, spec, wait, stack).await).await;
         let (name, gateway) = (&common.name, &spec.name);
-        let converged = converged.map_err(|error| {
+        let existed = stack.gateway.as_ref().is_some_and(|gateway| gateway.target(name.as_str()).is_some());
+        let has_brought_role = stack.role.is_none();
+        let made = made.map_err(|error| {
             let said = match &error {
                 ops::Error::Failed { reasons, .. } => reasons,
                 ops::Error::Aws(error) => &error.message,
@@ -130,16 +135,15 @@ impl Wanted {
             let undo = format!("agentcore-gw target remove {name} --gateway {gateway}");
             ctx.ended(error, (!existed).then_some(undo.as_str()))
         })?;
-        let target = converged.made.targets.get(name.as_str());
+        let target = made.targets.get(name.as_str());
         let target = target.ok_or_else(|| ops::Error::NotFound(name.to_string()))?;
-        let next = if target.is_ready()
-            && callable(&document, stack.client.as_ref().filter(|_| stack.issuer(aws).is_some()))
-        {
-            format!("tools list {gateway}")
-        } else {
-            format!("target get {name} --gateway {gateway}")
-        };
-        let unchanged = !converged.made.changed;
+        let next =
+            if target.is_ready() && callable(document, stack.client.as_ref().filter(|_| stack.issuer(aws).is_some())) {
+                format!("tools list {gateway}")
+            } else {
+                format!("target get {name} --gateway {gateway}")
+            };
+        let unchanged = !made.changed;
         let mut warnings = warnings;
         warnings.extend(remarks(target));
         let callback_url = callback_url(aws, target).await.unwrap_or_else(|error| {

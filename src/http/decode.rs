@@ -21,13 +21,19 @@ use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
 use futures_util::TryStreamExt as _;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+use tokio::{
+    io::{AsyncBufRead, AsyncRead, ReadBuf},
+    task::coop,
+};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 /// The codings that are asked for.
 pub(super) const ACCEPTED: &str = "gzip, deflate, br, zstd";
 /// Most codings of one response. Nobody needs more than one.
-const MOST_CODINGS: usize = 4;
+const MOST_CODINGS: usize = 2;
+/// Most bytes that one coding of several may unpack to. What is read afterwards has a limit of its own, but a coding's
+/// output may be nothing but empty members of the next.
+const LARGEST_BETWEEN: u64 = 16 * 1024 * 1024;
 /// The largest window of zstd, as a power of two: 8 MB (RFC 9659).
 const ZSTD_WINDOW: u32 = 23;
 
@@ -63,7 +69,10 @@ impl Intercept for Decode {
         response.headers_mut().remove("content-encoding");
         response.headers_mut().remove("content-length");
         let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-        *response.body_mut() = codings.into_iter().rev().fold(body, decoded);
+        // The first coding is the innermost, whose bytes are those of the answer.
+        let bound = |index: usize| (index > 0).then_some(LARGEST_BETWEEN);
+        let codings = codings.into_iter().enumerate().rev();
+        *response.body_mut() = codings.fold(body, |body, (index, coding)| decoded(body, coding, bound(index)));
         Ok(())
     }
 }
@@ -91,15 +100,23 @@ impl Coding {
     }
 }
 
-fn decoded(body: SdkBody, coding: Coding) -> SdkBody {
+/// `most`: how many bytes it may unpack to, if that is not for what reads it to decide.
+fn decoded(body: SdkBody, coding: Coding, most: Option<u64>) -> SdkBody {
     let encoded = StreamReader::new(body.into_data_stream().map_err(io::Error::other));
-    let stream = ReaderStream::new(Decoder::Waiting(coding, encoded));
+    let decoder = Decoder { state: State::Waiting(coding, encoded), unpacked: 0, most };
+    let stream = ReaderStream::new(decoder);
     SdkBody::from_body_1_x(StreamBody::new(stream.map_ok(Frame::data)))
 }
 
 /// A decoder that starts with the first byte: an empty body is no compressed one, and `deflate` shows by its first bytes
 /// what it is.
-enum Decoder<R> {
+struct Decoder<R> {
+    state: State<R>,
+    unpacked: u64,
+    most: Option<u64>,
+}
+
+enum State<R> {
     Waiting(Coding, R),
     Running(Pin<Box<dyn AsyncRead + Send + Sync>>),
     Ended,
@@ -108,20 +125,27 @@ enum Decoder<R> {
 impl<R: AsyncBufRead + Unpin + Send + Sync + 'static> AsyncRead for Decoder<R> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if let Self::Waiting(_, reader) = this {
+        // Another decoder may ask for more and more without ever waiting for the network.
+        let turn = ready!(coop::poll_proceed(cx));
+        if let State::Waiting(_, reader) = &mut this.state {
             let first = ready!(Pin::new(reader).poll_fill_buf(cx))?;
             let (is_empty, is_zlib) = (first.is_empty(), has_zlib_header(first));
-            let waiting = std::mem::replace(this, Self::Ended);
-            if let Self::Waiting(coding, reader) = waiting
+            let waiting = std::mem::replace(&mut this.state, State::Ended);
+            if let State::Waiting(coding, reader) = waiting
                 && !is_empty
             {
-                *this = Self::Running(start(coding, reader, is_zlib));
+                this.state = State::Running(start(coding, reader, is_zlib));
             }
         }
-        match this {
-            Self::Running(decoder) => decoder.as_mut().poll_read(cx, buffer),
-            Self::Waiting(..) | Self::Ended => Poll::Ready(Ok(())),
+        let State::Running(decoder) = &mut this.state else { return Poll::Ready(Ok(())) };
+        let before = buffer.filled().len();
+        ready!(decoder.as_mut().poll_read(cx, buffer))?;
+        turn.made_progress();
+        this.unpacked += (buffer.filled().len() - before) as u64;
+        if this.most.is_some_and(|most| this.unpacked > most) {
+            return Poll::Ready(Err(io::Error::other("the answer's content codings unpack to too much")));
         }
+        Poll::Ready(Ok(()))
     }
 }
 

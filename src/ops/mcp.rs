@@ -1,7 +1,7 @@
 //! A minimal MCP client for listing and calling tools: streamable HTTP, one request at a time, responses as
 //! JSON or as an event stream.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -74,20 +74,16 @@ impl Client {
 
     /// All tools, page by page.
     pub async fn list_tools(&mut self) -> Result<Vec<Value>, Error> {
-        let mut tools = Vec::new();
+        let (mut tools, mut cursors) = (Vec::new(), BTreeSet::new());
         let mut params = json!({});
         for _ in 0..MOST_PAGES {
             let page = self.request("tools/list", &params).await?;
             tools.extend(page["tools"].as_array().into_iter().flatten().cloned());
-            let next = match &page["nextCursor"] {
-                Value::String(cursor) => json!({ "cursor": cursor }),
+            match &page["nextCursor"] {
+                // A cursor that comes back would lead round for ever: return the tools so far, as the MCP SDKs do.
+                Value::String(cursor) if cursors.insert(cursor.clone()) => params = json!({ "cursor": cursor }),
                 _ => return Ok(tools),
-            };
-            // A repeated cursor would loop: return the tools so far, as the MCP SDKs do.
-            if next == params {
-                return Ok(tools);
             }
-            params = next;
         }
         Err(self.problem("its list of tools has no end".to_owned()))
     }

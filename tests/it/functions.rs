@@ -458,16 +458,20 @@ exports.handler = async (event) => {
 
 #[test]
 fn what_a_function_prints_is_in_a_log_group_that_its_role_may_make() {
-    let source = "import logging
+    let source = "import logging, sys, time
 def handler(event, context):
     print('printed', event['n'])
     logging.getLogger().warning('warned')
     logging.getLogger().info('not shown')
     if event['n'] == 2:
         raise ValueError('no')
+    if event['n'] == 3:
+        sys.stdout.write('no line end')
+        sys.stdout.flush()
+        time.sleep(1)
 ";
     let mut allowed = function("allowed", "python3.13", "main.handler", "main.py", source);
-    allowed["events"] = json!([{"n": 1}, {"n": 2}]);
+    allowed["events"] = json!([{"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}]);
     allowed["mayLog"] = json!(true);
     let mut not_allowed = function("not-allowed", "python3.13", "main.handler", "main.py", source);
     not_allowed["log"] = json!(true);
@@ -477,6 +481,7 @@ def handler(event, context):
     assert_eq!(said["not-allowed.log"], json!(null), "a role without logs:CreateLogGroup makes none");
     let log: Vec<&str> = said["allowed.log"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
     let has = |start: &str| log.iter().any(|line| line.starts_with(start));
+    assert!(log.contains(&"no line end"), "it belongs to this call, not to the next one: {log:?}");
     assert!(has("printed 1") && has("printed 2") && has("START RequestId: ") && has("REPORT RequestId: "), "{log:?}");
     assert!(has("[WARNING]\t") && log.iter().any(|line| line.ends_with("\twarned")), "{log:?}");
     assert!(!log.iter().any(|line| line.contains("not shown")), "{log:?}");

@@ -574,6 +574,8 @@ fn tools_that_are_left_out_or_changed_are_named() {
     let mut bad_output = tool("bad-output", object());
     bad_output["outputSchema"] = json!({ "type": "array" });
     let refers = json!({ "type": "object", "properties": { "p": { "$ref": "#/$defs/P" } }, "$defs": { "P": { "type": "string" } } });
+    let mut refers_back = tool("refers-back", object());
+    refers_back["outputSchema"] = refers.clone();
     let long = "x".repeat(129);
     server.state().oddities = vec![
         json!({ "name": "no-schema", "description": "d" }),
@@ -584,6 +586,9 @@ fn tools_that_are_left_out_or_changed_are_named() {
         tool("closed", json!({ "type": "object", "additionalProperties": false })),
         bad_output,
         tool("refers", refers.clone()),
+        refers_back,
+        tool("closed", object()),
+        json!({ "description": "d" }),
     ];
     let notes = [
         "Tool no-schema is left out: its inputSchema is not of type object".to_owned(),
@@ -593,11 +598,14 @@ fn tools_that_are_left_out_or_changed_are_named() {
         format!("Tool {} is left out: its name has more than 128 characters", &long[..64]),
         "Tool bad-output is without its outputSchema, which is not of type object".to_owned(),
         "Tool refers has $ref in its inputSchema".to_owned(),
+        "Tool refers-back has $ref in its outputSchema".to_owned(),
+        "Tool closed is left out: another one has its name".to_owned(),
+        "Tools without a name are left out: 1".to_owned(),
     ];
     let has_all = |said: &str| notes.iter().all(|note| said.contains(note.as_str()));
     let added = gateway.target(&["add", "mcp-server", "s"], "the-secret", &["--endpoint", &server.endpoint()]);
     assert!(added.code == 0 && has_all(&added.stdout), "{added:?}");
-    assert_eq!(gateway.tools(), ["s___bad-output", "s___closed", "s___good", "s___refers"]);
+    assert_eq!(gateway.tools(), ["s___bad-output", "s___closed", "s___good", "s___refers", "s___refers-back"]);
     let synced = gateway.target(&["sync", "s"], "the-secret", &[]);
     assert!(synced.code == 0 && has_all(&synced.stdout), "{synced:?}");
     let json = gateway.target(&["sync", "s", "-o", "json"], "the-secret", &[]).json();

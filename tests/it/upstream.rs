@@ -71,6 +71,13 @@ async fn answer(request: Request) -> Response {
             as_coded("zstd", [first, of_coding("zstd", halves.1.as_bytes()).await].concat())
         }
         "/both" => as_coded("gzip, br", of_coding("br", &of_coding("gzip", JSON.as_bytes()).await).await),
+        // Empty members, which unpack to nothing, packed again: 20 MB of them, and nothing to count in the end.
+        "/hollow" => {
+            let one = of_coding("gzip", b"").await;
+            let all = one.repeat(20 * 1024 * 1024 / one.len());
+            as_coded("gzip, gzip", of_coding("gzip", &all).await)
+        }
+        "/many" => as_coded("gzip, gzip, gzip", b"x".into()),
         "/members" => {
             let halves = JSON.split_at(5);
             let first = of_coding("gzip", halves.0.as_bytes()).await;
@@ -134,7 +141,9 @@ fn answers_are_decoded_whatever_their_content_coding() {
     let of = |kind: &str, name: &str| (format!("{kind}_{name}"), json!({ "path": format!("/{kind}/{name}") }));
     let mut operations: serde_json::Map<String, Value> = names.iter().map(|name| of("coding", name)).collect();
     operations.extend(["gzip", "br", "zstd"].iter().map(|name| of("bomb", name)));
-    for other in ["both", "members", "frames", "identity", "empty", "unknown", "broken", "cut", "refused"] {
+    for other in
+        ["both", "members", "frames", "identity", "empty", "unknown", "broken", "cut", "refused", "hollow", "many"]
+    {
         operations.insert(other.to_owned(), json!({}));
     }
     let gateway = gateway(&Value::Object(operations), &[]);
@@ -156,6 +165,8 @@ fn answers_are_decoded_whatever_their_content_coding() {
     for (name, said) in [
         ("broken", "OpenAPIClientException"),
         ("cut", "OpenAPIClientException"),
+        ("hollow", "OpenAPIClientException"),
+        ("many", "OpenAPIClientException"),
         ("refused", r#"API request failed with status: 404 - {"error":"no such city"}"#),
     ] {
         let called = call(&gateway, name, &json!({}));

@@ -28,8 +28,8 @@ impl Content {
         if is_broken && named.is_none() && is_text && !response.body.contains(&0) {
             return Self::Text(WINDOWS_1252.decode(&response.body).0.into_owned());
         }
-        // A text has no zero byte; an archive, an image or a document in a binary format soon has one.
-        if is_broken || text.contains('\0') {
+        // A text has no zero byte; an archive, an image or a document in a binary format soon has one, but for a short one.
+        if is_broken || text.contains('\0') || is_binary(&media_type) && !response.body.is_empty() {
             let kind = if media_type.is_empty() { "of no media type" } else { media_type.as_str() };
             return Self::Binary(format!("{kind}, {} bytes", response.body.len()));
         }
@@ -43,6 +43,14 @@ impl Content {
             Self::Binary(what) => format!("(binary: {what})"),
         }
     }
+}
+
+/// Whether a media type is one of bytes: images but for SVG, sound, films, fonts, archives and PDF.
+fn is_binary(media_type: &str) -> bool {
+    let kinds = ["image/", "audio/", "video/", "font/"];
+    let archives = ["zip", "gzip", "x-gzip", "x-tar", "x-7z-compressed", "vnd.rar", "zstd", "pdf", "wasm"];
+    kinds.iter().any(|kind| media_type.starts_with(kind)) && !media_type.ends_with("+xml")
+        || media_type.strip_prefix("application/").is_some_and(|name| archives.contains(&name))
 }
 
 /// The charset that a media type names.
@@ -101,6 +109,7 @@ mod tests {
         assert_eq!(read("application/xml", dotnet.as_bytes()), Content::Text(dotnet.to_owned()));
         assert_eq!(read("text/plain; charset=nonsense", b"x"), Content::Text("x".to_owned()));
         assert_eq!(read("image/png", b""), Content::Text(String::new()));
+        assert_eq!(read("image/svg+xml", b"<svg/>"), Content::Text("<svg/>".to_owned()));
     }
 
     #[test]
@@ -111,6 +120,9 @@ mod tests {
             ("", b"PK\x03\x04\0\0", "of no media type, 6 bytes"),
             ("application/json", b"{\"a\":\"\xff\"}", "application/json, 9 bytes"),
             ("text/plain; charset=utf-8", b"\xf0\xff\0", "text/plain, 3 bytes"),
+            ("application/zip", b"PK\x03\x04abc", "application/zip, 7 bytes"),
+            ("image/png", b"ABC", "image/png, 3 bytes"),
+            ("application/pdf", b"%PDF-1.7 ascii", "application/pdf, 14 bytes"),
         ] {
             assert_eq!(read(content_type, body), Content::Binary(said.to_owned()), "{content_type}");
         }

@@ -1,6 +1,11 @@
 //! The log of an environment: its stream in the function's log group, and the server's own log.
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader},
+    time::timeout,
+};
 
 use crate::local::{
     random,
@@ -11,6 +16,8 @@ use crate::local::{
 /// The largest log event, in bytes; a longer line is split (CloudWatch Logs user guide, "CloudWatch Logs
 /// quotas").
 const LONGEST_LINE: u64 = 256 * 1024;
+/// How long a line may stay without its end before it is an event of its own.
+const UNENDED: Duration = Duration::from_millis(200);
 /// Most characters of a line in the server's own log.
 const LOGGED: usize = 2000;
 
@@ -50,7 +57,10 @@ impl Log {
             let mut output = BufReader::new(output);
             let mut line = Vec::new();
             // Always drain the pipe, even if the output is not UTF-8 or does not end in a newline.
-            while let Ok(1..) = (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
+            while output.fill_buf().await.is_ok_and(|begun| !begun.is_empty()) {
+                let mut part = (&mut output).take(LONGEST_LINE);
+                // What a function writes without a line end belongs to this call, not to the next one's output.
+                drop(timeout(UNENDED, part.read_until(b'\n', &mut line)).await);
                 let text = String::from_utf8_lossy(&line);
                 let text = text.trim_end_matches(['\r', '\n']);
                 let shown: String = text.chars().take(LOGGED).collect();

@@ -1,5 +1,6 @@
 //! Builds an operation's HTTP request from a tool's arguments.
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::{Location, Operation, Server, fill, style::plain};
@@ -7,6 +8,19 @@ use crate::model::http_request::HttpRequest;
 
 /// Media types that are asked for: JSON, and whatever else the API has.
 const ACCEPT: &str = "application/json, */*;q=0.5";
+
+/// Characters that a path template's literals may not have as they are (RFC 6570 §3.1: neither reserved nor unreserved).
+/// `%` of a percent-encoded character stays; braces stand for parameters until they are filled.
+const LITERAL: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'|');
+
+/// The literals of a path template, encoded.
+fn literal(path: &str) -> String {
+    let encoded = utf8_percent_encode(path, LITERAL).to_string();
+    let is_encoded = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    let mut parts = encoded.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |path, rest| path + if is_encoded(rest) { "%" } else { "%25" } + rest)
+}
 
 impl Operation {
     /// The request for these arguments, an object.
@@ -17,7 +31,7 @@ impl Operation {
     pub fn request(&self, arguments: &Value) -> Result<HttpRequest, String> {
         let empty = Map::new();
         let arguments = arguments.as_object().unwrap_or(&empty);
-        let mut path = self.path.clone();
+        let mut path = literal(&self.path);
         let mut query = Vec::new();
         let mut headers = vec![("accept".to_owned(), ACCEPT.to_owned())];
         for parameter in &self.parameters {
@@ -29,7 +43,7 @@ impl Operation {
                     if part.is_empty() || part == "." || part == ".." {
                         return Err(format!("the path parameter `{}` cannot be `{part}`", parameter.name));
                     }
-                    path = path.replace(&format!("{{{}}}", parameter.name), &part);
+                    path = path.replace(&format!("{{{}}}", literal(&parameter.name)), &part);
                 }
                 Location::Query => query.extend(parameter.style.pairs(&parameter.name, value)),
                 Location::Header => {
@@ -73,9 +87,9 @@ impl Server {
             if !named && (!variable.allowed.is_empty() || !is_a_label || !self.is_within_a_domain(name)) {
                 return Err(format!("the server variable `{name}` cannot be `{value}`"));
             }
-            values.push((name.as_str(), value));
+            values.push((literal(name), value));
         }
-        Ok(fill(&self.url, values.into_iter()))
+        Ok(fill(&literal(&self.url), values.iter().map(|(name, value)| (name.as_str(), value.clone()))))
     }
 }
 

@@ -2,7 +2,7 @@
 //! Examples"; the styles are expansions of RFC 6570).
 
 use percent_encoding::{AsciiSet, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::model::http_request::{ENCODED, encode};
 
@@ -173,5 +173,17 @@ impl Style {
 
 /// A value as text: a string without quotes, anything else as JSON.
 pub(super) fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => digits(number),
+        value => value.to_string(),
+    }
+}
+
+/// A number's digits, as JavaScript writes them: without a fraction of zero, and without an exponent up to 10²¹.
+fn digits(number: &Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(float) if float.fract() == 0.0 && float.abs() < 1e21 => format!("{float}"),
+        _ => number.to_string(),
+    }
 }

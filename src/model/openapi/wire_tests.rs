@@ -243,6 +243,8 @@ fn multipart_forms_have_a_part_for_each_file_item_and_value() {
         "tags": { "type": "array", "items": { "type": "string" } },
         "meta": { "type": "object" }, "xml": { "type": "string" }, "id": { "type": "string" },
         "image": { "contentMediaType": "image/png" },
+        "encoded": { "type": "string", "contentEncoding": "base64", "contentMediaType": "image/png" },
+        "bytes": { "type": "string", "contentEncoding": "base64" },
     } });
     let encoding = json!({
         "maybe": { "contentType": "image/*, image/png, image/jpeg" },
@@ -263,7 +265,18 @@ fn multipart_forms_have_a_part_for_each_file_item_and_value() {
         (json!({ "files": ["YQ==", "Yg=="] }), file("files", octets, "a") + &file("files", octets, "b")),
         (json!({ "maybe": "aGk=" }), file("maybe", "image/png", "hi")),
         (json!({ "maybe": null }), String::new()),
-        (json!({ "image": "aGk=" }), file("image", octets, "hi")),
+        (json!({ "image": "aGk=" }), file("image", "image/png", "hi")),
+        (
+            json!({ "encoded": "aGk=" }),
+            part("encoded", "\r\ncontent-type: image/png\r\ncontent-transfer-encoding: base64\r\n\r\naGk="),
+        ),
+        (
+            json!({ "bytes": "aGk=" }),
+            part(
+                "bytes",
+                "\r\ncontent-type: application/octet-stream\r\ncontent-transfer-encoding: base64\r\n\r\naGk=",
+            ),
+        ),
         (
             json!({ "byte": "aGk=" }),
             part("byte", "\r\ncontent-type: application/octet-stream\r\ncontent-transfer-encoding: base64\r\n\r\naGk="),
@@ -435,4 +448,41 @@ fn the_parameter_that_a_credential_fills_is_no_argument() {
     assert_eq!(arguments(true, "appid"), json!(["X-Api-Key", "q"]));
     assert_eq!(arguments(false, "x-api-key"), json!(["appid", "q"]));
     assert_eq!(arguments(false, "appid"), json!(["appid", "X-Api-Key", "q"]));
+}
+
+/// RFC 6570 §3.1: literals that are neither reserved nor unreserved are percent-encoded.
+#[test]
+fn literals_of_paths_are_encoded_and_numbers_have_their_digits() {
+    let url = |path: &str, arguments: &Value| {
+        let parameters: Vec<Value> = super::templates(path)
+            .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": {} }))
+            .collect();
+        let document = one("get", path, json!({ "parameters": parameters }));
+        let sent = read_one(&document).request(arguments).unwrap();
+        sent.url.strip_prefix("https://api.example.com/v1").unwrap().to_owned()
+    };
+    for (path, expected) in [
+        ("/café", "/caf%C3%A9"),
+        ("/a|b", "/a%7Cb"),
+        ("/a\"b", "/a%22b"),
+        ("/a^b`<c>", "/a%5Eb%60%3Cc%3E"),
+        ("/100%", "/100%25"),
+        ("/a%20b", "/a%20b"),
+        ("/v1/things:batch(x)!$&'*+,;=@~", "/v1/things:batch(x)!$&'*+,;=@~"),
+    ] {
+        assert_eq!(url(path, &json!({})), expected, "{path}");
+        assert!(url(path, &json!({})).parse::<http::Uri>().is_ok(), "{path}");
+    }
+    assert_eq!(url("/café/{é}/{user-id}", &json!({ "é": "ü", "user-id": 7 })), "/caf%C3%A9/%C3%BC/7");
+    for (number, expected) in [
+        ("2.0", "/n/2"),
+        ("-0.5", "/n/-0.5"),
+        ("18446744073709551615", "/n/18446744073709551615"),
+        ("18446744073709551616", "/n/18446744073709552000"),
+        ("1e21", "/n/1e%2B21"),
+        ("0.9493626211187817", "/n/0.9493626211187817"),
+    ] {
+        let number: Value = serde_json::from_str(number).unwrap();
+        assert_eq!(url("/n/{n}", &json!({ "n": number })), expected);
+    }
 }

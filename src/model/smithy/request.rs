@@ -247,7 +247,8 @@ impl Model {
             }
         }
         if let Some(input) = input.filter(|_| has_body) {
-            parts.payload = Some(self.structured(input, input.name(), &Value::Object(body))?);
+            let root = input.traits().text("xmlName").unwrap_or(input.name());
+            parts.payload = Some(self.structured(input, root, &Value::Object(body))?);
         }
         self.settle_headers(operation, &mut parts);
         Ok(parts)

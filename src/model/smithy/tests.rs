@@ -464,6 +464,41 @@ fn one_member_can_be_the_body() {
     let renamed = json!({ "smithy.api#xmlName": "Root" });
     let written = r#"<Root kind="k"><N>&lt;a&gt;</N></Root>"#;
     assert_eq!(payload(xml, "a#Node", renamed, node), pair("application/xml", written));
+    // HttpPayloadTraitsWithNoBlobBody of Smithy's protocol tests: an empty body is no blob.
+    let body = json!({ "body": with("smithy.api#Blob", json!({ "smithy.api#httpPayload": {} })) });
+    assert_eq!(got(&model(json, http, json!({}), body, shapes()), &[], ""), json!({}));
+}
+
+/// BodyWithXmlName, HttpPayloadWithXmlNamespaceAndPrefix and RestXmlXmlMapWithXmlNamespace of Smithy's protocol tests.
+#[test]
+fn xml_names_and_namespaces_stand_where_their_traits_are() {
+    let http = json!({ "smithy.api#http": { "method": "POST", "uri": "/" } });
+    let space =
+        |uri: &str, prefix: Option<&str>| json!({ "smithy.api#xmlNamespace": { "uri": uri, "prefix": prefix } });
+    let written = |input: Value, others: Value, traits: Option<Value>, arguments: Value| {
+        let mut all = shapes();
+        all.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+        let mut model = model("aws.protocols#restXml", http.clone(), input, json!({}), all);
+        if let Some(traits) = traits {
+            model["shapes"]["a#In"]["traits"] = traits;
+        }
+        let outgoing = sent(&model, arguments);
+        body(&outgoing).1.to_owned()
+    };
+    let named =
+        written(json!({ "a": TEXT }), json!({}), Some(json!({ "smithy.api#xmlName": "Ahoy" })), json!({ "a": "x" }));
+    assert_eq!(named, "<Ahoy><a>x</a></Ahoy>");
+    let mut payload = structure(json!({ "name": TEXT }));
+    payload["traits"] = space("http://foo.com", Some("baz"));
+    let input = json!({ "nested": with("a#Payload", json!({ "smithy.api#httpPayload": {} })) });
+    let prefixed = written(input, json!({ "a#Payload": payload }), None, json!({ "nested": { "name": "Phreddy" } }));
+    assert_eq!(prefixed, r#"<Payload xmlns:baz="http://foo.com"><name>Phreddy</name></Payload>"#);
+    let map = json!({ "type": "map",
+        "key": with(TEXT, json!({ "smithy.api#xmlName": "K", "smithy.api#xmlNamespace": { "uri": "https://key" } })),
+        "value": with(TEXT, json!({ "smithy.api#xmlName": "V", "smithy.api#xmlNamespace": { "uri": "https://value" } })) });
+    let spaced = written(json!({ "map": "a#Map" }), json!({ "a#Map": map }), None, json!({ "map": { "a": "A" } }));
+    let expected = r#"<In><map><entry><K xmlns="https://key">a</K><V xmlns="https://value">A</V></entry></map></In>"#;
+    assert_eq!(spaced, expected);
 }
 
 #[test]

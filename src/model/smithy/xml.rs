@@ -27,10 +27,16 @@ pub(super) fn write(
     value: &Value,
 ) -> Result<String, String> {
     let mut text = String::new();
-    let own = shape.traits().get("xmlNamespace").and_then(|space| space["uri"].as_str());
-    let namespace = own.or(namespace).map(|uri| format!(" xmlns=\"{}\"", escaped(uri)));
+    let own = shape.traits().get("xmlNamespace").map(declaration);
+    let namespace = own.or_else(|| namespace.map(|uri| format!(" xmlns=\"{}\"", escaped(uri))));
     structure(shapes, shape, root, &namespace.unwrap_or_default(), value, &mut text)?;
     Ok(text)
+}
+
+/// The attribute that declares a namespace, which the trait `xmlNamespace` describes.
+fn declaration(space: &Value) -> String {
+    let prefix = space["prefix"].as_str().map(|prefix| format!(":{prefix}")).unwrap_or_default();
+    format!(" xmlns{prefix}=\"{}\"", escaped(space["uri"].as_str().unwrap_or_default()))
 }
 
 /// Escapes text for XML.
@@ -71,11 +77,7 @@ fn structure(
 
 fn element(shapes: &Shapes, name: &str, member: Member<'_>, value: &Value, text: &mut String) -> Result<(), String> {
     let flattened = member.traits.has("xmlFlattened");
-    let namespace = member.trait_on_member_or_target("xmlNamespace").map(|space| {
-        let prefix = space["prefix"].as_str().map(|prefix| format!(":{prefix}")).unwrap_or_default();
-        format!(" xmlns{prefix}=\"{}\"", escaped(space["uri"].as_str().unwrap_or_default()))
-    });
-    let namespace = namespace.unwrap_or_default();
+    let namespace = member.trait_on_member_or_target("xmlNamespace").map(declaration).unwrap_or_default();
     match (member.shape.kind, value) {
         (ShapeKind::Structure | ShapeKind::Union, Value::Object(_)) => {
             structure(shapes, member.shape, name, &namespace, value, text)
@@ -100,8 +102,8 @@ fn element(shapes: &Shapes, name: &str, member: Member<'_>, value: &Value, text:
                 text.push_str(&format!("<{name}{namespace}>"));
             }
             for (entry, value) in entries {
-                let key = name_of(key);
-                text.push_str(&format!("<{around}><{key}>{}</{key}>", escaped(entry)));
+                text.push_str(&format!("<{around}>"));
+                element(shapes, name_of(key), key, &json!(entry), text)?;
                 element(shapes, name_of(inner), inner, value, text)?;
                 text.push_str(&format!("</{around}>"));
             }

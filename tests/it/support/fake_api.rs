@@ -33,7 +33,9 @@ impl FakeApi {
 
     /// The requests since the last call.
     pub fn taken(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.asked.lock().unwrap())
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.iter().for_each(Asked::check_user_agent);
+        asked
     }
 
     /// The request to the API itself.

@@ -99,7 +99,9 @@ impl FakeMcpServer {
 
     /// The requests since the last call, as `METHOD` or the message's own method.
     pub fn taken(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.state().asked)
+        let asked = std::mem::take(&mut self.state().asked);
+        asked.iter().for_each(Asked::check_user_agent);
+        asked
     }
 
     pub fn methods(&self) -> Vec<String> {

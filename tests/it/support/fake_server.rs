@@ -31,6 +31,13 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Every request says which program makes it, also those for tokens and for discovery documents.
+    #[track_caller]
+    pub fn check_user_agent(&self) {
+        let agent = self.headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        assert!(agent.starts_with("agentcore-gw/"), "{} {}: {agent:?}", self.method, self.uri);
+    }
+
     /// Reads a request.
     pub async fn of(request: Request) -> Self {
         let (parts, body) = request.into_parts();

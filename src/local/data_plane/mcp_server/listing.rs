@@ -36,6 +36,17 @@ const MOST_NOTES: usize = 50;
 /// start with "Runtime initialization time exceeded" (one public report).
 const LONGEST_LISTING: Duration = Duration::from_secs(30);
 
+/// How long the list of prompts may take: the rest of the time is for what a target needs.
+const LONGEST_PROMPTS: Duration = Duration::from_secs(10);
+
+/// Items that are not listed.
+#[derive(Debug, Default)]
+struct Skipped {
+    nameless: usize,
+    /// Names that another item has.
+    repeated: Vec<String>,
+}
+
 impl Connection {
     /// Lists all capabilities of the server, with notes on what is not as announced. A dynamic one may list no tools, and
     /// may fail `resources/templates/list`: AWS does not document what it requires of these servers.
@@ -43,14 +54,20 @@ impl Connection {
         if self.capabilities.get("tools").is_none() {
             return Err(self.without_tools());
         }
-        let mut skipped = 0;
+        let mut skipped = Skipped::default();
         let tools = self.all("tools/list", ("tools", "name"), MOST_TOOLS, &mut skipped).await?;
         if tools.is_empty() && !is_dynamic {
             return Err(self.without_tools());
         }
         let mut listing = sound(tools, skipped);
+        let mut ignored = Skipped::default();
         if self.capabilities.get("prompts").is_some() {
-            match self.all("prompts/list", ("prompts", "name"), MOST_ITEMS, &mut 0).await {
+            let all = self.all("prompts/list", ("prompts", "name"), MOST_ITEMS, &mut ignored);
+            let all = timeout(LONGEST_PROMPTS, all).await;
+            let all = all.unwrap_or_else(|_| {
+                Err(Failure(format!("prompts/list: no answer within {} s", LONGEST_PROMPTS.as_secs())))
+            });
+            match all {
                 Ok(prompts) => listing.prompts = prompts,
                 // Servers that announce prompts and have no list of them are many; nobody has reported what AWS makes of
                 // them.
@@ -64,11 +81,11 @@ impl Connection {
             tracing::warn!(endpoint = self.server.endpoint, "{note}");
         }
         if self.capabilities.get("resources").is_some() {
-            listing.resources = self.all("resources/list", ("resources", "uri"), MOST_ITEMS, &mut 0).await?;
+            listing.resources = self.all("resources/list", ("resources", "uri"), MOST_ITEMS, &mut ignored).await?;
             // A server without templates must return an empty list. AWS refuses one that does not know the method ("…
             // Error - Method not found: resources/templates/list"; one public report).
             let templates = ("resourceTemplates", "uriTemplate");
-            let templates = self.all("resources/templates/list", templates, MOST_ITEMS, &mut 0).await;
+            let templates = self.all("resources/templates/list", templates, MOST_ITEMS, &mut ignored).await;
             listing.resource_templates = if is_dynamic { templates.unwrap_or_default() } else { templates? };
         }
         Ok(listing)
@@ -85,7 +102,7 @@ impl Connection {
         method: &str,
         (member, key): (&str, &str),
         most: usize,
-        skipped: &mut usize,
+        skipped: &mut Skipped,
     ) -> Result<Vec<Value>, Failure> {
         let (mut seen, mut cursors) = (HashSet::new(), HashSet::new());
         let mut items = Vec::new();
@@ -101,12 +118,21 @@ impl Connection {
             let Value::Array(found) = &page[member] else {
                 return Err(Failure(format!("{method}: the MCP server's result has no `{member}`")));
             };
-            let is_new = |item: &&Value| item[key].as_str().is_some_and(|text| seen.insert(text.to_owned()));
             let before = items.len();
-            items.extend(found.iter().filter(is_new).cloned());
+            let mut others = Skipped::default();
+            for item in found {
+                match item[key].as_str() {
+                    Some(name) if seen.insert(name.to_owned()) => items.push(item.clone()),
+                    Some(name) => others.repeated.push(name.to_owned()),
+                    None => others.nameless += 1,
+                }
+            }
             // A page that comes again has nothing new, and is no fault of its items.
-            let new = items.len() - before;
-            *skipped += if new == 0 { 0 } else { found.len() - new };
+            if items.len() > before || others.nameless > 0 {
+                skipped.nameless += others.nameless;
+                skipped.repeated.extend(others.repeated);
+                skipped.repeated.truncate(MOST_NOTES);
+            }
             if items.len() > most {
                 return Err(Failure(format!("{method}: the MCP server lists more than {most}")));
             }
@@ -121,11 +147,15 @@ impl Connection {
 }
 
 /// The tools that are valid for every client, since some clients reject a whole list because of one invalid tool; with
-/// notes on the others. `skipped` is how many have no name, or the name of another.
-fn sound(tools: Vec<Value>, skipped: usize) -> Listing {
+/// notes on the others and on those that were skipped.
+fn sound(tools: Vec<Value>, skipped: Skipped) -> Listing {
     let mut listing = Listing::default();
-    if skipped > 0 {
-        listing.notes.push(format!("Tools without a name, or with that of another, are left out: {skipped}"));
+    if skipped.nameless > 0 {
+        listing.notes.push(format!("Tools without a name are left out: {}", skipped.nameless));
+    }
+    for name in skipped.repeated {
+        let shown: String = name.chars().filter(|c| !c.is_control()).take(SHOWN_NAME).collect();
+        listing.notes.push(format!("Tool {shown} is left out: another one has its name"));
     }
     for mut tool in tools {
         let name = tool["name"].as_str().unwrap_or_default().to_owned();
@@ -138,11 +168,11 @@ fn sound(tools: Vec<Value>, skipped: usize) -> Listing {
             tool.as_object_mut().map(|members| members.shift_remove("outputSchema"));
             listing.notes.push(format!("Tool {shown} is without its outputSchema, which is not of type object"));
         }
-        if refers(&tool["inputSchema"]) {
+        for member in ["inputSchema", "outputSchema"].into_iter().filter(|member| refers(&tool[*member])) {
             // Five projects write such schemas out before AWS sees them, since AWS "does not support $ref" or drops the
             // tool; nobody shows its answer.
             listing.notes.push(format!(
-                "Tool {shown} has $ref in its inputSchema: some clients do not follow it, and AWS is said to leave such tools out"
+                "Tool {shown} has $ref in its {member}: some clients do not follow it, and AWS is said to leave such tools out"
             ));
         }
         listing.tools.push(tool);

@@ -37,14 +37,18 @@ impl<'a> Reader<'a> {
             return fields;
         }
         for (name, property) in self.properties(schema) {
-            let Some(bytes) = self.bytes(property.clone()) else { continue };
+            let Some((bytes, media_type)) = self.bytes(property.clone()) else { continue };
             if bytes == Bytes::File {
                 let problem =
                     format!("`{name}` is a file, and AWS's documentation says that binary types are not supported");
                 let remedy = "try it, on a gateway made with `--debug-errors`, or let the API take a text";
                 self.notes.warn(&property.pointer, "media type", problem, remedy);
             }
-            fields.entry(name.to_owned()).or_default().bytes = Some(bytes);
+            let field: &mut Field = fields.entry(name.to_owned()).or_default();
+            field.bytes = Some(bytes);
+            if field.content_type.is_none() {
+                field.content_type = media_type.map(str::to_owned);
+            }
         }
         fields
     }
@@ -89,17 +93,20 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// How the strings of a schema, or of the items of a list, stand for bytes.
-    fn bytes(&mut self, schema: At<'a>) -> Option<Bytes> {
+    /// How the strings of a schema, or of the items of a list, stand for bytes, and the media type that the schema names.
+    fn bytes(&mut self, schema: At<'a>) -> Option<(Bytes, Option<&'a str>)> {
         let mut waiting = vec![schema];
         // A list's items, and the alternatives of one that may be null.
         for _ in 0..MOST_HOPS {
             let Some(at) = waiting.pop().and_then(|at| self.resolve(at)) else { continue };
+            let media_type = at.text("contentMediaType");
             if is_file(at.value) {
-                return Some(Bytes::File);
+                return Some((Bytes::File, media_type));
             }
             if has_type(at.value, "string") {
-                return (at.text("format") == Some("byte")).then_some(Bytes::Base64);
+                // The one of OpenAPI 3.0, and the one of 3.1 (OpenAPI 3.1.1, "Encoding Object", `contentType`).
+                let is_base64 = at.text("format") == Some("byte") || at.text("contentEncoding") == Some("base64");
+                return is_base64.then_some((Bytes::Base64, media_type));
             }
             waiting.extend(at.member("items"));
             for keyword in ["anyOf", "oneOf"] {

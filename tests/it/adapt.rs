@@ -152,9 +152,26 @@ fn a_refusal_ends_with_the_command_that_adapts_and_what_it_keeps() {
     let failed = gateway.target(&["add", "openapi", "api"], "", &stored);
     assert!(failed.code == 1 && failed.stderr.contains("must have an operationId"), "{failed:?}");
     assert!(
-        failed.stderr.contains("--spec s3://specs/api.json --adapt` sends a document that is changed"),
+        failed
+            .stderr
+            .contains("--spec s3://specs/api.json --adapt` sends a document that AWS accepts, with 2 of 3 operations"),
         "{failed:?}"
     );
+    // Also for what no phrase of AWS's names: it is read to know.
+    let mut odd = document("/v1", json!({ "/x": { "get": operation("x") }, "/y": { "get": operation("y") } }));
+    odd["paths"]["/x"]["get"]["parameters"] = json!([{ "name": "c", "in": "cookie", "schema": { "type": "string" } }]);
+    gateway.env.with_boto3("put_object.py", &["specs", "odd.json", &written(&home, "odd.json", &odd)]);
+    let failed = gateway.target(&["add", "openapi", "odd"], "", &["--spec", "s3://specs/odd.json"]);
+    let said =
+        "--spec s3://specs/odd.json --adapt --server https://HOST` sends a document that AWS accepts, with 2 of 2";
+    assert!(failed.code == 1 && failed.stderr.contains(said), "{failed:?}");
+    assert!(!failed.stderr.contains("again to go on"), "{failed:?}");
+    // With other flags, too.
+    for flags in [&["--include", "/named", "--include", "/good"][..], &["--choose-server"]] {
+        let refused = gateway.target(&["add", "openapi", "p"], "", &[&["--spec", spec.as_str()], flags].concat());
+        let said = format!("{} --adapt` keeps", flags.join(" "));
+        assert!(refused.code == 2 && refused.stderr.contains(&said), "{said}: {refused:?}");
+    }
     // Read, adapted and sent inline; the object stays as it is.
     let added = gateway.target(&["add", "openapi", "api"], "", &[&stored[..], &["--adapt"]].concat());
     assert_eq!(added.code, 0, "{added:?}");
@@ -271,6 +288,18 @@ fn sizes_are_those_of_what_is_sent() {
     assert_eq!(picked.code, 0, "{picked:?}");
     assert_eq!(gateway.tools().len(), 55);
 
+    let nameless: serde_json::Map<String, Value> = (0..1200)
+        .map(|n| {
+            let mut get = operation("x");
+            get.as_object_mut().unwrap().remove("operationId");
+            (format!("/{n}"), json!({ "get": get }))
+        })
+        .collect();
+    let spec = written(&home, "nameless.json", &document("https://api.example.com", Value::Object(nameless)));
+    let checked = gateway.env.run(&["validate", "openapi", &spec]);
+    assert!(checked.code == 2 && checked.stdout.contains("1200 tools are too many"), "{checked:?}");
+    assert!(checked.stdout.contains("--include"), "{checked:?}");
+
     let mut large = document(
         "https://api.example.com",
         json!({ "/x": { "post": operation("x") }, "/y": { "get": operation("y") } }),
@@ -281,7 +310,7 @@ fn sizes_are_those_of_what_is_sent() {
     assert_eq!(refused.code, 2, "{refused:?}");
     for said in [
         "validate openapi",
-        "large.json --adapt --adapted adapted.json`",
+        "large.json --target large --adapt --adapted adapted.json`",
         "`aws s3 cp adapted.json s3://BUCKET/KEY`",
         "`--spec s3://BUCKET/KEY`",
     ] {

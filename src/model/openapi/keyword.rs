@@ -180,8 +180,22 @@ pub(super) fn mend(
         Kind::One => Dropped("is no schema"),
         Kind::Many if value.as_array().is_some_and(|all| !all.is_empty()) => AsItIs,
         Kind::Many => Dropped("is no list of schemas"),
-        Kind::Named if value.is_object() => AsItIs,
-        Kind::Named => Dropped("is no object of schemas"),
+        Kind::Named => match value {
+            Value::Object(named) if keyword == "patternProperties" => {
+                let sound: Map<String, Value> = named
+                    .iter()
+                    .filter(|(pattern, _)| patterns.holds(pattern))
+                    .map(|(p, s)| (p.clone(), s.clone()))
+                    .collect();
+                if sound.len() == named.len() {
+                    AsItIs
+                } else {
+                    Changed(Value::Object(sound), Some("has names that are no regular expressions"))
+                }
+            }
+            Value::Object(_) => AsItIs,
+            _ => Dropped("is no object of schemas"),
+        },
     }
 }
 
@@ -311,9 +325,12 @@ mod tests {
             ("enum", json!(["a", 1, null])),
             ("items", json!(true)),
             ("dependentRequired", json!({ "a": ["b"] })),
+            ("patternProperties", json!({ "^x-": {} })),
         ] {
             assert_eq!(mended(keyword, value.clone()), AsItIs, "{keyword}: {value}");
         }
+        let sound = Changed(json!({ "^x-": {} }), Some("has names that are no regular expressions"));
+        assert_eq!(mended("patternProperties", json!({ "[": {}, "^x-": {} })), sound);
         for (keyword, value, other) in [
             ("type", json!("file"), json!("string")),
             ("type", json!("Integer"), json!("integer")),

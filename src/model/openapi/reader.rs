@@ -64,8 +64,8 @@ struct Reader<'a> {
     seen: HashSet<(usize, Side)>,
     /// The pointer of the first operation with each operationId.
     ids: BTreeMap<String, String>,
-    /// Whether an operation has no operationId.
-    lacks_id: bool,
+    /// How many operations have no operationId.
+    nameless: usize,
     patterns: Patterns,
 }
 
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
             operations: Vec::new(),
             seen: HashSet::new(),
             ids: BTreeMap::new(),
-            lacks_id: false,
+            nameless: 0,
             patterns: Patterns::default(),
         }
     }
@@ -137,6 +137,7 @@ impl<'a> Reader<'a> {
             self.ignored(&at.pointer, "securitySchemes");
             self.security_schemes(&at);
         }
+        self.shared_responses(&root);
         let server = self.server(&root, true);
         let Some(paths) = root.member("paths").filter(|paths| paths.value.is_object()) else {
             self.notes.error("/paths", "paths", "there are no paths", "describe at least one operation below `paths`");
@@ -147,13 +148,27 @@ impl<'a> Reader<'a> {
                 self.path(path, &item, server.as_ref());
             }
         }
-        if self.operations.is_empty() && self.ids.is_empty() && !self.lacks_id {
+        if self.operations.is_empty() && self.ids.is_empty() && self.nameless == 0 {
             let remedy = "give an operationId to each operation that is to become a tool";
             self.notes.error("/paths", "operationId", "no operation becomes a tool", remedy);
         }
-        if self.operations.len() > MOST_TOOLS {
-            let error = Api::too_many(self.document, self.operations.len());
+        let count = self.operations.len() + self.nameless;
+        if count > MOST_TOOLS {
+            let error = Api::too_many(self.document, count);
             self.notes.error(&error.pointer, error.construct, error.problem, &error.remedy);
+        }
+    }
+
+    /// AWS's parser also reads the responses that no operation refers to: "attribute components.responses.… is missing"
+    /// (cdk-preflight).
+    fn shared_responses(&mut self, root: &At<'a>) {
+        let responses = root.member("components").and_then(|components| components.member("responses"));
+        for (name, response) in responses.iter().flat_map(At::members) {
+            let is_described = response.text("description").is_some() || response.value.get("$ref").is_some();
+            if response.value.is_object() && !is_described {
+                let problem = format!("attribute components.responses.{name}.description is missing");
+                self.notes.error(&response.pointer, "response", problem, "describe it");
+            }
         }
     }
 
@@ -250,7 +265,7 @@ impl<'a> Reader<'a> {
             // One operation without it makes the whole target FAILED (cdk-preflight, `target-openapi-schema`).
             let problem = format!("Operation {path} -> {} must have an operationId", method.to_uppercase());
             self.notes.error(&at.pointer, "operationId", problem, "give it one; it becomes the tool's name");
-            self.lacks_id = true;
+            self.nameless += 1;
             return;
         };
         self.check_id(id, at);

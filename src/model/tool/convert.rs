@@ -34,11 +34,11 @@ impl Form {
     /// `None` if it is the form of a Lambda target, or unknown.
     pub(super) fn of(document: &Value) -> Option<Self> {
         let listed = tools(document)?;
-        let first = listed.first();
-        let has = |member: &str| first.is_some_and(|tool| tool.get(member).is_some());
+        let has = |member: &str| listed.iter().any(|tool| tool.get(member).is_some());
+        let is_function = listed.iter().any(|tool| tool["type"] == "function");
         if has("toolSpec") {
             Some(Self::Bedrock)
-        } else if has("function") || has("parameters") {
+        } else if is_function || has("function") || has("parameters") {
             Some(Self::OpenAi)
         } else if has("input_schema") {
             Some(Self::Anthropic)
@@ -84,8 +84,11 @@ pub fn adapt(document: &Document) -> Adapted {
     let place = ["/toolConfig/tools", "/result/tools", "/tools", ""];
     let place = place.into_iter().find(|place| document.value.pointer(place).is_some_and(Value::is_array));
     let place = place.unwrap_or_default();
-    let converted: Vec<Value> =
-        listed.iter().enumerate().map(|(index, tool)| conversion.tool(tool, &format!("{place}/{index}"))).collect();
+    let converted: Vec<Value> = listed
+        .iter()
+        .enumerate()
+        .filter_map(|(index, tool)| conversion.entry(tool, &format!("{place}/{index}")))
+        .collect();
     let operations = Kept { kept: converted.len(), of: listed.len() };
     Adapted {
         value: Value::Array(converted),
@@ -108,6 +111,15 @@ impl<'a> Converter<'a> {
     fn note(&mut self, pointer: &str, change: String, reason: &str) {
         let (line, pointer, reason) = (self.document.line_of(pointer), pointer.to_owned(), reason.to_owned());
         self.changes.push(Change { pointer, line, adaptation: FLAG, change, reason });
+    }
+
+    /// An entry of the list; Bedrock's `cachePoint` is no tool.
+    fn entry(&mut self, tool: &'a Value, at: &str) -> Option<Value> {
+        if tool.get("cachePoint").is_none() || tool.get("toolSpec").is_some() {
+            return Some(self.tool(tool, at));
+        }
+        self.note(at, "`cachePoint` is left out".to_owned(), "it is no tool");
+        None
     }
 
     fn tool(&mut self, tool: &'a Value, at: &str) -> Value {
@@ -206,6 +218,11 @@ impl<'a> Converter<'a> {
     ) -> Value {
         let kind = kind(parts);
         let mut written = Map::new();
+        let declared = parts.iter().find_map(|part| part.get("type"));
+        if let Some(declared) = declared.filter(|declared| **declared != kind && !is_nullable(declared, kind)) {
+            let change = format!("its type is {kind}, not {declared}");
+            self.note(&format!("{at}/type"), change, "a Lambda tool's schema has one of six types");
+        }
         written.insert("type".to_owned(), json!(kind));
         let described = self.described(parts, said, at);
         written.extend(described.map(|described| ("description".to_owned(), json!(described))));
@@ -226,10 +243,10 @@ impl<'a> Converter<'a> {
             names.sort_unstable();
             names.dedup();
             let own = of_all("required").next();
-            if names.len() == own.and_then(Value::as_array).map_or(0, Vec::len) {
-                written.extend(own.map(|own| ("required".to_owned(), own.clone())));
-            } else {
-                written.insert("required".to_owned(), json!(names));
+            match own.and_then(Value::as_array) {
+                Some(own) if own.len() == names.len() => drop(written.insert("required".to_owned(), json!(own))),
+                None if names.is_empty() => {}
+                _ => drop(written.insert("required".to_owned(), json!(names))),
             }
         }
         if kind == "array" {
@@ -250,6 +267,8 @@ impl<'a> Converter<'a> {
             if is_taken && let Some(values) = constants(&Map::from_iter([(keyword.clone(), value.clone())])) {
                 self.note(&format!("{at}/{keyword}"), "the description says which values there are".to_owned(), reason);
                 more.extend(words("enum", &Value::Array(values)));
+            } else if is_taken && keyword != "allOf" {
+                more.extend(alternatives(value));
             }
             if is_taken || SCHEMA_KEYWORDS.contains(&keyword.as_str()) || keyword.starts_with('$') {
                 continue;
@@ -279,6 +298,19 @@ fn constants(members: &Map<String, Value>) -> Option<Vec<Value>> {
     let all = ["anyOf", "oneOf"].into_iter().find_map(|keyword| members.get(keyword)?.as_array())?;
     let values: Option<Vec<Value>> = all.iter().map(|one| one.get("const").cloned()).collect();
     values.filter(|values| values.len() > 1)
+}
+
+/// Whether a list of types has this one and null.
+fn is_nullable(types: &Value, kind: &str) -> bool {
+    types.as_array().is_some_and(|all| all.len() == 2 && all.contains(&json!(kind)) && all.contains(&json!("null")))
+}
+
+/// The types of alternatives, if there is more than one.
+fn alternatives(value: &Value) -> Option<String> {
+    let types = value.as_array()?.iter().map(|one| one["type"].as_str().filter(|kind| *kind != "null"));
+    let mut types: Vec<&str> = types.flatten().collect();
+    types.dedup();
+    (types.len() > 1).then(|| format!("one of the types {}", types.join(", ")))
 }
 
 /// The type of a schema, as far as a Lambda tool has it.
@@ -390,6 +422,37 @@ mod tests {
         assert_eq!(tools[0]["inputSchema"], json!({ "type": "object", "properties": properties }));
         let (tools, findings) = lint(&Document::of(tools), Reading::of("t", false));
         assert_eq!((tools.len(), findings), (1, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_odd_is_converted_and_said() {
+        let flat = json!([{ "type": "function", "name": "a", "description": "d" }, { "type": "function", "name": "b", "description": "d", "parameters": {} }]);
+        assert_eq!(Form::of(&flat), Some(Form::OpenAi));
+        assert_eq!(Form::of(&json!({ "tools": flat })), Some(Form::OpenAi));
+        let cached = json!({ "tools": [{ "toolSpec": { "name": "t", "description": "d", "inputSchema": { "json": {} } } }, { "cachePoint": { "type": "default" } }] });
+        let Adapted { value, changes, .. } = adapt(&Document::of(cached));
+        assert_eq!(value.as_array().unwrap().len(), 1);
+        assert!(changes.iter().any(|change| change.change == "`cachePoint` is left out"), "{changes:?}");
+        let input = json!({ "type": "object", "required": true, "properties": {
+            "f": { "type": "file" }, "n": { "type": ["string", "null"] }, "m": { "type": ["string", "integer"] },
+            "o": { "oneOf": [{ "type": "string" }, { "type": "integer" }] },
+        } });
+        let Adapted { value, changes, .. } =
+            adapt(&Document::of(json!([{ "name": "t", "description": "d", "inputSchema": input }])));
+        let properties = json!({
+            "f": { "type": "string" }, "n": { "type": "string" }, "m": { "type": "string" },
+            "o": { "type": "string", "description": "one of the types string, integer" },
+        });
+        assert_eq!(value[0]["inputSchema"], json!({ "type": "object", "properties": properties }));
+        let said: Vec<&str> = changes.iter().map(|change| change.change.as_str()).collect();
+        assert_eq!(
+            said,
+            [
+                "its type is string, not \"file\"",
+                "its type is string, not [\"string\",\"integer\"]",
+                "it is the first alternative"
+            ]
+        );
     }
 
     #[test]

@@ -47,8 +47,12 @@ pub(super) fn parse(schema: &Value) -> (Vec<(usize, Tool)>, Vec<SchemaError>) {
 pub fn duplicate(tools: &[Tool], target: &str) -> Option<(usize, String)> {
     let mut names = HashSet::new();
     let index = tools.iter().position(|tool| !names.insert(tool.name.as_str()))?;
-    let name = qualified(target, &tools[index].name);
-    Some((index, format!("Duplicate tool found in target configuration: {name}")))
+    Some((index, duplicated(target, &tools[index].name)))
+}
+
+/// AWS's message about a tool whose name another one has.
+pub(super) fn duplicated(target: &str, name: &str) -> String {
+    format!("Duplicate tool found in target configuration: {}", qualified(target, name))
 }
 
 /// A tool schema in S3 as the gateway reads it: unknown keywords are dropped, not rejected (several projects
@@ -180,6 +184,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::{document::Document, finding::Reading};
 
     fn schema_error(schema: &Value) -> String {
         parse_inline(schema).unwrap_err().to_string()
@@ -237,5 +242,20 @@ mod tests {
         ];
         assert_eq!(places, expected);
         assert!(tools.is_empty());
+        // Names and lists of tools with errors are looked at, too.
+        let tool = |name: &str, property: Value| json!({ "name": name, "inputSchema": { "type": "object", "properties": { "x": property } } });
+        let list = json!({ "type": "array" });
+        let bad = json!([
+            tool("t", list.clone()),
+            tool("t", list.clone()),
+            tool("u", list.clone()),
+            tool("u", list.clone()),
+            tool("t", list)
+        ]);
+        let (_, findings) = super::super::lint::lint(&Document::of(bad), Reading::of("x", false));
+        let of = |construct: &str| findings.iter().filter(|finding| finding.construct == construct).count();
+        let lists =
+            findings.iter().filter(|finding| finding.problem.contains("does not say what its items are")).count();
+        assert_eq!((of("tool name"), lists), (3, 5), "{findings:?}");
     }
 }

@@ -1,8 +1,10 @@
 //! Checks the tool definitions of a Lambda target.
 
+use std::collections::HashSet;
+
 use super::{
     Tool, convert, is_plain_property,
-    lambda::{NO_TOOLS, SCHEMA_KEYWORDS, SchemaError, TYPES, duplicate, parse},
+    lambda::{NO_TOOLS, SCHEMA_KEYWORDS, SchemaError, TYPES, duplicated, parse},
     name_problems,
 };
 use crate::model::{
@@ -29,16 +31,20 @@ pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Findin
         let remedy = remedy(&pointer, &problem);
         notes.error(&pointer, "tool schema", problem, &remedy);
     }
-    let (places, tools): (Vec<usize>, Vec<Tool>) = tools.into_iter().unzip();
-    if let Some((index, problem)) = duplicate(&tools, reading.target) {
-        let index = places[index];
-        notes.error(&format!("/{index}/name"), "tool name", problem, "give each tool a name of its own");
-    }
-    for (index, tool) in places.iter().zip(&tools) {
-        for (problem, remedy) in name_problems(reading.target, &tool.name) {
-            notes.warn(&format!("/{index}/name"), "tool name", problem, remedy);
+    let mut names = HashSet::new();
+    // Tools with errors are looked at, too.
+    for (index, tool) in document.value.as_array().into_iter().flatten().enumerate() {
+        let place = format!("/{index}/name");
+        if let Some(name) = tool["name"].as_str().filter(|name| !name.is_empty()) {
+            if !names.insert(name) {
+                let problem = duplicated(reading.target, name);
+                notes.error(&place, "tool name", problem, "give each tool a name of its own");
+            }
+            for (problem, remedy) in name_problems(reading.target, name) {
+                notes.warn(&place, "tool name", problem, remedy);
+            }
         }
-        let mut waiting = vec![(format!("/{index}/inputSchema"), &tool.input_schema)];
+        let mut waiting = vec![(format!("/{index}/inputSchema"), &tool["inputSchema"])];
         while let Some((pointer, schema)) = waiting.pop() {
             if schema["type"] == "array" && schema.get("items").is_none() {
                 let problem = "the list does not say what its items are: some models' clients refuse it";
@@ -55,6 +61,7 @@ pub fn lint(document: &Document, reading: Reading<'_>) -> (Vec<Tool>, Vec<Findin
             waiting.extend(schema.get("items").map(|items| (format!("{pointer}/items"), items)));
         }
     }
+    let tools = tools.into_iter().map(|(_, tool)| tool).collect();
     (tools, notes.finish())
 }
 
@@ -67,7 +74,7 @@ fn remedy(pointer: &str, problem: &str) -> String {
         return match member {
             "type" => format!("a schema's type is one of {}", TYPES.join(", ")),
             _ if problem.contains("has no place") => {
-                "say it in the `description`, which the model reads, or let `--adapt` do it".to_owned()
+                "say it in the `description`, which the model reads, or let `validate tools --adapt` do it".to_owned()
             }
             _ => format!("a schema has {}", SCHEMA_KEYWORDS.join(", ")),
         };

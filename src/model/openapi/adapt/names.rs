@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::{Adaptation, Adapter, METHODS, members_of, operations, segment};
 use crate::model::{naming::short_hash, tool};
 
-/// Limit on a name, however long the target's is.
-const SHORTEST: usize = 16;
 /// An underscore and a hash.
 const SUFFIX: usize = 9;
+/// Limit on a name, however long the target's is: a hash.
+const SHORTEST: usize = SUFFIX - 1;
 
 impl Adapter<'_> {
     pub(super) fn names(&mut self) {

@@ -124,8 +124,26 @@ pub(super) fn pointer(section: &str, name: &str) -> String {
 
 /// The components and operations that a value refers to, by their pointers.
 pub(super) fn references(value: &Value) -> Vec<String> {
-    let within = texts(value, "$ref").into_iter().filter_map(|reference| reference.strip_prefix('#'));
+    let within = texts(value, "$ref").into_iter().chain(mapped(value));
+    let within = within.filter_map(|reference| reference.strip_prefix('#'));
     within.map(|pointer| part_of(&percent_decode_str(pointer).decode_utf8_lossy())).collect()
+}
+
+/// The references in the `mapping` of discriminators.
+fn mapped(value: &Value) -> Vec<&str> {
+    let (mut found, mut waiting) = (Vec::new(), vec![value]);
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Object(members) => {
+                let mapping = members.get("discriminator").and_then(|it| it.get("mapping")).and_then(Value::as_object);
+                found.extend(mapping.into_iter().flat_map(serde_json::Map::values).filter_map(Value::as_str));
+                waiting.extend(members.values());
+            }
+            Value::Array(items) => waiting.extend(items),
+            _ => {}
+        }
+    }
+    found
 }
 
 /// The component or the operation that a pointer leads into: its first three parts.

@@ -837,3 +837,21 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn what_a_discriminator_maps_to_is_used_and_shared_responses_are_described() {
+    let animal = json!({ "type": "object", "properties": { "kind": { "type": "string" } },
+        "discriminator": { "propertyName": "kind", "mapping": { "cat": "#/components/schemas/Cat" } } });
+    let cat = json!({ "type": "object", "properties": { "lives": { "type": "integer" } } });
+    let body = json!({ "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Animal" } } } });
+    let mut document = api(
+        json!({ "/a": { "post": { "operationId": "a", "requestBody": body, "responses": { "200": { "description": "" } } } } }),
+    );
+    document["components"] = json!({ "schemas": { "Animal": animal, "Cat": cat, "Unused": { "type": "string" } } });
+    let schemas = adapted(&document).value["components"]["schemas"].clone();
+    assert!(schemas.get("Cat").is_some() && schemas.get("Unused").is_none(), "{schemas}");
+
+    document["components"]["responses"] = json!({ "NotFound": {}, "Gone": { "description": "" } });
+    assert_eq!(errors(&document), ["attribute components.responses.NotFound.description is missing"]);
+    assert_eq!(errors(&adapted(&document).value), Vec::<String>::new());
+}

@@ -1,6 +1,7 @@
 //! The commands, one file each, and their dispatch.
 
 pub mod adapt;
+pub mod apply;
 pub mod cleanup;
 pub mod cli_input;
 pub mod client;
@@ -18,6 +19,7 @@ pub mod logs;
 pub mod output;
 pub mod plan;
 pub mod policy;
+pub mod schema;
 pub mod settings;
 pub mod shown;
 pub mod sign_in;
@@ -46,6 +48,8 @@ pub type Outcome = Result<Box<dyn Report>, Error>;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Create(Box<create::Create>),
+    Apply(apply::Apply),
+    Schema(schema::Schema),
     Target(target::Target),
     List(list::List),
     Get(list::Get),
@@ -81,6 +85,8 @@ impl Command {
     fn start(self, ctx: &Context) -> LocalBoxFuture<'_, Outcome> {
         match self {
             Self::Create(args) => Box::pin(args.run(ctx)),
+            Self::Apply(args) => Box::pin(args.run(ctx)),
+            Self::Schema(args) => Box::pin(ready(args.run())),
             Self::Target(args) => Box::pin(args.run(ctx)),
             Self::List(args) => Box::pin(args.run(ctx)),
             Self::Get(args) => Box::pin(args.run(ctx)),
@@ -115,7 +121,7 @@ impl Command {
     /// Whether the command changes anything in AWS, so that running it again continues.
     pub fn changes(&self) -> bool {
         match self {
-            Self::Create(_) | Self::Update(_) | Self::Delete(_) | Self::Cleanup(_) => true,
+            Self::Create(_) | Self::Apply(_) | Self::Update(_) | Self::Delete(_) | Self::Cleanup(_) => true,
             Self::Target(target) => target.verb.changes(),
             Self::Client(client) => client.verb.changes(),
             Self::Doctor(doctor) => doctor.fix,
@@ -126,10 +132,12 @@ impl Command {
     fn has_env_form(&self) -> bool {
         match self {
             Self::Create(create) => !create.dry_run,
+            Self::Apply(apply) => !apply.dry_run,
             Self::Credentials(_) => true,
             Self::Local(local) => local.has_env_form(),
             Self::Client(client) => client.verb.has_env_form(),
             Self::Update(_)
+            | Self::Schema(_)
             | Self::Delete(_)
             | Self::Target(_)
             | Self::List(_)

@@ -22,6 +22,8 @@ pub mod exit {
     pub const DENIED: u8 = 4;
     pub const NOT_FOUND: u8 = 5;
     pub const TIMED_OUT: u8 = 6;
+    /// A dry run found something to do, and was asked to say so.
+    pub const DIFFERENT: u8 = 10;
     pub const BUG: u8 = 70;
     pub const INTERRUPTED: u8 = 130;
 }
@@ -120,6 +122,8 @@ impl Error {
         let mut hint = match of_the_matter {
             // Nothing was created: the hint about the cause is sufficient.
             Some(hint) if made.is_empty() => hint,
+            // The hint says how to run it again.
+            Some(hint) if hint.contains(&format!("`{again} ")) => hint,
             Some(hint) => format!("{hint}; then run `{again}` again to go on"),
             None => format!("run `{again}` again to go on"),
         };
@@ -263,7 +267,11 @@ impl From<ops::Error> for Error {
             ops::Error::Failed { ref reasons, .. } => {
                 // A server that announces resources must have both lists.
                 let lacking = ["resources/templates/list", "resources/list"];
-                let lacking = lacking.iter().find(|method| reasons.contains(&format!("Method not found: {method}")));
+                let lacking = lacking.iter().find(|method| {
+                    [format!("Method not found: {method}"), format!("{method}: ")]
+                        .iter()
+                        .any(|said| reasons.contains(said))
+                });
                 let hint = lacking.map(|method| {
                     format!(
                         "let the server answer {method}, with an empty list where it has none, or announce no resources"

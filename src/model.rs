@@ -7,6 +7,7 @@ pub mod adapt;
 pub mod agent;
 #[cfg(test)]
 mod broken;
+pub mod difference;
 pub mod document;
 pub mod finding;
 pub mod gateway;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The members of a request that a file gives; none without a file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct CliInput {
     place: String,
     members: Map<String, Value>,
@@ -34,14 +34,19 @@ impl CliInput {
             return Err(Error::new(ErrorKind::InvalidInput, message)
                 .with_hint("names begin with a small letter, such as `roleArn`; CloudFormation's do not"));
         }
-        let Value::Object(mut members) = document.value else {
+        let Value::Object(members) = document.value else {
             let message = format!("{place}: is no object with the members of a request");
             return Err(Error::new(ErrorKind::InvalidInput, message)
                 .with_hint("it is what `aws … --cli-input-json` takes, or what `get` prints with `--output json`"));
         };
+        Ok(Self::of(place, members))
+    }
+
+    /// These members, which are at a place.
+    pub fn of(place: String, mut members: Map<String, Value>) -> Self {
         // Every run makes its own.
         members.shift_remove("clientToken");
-        Ok(Self { place, members })
+        Self { place, members }
     }
 
     /// Whether it has a member that is not null.

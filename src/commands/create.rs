@@ -1,7 +1,7 @@
 //! `create`: a gateway with everything it needs.
 
 mod flags;
-mod report;
+pub mod report;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -22,7 +22,7 @@ use crate::{
         gateway,
         name::GatewayName,
         naming::StackNames,
-        patch::Patch,
+        patch::{Patch, merge},
         policy,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
     },
@@ -73,7 +73,7 @@ pub struct Create {
 impl Create {
     pub async fn run(self, ctx: &Context) -> Outcome {
         // Everything that can be checked is checked before the first AWS call.
-        let spec = self.resolve(ctx).await?;
+        let spec = self.resolve(ctx, CliInput::read(self.cli_input.as_deref())?).await?;
         if self.dry_run { plan(&spec, ctx).await } else { self.create(&spec, ctx).await }
     }
 
@@ -81,7 +81,7 @@ impl Create {
         if let Some(file) = &self.save {
             check_writable(file)?;
         }
-        Self::confirm_open(spec, ctx).await?;
+        confirm_open(spec, ctx).await?;
         if self.sample {
             ctx.check_sample().await?;
         }
@@ -99,20 +99,8 @@ impl Create {
         for warning in &warnings {
             ctx.ui.warn(warning);
         }
-        let required_policy = required_policy(spec);
-        let converged = converged.map_err(|error| {
-            // Suggest `cleanup`, which deletes what existed before, too, only if this run created the first resource
-            // and so all of them.
-            let first = if required_policy.is_some() { ops::ResourceKind::UserPool } else { ops::ResourceKind::Role };
-            let made_all = ctx.made().iter().any(|made| made.kind == first);
-            let undo = format!("agentcore-gw cleanup {}", spec.name);
-            let error = ctx.ended(error, made_all.then_some(undo.as_str()));
-            match &required_policy {
-                Some(policy) => error.with_cause(format!("your role must allow: {policy}")),
-                None => error,
-            }
-        })?;
-        let created = Created::new(&aws, converged, warnings, required_policy)?;
+        let converged = converged.map_err(|error| ended(ctx, spec, error))?;
+        let created = Created::new(&aws, converged, warnings, required_policy(spec))?;
         created.own_warnings().for_each(|warning| ctx.ui.warn(warning));
         if let Some(file) = &self.save {
             created.save(file)?;
@@ -120,26 +108,24 @@ impl Create {
         Ok(Box::new(created))
     }
 
-    /// Asks for confirmation of a gateway that anybody may call.
-    async fn confirm_open(spec: &GatewaySpec, ctx: &Context) -> Result<(), Error> {
-        let question = "Whoever reaches this gateway may call its tools. Go on without an authorizer?";
-        let is_open = spec.authorizer == Some(AuthorizerSpec::None);
-        if !is_open || ctx.settings.yes || ctx.confirm(question).await? {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Interrupted, "nothing was changed"))
-    }
-
-    /// The flags as a specification. What is wrong with a flag is reported before a missing region.
-    async fn resolve(&self, ctx: &Context) -> Result<GatewaySpec, Error> {
+    /// The flags and a file of the API's members as a specification. What is wrong with a flag is reported before a
+    /// missing region.
+    pub async fn resolve(&self, ctx: &Context, mut input: CliInput) -> Result<GatewaySpec, Error> {
         let flags = &self.gateway;
-        let mut input = CliInput::read(self.cli_input.as_deref())?;
         input.check_same("name", &[self.name.as_str()])?;
         // To a request that is whole, AWS adds nothing, and neither does this program.
         let is_whole = ["roleArn", "authorizerType"].into_iter().all(|member| input.has(member));
         let has_protocol = !flags.no_protocol_type && (!is_whole || input.has("protocolType"));
         let of_input = authorizer_of(&mut input)?;
-        let (of_flags, tags) = (self.authorizer.resolve()?, self.tags(&mut input)?);
+        let (mut of_flags, tags) = (self.authorizer.resolve()?, self.tags(&mut input)?);
+        if let Some(AuthorizerSpec::Jwt(named)) = &mut of_flags {
+            let mut whole = match &of_input {
+                Some(AuthorizerSpec::Jwt(of_input)) => of_input.clone(),
+                _ => input.take("authorizerConfiguration").unwrap_or_default(),
+            };
+            merge(&mut whole, named);
+            *named = whole;
+        }
         let role = match (&flags.role_arn, input.take_text("roleArn")?) {
             (Some(arn), _) => RoleSpec::Existing(arn.clone()),
             (None, Some(arn)) => {
@@ -233,6 +219,31 @@ fn authorizer_of(input: &mut CliInput) -> Result<Option<AuthorizerSpec>, Error> 
     }
 }
 
+/// Asks for confirmation of a gateway that anybody may call.
+pub(super) async fn confirm_open(spec: &GatewaySpec, ctx: &Context) -> Result<(), Error> {
+    let question = "Whoever reaches this gateway may call its tools. Go on without an authorizer?";
+    let is_open = spec.authorizer == Some(AuthorizerSpec::None);
+    if !is_open || ctx.settings.yes || ctx.confirm(question).await? {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Interrupted, "nothing was changed"))
+}
+
+/// The error that ended a creation, with what to do next.
+pub(super) fn ended(ctx: &Context, spec: &GatewaySpec, error: ops::Error) -> Error {
+    let required_policy = required_policy(spec);
+    // Suggest `cleanup`, which deletes what existed before, too, only if this run created the first resource and so all
+    // of them.
+    let first = if required_policy.is_some() { ops::ResourceKind::UserPool } else { ops::ResourceKind::Role };
+    let made_all = ctx.made().iter().any(|made| made.kind == first);
+    let undo = format!("agentcore-gw cleanup {}", spec.name);
+    let error = ctx.ended(error, made_all.then_some(undo.as_str()));
+    match &required_policy {
+        Some(policy) => error.with_cause(format!("your role must allow: {policy}")),
+        None => error,
+    }
+}
+
 async fn plan(spec: &GatewaySpec, ctx: &Context) -> Outcome {
     let aws = ctx.aws().await?;
     let (planned, warnings) = join!(converge::plan(&aws, spec), provider_warnings(&aws, spec));
@@ -241,7 +252,7 @@ async fn plan(spec: &GatewaySpec, ctx: &Context) -> Outcome {
 }
 
 /// What will not work with the user's own OpenID provider, if the flags name one.
-async fn provider_warnings(aws: &Aws, spec: &GatewaySpec) -> Vec<String> {
+pub(super) async fn provider_warnings(aws: &Aws, spec: &GatewaySpec) -> Vec<String> {
     let Some(AuthorizerSpec::Jwt(authorizer)) = &spec.authorizer else { return Vec::new() };
     let mut warnings = flags::with_commas(authorizer);
     if let Some(url) = authorizer["customJWTAuthorizer"]["discoveryUrl"].as_str() {
@@ -251,7 +262,7 @@ async fn provider_warnings(aws: &Aws, spec: &GatewaySpec) -> Vec<String> {
 }
 
 /// The permissions that a user-supplied role must have: it is not changed for the user.
-fn required_policy(spec: &GatewaySpec) -> Option<Value> {
+pub(super) fn required_policy(spec: &GatewaySpec) -> Option<Value> {
     let RoleSpec::Existing(arn) = &spec.role else { return None };
     let (names, request) = (StackNames::new(&spec.region, &spec.name), spec.request());
     let mut base = policy::gateway_base(&names, arn.account(), request["kmsKeyArn"].as_str().as_slice());

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     error::{Error, ErrorKind},
     model::{
-        adapt::{Adapted, Adapting, Change, Kept},
+        adapt::{Adaptation, Adapted, Adapting, Change, Kept},
         document::Document,
         finding::{Finding, Reading, Severity},
         openapi::{Api, LoadError, Loaded, Operation},
@@ -96,28 +96,32 @@ pub fn openapi(file: &str, text: String, reading: Reading<'_>, adapting: &Adapti
     if adapting.is_nothing() {
         let (tools, findings) = read(&document);
         let is_valid = is_accepted(&findings);
-        let adaptable = if is_valid { None } else { adaptable(&document, reading) };
+        let adaptable = if is_valid { None } else { adaptable(&document, reading, adapting) };
         let mut prepared = Prepared::new(file, reading, document.value, tools, findings);
         prepared.validated.adaptable = adaptable;
         return Ok(prepared);
     }
     let adapted = Api::adapt(&document, adapting, reading).map_err(|problem| picks_nothing(file, &problem))?;
-    Ok(Prepared::adapted(file, reading, &document, adapted, |document| {
+    let (mut prepared, ()) = Prepared::adapted(file, reading, &document, adapted, |document| {
         let (tools, findings) = read(document);
         (tools, findings, ())
-    })
-    .0)
+    });
+    if !prepared.validated.valid && adapting.adaptations.len() < Adaptation::ALL.len() {
+        prepared.validated.adaptable = adaptable(&document, reading, adapting);
+    }
+    Ok(prepared)
 }
 
-/// What `--adapt` would keep of a document that is refused without it.
-fn adaptable(document: &Document, reading: Reading<'_>) -> Option<Adaptable> {
-    // Where the document does not say it, only its user knows the API's address.
-    [None, Some("https://api.example.com")].into_iter().find_map(|server| {
-        let adapting = Adapting { server: server.map(str::to_owned), ..Adapting::all() };
+/// What `--adapt`, besides what is given, would keep of a document that is refused without it.
+fn adaptable(document: &Document, reading: Reading<'_>, given: &Adapting) -> Option<Adaptable> {
+    // Where neither the document nor the user says it, only the user knows the API's address.
+    let unknown = given.server.is_none().then(|| Some("https://api.example.com".to_owned()));
+    std::iter::once(given.server.clone()).chain(unknown).enumerate().find_map(|(attempt, server)| {
+        let adapting = Adapting { server, pick: given.pick.clone(), ..Adapting::all() };
         let Adapted { value, operations, .. } = Api::adapt(document, &adapting, reading).ok()?;
         let fits = is_accepted(size_finding(&value).as_slice());
         let is_valid = fits && Api::read(&Document::of(value), reading).errors().next().is_none();
-        let flags = if server.is_some() { "--adapt --server https://HOST" } else { "--adapt" };
+        let flags = if attempt > 0 { "--adapt --server https://HOST" } else { "--adapt" };
         is_valid.then_some(Adaptable { flags, operations })
     })
 }
@@ -227,6 +231,25 @@ fn size_finding(value: &Value) -> Option<Finding> {
     Some(Finding { severity, pointer, line: 1, construct, problem, remedy })
 }
 
+/// Where a description of a target comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// This command line.
+    CommandLine(&'a str),
+    /// A file for `apply`, whose members are named like flags.
+    File,
+}
+
+impl Origin<'_> {
+    /// What else to say there: these flags.
+    fn with(self, flags: &str) -> String {
+        match self {
+            Self::CommandLine(again) => format!("`{} {flags}`", again.replace(" --no-adapt", "")),
+            Self::File => format!("`{flags}`"),
+        }
+    }
+}
+
 /// The result of a check.
 #[derive(Debug, Serialize)]
 pub struct Validated {
@@ -290,8 +313,8 @@ impl Validated {
         }
     }
 
-    /// The errors as one error, for a command that stops there; `again` is the command line.
-    pub fn refusal(&self, again: &str) -> Option<Error> {
+    /// The errors as one error, for a command that stops there.
+    pub fn refusal(&self, origin: Origin<'_>) -> Option<Error> {
         let mut errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
         let first = errors.next()?;
         let more = errors.count();
@@ -300,8 +323,11 @@ impl Validated {
         let error = Error::new(ErrorKind::InvalidInput, message).with_cause(format!("at {}", first.pointer));
         Some(match &self.adaptable {
             None => error.with_hint(first.remedy.clone()),
-            Some(Adaptable { flags, operations: Kept { kept, of } }) => error
-                .with_hint(format!("{}; or adapt it: `{again} {flags}` keeps {kept} of {of} operations", first.remedy)),
+            Some(Adaptable { flags, operations: Kept { kept, of } }) => error.with_hint(format!(
+                "{}; or adapt it: {} keeps {kept} of {of} operations",
+                first.remedy,
+                origin.with(flags)
+            )),
         })
     }
 

@@ -9,6 +9,7 @@ mod settings;
 mod source;
 mod sync;
 mod update;
+mod values;
 
 use std::io::{self, Write};
 
@@ -16,7 +17,12 @@ use clap::{Args, Subcommand};
 use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 
-pub use self::{add::Add, sync::Sync, update::Update};
+pub use self::{
+    add::{Add, AddKind},
+    change::Wanted,
+    sync::Sync,
+    update::Update,
+};
 use super::{
     Outcome,
     list::{Listed, Shown},
@@ -131,7 +137,7 @@ impl OneTarget {
         let (mut stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
         let name = stack.names.gateway.to_string();
         stack.gateway = Some(gateway);
-        let remove = async |run: Run<'_>| cleanup::remove_target(run, &stack, self.name.as_str()).await;
+        let remove = async |run: Run<'_>| cleanup::remove_targets(run, &stack, &[self.name.as_str()]).await;
         let cleaned = ctx.observed(&aws, remove).await;
         let cleaned = cleaned.map_err(|error| ctx.ended(error, None))?;
         if let Some(cause) = cleaned.stopped {

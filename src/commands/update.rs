@@ -85,11 +85,8 @@ impl Update {
         let warnings = warnings(&aws, &stack, gateway, &wanted, &spec.role);
         let warnings: Vec<String> = warnings.iter().map(|warning| ctx.invocation.in_commands(warning)).collect();
         if self.dry_run {
-            let before = &gateway.document.0;
             let plan = plan::create(&aws, &spec, &stack)?;
-            return Ok(Box::new(
-                PlanReport::new(&stack, &plan, warnings).with_settings(changed_paths(before, &wanted)),
-            ));
+            return Ok(Box::new(PlanReport::new(&stack, &plan, warnings)));
         }
         let wait = !self.no_wait;
         let made = ctx.observed(&aws, async |run: Run<'_>| converge::change(run, &spec, wait, &stack).await).await;

@@ -110,6 +110,11 @@ impl StackNames {
         path == self.iam_path || path == self.old_iam_path
     }
 
+    /// The ARN of the execution role that the stack creates in an account.
+    pub fn role_arn(&self, account: &str) -> String {
+        format!("arn:{}:iam::{account}:role{}{}", self.region.partition().name, self.iam_path, self.role)
+    }
+
     /// Whether this is the ARN of the execution role that the stack creates.
     pub fn is_role_arn(&self, arn: &str) -> bool {
         let path = arn.strip_suffix(&self.role).and_then(|rest| rest.split_once(":role"));

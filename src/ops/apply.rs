@@ -2,7 +2,10 @@
 //! After an error no new step starts and waits end (except after a race), requests that were sent finish, and
 //! the first error is returned.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::Instant;
@@ -10,13 +13,13 @@ use tokio::time::Instant;
 use super::{
     Error, ResourceKind,
     event::{Change, Event, Observer},
-    plan::{Plan, Step},
+    plan::{Action, Plan, Step},
     token::TokenRequest,
 };
 use crate::aws::{
     agentcore::ApiDocument,
     cognito::AppClient,
-    wait::{Cause, Stop},
+    wait::{self, Cause, Stop},
 };
 
 /// Outputs of finished steps, found or created, for the steps that depend on them.
@@ -167,6 +170,23 @@ impl Outputs {
 /// Concurrent target operations per gateway (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
 pub const TARGETS_AT_ONCE: usize = 5;
 
+/// Creations and updates of targets that start in a second (AgentCore developer guide, "Quotas": 5 each).
+const TARGETS_A_SECOND: usize = 5;
+
+/// When target operations may start: at once, and not more than [`TARGETS_A_SECOND`] in any second.
+#[derive(Debug, Default)]
+struct Pace(VecDeque<Instant>);
+
+impl Pace {
+    /// When the next one may start.
+    fn next(&mut self) -> Instant {
+        let full = if self.0.len() < TARGETS_A_SECOND { None } else { self.0.pop_front() };
+        let start = full.map_or_else(Instant::now, |first| Instant::now().max(first + Duration::from_secs(1)));
+        self.0.push_back(start);
+        start
+    }
+}
+
 /// Executes steps: against AWS, or against a fake in tests.
 pub trait World {
     /// On `Ok`, the step's resource is in its desired state.
@@ -186,6 +206,7 @@ pub async fn apply(
     let mut done = vec![false; plan.steps.len()];
     let mut running = FuturesUnordered::new();
     let mut targets_running = 0;
+    let mut pace = Pace::default();
     let mut failed: Option<Error> = None;
     loop {
         if let Some(cause) = stop.cause().filter(|_| failed.is_none()) {
@@ -201,8 +222,19 @@ pub async fn apply(
             });
             waiting = later;
             for index in ready {
+                let is_paced = is_target(index) && plan.steps[index].action != Action::Keep;
+                let start = is_paced.then(|| pace.next());
+                let begun = carry_out(world, observer, index, &plan.steps[index], made.clone());
                 // Boxed: the SDK's futures are large.
-                running.push(Box::pin(carry_out(world, observer, index, &plan.steps[index], made.clone())));
+                running.push(Box::pin(async move {
+                    match start {
+                        None => begun.await,
+                        Some(start) => match wait::until_moment(start, stop).await {
+                            Ok(()) => begun.await,
+                            Err(error) => (index, Err(error.into())),
+                        },
+                    }
+                }));
             }
         }
         let Some((index, outcome)) = running.next().await else { break };
@@ -263,10 +295,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{
-        model::spec::AuthorizerSpec,
-        ops::{Resource, plan},
-    };
+    use crate::{model::spec::AuthorizerSpec, ops::Resource};
 
     /// Counts the steps that were done.
     #[derive(Default)]
@@ -288,7 +317,7 @@ mod tests {
 
     impl World for FakeWorld {
         async fn ensure(&self, step: &Step, _: Outputs) -> Result<(Change, Output), Error> {
-            crate::aws::wait::until_moment(Instant::now() + Duration::from_secs(1), &Stop::default()).await.unwrap();
+            wait::until_moment(Instant::now() + Duration::from_secs(1), &Stop::default()).await.unwrap();
             self.order.lock().unwrap().push(step.resource.name.clone());
             if self.fails.is_some_and(|index| step.resource.name == index.to_string()) {
                 return Err(Error::NotFound("fake".to_owned()));
@@ -302,11 +331,12 @@ mod tests {
         let needs: [&[usize]; 4] = [&[], &[], &[0], &[1, 2]];
         let step = |(index, needs): (usize, &&[usize])| Step {
             resource: Resource::new(ResourceKind::Role, index.to_string()),
-            action: plan::Action::Create,
+            action: Action::Create,
             needs: needs.to_vec(),
             target: None,
             policy: None,
             narrows: false,
+            members: Vec::new(),
         };
         Plan {
             steps: needs.iter().enumerate().map(step).collect(),
@@ -318,7 +348,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn five_targets_of_a_gateway_are_made_at_once() {
+    async fn five_targets_of_a_gateway_are_made_at_once_and_five_in_a_second() {
         let mut plan = diamond();
         let one = plan.steps.remove(0);
         plan.steps = (0..12)
@@ -328,6 +358,9 @@ mod tests {
         let begin = Instant::now();
         apply(&plan, &world, &Counter::default(), &Stop::default(), Outputs::default()).await.unwrap();
         assert_eq!(begin.elapsed(), Duration::from_secs(3), "five, five and two");
+        let mut pace = Pace::default();
+        let starts: Vec<u64> = (0..12).map(|_| (pace.next() - begin).as_secs()).collect();
+        assert_eq!(starts, [3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -363,7 +396,7 @@ mod tests {
         let ((), outcome) = tokio::join!(
             async move {
                 let later = Instant::now() + Duration::from_millis(500);
-                crate::aws::wait::until_moment(later, &Stop::default()).await.unwrap();
+                wait::until_moment(later, &Stop::default()).await.unwrap();
                 stopping.request();
             },
             applied

@@ -114,19 +114,20 @@ pub async fn delete_gateway(run: Run<'_>, stack: &Stack) -> Cleaned {
     let deletion = Deletion { run, names: &stack.names, settled: Instant::now(), deadline: run.deadline() };
     let mut cleaned = Cleaned::default();
     if let Some(gateway) = &stack.gateway {
-        let targets = Box::pin(deletion.delete_targets(gateway)).await;
+        let all: Vec<&ApiDocument> = gateway.targets.iter().collect();
+        let targets = Box::pin(deletion.delete_targets(gateway.id(), &all)).await;
         deletion.delete_emptied(gateway, targets, &mut cleaned).await;
     }
     cleaned.stopped = cleaned.stopped.or(run.stop.cause());
     cleaned
 }
 
-/// Deletes one target and what only it used: the sample function, its credential providers, and the role's
-/// permissions that no other target needs.
-pub async fn remove_target(run: Run<'_>, stack: &Stack, name: &str) -> Result<Cleaned, Error> {
+/// Deletes targets and what only they used: the sample function, its credential providers, and the role's
+/// permissions that no other target needs. The stack is as these targets left it, and nothing has changed since.
+pub async fn remove_targets(run: Run<'_>, stack: &Stack, names: &[&str]) -> Result<Cleaned, Error> {
     run.observer.on_event(Event::Acting(stack.caller.clone(), run.aws.region.clone()));
     let deletion = Deletion { run, names: &stack.names, settled: Instant::now(), deadline: run.deadline() };
-    let mut cleaned = Box::pin(deletion.remove_target(stack, name)).await?;
+    let mut cleaned = Box::pin(deletion.remove_targets(stack, names)).await?;
     cleaned.stopped = cleaned.stopped.or(run.stop.cause());
     Ok(cleaned)
 }
@@ -144,30 +145,30 @@ struct Deletion<'a> {
 type Outcome = (Resource, Result<bool, aws::Error>);
 
 impl Deletion<'_> {
-    async fn remove_target(&self, stack: &Stack, name: &str) -> Result<Cleaned, Error> {
+    async fn remove_targets(&self, stack: &Stack, names: &[&str]) -> Result<Cleaned, Error> {
         let mut cleaned = Cleaned::default();
         let Some(gateway) = &stack.gateway else { return Ok(cleaned) };
-        let target = gateway.target(name);
-        if let Some(target) = target {
-            let deletion = async || self.delete_target(gateway.id(), target.target_id()).await;
-            self.delete(&mut cleaned, Resource::new(ResourceKind::Target, name), deletion).await;
-            if !cleaned.is_complete() {
-                return Ok(cleaned);
-            }
+        let (removed, left): (Vec<&ApiDocument>, Vec<&ApiDocument>) =
+            gateway.targets.iter().partition(|target| names.contains(&target.name()));
+        for outcome in self.delete_targets(gateway.id(), &removed).await {
+            self.note(&mut cleaned, outcome);
         }
-        let left = || gateway.targets.iter().filter(|other| other.name() != name);
+        if !cleaned.is_complete() || self.run.stop.is_requested() {
+            return Ok(cleaned);
+        }
+        let left = || left.iter().copied();
         let sample = stack.sample.function.as_ref();
         let calls_sample =
             |target: &ApiDocument| sample.is_some_and(|sample| target.lambda_arn() == Some(sample.arn.as_str()));
-        if target.is_some_and(calls_sample) && !left().any(calls_sample) {
+        if removed.iter().copied().any(calls_sample) && !left().any(calls_sample) {
             Box::pin(self.delete_sample(stack)).await.into_iter().for_each(|outcome| self.note(&mut cleaned, outcome));
         }
-        // Providers that a failed run created for this target are deleted, too.
+        // Providers that a failed run created for these targets are deleted, too.
         let used: Vec<&str> = left().filter_map(|other| providers::of_target(&other.0)).collect();
-        let own = target.and_then(|target| providers::of_target(&target.0)).filter(|arn| !used.contains(arn));
-        let own = own.and_then(providers::of_arn).filter(|(_, provider)| stack.names.owns_provider(provider));
+        let own = removed.iter().filter_map(|target| providers::of_target(&target.0)).filter(|arn| !used.contains(arn));
+        let own = own.filter_map(providers::of_arn).filter(|(_, provider)| stack.names.owns_provider(provider));
         let known = stack.providers.iter().map(|(kind, provider)| (*kind, provider.as_str()));
-        let known = known.filter(|(_, provider)| stack.names.owns_provider_of(name, provider));
+        let known = known.filter(|(_, provider)| names.iter().any(|name| stack.names.owns_provider_of(name, provider)));
         let unused = |(_, provider): &(_, &str)| !used.iter().any(|arn| arn.ends_with(&format!("/{provider}")));
         for (kind, provider) in own.into_iter().chain(known).filter(unused).collect::<BTreeSet<_>>() {
             let deletion = async || providers::delete(self.run.aws, kind, provider).await;
@@ -177,8 +178,8 @@ impl Deletion<'_> {
             }
         }
         let left = || left().map(|other| &other.0);
-        let (names, account) = (&stack.names, &stack.caller.account);
-        let wanted = policy::grants(names, account, left(), |target| stack.granted(target));
+        let (stack_names, account) = (&stack.names, &stack.caller.account);
+        let wanted = policy::grants(stack_names, account, left(), |target| stack.granted(target));
         for (grant, document) in stack.grants.iter().filter(|(grant, _)| !policy::GATEWAY_GRANTS.contains(grant)) {
             let role = &stack.names.role;
             match wanted.get(grant) {
@@ -226,14 +227,15 @@ impl Deletion<'_> {
 
     async fn delete_gateway(&self, gateway: &Gateway, cleaned: &mut Cleaned) {
         let names = gateway.delivery_names();
-        let (targets, deliveries) = join(self.delete_targets(gateway), self.delete_deliveries(&names)).await;
+        let all: Vec<&ApiDocument> = gateway.targets.iter().collect();
+        let (targets, deliveries) = join(self.delete_targets(gateway.id(), &all), self.delete_deliveries(&names)).await;
         self.delete_emptied(gateway, targets.into_iter().chain(deliveries).collect(), cleaned).await;
     }
 
-    async fn delete_targets(&self, gateway: &Gateway) -> Vec<Outcome> {
-        let targets = stream::iter(&gateway.targets).map(async |target| {
+    async fn delete_targets(&self, gateway_id: &str, targets: &[&ApiDocument]) -> Vec<Outcome> {
+        let targets = stream::iter(targets).map(async |target| {
             let resource = Resource::new(ResourceKind::Target, target.name());
-            self.timed(resource, async || self.delete_target(gateway.id(), target.target_id()).await).await
+            self.timed(resource, async || self.delete_target(gateway_id, target.target_id()).await).await
         });
         targets.buffer_unordered(TARGETS_AT_ONCE).collect().await
     }

@@ -11,15 +11,16 @@ use serde_json::{Value, json};
 pub use self::grants::check_total;
 use self::{
     grants::{SettingsGrants, check_resources, check_size, dropped_grant_steps, grant_steps, wanted_grants},
-    targets::target_action,
+    targets::{target_action, target_steps},
 };
 use super::{
     Error, Resource, ResourceKind,
     stack::{Gateway, Stack},
 };
 use crate::{
-    aws::{Aws, agentcore::ApiDocument, cognito, propagation, providers},
+    aws::{Aws, agentcore::ApiDocument, cognito, propagation},
     model::{
+        difference::{self, Difference},
         name::RoleArn,
         policy, sample,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
@@ -53,6 +54,8 @@ pub struct Step {
     /// Whether it takes away what the gateway or the targets that it needs no longer need: not before AWS has changed
     /// them.
     pub narrows: bool,
+    /// The members of a gateway or target that it sets or changes, and those that it removes.
+    pub members: Vec<Difference>,
 }
 
 impl Step {
@@ -81,7 +84,15 @@ impl Plan {
     pub(super) fn add(&mut self, kind: ResourceKind, name: &str, action: Action, needs: &[Option<usize>]) -> usize {
         let needs = needs.iter().copied().flatten().collect();
         let resource = Resource::new(kind, name);
-        self.steps.push(Step { resource, action, needs, target: None, policy: None, narrows: false });
+        self.steps.push(Step {
+            resource,
+            action,
+            needs,
+            target: None,
+            policy: None,
+            narrows: false,
+            members: Vec::new(),
+        });
         self.steps.len() - 1
     }
 
@@ -143,7 +154,9 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     let mut needs = vec![role, domain, client, base_before];
     needs
         .extend(settings.iter().flat_map(|settings| settings.steps_before(&mut plan, stack, role)).collect::<Vec<_>>());
+    let members = gateway_members(spec, stack, &plan.authorizer, &action);
     let gateway = plan.add(ResourceKind::Gateway, names.gateway.as_str(), action, &needs);
+    plan.steps[gateway].members = members;
     if let Some(settings) = &settings {
         settings.steps_after(&mut plan, gateway);
     }
@@ -157,27 +170,9 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
     }
     let mut last = vec![Some(gateway)];
     let grants = grant_steps(&mut plan, stack, &wanted, role);
-    for target in &spec.targets {
-        let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
-        let action = target_action(names, stack, target, existing)?;
-        let mut needs = vec![Some(gateway), base, function];
-        needs.extend(grants.iter().copied().map(Some));
-        if target.provider().is_some() {
-            // AWS never returns the secret, so it is always updated.
-            let used = existing.and_then(|existing| providers::of_target(&existing.0)).and_then(providers::of_arn);
-            let known =
-                used.map(|(_, name)| name).into_iter().chain(stack.providers.iter().map(|(_, name)| name.as_str()));
-            let known = known.into_iter().find(|name| names.owns_provider_of(target.name.as_str(), name));
-            let name = known.map_or_else(|| names.provider(target.name.as_str(), 0), str::to_owned);
-            let action = if known.is_some() { Action::Update(vec!["secret"]) } else { Action::Create };
-            let provider = plan.add(ResourceKind::Provider, &name, action, &[role]);
-            plan.steps[provider].target = Some(target.clone());
-            needs.push(Some(provider));
-        }
-        let step = plan.add(ResourceKind::Target, target.name.as_str(), action, &needs);
-        plan.steps[step].target = Some(target.clone());
-        last.push(Some(step));
-    }
+    let mut needs = vec![Some(gateway), base, function];
+    needs.extend(grants.into_iter().map(Some));
+    last.extend(target_steps(&mut plan, spec, stack, role, &needs)?);
     if role.is_some() {
         dropped_grant_steps(&mut plan, spec, stack, &wanted, &last);
     }
@@ -387,6 +382,30 @@ fn gateway_action(aws: &Aws, spec: &GatewaySpec, stack: &Stack, plan: &mut Plan)
         differs.push("failed update");
     }
     Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })
+}
+
+/// The members of a gateway that a step sets or changes. Of the authorizer that the stack makes, ids are known only
+/// when it is made.
+fn gateway_members(spec: &GatewaySpec, stack: &Stack, authorizer: &AuthorizerSpec, action: &Action) -> Vec<Difference> {
+    let existing = stack.gateway.as_ref().map(|gateway| &gateway.document.0);
+    let (before, mut after) = match action {
+        Action::Keep => return Vec::new(),
+        Action::Create | Action::Replace => (Value::Null, spec.request()),
+        Action::Update(_) => (existing.cloned().unwrap_or_default(), spec.wanted(existing)),
+    };
+    if before.is_null() {
+        after["authorizerType"] = json!(authorizer.api_type());
+        if !spec.tags.is_empty() {
+            after["tags"] = json!(spec.tags);
+        }
+    }
+    if let AuthorizerSpec::Jwt(configuration) = authorizer {
+        after["authorizerConfiguration"] = configuration.clone();
+    }
+    if let RoleSpec::Existing(role) = &spec.role {
+        after["roleArn"] = json!(role);
+    }
+    difference::between(&before, &after)
 }
 
 /// The parts in which a gateway is not as it is to be.

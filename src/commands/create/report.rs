@@ -1,6 +1,7 @@
 //! The report of `create`: what it created or, with `--dry-run`, would create.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::Path,
 };
@@ -11,11 +12,12 @@ use serde_json::Value;
 use crate::{
     aws::{Aws, Caller, agentcore::ApiDocument},
     commands::{
+        input::some,
         shown::{ClientInfo, GatewayInfo, TargetInfo, save_config},
         sign_in::callable,
     },
     error::{Error, ErrorKind},
-    model::naming::DeliveryNames,
+    model::{adapt::Change, naming::DeliveryNames},
     ops::{self, converge::Converged},
     ui::{
         report::{Report, fields},
@@ -26,7 +28,7 @@ use crate::{
 /// What `create` created or found.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Created {
+pub struct Created {
     #[serde(flatten)]
     caller: Caller,
     gateway: GatewayInfo,
@@ -34,6 +36,12 @@ pub(super) struct Created {
     targets: Vec<TargetInfo>,
     console_url: Option<String>,
     log_group: Option<String>,
+    /// Targets that were removed, because a file for `apply` does not name them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<String>,
+    /// How documents were changed for the gateway, by target.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    adapted: BTreeMap<String, Vec<Change>>,
     warnings: Vec<String>,
     /// The permissions that a user-supplied role must have; it is not changed for the user.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +63,7 @@ impl Created {
     ///
     /// # Errors
     /// If the gateway exists and is broken, so that it cannot be used.
-    pub(super) fn new(
+    pub fn new(
         aws: &Aws,
         converged: Converged,
         mut warnings: Vec<String>,
@@ -83,6 +91,8 @@ impl Created {
         let log_group = made.delivers_logs.then(|| DeliveryNames::new(document.gateway_id()).log_group);
         Ok(Self {
             reported,
+            removed: Vec::new(),
+            adapted: BTreeMap::new(),
             callable: callable(&document, client),
             serves_mcp: document.serves_mcp(),
             client_info: issuer
@@ -99,13 +109,21 @@ impl Created {
         })
     }
 
+    /// Adds the targets that were removed, and how documents were changed, by target.
+    #[must_use]
+    pub fn with_targets(mut self, removed: Vec<String>, adapted: BTreeMap<String, Vec<Change>>) -> Self {
+        self.targets.retain(|target| !removed.contains(&target.name));
+        self.unchanged &= removed.is_empty();
+        Self { removed, adapted, ..self }
+    }
+
     /// The warnings that were not shown yet.
-    pub(super) fn own_warnings(&self) -> impl Iterator<Item = &str> {
+    pub fn own_warnings(&self) -> impl Iterator<Item = &str> {
         self.warnings[self.reported..].iter().map(String::as_str)
     }
 
     /// Writes the toolkit's `gateway_config.json`, readable by its owner only.
-    pub(super) fn save(&self, file: &Path) -> Result<(), Error> {
+    pub fn save(&self, file: &Path) -> Result<(), Error> {
         let failed = |error: io::Error| {
             Error::new(
                 ErrorKind::Failed,
@@ -117,6 +135,16 @@ impl Created {
     }
 }
 
+/// Most tools that are named in text output.
+const MOST_NAMED: usize = 20;
+
+fn few(tools: &[String]) -> String {
+    match tools.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+        None => tools.join(", "),
+        Some(more) => format!("{} and {more} more", tools[..MOST_NAMED].join(", ")),
+    }
+}
+
 impl Report for Created {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
@@ -124,11 +152,19 @@ impl Report for Created {
         let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
         writeln!(w, "{heading}Gateway {} is {}{reset}{unchanged}\n", gateway.name, gateway.status)?;
         let tools = self.targets.iter().filter_map(|target| target.tools.clone()).flatten().collect::<Vec<_>>();
-        let tool_list = tools.join(", ");
+        let tool_list = few(&tools);
         let mut shown = vec![("Gateway URL", gateway.gateway_url.as_str())];
         shown.extend(self.client_info.iter().flat_map(ClientInfo::fields));
         shown.extend([("Tools", tool_list.as_str()), ("Logs", self.log_group.as_deref().unwrap_or_default())]);
         fields(w, &shown)?;
+        for (target, changes) in &self.adapted {
+            let count = some(changes.len(), "change");
+            writeln!(
+                w,
+                "  The document of `{target}` was adapted: {count}, which `validate` and `--output json` show"
+            )?;
+        }
+        self.removed.iter().try_for_each(|target| writeln!(w, "  Removed the target `{target}`"))?;
         if let Some(policy) = &self.required_policy {
             writeln!(w, "\n{heading}Your role needs this policy{reset}\n{policy:#}")?;
         }

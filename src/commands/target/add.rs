@@ -1,32 +1,30 @@
 //! `target add`, with a subcommand for each kind.
 
-use std::collections::BTreeSet;
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
     Outcome,
     change::{Common, Wanted},
-    check::{check_endpoint, check_function, check_region, statement_of_owner},
+    check::check_endpoint,
     credential::CredentialFlags,
     described,
     source::{self, Given},
+    values::{action, endpoint, filter, rest_api_id, stage, tool_override},
     with_gateway,
 };
 use crate::{
     commands::{
         adapt::{AdaptFlags, SmithyAdaptFlags},
-        cli_input::CliInput,
+        cli_input::{CliInput, check_stdin},
+        input::Origin,
     },
     context::Context,
     error::{Error, ErrorKind},
     model::{
-        adapt::Change,
         name::FunctionArn,
-        spec::{Credential, TargetSource},
+        spec::{Credential, TargetSource, TargetSpec},
         target::TargetKind,
-        tool,
     },
 };
 
@@ -178,98 +176,63 @@ pub struct AddCustom {
     pub credential: CredentialFlags,
 }
 
-const METHODS: [&str; 7] = ["GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "PUT", "POST"];
-
-fn method(text: &str) -> Result<String, String> {
-    let method = text.trim().to_ascii_uppercase();
-    let known = METHODS.contains(&method.as_str());
-    if known { Ok(method) } else { Err(format!("`{text}` is none of {}", METHODS.join(", "))) }
-}
-
-fn path(text: &str) -> Result<&str, String> {
-    let text = text.trim();
-    if text.starts_with('/') { Ok(text) } else { Err(format!("the path `{text}` does not begin with a slash")) }
-}
-
-fn rest_api_id(text: &str) -> Result<String, String> {
-    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    if plain { Ok(text.to_owned()) } else { Err("an id has small letters and digits, such as a1b2c3d4e5".to_owned()) }
-}
-
-/// API Gateway's own rule for stage names (`CreateStage`).
-fn stage(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if (1..=128).contains(&text.len()) && text.bytes().all(plain) {
-        return Ok(text.to_owned());
-    }
-    Err("a stage has 1 to 128 letters, digits, `_` and `-`".to_owned())
-}
-
-fn filter(text: &str) -> Result<Value, String> {
-    let (place, methods) = text.rsplit_once('=').ok_or("expected PATH=METHODS, such as '/pets/*=GET,POST'")?;
-    let methods = methods.split(',').map(method).collect::<Result<BTreeSet<_>, _>>()?;
-    Ok(json!({ "filterPath": path(place)?, "methods": methods }))
-}
-
-fn tool_override(text: &str) -> Result<Value, String> {
-    let form = "expected METHOD PATH=NAME[: TEXT], such as 'GET /pets=list_pets: List all pets'";
-    let (which, named) = text.split_once('=').ok_or(form)?;
-    let (verb, place) = which.trim().split_once(' ').ok_or(form)?;
-    let (name, description) = named.split_once(':').map_or((named, None), |(name, text)| (name, Some(text)));
-    let name = name.trim();
-    if name.is_empty() {
-        return Err(form.to_owned());
-    }
-    if !tool::is_plain_property(name) {
-        return Err(format!("`{name}` as a tool's name: use letters, digits, `_`, `.` and `-`, at most 64"));
-    }
-    let mut written = json!({ "name": name, "path": path(place)?, "method": method(verb)? });
-    if let Some(description) = description {
-        written["description"] = json!(description.trim());
-    }
-    Ok(written)
-}
-
-fn action(text: &str) -> Result<String, String> {
-    let plain = |part: &str, more: &[u8]| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
-    };
-    let good = text.split_once(':').is_some_and(|(service, name)| plain(service, b"-") && plain(name, b"*?"));
-    if good { Ok(text.to_owned()) } else { Err("an IAM action is written service:Action".to_owned()) }
-}
-
-fn endpoint(text: &str) -> Result<String, String> {
-    let parsed: Option<http::Uri> = text.parse().ok();
-    let good = parsed.as_ref().and_then(http::Uri::authority).is_some_and(|authority| {
-        let has_port = authority.port_u16().is_some_and(|port| port > 0);
-        !authority.host().is_empty() && !authority.as_str().contains('@') && (has_port || authority == authority.host())
-    });
-    let has_scheme = text.starts_with("https://") || text.starts_with("http://");
-    match (has_scheme, good, text.contains('#')) {
-        (true, true, false) => Ok(text.to_owned()),
-        (false, ..) => Err("an address begins with https://, or for a server on this machine with http://".to_owned()),
-        (_, false, _) => Err("an address has a host, perhaps a port up to 65535, and no user before it".to_owned()),
-        (.., true) => Err("an address has no part after a `#`".to_owned()),
-    }
-}
-
 impl Add {
     pub async fn run(self, ctx: &Context) -> Outcome {
-        match self.kind {
-            AddKind::Lambda(args) => args.run(ctx).await,
-            AddKind::Openapi(args) => args.run(ctx).await,
-            AddKind::Smithy(args) => Box::pin(args.run(ctx)).await,
-            AddKind::McpServer(args) => args.run(ctx).await,
-            AddKind::ApiGateway(args) => args.run(ctx).await,
-            AddKind::Custom(args) => args.run(ctx).await,
+        let Self { kind } = self;
+        let input = kind.input()?;
+        let wanted = Box::pin(kind.describe(ctx, input, Origin::CommandLine(ctx.invocation.again()))).await?;
+        let aws = ctx.aws().await?;
+        let (stack, gateway) = with_gateway(ctx, &aws, &kind.common().gateway).await?;
+        let wanted = wanted.checked(&aws, &stack, gateway.document.role_arn()).await?;
+        wanted.apply(ctx, &aws, kind.common(), stack, gateway).await
+    }
+}
+
+impl AddKind {
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::Lambda(args) => &args.common,
+            Self::Openapi(args) => &args.common,
+            Self::Smithy(args) => &args.common,
+            Self::McpServer(args) => &args.common,
+            Self::ApiGateway(args) => &args.common,
+            Self::Custom(args) => &args.common,
+        }
+    }
+
+    /// The members of the file of `--cli-input`. One of the files may be standard input.
+    fn input(&self) -> Result<CliInput, Error> {
+        let (file, credential) = match self {
+            Self::Lambda(args) => (args.tools.as_deref(), None),
+            Self::Openapi(args) => (args.spec.as_deref(), Some(&args.credential)),
+            Self::Smithy(args) => (args.model.as_deref(), Some(&args.credential)),
+            Self::McpServer(args) => (None, Some(&args.credential)),
+            Self::ApiGateway(args) => (None, Some(&args.credential)),
+            Self::Custom(args) => (None, Some(&args.credential)),
+        };
+        let given = self.common().settings.cli_input.as_deref();
+        check_stdin([given, file].into_iter().chain(credential.into_iter().flat_map(CredentialFlags::files)))?;
+        CliInput::read(given)
+    }
+
+    /// What flags and a file of the API's members, which is for this target, say of it. What is wrong with them is
+    /// reported before a missing region.
+    pub async fn describe(&self, ctx: &Context, mut input: CliInput, origin: Origin<'_>) -> Result<Wanted, Error> {
+        described::check_names(&mut input, self.common())?;
+        match self {
+            Self::Lambda(args) => args.describe(ctx, input).await,
+            Self::Openapi(args) => args.describe(ctx, input, origin).await,
+            Self::Smithy(args) => Box::pin(args.describe(ctx, input, origin)).await,
+            Self::McpServer(args) => args.describe(ctx, input).await,
+            Self::ApiGateway(args) => args.describe(ctx, input).await,
+            Self::Custom(args) => args.describe(ctx, input).await,
         }
     }
 }
 
 impl AddLambda {
-    async fn run(self, ctx: &Context) -> Outcome {
+    async fn describe(&self, ctx: &Context, input: CliInput) -> Result<Wanted, Error> {
         let flags = CredentialFlags::default();
-        let mut input = described::read(&self.common, [self.tools.as_deref()], &flags)?;
         let source = match (&self.lambda_arn, &self.tools) {
             (Some(arn), Some(tools)) => {
                 let schema = source::tool_schema(&self.common.name, tools)?;
@@ -277,84 +240,69 @@ impl AddLambda {
                 TargetSource::configured(TargetKind::Lambda, configuration, Credential::role(), Vec::new())
             }
             _ if input.has("targetConfiguration") => {
-                let described = Described { kind: Some(TargetKind::Lambda), flags: &flags, allowed: Vec::new() };
-                return described.apply(ctx, self.common, input, Vec::new()).await;
+                let described = Described { kind: Some(TargetKind::Lambda), flags: &flags, allowed: &[] };
+                return described.wanted(ctx, &self.common, input).await;
             }
             _ => {
                 ctx.check_sample().await?;
                 TargetSource::Sample
             }
         };
-        let aws = ctx.aws().await?;
-        check_region(&aws, self.lambda_arn.as_ref())?;
-        let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
-        if let Some(arn) = &self.lambda_arn {
-            check_function(&aws, &stack, arn).await?;
-        }
-        let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
-        let source = described::completed(ctx, &mut input, source, &flags).await?;
-        let patch = described::patch(ctx, &self.common, input);
-        let warnings = warning.into_iter().collect();
-        Wanted { common: self.common, source, patch, warnings, changes: Vec::new() }
-            .apply(ctx, &aws, stack, gateway)
-            .await
+        let wanted = wanted(ctx, &self.common, (input, &flags), source).await?;
+        Ok(Wanted { function: self.lambda_arn.clone(), ..wanted })
     }
 }
 
 impl AddOpenapi {
-    async fn run(self, ctx: &Context) -> Outcome {
+    async fn describe(&self, ctx: &Context, input: CliInput, origin: Origin<'_>) -> Result<Wanted, Error> {
         self.credential.check_resources()?;
-        let input = described::read(&self.common, [self.spec.as_deref()], &self.credential)?;
+        let allowed = &self.credential.iam_resource;
         let Some(spec) = &self.spec else {
-            let allowed = self.credential.iam_resource.clone();
             let described = Described { kind: Some(TargetKind::OpenApi), flags: &self.credential, allowed };
-            return described.apply(ctx, self.common, input, Vec::new()).await;
+            return described.wanted(ctx, &self.common, input).await;
         };
-        let given = Given { place: spec, flag: "--spec", adapting: self.adapt.adapting() };
+        let given = Given { place: spec, flag: "--spec", adapting: self.adapt.adapting(), origin };
         let credential = self.credential.resolve(ctx, Some(TargetKind::OpenApi)).await?;
         let schema = source::api(ctx, &self.common.name, &given, credential.fills()).await?;
-        let allowed = self.credential.iam_resource.clone();
-        let source = TargetSource::configured(TargetKind::OpenApi, schema.configuration, credential, allowed);
-        let described = (source, schema.warnings, schema.changes);
-        apply(ctx, self.common, (input, &self.credential), described).await
+        let source = TargetSource::configured(TargetKind::OpenApi, schema.configuration, credential, allowed.clone());
+        let wanted = wanted(ctx, &self.common, (input, &self.credential), source).await?;
+        Ok(Wanted { warnings: schema.warnings, changes: schema.changes, ..wanted })
     }
 }
 
 impl AddSmithy {
-    async fn run(self, ctx: &Context) -> Outcome {
-        let input = described::read(&self.common, [self.model.as_deref()], &self.credential)?;
+    async fn describe(&self, ctx: &Context, input: CliInput, origin: Origin<'_>) -> Result<Wanted, Error> {
         if self.model.is_none() && input.has("targetConfiguration") {
-            let (kind, allowed) = (Some(TargetKind::Smithy), self.allow_action);
-            let described = Described { kind, flags: &self.credential, allowed };
-            return described.apply(ctx, self.common, input, Vec::new()).await;
+            let (kind, allowed) = (Some(TargetKind::Smithy), &self.allow_action);
+            return Described { kind, flags: &self.credential, allowed }.wanted(ctx, &self.common, input).await;
         }
         let credential = self.credential.resolve(ctx, Some(TargetKind::Smithy)).await?;
-        let aws = ctx.aws().await?;
-        let model = self.model.map_or_else(|| source::sample_model(&aws.region), Ok)?;
-        let given = Given { place: &model, flag: "--model", adapting: self.adapt.adapting() };
+        let model = match &self.model {
+            Some(model) => model.clone(),
+            None => source::sample_model(&ctx.region().await?)?,
+        };
+        let given = Given { place: &model, flag: "--model", adapting: self.adapt.adapting(), origin };
         let mut schema = source::smithy(ctx, &self.common.name, &given).await?;
-        let actions = match (&credential, self.allow_action) {
+        let actions = match &credential {
             // With an OAuth token for the service, the role needs no permission.
-            (Credential::Oauth { .. }, _) => Vec::new(),
-            (_, named) if named.is_empty() => {
-                schema.needed_actions(&aws, &self.common.name, ctx.invocation.again()).await?
-            }
-            (_, named) => named,
+            Credential::Oauth { .. } => Vec::new(),
+            _ if self.allow_action.is_empty() => schema.needed_actions(ctx, &self.common.name, origin).await?,
+            _ => self.allow_action.clone(),
         };
         let schema = schema.source;
         let source = TargetSource::configured(TargetKind::Smithy, schema.configuration, credential, actions);
-        apply(ctx, self.common, (input, &self.credential), (source, schema.warnings, schema.changes)).await
+        let wanted = wanted(ctx, &self.common, (input, &self.credential), source).await?;
+        Ok(Wanted { warnings: schema.warnings, changes: schema.changes, ..wanted })
     }
 }
 
 impl AddMcpServer {
-    async fn run(self, ctx: &Context) -> Outcome {
+    async fn describe(&self, ctx: &Context, input: CliInput) -> Result<Wanted, Error> {
         self.credential.check_resources()?;
-        let allowed = self.credential.iam_resource.clone();
-        let input = described::read(&self.common, [], &self.credential)?;
+        let allowed = &self.credential.iam_resource;
         let Some(endpoint) = &self.endpoint else {
             let described = Described { kind: Some(TargetKind::McpServer), flags: &self.credential, allowed };
-            return described.apply(ctx, self.common, input, Vec::new()).await;
+            return described.wanted(ctx, &self.common, input).await;
         };
         let credential = self.credential.resolve(ctx, Some(TargetKind::McpServer)).await?;
         let warnings = check_endpoint(ctx, endpoint)?;
@@ -365,95 +313,71 @@ impl AddMcpServer {
         if let Some(priority) = self.resource_priority {
             configuration["resourcePriority"] = json!(priority);
         }
-        let source = TargetSource::configured(TargetKind::McpServer, configuration, credential, allowed);
-        apply(ctx, self.common, (input, &self.credential), (source, warnings, Vec::new())).await
+        let source = TargetSource::configured(TargetKind::McpServer, configuration, credential, allowed.clone());
+        let wanted = wanted(ctx, &self.common, (input, &self.credential), source).await?;
+        Ok(Wanted { warnings, ..wanted })
     }
 }
 
 impl AddApiGateway {
-    async fn run(self, ctx: &Context) -> Outcome {
-        let mut warnings = Vec::new();
-        if ctx.settings.local {
-            warnings
-                .push("the local AWS keeps API Gateway targets and does not serve them: they have no tools".to_owned());
-        }
-        let input = described::read(&self.common, [], &self.credential)?;
-        let Some(rest_api_id) = &self.rest_api_id else {
-            let (kind, allowed) = (Some(TargetKind::ApiGateway), Vec::new());
-            let described = Described { kind, flags: &self.credential, allowed };
-            return described.apply(ctx, self.common, input, warnings).await;
+    async fn describe(&self, ctx: &Context, input: CliInput) -> Result<Wanted, Error> {
+        let wanted = match &self.rest_api_id {
+            None => {
+                let (kind, allowed) = (Some(TargetKind::ApiGateway), &[][..]);
+                Described { kind, flags: &self.credential, allowed }.wanted(ctx, &self.common, input).await?
+            }
+            Some(rest_api_id) => {
+                let credential = self.credential.resolve(ctx, Some(TargetKind::ApiGateway)).await?;
+                let mut tools = json!({ "toolFilters": self.filter });
+                if !self.overrides.is_empty() {
+                    tools["toolOverrides"] = json!(self.overrides);
+                }
+                let configuration =
+                    json!({ "restApiId": rest_api_id, "stage": self.stage, "apiGatewayToolConfiguration": tools });
+                let source = TargetSource::configured(TargetKind::ApiGateway, configuration, credential, Vec::new());
+                wanted(ctx, &self.common, (input, &self.credential), source).await?
+            }
         };
-        let credential = self.credential.resolve(ctx, Some(TargetKind::ApiGateway)).await?;
-        let mut tools = json!({ "toolFilters": self.filter });
-        if !self.overrides.is_empty() {
-            tools["toolOverrides"] = json!(self.overrides);
-        }
-        let configuration =
-            json!({ "restApiId": rest_api_id, "stage": self.stage, "apiGatewayToolConfiguration": tools });
-        let source = TargetSource::configured(TargetKind::ApiGateway, configuration, credential, Vec::new());
-        apply(ctx, self.common, (input, &self.credential), (source, warnings, Vec::new())).await
+        let unserved = "the local AWS keeps API Gateway targets and does not serve them: they have no tools";
+        let warnings = ctx.settings.local.then(|| unserved.to_owned()).into_iter().collect();
+        Ok(Wanted { warnings, ..wanted })
     }
 }
 
 impl AddCustom {
-    async fn run(self, ctx: &Context) -> Outcome {
+    async fn describe(&self, ctx: &Context, input: CliInput) -> Result<Wanted, Error> {
         if !self.credential.iam_resource.is_empty() {
             let error = Error::new(ErrorKind::Usage, "what this target calls is not known from an address");
             return Err(error.with_hint("allow the role its actions: `--allow-action`"));
         }
-        let input = described::read(&self.common, [], &self.credential)?;
-        let described = Described { kind: None, flags: &self.credential, allowed: self.allow_action };
-        described.apply(ctx, self.common, input, Vec::new()).await
+        let described = Described { kind: None, flags: &self.credential, allowed: &self.allow_action };
+        described.wanted(ctx, &self.common, input).await
     }
 }
 
-/// Applies a target whose source flags describe, with the warnings about it, and how its document was changed.
-async fn apply(
+/// A target whose source flags describe.
+async fn wanted(
     ctx: &Context,
-    common: Common,
+    common: &Common,
     (mut input, flags): (CliInput, &CredentialFlags),
-    (source, warnings, changes): (TargetSource, Vec<String>, Vec<Change>),
-) -> Outcome {
+    source: TargetSource,
+) -> Result<Wanted, Error> {
     let source = described::completed(ctx, &mut input, source, flags).await?;
-    let patch = described::patch(ctx, &common, input);
-    let aws = ctx.aws().await?;
-    let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
-    Wanted { common, source, patch, warnings, changes }.apply(ctx, &aws, stack, gateway).await
+    let patch = described::patch(ctx, common, input);
+    Ok(Wanted::new(TargetSpec { name: common.name.clone(), source, patch }))
 }
 
-/// A target that `--cli-input` describes, of this kind or of any.
+/// A target that a file of the API's members describes, of this kind or of any.
 struct Described<'a> {
     kind: Option<TargetKind>,
     flags: &'a CredentialFlags,
-    allowed: Vec<String>,
+    allowed: &'a [String],
 }
 
 impl Described<'_> {
-    async fn apply(self, ctx: &Context, common: Common, mut input: CliInput, warnings: Vec<String>) -> Outcome {
-        let source = described::source(ctx, &mut input, self.kind, self.flags, self.allowed).await?;
-        let patch = described::patch(ctx, &common, input);
-        let aws = ctx.aws().await?;
-        let (stack, gateway) = with_gateway(ctx, &aws, &common.gateway).await?;
-        Wanted { common, source, patch, warnings, changes: Vec::new() }.apply(ctx, &aws, stack, gateway).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_and_overrides_are_read_and_refused() {
-        assert_eq!(filter("/pets/*=get,POST").unwrap(), json!({ "filterPath": "/pets/*", "methods": ["GET", "POST"] }));
-        assert!(filter("pets=GET").is_err() && filter("/pets").is_err() && filter("/pets=FETCH").is_err());
-        let read = json!({ "name": "get_pet", "path": "/pets/{id}", "method": "GET", "description": "A: pet" });
-        assert_eq!(tool_override("GET /pets/{id}=get_pet: A: pet").unwrap(), read);
-        assert_eq!(filter("/=POST,GET,get").unwrap()["methods"], json!(["GET", "POST"]));
-        assert!(tool_override("GET /x=a b").is_err() && rest_api_id("x/../y").is_err() && stage("a b").is_err());
-        assert!(endpoint("http://127.0.0.1:99999/").is_err() && endpoint("https://x/#y").is_err());
-        assert!(tool_override("GET /pets").is_err() && tool_override("/pets=x").is_err());
-        assert!(action("dynamodb:Get*").is_ok() && action("dynamodb").is_err() && action("*:*").is_err());
-        assert!(endpoint("https://x.example/mcp").is_ok() && endpoint("https://u:p@x/").is_err());
-        assert!(endpoint("ftp://x").is_err() && endpoint("x").is_err());
+    async fn wanted(self, ctx: &Context, common: &Common, mut input: CliInput) -> Result<Wanted, Error> {
+        let source = described::source(ctx, &mut input, self.kind, self.flags, self.allowed.to_vec()).await?;
+        let patch = described::patch(ctx, common, input);
+        Ok(Wanted::new(TargetSpec { name: common.name.clone(), source, patch }))
     }
 }

@@ -5,7 +5,12 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Outcome, settings::TargetFlags};
+use super::{
+    Outcome,
+    check::{check_function, check_region, statement_of_owner},
+    settings::TargetFlags,
+    source,
+};
 use crate::{
     aws::{
         self, Aws,
@@ -17,9 +22,8 @@ use crate::{
     context::Context,
     error::Error,
     model::{
-        adapt::{Change, is_adaptable},
-        name::TargetName,
-        patch::Patch,
+        adapt::{Adaptation, Change, is_adaptable},
+        name::{FunctionArn, TargetName},
         spec::{GatewaySpec, TargetSource, TargetSpec},
         target::TargetKind,
     },
@@ -54,39 +58,58 @@ pub struct Common {
 }
 
 /// A target's desired state.
-pub(super) struct Wanted {
-    pub common: Common,
-    pub source: TargetSource,
-    /// The settings besides source and credential.
-    pub patch: Patch,
+pub struct Wanted {
+    pub target: TargetSpec,
+    /// The user's function that it calls, as far as it was not checked.
+    pub function: Option<FunctionArn>,
     pub warnings: Vec<String>,
     /// How its document was changed.
     pub changes: Vec<Change>,
 }
 
 impl Wanted {
+    pub fn new(target: TargetSpec) -> Self {
+        Self { target, function: None, warnings: Vec::new(), changes: Vec::new() }
+    }
+
+    /// Checks the function that it calls, and tells what its owner must do; `role` is the gateway's.
+    pub async fn checked(mut self, aws: &Aws, stack: &Stack, role: &str) -> Result<Self, Error> {
+        if let Some(arn) = self.function.take() {
+            check_region(aws, &arn)?;
+            check_function(aws, stack, &arn).await?;
+            self.warnings.extend(statement_of_owner(stack, role, &arn));
+        }
+        Ok(self)
+    }
+
     /// Applies it to a stack without its gateway, and that gateway.
-    pub(super) async fn apply(mut self, ctx: &Context, aws: &Aws, mut stack: Stack, gateway: Gateway) -> Outcome {
+    pub(super) async fn apply(
+        mut self,
+        ctx: &Context,
+        aws: &Aws,
+        common: &Common,
+        mut stack: Stack,
+        gateway: Gateway,
+    ) -> Outcome {
         let spec = self.spec(aws, &stack, &gateway);
         let gateway = stack.gateway.insert(gateway).document.clone();
-        if self.common.dry_run {
+        if common.dry_run {
             let plan = plan::create(aws, &spec, &stack)?;
             if !self.changes.is_empty() {
                 let changes = some(self.changes.len(), "change");
                 self.warnings.insert(0, format!("the document is adapted: {changes}, which `validate` shows"));
+                let left_out =
+                    self.changes.iter().filter(|change| change.adaptation == Adaptation::SkipUnsupported.flag());
+                self.warnings.splice(1..1, left_out.map(Change::to_string));
             }
             return Ok(Box::new(PlanReport::new(&stack, &plan, self.warnings)));
         }
-        Ok(Box::new(self.create(ctx, aws, (&spec, &stack, &gateway)).await?))
+        Ok(Box::new(self.create(ctx, aws, !common.no_wait, (&spec, &stack, &gateway)).await?))
     }
 
     fn spec(&self, aws: &Aws, stack: &Stack, gateway: &Gateway) -> GatewaySpec {
         GatewaySpec {
-            targets: vec![TargetSpec {
-                name: self.common.name.clone(),
-                source: self.source.clone(),
-                patch: self.patch.clone(),
-            }],
+            targets: vec![self.target.clone()],
             // Targets are added to anybody's gateway, by name.
             adopt: !gateway.ours,
             ..GatewaySpec::unchanged(stack.names.gateway.clone(), aws.region.clone())
@@ -97,15 +120,25 @@ impl Wanted {
         self,
         ctx: &Context,
         aws: &Aws,
+        wait: bool,
         (spec, stack, document): (&GatewaySpec, &Stack, &ApiDocument),
     ) -> Result<Changed, Error> {
-        let Self { common, warnings, changes, source, .. } = self;
-        let is_openapi = source.kind() == Some(TargetKind::OpenApi);
-        let wait = !common.no_wait;
+        let Self { target, warnings, changes, .. } = self;
+        let is_openapi = target.source.kind() == Some(TargetKind::OpenApi);
         let made = ctx.observed(aws, async |run: Run<'_>| converge::change(run, spec, wait, stack).await).await;
-        let (name, gateway) = (&common.name, &spec.name);
+        let (name, gateway) = (&target.name, &spec.name);
         let existed = stack.gateway.as_ref().is_some_and(|gateway| gateway.target(name.as_str()).is_some());
         let has_brought_role = stack.role.is_none();
+        let in_s3 = match (&made, &target.source) {
+            (Err(ops::Error::Failed { .. }), TargetSource::Configured(source)) if is_openapi && changes.is_empty() => {
+                source.configuration["s3"]["uri"].as_str()
+            }
+            _ => None,
+        };
+        let adapted = match in_s3 {
+            Some(uri) => source::adaptable_in_s3(ctx, name, uri).await,
+            None => None,
+        };
         let made = made.map_err(|error| {
             let said = match &error {
                 ops::Error::Failed { reasons, .. } => reasons,
@@ -126,7 +159,9 @@ impl Wanted {
             if is_for_http {
                 error = error.with_hint("make a gateway for it with `create --no-protocol-type`".to_owned());
             }
-            if adapts {
+            if let Some(adapted) = adapted {
+                error = error.with_hint(adapted);
+            } else if adapts {
                 error = error.with_hint(format!(
                     "`{} --adapt` sends a document that is changed so that AWS accepts it",
                     ctx.invocation.again()
@@ -219,7 +254,11 @@ impl Report for Changed {
         if let Some(url) = &target.authorization_url {
             writeln!(w, "  Sign in within ten minutes at {url}")?;
         }
-        let changes: Vec<String> = self.changes.iter().map(Change::to_string).collect();
+        // Each operation that is left out is named.
+        let (left_out, changes): (Vec<&Change>, Vec<&Change>) =
+            self.changes.iter().partition(|change| change.adaptation == Adaptation::SkipUnsupported.flag());
+        left_out.iter().try_for_each(|change| writeln!(w, "  Changed: {change}"))?;
+        let changes: Vec<String> = changes.into_iter().map(Change::to_string).collect();
         few(w, &changes, "Changed: ")?;
         few(w, &self.warnings, "Warning: ")
     }

@@ -7,16 +7,15 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind},
     model::name::FunctionArn,
-    ops::stack::{Gateway, Stack},
+    ops::stack::Stack,
 };
 
 /// The statement that the owner of a function in another account must add: the role's own policy is not enough
-/// there (developer guide, "Add an AWS Lambda function target").
-pub(super) fn statement_of_owner(stack: &Stack, gateway: &Gateway, function: &FunctionArn) -> Option<String> {
+/// there (developer guide, "Add an AWS Lambda function target"). `role` is the ARN of the gateway's.
+pub(super) fn statement_of_owner(stack: &Stack, role: &str, function: &FunctionArn) -> Option<String> {
     if function.account() == stack.caller.account {
         return None;
     }
-    let role = gateway.document.role_arn();
     let statement = json!({
         "Sid": "AgentCoreGateway", "Effect": "Allow", "Principal": { "AWS": role },
         "Action": "lambda:InvokeFunction", "Resource": function.as_str(),
@@ -50,15 +49,12 @@ pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String
     Err(error.with_hint("use the server's https address; with `--local`, http://127.0.0.1 will do"))
 }
 
-pub(super) fn check_region(aws: &Aws, arn: Option<&FunctionArn>) -> Result<(), Error> {
-    match arn.filter(|arn| arn.region() != aws.region.as_str()) {
-        None => Ok(()),
-        Some(arn) => {
-            let message = format!("the function is in {}, and the gateway in {}", arn.region(), aws.region);
-            let error = Error::new(ErrorKind::InvalidInput, message);
-            Err(error.with_hint("a gateway calls functions of its own region only"))
-        }
+pub(super) fn check_region(aws: &Aws, arn: &FunctionArn) -> Result<(), Error> {
+    if arn.region() == aws.region.as_str() {
+        return Ok(());
     }
+    let message = format!("the function is in {}, and the gateway in {}", arn.region(), aws.region);
+    Err(Error::new(ErrorKind::InvalidInput, message).with_hint("a gateway calls functions of its own region only"))
 }
 
 /// Checks that a function exists, because a missing function could not be distinguished later from a permission

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{change::Common, credential::CredentialFlags};
 use crate::{
-    commands::cli_input::{CliInput, check_stdin},
+    commands::cli_input::CliInput,
     context::Context,
     error::{Error, ErrorKind},
     model::{
@@ -17,21 +17,13 @@ use crate::{
 const CONFIGURATION: &str = "targetConfiguration";
 const CREDENTIALS: &str = "credentialProviderConfigurations";
 
-/// The members of a file, for this target. One of the files, of its source (`files`), its credential and this one, may be
-/// standard input.
-pub(super) fn read<'a>(
-    common: &'a Common,
-    files: impl IntoIterator<Item = Option<&'a str>>,
-    credential: &'a CredentialFlags,
-) -> Result<CliInput, Error> {
-    let file = common.settings.cli_input.as_deref();
-    check_stdin([file].into_iter().chain(files).chain(credential.files()))?;
-    let mut input = CliInput::read(common.settings.cli_input.as_deref())?;
+/// Takes the members that say which target they are for.
+pub(super) fn check_names(input: &mut CliInput, common: &Common) -> Result<(), Error> {
     input.check_same("name", &[common.name.as_str()])?;
     // Name and ARN of the gateway are not in the API's request.
     input.take("gatewayIdentifier");
     input.take("targetId");
-    Ok(input)
+    Ok(())
 }
 
 /// The settings that file and flags name, besides source and credential.

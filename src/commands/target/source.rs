@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{Aws, s3},
-    commands::input::{self, Prepared},
+    aws::s3,
+    commands::input::{self, Adaptable, Origin, Prepared},
     context::Context,
     error::{Error, ErrorKind},
     model::{
@@ -37,6 +37,7 @@ pub(super) struct Given<'a> {
     /// The flag that names it.
     pub flag: &'static str,
     pub adapting: Adapting,
+    pub origin: Origin<'a>,
 }
 
 impl Given<'_> {
@@ -54,9 +55,9 @@ impl Given<'_> {
     }
 
     /// A checked document as the API accepts it inline: JSON, up to a size.
-    fn inline(&self, ctx: &Context, prepared: Prepared) -> Result<Source, Error> {
+    fn inline(&self, target: &TargetName, prepared: Prepared) -> Result<Source, Error> {
         let Prepared { value, validated } = prepared;
-        if let Some(error) = validated.refusal(ctx.invocation.again()) {
+        if let Some(error) = validated.refusal(self.origin) {
             return Err(error);
         }
         let text = value.to_string();
@@ -67,11 +68,13 @@ impl Given<'_> {
             let flag = self.flag;
             let what = if flag == "--model" { "smithy" } else { "openapi" };
             let (file, write) = if self.adapting.is_nothing() {
-                (place.to_owned(), String::new())
+                (shell_word(place), String::new())
             } else {
                 let flags: Vec<String> = self.adapting.flags().iter().map(|flag| shell_word(flag)).collect();
-                let from = if self.is_in_s3() { "FILE" } else { place };
-                let command = format!("agentcore-gw validate {what} {from} {} --adapted adapted.json", flags.join(" "));
+                let from = if self.is_in_s3() { "FILE".to_owned() } else { shell_word(place) };
+                let flags = flags.join(" ");
+                let command =
+                    format!("agentcore-gw validate {what} {from} --target {target} {flags} --adapted adapted.json");
                 ("adapted.json".to_owned(), format!("`{command}`, "))
             };
             return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(format!(
@@ -103,6 +106,12 @@ pub(super) fn tool_schema(target: &TargetName, place: &str) -> Result<Value, Err
         let message = format!("{place}: line {}, {}: {}", found.line, found.pointer, found.problem);
         return Err(Error::new(ErrorKind::InvalidInput, message).with_hint(found.remedy.as_str()));
     }
+    let size = document.value.to_string().len();
+    if size > INLINE_SCHEMA_LIMIT {
+        let message = format!("{place}: as JSON it has {size} bytes, and {INLINE_SCHEMA_LIMIT} can be sent");
+        return Err(Error::new(ErrorKind::InvalidInput, message)
+            .with_hint("put it into S3: `aws s3 cp FILE s3://BUCKET/KEY`, then `--tools s3://BUCKET/KEY`"));
+    }
     Ok(json!({ "inlinePayload": document.value }))
 }
 
@@ -118,7 +127,18 @@ pub(super) async fn api(
         return Ok(Source::in_s3(given.place));
     }
     let reading = Reading { filled, ..Reading::of(target.as_str(), ctx.settings.local) };
-    given.inline(ctx, input::openapi(given.place, given.text(ctx).await?, reading, &given.adapting)?)
+    given.inline(target, input::openapi(given.place, given.text(ctx).await?, reading, &given.adapting)?)
+}
+
+/// How an OpenAPI document in S3, which the gateway refused, can be adapted: flags, and what they would keep.
+pub(super) async fn adaptable_in_s3(ctx: &Context, target: &TargetName, uri: &str) -> Option<String> {
+    let bytes = s3::read_object(&ctx.aws().await.ok()?, uri).await.ok()?;
+    let reading = Reading::of(target.as_str(), ctx.settings.local);
+    let text = String::from_utf8(bytes).ok()?;
+    let prepared = input::openapi(uri, text, reading, &Adapting::default()).ok()?;
+    let Adaptable { flags, operations: Kept { kept, of } } = prepared.validated.adaptable?;
+    let again = ctx.invocation.again();
+    Some(format!("`{again} {flags}` sends a document that AWS accepts, with {kept} of {of} operations"))
 }
 
 /// A Smithy target's `smithyModel`.
@@ -149,7 +169,7 @@ pub(super) async fn smithy(ctx: &Context, target: &TargetName, given: &Given<'_>
         text => (text?, None),
     };
     let (prepared, model) = input::smithy(given.place, &text, reading, &given.adapting)?;
-    let mut source = given.inline(ctx, prepared)?;
+    let mut source = given.inline(target, prepared)?;
     source.warnings.extend(warning);
     Ok(SmithySource { source, actions: Some(model.actions().into_iter().collect()), uri: None })
 }
@@ -174,9 +194,9 @@ impl SmithySource {
     /// The IAM actions that the model's operations need; a model in S3 is read for that.
     pub(super) async fn needed_actions(
         &mut self,
-        aws: &Aws,
+        ctx: &Context,
         target: &TargetName,
-        again: &str,
+        origin: Origin<'_>,
     ) -> Result<Vec<String>, Error> {
         let uri = match (&self.actions, &self.uri) {
             (Some(actions), _) => return Ok(actions.clone()),
@@ -185,11 +205,11 @@ impl SmithySource {
         };
         let reading = Reading::of(target.as_str(), true);
         let actions = |model: Model| model.actions().into_iter().collect();
-        match s3::read_object(aws, uri).await {
+        match s3::read_object(&ctx.aws().await?, uri).await {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
                 let (prepared, model) = input::smithy(uri, &text, reading, &Adapting::default())?;
-                prepared.validated.refusal(again).map_or_else(|| Ok(actions(model)), Err)
+                prepared.validated.refusal(origin).map_or_else(|| Ok(actions(model)), Err)
             }
             // AWS's sample may be readable by gateways only; its operations are known anyway.
             Err(problem) if is_sample(uri) => {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Outcome,
     change::{Common, Wanted},
-    check::{check_endpoint, check_function, check_region, statement_of_owner},
+    check::check_endpoint,
     credential::CredentialFlags,
     described,
     settings::ClearFlags,
@@ -14,8 +14,11 @@ use super::{
     target_of, with_gateway,
 };
 use crate::{
-    aws::Aws,
-    commands::adapt::AdaptFlags,
+    commands::{
+        adapt::AdaptFlags,
+        cli_input::{CliInput, check_stdin},
+        input::Origin,
+    },
     context::Context,
     error::{Error, ErrorKind},
     model::{
@@ -27,7 +30,7 @@ use crate::{
         policy,
         shell::shell_word,
         smithy::Model,
-        spec::{Credential, Other, TargetSource},
+        spec::{Credential, Other, TargetSource, TargetSpec},
         target::{KNOWN, READ_ONLY, TargetKind, listed_type},
     },
     ops::stack::Stack,
@@ -109,9 +112,11 @@ impl Update {
             ));
         }
         let described = self.spec.as_ref().or(self.model.as_ref()).or(self.tools.as_ref());
-        let input = described::read(&self.common, [described.map(String::as_str)], &self.credential)?;
+        let given = self.common.settings.cli_input.as_deref();
+        check_stdin([given, described.map(String::as_str)].into_iter().chain(self.credential.files()))?;
+        let mut input = CliInput::read(given)?;
+        described::check_names(&mut input, &self.common)?;
         let aws = ctx.aws().await?;
-        check_region(&aws, self.lambda_arn.as_ref())?;
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
         let mut existing = target_of(&gateway, &self.common.name)?.0.clone();
         let before = existing["targetConfiguration"].clone();
@@ -129,23 +134,21 @@ impl Update {
         let mcp = &existing["targetConfiguration"]["mcp"];
         let Some(kind) = TargetKind::of(mcp) else {
             let source = self.passed_on(ctx, &stack, &existing).await?;
-            let wanted = Wanted { common: self.common, source, patch, warnings: Vec::new(), changes: Vec::new() };
-            return wanted.apply(ctx, &aws, stack, gateway).await;
+            let wanted = Wanted::new(TargetSpec { name: self.common.name.clone(), source, patch });
+            return wanted.apply(ctx, &aws, &self.common, stack, gateway).await;
         };
         if !self.fits(kind) {
             let (what, flags) = wording(kind);
             return Err(usage(&format!("the target is {what}"), &format!("use {flags}")));
         }
         let (source, warnings, changes) = match kind {
-            TargetKind::Lambda => {
-                let source = self.function(&aws, &stack, &existing).await?;
-                let warning = self.lambda_arn.as_ref().and_then(|arn| statement_of_owner(&stack, &gateway, arn));
-                (source, warning.into_iter().collect(), Vec::new())
-            }
-            kind => self.other(ctx, &aws, &stack, (kind, &existing, &before["mcp"][kind.member()])).await?,
+            TargetKind::Lambda => (self.function(&existing)?, Vec::new(), Vec::new()),
+            kind => self.other(ctx, &stack, (kind, &existing, &before["mcp"][kind.member()])).await?,
         };
-        let wanted = Wanted { common: self.common, source, patch, warnings, changes };
-        wanted.apply(ctx, &aws, stack, gateway).await
+        let target = TargetSpec { name: self.common.name.clone(), source, patch };
+        let wanted = Wanted { target, function: self.lambda_arn.clone(), warnings, changes };
+        let wanted = wanted.checked(&aws, &stack, gateway.document.role_arn()).await?;
+        wanted.apply(ctx, &aws, &self.common, stack, gateway).await
     }
 
     fn is_given(&self) -> bool {
@@ -189,12 +192,9 @@ impl Update {
             && !(credential && kind == TargetKind::Lambda)
     }
 
-    async fn function(&self, aws: &Aws, stack: &Stack, existing: &Value) -> Result<TargetSource, Error> {
+    fn function(&self, existing: &Value) -> Result<TargetSource, Error> {
         let kind = TargetKind::Lambda;
         let tools = self.tools.as_ref().map(|tools| source::tool_schema(&self.common.name, tools)).transpose()?;
-        if let Some(arn) = &self.lambda_arn {
-            check_function(aws, stack, arn).await?;
-        }
         let mut configuration = existing["targetConfiguration"]["mcp"][kind.member()].clone();
         if let Some(arn) = &self.lambda_arn {
             configuration["lambdaArn"] = json!(arn);
@@ -209,7 +209,6 @@ impl Update {
     async fn other(
         &self,
         ctx: &Context,
-        aws: &Aws,
         stack: &Stack,
         (kind, existing, before): (TargetKind, &Value, &Value),
     ) -> Result<(TargetSource, Vec<String>, Vec<Change>), Error> {
@@ -231,6 +230,7 @@ impl Update {
         if is_new_model && self.allow_action.is_empty() && configuration["inlinePayload"].is_null() {
             return Err(described::unread_model());
         }
+        let origin = Origin::CommandLine(ctx.invocation.again());
         let (mut warnings, mut changes) = (Vec::new(), Vec::new());
         let mut actions = [self.allow_action.as_slice(), &self.credential.iam_resource].concat();
         let granted = stack.granted(name.as_str()).unwrap_or_default();
@@ -238,7 +238,7 @@ impl Update {
         let by_address = policy::granted_by_address(&stack.names, &stack.caller.account, existing);
         let granted: Vec<String> = granted.into_iter().filter(|one| !by_address.contains(one)).collect();
         if let Some(spec) = &self.spec {
-            let given = Given { place: spec, flag: "--spec", adapting: self.adapt.adapting() };
+            let given = Given { place: spec, flag: "--spec", adapting: self.adapt.adapting(), origin };
             let source = source::api(ctx, name, &given, credential.fills()).await?;
             (configuration, warnings, changes) = (source.configuration, source.warnings, source.changes);
         }
@@ -247,10 +247,9 @@ impl Update {
             configuration["endpoint"] = json!(endpoint);
         }
         if let Some(model) = &self.model {
-            let given = Given { place: model, flag: "--model", adapting: self.adapt.of_smithy()? };
+            let given = Given { place: model, flag: "--model", adapting: self.adapt.of_smithy()?, origin };
             let mut source = source::smithy(ctx, name, &given).await?;
-            let again = ctx.invocation.again();
-            let needed = if actions.is_empty() { source.needed_actions(aws, name, again).await? } else { Vec::new() };
+            let needed = if actions.is_empty() { source.needed_actions(ctx, name, origin).await? } else { Vec::new() };
             let before = configuration;
             (configuration, warnings, changes) =
                 (source.source.configuration, source.source.warnings, source.source.changes);

@@ -2,11 +2,51 @@
 
 use serde_json::Value;
 
-use super::{Action, Error, ResourceKind, Stack, unfinished};
+use super::{Action, Error, Plan, ResourceKind, Stack, unfinished};
 use crate::{
     aws::{agentcore, agentcore::ApiDocument, providers},
-    model::{naming::StackNames, spec::TargetSpec, target::listed_type},
+    model::{
+        difference::{self, Difference},
+        naming::StackNames,
+        spec::{GatewaySpec, TargetSpec},
+        target::listed_type,
+    },
 };
+
+/// Adds the steps for the targets and the credential providers that they need.
+pub(super) fn target_steps(
+    plan: &mut Plan,
+    spec: &GatewaySpec,
+    stack: &Stack,
+    role: Option<usize>,
+    needs: &[Option<usize>],
+) -> Result<Vec<Option<usize>>, Error> {
+    let names = &stack.names;
+    let mut steps = Vec::new();
+    for target in &spec.targets {
+        let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
+        let action = target_action(names, stack, target, existing)?;
+        let mut needs = needs.to_vec();
+        if target.provider().is_some() {
+            // AWS never returns the secret, so it is always updated.
+            let used = existing.and_then(|existing| providers::of_target(&existing.0)).and_then(providers::of_arn);
+            let known =
+                used.map(|(_, name)| name).into_iter().chain(stack.providers.iter().map(|(_, name)| name.as_str()));
+            let known = known.into_iter().find(|name| names.owns_provider_of(target.name.as_str(), name));
+            let name = known.map_or_else(|| names.provider(target.name.as_str(), 0), str::to_owned);
+            let action = if known.is_some() { Action::Update(vec!["secret"]) } else { Action::Create };
+            let provider = plan.add(ResourceKind::Provider, &name, action, &[role]);
+            plan.steps[provider].target = Some(target.clone());
+            needs.push(Some(provider));
+        }
+        let members = target_members(stack, target, existing, &action);
+        let step = plan.add(ResourceKind::Target, target.name.as_str(), action, &needs);
+        plan.steps[step].target = Some(target.clone());
+        plan.steps[step].members = members;
+        steps.push(Some(step));
+    }
+    Ok(steps)
+}
 
 pub(super) fn target_action(
     names: &StackNames,
@@ -26,14 +66,7 @@ pub(super) fn target_action(
     if let Some(action) = unfinished(existing, ResourceKind::Target, true)? {
         return Ok(action);
     }
-    let function = stack.sample.function.as_ref().map(|function| function.arn.clone());
-    let provider = providers::of_target(&existing.0).filter(|arn| {
-        providers::of_arn(arn).is_some_and(|(_, name)| names.owns_provider_of(target.name.as_str(), name))
-    });
-    let function = function.unwrap_or_else(|| names.function.clone());
-    let mut wanted = target.request(&function, provider.unwrap_or_default());
-    let configuration = wanted["targetConfiguration"].take();
-    wanted["targetConfiguration"] = with_defaults(configuration, &existing.0["targetConfiguration"]);
+    let wanted = wanted(names, stack, target, existing);
     let mut differs = Vec::new();
     for (member, what) in [("targetConfiguration", "configuration"), ("credentialProviderConfigurations", "credential")]
     {
@@ -49,6 +82,46 @@ pub(super) fn target_action(
         differs.push("configuration");
     }
     Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })
+}
+
+/// Configuration and credential of a target as they are to be.
+fn wanted(names: &StackNames, stack: &Stack, target: &TargetSpec, existing: &ApiDocument) -> Value {
+    let function = stack.sample.function.as_ref().map(|function| function.arn.clone());
+    let provider = providers::of_target(&existing.0).filter(|arn| {
+        providers::of_arn(arn).is_some_and(|(_, name)| names.owns_provider_of(target.name.as_str(), name))
+    });
+    let function = function.unwrap_or_else(|| names.function.clone());
+    let mut wanted = target.request(&function, provider.unwrap_or_default());
+    let configuration = wanted["targetConfiguration"].take();
+    wanted["targetConfiguration"] = with_defaults(configuration, &existing.0["targetConfiguration"]);
+    wanted
+}
+
+/// The members of a target that a step sets or changes.
+fn target_members(
+    stack: &Stack,
+    target: &TargetSpec,
+    existing: Option<&ApiDocument>,
+    action: &Action,
+) -> Vec<Difference> {
+    match (action, existing) {
+        (Action::Keep, _) => Vec::new(),
+        (Action::Update(_), Some(existing)) => {
+            let mut after = existing.0.clone();
+            let wanted = wanted(&stack.names, stack, target, existing);
+            // Members that AWS orders its own way are no difference.
+            for member in ["targetConfiguration", "credentialProviderConfigurations"] {
+                if !agentcore::is_same(&wanted[member], &existing.0[member]) {
+                    after[member] = wanted[member].clone();
+                }
+            }
+            difference::between(&existing.0, &target.patch.applied(&after))
+        }
+        _ => {
+            let function = stack.sample.function.as_ref().map_or(&stack.names.function, |function| &function.arn);
+            difference::between(&Value::Null, &target.patch.applied(&target.request(function, "")))
+        }
+    }
 }
 
 /// Whether any part of a configuration is an object in S3.

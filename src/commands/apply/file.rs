@@ -1,0 +1,448 @@
+//! Reads a file for `apply`: each object as the flags that its members stand for, which the command line's own parser
+//! then checks.
+
+use std::{collections::BTreeMap, ffi::OsString, path::Path};
+
+use clap::{
+    Command, FromArgMatches as _,
+    error::{ContextKind, ContextValue, ErrorKind as ClapError},
+};
+use serde_json::{Map, Value, json};
+
+use super::member::{self, AWS, Member, SAMPLE, Shape, TYPE};
+use crate::{
+    commands::{
+        cli_input::CliInput,
+        create::Create,
+        input,
+        target::{Add, AddKind},
+    },
+    error::{Error, ErrorKind},
+    model::document::{Document, segment},
+};
+
+/// What a file says, each part with its place in the file.
+#[derive(Debug)]
+pub(super) struct File {
+    pub gateway: Entry<Create>,
+    /// `None` if the file says nothing about targets.
+    pub targets: Option<Vec<Entry<AddKind>>>,
+    source: Source,
+}
+
+/// A gateway or a target.
+#[derive(Debug)]
+pub(super) struct Entry<T> {
+    pub args: T,
+    /// The raw members of its API request.
+    pub input: CliInput,
+    place: Place,
+}
+
+/// Where an entry is, and how its members are named.
+#[derive(Debug)]
+struct Place {
+    /// JSON pointer of the object.
+    pointer: String,
+    /// What it is, for messages.
+    what: String,
+    members: Vec<Member>,
+}
+
+/// The document, and its name in messages.
+#[derive(Debug)]
+struct Source {
+    document: Document,
+    name: String,
+}
+
+const EXAMPLE: &str = "a file has `gateway: { name: NAME }` and `targets:`; `agentcore-gw schema` prints all members";
+
+impl File {
+    /// Reads a file, or standard input.
+    ///
+    /// # Errors
+    /// If it is no such file, with line and remedy.
+    pub(super) fn read(file: &str) -> Result<Self, Error> {
+        let document = input::parse(file, &input::read(file)?)?;
+        let source = Source { document, name: input::place(file).to_owned() };
+        let folder = if file == "-" { Path::new("") } else { Path::new(file).parent().unwrap_or(Path::new("")) };
+        if let Some((pointer, key, line)) = source.document.duplicates.first() {
+            let inside = if pointer.is_empty() { "the file" } else { pointer.as_str() };
+            let message = format!("{}, line {line}: `{key}` is there twice in {inside}", source.name);
+            return Err(Error::new(ErrorKind::InvalidInput, message).with_hint("leave one of them out"));
+        }
+        let root = source.object("", &source.document.value, "the file", EXAMPLE)?;
+        source.check_names("", root, &["gateway", "targets"], "the file")?;
+        let gateway = root.get("gateway").filter(|gateway| !gateway.is_null());
+        let gateway = gateway.ok_or_else(|| source.error("", "there is no `gateway`").with_hint(EXAMPLE))?;
+        let gateway = source.gateway(gateway, folder)?;
+        let targets = match root.get("targets") {
+            None => None,
+            // `targets:` with nothing below it.
+            Some(Value::Null) => Some(Vec::new()),
+            Some(targets) => {
+                let hint = "targets are an object: `targets: { NAME: { type: lambda, sample: true } }`";
+                let targets = source.object("/targets", targets, "`targets`", hint)?;
+                let all = targets.iter().map(|(name, target)| source.target(name, target, &gateway, folder));
+                Some(all.collect::<Result<_, _>>()?)
+            }
+        };
+        Ok(Self { gateway, targets, source })
+    }
+
+    /// An error about an entry, with its place, and with members in the place of flags.
+    pub(super) fn located<T>(&self, entry: &Entry<T>, error: Error) -> Error {
+        self.source.located(&entry.place, error)
+    }
+}
+
+impl Source {
+    fn error(&self, pointer: &str, problem: &str) -> Error {
+        let line = self.document.line_of(pointer);
+        Error::new(ErrorKind::InvalidInput, format!("{}, line {line}: {problem}", self.name))
+    }
+
+    fn object<'a>(
+        &self,
+        pointer: &str,
+        value: &'a Value,
+        what: &str,
+        hint: &str,
+    ) -> Result<&'a Map<String, Value>, Error> {
+        value.as_object().ok_or_else(|| self.error(pointer, &format!("{what} is no object")).with_hint(hint))
+    }
+
+    /// Refuses members that are not known.
+    fn check_names(&self, pointer: &str, object: &Map<String, Value>, known: &[&str], what: &str) -> Result<(), Error> {
+        let Some(name) = object.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+        let error = self.error(&child(pointer, name), &format!("{what} has no member `{name}`"));
+        let near = known.iter().map(|other| (strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()), other));
+        let near = near.max_by(|one, other| one.0.total_cmp(&other.0)).filter(|(likeness, _)| *likeness > 0.8);
+        Err(error.with_hint(match near {
+            Some((_, near)) => format!("did you mean `{near}`?"),
+            None if known.len() <= 12 => format!("it has {}", quoted(known)),
+            None => "`agentcore-gw schema` prints all members".to_owned(),
+        }))
+    }
+
+    fn gateway(&self, value: &Value, folder: &Path) -> Result<Entry<Create>, Error> {
+        let pointer = "/gateway";
+        let gateway = self.object(pointer, value, "`gateway`", EXAMPLE)?;
+        let place = Place { pointer: pointer.to_owned(), what: "`gateway`".to_owned(), members: member::of_gateway() };
+        let Some(Value::String(name)) = gateway.get("name") else {
+            let problem = if gateway.contains_key("name") { "`name` is no text" } else { "the gateway has no `name`" };
+            return Err(self.error(&child(pointer, "name"), problem).with_hint("write `name: NAME`, a text"));
+        };
+        let (words, input) = self.entry(&place, gateway, &["name"], folder)?;
+        let args = self.parsed(&place, "name", member::create(), words, name)?;
+        let args = Create::from_arg_matches(&args).map_err(|error| self.refused(&place, "name", &error))?;
+        Ok(Entry { args, input, place })
+    }
+
+    fn target(
+        &self,
+        name: &str,
+        value: &Value,
+        gateway: &Entry<Create>,
+        folder: &Path,
+    ) -> Result<Entry<AddKind>, Error> {
+        let pointer = child("/targets", name);
+        let what = format!("target `{name}`");
+        let kinds = member::of_targets();
+        let names: Vec<&str> = kinds.iter().map(|(kind, _)| kind.as_str()).collect();
+        let hint = format!("a target has a `type`: {}", quoted(&names));
+        let target = self.object(&pointer, value, &what, &hint)?;
+        let kind = match target.get(TYPE) {
+            Some(Value::String(kind)) => kind,
+            Some(_) => return Err(self.error(&child(&pointer, TYPE), "`type` is no text").with_hint(hint)),
+            None => return Err(self.error(&pointer, &format!("{what} has no `type`")).with_hint(hint)),
+        };
+        let Some((_, members)) = kinds.into_iter().find(|(known, _)| known == kind) else {
+            let problem = format!("{what}: there is no type `{kind}`");
+            return Err(self.error(&child(&pointer, TYPE), &problem).with_hint(hint));
+        };
+        let place = Place { pointer, what, members };
+        let is_lambda = kind == "lambda";
+        let reserved: &[&str] = if is_lambda { &[TYPE, SAMPLE] } else { &[TYPE] };
+        let (mut words, input) = self.entry(&place, target, reserved, folder)?;
+        if is_lambda {
+            self.check_sample(&place, target, words.is_empty() && !input.has("targetConfiguration"))?;
+        }
+        words.insert(0, kind.clone());
+        words.insert(1, format!("--gateway={}", gateway.args.name));
+        let matches = self.parsed(&place, "", member::add(), words, name)?;
+        let Add { kind } = Add::from_arg_matches(&matches).map_err(|error| self.refused(&place, "", &error))?;
+        Ok(Entry { args: kind, input, place })
+    }
+
+    /// The sample is asked for by its name; `is_bare`: nothing else says what function is meant.
+    fn check_sample(&self, place: &Place, target: &Map<String, Value>, is_bare: bool) -> Result<(), Error> {
+        let pointer = child(&place.pointer, SAMPLE);
+        let has_function = ["lambdaArn", "tools"].into_iter().any(|name| target.contains_key(name));
+        match target.get(SAMPLE) {
+            Some(Value::Bool(true)) if has_function => {
+                let problem = format!("{}: `sample` is a function of its own", place.what);
+                Err(self.error(&pointer, &problem).with_hint("leave `sample` out, or `lambdaArn` and `tools`"))
+            }
+            None | Some(Value::Bool(false)) if !has_function && is_bare => {
+                let problem = format!("{}: no function is named", place.what);
+                Err(self.error(&place.pointer, &problem).with_hint("add `lambdaArn` and `tools`, or `sample: true`"))
+            }
+            None | Some(Value::Bool(_)) => Ok(()),
+            Some(_) => {
+                Err(self.error(&pointer, "`sample` is neither true nor false").with_hint("write `sample: true`"))
+            }
+        }
+    }
+
+    /// The flags of an entry's members, and the raw members of its API request.
+    fn entry(
+        &self,
+        place: &Place,
+        object: &Map<String, Value>,
+        reserved: &[&str],
+        folder: &Path,
+    ) -> Result<(Vec<String>, CliInput), Error> {
+        let objects = member::objects(&place.members);
+        let own = place.members.iter().filter(|member| member.object.is_none()).map(|member| member.name.as_str());
+        let known: Vec<&str> =
+            reserved.iter().copied().chain(own).chain(objects.iter().copied()).chain([AWS]).collect();
+        self.check_names(&place.pointer, object, &known, &place.what)?;
+        let mut raw = self.raw(&place.pointer, object)?;
+        let mut words = Vec::new();
+        for member in &place.members {
+            let (pointer, holder) = match member.object {
+                None => (place.pointer.clone(), Some(object)),
+                Some(name) => {
+                    let pointer = child(&place.pointer, name);
+                    let hint = format!("write `{name}: {{ … }}`");
+                    let inner = object.get(name).filter(|inner| !inner.is_null());
+                    let inner = inner.map(|inner| self.object(&pointer, inner, &format!("`{name}`"), &hint));
+                    (pointer, inner.transpose()?)
+                }
+            };
+            if let Some(value) =
+                holder.and_then(|holder| holder.get(&member.name)).filter(|_| member.shape != Shape::Raw)
+            {
+                let pointer = child(&pointer, &member.name);
+                words.extend(self.words(&pointer, member, value, folder)?);
+            }
+        }
+        for name in objects {
+            let pointer = child(&place.pointer, name);
+            let Some(inner) = object.get(name).and_then(Value::as_object) else { continue };
+            let of_object = place.members.iter().filter(|member| member.object == Some(name));
+            let known: Vec<&str> = of_object.map(|member| member.name.as_str()).chain([AWS]).collect();
+            self.check_names(&pointer, inner, &known, &format!("`{name}`"))?;
+            if !inner.contains_key(AWS) {
+                continue;
+            }
+            let document = Value::Object(self.raw(&pointer, inner)?);
+            let others = inner.keys().filter(|key| *key != AWS).count();
+            match name {
+                "authorizer" if others == 1 && inner.get(TYPE) == Some(&json!("jwt")) => {
+                    words.push(format!("--authorizer-config={document}"));
+                }
+                "authorizer" => drop(raw.insert("authorizerConfiguration".to_owned(), document)),
+                _ if others > 0 => {
+                    let problem = format!("{}: `aws` describes the whole credential", place.what);
+                    let error = self.error(&child(&pointer, AWS), &problem);
+                    return Err(error.with_hint("leave it out, or the other members"));
+                }
+                _ => drop(raw.insert("credentialProviderConfigurations".to_owned(), json!([document]))),
+            }
+        }
+        Ok((words, CliInput::of(format!("{}, {}", self.name, place.what), raw)))
+    }
+
+    /// The member `aws` of an object.
+    fn raw(&self, pointer: &str, object: &Map<String, Value>) -> Result<Map<String, Value>, Error> {
+        let pointer = child(pointer, AWS);
+        let hint = "it has members of the AWS API's request, such as `aws: { description: … }`";
+        let Some(raw) = object.get(AWS).filter(|raw| !raw.is_null()) else { return Ok(Map::new()) };
+        let raw = self.object(&pointer, raw, "`aws`", hint)?;
+        match raw.keys().find(|name| name.starts_with(|c: char| !c.is_ascii_lowercase())) {
+            None => Ok(raw.clone()),
+            Some(name) => {
+                let problem = format!("`{name}` is no member of the API");
+                let error = self.error(&child(&pointer, name), &problem);
+                Err(error.with_hint("names begin with a small letter, such as `roleArn`; CloudFormation's do not"))
+            }
+        }
+    }
+
+    /// A member as flags.
+    fn words(&self, pointer: &str, member: &Member, value: &Value, folder: &Path) -> Result<Vec<String>, Error> {
+        let (name, flag) = (&member.name, &member.flag);
+        let wrong = |what: &str, example: String| {
+            Err(self.error(pointer, &format!("`{name}` is {what}")).with_hint(format!("write `{name}: {example}`")))
+        };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        match (member.shape, value) {
+            (_, Value::Null) => wrong("empty", "…`, or leave it out: what is not named stays as it is; `…".to_owned()),
+            (Shape::Switch, Value::Bool(true)) => Ok(vec![format!("--{flag}")]),
+            (Shape::Switch, Value::Bool(false)) | (Shape::Raw, _) => Ok(Vec::new()),
+            (Shape::Switch, _) => wrong("neither true nor false", "true".to_owned()),
+            (Shape::Number, Value::Number(number)) => Ok(vec![format!("--{flag}={number}")]),
+            (Shape::Number, _) => wrong("no number", "30".to_owned()),
+            (Shape::Text, Value::String(text)) => Ok(vec![format!("--{flag}={text}")]),
+            (Shape::Text, Value::Number(number)) => wrong("no text", format!("\"{number}\"")),
+            (Shape::Text, _) => wrong("no text", "\"…\"".to_owned()),
+            (Shape::File, Value::String(file)) if file == "-" => {
+                let error = self.error(pointer, &format!("`{name}` is standard input, which can be read once only"));
+                Err(error.with_hint("name a file"))
+            }
+            (Shape::File, Value::String(file)) if file.is_empty() => wrong("empty", "FILE".to_owned()),
+            (Shape::File, Value::String(file)) if file.starts_with("s3://") => Ok(vec![format!("--{flag}={file}")]),
+            (Shape::File, Value::String(file)) => Ok(vec![format!("--{flag}={}", folder.join(file).display())]),
+            (Shape::File, _) => wrong("no path", "FILE".to_owned()),
+            (Shape::Texts, Value::Array(items)) => {
+                let texts: Option<Vec<String>> = items.iter().map(text).collect();
+                match texts {
+                    Some(texts) => Ok(texts.iter().map(|text| format!("--{flag}={text}")).collect()),
+                    None => wrong("no list of texts", "[\"…\"]".to_owned()),
+                }
+            }
+            (Shape::Texts, _) => wrong("no list", "[…]".to_owned()),
+            (Shape::Pairs, Value::Object(pairs)) => {
+                let texts: Option<Vec<String>> =
+                    pairs.iter().map(|(key, value)| Some(format!("--{flag}={key}={}", text(value)?))).collect();
+                texts.map_or_else(|| wrong("no object of texts", "{ key: \"value\" }".to_owned()), Ok)
+            }
+            (Shape::Pairs, _) => wrong("no object", "{ key: \"value\" }".to_owned()),
+        }
+    }
+
+    /// Parses flags as the command line does, for the entry of this name; `pointer` leads from it to the name.
+    fn parsed(
+        &self,
+        place: &Place,
+        pointer: &str,
+        command: Command,
+        words: Vec<String>,
+        name: &str,
+    ) -> Result<clap::ArgMatches, Error> {
+        let words = std::iter::once("apply".to_owned()).chain(words).chain(["--".to_owned(), name.to_owned()]);
+        let parsed = command.disable_help_flag(true).try_get_matches_from(words.map(OsString::from));
+        parsed.map_err(|error| self.refused(place, pointer, &error))
+    }
+
+    /// What the command line's parser says of the flags of an entry.
+    fn refused(&self, place: &Place, name: &str, error: &clap::Error) -> Error {
+        let context = |kind: ContextKind| match error.get(kind) {
+            Some(ContextValue::String(text)) => vec![text.clone()],
+            Some(ContextValue::Strings(texts)) => texts.clone(),
+            _ => Vec::new(),
+        };
+        let given = context(ContextKind::InvalidArg);
+        let named = given.first().and_then(|arg| place.member(arg));
+        let pointer = match named {
+            Some(member) => format!("{}/{}", place.pointer, member.path().replace('.', "/")),
+            None => format!("{}/{name}", place.pointer),
+        };
+        let paths: Vec<String> =
+            given.iter().map(|arg| place.member(arg).map_or_else(|| arg.clone(), Member::path)).collect();
+        let path = named.map_or_else(|| "name".to_owned(), Member::path);
+        let value = context(ContextKind::InvalidValue).concat();
+        let (problem, hint) = match error.kind() {
+            ClapError::ValueValidation => {
+                let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+                (format!("`{path}: {value}`: {why}"), "correct the value".to_owned())
+            }
+            ClapError::InvalidValue => {
+                let values = context(ContextKind::ValidValue);
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                (format!("`{path}` cannot be `{value}`"), format!("the values are {}", quoted(&values)))
+            }
+            ClapError::MissingRequiredArgument => {
+                let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+                (format!("{} is missing", quoted(&paths)), format!("add {}", quoted(&paths)))
+            }
+            ClapError::ArgumentConflict => {
+                let other = context(ContextKind::PriorArg);
+                let other: Vec<String> =
+                    other.iter().map(|arg| place.member(arg).map_or_else(|| arg.clone(), Member::path)).collect();
+                let other: Vec<&str> = other.iter().map(String::as_str).collect();
+                (format!("`{path}` and {} exclude each other", quoted(&other)), "leave one of them out".to_owned())
+            }
+            _ => {
+                let text = error.to_string();
+                let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                (place.in_members(&line), "`agentcore-gw schema` prints all members".to_owned())
+            }
+        };
+        self.error(&pointer, &format!("{}: {problem}", place.what)).with_hint(place.in_members(&hint))
+    }
+
+    fn located(&self, place: &Place, error: Error) -> Error {
+        let text = place.in_members(&error.message);
+        let pointer = place
+            .mentioned(&error)
+            .map_or_else(|| place.pointer.clone(), |path| format!("{}/{}", place.pointer, path.replace('.', "/")));
+        let line = self.document.line_of(&pointer);
+        let begin = format!("{}, {}: ", self.name, place.what);
+        let text = text.strip_prefix(&begin).unwrap_or(&text);
+        Error {
+            message: format!("{}, line {line}: {}: {text}", self.name, place.what),
+            hint: error.hint.as_deref().map(|hint| place.in_members(hint)),
+            ..error
+        }
+    }
+}
+
+impl Place {
+    /// The member for a flag as clap writes it, `--flag <VALUE>`.
+    fn member(&self, arg: &str) -> Option<&Member> {
+        let flag = arg.split([' ', '=']).next()?.strip_prefix("--")?;
+        self.members.iter().find(|member| member.flag == flag)
+    }
+
+    /// The first member whose flag a message mentions.
+    fn mentioned(&self, error: &Error) -> Option<String> {
+        let flags = error.message.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        flags.filter(|word| word.starts_with("--")).find_map(|word| self.member(word)).map(Member::path)
+    }
+
+    /// A text with members in the place of flags. Commands, in backticks, stay.
+    fn in_members(&self, text: &str) -> String {
+        let by_flag: BTreeMap<&str, &Member> =
+            self.members.iter().map(|member| (member.flag.as_str(), member)).collect();
+        let parts = text.split('`').map(|part| {
+            if part.starts_with("agentcore-gw ") || !part.contains("--") {
+                return part.to_owned();
+            }
+            let mut words = part.split(' ').peekable();
+            let mut shown = Vec::new();
+            while let Some(word) = words.next() {
+                let plain = word.trim_end_matches([',', ';', '.', ':', '…']);
+                let member = plain.strip_prefix("--").and_then(|flag| by_flag.get(flag));
+                let next_is_value = words.peek().is_some() && plain == word;
+                shown.push(match member {
+                    None => word.to_owned(),
+                    Some(member) if member.shape == Shape::Switch => {
+                        format!("{}: true{}", member.path(), &word[plain.len()..])
+                    }
+                    Some(member) if next_is_value => format!("{}:", member.path()),
+                    Some(member) => format!("{}{}", member.path(), &word[plain.len()..]),
+                });
+            }
+            shown.join(" ")
+        });
+        parts.collect::<Vec<_>>().join("`")
+    }
+}
+
+fn child(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", segment(name))
+}
+
+/// "`a`, `b` and `c`"
+fn quoted(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}

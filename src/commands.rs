@@ -11,6 +11,7 @@ pub mod create;
 pub mod credentials;
 pub mod delete;
 pub mod doctor;
+pub mod export;
 pub mod init;
 pub mod input;
 pub mod list;
@@ -49,6 +50,7 @@ pub type Outcome = Result<Box<dyn Report>, Error>;
 pub enum Command {
     Create(Box<create::Create>),
     Apply(apply::Apply),
+    Export(export::Export),
     Schema(schema::Schema),
     Target(target::Target),
     List(list::List),
@@ -86,6 +88,7 @@ impl Command {
         match self {
             Self::Create(args) => Box::pin(args.run(ctx)),
             Self::Apply(args) => Box::pin(args.run(ctx)),
+            Self::Export(args) => Box::pin(args.run(ctx)),
             Self::Schema(args) => Box::pin(ready(args.run())),
             Self::Target(args) => Box::pin(args.run(ctx)),
             Self::List(args) => Box::pin(args.run(ctx)),
@@ -137,6 +140,7 @@ impl Command {
             Self::Local(local) => local.has_env_form(),
             Self::Client(client) => client.verb.has_env_form(),
             Self::Update(_)
+            | Self::Export(_)
             | Self::Schema(_)
             | Self::Delete(_)
             | Self::Target(_)

@@ -10,6 +10,7 @@ mod broken;
 pub mod difference;
 pub mod document;
 pub mod finding;
+pub mod fingerprint;
 pub mod gateway;
 pub mod gateway_log;
 pub mod http_request;

@@ -315,8 +315,8 @@ pub async fn delivery_sources(aws: &Aws) -> Result<BTreeSet<String>, Error> {
     Ok(deliveries(aws).await?.into_iter().map(|(source, _)| source).collect())
 }
 
-/// Source and id of each delivery.
-async fn deliveries(aws: &Aws) -> Result<Vec<(String, String)>, Error> {
+/// Source and id of each delivery in the region.
+pub async fn deliveries(aws: &Aws) -> Result<Vec<(String, String)>, Error> {
     let pages = aws.logs.describe_deliveries().into_paginator().items().send();
     let found = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "DescribeDeliveries"))?;
     Ok(found.into_iter().filter_map(|delivery| Some((delivery.delivery_source_name?, delivery.id?))).collect())

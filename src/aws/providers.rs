@@ -13,13 +13,24 @@ use crate::model::{provider::ProviderKind, spec::ProviderSpec};
 
 const SERVICE: &str = "AgentCore";
 
-/// Creates a provider, or updates the one of this name; returns its ARN, and whether it is new.
-pub async fn put(
-    aws: &Aws,
-    name: &str,
-    spec: &ProviderSpec,
-    tags: &BTreeMap<String, String>,
-) -> Result<(String, bool), Error> {
+/// A provider that was created or updated.
+#[derive(Debug)]
+pub struct Put {
+    pub arn: String,
+    pub is_new: bool,
+    /// When AWS says that it was updated, in Unix milliseconds; none if it is new.
+    pub updated: Option<i64>,
+}
+
+/// When a provider was created and last updated, in Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Moments {
+    pub created: i64,
+    pub last_updated: i64,
+}
+
+/// Creates a provider, or updates the one of this name.
+pub async fn put(aws: &Aws, name: &str, spec: &ProviderSpec, tags: &BTreeMap<String, String>) -> Result<Put, Error> {
     let mut body = spec.request(name);
     body["tags"] = json!(tags);
     let created = match spec.kind() {
@@ -51,7 +62,10 @@ pub async fn put(
     };
     let arn = answer["credentialProviderArn"].as_str().map(str::to_owned);
     let missing = || Error::unexpected(SERVICE, "the credential provider", "the answer has no ARN");
-    Ok((arn.ok_or_else(missing)?, is_new))
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of our time fit, and others are no times")]
+    let millis = |seconds: f64| (seconds * 1000.0).round() as i64;
+    let updated = answer["lastUpdatedTime"].as_f64().filter(|_| !is_new).map(millis);
+    Ok(Put { arn: arn.ok_or_else(missing)?, is_new, updated })
 }
 
 /// A taken name is a conflict or, in some regions, a validation error that says so. Not documented by AWS.
@@ -71,6 +85,37 @@ pub async fn exists(aws: &Aws, kind: ProviderKind, name: &str) -> Result<bool, E
             Ok(absent(call.send().await.map_err(of(SERVICE, "GetOauth2CredentialProvider")))?.is_some())
         }
     }
+}
+
+/// What AWS shows of an OAuth client: vendor and configuration, without its secret.
+pub async fn oauth_client(aws: &Aws, name: &str) -> Result<Value, Error> {
+    let call = aws.agentcore.get_oauth2_credential_provider().name(name);
+    exchange!("GetOauth2CredentialProvider", call, None)
+}
+
+/// When a provider was created and last updated; `None` if it does not exist.
+pub async fn moments(aws: &Aws, kind: ProviderKind, name: &str) -> Result<Option<Moments>, Error> {
+    let (created, last_updated) = match kind {
+        ProviderKind::ApiKey => {
+            let call = aws.agentcore.get_api_key_credential_provider().name(name);
+            match absent(call.send().await.map_err(of(SERVICE, "GetApiKeyCredentialProvider")))? {
+                Some(found) => (found.created_time, found.last_updated_time),
+                None => return Ok(None),
+            }
+        }
+        ProviderKind::Oauth2 => {
+            let call = aws.agentcore.get_oauth2_credential_provider().name(name);
+            match absent(call.send().await.map_err(of(SERVICE, "GetOauth2CredentialProvider")))? {
+                Some(found) => (found.created_time, found.last_updated_time),
+                None => return Ok(None),
+            }
+        }
+    };
+    Ok(created
+        .to_millis()
+        .ok()
+        .zip(last_updated.to_millis().ok())
+        .map(|(created, last_updated)| Moments { created, last_updated }))
 }
 
 /// The address to which an authorization server sends users back.

@@ -138,10 +138,12 @@ impl Apply {
         if !gateway.ours {
             let problem = format!("the gateway `{}` is not managed by agentcore-gw", stack.names.gateway);
             let error = Error::new(ErrorKind::Conflict, format!("{problem}: its targets are not removed"));
-            return Err(error.with_hint("leave `--prune` out; `agentcore-gw target remove` removes one of them"));
+            let remove = format!("agentcore-gw target remove NAME --gateway {}", stack.names.gateway);
+            return Err(error.with_hint(format!("leave `--prune` out; `{remove}` removes one of them")));
         }
-        let surplus = gateway.targets.iter().filter(|target| !names.contains(target.name()));
-        Ok(surplus.map(|target| Resource::new(ResourceKind::Target, target.name())).collect())
+        let surplus: BTreeSet<&str> =
+            gateway.targets.iter().map(ApiDocument::name).filter(|name| !names.contains(*name)).collect();
+        Ok(surplus.into_iter().map(|name| Resource::new(ResourceKind::Target, name)).collect())
     }
 
     async fn show(
@@ -226,7 +228,8 @@ impl Apply {
 async fn remove_surplus(run: Run<'_>, spec: &GatewaySpec, names: &BTreeSet<String>) -> Result<Vec<String>, ops::Error> {
     let (stack, _) = converge::plan(run.aws, spec).await?;
     let targets = stack.gateway.iter().filter(|gateway| gateway.ours).flat_map(|gateway| &gateway.targets);
-    let surplus: Vec<&str> = targets.map(ApiDocument::name).filter(|name| !names.contains(*name)).collect();
+    let mut surplus: Vec<&str> = targets.map(ApiDocument::name).filter(|name| !names.contains(*name)).collect();
+    surplus.sort_unstable();
     if surplus.is_empty() {
         return Ok(Vec::new());
     }

@@ -37,7 +37,7 @@ pub fn read(file: &str) -> Result<String, Error> {
         }
         fs::File::open(file).and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes))
     };
-    read.map_err(|error| invalid(format!("cannot be read: {error}")))?;
+    read.map_err(|error| invalid(format!("cannot be read: {error}")).with_hint("name a file that may be read"))?;
     if bytes.len() as u64 > LARGEST {
         return Err(too_large());
     }

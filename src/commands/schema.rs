@@ -57,7 +57,7 @@ fn schema() -> Value {
         .collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A gateway and its targets, for `agentcore-gw apply`",
+        "title": "A gateway and its targets, for agentcore-gw apply",
         "type": "object",
         "required": ["gateway"],
         "additionalProperties": false,

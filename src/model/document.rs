@@ -146,6 +146,16 @@ impl Document {
     }
 }
 
+/// Writes a value as YAML, each text on lines of its own only where it has line breaks.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn to_yaml(value: &Value) -> Result<String, String> {
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(value, options).map_err(|error| error.to_string())
+}
+
 /// Escapes a key as one segment of a JSON pointer (RFC 6901).
 pub fn segment(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
@@ -195,6 +205,83 @@ mod tests {
         let lines: String = (0..500).map(|n| format!("k{n}: {n}\n")).collect();
         let document = Document::parse(&lines).unwrap();
         assert_eq!((document.line_of("/k0"), document.line_of("/k499"), document.line_of("/none")), (1, 500, 1));
+    }
+
+    #[test]
+    fn what_is_written_as_yaml_is_read_back() {
+        let texts = [
+            "",
+            " ",
+            "no",
+            "yes",
+            "on",
+            "~",
+            "null",
+            "true",
+            "0",
+            "-1",
+            "1e3",
+            "1.5",
+            ".5",
+            "0x1F",
+            "0o7",
+            "1_000",
+            ".inf",
+            "2026-11-27",
+            "12:30:45",
+            "<<",
+            "=",
+            "- a",
+            "a: b",
+            "a #b",
+            "#",
+            "&x",
+            "*x",
+            "!t",
+            "|",
+            ">",
+            "%",
+            "@",
+            "`",
+            "\"",
+            "'",
+            "{",
+            "[",
+            "a,b",
+            "?",
+            ":",
+            "a\nb",
+            "a\n",
+            "\na",
+            "  a\n b\n",
+            "a\n\n\nb",
+            "\t",
+            "a\tb",
+            "\r\n",
+            "\u{85}",
+            "\u{2028}",
+            "\u{feff}x",
+            "\0",
+            "\u{1b}[31m",
+            "é",
+            "😀",
+            "${X}",
+            "---",
+            "...",
+            "a\\nb",
+            "trailing ",
+            " leading",
+        ];
+        for text in texts {
+            let long = format!("{text} {} {text}", "word ".repeat(60));
+            for text in [text, long.as_str()] {
+                let value = json!({ "a": text, "b": [text, { text: [text] }], "c": { "d": { text: text } } });
+                let written = to_yaml(&value).unwrap();
+                assert_eq!(Document::parse(&written).unwrap().value, value, "{text:?}: {written}");
+            }
+        }
+        let value = json!({ "n": [0, -1, 1.5, 1e300, u64::MAX, 0.1], "b": [true, false, null], "e": [{}, []], "s": { "x": {}, "y": [[], [[1]]] } });
+        assert_eq!(Document::parse(&to_yaml(&value).unwrap()).unwrap().value, value);
     }
 
     #[test]

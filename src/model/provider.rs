@@ -98,6 +98,12 @@ pub fn vendor(text: &str) -> Option<&'static str> {
     VENDOR_NAMES.into_iter().find(|name| named(name))
 }
 
+/// The tenant that a discovery document of Microsoft's is for, if it is for one.
+pub fn tenant(discovery_url: &str) -> Option<&str> {
+    let tenant = discovery_url.strip_prefix("https://login.microsoftonline.com/")?.split('/').next()?;
+    Some(tenant).filter(|tenant| !["common", "organizations", "consumers"].contains(tenant))
+}
+
 /// A vendor's name without the API's `Oauth2` at its end.
 pub fn short(vendor: &str) -> &str {
     vendor.trim_end_matches("Oauth2")

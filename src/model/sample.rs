@@ -11,6 +11,8 @@ use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 pub const TARGET: &str = "weather-tool";
 pub const RUNTIME: &str = "python3.13";
 pub const HANDLER: &str = "lambda_function.lambda_handler";
+/// The sample function's file.
+pub const SOURCE: &str = include_str!("../../templates/sample/lambda_function.py");
 /// Retention of the sample's logs, in days.
 pub const LOG_RETENTION_DAYS: i32 = 14;
 
@@ -31,7 +33,7 @@ pub fn code() -> Vec<u8> {
     let written = zip
         .start_file("lambda_function.py", options)
         .map_err(std::io::Error::other)
-        .and_then(|()| zip.write_all(include_bytes!("../../templates/sample/lambda_function.py")))
+        .and_then(|()| zip.write_all(SOURCE.as_bytes()))
         .and_then(|()| zip.finish().map_err(std::io::Error::other));
     written.expect("a small archive in memory has no way to fail").into_inner()
 }

@@ -5,17 +5,17 @@ use std::{collections::BTreeMap, sync::Mutex};
 use tokio::time::Instant;
 
 use super::{
-    Error,
+    Error, ResourceKind,
     apply::{self, Outputs},
     event::Event,
-    plan::{self, Plan},
+    plan::{self, Action, Plan, Step},
     run::Run,
     stack::{self, Depth, Stack},
     world::AwsWorld,
 };
 use crate::{
     aws::{
-        Aws,
+        Aws, providers,
         wait::{self, Poll},
     },
     model::{
@@ -42,7 +42,8 @@ async fn plan_after(aws: &Aws, spec: &GatewaySpec, raced: bool) -> Result<(Stack
     let names = StackNames::new(&spec.region, &spec.name);
     let anchorless = raced || matches!(spec.role, RoleSpec::Existing(_));
     let depth = if anchorless { Depth::WithoutRole } else { Depth::Usual };
-    let stack = stack::discover(aws, &names, depth).await?;
+    let mut stack = stack::discover(aws, &names, depth).await?;
+    stack.look_as_sent(aws, spec).await;
     let plan = plan::create(aws, spec, &stack)?;
     Ok((stack, plan))
 }
@@ -137,11 +138,20 @@ fn known(stack: &Stack, plan: &Plan) -> Outputs {
         gateway: gateway.map(|gateway| gateway.document.clone()),
         gateway_log_group: None,
         targets: targets.map(|target| (target.name().to_owned(), target.clone())).collect(),
-        providers: BTreeMap::new(),
+        providers: kept_providers(stack, plan),
         outcome_unknown: false,
         delivers_logs: gateway.is_some_and(|gateway| gateway.delivers_logs),
         changed: false,
         undelivered: BTreeMap::new(),
         warnings: plan.warnings.clone(),
     }
+}
+
+/// The ARNs of the credential providers that are kept, by target.
+fn kept_providers(stack: &Stack, plan: &Plan) -> BTreeMap<String, String> {
+    let is_kept = |step: &&Step| step.resource.kind == ResourceKind::Provider && step.action == Action::Keep;
+    let targets = plan.steps.iter().filter(is_kept).filter_map(|step| step.target.as_ref());
+    let provider = |name: &str| providers::of_target(&stack.gateway.as_ref()?.target(name)?.0);
+    let arn = |name: String| Some((name.clone(), provider(&name)?.to_owned()));
+    targets.filter_map(|target| arn(target.name.to_string())).collect()
 }

@@ -1,13 +1,17 @@
 //! A stack's actual state, read from AWS by name, path and tag. There is no local state file: every machine
 //! sees the same.
 
+mod as_sent;
 mod discover;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use self::discover::{Depth, discover};
+pub use self::{
+    as_sent::AsSent,
+    discover::{Depth, discover},
+};
 use super::{Error, Resource, ResourceKind};
 use crate::{
     aws::{
@@ -58,6 +62,8 @@ pub struct Stack {
     pub lost_gateways: BTreeSet<String>,
     /// Operations that the endpoint, an emulator, does not support; no resources of that kind can exist.
     pub not_offered: BTreeSet<String>,
+    /// What need not be sent again, if it was looked at for a spec.
+    pub as_sent: AsSent,
     /// Errors of failed lookups, where they are tolerated.
     pub unseen: Vec<aws::Error>,
 }

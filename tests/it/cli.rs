@@ -225,7 +225,7 @@ async fn a_dry_run_shows_the_plan_and_does_nothing() {
     let world = World::new(Duration::ZERO);
     let plan = world.run(&["create", "g", "--sample", "--dry-run"]).await.expect(0);
     assert!(world.is_empty());
-    assert_snapshot!(plan.stdout, @r"
+    assert_snapshot!(plan.stdout, @r#"
     Would do for g:
       create execution role `agw-g-5c607ceb`
       create role policy `agw-g-5c607ceb`
@@ -238,10 +238,19 @@ async fn a_dry_run_shows_the_plan_and_does_nothing() {
       create log group `/aws/lambda/agw-g-5c607ceb-sample`
       create sample function `agw-g-5c607ceb-sample`
       create gateway `g`
+          + authorizerType: "CUSTOM_JWT"
+          + name: "g"
+          + protocolConfiguration.mcp.searchType: "SEMANTIC"
+          + protocolType: "MCP"
       create target `weather-tool`
+          + credentialProviderConfigurations: [{"credentialProviderType":"GATEWAY_IAM_ROLE"}]
+          + description: "Sample tools of agentcore-gw"
+          + name: "weather-tool"
+          + targetConfiguration.mcp.lambda.lambdaArn: "agw-g-5c607ceb-sample"
+          + targetConfiguration.mcp.lambda.toolSchema.inlinePayload: [{"name":"get_weather","description":"Get the current weathe … (471 characters)
       create log delivery `g`
       create trace delivery `g`
-    ");
+    "#);
     world.run(&["create", "g", "--sample"]).await.expect(0);
     let plan = world.run(&["create", "g", "--sample", "--dry-run"]).await.expect(0);
     assert_snapshot!(plan.stdout, @"Nothing to do: g is as it should be.");

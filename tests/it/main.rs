@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "this crate is one binary")]
 
 mod adapt;
+mod apply;
 mod architecture;
 mod aws_cli;
 mod boto3;
@@ -16,6 +17,7 @@ mod crash;
 mod docs;
 mod doctor;
 mod environments;
+mod export;
 mod functions;
 mod iam_actions;
 mod inbound;

@@ -93,7 +93,13 @@ impl File {
 
     /// An error about an entry, with its place, and with members in the place of flags.
     pub(super) fn located<T>(&self, entry: &Entry<T>, error: Error) -> Error {
-        self.source.located(&entry.place, error)
+        match error.kind {
+            ErrorKind::Usage | ErrorKind::InvalidInput | ErrorKind::NotFound => {
+                self.source.located(&entry.place, error)
+            }
+            // It is not about the file.
+            _ => error,
+        }
     }
 }
 
@@ -168,6 +174,10 @@ impl Source {
         let (mut words, input) = self.entry(&place, target, reserved, folder)?;
         if is_lambda {
             self.check_sample(&place, target, words.is_empty() && !input.has("targetConfiguration"))?;
+        }
+        if input.has("targetConfiguration") {
+            // It says what the flags would: they are not required then.
+            words.push(format!("--cli-input={AWS}"));
         }
         words.insert(0, kind.clone());
         words.insert(1, format!("--gateway={}", gateway.args.name));
@@ -337,10 +347,11 @@ impl Source {
         };
         let given = context(ContextKind::InvalidArg);
         let named = given.first().and_then(|arg| place.member(arg));
-        let pointer = match named {
-            Some(member) => format!("{}/{}", place.pointer, member.path().replace('.', "/")),
-            None => format!("{}/{name}", place.pointer),
-        };
+        let pointer_of = |member: &Member| format!("{}/{}", place.pointer, member.path().replace('.', "/"));
+        let prior = context(ContextKind::PriorArg);
+        let both = named.into_iter().chain(prior.iter().filter_map(|arg| place.member(arg)));
+        let later = both.map(pointer_of).max_by_key(|pointer| self.document.line_of(pointer));
+        let pointer = later.unwrap_or_else(|| format!("{}/{name}", place.pointer));
         let paths: Vec<String> =
             given.iter().map(|arg| place.member(arg).map_or_else(|| arg.clone(), Member::path)).collect();
         let path = named.map_or_else(|| "name".to_owned(), Member::path);
@@ -357,12 +368,11 @@ impl Source {
             }
             ClapError::MissingRequiredArgument => {
                 let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-                (format!("{} is missing", quoted(&paths)), format!("add {}", quoted(&paths)))
+                (format!("missing: {}", quoted(&paths)), format!("add {}", quoted(&paths)))
             }
             ClapError::ArgumentConflict => {
-                let other = context(ContextKind::PriorArg);
                 let other: Vec<String> =
-                    other.iter().map(|arg| place.member(arg).map_or_else(|| arg.clone(), Member::path)).collect();
+                    prior.iter().map(|arg| place.member(arg).map_or_else(|| arg.clone(), Member::path)).collect();
                 let other: Vec<&str> = other.iter().map(String::as_str).collect();
                 (format!("`{path}` and {} exclude each other", quoted(&other)), "leave one of them out".to_owned())
             }
@@ -416,6 +426,10 @@ impl Place {
             let mut shown = Vec::new();
             while let Some(word) = words.next() {
                 let plain = word.trim_end_matches([',', ';', '.', ':', '…']);
+                if plain == "--cli-input" {
+                    shown.push(word.replace(plain, AWS));
+                    continue;
+                }
                 let member = plain.strip_prefix("--").and_then(|flag| by_flag.get(flag));
                 let next_is_value = words.peek().is_some() && plain == word;
                 shown.push(match member {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Outcome,
     change::{Common, Wanted},
-    check::check_endpoint,
+    check::{check_endpoint, check_region},
     credential::CredentialFlags,
     described,
     source::{self, Given},
@@ -235,6 +235,7 @@ impl AddLambda {
         let flags = CredentialFlags::default();
         let source = match (&self.lambda_arn, &self.tools) {
             (Some(arn), Some(tools)) => {
+                check_region(&ctx.region().await?, arn)?;
                 let schema = source::tool_schema(&self.common.name, tools)?;
                 let configuration = json!({ "lambdaArn": arn, "toolSchema": schema });
                 TargetSource::configured(TargetKind::Lambda, configuration, Credential::role(), Vec::new())

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Outcome,
-    check::{check_function, check_region, statement_of_owner},
+    check::{check_function, statement_of_owner},
     settings::TargetFlags,
     source,
 };
@@ -75,7 +75,6 @@ impl Wanted {
     /// Checks the function that it calls, and tells what its owner must do; `role` is the gateway's.
     pub async fn checked(mut self, aws: &Aws, stack: &Stack, role: &str) -> Result<Self, Error> {
         if let Some(arn) = self.function.take() {
-            check_region(aws, &arn)?;
             check_function(aws, stack, &arn).await?;
             self.warnings.extend(statement_of_owner(stack, role, &arn));
         }
@@ -93,6 +92,7 @@ impl Wanted {
     ) -> Outcome {
         let spec = self.spec(aws, &stack, &gateway);
         let gateway = stack.gateway.insert(gateway).document.clone();
+        stack.look_as_sent(aws, &spec).await;
         if common.dry_run {
             let plan = plan::create(aws, &spec, &stack)?;
             if !self.changes.is_empty() {

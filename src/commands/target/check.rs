@@ -6,7 +6,7 @@ use crate::{
     aws::{Aws, Class, lambda},
     context::Context,
     error::{Error, ErrorKind},
-    model::name::FunctionArn,
+    model::name::{FunctionArn, Region},
     ops::stack::Stack,
 };
 
@@ -49,11 +49,11 @@ pub(super) fn check_endpoint(ctx: &Context, endpoint: &str) -> Result<Vec<String
     Err(error.with_hint("use the server's https address; with `--local`, http://127.0.0.1 will do"))
 }
 
-pub(super) fn check_region(aws: &Aws, arn: &FunctionArn) -> Result<(), Error> {
-    if arn.region() == aws.region.as_str() {
+pub(super) fn check_region(region: &Region, arn: &FunctionArn) -> Result<(), Error> {
+    if arn.region() == region.as_str() {
         return Ok(());
     }
-    let message = format!("the function is in {}, and the gateway in {}", arn.region(), aws.region);
+    let message = format!("the function is in {}, and the gateway in {}", arn.region(), region);
     Err(Error::new(ErrorKind::InvalidInput, message).with_hint("a gateway calls functions of its own region only"))
 }
 

@@ -59,9 +59,7 @@ pub(super) async fn source(
 ) -> Result<TargetSource, Error> {
     let Some(configuration) = input.take(CONFIGURATION) else {
         let error = Error::new(ErrorKind::Usage, "there is no description of the target");
-        return Err(
-            error.with_hint("name it with flags, or give its `targetConfiguration` in the file of `--cli-input`")
-        );
+        return Err(error.with_hint("name it with flags, or give its `targetConfiguration` in `--cli-input`"));
     };
     let kind = TargetKind::of(&configuration["mcp"]);
     if expected.is_some() && expected != kind {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Outcome,
     change::{Common, Wanted},
-    check::check_endpoint,
+    check::{check_endpoint, check_region},
     credential::CredentialFlags,
     described,
     settings::ClearFlags,
@@ -117,6 +117,9 @@ impl Update {
         let mut input = CliInput::read(given)?;
         described::check_names(&mut input, &self.common)?;
         let aws = ctx.aws().await?;
+        if let Some(arn) = &self.lambda_arn {
+            check_region(&aws.region, arn)?;
+        }
         let (stack, gateway) = with_gateway(ctx, &aws, &self.common.gateway).await?;
         let mut existing = target_of(&gateway, &self.common.name)?.0.clone();
         let before = existing["targetConfiguration"].clone();

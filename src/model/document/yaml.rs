@@ -38,6 +38,8 @@ pub(super) struct Open {
     pub(super) anchor: usize,
     /// In a mapping: the key whose value comes next, and its line.
     pub(super) key: Option<(String, usize)>,
+    /// Whether that key is `<<` without quotes, which merges its value into the mapping.
+    pub(super) merges: bool,
     /// In a mapping: the keys from a merge, which the mapping's own keys override.
     pub(super) merged: HashSet<String>,
     /// The height of the tallest child.
@@ -56,6 +58,9 @@ impl Yaml {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let is_key = self.open.last().is_some_and(|open| open.node.0.is_object() && open.key.is_none());
+                if let Some(open) = self.open.last_mut().filter(|_| is_key) {
+                    open.merges = text == "<<" && style == ScalarStyle::Plain;
+                }
                 let value =
                     if is_key { Value::String(text.into_owned()) } else { scalar(&text, style, tag.as_deref()) };
                 self.finish((value, Lines::leaf(line)), anchor, (0, self.nodes), line)
@@ -107,6 +112,7 @@ impl Yaml {
             before: self.nodes,
             anchor,
             key: None,
+            merges: false,
             merged: HashSet::new(),
             height: 0,
         });
@@ -145,7 +151,7 @@ impl Yaml {
                 _ => return fail(line, "a key is a text"),
             },
             (Value::Object(members), Some((key, key_line))) => {
-                if key == "<<" {
+                if open.merges {
                     open.merged.extend(merge(members, &mut open.node.1, node.0, key_line));
                     return Ok(());
                 }

@@ -28,13 +28,17 @@ pub(super) fn target_steps(
         let action = target_action(names, stack, target, existing)?;
         let mut needs = needs.to_vec();
         if target.provider().is_some() {
-            // AWS never returns the secret, so it is always updated.
             let used = existing.and_then(|existing| providers::of_target(&existing.0)).and_then(providers::of_arn);
             let known =
                 used.map(|(_, name)| name).into_iter().chain(stack.providers.iter().map(|(_, name)| name.as_str()));
             let known = known.into_iter().find(|name| names.owns_provider_of(target.name.as_str(), name));
             let name = known.map_or_else(|| names.provider(target.name.as_str(), 0), str::to_owned);
-            let action = if known.is_some() { Action::Update(vec!["secret"]) } else { Action::Create };
+            let action = match known {
+                // AWS does not show a secret again, so it is sent again unless it is known to be the same.
+                Some(_) if stack.as_sent.secrets.contains(target.name.as_str()) => Action::Keep,
+                Some(_) => Action::Update(vec!["secret"]),
+                None => Action::Create,
+            };
             let provider = plan.add(ResourceKind::Provider, &name, action, &[role]);
             plan.steps[provider].target = Some(target.clone());
             needs.push(Some(provider));
@@ -77,8 +81,10 @@ pub(super) fn target_action(
     if target.patch.applied(&existing.0) != existing.0 {
         differs.push("settings");
     }
-    // Have AWS retry a failed update. An object in S3 may have changed, so such a target is always updated.
-    if differs.is_empty() && (existing.is_broken() || names_s3(&wanted["targetConfiguration"])) {
+    // Have AWS retry a failed update. An object in S3 may have changed.
+    let may_have_changed =
+        names_s3(&wanted["targetConfiguration"]) && !stack.as_sent.objects.contains(target.name.as_str());
+    if differs.is_empty() && (existing.is_broken() || may_have_changed) {
         differs.push("configuration");
     }
     Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })

@@ -9,7 +9,7 @@ use futures_util::future::{try_join, try_join_all, try_join4};
 use serde_json::Value;
 use tokio::try_join;
 
-use super::{DOMAIN_ATTEMPTS, Error, Gateway, Resource, ResourceKind, Sample, Stack};
+use super::{AsSent, DOMAIN_ATTEMPTS, Error, Gateway, Resource, ResourceKind, Sample, Stack};
 use crate::{
     aws,
     aws::{
@@ -65,6 +65,7 @@ async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Erro
         base_policy: None,
         grants: BTreeMap::new(),
         providers: BTreeSet::new(),
+        as_sent: AsSent::default(),
         gateway: None,
         pool: None,
         lost_pool: None,
@@ -230,7 +231,9 @@ impl Discovery<'_> {
     async fn providers(&self, anchor: Option<&Role>) -> Result<BTreeSet<(ProviderKind, String)>, Error> {
         if let Some(role) = anchor {
             let tagged = role.tags.iter().filter_map(|(key, kind)| Some((key.strip_prefix(TAG_PROVIDER)?, kind)));
-            return Ok(tagged.filter_map(|(name, kind)| Some((ProviderKind::of(kind)?, name.to_owned()))).collect());
+            // The fingerprint of the provider's secret may follow.
+            let kind = |value: &str| ProviderKind::of(value.split(' ').next()?);
+            return Ok(tagged.filter_map(|(name, value)| Some((kind(value)?, name.to_owned()))).collect());
         }
         if self.depth != Depth::Thorough {
             return Ok(BTreeSet::new());

@@ -7,10 +7,12 @@ use super::{AwsWorld, Error, TOO_FRESH};
 use crate::{
     aws::{
         agentcore::{self, ApiDocument},
-        cognito, iam, logs, propagation, providers,
+        cognito, iam, logs, propagation,
+        providers::{self, Put},
         wait::{self, Poll},
     },
     model::{
+        fingerprint,
         naming::{DeliveryNames, TAG_PROVIDER},
         spec::{AuthorizerSpec, ProviderSpec, RoleSpec, TargetSource, TargetSpec},
     },
@@ -279,23 +281,47 @@ impl AwsWorld<'_> {
             match providers::put(self.run.aws, &name, spec, &self.tags()).await {
                 // The name is taken, yet there is no such provider: AWS reserves the name of a deleted one.
                 Err(error) if error.is_not_found() => name = self.names().provider(target.name.as_str(), attempt),
-                put => return provider_output(target, put?),
+                put => {
+                    let put = put?;
+                    self.note_secret(step, &name, spec, &put).await?;
+                    return Ok(provider_output(target, put));
+                }
             }
         }
         self.note_provider(step, &name, spec).await?;
-        provider_output(target, providers::put(self.run.aws, &name, spec, &self.tags()).await?)
+        let put = providers::put(self.run.aws, &name, spec, &self.tags()).await?;
+        self.note_secret(step, &name, spec, &put).await?;
+        Ok(provider_output(target, put))
+    }
+
+    /// Adds the fingerprint of what the provider has to its tag, so that another run knows it. Only afterwards: a run
+    /// that ends before sends it again.
+    async fn note_secret(&self, step: &Step, name: &str, spec: &ProviderSpec, put: &Put) -> Result<(), Error> {
+        let Some(fingerprint) = fingerprint::of(&spec.request(name).to_string()) else { return Ok(()) };
+        let updated = put.updated.map(|at| format!(" {at}")).unwrap_or_default();
+        let (key, value) = (format!("{TAG_PROVIDER}{name}"), format!("{} {fingerprint}{updated}", spec.kind().path()));
+        self.tag_role(step, &key, &value).await
     }
 
     /// Tags the execution role with the provider's name before the provider is created, so that cleanup always
     /// finds it.
     async fn note_provider(&self, step: &Step, name: &str, spec: &ProviderSpec) -> Result<(), Error> {
         let key = format!("{TAG_PROVIDER}{name}");
-        if let Some(role) = self.stack.role.as_ref().filter(|role| !role.tags.contains_key(&key)) {
-            let tag = async || iam::tag_role(self.run.aws, &role.name, &key, spec.kind().path()).await;
-            self.once_propagated(step, tag).await?;
+        if self.stack.role.as_ref().is_some_and(|role| role.tags.contains_key(&key)) {
+            return Ok(());
         }
-        Ok(())
+        self.tag_role(step, &key, spec.kind().path()).await
     }
+
+    /// Tags the execution role, if the stack makes it.
+    async fn tag_role(&self, step: &Step, key: &str, value: &str) -> Result<(), Error> {
+        if self.plan.existing_role.is_some() {
+            return Ok(());
+        }
+        let tag = async || iam::tag_role(self.run.aws, &self.names().role, key, value).await;
+        self.once_propagated(step, tag).await
+    }
+
     /// As [`Self::created_gateway`].
     async fn created_target(&self, step: &Step, gateway_id: &str, request: &Value) -> Result<ApiDocument, Error> {
         let attempt = async || {
@@ -354,9 +380,9 @@ fn stays(step: &Step, document: &ApiDocument, error: Error) -> Error {
     }
 }
 
-fn provider_output(target: &TargetSpec, (arn, is_new): (String, bool)) -> Result<(Change, Output), Error> {
+fn provider_output(target: &TargetSpec, Put { arn, is_new, .. }: Put) -> (Change, Output) {
     let change = if is_new { Change::Created } else { Change::Updated };
-    Ok((change, Output::Provider { target: target.name.to_string(), arn }))
+    (change, Output::Provider { target: target.name.to_string(), arn })
 }
 
 fn target_request(target: &TargetSpec, made: &Outputs) -> Result<Value, Error> {

@@ -82,6 +82,8 @@ pub struct World {
     /// Whether STS can be reached.
     sts: bool,
     region: &'static str,
+    /// The environment of the program.
+    env: Env,
 }
 
 /// What documents of the control plane are about.
@@ -207,6 +209,7 @@ impl World {
             busy: false,
             sts: true,
             region: "us-west-2",
+            env: Env::default(),
         }
     }
 
@@ -257,6 +260,11 @@ impl World {
         Self { sts: false, ..self.clone() }
     }
 
+    /// The same account, with these variables in the program's environment.
+    pub fn with_env(&self, env: Env) -> Self {
+        Self { env, ..self.clone() }
+    }
+
     pub fn in_region(&self, region: &'static str) -> Self {
         Self { region, ..self.clone() }
     }
@@ -273,7 +281,7 @@ impl World {
 
     fn fork(&self, moment: &Moment, faults: Faults) -> Self {
         let begin = self.begin + (Instant::now() - moment.at);
-        let fork = Self::begun(self.key.clone(), faults, begin);
+        let fork = Self { env: self.env.clone(), ..Self::begun(self.key.clone(), faults, begin) };
         let blobs = |world: &Self| world.dir.as_ref().unwrap().path().join("blobs");
         if let Ok(entries) = std::fs::read_dir(blobs(self)) {
             std::fs::create_dir_all(blobs(&fork)).unwrap();
@@ -291,7 +299,7 @@ impl World {
     /// adds nothing.
     pub async fn moments_of(&self, args: &[&str]) -> Vec<Moment> {
         let kept = Arc::new(Mutex::new(Vec::new()));
-        let outcome = self.run_until(args, Env::default(), None, Stop::default(), Some(kept.clone())).await.unwrap();
+        let outcome = self.run_until(args, self.env.clone(), None, Stop::default(), Some(kept.clone())).await.unwrap();
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         std::mem::take(&mut *kept.lock().unwrap())
     }
@@ -338,13 +346,13 @@ impl World {
             wait::until_moment(Instant::now() + after, &Stop::default()).await.unwrap();
             stop.request();
         };
-        let (outcome, ()) = tokio::join!(self.run_until(args, Env::default(), None, stop.clone(), None), request);
+        let (outcome, ()) = tokio::join!(self.run_until(args, self.env.clone(), None, stop.clone(), None), request);
         outcome.unwrap()
     }
 
     /// Runs the program; `None` if it crashed.
     pub async fn run_with(&self, args: &[&str], mishap: Option<Mishap>) -> Option<Outcome> {
-        self.run_until(args, Env::default(), mishap, Stop::default(), None).await
+        self.run_until(args, self.env.clone(), mishap, Stop::default(), None).await
     }
 
     async fn run_until(

@@ -527,14 +527,10 @@ fn an_object_in_s3_is_sent_again_if_it_changed() {
 fn the_schema_is_valid_and_takes_what_apply_takes() {
     let home = Home::new();
     let schema = home.run(&["schema"]).json();
-    let readme = "gateway: { name: weather-gateway, authorizer: { type: cognito }, tags: { team: x } }
-targets:
-  weather-tool: { type: lambda, sample: true }
-  weather-api: { type: openapi, spec: openweathermap.yaml, adapt: true, credential: { apiKeyEnv: OPENWEATHER_KEY, query: appid } }
-  db: { type: smithy, allowActions: [dynamodb:ListTables] }
-  docs: { type: mcp-server, endpoint: https://mcp.example.com/mcp }
-";
-    let good = [readme.to_owned(), five("g"), "gateway: { name: g }\ntargets:\n".to_owned()];
+    let page = crate::docs::readme();
+    let readme = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let example = include_str!("../../examples/gateway.yaml");
+    let good = [readme.to_owned(), example.to_owned(), five("g"), "gateway: { name: g }\ntargets:\n".to_owned()];
     let bad = [
         json!({}),
         json!({ "gateway": {} }),

@@ -97,7 +97,14 @@ fn what_the_commands_call_is_allowed() {
     fs::write(env.home().join("api.json"), api().to_string()).unwrap();
     let api = ["--gateway", "g", "--spec", "api.json", "--api-key-env", "KEY", "--api-key-query", "k"];
     let engine = "arn:aws:bedrock-agentcore:us-west-2:000000000000:policy-engine/e-1234567890";
-    let runs: [(&str, &[&str]); 27] = [
+    let file = "gateway: { name: g }
+targets:
+  api: { type: openapi, spec: api.json, credential: { apiKeyEnv: KEY, query: k } }
+  token: { type: openapi, spec: api.json, credential: { oauthClientId: i, oauthClientSecretEnv: KEY, oauthTokenEndpoint: 'https://idp.example.com/t' } }
+  weather-tool: { type: lambda, sample: true }
+";
+    fs::write(env.home().join("gateway.yaml"), file).unwrap();
+    let runs: [(&str, &[&str]); 32] = [
         ("create", &["create", "g", "--sample"]),
         ("create", &["create", "g", "--sample", "--debug-errors"]),
         ("show", &["status", "g"]),
@@ -114,6 +121,11 @@ fn what_the_commands_call_is_allowed() {
         ("show", &["client", "list", "g"]),
         ("update", &["client", "remove", "g", "team"]),
         ("target", &[&["target", "add", "openapi", "api"], &api[..]].concat()),
+        ("target", &[&["target", "add", "openapi", "api"], &api[..]].concat()),
+        ("create,target", &["apply", "-f", "gateway.yaml"]),
+        ("create,target", &["apply", "-f", "gateway.yaml", "--prune=all"]),
+        ("show", &["apply", "-f", "gateway.yaml", "--dry-run"]),
+        ("show", &["export", "g"]),
         ("target", &["target", "update", "api", "--gateway", "g", "--api-key-env", "KEY"]),
         ("target", &["target", "add", "smithy", "db", "--gateway", "g", "--allow-action", "dynamodb:ListTables"]),
         ("target", &["target", "add", "lambda", "l", "--gateway", "g"]),

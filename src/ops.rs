@@ -34,6 +34,8 @@ pub enum ResourceKind {
     BasePolicy,
     Grant,
     Provider,
+    /// A tag of the role that tells whether a credential provider's secret is the same.
+    Fingerprint,
     UserPool,
     Domain,
     ResourceServer,
@@ -60,6 +62,7 @@ impl ResourceKind {
             Self::BasePolicy => "role policy",
             Self::Grant => "role permissions",
             Self::Provider => "credential provider",
+            Self::Fingerprint => "fingerprint",
             Self::UserPool => "user pool",
             Self::Domain => "user pool domain",
             Self::ResourceServer => "resource server",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_smithy_types::DateTime;
 use serde_json::{Value, json};
 
 use super::{
@@ -25,8 +26,20 @@ pub struct Put {
 /// When a provider was created and last updated, in Unix milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Moments {
-    pub created: i64,
-    pub last_updated: i64,
+    created: i64,
+    last_updated: i64,
+}
+
+impl Moments {
+    /// Whether it was last updated at this moment. Of the same time, two answers may be rounded in two ways.
+    pub fn is_of(self, moment: i64) -> bool {
+        self.last_updated.abs_diff(moment) <= 1
+    }
+
+    /// When it was created, if it was never updated.
+    pub fn as_created(self) -> Option<i64> {
+        self.is_of(self.created).then_some(self.created)
+    }
 }
 
 /// Creates a provider, or updates the one of this name.
@@ -62,29 +75,14 @@ pub async fn put(aws: &Aws, name: &str, spec: &ProviderSpec, tags: &BTreeMap<Str
     };
     let arn = answer["credentialProviderArn"].as_str().map(str::to_owned);
     let missing = || Error::unexpected(SERVICE, "the credential provider", "the answer has no ARN");
-    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of our time fit, and others are no times")]
-    let millis = |seconds: f64| (seconds * 1000.0).round() as i64;
-    let updated = answer["lastUpdatedTime"].as_f64().filter(|_| !is_new).map(millis);
+    let updated = answer["lastUpdatedTime"].as_f64().filter(|_| !is_new);
+    let updated = updated.and_then(|seconds| DateTime::from_secs_f64(seconds).to_millis().ok());
     Ok(Put { arn: arn.ok_or_else(missing)?, is_new, updated })
 }
 
 /// A taken name is a conflict or, in some regions, a validation error that says so. Not documented by AWS.
 fn is_there(error: &Error) -> bool {
     error.exists() || error.refuses_for_now() && error.message.contains("already exists")
-}
-
-/// Whether a provider exists.
-pub async fn exists(aws: &Aws, kind: ProviderKind, name: &str) -> Result<bool, Error> {
-    match kind {
-        ProviderKind::ApiKey => {
-            let call = aws.agentcore.get_api_key_credential_provider().name(name);
-            Ok(absent(call.send().await.map_err(of(SERVICE, "GetApiKeyCredentialProvider")))?.is_some())
-        }
-        ProviderKind::Oauth2 => {
-            let call = aws.agentcore.get_oauth2_credential_provider().name(name);
-            Ok(absent(call.send().await.map_err(of(SERVICE, "GetOauth2CredentialProvider")))?.is_some())
-        }
-    }
 }
 
 /// What AWS shows of an OAuth client: vendor and configuration, without its secret.

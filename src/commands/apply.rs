@@ -10,7 +10,6 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use futures_util::future::try_join_all;
-use tokio::join;
 
 use self::file::{Entry, File};
 use super::{
@@ -19,7 +18,7 @@ use super::{
     input::Origin,
     output::check_writable,
     plan::PlanReport,
-    target::{AddKind, Wanted},
+    target::{AddKind, Wanted, removed},
 };
 use crate::{
     aws::{Aws, agentcore::ApiDocument},
@@ -30,7 +29,7 @@ use crate::{
         spec::{GatewaySpec, RoleSpec},
     },
     ops::{
-        self, Resource, ResourceKind, cleanup,
+        Resource, ResourceKind, cleanup,
         converge::{self, Converged},
         plan::Plan,
         run::Run,
@@ -113,7 +112,7 @@ impl Apply {
             return self.show(&aws, (&spec, &stack, &plan), &surplus, &described).await;
         }
         self.confirm_removal(ctx, &stack, &surplus).await?;
-        Ok(Box::new(self.apply(ctx, &aws, (&spec, stack), described, &names).await?))
+        Ok(Box::new(self.apply(ctx, &aws, (&spec, stack, &plan), described, surplus).await?))
     }
 
     /// The gateway's members as a specification.
@@ -182,64 +181,30 @@ impl Apply {
         &self,
         ctx: &Context,
         aws: &Aws,
-        (spec, stack): (&GatewaySpec, Stack),
+        (spec, stack, plan): (&GatewaySpec, Stack, &Plan),
         described: Vec<Wanted>,
-        names: &BTreeSet<String>,
+        surplus: Vec<Resource>,
     ) -> Result<Created, Error> {
-        let mut removed = Vec::new();
-        let converge = async |run: Run<'_>| {
-            let checked = async {
-                tokio::select! {
-                    warnings = create::provider_warnings(run.aws, spec) => warnings,
-                    _ = run.stop.requested() => Vec::new(),
-                }
-            };
-            let (made, warnings) = join!(converge::change(run, spec, !self.no_wait, &stack), checked);
-            let made = made?;
-            if self.prune.is_some() {
-                removed = remove_surplus(run, spec, names).await?;
-            }
-            Ok((made, warnings))
-        };
-        let converged = ctx.observed(aws, converge).await;
-        let (made, mut warnings) = converged.map_err(|error| create::ended(ctx, spec, error))?;
+        let converge = async |run: Run<'_>| converge::change(run, spec, !self.no_wait, &stack).await;
+        let (made, mut warnings) = create::converge(ctx, aws, spec, converge).await?;
         let mut adapted: BTreeMap<String, Vec<Change>> = BTreeMap::new();
         for wanted in described {
+            wanted.warnings.iter().for_each(|warning| ctx.ui.warn(warning));
             warnings.extend(wanted.warnings);
             if !wanted.changes.is_empty() {
                 adapted.insert(wanted.target.name.to_string(), wanted.changes);
             }
         }
-        for warning in &warnings {
-            ctx.ui.warn(warning);
+        let stack = converge::after(stack, plan, &made);
+        if !surplus.is_empty() {
+            let names: Vec<&str> = surplus.iter().map(|target| target.name.as_str()).collect();
+            let remove = async |run: Run<'_>| cleanup::remove_targets(run, &stack, &names).await;
+            let cleaned = ctx.observed(aws, remove).await;
+            removed(ctx, cleaned)?;
         }
-        let converged = Converged { stack, made };
-        let created = Created::new(aws, converged, warnings, create::required_policy(spec))?;
-        let created = created.with_targets(removed, adapted);
-        created.own_warnings().for_each(|warning| ctx.ui.warn(warning));
-        if let Some(file) = &self.save {
-            created.save(file)?;
-        }
-        Ok(created)
-    }
-}
-
-/// Removes the targets that are not named, from the stack as it is now; returns their names.
-async fn remove_surplus(run: Run<'_>, spec: &GatewaySpec, names: &BTreeSet<String>) -> Result<Vec<String>, ops::Error> {
-    let (stack, _) = converge::plan(run.aws, spec).await?;
-    let targets = stack.gateway.iter().filter(|gateway| gateway.ours).flat_map(|gateway| &gateway.targets);
-    let mut surplus: Vec<&str> = targets.map(ApiDocument::name).filter(|name| !names.contains(*name)).collect();
-    surplus.sort_unstable();
-    if surplus.is_empty() {
-        return Ok(Vec::new());
-    }
-    let cleaned = cleanup::remove_targets(run, &stack, &surplus).await?;
-    if let Some(cause) = cleaned.stopped {
-        return Err(ops::Error::of_stop(cause));
-    }
-    match cleaned.remaining.into_iter().next() {
-        Some((_, error)) => Err(error.into()),
-        None => Ok(surplus.into_iter().map(str::to_owned).collect()),
+        let created = Created::new(aws, Converged { stack, made }, warnings, create::required_policy(spec))?;
+        let removed = surplus.into_iter().map(|target| target.name).collect();
+        create::finish(ctx, created.with_targets(removed, adapted), self.save.as_deref())
     }
 }
 

@@ -3,7 +3,10 @@
 mod flags;
 pub mod report;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use serde_json::Value;
@@ -86,26 +89,10 @@ impl Create {
             ctx.check_sample().await?;
         }
         let aws = ctx.aws().await?;
-        let converge = async |run: Run<'_>| {
-            let checked = async {
-                tokio::select! {
-                    warnings = provider_warnings(run.aws, spec) => warnings,
-                    _ = run.stop.requested() => Vec::new(),
-                }
-            };
-            join!(converge::create(run, spec, !self.no_wait), checked)
-        };
-        let (converged, warnings) = ctx.observed(&aws, converge).await;
-        for warning in &warnings {
-            ctx.ui.warn(warning);
-        }
-        let converged = converged.map_err(|error| ended(ctx, spec, error))?;
+        let create = async |run: Run<'_>| converge::create(run, spec, !self.no_wait).await;
+        let (converged, warnings) = converge(ctx, &aws, spec, create).await?;
         let created = Created::new(&aws, converged, warnings, required_policy(spec))?;
-        created.own_warnings().for_each(|warning| ctx.ui.warn(warning));
-        if let Some(file) = &self.save {
-            created.save(file)?;
-        }
-        Ok(Box::new(created))
+        Ok(Box::new(finish(ctx, created, self.save.as_deref())?))
     }
 
     /// The flags and a file of the API's members as a specification. What is wrong with a flag is reported before a
@@ -227,6 +214,39 @@ pub(super) async fn confirm_open(spec: &GatewaySpec, ctx: &Context) -> Result<()
         return Ok(());
     }
     Err(Error::new(ErrorKind::Interrupted, "nothing was changed"))
+}
+
+/// Runs an operation that brings a gateway to its specification, and looks at the user's own OpenID provider meanwhile.
+/// Returns what the operation returns, and warnings, which were shown.
+pub(super) async fn converge<T>(
+    ctx: &Context,
+    aws: &Aws,
+    spec: &GatewaySpec,
+    operation: impl AsyncFnOnce(Run<'_>) -> Result<T, ops::Error>,
+) -> Result<(T, Vec<String>), Error> {
+    let both = async |run: Run<'_>| {
+        let checked = async {
+            tokio::select! {
+                warnings = provider_warnings(run.aws, spec) => warnings,
+                _ = run.stop.requested() => Vec::new(),
+            }
+        };
+        join!(operation(run), checked)
+    };
+    let (done, warnings) = ctx.observed(aws, both).await;
+    for warning in &warnings {
+        ctx.ui.warn(warning);
+    }
+    Ok((done.map_err(|error| ended(ctx, spec, error))?, warnings))
+}
+
+/// Shows the warnings that were not shown yet, and saves the credentials.
+pub(super) fn finish(ctx: &Context, created: Created, save: Option<&Path>) -> Result<Created, Error> {
+    created.own_warnings().for_each(|warning| ctx.ui.warn(warning));
+    if let Some(file) = save {
+        created.save(file)?;
+    }
+    Ok(created)
 }
 
 /// The error that ended a creation, with what to do next.

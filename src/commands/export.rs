@@ -19,7 +19,12 @@ use crate::{
     aws::{Aws, cognito, logs, providers},
     context::Context,
     error::{Error, ErrorKind},
-    model::{document::to_yaml, name::TargetName, naming::StackNames, provider::ProviderKind},
+    model::{
+        document::to_yaml,
+        name::TargetName,
+        naming::{StackNames, consumer_of},
+        provider::ProviderKind,
+    },
     ops::{
         self,
         stack::{Gateway, Stack},
@@ -141,6 +146,13 @@ impl Exported {
         function.is_some() && target["targetConfiguration"]["mcp"]["lambda"]["lambdaArn"].as_str() == function
     }
 
+    /// Warns that consumers are not exported, if there are any.
+    fn without_consumers(&self) -> Option<String> {
+        let consumers: Vec<&str> = self.clients.iter().filter_map(|(_, name)| consumer_of(name)).collect();
+        let said = || format!("consumers are not exported, as their secrets are not: {}", consumers.join(", "));
+        (!consumers.is_empty()).then(said)
+    }
+
     /// Whether the stack made the gateway's role.
     fn has_own_role(&self) -> bool {
         self.stack.role.is_some() && self.gateway.has_role(self.names())
@@ -181,10 +193,16 @@ impl Report for Document {
     }
 }
 
-/// The name of the variable for a target's secret: `WEATHER_API_API_KEY`.
-fn variable(target: &str, secret: &str) -> String {
+/// The name of the variable for a target's secret, `WEATHER_API_API_KEY`, which is added to those that are taken.
+fn variable(target: &str, secret: &str, taken: &mut Vec<String>) -> String {
     let name: String =
         target.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     let begin = if name.starts_with(|c: char| c.is_ascii_digit()) { "TARGET_" } else { "" };
-    format!("{begin}{name}_{secret}")
+    let mut variable = format!("{begin}{name}_{secret}");
+    // Names of targets may differ in case alone.
+    while taken.contains(&variable) {
+        variable.push_str("_2");
+    }
+    taken.push(variable.clone());
+    variable
 }

@@ -58,6 +58,9 @@ impl PlannedChange {
             Action::Replace => ("replace", Vec::new()),
             Action::Update(differs) => ("update", differs.clone()),
         };
+        if step.resource.kind == ResourceKind::Fingerprint {
+            return None;
+        }
         let (kind, name) = (step.resource.kind.label(), step.resource.name.clone());
         // Show only what is granted for targets, not the base policy.
         let policy = step.policy.clone().filter(|_| step.resource.kind == ResourceKind::Grant);

@@ -34,7 +34,8 @@ use crate::{
     error::{Error, ErrorKind},
     model::name::TargetName,
     ops::{
-        self, cleanup,
+        self, Resource,
+        cleanup::{self, Cleaned},
         run::Run,
         stack::{Gateway, Stack},
     },
@@ -138,21 +139,27 @@ impl OneTarget {
         let name = stack.names.gateway.to_string();
         stack.gateway = Some(gateway);
         let remove = async |run: Run<'_>| cleanup::remove_targets(run, &stack, &[self.name.as_str()]).await;
-        let cleaned = ctx.observed(&aws, remove).await;
-        let cleaned = cleaned.map_err(|error| ctx.ended(error, None))?;
-        if let Some(cause) = cleaned.stopped {
-            return Err(ctx.ended(ops::Error::of_stop(cause), None));
-        }
-        match cleaned.remaining.into_iter().next() {
-            None => {
-                let was_there = cleaned.deleted.iter().any(|resource| resource.kind == ops::ResourceKind::Target);
-                Ok(Box::new(Removed { target: self.name.to_string(), gateway: name, was_there }))
-            }
-            Some((resource, error)) => {
-                let mut incomplete = Error::from(error);
-                incomplete.kind = ErrorKind::Incomplete;
-                Err(incomplete.with_cause(format!("remains: {resource}")))
-            }
+        let deleted = removed(ctx, ctx.observed(&aws, remove).await)?;
+        let was_there = deleted.iter().any(|resource| resource.kind == ops::ResourceKind::Target);
+        Ok(Box::new(Removed { target: self.name.to_string(), gateway: name, was_there }))
+    }
+}
+
+/// What was removed.
+///
+/// # Errors
+/// If anything remains.
+pub(super) fn removed(ctx: &Context, cleaned: Result<Cleaned, ops::Error>) -> Result<Vec<Resource>, Error> {
+    let cleaned = cleaned.map_err(|error| ctx.ended(error, None))?;
+    if let Some(cause) = cleaned.stopped {
+        return Err(ctx.ended(ops::Error::of_stop(cause), None));
+    }
+    match cleaned.remaining.into_iter().next() {
+        None => Ok(cleaned.deleted),
+        Some((resource, error)) => {
+            let mut incomplete = Error::from(error);
+            incomplete.kind = ErrorKind::Incomplete;
+            Err(incomplete.with_cause(format!("remains: {resource}")))
         }
     }
 }

@@ -43,6 +43,9 @@ pub const READ_ONLY: [&str; 9] = [
     "webAclArn",
 ];
 
+/// Retention, in days, of a new gateway's log records, which contain requests and responses.
+pub const LOG_RETENTION_DAYS: i32 = 30;
+
 /// The members of `UpdateGatewayRequest` and `CreateGatewayRequest` that this program knows of.
 pub const KNOWN: [&str; 16] = [
     "name",

@@ -40,6 +40,12 @@ pub const SAMPLE_BUCKETS: [(&str, &str); 4] = [
     ("eu-central-1", "amazonbedrockagentcore-built-sampleschemas455e0815-egpctdjskcrf"),
     ("ap-southeast-2", "amazonbedrockagentcore-built-sampleschemas455e0815-yigvs4je21kx"),
 ];
+/// Whether an object in S3 is in one of AWS's buckets.
+pub fn is_sample(uri: &str) -> bool {
+    let bucket = uri.strip_prefix("s3://").and_then(|rest| rest.split('/').next());
+    SAMPLE_BUCKETS.iter().any(|(_, sample)| Some(*sample) == bucket)
+}
+
 /// Where AWS publishes its models.
 pub const AWS_MODELS: &str = "https://github.com/aws/api-models-aws";
 /// The members of a resource that name one operation, and those of services and resources that name many.

@@ -40,6 +40,8 @@ pub struct Outputs {
     pub targets: BTreeMap<String, ApiDocument>,
     /// ARNs of the credential providers that were created or updated, by target name.
     pub providers: BTreeMap<String, String>,
+    /// When those that were updated were, in Unix milliseconds, by target name.
+    pub providers_updated: BTreeMap<String, i64>,
     /// Duplicates may exist: the response to a create request was lost, or another run raced this one.
     pub outcome_unknown: bool,
     pub delivers_logs: bool,
@@ -123,6 +125,7 @@ pub enum Output {
     Provider {
         target: String,
         arn: String,
+        updated: Option<i64>,
     },
     /// How to request tokens, and a warning if none are issued.
     Tokens(TokenRequest, Option<String>),
@@ -154,7 +157,10 @@ impl Outputs {
                 self.gateway_log_group = log_group;
             }
             Output::Target(document) => drop(self.targets.insert(document.name().to_owned(), document)),
-            Output::Provider { target, arn } => drop(self.providers.insert(target, arn)),
+            Output::Provider { target, arn, updated } => {
+                self.providers_updated.extend(updated.map(|updated| (target.clone(), updated)));
+                self.providers.insert(target, arn);
+            }
             Output::Tokens(request, warning) => {
                 self.tokens = Some(request);
                 self.warnings.extend(warning);

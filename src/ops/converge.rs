@@ -19,7 +19,7 @@ use crate::{
         wait::{self, Poll},
     },
     model::{
-        naming::StackNames,
+        naming::{GRANTS, StackNames},
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec},
     },
 };
@@ -139,12 +139,30 @@ fn known(stack: &Stack, plan: &Plan) -> Outputs {
         gateway_log_group: None,
         targets: targets.map(|target| (target.name().to_owned(), target.clone())).collect(),
         providers: kept_providers(stack, plan),
+        providers_updated: BTreeMap::new(),
         outcome_unknown: false,
         delivers_logs: gateway.is_some_and(|gateway| gateway.delivers_logs),
         changed: false,
         undelivered: BTreeMap::new(),
         warnings: plan.warnings.clone(),
     }
+}
+
+/// The stack as a plan and its outputs have left it, without another look: IAM and lists may still show what was before.
+pub fn after(mut stack: Stack, plan: &Plan, made: &Outputs) -> Stack {
+    for step in plan.steps.iter().filter(|step| step.resource.kind == ResourceKind::Grant) {
+        let Some(name) = GRANTS.into_iter().find(|name| *name == step.resource.name) else { continue };
+        match &step.policy {
+            Some(policy) => drop(stack.grants.insert(name, policy.clone())),
+            None => drop(stack.grants.remove(name)),
+        }
+    }
+    let arns = made.providers.values().filter_map(|arn| providers::of_arn(arn));
+    stack.providers.extend(arns.map(|(kind, name)| (kind, name.to_owned())));
+    if let Some(gateway) = &mut stack.gateway {
+        gateway.targets = made.targets.values().cloned().collect();
+    }
+    stack
 }
 
 /// The ARNs of the credential providers that are kept, by target.

@@ -141,7 +141,7 @@ async fn missing_providers(aws: &Aws, gateway: &Gateway) -> Vec<(String, String)
         Some((target.name().to_owned(), kind, name.to_owned()))
     });
     let looks = used.map(async |(target, kind, name): (String, ProviderKind, String)| {
-        let is_there = providers::exists(aws, kind, &name).await.unwrap_or(true);
+        let is_there = providers::moments(aws, kind, &name).await.map_or(true, |found| found.is_some());
         (!is_there).then_some((target, name))
     });
     join_all(looks).await.into_iter().flatten().collect()

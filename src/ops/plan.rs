@@ -399,7 +399,14 @@ fn gateway_members(spec: &GatewaySpec, stack: &Stack, authorizer: &AuthorizerSpe
             after["tags"] = json!(spec.tags);
         }
     }
-    if let AuthorizerSpec::Jwt(configuration) = authorizer {
+    // An update without a named authorizer keeps the one that there is, with the settings that were named for it.
+    let is_named = match action {
+        Action::Update(differs) => differs.contains(&"authorizer"),
+        _ => true,
+    };
+    if let AuthorizerSpec::Jwt(configuration) = authorizer
+        && is_named
+    {
         after["authorizerConfiguration"] = configuration.clone();
     }
     if let RoleSpec::Existing(role) = &spec.role {

@@ -87,6 +87,7 @@ impl AwsWorld<'_> {
                 }
             }
             ResourceKind::Provider => self.provider(step).await,
+            ResourceKind::Fingerprint => self.fingerprint(step, &made).await,
             ResourceKind::UserPool => self.user_pool().await,
             ResourceKind::Domain => self.domain(&made).await,
             ResourceKind::ResourceServer => self.resource_server(&made).await,

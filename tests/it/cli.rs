@@ -246,7 +246,7 @@ async fn a_dry_run_shows_the_plan_and_does_nothing() {
           + credentialProviderConfigurations: [{"credentialProviderType":"GATEWAY_IAM_ROLE"}]
           + description: "Sample tools of agentcore-gw"
           + name: "weather-tool"
-          + targetConfiguration.mcp.lambda.lambdaArn: "agw-g-5c607ceb-sample"
+          + targetConfiguration.mcp.lambda.lambdaArn: "(known when it is made)"
           + targetConfiguration.mcp.lambda.toolSchema.inlinePayload: [{"name":"get_weather","description":"Get the current weathe … (471 characters)
       create log delivery `g`
       create trace delivery `g`

@@ -18,7 +18,10 @@ use crate::{
         target::{Add, AddKind},
     },
     error::{Error, ErrorKind},
-    model::document::{Document, segment},
+    model::{
+        document::{Document, segment},
+        patch::merge,
+    },
 };
 
 /// What a file says, each part with its place in the file.
@@ -173,7 +176,7 @@ impl Source {
         let reserved: &[&str] = if is_lambda { &[TYPE, SAMPLE] } else { &[TYPE] };
         let (mut words, input) = self.entry(&place, target, reserved, folder)?;
         if is_lambda {
-            self.check_sample(&place, target, words.is_empty() && !input.has("targetConfiguration"))?;
+            self.check_sample(&place, target, &input)?;
         }
         if input.has("targetConfiguration") {
             // It says what the flags would: they are not required then.
@@ -186,16 +189,17 @@ impl Source {
         Ok(Entry { args: kind, input, place })
     }
 
-    /// The sample is asked for by its name; `is_bare`: nothing else says what function is meant.
-    fn check_sample(&self, place: &Place, target: &Map<String, Value>, is_bare: bool) -> Result<(), Error> {
+    /// The sample is asked for by its name.
+    fn check_sample(&self, place: &Place, target: &Map<String, Value>, input: &CliInput) -> Result<(), Error> {
         let pointer = child(&place.pointer, SAMPLE);
-        let has_function = ["lambdaArn", "tools"].into_iter().any(|name| target.contains_key(name));
+        let has_function = ["lambdaArn", "tools"].into_iter().any(|name| target.contains_key(name))
+            || input.has("targetConfiguration");
         match target.get(SAMPLE) {
             Some(Value::Bool(true)) if has_function => {
                 let problem = format!("{}: `sample` is a function of its own", place.what);
-                Err(self.error(&pointer, &problem).with_hint("leave `sample` out, or `lambdaArn` and `tools`"))
+                Err(self.error(&pointer, &problem).with_hint("leave `sample` out, or the other function"))
             }
-            None | Some(Value::Bool(false)) if !has_function && is_bare => {
+            None | Some(Value::Bool(false)) if !has_function => {
                 let problem = format!("{}: no function is named", place.what);
                 Err(self.error(&place.pointer, &problem).with_hint("add `lambdaArn` and `tools`, or `sample: true`"))
             }
@@ -245,25 +249,46 @@ impl Source {
             let of_object = place.members.iter().filter(|member| member.object == Some(name));
             let known: Vec<&str> = of_object.map(|member| member.name.as_str()).chain([AWS]).collect();
             self.check_names(&pointer, inner, &known, &format!("`{name}`"))?;
-            if !inner.contains_key(AWS) {
-                continue;
-            }
-            let document = Value::Object(self.raw(&pointer, inner)?);
-            let others = inner.keys().filter(|key| *key != AWS).count();
-            match name {
-                "authorizer" if others == 1 && inner.get(TYPE) == Some(&json!("jwt")) => {
-                    words.push(format!("--authorizer-config={document}"));
-                }
-                "authorizer" => drop(raw.insert("authorizerConfiguration".to_owned(), document)),
-                _ if others > 0 => {
-                    let problem = format!("{}: `aws` describes the whole credential", place.what);
-                    let error = self.error(&child(&pointer, AWS), &problem);
-                    return Err(error.with_hint("leave it out, or the other members"));
-                }
-                _ => drop(raw.insert("credentialProviderConfigurations".to_owned(), json!([document]))),
+            if inner.get(AWS).is_some_and(|raw| !raw.is_null()) {
+                words.extend(self.raw_inner(place, name, inner, &mut raw)?);
             }
         }
         Ok((words, CliInput::of(format!("{}, {}", self.name, place.what), raw)))
+    }
+
+    /// The member `aws` of an object within a gateway or target, as raw members of its request or as flags.
+    fn raw_inner(
+        &self,
+        place: &Place,
+        name: &str,
+        inner: &Map<String, Value>,
+        raw: &mut Map<String, Value>,
+    ) -> Result<Option<String>, Error> {
+        let pointer = child(&place.pointer, name);
+        let document = Value::Object(self.raw(&pointer, inner)?);
+        let others = inner.keys().filter(|key| *key != AWS).count();
+        let refused = |problem: &str, remedy: &str| {
+            let problem = format!("{}: {problem}", place.what);
+            Err(self.error(&child(&pointer, AWS), &problem).with_hint(remedy))
+        };
+        if name != "authorizer" {
+            let member = "credentialProviderConfigurations";
+            if others > 0 || raw.contains_key(member) {
+                return refused("`aws` describes the whole credential", "leave it out, or what else describes it");
+            }
+            raw.insert(member.to_owned(), json!([document]));
+            return Ok(None);
+        }
+        match inner.get(TYPE).and_then(Value::as_str) {
+            Some("jwt") if others == 1 => return Ok(Some(format!("--authorizer-config={document}"))),
+            None | Some("jwt" | "cognito") => {}
+            Some(kind) => {
+                let problem = format!("an authorizer of the type `{kind}` has no configuration");
+                return refused(&problem, "leave `aws` out, or name the type `jwt`");
+            }
+        }
+        merge(raw.entry("authorizerConfiguration").or_insert_with(|| json!({})), &document);
+        Ok(None)
     }
 
     /// The member `aws` of an object.
@@ -307,6 +332,10 @@ impl Source {
             (Shape::File, Value::String(file)) if file.starts_with("s3://") => Ok(vec![format!("--{flag}={file}")]),
             (Shape::File, Value::String(file)) => Ok(vec![format!("--{flag}={}", folder.join(file).display())]),
             (Shape::File, _) => wrong("no path", "FILE".to_owned()),
+            (Shape::Texts, Value::Array(items)) if items.is_empty() => {
+                let error = self.error(pointer, &format!("`{name}` is an empty list"));
+                Err(error.with_hint("leave it out: what is not named stays as it is"))
+            }
             (Shape::Texts, Value::Array(items)) => {
                 let texts: Option<Vec<String>> = items.iter().map(text).collect();
                 match texts {
@@ -352,8 +381,7 @@ impl Source {
         let both = named.into_iter().chain(prior.iter().filter_map(|arg| place.member(arg)));
         let later = both.map(pointer_of).max_by_key(|pointer| self.document.line_of(pointer));
         let pointer = later.unwrap_or_else(|| format!("{}/{name}", place.pointer));
-        let paths: Vec<String> =
-            given.iter().map(|arg| place.member(arg).map_or_else(|| arg.clone(), Member::path)).collect();
+        let paths: Vec<String> = given.iter().map(|arg| place.path(arg)).collect();
         let path = named.map_or_else(|| "name".to_owned(), Member::path);
         let value = context(ContextKind::InvalidValue).concat();
         let (problem, hint) = match error.kind() {
@@ -371,8 +399,7 @@ impl Source {
                 (format!("missing: {}", quoted(&paths)), format!("add {}", quoted(&paths)))
             }
             ClapError::ArgumentConflict => {
-                let other: Vec<String> =
-                    prior.iter().map(|arg| place.member(arg).map_or_else(|| arg.clone(), Member::path)).collect();
+                let other: Vec<String> = prior.iter().map(|arg| place.path(arg)).collect();
                 let other: Vec<&str> = other.iter().map(String::as_str).collect();
                 (format!("`{path}` and {} exclude each other", quoted(&other)), "leave one of them out".to_owned())
             }
@@ -406,6 +433,12 @@ impl Place {
     fn member(&self, arg: &str) -> Option<&Member> {
         let flag = arg.split([' ', '=']).next()?.strip_prefix("--")?;
         self.members.iter().find(|member| member.flag == flag)
+    }
+
+    /// The path of the member for a flag as clap writes it, or of the first of several: `<--flag <VALUE>|--other>`.
+    fn path(&self, arg: &str) -> String {
+        let first = arg.trim_start_matches('<').split('|').next().unwrap_or_default();
+        self.member(first).map_or_else(|| arg.to_owned(), Member::path)
     }
 
     /// The first member whose flag a message mentions.

@@ -32,8 +32,18 @@ const NOT_THERE: [&str; 12] = [
     "webAclArn",
 ];
 
-/// Objects whose keys are the user's own names.
-const OWN_KEYS: [&str; 4] = ["properties", "customParameters", "advertisedScopeMapping", "parameters"];
+/// Objects whose keys are the user's own names, and whose values are the API's.
+const OWN_KEYS: [&str; 1] = ["properties"];
+/// Objects that are the user's own as a whole.
+const OWN: [&str; 7] = [
+    "customParameters",
+    "advertisedScopeMapping",
+    "parameters",
+    "parameterValues",
+    "tags",
+    "additionalHeaderClaims",
+    "additionalPayloadClaims",
+];
 
 /// The largest template that CloudFormation takes directly; a larger one goes through S3, up to 1 MB (CloudFormation user
 /// guide, "Understand CloudFormation quotas").
@@ -44,8 +54,9 @@ pub(super) fn of(exported: &Exported) -> Result<Document, Error> {
         exported,
         resources: Map::new(),
         parameters: Map::new(),
-        warnings: Vec::new(),
+        warnings: exported.without_consumers().into_iter().collect(),
         ids: BTreeSet::new(),
+        variables: Vec::new(),
     };
     template.pool();
     template.role();
@@ -133,6 +144,7 @@ fn capitals(value: &Value) -> Value {
         Value::Object(members) => {
             let member = |(name, value): (&String, &Value)| {
                 let value = match value {
+                    value if OWN.contains(&name.as_str()) => value.clone(),
                     Value::Object(own) if OWN_KEYS.contains(&name.as_str()) => {
                         let inner = own.iter().map(|(key, value)| (key.clone(), capitals(value)));
                         Value::Object(inner.collect())
@@ -157,6 +169,8 @@ struct Template<'a> {
     warnings: Vec<String>,
     /// Logical ids of targets that are taken.
     ids: BTreeSet<String>,
+    /// Names of secrets that are taken.
+    variables: Vec<String>,
 }
 
 impl Template<'_> {
@@ -180,7 +194,7 @@ impl Template<'_> {
 
     /// A secret of the user's, that the template does not have.
     fn secret(&mut self, target: &str, what: &str, description: &str) -> Value {
-        let id = camel(&variable(target, what).to_ascii_lowercase());
+        let id = camel(&variable(target, what, &mut self.variables).to_ascii_lowercase());
         let described = format!("{description} of the target {target}");
         self.parameters
             .insert(id.clone(), json!({ "Type": "String", "NoEcho": true, "MinLength": 1, "Description": described }));

@@ -22,6 +22,7 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind},
     model::{
+        adapt::Adapting,
         name::FunctionArn,
         spec::{Credential, TargetSource, TargetSpec},
         target::TargetKind,
@@ -120,11 +121,11 @@ pub struct AddMcpServer {
     pub endpoint: Option<String>,
 
     /// Ask the server for its list whenever a client asks, instead of keeping one
-    #[arg(long)]
+    #[arg(long, requires = "endpoint")]
     pub dynamic_listing: bool,
 
     /// Whose resource it is where two servers have one of the same URI: the lowest wins, 0 to 1000
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(0..=1000))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(0..=1000), requires = "endpoint")]
     pub resource_priority: Option<u16>,
 
     #[command(flatten)]
@@ -152,7 +153,7 @@ pub struct AddApiGateway {
     pub filter: Vec<Value>,
 
     /// Name and description of one of them: 'GET /pets/{id}=get_pet: Get a pet' (can be repeated)
-    #[arg(long = "override", value_name = "METHOD PATH=NAME[: TEXT]", value_parser = tool_override)]
+    #[arg(long = "override", value_name = "METHOD PATH=NAME[: TEXT]", value_parser = tool_override, requires = "rest_api_id")]
     pub overrides: Vec<Value>,
 
     #[command(flatten)]
@@ -259,6 +260,7 @@ impl AddOpenapi {
         self.credential.check_resources()?;
         let allowed = &self.credential.iam_resource;
         let Some(spec) = &self.spec else {
+            check_unadapted(&self.adapt.adapting(), "--spec")?;
             let described = Described { kind: Some(TargetKind::OpenApi), flags: &self.credential, allowed };
             return described.wanted(ctx, &self.common, input).await;
         };
@@ -274,6 +276,7 @@ impl AddOpenapi {
 impl AddSmithy {
     async fn describe(&self, ctx: &Context, input: CliInput, origin: Origin<'_>) -> Result<Wanted, Error> {
         if self.model.is_none() && input.has("targetConfiguration") {
+            check_unadapted(&self.adapt.adapting(), "--model")?;
             let (kind, allowed) = (Some(TargetKind::Smithy), &self.allow_action);
             return Described { kind, flags: &self.credential, allowed }.wanted(ctx, &self.common, input).await;
         }
@@ -354,6 +357,15 @@ impl AddCustom {
         let described = Described { kind: None, flags: &self.credential, allowed: &self.allow_action };
         described.wanted(ctx, &self.common, input).await
     }
+}
+
+/// Refuses to adapt a document that this flag does not name.
+fn check_unadapted(adapting: &Adapting, flag: &str) -> Result<(), Error> {
+    if adapting.is_nothing() {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Usage, "there is no document to adapt");
+    Err(error.with_hint(format!("name it with `{flag}`: in `--cli-input` it is as it is sent")))
 }
 
 /// A target whose source flags describe.

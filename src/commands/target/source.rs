@@ -162,7 +162,7 @@ pub(super) async fn smithy(ctx: &Context, target: &TargetName, given: &Given<'_>
     let reading = Reading::of(target.as_str(), ctx.settings.local);
     let (text, warning) = match given.text(ctx).await {
         // AWS's sample may be readable by gateways only.
-        Err(error) if is_sample(given.place) => {
+        Err(error) if smithy::is_sample(given.place) => {
             let warning = format!("{}: a model of the usual operations of DynamoDB is sent instead", error.message);
             (smithy::DYNAMODB.to_owned(), Some(warning))
         }
@@ -184,10 +184,6 @@ pub(super) fn sample_model(region: &Region) -> Result<String, Error> {
             .with_hint(format!("name a model with `--model`; those of all AWS services are at {}", smithy::AWS_MODELS))
     })?;
     Ok(format!("s3://{bucket}/{}", smithy::SAMPLE_KEY))
-}
-
-fn is_sample(uri: &str) -> bool {
-    smithy::SAMPLE_BUCKETS.iter().any(|(_, bucket)| uri.contains(bucket))
 }
 
 impl SmithySource {
@@ -212,7 +208,7 @@ impl SmithySource {
                 prepared.validated.refusal(origin).map_or_else(|| Ok(actions(model)), Err)
             }
             // AWS's sample may be readable by gateways only; its operations are known anyway.
-            Err(problem) if is_sample(uri) => {
+            Err(problem) if smithy::is_sample(uri) => {
                 let warning = format!("{problem}: the role is allowed the usual operations of DynamoDB");
                 self.source.warnings.push(warning);
                 let document = input::parse("the model of DynamoDB", smithy::DYNAMODB)?;

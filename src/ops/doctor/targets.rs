@@ -64,7 +64,7 @@ async fn of_target(subject: Subject<'_>, target: &ApiDocument) -> Findings {
     }
     if let Some((kind, provider)) = providers::of_target(&target.0).and_then(providers::of_arn) {
         let check = format!("provider:{name}");
-        match providers::exists(subject.aws, kind, provider).await {
+        match providers::moments(subject.aws, kind, provider).await.map(|found| found.is_some()) {
             Ok(true) => findings.checks.push(Check::good(check, provider)),
             Ok(false) => {
                 let detail = format!("the credential provider `{provider}` is gone");

@@ -42,6 +42,10 @@ pub(super) fn target_steps(
             let provider = plan.add(ResourceKind::Provider, &name, action, &[role]);
             plan.steps[provider].target = Some(target.clone());
             needs.push(Some(provider));
+            if plan.steps[provider].action != Action::Keep && role.is_some() {
+                let noted = plan.add(ResourceKind::Fingerprint, &name, Action::Create, &[Some(provider)]);
+                plan.steps[noted].target = Some(target.clone());
+            }
         }
         let members = target_members(stack, target, existing, &action);
         let step = plan.add(ResourceKind::Target, target.name.as_str(), action, &needs);
@@ -90,14 +94,17 @@ pub(super) fn target_action(
     Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })
 }
 
+/// In the place of an ARN that is known only when its function or credential provider is made.
+const NOT_YET: &str = "(known when it is made)";
+
 /// Configuration and credential of a target as they are to be.
 fn wanted(names: &StackNames, stack: &Stack, target: &TargetSpec, existing: &ApiDocument) -> Value {
     let function = stack.sample.function.as_ref().map(|function| function.arn.clone());
     let provider = providers::of_target(&existing.0).filter(|arn| {
         providers::of_arn(arn).is_some_and(|(_, name)| names.owns_provider_of(target.name.as_str(), name))
     });
-    let function = function.unwrap_or_else(|| names.function.clone());
-    let mut wanted = target.request(&function, provider.unwrap_or_default());
+    let function = function.unwrap_or_else(|| NOT_YET.to_owned());
+    let mut wanted = target.request(&function, provider.unwrap_or(NOT_YET));
     let configuration = wanted["targetConfiguration"].take();
     wanted["targetConfiguration"] = with_defaults(configuration, &existing.0["targetConfiguration"]);
     wanted
@@ -124,8 +131,8 @@ fn target_members(
             difference::between(&existing.0, &target.patch.applied(&after))
         }
         _ => {
-            let function = stack.sample.function.as_ref().map_or(&stack.names.function, |function| &function.arn);
-            difference::between(&Value::Null, &target.patch.applied(&target.request(function, "")))
+            let function = stack.sample.function.as_ref().map_or(NOT_YET, |function| function.arn.as_str());
+            difference::between(&Value::Null, &target.patch.applied(&target.request(function, NOT_YET)))
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::{join, join_all};
+use futures_util::{
+    future::{join, join_all},
+    stream::{self, StreamExt as _},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -26,6 +29,8 @@ pub struct AsSent {
     pub objects: BTreeSet<String>,
 }
 
+/// Most targets that are looked at at once.
+const MOST_AT_ONCE: usize = 10;
 /// How much older than the target an object in S3 must be: AWS reads it some time before it says that it has.
 const MARGIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -41,7 +46,9 @@ impl Stack {
         let object = async |(target, existing): &(&TargetSpec, &ApiDocument)| {
             are_older(aws, existing).await.then(|| target.name.to_string())
         };
-        let (secrets, objects) = join(join_all(known.iter().map(secret)), join_all(known.iter().map(object))).await;
+        let secrets = stream::iter(&known).map(secret).buffered(MOST_AT_ONCE).collect();
+        let objects = stream::iter(&known).map(object).buffered(MOST_AT_ONCE).collect();
+        let (secrets, objects) = join(secrets, objects).await;
         let all = |names: Vec<Option<String>>| names.into_iter().flatten().collect();
         self.as_sent = AsSent { secrets: all(secrets), objects: all(objects) };
     }
@@ -53,25 +60,24 @@ impl Stack {
         let used = providers::of_target(&existing.0).and_then(providers::of_arn);
         let Some((kind, name)) = used.filter(|(kind, _)| *kind == spec.kind()) else { return false };
         let tag = self.role.as_ref().and_then(|role| role.tags.get(&format!("{TAG_PROVIDER}{name}")));
-        let Some(Sent { fingerprint, updated }) = tag.and_then(|value| Sent::of(value)) else { return false };
+        let Some(Sent { fingerprint, at }) = tag.and_then(|value| Sent::of(value)) else { return false };
         let moments = providers::moments(aws, kind, name).await.ok().flatten();
-        let is_unchanged = moments.is_some_and(|moments| moments.last_updated == updated.unwrap_or(moments.created));
-        is_unchanged && fingerprint::is_of(fingerprint, &spec.request(name).to_string())
+        moments.is_some_and(|moments| moments.is_of(at))
+            && fingerprint::is_of(fingerprint, &spec.request(name).to_string())
     }
 }
 
-/// A tag's value: kind, fingerprint, and when the provider was last updated, if it was.
+/// What follows the kind in a tag's value: the fingerprint, and when the provider got that secret.
 struct Sent<'a> {
     fingerprint: &'a str,
-    updated: Option<i64>,
+    at: i64,
 }
 
 impl<'a> Sent<'a> {
     fn of(tag: &'a str) -> Option<Self> {
         let mut parts = tag.split(' ').skip(1);
         let fingerprint = parts.next()?;
-        let updated = parts.next().map(str::parse).transpose().ok()?;
-        Some(Self { fingerprint, updated })
+        Some(Self { fingerprint, at: parts.next()?.parse().ok()? })
     }
 }
 
@@ -83,7 +89,7 @@ async fn are_older(aws: &Aws, target: &ApiDocument) -> bool {
     let Some(updated) = updated.filter(|_| !uris.is_empty()) else { return false };
     let is_older = async |uri: &&str| {
         // The model that AWS offers as a sample does not change, and may be readable by gateways only.
-        smithy::SAMPLE_BUCKETS.iter().any(|(_, bucket)| uri.contains(bucket))
+        smithy::is_sample(uri)
             || s3::last_modified(aws, uri).await.is_ok_and(|at| at.saturating_add(MARGIN).is_ok_and(|at| at < updated))
     };
     join_all(uris.iter().map(is_older)).await.into_iter().all(|is_older| is_older)

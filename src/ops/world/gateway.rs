@@ -8,7 +8,7 @@ use crate::{
     aws::{
         agentcore::{self, ApiDocument},
         cognito, iam, logs, propagation,
-        providers::{self, Put},
+        providers::{self, Moments, Put},
         wait::{self, Poll},
     },
     model::{
@@ -276,31 +276,40 @@ impl AwsWorld<'_> {
         let target = step.target.as_ref().ok_or(Error::PlanForgot("target"))?;
         let spec = target.provider().ok_or(Error::PlanForgot("credential provider"))?;
         let mut name = step.resource.name.clone();
-        for attempt in 1..PROVIDER_ATTEMPTS {
+        let mut attempt = 1;
+        loop {
             self.note_provider(step, &name, spec).await?;
             match providers::put(self.run.aws, &name, spec, &self.tags()).await {
                 // The name is taken, yet there is no such provider: AWS reserves the name of a deleted one.
-                Err(error) if error.is_not_found() => name = self.names().provider(target.name.as_str(), attempt),
-                put => {
-                    let put = put?;
-                    self.note_secret(step, &name, spec, &put).await?;
-                    return Ok(provider_output(target, put));
+                Err(error) if error.is_not_found() && attempt < PROVIDER_ATTEMPTS => {
+                    name = self.names().provider(target.name.as_str(), attempt);
+                    attempt += 1;
                 }
+                put => return Ok(provider_output(target, put?)),
             }
         }
-        self.note_provider(step, &name, spec).await?;
-        let put = providers::put(self.run.aws, &name, spec, &self.tags()).await?;
-        self.note_secret(step, &name, spec, &put).await?;
-        Ok(provider_output(target, put))
     }
 
-    /// Adds the fingerprint of what the provider has to its tag, so that another run knows it. Only afterwards: a run
-    /// that ends before sends it again.
-    async fn note_secret(&self, step: &Step, name: &str, spec: &ProviderSpec, put: &Put) -> Result<(), Error> {
-        let Some(fingerprint) = fingerprint::of(&spec.request(name).to_string()) else { return Ok(()) };
-        let updated = put.updated.map(|at| format!(" {at}")).unwrap_or_default();
-        let (key, value) = (format!("{TAG_PROVIDER}{name}"), format!("{} {fingerprint}{updated}", spec.kind().path()));
-        self.tag_role(step, &key, &value).await
+    /// Adds the fingerprint of what a provider has to its tag, so that another run knows it: after the provider was sent,
+    /// as a run that ends before sends it again. Nothing depends on it.
+    pub(super) async fn fingerprint(&self, step: &Step, made: &Outputs) -> Result<(Change, Output), Error> {
+        let unchanged = Ok((Change::Unchanged, Output::Nothing));
+        let Some(target) = &step.target else { return unchanged };
+        let arn = made.providers.get(target.name.as_str());
+        let Some((kind, name)) = arn.and_then(|arn| providers::of_arn(arn)) else { return unchanged };
+        let sent = match made.providers_updated.get(target.name.as_str()) {
+            Some(updated) => Some(*updated),
+            // The answer to its creation has no time.
+            None => providers::moments(self.run.aws, kind, name).await.ok().flatten().and_then(Moments::as_created),
+        };
+        let spec = target.provider().ok_or(Error::PlanForgot("credential provider"))?;
+        let fingerprint = fingerprint::of(&spec.request(name).to_string());
+        let Some((sent, fingerprint)) = sent.zip(fingerprint) else { return unchanged };
+        let (key, value) = (format!("{TAG_PROVIDER}{name}"), format!("{} {fingerprint} {sent}", kind.path()));
+        match self.tag_role(step, &key, &value).await {
+            Err(error) if error.is_stop() => Err(error),
+            _ => unchanged,
+        }
     }
 
     /// Tags the execution role with the provider's name before the provider is created, so that cleanup always
@@ -315,7 +324,8 @@ impl AwsWorld<'_> {
 
     /// Tags the execution role, if the stack makes it.
     async fn tag_role(&self, step: &Step, key: &str, value: &str) -> Result<(), Error> {
-        if self.plan.existing_role.is_some() {
+        // Beside a role of the user's, the stack's own may still be there.
+        if self.plan.existing_role.is_some() && self.stack.role.is_none() {
             return Ok(());
         }
         let tag = async || iam::tag_role(self.run.aws, &self.names().role, key, value).await;
@@ -380,9 +390,9 @@ fn stays(step: &Step, document: &ApiDocument, error: Error) -> Error {
     }
 }
 
-fn provider_output(target: &TargetSpec, Put { arn, is_new, .. }: Put) -> (Change, Output) {
+fn provider_output(target: &TargetSpec, Put { arn, is_new, updated }: Put) -> (Change, Output) {
     let change = if is_new { Change::Created } else { Change::Updated };
-    (change, Output::Provider { target: target.name.to_string(), arn })
+    (change, Output::Provider { target: target.name.to_string(), arn, updated })
 }
 
 fn target_request(target: &TargetSpec, made: &Outputs) -> Result<Value, Error> {

@@ -11,7 +11,10 @@ use crate::{
         logs::{self, Carries},
         wait,
     },
-    model::naming::{DeliveryNames, TAG_TRACES},
+    model::{
+        gateway,
+        naming::{DeliveryNames, TAG_TRACES},
+    },
     ops::{
         apply::{LogGroup, Output, Outputs},
         event::{Change, Event},
@@ -19,8 +22,6 @@ use crate::{
     },
 };
 
-/// Retention, in days, of a gateway's log records, which contain requests and responses.
-const LOG_RETENTION_DAYS: i32 = 30;
 /// How long to retry a transient refusal of something that the gateway does not need.
 const PASSES: Duration = Duration::from_mins(1);
 
@@ -103,7 +104,7 @@ impl AwsWorld<'_> {
         };
         let is_ours = existing.as_ref().is_none_or(|group| self.names().owns(&group.tags));
         let now = existing.and_then(|group| group.retention_days);
-        let usual = (now.is_none() && is_ours).then_some(LOG_RETENTION_DAYS);
+        let usual = (now.is_none() && is_ours).then_some(gateway::LOG_RETENTION_DAYS);
         match self.spec.log_retention.or(usual).filter(|days| Some(*days) != now) {
             None => Ok(false),
             Some(days) => {

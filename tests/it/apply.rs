@@ -252,6 +252,40 @@ async fn targets_that_the_file_does_not_name_are_removed_on_request_only() {
     assert_eq!(world.census()["targets"], 0);
 }
 
+/// What is left has its permissions, and what is gone has none, also while IAM and lists show what was before.
+#[tokio::test(start_paused = true)]
+async fn a_prune_takes_away_what_the_removed_targets_needed_only() {
+    let of = |names: &[&str]| {
+        let target = |name: &&str| format!("  {name}: {{ type: smithy, allowActions: ['dynamodb:{name}'] }}\n");
+        format!(
+            "gateway: {{ name: g, authorizer: {{ type: iam }} }}\ntargets:\n{}",
+            names.iter().map(target).collect::<String>()
+        )
+    };
+    for lag in [Duration::ZERO, Duration::from_secs(12)] {
+        let folder = folder(&of(&["A", "B"]));
+        let world = World::new(lag);
+        apply(&world, folder.path(), &[]).await.expect(0);
+        tokio::time::advance(Duration::from_mins(1)).await;
+        fs::write(folder.path().join("gateway.yaml"), of(&["B", "C"])).unwrap();
+        let pruned = apply(&world, folder.path(), &["--prune"]).await.expect(0).json();
+        assert_eq!(pruned["removed"], json!(["A"]));
+        let roles = world.snapshot()["iam"]["roles"].clone();
+        let role = roles.as_object().unwrap().values().next().unwrap();
+        let policy = role["inline"]["smithy"]["document"].to_string().replace('\\', "");
+        let allowed = ["A", "B", "C"].map(|name| policy.contains(&format!("dynamodb:{name}\"")));
+        assert_eq!(allowed, [false, true, true], "{lag:?}: {policy}");
+        // The last ones go with their policies.
+        tokio::time::advance(Duration::from_mins(1)).await;
+        fs::write(folder.path().join("gateway.yaml"), "gateway: { name: g, authorizer: { type: iam } }\ntargets:\n")
+            .unwrap();
+        apply(&world, folder.path(), &["--prune=all"]).await.expect(0);
+        let roles = world.snapshot()["iam"]["roles"].clone();
+        let role = roles.as_object().unwrap().values().next().unwrap();
+        assert!(role["inline"].get("smithy").is_none() && role["inline"].get("s3").is_none(), "{role:#}");
+    }
+}
+
 /// Nothing of a gateway that somebody else made is removed.
 #[tokio::test(start_paused = true)]
 async fn a_gateway_of_others_keeps_its_targets() {

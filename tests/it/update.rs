@@ -672,3 +672,16 @@ async fn a_gateway_goes_to_a_role_of_the_users_and_back() {
     assert_eq!((&back["changed"], &back["warnings"]), (&json!(["roleArn"]), &json!([])));
     assert!(grants(&world).contains(THEIR_FUNCTION));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_shows_each_member_that_changes_also_of_the_authorizer() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g"]).await.expect(0);
+    let flags = ["update", "g", "--add-allowed-scope", "g/invoke", "--description", "d", "--dry-run", "-o", "json"];
+    let plan = world.run(&flags).await.expect(0).json();
+    let expected = serde_json::json!([
+        { "path": "authorizerConfiguration.customJWTAuthorizer.allowedScopes", "after": ["g/invoke"] },
+        { "path": "description", "after": "d" },
+    ]);
+    assert_eq!(plan["changes"][0]["members"], expected, "{plan:#}");
+}

@@ -123,6 +123,30 @@ impl Default for Sample {
 }
 
 impl Stack {
+    fn new(names: StackNames, caller: Caller, role: Option<Role>) -> Self {
+        Self {
+            names,
+            caller,
+            role,
+            base_policy: None,
+            grants: BTreeMap::new(),
+            providers: BTreeSet::new(),
+            as_sent: AsSent::default(),
+            gateway: None,
+            pool: None,
+            lost_pool: None,
+            resource_server: false,
+            client: None,
+            orphaned_pools: Vec::new(),
+            orphaned_clients: Vec::new(),
+            consumers: Vec::new(),
+            sample: Sample::default(),
+            lost_gateways: BTreeSet::new(),
+            not_offered: BTreeSet::new(),
+            unseen: Vec::new(),
+        }
+    }
+
     /// Whether nothing of the stack exists.
     pub fn is_empty(&self) -> bool {
         self.role.is_none()

@@ -247,7 +247,8 @@ async fn a_second_create_changes_nothing_and_makes_no_write() {
 async fn on_an_empty_account_create_keeps_to_its_budget_of_calls() {
     let calls = World::new(Duration::ZERO).run(CREATE).await.expect(0).calls;
     let aws: Vec<_> = calls.iter().filter(|call| !call.contains("/oauth2/token")).collect();
-    assert!(aws.len() <= 35, "{} calls: {aws:#?}", aws.len());
+    // Seven of them look at what has a known name before it is known whether there is anything: they save a level.
+    assert!(aws.len() <= 42, "{} calls: {aws:#?}", aws.len());
     let mut writes: Vec<_> = aws.iter().filter(|call| !call.contains("Put") && !call.contains("GET")).collect();
     let all = writes.len();
     writes.sort();

@@ -231,8 +231,10 @@ impl From<ops::Error> for Error {
                 };
                 Self::new(ErrorKind::InvalidInput, message).with_hint(hint)
             }
-            ops::Error::OtherKind { .. } => {
-                Self::new(ErrorKind::Conflict, message).with_hint("choose another name, or remove that target first")
+            ops::Error::OtherKind { ref name, ref gateway, .. } => {
+                let remove = format!("agentcore-gw target remove {name} --gateway {gateway}");
+                Self::new(ErrorKind::Conflict, message)
+                    .with_hint(format!("choose another name, or remove that target first: `{remove}`"))
             }
             ops::Error::ClientGone { ref gateway, .. } => {
                 let hint = format!("`agentcore-gw create {gateway}` makes a new one");

@@ -134,7 +134,7 @@ pub enum Error {
     NotOfCognito(String),
     /// A target of this name exists with another kind: `kind` is its `targetType` in a list.
     #[error("a target `{name}` is there, and of another kind ({kind})")]
-    OtherKind { name: String, kind: String },
+    OtherKind { name: String, kind: String, gateway: String },
     /// The gateway's role signs requests to the target, but the resource at its address, and so the permission to
     /// grant, is unknown.
     #[error("the address of `{target}` does not tell which {} the gateway's role is to call", if service == "lambda" { "function" } else { "API" })]

@@ -31,7 +31,7 @@ use crate::{
     ops::{
         Resource, ResourceKind, cleanup,
         converge::{self, Converged},
-        plan::Plan,
+        plan::{self, Action, Plan},
         run::Run,
         stack::Stack,
     },
@@ -95,21 +95,25 @@ impl Apply {
                 error.with_hint("write `targets:` in the file, also if there are to be none; or leave `--prune` out")
             );
         }
-        if !self.dry_run {
-            create::confirm_open(&spec, ctx).await?;
-        }
         let aws = ctx.aws().await?;
-        let planned = converge::plan(&aws, &spec).await;
-        let (stack, plan) = planned.map_err(|error| create::ended(ctx, &spec, error))?;
-        let surplus = self.surplus(&stack, &names)?;
+        let failed = |error| file.in_members(create::ended(ctx, &spec, error));
+        let stack = converge::look(&aws, &spec).await.map_err(failed)?;
         let role = role_of(&spec, &stack);
         let mut described = Vec::new();
         for (wanted, entry) in wanted.into_iter().zip(file.targets.iter().flatten()) {
-            let checked = wanted.checked(&aws, &stack, &role).await;
+            let kept = wanted.keeping(&stack, entry.args.said(&entry.input));
+            let checked = kept.checked(&aws, &stack, &role).await;
             described.push(checked.map_err(|error| file.located(entry, error))?);
         }
+        spec.targets = described.iter().map(|wanted| wanted.target.clone()).collect();
+        let plan = plan::create(&aws, &spec, &stack);
+        let plan = plan.map_err(|error| file.in_members(create::ended(ctx, &spec, error)))?;
+        let surplus = self.surplus(&stack, &names)?;
         if self.dry_run {
             return self.show(&aws, (&spec, &stack, &plan), &surplus, &described).await;
+        }
+        if opens(&plan) {
+            create::confirm_open(&spec, ctx).await?;
         }
         self.confirm_removal(ctx, &stack, &surplus).await?;
         Ok(Box::new(self.apply(ctx, &aws, (&spec, stack, &plan), described, surplus).await?))
@@ -154,7 +158,12 @@ impl Apply {
     ) -> Outcome {
         let mut warnings = create::provider_warnings(aws, spec).await;
         warnings.extend(plan.warnings.iter().cloned());
-        warnings.extend(described.iter().flat_map(|wanted| wanted.warnings.iter().cloned()));
+        warnings.extend(described.iter().flat_map(of_target));
+        let all = stack.gateway.as_ref().map_or(0, |gateway| gateway.targets.len());
+        if self.prune == Some(Prune::Few) && surplus.len() * 2 > all {
+            let more = "more than half of the targets are to be removed, which without a terminal wants `--prune=all`";
+            warnings.push(more.to_owned());
+        }
         let report = PlanReport::new(stack, plan, warnings).with_deletions(surplus);
         Ok(Box::new(if self.detailed_exitcode { report.with_detailed_exit_code() } else { report }))
     }
@@ -189,8 +198,8 @@ impl Apply {
         let (made, mut warnings) = create::converge(ctx, aws, spec, converge).await?;
         let mut adapted: BTreeMap<String, Vec<Change>> = BTreeMap::new();
         for wanted in described {
-            wanted.warnings.iter().for_each(|warning| ctx.ui.warn(warning));
-            warnings.extend(wanted.warnings);
+            of_target(&wanted).for_each(|warning| ctx.ui.warn(&warning));
+            warnings.extend(of_target(&wanted));
             if !wanted.changes.is_empty() {
                 adapted.insert(wanted.target.name.to_string(), wanted.changes);
             }
@@ -206,6 +215,21 @@ impl Apply {
         let removed = surplus.into_iter().map(|target| target.name).collect();
         create::finish(ctx, created.with_targets(removed, adapted), self.save.as_deref())
     }
+}
+
+/// The warnings about a target, with its name.
+fn of_target(wanted: &Wanted) -> impl Iterator<Item = String> + '_ {
+    wanted.warnings.iter().map(|warning| format!("target `{}`: {warning}", wanted.target.name))
+}
+
+/// Whether a plan makes a gateway, or changes who may call it.
+fn opens(plan: &Plan) -> bool {
+    let gateway = plan.steps.iter().find(|step| step.resource.kind == ResourceKind::Gateway);
+    gateway.is_some_and(|gateway| match &gateway.action {
+        Action::Keep => false,
+        Action::Create | Action::Replace => true,
+        Action::Update(differs) => differs.contains(&"authorizer"),
+    })
 }
 
 /// The ARN of the role that the gateway has or will have.

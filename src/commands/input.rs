@@ -43,6 +43,7 @@ pub fn read(file: &str) -> Result<String, Error> {
     }
     String::from_utf8(bytes)
         .map_err(|error| invalid(format!("is no text: the byte {} is not UTF-8", error.utf8_error().valid_up_to())))
+        .map_err(|error| error.with_hint("save it as UTF-8"))
 }
 
 /// The name of a file in messages: `-` is standard input.

@@ -101,9 +101,10 @@ impl PlanReport {
 impl Report for PlanReport {
     fn human(&self, w: &mut dyn Write) -> io::Result<()> {
         if self.changes.is_empty() {
-            return writeln!(w, "Nothing to do: {} is as it should be.", self.gateway);
+            writeln!(w, "Nothing to do: {} is as it should be.", self.gateway)?;
+        } else {
+            writeln!(w, "Would do for {}:", self.gateway)?;
         }
-        writeln!(w, "Would do for {}:", self.gateway)?;
         for change in &self.changes {
             writeln!(w, "  {}", change.line())?;
             change.members.iter().try_for_each(|member| writeln!(w, "      {}", shown(member)))?;

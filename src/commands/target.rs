@@ -5,6 +5,7 @@ mod change;
 mod check;
 mod credential;
 mod described;
+mod keep;
 mod settings;
 mod source;
 mod sync;
@@ -20,6 +21,7 @@ use serde::Serialize;
 pub use self::{
     add::{Add, AddKind},
     change::Wanted,
+    keep::Said,
     sync::Sync,
     update::Update,
 };

@@ -39,13 +39,23 @@ pub async fn plan(aws: &Aws, spec: &GatewaySpec) -> Result<(Stack, Plan), Error>
 /// A user-supplied role is not an anchor, and after a race the stack exists in part: discover everything in
 /// both cases.
 async fn plan_after(aws: &Aws, spec: &GatewaySpec, raced: bool) -> Result<(Stack, Plan), Error> {
+    let stack = look_after(aws, spec, raced).await?;
+    let plan = plan::create(aws, spec, &stack)?;
+    Ok((stack, plan))
+}
+
+/// The stack of a gateway, with what need not be sent again.
+pub async fn look(aws: &Aws, spec: &GatewaySpec) -> Result<Stack, Error> {
+    look_after(aws, spec, false).await
+}
+
+async fn look_after(aws: &Aws, spec: &GatewaySpec, raced: bool) -> Result<Stack, Error> {
     let names = StackNames::new(&spec.region, &spec.name);
     let anchorless = raced || matches!(spec.role, RoleSpec::Existing(_));
     let depth = if anchorless { Depth::WithoutRole } else { Depth::Usual };
     let mut stack = stack::discover(aws, &names, depth).await?;
     stack.look_as_sent(aws, spec).await;
-    let plan = plan::create(aws, spec, &stack)?;
-    Ok((stack, plan))
+    Ok(stack)
 }
 
 /// Creates what is missing, repairs what the stack owns and the user specified, and leaves the rest unchanged.

@@ -23,6 +23,7 @@ use crate::{
         difference::{self, Difference},
         name::RoleArn,
         policy, sample,
+        shell::shell_word,
         spec::{AuthorizerSpec, GatewaySpec, RoleSpec, TargetSpec},
     },
 };
@@ -133,7 +134,7 @@ pub fn create(aws: &Aws, spec: &GatewaySpec, stack: &Stack) -> Result<Plan, Erro
         authorizer: authorizer(aws, spec, stack)?,
         interrupted: !stack.is_empty() && !stack.is_whole(),
         existing_role,
-        warnings: stack.gateway.as_ref().map(|gateway| chosen_at_creation(spec, gateway)).unwrap_or_default(),
+        warnings: stack.gateway.as_ref().map(|gateway| chosen_at_creation(spec, stack, gateway)).unwrap_or_default(),
     };
     let (role, base) = if plan.existing_role.is_some() { (None, None) } else { role_steps(&mut plan, spec, stack) };
     let (domain, client) = authorizer_steps(&mut plan, stack, role);
@@ -218,17 +219,28 @@ pub fn is_as_wanted(stack: &Stack, target: &TargetSpec, document: &ApiDocument) 
 }
 
 /// Warnings about settings that the user specified and that an existing gateway does not take.
-fn chosen_at_creation(spec: &GatewaySpec, gateway: &Gateway) -> Vec<String> {
+fn chosen_at_creation(spec: &GatewaySpec, stack: &Stack, gateway: &Gateway) -> Vec<String> {
     let document = &gateway.document.0;
     let mut warnings = Vec::new();
     let tags = gateway.tags.as_ref();
     let lacking = |(key, value): &(&String, &String)| tags.is_ok_and(|tags| tags.get(*key) != Some(*value));
-    if let Some((key, value)) = spec.tags.iter().find(lacking) {
+    let lacking: Vec<(&String, &String)> = spec.tags.iter().filter(lacking).collect();
+    if !lacking.is_empty() {
         let arn = gateway.document.gateway_arn();
+        let keys: Vec<String> = lacking.iter().map(|(key, _)| format!("`{key}`")).collect();
+        let pairs: Vec<String> = lacking.iter().map(|(key, value)| shell_word(&format!("{key}={value}"))).collect();
         warnings.push(format!(
-            "tags are given when things are made: the gateway is there and does not get `{key}`; `aws \
-             bedrock-agentcore-control tag-resource --resource-arn {arn} --tags {key}={value}` gives it"
+            "tags are given when things are made: the gateway is there and does not get {}; `aws \
+             bedrock-agentcore-control tag-resource --resource-arn {arn} --tags {}` gives them",
+            keys.join(", "),
+            pairs.join(",")
         ));
+    }
+    let boundary = stack.role.as_ref().and_then(|role| role.boundary.as_deref());
+    if let RoleSpec::Managed { permissions_boundary: Some(wanted) } = &spec.role
+        && boundary != Some(wanted.as_str())
+    {
+        warnings.push("a permissions boundary is given when the role is made: this one keeps what it has".to_owned());
     }
     let wants_traces = spec.observability && spec.traces != Some(false);
     let unwanted =
@@ -477,7 +489,9 @@ fn unfinished(document: &ApiDocument, kind: ResourceKind, ours: bool) -> Result<
 fn observability_steps(plan: &mut Plan, spec: &GatewaySpec, stack: &Stack, gateway: usize) {
     let existing = stack.gateway.as_ref().filter(|_| plan.steps[gateway].action != Action::Replace);
     let logs = match existing {
-        Some(gateway) if gateway.delivers_logs && spec.log_retention.is_some() => Action::Update(vec!["retention"]),
+        Some(gateway) if gateway.delivers_logs && spec.log_retention.is_some() && !stack.as_sent.log_retention => {
+            Action::Update(vec!["retention"])
+        }
         existing => kept_if(existing.is_some_and(|gateway| gateway.delivers_logs)),
     };
     let name = stack.names.gateway.as_str();

@@ -291,11 +291,7 @@ async fn a_prune_takes_away_what_the_removed_targets_needed_only() {
 async fn a_gateway_of_others_keeps_its_targets() {
     let world = World::new(Duration::ZERO);
     world.run(&["create", "g", "--authorizer", "iam", "--no-observability"]).await.expect(0);
-    world.edit(|state| {
-        for gateway in state["agentcore"]["gateways"].as_object_mut().unwrap().values_mut() {
-            gateway["tags"] = json!({});
-        }
-    });
+    world.forget_owner_of_gateway();
     let target = json!({ "name": "theirs", "targetConfiguration": { "mcp": { "mcpServer": { "endpoint": "https://x.example/mcp", "listingMode": "DYNAMIC" } } } });
     world.create_target("g", &target).await;
     let text = "gateway: { name: g, adopt: true, noObservability: true, authorizer: { type: iam } }\ntargets:\n  mine: { type: mcp-server, endpoint: 'https://y.example/mcp', dynamicListing: true }\n";
@@ -612,4 +608,72 @@ for document in given['bad']:
     serde_json::to_writer(child.stdin.take().unwrap(), &given).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A file that says less changes nothing: a credential and permissions stay as they are.
+#[tokio::test(start_paused = true)]
+async fn what_the_file_does_not_name_stays_as_it_is() {
+    let whole = "
+gateway: { name: g, authorizer: { type: iam }, description: d, debugErrors: true, logRetention: 7, tags: { a: b } }
+targets:
+  z-model: { type: smithy, model: model.json, allowActions: ['lambda:GetAccountSettings'] }
+  api: { type: openapi, spec: api.json, description: d, allowQueries: [q], credential: { apiKeyEnv: THE_KEY, query: k } }
+";
+    let less = "
+gateway: { name: g }
+targets:
+  api: { type: openapi, spec: api.json, credential: {} }
+  z-model: { type: smithy, model: model.json }
+";
+    let folder = folder(whole);
+    fs::write(folder.path().join("model.json"), crate::export::MODEL).unwrap();
+    let world = World::new(Duration::ZERO);
+    apply(&world, folder.path(), &[]).await.expect(0);
+    tokio::time::advance(Duration::from_mins(2)).await;
+    let before = world.snapshot();
+    // The same again, in another order, with less, and what AWS has: nothing is written.
+    let exported = world.run(&["export", "g"]).await.expect(0).stdout;
+    assert!(exported.contains("logRetention: 7"), "{exported}");
+    for text in [whole, less, &exported] {
+        fs::write(folder.path().join("gateway.yaml"), text).unwrap();
+        let world = world.with_env(Env::only([("THE_KEY", "the-api-key"), ("API_API_KEY", "the-api-key")]));
+        let file = folder.path().join("gateway.yaml");
+        let planned = world.run(&["apply", "-f", file.to_str().unwrap(), "--dry-run", "--detailed-exitcode"]).await;
+        assert_eq!(planned.code, 0, "{text}\n{}", planned.stdout);
+        let again = world.run(&["apply", "-f", file.to_str().unwrap(), "-o", "json"]).await.expect(0);
+        assert_eq!(writes(&again), Vec::<&String>::new(), "{text}");
+        assert_eq!(world.snapshot(), before, "{text}");
+    }
+    // What it does name changes, also to the contrary.
+    let other = "gateway: { name: g, debugErrors: false }\ntargets:\n  api: { type: openapi, spec: api.json, credential: { oauthClientId: i, oauthClientSecretFile: secret.txt, oauthVendor: Google } }\n";
+    fs::write(folder.path().join("gateway.yaml"), other).unwrap();
+    let planned = apply(&world, folder.path(), &["--dry-run"]).await.expect(0).json();
+    let change =
+        |kind: &str| planned["changes"].as_array().unwrap().iter().find(|change| change["kind"] == kind).unwrap();
+    assert_eq!(
+        (&change("gateway")["members"][0]["path"], &change("credential provider")["action"]),
+        (&json!("exceptionLevel"), &json!("create"))
+    );
+    apply(&world, folder.path(), &[]).await.expect(0);
+    assert_eq!(world.census()["providers"], 1, "the key's provider goes with its use");
+    world.run(&["cleanup", "g", "--yes"]).await.expect(0);
+    assert!(world.is_empty());
+}
+
+/// A question is asked when a gateway becomes open, not each time.
+#[tokio::test(start_paused = true)]
+async fn an_open_gateway_is_confirmed_when_it_is_made_and_an_adopted_one_is_exported_so() {
+    let folder = folder("gateway: { name: g, authorizer: { type: none }, noObservability: true }\n");
+    let world = World::new(Duration::ZERO);
+    apply(&world, folder.path(), &[]).await.expect(2);
+    assert!(world.is_empty());
+    apply(&world, folder.path(), &["-y"]).await.expect(0);
+    apply(&world, folder.path(), &[]).await.expect(0);
+    world.forget_owner_of_gateway();
+    let refused = apply(&world, folder.path(), &[]).await.expect(1).json();
+    assert!(refused["error"]["hint"].as_str().unwrap().contains("`adopt: true`"), "{refused:#}");
+    let exported = world.run(&["export", "g"]).await.expect(0).stdout;
+    assert!(exported.contains("adopt: true"), "{exported}");
+    fs::write(folder.path().join("gateway.yaml"), exported).unwrap();
+    apply(&world, folder.path(), &["--dry-run", "--detailed-exitcode"]).await.expect(0);
 }

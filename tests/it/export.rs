@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A Smithy model with one operation.
-const MODEL: &str = r#"{"smithy":"2.0","shapes":{
+pub const MODEL: &str = r#"{"smithy":"2.0","shapes":{
 "com.amazonaws.lambda#Svc":{"type":"service","version":"2015-03-31","operations":[{"target":"com.amazonaws.lambda#GetAccountSettings"}],
 "traits":{"aws.api#service":{"sdkId":"Lambda","arnNamespace":"lambda","endpointPrefix":"lambda"},"aws.auth#sigv4":{"name":"lambda"},"aws.protocols#restJson1":{},
 "smithy.rules#endpointRuleSet":{"version":"1.0","parameters":{"Region":{"builtIn":"AWS::Region","required":true,"documentation":"r","type":"string"}},
@@ -44,7 +44,7 @@ const OTHERS: &str = "  smithy: { type: smithy, model: model.json, allowActions:
   by-vendor: { type: openapi, spec: api.json, credential: { oauthClientId: me, oauthClientSecretFile: secret.txt, oauthVendor: Google, oauthScopes: [a, b] } }
   by-endpoint: { type: openapi, spec: api.json, credential: { oauthClientId: me, oauthClientSecretFile: secret.txt, oauthTokenEndpoint: 'https://idp.example.com/token' } }
   tenant: { type: openapi, spec: api.json, credential: { oauthClientId: me, oauthClientSecretFile: secret.txt, oauthVendor: Microsoft, oauthTenant: t1 } }
-  okta: { type: openapi, spec: api.json, credential: { oauthClientId: me, oauthClientSecretFile: secret.txt, oauthVendor: Okta, oauthIssuer: 'https://x.okta.com', oauthAuthorizationEndpoint: 'https://x.okta.com/a', oauthTokenEndpoint: 'https://x.okta.com/t' } }
+  okta: { type: openapi, spec: api.json, description: 'Has ${AWS::Region} in it', credential: { oauthClientId: me, oauthClientSecretFile: secret.txt, oauthVendor: Okta, oauthIssuer: 'https://x.okta.com', oauthAuthorizationEndpoint: 'https://x.okta.com/a', oauthTokenEndpoint: 'https://x.okta.com/t' } }
   keyed: { type: openapi, spec: api.json, credential: { apiKeyEnv: THE_KEY, query: key } }
   bearer: { type: openapi, spec: api.json, credential: { apiKeyEnv: THE_KEY, header: Authorization, prefix: Bearer } }
 ";
@@ -209,6 +209,11 @@ async fn the_cloudformation_template_is_clean_and_whole() {
         assert!(!template.contains(&id), "{id}");
     }
     assert!(!template.contains("the-api-key") && !template.contains("the-client-secret"));
+    let texts = json!({ "Fn::Join": ["", ["Has $", "{AWS::Region} in it"]] });
+    assert_eq!(resources["OktaTarget"]["Properties"]["Description"], texts);
+    let function =
+        json!({ "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:their-function" });
+    assert_eq!(resources["TheirsTarget"]["Properties"]["TargetConfiguration"]["Mcp"]["Lambda"]["LambdaArn"], function);
     let policies = resources["GatewayRole"]["Properties"]["Policies"].to_string();
     assert!(!policies.contains("000000000000:gateway") && policies.contains("${AWS::AccountId}"), "{policies}");
 }
@@ -217,7 +222,7 @@ async fn the_cloudformation_template_is_clean_and_whole() {
 async fn gateways_without_a_pool_of_their_own_are_clean_too() {
     let http = "gateway: { name: g, noProtocolType: true, authorizer: { type: iam } }
 targets:
-  echo: { type: custom, aws: { targetConfiguration: { http: { passthrough: { endpoint: 'https://echo.example.com', protocolType: CUSTOM } } } } }
+  echo: { type: custom, allowActions: ['s3:GetObject'], aws: { targetConfiguration: { http: { passthrough: { endpoint: 'https://echo.example.com', protocolType: CUSTOM } } } } }
   agent: { type: custom, credential: { aws: { credentialProviderType: GATEWAY_IAM_ROLE } }, aws: { targetConfiguration: { http: { agentcoreRuntime: { arn: 'arn:aws:bedrock-agentcore:us-west-2:000000000000:runtime/tools-AbCdEf1234' } } } } }
 ";
     let brought = "gateway:
@@ -237,6 +242,10 @@ targets: {}
         lint(&exported.stdout);
         let said = "CloudFormation has no `protocolConfiguration.mcp.disableMcpListToolsPagination`";
         assert_eq!(exported.stderr.contains(said), warned, "{exported:?}");
+        let yaml = export(&world, "yaml").await;
+        assert_eq!(yaml.contains("s3:GetObject"), !warned, "{yaml}");
+        fs::write(folder.path().join("gateway.yaml"), &yaml).unwrap();
+        apply(&world, folder.path(), &["--dry-run", "--detailed-exitcode"]).await.expect(0);
     }
 }
 

@@ -94,6 +94,12 @@ impl File {
         Ok(Self { gateway, targets, source })
     }
 
+    /// An error with members of the gateway in the place of flags.
+    pub(super) fn in_members(&self, error: Error) -> Error {
+        let place = &self.gateway.place;
+        Error { hint: error.hint.as_deref().map(|hint| place.in_members(hint)), ..error }
+    }
+
     /// An error about an entry, with its place, and with members in the place of flags.
     pub(super) fn located<T>(&self, entry: &Entry<T>, error: Error) -> Error {
         match error.kind {
@@ -240,14 +246,15 @@ impl Source {
                 holder.and_then(|holder| holder.get(&member.name)).filter(|_| member.shape != Shape::Raw)
             {
                 let pointer = child(&pointer, &member.name);
-                words.extend(self.words(&pointer, member, value, folder)?);
+                words.extend(self.words(&pointer, member, place.opposite(member), value, folder)?);
             }
         }
         for name in objects {
             let pointer = child(&place.pointer, name);
             let Some(inner) = object.get(name).and_then(Value::as_object) else { continue };
             let of_object = place.members.iter().filter(|member| member.object == Some(name));
-            let known: Vec<&str> = of_object.map(|member| member.name.as_str()).chain([AWS]).collect();
+            let named = of_object.filter(|member| member.shape != Shape::Raw);
+            let known: Vec<&str> = named.map(|member| member.name.as_str()).chain([AWS]).collect();
             self.check_names(&pointer, inner, &known, &format!("`{name}`"))?;
             if inner.get(AWS).is_some_and(|raw| !raw.is_null()) {
                 words.extend(self.raw_inner(place, name, inner, &mut raw)?);
@@ -281,6 +288,12 @@ impl Source {
         }
         match inner.get(TYPE).and_then(Value::as_str) {
             Some("jwt") if others == 1 => return Ok(Some(format!("--authorizer-config={document}"))),
+            Some("cognito") if document["customJWTAuthorizer"].get("discoveryUrl").is_some() => {
+                return refused(
+                    "the gateway's own pool has its own discovery document",
+                    "leave it out, or name the type `jwt`",
+                );
+            }
             None | Some("jwt" | "cognito") => {}
             Some(kind) => {
                 let problem = format!("an authorizer of the type `{kind}` has no configuration");
@@ -308,21 +321,33 @@ impl Source {
     }
 
     /// A member as flags.
-    fn words(&self, pointer: &str, member: &Member, value: &Value, folder: &Path) -> Result<Vec<String>, Error> {
+    /// `opposite` is the flag that says the opposite of a switch, if there is one.
+    fn words(
+        &self,
+        pointer: &str,
+        member: &Member,
+        opposite: Option<&str>,
+        value: &Value,
+        folder: &Path,
+    ) -> Result<Vec<String>, Error> {
         let (name, flag) = (&member.name, &member.flag);
         let wrong = |what: &str, example: String| {
             Err(self.error(pointer, &format!("`{name}` is {what}")).with_hint(format!("write `{name}: {example}`")))
         };
         let text = |value: &Value| value.as_str().map(str::to_owned);
         match (member.shape, value) {
-            (_, Value::Null) => wrong("empty", "…`, or leave it out: what is not named stays as it is; `…".to_owned()),
+            (_, Value::Null) => {
+                Err(self.error(pointer, &format!("`{name}` is empty")).with_hint("give it a value, or leave it out"))
+            }
             (Shape::Switch, Value::Bool(true)) => Ok(vec![format!("--{flag}")]),
-            (Shape::Switch, Value::Bool(false)) | (Shape::Raw, _) => Ok(Vec::new()),
+            (Shape::Switch, Value::Bool(false)) => Ok(opposite.map(|flag| format!("--{flag}")).into_iter().collect()),
+            (Shape::Raw, _) => Ok(Vec::new()),
             (Shape::Switch, _) => wrong("neither true nor false", "true".to_owned()),
+            (Shape::Number, Value::Number(number)) if number.is_f64() => wrong("no whole number", "30".to_owned()),
             (Shape::Number, Value::Number(number)) => Ok(vec![format!("--{flag}={number}")]),
             (Shape::Number, _) => wrong("no number", "30".to_owned()),
             (Shape::Text, Value::String(text)) => Ok(vec![format!("--{flag}={text}")]),
-            (Shape::Text, Value::Number(number)) => wrong("no text", format!("\"{number}\"")),
+            (Shape::Text, Value::Number(number)) if !number.is_f64() => wrong("no text", format!("\"{number}\"")),
             (Shape::Text, _) => wrong("no text", "\"…\"".to_owned()),
             (Shape::File, Value::String(file)) if file == "-" => {
                 let error = self.error(pointer, &format!("`{name}` is standard input, which can be read once only"));
@@ -435,10 +460,20 @@ impl Place {
         self.members.iter().find(|member| member.flag == flag)
     }
 
-    /// The path of the member for a flag as clap writes it, or of the first of several: `<--flag <VALUE>|--other>`.
+    /// The flag that says the opposite of a member: `--no-stream` of `--stream`.
+    fn opposite(&self, member: &Member) -> Option<&str> {
+        let negated = format!("no-{}", member.flag);
+        let plain = member.flag.strip_prefix("no-");
+        let is_it = |flag: &str| flag == negated || Some(flag) == plain;
+        self.members.iter().map(|other| other.flag.as_str()).find(|flag| is_it(flag))
+    }
+
+    /// The path of the member for a flag as clap writes it, or of one of several, `<--flag <VALUE>|--other>`: a secret's,
+    /// all of which are named.
     fn path(&self, arg: &str) -> String {
-        let first = arg.trim_start_matches('<').split('|').next().unwrap_or_default();
-        self.member(first).map_or_else(|| arg.to_owned(), Member::path)
+        let paths = arg.trim_start_matches('<').split('|').filter_map(|arg| self.member(arg)).map(Member::path);
+        let paths: Vec<String> = paths.collect();
+        if paths.is_empty() { arg.to_owned() } else { paths.join("` or `") }
     }
 
     /// The first member whose flag a message mentions.
@@ -449,6 +484,8 @@ impl Place {
 
     /// A text with members in the place of flags. Commands, in backticks, stay.
     fn in_members(&self, text: &str) -> String {
+        let text =
+            text.replace("leave the flag out", "leave it out").replace("name it with flags", "name it with members");
         let by_flag: BTreeMap<&str, &Member> =
             self.members.iter().map(|member| (member.flag.as_str(), member)).collect();
         let parts = text.split('`').map(|part| {

@@ -127,11 +127,20 @@ pub(super) fn tag(text: &str) -> Result<(String, String), String> {
         Some((key, _)) if key.starts_with("agentcore-gw:") || key.starts_with("aws:") => {
             Err(format!("the tag key `{key}` is reserved"))
         }
+        // IAM API reference, `Tag`: letters, digits, spaces and these.
+        Some((key, value)) if !key.chars().chain(value.chars()).all(is_of_tags) => Err(format!(
+            "the tag `{}` has other characters than letters, digits, spaces and `_.:/=+-@`",
+            key.escape_debug()
+        )),
         Some((key, value)) if (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256 => {
             Ok((key.to_owned(), value.to_owned()))
         }
         _ => Err("expected KEY=VALUE, the key of 1 to 128 characters, the value of at most 256".to_owned()),
     }
+}
+
+fn is_of_tags(c: char) -> bool {
+    c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
 }
 
 /// The user's tags. IAM compares the tag keys of a role without regard to case.
@@ -262,7 +271,7 @@ mod tests {
     #[test]
     fn tags_of_ours_and_of_aws_are_reserved() {
         assert_eq!(tag("team=a=b").unwrap(), ("team".to_owned(), "a=b".to_owned()));
-        for bad in ["team", "=x", "aws:x=1", "agentcore-gw:stack=other"] {
+        for bad in ["team", "=x", "aws:x=1", "agentcore-gw:stack=other", "<<=x", "a=&b", "a=b\n"] {
             assert!(tag(bad).is_err(), "{bad}");
         }
     }

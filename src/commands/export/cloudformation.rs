@@ -226,6 +226,21 @@ impl Template<'_> {
         }
     }
 
+    /// Properties with ARNs of this account and region as in policies. A text that looks like a reference is no reference.
+    fn placed(&self, properties: &Value) -> Value {
+        match properties {
+            Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), self.placed(value))).collect(),
+            Value::Array(items) => items.iter().map(|item| self.placed(item)).collect(),
+            Value::String(text) if text.starts_with("arn:") => self.place(text),
+            // `Fn::Sub` escapes it, too, but cfn-lint warns of one without variables.
+            Value::String(text) if text.contains("${") => {
+                let parts: Vec<&str> = text.split_inclusive('$').collect();
+                json!({ "Fn::Join": ["", parts] })
+            }
+            value => value.clone(),
+        }
+    }
+
     fn place(&self, text: &str) -> Value {
         let region = &self.exported.names().region;
         let here = format!(":{region}:");
@@ -314,7 +329,7 @@ impl Template<'_> {
             members.retain(|name, _| !gateway::READ_ONLY.contains(&name.as_str()));
         }
         let document = self.known("the gateway", &document);
-        let mut properties = capitals(&document);
+        let mut properties = self.placed(&capitals(&document));
         if self.exported.has_own_role() {
             properties["RoleArn"] = attribute("GatewayRole", "Arn");
         }
@@ -403,7 +418,7 @@ impl Template<'_> {
                 }
             }
             let rest = self.known(&format!("the target {name}"), &rest);
-            let mut properties = capitals(&rest);
+            let mut properties = self.placed(&capitals(&rest));
             properties["GatewayIdentifier"] = attribute("Gateway", "GatewayIdentifier");
             if self.exported.calls_sample(document) {
                 properties["TargetConfiguration"]["Mcp"]["Lambda"]["LambdaArn"] = attribute("SampleFunction", "Arn");

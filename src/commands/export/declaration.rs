@@ -70,6 +70,7 @@ fn gateway_of(exported: &Exported) -> Result<Value, Error> {
     }
     let mut file = Map::new();
     file.insert("name".to_owned(), json!(exported.names().gateway));
+    keep(&mut file, "adopt", (!exported.gateway.ours).then_some(Value::Bool(true)));
     keep(&mut file, "description", take(&mut rest, &["description"]));
     file.insert("authorizer".to_owned(), authorizer_of(exported, &mut rest)?);
     let role = take(&mut rest, &["roleArn"]);

@@ -9,6 +9,7 @@ use super::{
     check::{check_endpoint, check_region},
     credential::CredentialFlags,
     described,
+    keep::Said,
     source::{self, Given},
     values::{action, endpoint, filter, rest_api_id, stage, tool_override},
     with_gateway,
@@ -201,18 +202,40 @@ impl AddKind {
         }
     }
 
+    fn credential(&self) -> Option<&CredentialFlags> {
+        match self {
+            Self::Lambda(_) => None,
+            Self::Openapi(args) => Some(&args.credential),
+            Self::Smithy(args) => Some(&args.credential),
+            Self::McpServer(args) => Some(&args.credential),
+            Self::ApiGateway(args) => Some(&args.credential),
+            Self::Custom(args) => Some(&args.credential),
+        }
+    }
+
+    /// What is said about the target besides its source.
+    pub fn said(&self, input: &CliInput) -> Said {
+        let actions = match self {
+            Self::Smithy(args) => args.allow_action.as_slice(),
+            Self::Custom(args) => args.allow_action.as_slice(),
+            _ => &[],
+        };
+        let flags = self.credential();
+        let credential = flags.is_some_and(CredentialFlags::is_given) || input.has("credentialProviderConfigurations");
+        let resources = flags.is_some_and(|flags| !flags.iam_resource.is_empty());
+        Said { credential, permissions: resources || !actions.is_empty() }
+    }
+
     /// The members of the file of `--cli-input`. One of the files may be standard input.
     fn input(&self) -> Result<CliInput, Error> {
-        let (file, credential) = match self {
-            Self::Lambda(args) => (args.tools.as_deref(), None),
-            Self::Openapi(args) => (args.spec.as_deref(), Some(&args.credential)),
-            Self::Smithy(args) => (args.model.as_deref(), Some(&args.credential)),
-            Self::McpServer(args) => (None, Some(&args.credential)),
-            Self::ApiGateway(args) => (None, Some(&args.credential)),
-            Self::Custom(args) => (None, Some(&args.credential)),
+        let file = match self {
+            Self::Lambda(args) => args.tools.as_deref(),
+            Self::Openapi(args) => args.spec.as_deref(),
+            Self::Smithy(args) => args.model.as_deref(),
+            Self::McpServer(_) | Self::ApiGateway(_) | Self::Custom(_) => None,
         };
         let given = self.common().settings.cli_input.as_deref();
-        check_stdin([given, file].into_iter().chain(credential.into_iter().flat_map(CredentialFlags::files)))?;
+        check_stdin([given, file].into_iter().chain(self.credential().into_iter().flat_map(CredentialFlags::files)))?;
         CliInput::read(given)
     }
 

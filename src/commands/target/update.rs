@@ -9,6 +9,7 @@ use super::{
     check::{check_endpoint, check_region},
     credential::CredentialFlags,
     described,
+    keep::{credentials_of, kept_actions},
     settings::ClearFlags,
     source::{self, Given},
     target_of, with_gateway,
@@ -23,13 +24,10 @@ use crate::{
     error::{Error, ErrorKind},
     model::{
         adapt::{Change, flags_of},
-        document::Document,
-        finding::Reading,
         name::FunctionArn,
         patch::{Patch, merge},
         policy,
         shell::shell_word,
-        smithy::Model,
         spec::{Credential, Other, TargetSource, TargetSpec},
         target::{KNOWN, READ_ONLY, TargetKind, listed_type},
     },
@@ -291,26 +289,10 @@ impl Update {
     }
 }
 
-/// The credential that a target has.
-fn credentials_of(target: &Value) -> Option<Value> {
-    target.get("credentialProviderConfigurations").filter(|all| **all != json!([])).cloned()
-}
-
 /// The members of a file besides source and credential.
 fn without_source(mut described: Value) -> Value {
     if let Some(members) = described.as_object_mut() {
         members.retain(|name, _| !["targetConfiguration", "credentialProviderConfigurations"].contains(&name.as_str()));
     }
     described
-}
-
-/// The actions that the role is allowed for a target that gets another model: those that the model needs. If
-/// the role was allowed less than the previous model needed, only those of them that it was allowed before, if
-/// any.
-fn kept_actions(granted: &[String], needed: &[String], before: &Value) -> Vec<String> {
-    let before = before["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
-    let needed_before = before.map(|document| Model::read(&document, Reading::of("", true)).actions());
-    let was_narrowed = needed_before.is_none_or(|before| before.iter().any(|action| !granted.contains(action)));
-    let kept: Vec<String> = needed.iter().filter(|action| granted.contains(action)).cloned().collect();
-    if was_narrowed && !kept.is_empty() { kept } else { needed.to_vec() }
 }

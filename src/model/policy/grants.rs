@@ -18,7 +18,12 @@ pub fn grants<'a>(
     allowed: impl Fn(&str) -> Option<Vec<String>>,
 ) -> BTreeMap<&'static str, Value> {
     let mut needs = Needs::default();
-    targets.for_each(|target| needs.add(Place { names, account, target }, &allowed));
+    // In one order, whichever the targets come in.
+    let mut targets: Vec<&Value> = targets.collect();
+    targets.sort_by_key(|target| target["name"].as_str());
+    for target in targets {
+        needs.add(Place { names, account, target }, &allowed);
+    }
     needs.into_policies(names, account)
 }
 

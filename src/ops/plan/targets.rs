@@ -8,7 +8,7 @@ use crate::{
     model::{
         difference::{self, Difference},
         naming::StackNames,
-        spec::{GatewaySpec, TargetSpec},
+        spec::{GatewaySpec, ProviderSpec, TargetSpec},
         target::listed_type,
     },
 };
@@ -27,11 +27,11 @@ pub(super) fn target_steps(
         let existing = stack.gateway.as_ref().and_then(|gateway| gateway.target(target.name.as_str()));
         let action = target_action(names, stack, target, existing)?;
         let mut needs = needs.to_vec();
-        if target.provider().is_some() {
+        if let Some(kind) = target.provider().map(ProviderSpec::kind) {
             let used = existing.and_then(|existing| providers::of_target(&existing.0)).and_then(providers::of_arn);
-            let known =
-                used.map(|(_, name)| name).into_iter().chain(stack.providers.iter().map(|(_, name)| name.as_str()));
-            let known = known.into_iter().find(|name| names.owns_provider_of(target.name.as_str(), name));
+            let known = used.into_iter().chain(stack.providers.iter().map(|(kind, name)| (*kind, name.as_str())));
+            let mut known = known.filter(|(known, _)| *known == kind).map(|(_, name)| name);
+            let known = known.find(|name| names.owns_provider_of(target.name.as_str(), name));
             let name = known.map_or_else(|| names.provider(target.name.as_str(), 0), str::to_owned);
             let action = match known {
                 // AWS does not show a secret again, so it is sent again unless it is known to be the same.
@@ -69,7 +69,7 @@ pub(super) fn target_action(
     let kind = listed_type(&existing.0["targetConfiguration"]);
     if kind != listed_type(&target.request("", "")["targetConfiguration"]) {
         let (name, kind) = (target.name.to_string(), kind.unwrap_or("a newer one").to_owned());
-        return Err(Error::OtherKind { name, kind });
+        return Err(Error::OtherKind { name, kind, gateway: names.gateway.to_string() });
     }
     if let Some(action) = unfinished(existing, ResourceKind::Target, true)? {
         return Ok(action);
@@ -88,7 +88,10 @@ pub(super) fn target_action(
     // Have AWS retry a failed update. An object in S3 may have changed.
     let may_have_changed =
         names_s3(&wanted["targetConfiguration"]) && !stack.as_sent.objects.contains(target.name.as_str());
-    if differs.is_empty() && (existing.is_broken() || may_have_changed) {
+    if differs.is_empty() && may_have_changed {
+        differs.push("object in S3");
+    }
+    if differs.is_empty() && existing.is_broken() {
         differs.push("configuration");
     }
     Ok(if differs.is_empty() { Action::Keep } else { Action::Update(differs) })

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::{
-    future::{join, join_all},
+    future::{join_all, join3},
     stream::{self, StreamExt as _},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Stack;
 use crate::{
-    aws::{Aws, agentcore::ApiDocument, providers, s3},
+    aws::{Aws, agentcore::ApiDocument, logs, providers, s3},
     model::{
         fingerprint,
         naming::TAG_PROVIDER,
@@ -27,6 +27,8 @@ pub struct AsSent {
     pub secrets: BTreeSet<String>,
     /// Their objects in S3 are older than the target.
     pub objects: BTreeSet<String>,
+    /// Whether the gateway's log group has the retention that is named, if one is.
+    pub log_retention: bool,
 }
 
 /// Most targets that are looked at at once.
@@ -48,9 +50,15 @@ impl Stack {
         };
         let secrets = stream::iter(&known).map(secret).buffered(MOST_AT_ONCE).collect();
         let objects = stream::iter(&known).map(object).buffered(MOST_AT_ONCE).collect();
-        let (secrets, objects) = join(secrets, objects).await;
+        let retention = async {
+            let gateway = self.gateway.as_ref().filter(|gateway| gateway.delivers_logs && spec.log_retention.is_some());
+            let Some(gateway) = gateway else { return false };
+            let group = logs::find_group(aws, &gateway.delivery_names().log_group).await.ok().flatten();
+            group.is_some_and(|group| group.retention_days == spec.log_retention)
+        };
+        let (secrets, objects, log_retention) = join3(secrets, objects, retention).await;
         let all = |names: Vec<Option<String>>| names.into_iter().flatten().collect();
-        self.as_sent = AsSent { secrets: all(secrets), objects: all(objects) };
+        self.as_sent = AsSent { secrets: all(secrets), objects: all(objects), log_retention };
     }
 
     /// Whether the credential provider of a target has what its spec says: by the fingerprint in the role's tag, if

@@ -17,7 +17,7 @@ pub(super) fn target_of(exported: &Exported, name: &str, document: &Value, varia
     let mut file = Map::new();
     let kind = TargetKind::of(&rest["targetConfiguration"]["mcp"]);
     let mut credential = take(&mut rest, &["credentialProviderConfigurations"]).filter(|all| !is_empty(all));
-    let granted = exported.stack.granted(name).filter(|_| policy::is_granted_by_name(document));
+    let granted = exported.stack.granted(name).filter(|_| kind.is_none() || policy::is_granted_by_name(document));
     source_of(exported, document, &mut rest, granted.as_deref(), &mut file);
     if kind == Some(TargetKind::Lambda) {
         credential = None;

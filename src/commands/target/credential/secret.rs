@@ -41,7 +41,8 @@ pub(super) async fn secret(
     };
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidInput, format!("{place} holds no secret")));
+        let error = Error::new(ErrorKind::InvalidInput, format!("{place} holds no secret"));
+        return Err(error.with_hint("it is to be on the first line"));
     }
     Ok(Secret::new(text))
 }

@@ -98,6 +98,9 @@ struct Parameter {
     style: Style,
 }
 
+/// Maximum number of bytes of a tool's description: models read all of it on every turn.
+const LONGEST_DESCRIPTION: usize = 8 * 1024;
+
 impl Operation {
     /// The operation as a tool.
     pub fn tool(&self) -> Tool {
@@ -105,7 +108,12 @@ impl Operation {
     }
 
     pub fn into_tool(self) -> Tool {
-        let Self { id: name, description, input_schema, .. } = self;
+        let Self { id: name, mut description, input_schema, .. } = self;
+        if description.len() > LONGEST_DESCRIPTION {
+            let end = (0..=LONGEST_DESCRIPTION).rev().find(|end| description.is_char_boundary(*end));
+            description.truncate(end.unwrap_or_default());
+            description.push('…');
+        }
         Tool { name, description, input_schema, output_schema: None }
     }
 }

@@ -21,8 +21,9 @@ const SHORT_NAME: usize = 16;
 pub const SEPARATOR: &str = "___";
 /// Maximum number of tools per target (AgentCore developer guide, "Quotas for Amazon Bedrock AgentCore").
 pub const MOST_TOOLS: usize = 1000;
-/// Limit on a tool's input schema, in bytes: models read all of it on every turn.
-const LARGEST_SCHEMA: usize = 100_000;
+/// Limit on a tool's input schema, in bytes: models read all of it on every turn. With its description, a tool stays under
+/// 100,000.
+const LARGEST_SCHEMA: usize = 90_000;
 /// Limit on the input schemas of all of a target's tools together.
 const LARGEST_SCHEMAS: usize = 10_000_000;
 

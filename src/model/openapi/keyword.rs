@@ -149,7 +149,7 @@ pub(super) fn mend(
         Kind::Number | Kind::Positive => number(kind, value),
         Kind::Count => count(value),
         Kind::Bound => match around.get(exclusive_of(keyword)) {
-            Some(Value::Bool(true)) if number(kind, value) == AsItIs => Moved,
+            Some(Value::Bool(true)) if matches!(number(kind, value), AsItIs | Changed(..)) => Moved,
             _ => number(kind, value),
         },
         Kind::Exclusive => exclusive(keyword, value, around),
@@ -207,7 +207,11 @@ fn exclusive_of(bound: &str) -> &'static str {
 fn exclusive(keyword: &str, value: &Value, around: &Map<String, Value>) -> Mended {
     let bound = if keyword == "exclusiveMinimum" { "minimum" } else { "maximum" };
     match (value, around.get(bound)) {
-        (Value::Bool(true), Some(bound)) if bound.is_number() => Changed(bound.clone(), None),
+        (Value::Bool(true), Some(bound)) => match number(Kind::Number, bound) {
+            AsItIs => Changed(bound.clone(), None),
+            Changed(bound, why) => Changed(bound, why),
+            _ => Moved,
+        },
         (Value::Bool(_), _) => Moved,
         _ => number(Kind::Number, value),
     }
@@ -379,5 +383,11 @@ mod tests {
         assert_eq!(mended("minimum"), Moved);
         assert_eq!(mended("exclusiveMinimum"), Changed(json!(0), None));
         assert_eq!((mended("maximum"), mended("exclusiveMaximum")), (AsItIs, Moved));
+        let quoted = json!({ "maximum": "9", "exclusiveMaximum": true });
+        let around = quoted.as_object().unwrap();
+        let mended =
+            |keyword: &str| mend(kind(keyword).unwrap(), keyword, &around[keyword], around, &mut Patterns::default());
+        let exclusive = Changed(json!(9), Some("is a number in quotes"));
+        assert_eq!((mended("maximum"), mended("exclusiveMaximum")), (Moved, exclusive));
     }
 }

@@ -56,6 +56,19 @@ fn text() -> Value {
 }
 
 #[test]
+fn a_tool_stays_under_a_hundred_thousand_bytes() {
+    let long = "é".repeat(100_000);
+    let parameters: Vec<Value> = (0..3000)
+        .map(|n| json!({ "name": format!("parameter{n}"), "in": "query", "description": "d".repeat(200), "schema": { "type": "string" } }))
+        .collect();
+    let document = one("get", "/x", json!({ "description": long, "parameters": parameters }));
+    let tool = read_one(&document).into_tool();
+    assert!(tool.description.ends_with("é…") && tool.description.len() < 9000, "{}", tool.description.len());
+    let schema = tool.input_schema.to_string();
+    assert!(schema.len() + tool.description.len() < 100_000 && schema.len() > 10_000, "{}", schema.len());
+}
+
+#[test]
 fn a_plain_document_has_nothing_to_find_and_its_operations_are_tools() {
     let document = one(
         "post",

@@ -16,15 +16,17 @@ pub(super) const TOOL_TEXT: usize = 1000;
 pub(super) fn of_input(shapes: &Shapes, input: Option<Shape<'_>>, bytes: usize) -> (Value, bool) {
     let nothing = || json!({ "type": "object", "properties": {} });
     let Some(input) = input else { return (nothing(), true) };
-    let written = |levels, text| {
-        let mut writer = Writer { shapes, open: Vec::new(), levels, bytes, text, cut: false };
+    let write = |levels, text, is_part| {
+        let mut writer = Writer { shapes, open: Vec::new(), levels, bytes, text, is_part, cut: false };
         writer.structure(input).map(|schema| (schema, !writer.cut))
     };
+    let written = |levels, text| write(levels, text, false);
     if let Some(whole) = written(DEEPEST, MEMBER_TEXT) {
         return whole;
     }
     let deepest = (0..DEEPEST).map_while(|levels| written(levels, MEMBER_TEXT)).last();
-    let (schema, _) = deepest.or_else(|| written(0, 0)).unwrap_or_else(|| (nothing(), false));
+    let deepest = deepest.or_else(|| written(0, 0)).or_else(|| write(0, 0, true));
+    let (schema, _) = deepest.unwrap_or_else(|| (nothing(), false));
     (schema, false)
 }
 
@@ -38,6 +40,8 @@ struct Writer<'a> {
     bytes: usize,
     /// Maximum number of characters of a member's documentation.
     text: usize,
+    /// Whether the first arguments are to be written, if not all can be.
+    is_part: bool,
     /// Whether something was left out because it is too deep.
     cut: bool,
 }
@@ -55,8 +59,14 @@ impl<'a> Writer<'a> {
         self.spend(64)?;
         for member in self.shapes.members(shape) {
             // Once as a property, and once as a required one.
-            self.spend(2 * member.name.len() + 8)?;
-            properties.insert(member.name.to_owned(), self.member(member)?);
+            let written = self.spend(2 * member.name.len() + 8).and_then(|()| self.member(member));
+            let Some(written) = written else {
+                if self.is_part && self.open.is_empty() {
+                    break;
+                }
+                return None;
+            };
+            properties.insert(member.name.to_owned(), written);
             // A missing idempotency token is generated.
             if member.traits.has("required") && !member.traits.has("idempotencyToken") {
                 required.push(member.name);

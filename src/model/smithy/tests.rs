@@ -502,6 +502,18 @@ fn xml_names_and_namespaces_stand_where_their_traits_are() {
 }
 
 #[test]
+fn an_input_with_too_many_members_has_as_many_as_fit() {
+    let members: Map<String, Value> =
+        (0..5000).map(|n| (format!("aMemberWithALongName{n:04}"), json!({ "target": TEXT }))).collect();
+    let model = model("aws.protocols#awsJson1_1", json!({}), Value::Object(members), json!({}), json!({}));
+    let model = Model::read(&Document::of(model), Reading::of("t", false));
+    let schema = &model.operations[0].input_schema;
+    let written = schema["properties"].as_object().unwrap();
+    assert!(written.len() > 500 && written.contains_key("aMemberWithALongName0000"), "{}", written.len());
+    assert!(schema.to_string().len() < 100_000);
+}
+
+#[test]
 fn xml_has_every_form_of_lists_and_maps() {
     let flat = |target: &str| with(target, json!({ "smithy.api#xmlFlattened": {} }));
     let members = json!({

@@ -5,13 +5,45 @@ use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
 use agentcore_gw::{
     aws::{Aws, Connection, wait::Stop},
     model::secret::Secret,
-    ops::bridge::{Bridge, Credential, Message, Source, Tokens},
+    ops::{
+        bridge::{Bridge, Credential, Message, Source, Tokens},
+        mcp::{Client, SignIn},
+    },
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::support::fake_mcp_server::{FakeMcpServer, STATELESS};
+
+/// A list whose cursors lead round comes to an end.
+#[tokio::test]
+async fn cursors_that_lead_round_end_the_list_of_tools() {
+    let server = FakeMcpServer::start(&["one"]);
+    for (cursors, pages) in [("a", 2), ("a|b", 3)] {
+        server.state().cursor = Some(cursors);
+        let http = aws(&server).await.http;
+        let (url, time) = (server.endpoint(), Duration::from_secs(10));
+        let client = Client::connect(http, url, SignIn::Anonymous, time, &["2025-06-18"]).await;
+        server.taken();
+        client.unwrap().list_tools().await.unwrap();
+        assert_eq!(server.methods(), vec!["tools/list"; pages], "{cursors}");
+    }
+}
+
+async fn aws(server: &FakeMcpServer) -> Aws {
+    let connection = Connection {
+        region: "us-west-2".parse().unwrap(),
+        profile: None,
+        profile_is_explicit: false,
+        endpoint_url: Some(server.origin.clone()),
+        credentials: Some(("AKIDEXAMPLE".to_owned(), Secret::new("secret"))),
+        http_client: None,
+        ca_bundle: None,
+        is_loopback: true,
+    };
+    Aws::connect(connection).await.unwrap()
+}
 
 /// A bridge, and what it tells its client.
 struct Bridged {
@@ -21,18 +53,8 @@ struct Bridged {
 
 impl Bridged {
     async fn new(gateway: &FakeMcpServer, credential: Credential) -> Self {
-        let connection = Connection {
-            region: "us-west-2".parse().unwrap(),
-            profile: None,
-            profile_is_explicit: false,
-            endpoint_url: Some(gateway.origin.clone()),
-            credentials: Some(("AKIDEXAMPLE".to_owned(), Secret::new("secret"))),
-            http_client: None,
-            ca_bundle: None,
-            is_loopback: true,
-        };
         let (sender, told) = mpsc::channel(64);
-        let aws = Aws::connect(connection).await.unwrap();
+        let aws = aws(gateway).await;
         Self { bridge: Arc::new(Bridge::new(aws, gateway.endpoint(), credential, Stop::default(), sender)), told }
     }
 

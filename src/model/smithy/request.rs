@@ -7,6 +7,7 @@ mod json;
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
 
 use self::{form::form_pairs, json::Json};
@@ -324,6 +325,13 @@ impl Model {
         }
         let checksum = self.traits(operation).get("aws.protocols#httpChecksum");
         let required = checksum.is_some_and(|checksum| checksum["requestChecksumRequired"] == true);
+        // Smithy 2.0, "httpChecksumRequired trait". A service's own checksum takes its place.
+        if checksum.is_none()
+            && self.traits(operation).has("httpChecksumRequired")
+            && let Some(payload) = &parts.payload
+        {
+            parts.headers.push(("content-md5".to_owned(), BASE64.encode(Md5::digest(&payload.bytes))));
+        }
         if let Some(payload) = parts.payload.as_ref().filter(|_| required) {
             let crc32 = BASE64.encode(crc32fast::hash(&payload.bytes).to_be_bytes());
             parts.headers.push(("x-amz-checksum-crc32".to_owned(), crc32));

@@ -469,6 +469,16 @@ fn one_member_can_be_the_body() {
     assert_eq!(got(&model(json, http, json!({}), body, shapes()), &[], ""), json!({}));
 }
 
+/// RestJsonHttpChecksumRequired of Smithy's protocol tests.
+#[test]
+fn a_required_checksum_is_sent() {
+    let traits = json!({ "smithy.api#http": { "method": "POST", "uri": "/" }, "smithy.api#httpChecksumRequired": {} });
+    let model = model("aws.protocols#restJson1", traits, json!({ "foo": TEXT }), json!({}), json!({}));
+    let outgoing = sent(&model, json!({ "foo": "base64 encoded md5 checksum" }));
+    let header = outgoing.headers.iter().find(|(name, _)| name == "content-md5").map(|(_, value)| value.as_str());
+    assert_eq!(header, Some("iB0/3YSo7maijL0IGOgA9g=="));
+}
+
 /// BodyWithXmlName, HttpPayloadWithXmlNamespaceAndPrefix and RestXmlXmlMapWithXmlNamespace of Smithy's protocol tests.
 #[test]
 fn xml_names_and_namespaces_stand_where_their_traits_are() {

@@ -35,7 +35,7 @@ pub struct FakeServerState {
     pub templates: bool,
     /// What it answers `prompts/list` with; null: it does not know the method.
     pub prompts: Value,
-    /// The cursor that each page of its tools names.
+    /// The cursor that each page of its tools names: of several, with `|` between them, one that was not asked for.
     pub cursor: Option<&'static str>,
     /// Whether it ends the stream of a call early: `once` or `always`.
     pub cuts: Option<&'static str>,
@@ -62,8 +62,9 @@ impl FakeServerState {
         } else {
             page["tools"].as_array_mut().unwrap().extend(self.oddities.clone());
         }
-        if let Some(cursor) = self.cursor {
-            page["nextCursor"] = json!(cursor);
+        if let Some(cursors) = self.cursor {
+            let next = cursors.split('|').find(|cursor| params["cursor"] != *cursor).unwrap_or(cursors);
+            page["nextCursor"] = json!(next);
         }
         page
     }

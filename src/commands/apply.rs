@@ -2,6 +2,7 @@
 
 mod file;
 pub mod member;
+mod place;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,15 +1,15 @@
 //! Reads a file for `apply`: each object as the flags that its members stand for, which the command line's own parser
 //! then checks.
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path};
+use std::{ffi::OsString, path::Path};
 
-use clap::{
-    Command, FromArgMatches as _,
-    error::{ContextKind, ContextValue, ErrorKind as ClapError},
-};
+use clap::{Command, FromArgMatches as _};
 use serde_json::{Map, Value, json};
 
-use super::member::{self, AWS, Member, SAMPLE, Shape, TYPE};
+use super::{
+    member::{self, AWS, Member, SAMPLE, Shape, TYPE},
+    place::{Place, Refusal, quoted},
+};
 use crate::{
     commands::{
         cli_input::CliInput,
@@ -40,16 +40,6 @@ pub(super) struct Entry<T> {
     /// The raw members of its API request.
     pub input: CliInput,
     place: Place,
-}
-
-/// Where an entry is, and how its members are named.
-#[derive(Debug)]
-struct Place {
-    /// JSON pointer of the object.
-    pointer: String,
-    /// What it is, for messages.
-    what: String,
-    members: Vec<Member>,
 }
 
 /// The document, and its name in messages.
@@ -392,56 +382,19 @@ impl Source {
         parsed.map_err(|error| self.refused(place, pointer, &error))
     }
 
-    /// What the command line's parser says of the flags of an entry.
+    /// What the command line's parser says of the flags of an entry; `name` leads from it to its name.
     fn refused(&self, place: &Place, name: &str, error: &clap::Error) -> Error {
-        let context = |kind: ContextKind| match error.get(kind) {
-            Some(ContextValue::String(text)) => vec![text.clone()],
-            Some(ContextValue::Strings(texts)) => texts.clone(),
-            _ => Vec::new(),
-        };
-        let given = context(ContextKind::InvalidArg);
-        let named = given.first().and_then(|arg| place.member(arg));
-        let pointer_of = |member: &Member| format!("{}/{}", place.pointer, member.path().replace('.', "/"));
-        let prior = context(ContextKind::PriorArg);
-        let both = named.into_iter().chain(prior.iter().filter_map(|arg| place.member(arg)));
-        let later = both.map(pointer_of).max_by_key(|pointer| self.document.line_of(pointer));
+        let Refusal { paths, problem, hint } = place.refusal(error);
+        let pointers = paths.iter().map(|path| place.pointer_of(path));
+        let later = pointers.max_by_key(|pointer| self.document.line_of(pointer));
         let pointer = later.unwrap_or_else(|| format!("{}/{name}", place.pointer));
-        let paths: Vec<String> = given.iter().map(|arg| place.path(arg)).collect();
-        let path = named.map_or_else(|| "name".to_owned(), Member::path);
-        let value = context(ContextKind::InvalidValue).concat();
-        let (problem, hint) = match error.kind() {
-            ClapError::ValueValidation => {
-                let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-                (format!("`{path}: {value}`: {why}"), "correct the value".to_owned())
-            }
-            ClapError::InvalidValue => {
-                let values = context(ContextKind::ValidValue);
-                let values: Vec<&str> = values.iter().map(String::as_str).collect();
-                (format!("`{path}` cannot be `{value}`"), format!("the values are {}", quoted(&values)))
-            }
-            ClapError::MissingRequiredArgument => {
-                let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-                (format!("missing: {}", quoted(&paths)), format!("add {}", quoted(&paths)))
-            }
-            ClapError::ArgumentConflict => {
-                let other: Vec<String> = prior.iter().map(|arg| place.path(arg)).collect();
-                let other: Vec<&str> = other.iter().map(String::as_str).collect();
-                (format!("`{path}` and {} exclude each other", quoted(&other)), "leave one of them out".to_owned())
-            }
-            _ => {
-                let text = error.to_string();
-                let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                (place.in_members(&line), "`agentcore-gw schema` prints all members".to_owned())
-            }
-        };
-        self.error(&pointer, &format!("{}: {problem}", place.what)).with_hint(place.in_members(&hint))
+        self.error(&pointer, &format!("{}: {problem}", place.what)).with_hint(hint)
     }
 
     fn located(&self, place: &Place, error: Error) -> Error {
         let text = place.in_members(&error.message);
-        let pointer = place
-            .mentioned(&error)
-            .map_or_else(|| place.pointer.clone(), |path| format!("{}/{}", place.pointer, path.replace('.', "/")));
+        let mentioned = place.mentioned(&error.message).map(|path| place.pointer_of(&path));
+        let pointer = mentioned.unwrap_or_else(|| place.pointer.clone());
         let line = self.document.line_of(&pointer);
         let begin = format!("{}, {}: ", self.name, place.what);
         let text = text.strip_prefix(&begin).unwrap_or(&text);
@@ -453,80 +406,6 @@ impl Source {
     }
 }
 
-impl Place {
-    /// The member for a flag as clap writes it, `--flag <VALUE>`.
-    fn member(&self, arg: &str) -> Option<&Member> {
-        let flag = arg.split([' ', '=']).next()?.strip_prefix("--")?;
-        self.members.iter().find(|member| member.flag == flag)
-    }
-
-    /// The flag that says the opposite of a member: `--no-stream` of `--stream`.
-    fn opposite(&self, member: &Member) -> Option<&str> {
-        let negated = format!("no-{}", member.flag);
-        let plain = member.flag.strip_prefix("no-");
-        let is_it = |flag: &str| flag == negated || Some(flag) == plain;
-        self.members.iter().map(|other| other.flag.as_str()).find(|flag| is_it(flag))
-    }
-
-    /// The path of the member for a flag as clap writes it, or of one of several, `<--flag <VALUE>|--other>`: a secret's,
-    /// all of which are named.
-    fn path(&self, arg: &str) -> String {
-        let paths = arg.trim_start_matches('<').split('|').filter_map(|arg| self.member(arg)).map(Member::path);
-        let paths: Vec<String> = paths.collect();
-        if paths.is_empty() { arg.to_owned() } else { paths.join("` or `") }
-    }
-
-    /// The first member whose flag a message mentions.
-    fn mentioned(&self, error: &Error) -> Option<String> {
-        let flags = error.message.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-        flags.filter(|word| word.starts_with("--")).find_map(|word| self.member(word)).map(Member::path)
-    }
-
-    /// A text with members in the place of flags. Commands, in backticks, stay.
-    fn in_members(&self, text: &str) -> String {
-        let text =
-            text.replace("leave the flag out", "leave it out").replace("name it with flags", "name it with members");
-        let by_flag: BTreeMap<&str, &Member> =
-            self.members.iter().map(|member| (member.flag.as_str(), member)).collect();
-        let parts = text.split('`').map(|part| {
-            if part.starts_with("agentcore-gw ") || !part.contains("--") {
-                return part.to_owned();
-            }
-            let mut words = part.split(' ').peekable();
-            let mut shown = Vec::new();
-            while let Some(word) = words.next() {
-                let plain = word.trim_end_matches([',', ';', '.', ':', '…']);
-                if plain == "--cli-input" {
-                    shown.push(word.replace(plain, AWS));
-                    continue;
-                }
-                let member = plain.strip_prefix("--").and_then(|flag| by_flag.get(flag));
-                let next_is_value = words.peek().is_some() && plain == word;
-                shown.push(match member {
-                    None => word.to_owned(),
-                    Some(member) if member.shape == Shape::Switch => {
-                        format!("{}: true{}", member.path(), &word[plain.len()..])
-                    }
-                    Some(member) if next_is_value => format!("{}:", member.path()),
-                    Some(member) => format!("{}{}", member.path(), &word[plain.len()..]),
-                });
-            }
-            shown.join(" ")
-        });
-        parts.collect::<Vec<_>>().join("`")
-    }
-}
-
 fn child(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", segment(name))
-}
-
-/// "`a`, `b` and `c`"
-fn quoted(names: &[&str]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match names.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-        None => String::new(),
-    }
 }

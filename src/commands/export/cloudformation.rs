@@ -1,19 +1,18 @@
 //! The stack as a CloudFormation template. Names of types and properties are those of the resource schemas that cfn-lint
 //! 1.58 has: the API's members with a capital first letter.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod targets;
+mod words;
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use self::words::{attribute, camel, capitals, listed, reference, substituted};
 use super::{Document, Exported, own_provider, variable};
 use crate::{
     error::Error,
-    model::{
-        gateway,
-        provider::{self, CUSTOM, INCLUDED, ProviderKind},
-        sample, target,
-    },
-    ops::apply::TARGETS_AT_ONCE,
+    model::{gateway, sample},
 };
 
 /// Members of the API that the resource schemas do not have (cfn-lint 1.58 against botocore 1.44.5).
@@ -30,19 +29,6 @@ const NOT_THERE: [&str; 12] = [
     "targetConfiguration.http.passthrough.staticQueryParameterConflictResolution",
     "targetConfiguration.http.passthrough.stickinessConfiguration.compositeIdentifier",
     "webAclArn",
-];
-
-/// Objects whose keys are the user's own names, and whose values are the API's.
-const OWN_KEYS: [&str; 1] = ["properties"];
-/// Objects that are the user's own as a whole.
-const OWN: [&str; 7] = [
-    "customParameters",
-    "advertisedScopeMapping",
-    "parameters",
-    "parameterValues",
-    "tags",
-    "additionalHeaderClaims",
-    "additionalPayloadClaims",
 ];
 
 /// The largest template that CloudFormation takes directly; a larger one goes through S3, up to 1 MB (CloudFormation user
@@ -112,54 +98,6 @@ pub(super) fn of(exported: &Exported) -> Result<Document, Error> {
             .to_owned(),
     ];
     Document::yaml(document, &comments, warnings)
-}
-
-fn reference(id: &str) -> Value {
-    json!({ "Ref": id })
-}
-
-fn attribute(id: &str, name: &str) -> Value {
-    json!({ "Fn::GetAtt": [id, name] })
-}
-
-fn substituted(text: &str) -> Value {
-    json!({ "Fn::Sub": text })
-}
-
-/// Tags as a list, as most resources have them.
-fn listed(tags: &BTreeMap<String, String>) -> Value {
-    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
-}
-
-/// A name as a logical id: letters and digits.
-fn camel(text: &str) -> String {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
-    words.map(capital).collect()
-}
-
-/// A document of the API in the words of CloudFormation.
-fn capitals(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let member = |(name, value): (&String, &Value)| {
-                let value = match value {
-                    value if OWN.contains(&name.as_str()) => value.clone(),
-                    Value::Object(own) if OWN_KEYS.contains(&name.as_str()) => {
-                        let inner = own.iter().map(|(key, value)| (key.clone(), capitals(value)));
-                        Value::Object(inner.collect())
-                    }
-                    value => capitals(value),
-                };
-                (name[..1].to_ascii_uppercase() + &name[1..], value)
-            };
-            Value::Object(
-                members.iter().filter(|(name, _)| name.starts_with(|c: char| c.is_ascii())).map(member).collect(),
-            )
-        }
-        Value::Array(items) => items.iter().map(capitals).collect(),
-        value => value.clone(),
-    }
 }
 
 struct Template<'a> {
@@ -401,84 +339,6 @@ impl Template<'_> {
             resource["DeletionPolicy"] = json!("Delete");
             resource["UpdateReplacePolicy"] = json!("Delete");
         }
-    }
-
-    fn targets(&mut self) {
-        let mut ids: Vec<String> = Vec::new();
-        for (name, document) in &self.exported.targets {
-            let mut id = camel(name.as_str());
-            while !self.ids.insert(id.clone()) {
-                id.push('X');
-            }
-            let mut rest = document.clone();
-            if let Some(members) = rest.as_object_mut() {
-                members.retain(|name, _| !target::READ_ONLY.contains(&name.as_str()) && name != "gatewayIdentifier");
-                if members.get("credentialProviderConfigurations") == Some(&json!([])) {
-                    members.shift_remove("credentialProviderConfigurations");
-                }
-            }
-            let rest = self.known(&format!("the target {name}"), &rest);
-            let mut properties = self.placed(&capitals(&rest));
-            properties["GatewayIdentifier"] = attribute("Gateway", "GatewayIdentifier");
-            if self.exported.calls_sample(document) {
-                properties["TargetConfiguration"]["Mcp"]["Lambda"]["LambdaArn"] = attribute("SampleFunction", "Arn");
-            }
-            if let Some(arn) = self.provider(&id, name.as_str(), document) {
-                let credential = &mut properties["CredentialProviderConfigurations"][0]["CredentialProvider"];
-                for (_, provider) in credential.as_object_mut().into_iter().flatten() {
-                    provider["ProviderArn"] = arn.clone();
-                }
-            }
-            let id = format!("{id}Target");
-            self.add(&id, "AWS::BedrockAgentCore::GatewayTarget", properties);
-            // A gateway has a few target operations at once (AgentCore developer guide, "Quotas").
-            if let Some(before) = ids.len().checked_sub(TARGETS_AT_ONCE).and_then(|index| ids.get(index)) {
-                let before = before.clone();
-                self.needs(&id, &before);
-            }
-            ids.push(id);
-        }
-    }
-
-    /// Adds the credential provider that the stack made for a target; returns its ARN.
-    fn provider(&mut self, id: &str, target: &str, document: &Value) -> Option<Value> {
-        let (kind, name) = own_provider(self.exported.names(), document)?;
-        let id = format!("{id}Provider");
-        match kind {
-            ProviderKind::ApiKey => {
-                let key = self.secret(target, "API_KEY", "API key");
-                let properties = json!({ "Name": name, "ApiKey": key });
-                self.add(&id, "AWS::BedrockAgentCore::ApiKeyCredentialProvider", properties);
-            }
-            ProviderKind::Oauth2 => {
-                let secret = self.secret(target, "CLIENT_SECRET", "OAuth client secret");
-                let known = self.exported.oauth.get(name).cloned().unwrap_or_default();
-                let vendor = known["credentialProviderVendor"].as_str().unwrap_or(CUSTOM).to_owned();
-                let mut config = capitals(&known["oauth2ProviderConfigOutput"]);
-                for (_, client) in config.as_object_mut().into_iter().flatten() {
-                    client["ClientSecret"] = secret.clone();
-                    let discovery = client.as_object_mut().filter(|_| vendor != CUSTOM);
-                    let discovery =
-                        discovery.and_then(|client| client.shift_remove("OauthDiscovery")).unwrap_or_default();
-                    if provider::member(&vendor) == INCLUDED {
-                        for name in ["Issuer", "AuthorizationEndpoint", "TokenEndpoint"] {
-                            let value = &discovery["AuthorizationServerMetadata"][name];
-                            if !value.is_null() {
-                                client[name] = value.clone();
-                            }
-                        }
-                    }
-                    if let Some(tenant) = discovery["DiscoveryUrl"].as_str().and_then(provider::tenant) {
-                        client["TenantId"] = json!(tenant);
-                    }
-                }
-                let properties =
-                    json!({ "Name": name, "CredentialProviderVendor": vendor, "Oauth2ProviderConfigInput": config });
-                self.add(&id, "AWS::BedrockAgentCore::OAuth2CredentialProvider", properties);
-            }
-        }
-        self.tag(&id);
-        Some(attribute(&id, "CredentialProviderArn"))
     }
 
     fn deliveries(&mut self) {

@@ -429,6 +429,8 @@ const BROKEN_TARGETS: &[(&str, &str, &str)] = &[
     ("7", "target `x` is no object", "a target has a `type`"),
     ("{}", "target `x` has no `type`", "`lambda`, `openapi`"),
     ("{ type: grpc }", "there is no type `grpc`", "`lambda`, `openapi`"),
+    ("{ type: openapi, spec: api.json, credential: { aws: {} } }", "`aws` is empty", "describe the credential"),
+    ("{ type: openapi, spec: api.json, credential: { oauthClientId: i, oauthClientSecretEnv: THE_KEY, oauthVendor: Google, oauthParams: { a=b: c } } }", "has a key with `=`", "name one without it"),
     ("{ type: lambda, description: d, sample: false }", "no function is named", "`sample: true`"),
     ("{ type: lambda, sample: true, aws: { targetConfiguration: {} } }", "`sample` is a function of its own", "leave `sample` out"),
     ("{ type: openapi, spec: api.json, allowRequestHeaders: [] }", "`allowRequestHeaders` is an empty list", "leave it out"),
@@ -617,6 +619,7 @@ async fn what_the_file_does_not_name_stays_as_it_is() {
 gateway: { name: g, authorizer: { type: iam }, description: d, debugErrors: true, logRetention: 7, tags: { a: b } }
 targets:
   z-model: { type: smithy, model: model.json, allowActions: ['lambda:GetAccountSettings'] }
+  db: { type: smithy, allowActions: ['dynamodb:ListTables'] }
   api: { type: openapi, spec: api.json, description: d, allowQueries: [q], credential: { apiKeyEnv: THE_KEY, query: k } }
 ";
     let less = "
@@ -624,6 +627,7 @@ gateway: { name: g }
 targets:
   api: { type: openapi, spec: api.json, credential: {} }
   z-model: { type: smithy, model: model.json }
+  db: { type: smithy }
 ";
     let folder = folder(whole);
     fs::write(folder.path().join("model.json"), crate::export::MODEL).unwrap();
@@ -643,9 +647,11 @@ targets:
         let again = world.run(&["apply", "-f", file.to_str().unwrap(), "-o", "json"]).await.expect(0);
         assert_eq!(writes(&again), Vec::<&String>::new(), "{text}");
         assert_eq!(world.snapshot(), before, "{text}");
+        let warned = again.json()["warnings"].to_string().contains("the role stays without dynamodb:BatchGetItem");
+        assert_eq!(warned, text == less, "{text}\n{}", again.stdout);
     }
     // What it does name changes, also to the contrary.
-    let other = "gateway: { name: g, debugErrors: false }\ntargets:\n  api: { type: openapi, spec: api.json, credential: { oauthClientId: i, oauthClientSecretFile: secret.txt, oauthVendor: Google } }\n";
+    let other = "gateway: { name: g, debugErrors: false, noStream: false, stream: true }\ntargets:\n  api: { type: openapi, spec: api.json, credential: { oauthClientId: i, oauthClientSecretFile: secret.txt, oauthVendor: Google } }\n";
     fs::write(folder.path().join("gateway.yaml"), other).unwrap();
     let planned = apply(&world, folder.path(), &["--dry-run"]).await.expect(0).json();
     let change =
@@ -654,8 +660,22 @@ targets:
         (&change("gateway")["members"][0]["path"], &change("credential provider")["action"]),
         (&json!("exceptionLevel"), &json!("create"))
     );
-    apply(&world, folder.path(), &[]).await.expect(0);
+    // Whenever it dies while one kind of provider takes the place of another, nothing is forgotten.
+    for moment in
+        world.with_env(env()).moments_of(&["apply", "-f", folder.path().join("gateway.yaml").to_str().unwrap()]).await
+    {
+        let fork = world.at(&moment);
+        fork.run(&["cleanup", "g", "--yes"]).await.expect(0);
+        assert!(fork.is_empty(), "{:?}", fork.census());
+        let fork = world.at(&moment);
+        apply(&fork, folder.path(), &[]).await.expect(0);
+        fork.run(&["cleanup", "g", "--yes"]).await.expect(0);
+        assert!(fork.is_empty(), "{:?}", fork.census());
+    }
     assert_eq!(world.census()["providers"], 1, "the key's provider goes with its use");
+    tokio::time::advance(Duration::from_mins(2)).await;
+    let planned = apply(&world, folder.path(), &["--dry-run", "--detailed-exitcode"]).await;
+    assert_eq!(planned.code, 0, "{}", planned.stdout);
     world.run(&["cleanup", "g", "--yes"]).await.expect(0);
     assert!(world.is_empty());
 }

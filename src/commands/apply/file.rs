@@ -84,10 +84,13 @@ impl File {
         Ok(Self { gateway, targets, source })
     }
 
-    /// An error with members of the gateway in the place of flags.
+    /// An error with members in the place of flags.
     pub(super) fn in_members(&self, error: Error) -> Error {
-        let place = &self.gateway.place;
-        Error { hint: error.hint.as_deref().map(|hint| place.in_members(hint)), ..error }
+        let places = self.targets.iter().flatten().map(|target| &target.place);
+        let hint = error.hint.map(|hint| {
+            std::iter::once(&self.gateway.place).chain(places).fold(hint, |hint, place| place.in_members(&hint))
+        });
+        Error { hint, ..error }
     }
 
     /// An error about an entry, with its place, and with members in the place of flags.
@@ -273,6 +276,9 @@ impl Source {
             if others > 0 || raw.contains_key(member) {
                 return refused("`aws` describes the whole credential", "leave it out, or what else describes it");
             }
+            if document == json!({}) {
+                return refused("`aws` is empty", "describe the credential, or leave it out");
+            }
             raw.insert(member.to_owned(), json!([document]));
             return Ok(None);
         }
@@ -359,6 +365,10 @@ impl Source {
                 }
             }
             (Shape::Texts, _) => wrong("no list", "[…]".to_owned()),
+            (Shape::Pairs, Value::Object(pairs)) if pairs.keys().any(|key| key.contains('=')) => {
+                let error = self.error(pointer, &format!("`{name}` has a key with `=` in it"));
+                Err(error.with_hint("a key ends at the first `=`: name one without it"))
+            }
             (Shape::Pairs, Value::Object(pairs)) => {
                 let texts: Option<Vec<String>> =
                     pairs.iter().map(|(key, value)| Some(format!("--{flag}={key}={}", text(value)?))).collect();

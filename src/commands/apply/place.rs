@@ -34,9 +34,7 @@ impl Place {
     /// The flag that says the opposite of a member: `--no-stream` of `--stream`.
     pub(super) fn opposite(&self, member: &Member) -> Option<&str> {
         let negated = format!("no-{}", member.flag);
-        let plain = member.flag.strip_prefix("no-");
-        let is_it = |flag: &str| flag == negated || Some(flag) == plain;
-        self.members.iter().map(|other| other.flag.as_str()).find(|flag| is_it(flag))
+        self.members.iter().map(|other| other.flag.as_str()).find(|flag| *flag == negated)
     }
 
     /// The path of the member for a flag as clap writes it, or of one of several, `<--flag <VALUE>|--other>`: a secret's,

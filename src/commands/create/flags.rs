@@ -127,7 +127,7 @@ pub(super) fn tag(text: &str) -> Result<(String, String), String> {
         Some((key, _)) if key.starts_with("agentcore-gw:") || key.starts_with("aws:") => {
             Err(format!("the tag key `{key}` is reserved"))
         }
-        // IAM API reference, `Tag`: letters, digits, spaces and these.
+        // AgentCore's service model, `TagKey` and `TagValue`; IAM and Cognito take more letters.
         Some((key, value)) if !key.chars().chain(value.chars()).all(is_of_tags) => Err(format!(
             "the tag `{}` has other characters than letters, digits, spaces and `_.:/=+-@`",
             key.escape_debug()
@@ -140,7 +140,7 @@ pub(super) fn tag(text: &str) -> Result<(String, String), String> {
 }
 
 fn is_of_tags(c: char) -> bool {
-    c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
+    c.is_ascii_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
 }
 
 /// The user's tags. IAM compares the tag keys of a role without regard to case.
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn tags_of_ours_and_of_aws_are_reserved() {
         assert_eq!(tag("team=a=b").unwrap(), ("team".to_owned(), "a=b".to_owned()));
-        for bad in ["team", "=x", "aws:x=1", "agentcore-gw:stack=other", "<<=x", "a=&b", "a=b\n"] {
+        for bad in ["team", "=x", "aws:x=1", "agentcore-gw:stack=other", "<<=x", "é=x", "a=&b", "a=b\n"] {
             assert!(tag(bad).is_err(), "{bad}");
         }
     }

@@ -54,12 +54,26 @@ impl Wanted {
                 if let Some(granted) = granted.filter(|_| !said.permissions) {
                     let by_address = policy::granted_by_address(&stack.names, &stack.caller.account, &existing.0);
                     let before = &existing.0["targetConfiguration"]["mcp"][target.kind.member()];
+                    let needed = std::mem::take(&mut target.allowed);
                     target.allowed = match target.kind {
                         TargetKind::Smithy if target.configuration == *before => granted,
-                        TargetKind::Smithy => kept_actions(&granted, &target.allowed, before),
+                        TargetKind::Smithy => kept_actions(&granted, &needed, before),
                         // What followed from the address before follows from the address now.
                         _ => granted.into_iter().filter(|one| !by_address.contains(one)).collect(),
                     };
+                    // What a model in S3 needed before is not known, and neither whether the role was to have less.
+                    let is_unknown = target.configuration.get("s3").is_some() || target.configuration != *before;
+                    let lacking: Vec<&str> = needed
+                        .iter()
+                        .filter(|action| {
+                            target.kind == TargetKind::Smithy && is_unknown && !target.allowed.contains(action)
+                        })
+                        .map(String::as_str)
+                        .collect();
+                    if !lacking.is_empty() {
+                        let which = lacking.join(", ");
+                        self.warnings.push(format!("the role stays without {which}: `allowActions` allows it"));
+                    }
                 }
             }
             TargetSource::Other(target) => {

@@ -8,6 +8,7 @@ use crate::{
     model::{
         difference::{self, Difference},
         naming::StackNames,
+        provider::ProviderKind,
         spec::{GatewaySpec, ProviderSpec, TargetSpec},
         target::listed_type,
     },
@@ -29,10 +30,14 @@ pub(super) fn target_steps(
         let mut needs = needs.to_vec();
         if let Some(kind) = target.provider().map(ProviderSpec::kind) {
             let used = existing.and_then(|existing| providers::of_target(&existing.0)).and_then(providers::of_arn);
-            let known = used.into_iter().chain(stack.providers.iter().map(|(kind, name)| (*kind, name.as_str())));
-            let mut known = known.filter(|(known, _)| *known == kind).map(|(_, name)| name);
-            let known = known.find(|name| names.owns_provider_of(target.name.as_str(), name));
-            let name = known.map_or_else(|| names.provider(target.name.as_str(), 0), str::to_owned);
+            let all = used.into_iter().chain(stack.providers.iter().map(|(kind, name)| (*kind, name.as_str())));
+            let of_target: Vec<(ProviderKind, &str)> =
+                all.filter(|(_, name)| names.owns_provider_of(target.name.as_str(), name)).collect();
+            let known = of_target.iter().find(|(known, _)| *known == kind).map(|(_, name)| *name);
+            // One of another kind keeps its name, and with it its tag, until it is deleted.
+            let is_free = |name: &String| !of_target.iter().any(|(_, taken)| taken == name);
+            let mut free = (0..).map(|attempt| names.provider(target.name.as_str(), attempt)).filter(is_free);
+            let name = known.map(str::to_owned).or_else(|| free.next()).unwrap_or_default();
             let action = match known {
                 // AWS does not show a secret again, so it is sent again unless it is known to be the same.
                 Some(_) if stack.as_sent.secrets.contains(target.name.as_str()) => Action::Keep,

@@ -276,13 +276,15 @@ impl AwsWorld<'_> {
         let target = step.target.as_ref().ok_or(Error::PlanForgot("target"))?;
         let spec = target.provider().ok_or(Error::PlanForgot("credential provider"))?;
         let mut name = step.resource.name.clone();
-        let mut attempt = 1;
+        let provider = |attempt| self.names().provider(target.name.as_str(), attempt);
+        let mut attempt = (0..PROVIDER_ATTEMPTS).find(|attempt| provider(*attempt) == name).unwrap_or_default() + 1;
+        let last = attempt + PROVIDER_ATTEMPTS - 1;
         loop {
             self.note_provider(step, &name, spec).await?;
             match providers::put(self.run.aws, &name, spec, &self.tags()).await {
                 // The name is taken, yet there is no such provider: AWS reserves the name of a deleted one.
-                Err(error) if error.is_not_found() && attempt < PROVIDER_ATTEMPTS => {
-                    name = self.names().provider(target.name.as_str(), attempt);
+                Err(error) if error.is_not_found() && attempt < last => {
+                    name = provider(attempt);
                     attempt += 1;
                 }
                 put => return Ok(provider_output(target, put?)),

@@ -7,7 +7,7 @@ gateway would take, with the longest time and the largest memory of a process. D
 valid; operations, if they are tools of a document that is, of the documents that have at most 1000. Then checks the
 input schemas of all tools with jsonschema. Ends with 1 if a process ends otherwise than with 0 or 2, takes more than 5
 seconds or 300 MB, or if a schema is not right. The package is downloaded into FOLDER (default: a temporary one). Needs
-Linux, Python 3.11 and the package registries; takes eight minutes on two cores.
+Linux, Python 3.11 and the package registries; takes three minutes on two cores.
 """
 
 import base64

@@ -11,6 +11,7 @@ pub mod error;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+mod pace;
 pub mod propagation;
 pub mod providers;
 mod raw;
@@ -21,6 +22,7 @@ pub mod wait;
 use std::{
     marker::PhantomData,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -54,6 +56,7 @@ use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 use serde::Serialize;
 
 pub use self::error::{Class, Error};
+use self::pace::Pace;
 use crate::{
     http::{BodyLimit, Http, log::CallLog},
     model::{name::Region, secret::Secret},
@@ -107,6 +110,8 @@ pub struct Aws {
     cognito_endpoint: Option<String>,
     /// Whether requests go to an endpoint that is not Amazon's.
     custom_endpoint: bool,
+    /// Amazon's rates; `None` for other endpoints, which have none.
+    pace: Option<Arc<Pace>>,
 }
 
 impl Aws {
@@ -148,6 +153,7 @@ impl Aws {
             s3_endpoint: endpoint("S3"),
             cognito_endpoint,
             custom_endpoint,
+            pace: (!custom_endpoint).then(Arc::default),
         })
     }
 
@@ -173,6 +179,13 @@ impl Aws {
     async fn account_of_credentials(&self) -> Option<String> {
         let credentials = self.credentials.as_ref()?.provide_credentials().await.ok()?;
         credentials.account_id().map(|account| account.as_str().to_owned())
+    }
+
+    /// Waits until an operation for gateways or targets may be called.
+    async fn turn(&self, operation: &'static str) {
+        if let Some(pace) = &self.pace {
+            pace.turn(operation).await;
+        }
     }
 
     /// Adds a possible cause in this region to an error: a region that the account has not enabled does not know

@@ -155,6 +155,7 @@ pub async fn list_gateways(aws: &Aws) -> Result<Vec<(String, String)>, Error> {
 }
 
 pub async fn find_gateway(aws: &Aws, id: &str) -> Result<Option<ApiDocument>, Error> {
+    aws.turn("GetGateway").await;
     let found = exchange!("GetGateway", aws.agentcore.get_gateway().gateway_identifier(id), None);
     Ok(absent(found)?.map(ApiDocument))
 }
@@ -163,16 +164,19 @@ pub async fn find_gateway(aws: &Aws, id: &str) -> Result<Option<ApiDocument>, Er
 /// runs, the unique name prevents duplicates.
 pub async fn create_gateway(aws: &Aws, request: &Value) -> Result<ApiDocument, Error> {
     let body = with_token(request);
+    aws.turn("CreateGateway").await;
     exchange!("CreateGateway", aws.agentcore.create_gateway(), Some(&body)).map(ApiDocument)
 }
 
 /// Replaces a gateway's configuration; `request` is its changed document.
 pub async fn update_gateway(aws: &Aws, id: &str, request: &Value) -> Result<ApiDocument, Error> {
+    aws.turn("UpdateGateway").await;
     let call = aws.agentcore.update_gateway().gateway_identifier(id);
     exchange!("UpdateGateway", call, Some(&without(request, &gateway::READ_ONLY))).map(ApiDocument)
 }
 
 pub async fn delete_gateway(aws: &Aws, id: &str) -> Result<bool, Error> {
+    aws.turn("DeleteGateway").await;
     let call = aws.agentcore.delete_gateway().gateway_identifier(id);
     let answer = deleted(call.send().await.map_err(of(SERVICE, "DeleteGateway")));
     unless_on_its_way(answer, async || find_gateway(aws, id).await).await
@@ -228,11 +232,13 @@ pub struct ListedTarget {
 }
 
 pub async fn find_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<Option<ApiDocument>, Error> {
+    aws.turn("GetGatewayTarget").await;
     let call = aws.agentcore.get_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
     Ok(absent(exchange!("GetGatewayTarget", call, None))?.map(ApiDocument))
 }
 
 pub async fn create_target(aws: &Aws, gateway_id: &str, request: &Value) -> Result<ApiDocument, Error> {
+    aws.turn("CreateGatewayTarget").await;
     let body = with_token(request);
     let call = aws.agentcore.create_gateway_target().gateway_identifier(gateway_id);
     exchange!("CreateGatewayTarget", call, Some(&body)).map(ApiDocument)
@@ -244,11 +250,13 @@ pub async fn update_target(
     target_id: &str,
     request: &Value,
 ) -> Result<ApiDocument, Error> {
+    aws.turn("UpdateGatewayTarget").await;
     let call = aws.agentcore.update_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
     exchange!("UpdateGatewayTarget", call, Some(&without(request, &target::READ_ONLY))).map(ApiDocument)
 }
 
 pub async fn delete_target(aws: &Aws, gateway_id: &str, target_id: &str) -> Result<bool, Error> {
+    aws.turn("DeleteGatewayTarget").await;
     let call = aws.agentcore.delete_gateway_target().gateway_identifier(gateway_id).target_id(target_id);
     let answer = deleted(call.send().await.map_err(of(SERVICE, "DeleteGatewayTarget")));
     unless_on_its_way(answer, async || find_target(aws, gateway_id, target_id).await).await

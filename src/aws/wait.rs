@@ -10,8 +10,10 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{Class, Error};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A pause is this part of what was waited already: a long wait is not noticeably longer for it.
+const PART: u32 = 10;
 
 /// Asks running work to start nothing new and to stop waiting. Clones share the same request.
 #[derive(Debug, Clone, Default)]
@@ -130,7 +132,8 @@ pub enum Poll<T> {
     Pending(String),
 }
 
-/// Polls until a look is `Ready`.
+/// Polls until a look is `Ready`: at once, and then at pauses that grow with what was waited, none of them shorter than a
+/// look takes.
 ///
 /// `on_wait` is called with the reason whenever it changes. An error of the look ends the wait.
 pub async fn until<T, E: From<Error>>(
@@ -138,9 +141,10 @@ pub async fn until<T, E: From<Error>>(
     on_wait: impl Fn(&str),
     mut look: impl AsyncFnMut() -> Result<Poll<T>, E>,
 ) -> Result<T, E> {
-    let mut pause = FIRST_PAUSE;
+    let begin = Instant::now();
     let mut last_reason = String::new();
     loop {
+        let look_began = Instant::now();
         match look().await? {
             Poll::Ready(found) => return Ok(found),
             Poll::Pending(reason) if deadline.has_passed() => return Err(timed_out(&reason).into()),
@@ -151,6 +155,7 @@ pub async fn until<T, E: From<Error>>(
                 }
             }
         }
+        let pause = (begin.elapsed() / PART).max(look_began.elapsed()).max(SHORTEST_PAUSE).min(LONGEST_PAUSE);
         tracing::debug!(?pause, "waiting: {last_reason}");
         let until_then = deadline.at.map_or(pause, |at| at.saturating_duration_since(Instant::now()).min(pause));
         tokio::select! {
@@ -158,7 +163,6 @@ pub async fn until<T, E: From<Error>>(
             cause = deadline.stop.requested() => return Err(stopped(cause, &last_reason).into()),
             () = sleep(until_then) => {}
         }
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -185,8 +189,13 @@ pub async fn until_moment(moment: Instant, stop: &Stop) -> Result<(), Error> {
     tokio::select! {
         biased;
         cause = stop.requested() => Err(stopped(cause, "a moment to come")),
-        () = sleep(moment.saturating_duration_since(Instant::now())) => Ok(()),
+        () = sleep_until(moment) => Ok(()),
     }
+}
+
+/// Waits until a moment, whatever is requested meanwhile.
+pub(super) async fn sleep_until(moment: Instant) {
+    sleep(moment.saturating_duration_since(Instant::now())).await;
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place that waits")]
@@ -230,7 +239,25 @@ mod tests {
         .await;
         assert_eq!(found.unwrap(), 7);
         assert_eq!(*reasons.borrow(), ["CREATING"]);
-        assert_eq!(begin.elapsed(), Duration::from_millis(200 + 300 + 450));
+        assert_eq!(begin.elapsed(), Duration::from_millis(3 * 100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_is_seen_within_a_tenth_of_what_was_waited_and_looks_are_few() {
+        for (ends, most_looks) in [(50, 2), (150, 3), (950, 11), (1_400, 15), (10_000, 36), (30_000, 48)] {
+            let ends = Duration::from_millis(ends);
+            let begin = Instant::now();
+            let mut looks = 0;
+            let look = async || {
+                looks += 1;
+                let is_over = begin.elapsed() >= ends;
+                Ok::<_, Error>(if is_over { Poll::Ready(()) } else { Poll::Pending("CREATING".into()) })
+            };
+            until(&Deadline::of(&Stop::default()), |_| {}, look).await.unwrap();
+            let late = begin.elapsed().saturating_sub(ends);
+            assert!(late <= SHORTEST_PAUSE.max(ends / 10), "{late:?} late after {ends:?}");
+            assert!(looks <= most_looks, "{looks} looks in {ends:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

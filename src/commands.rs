@@ -163,10 +163,16 @@ impl Command {
 
 /// The stack of a gateway that must exist. The user is told if the list of gateways does not show it yet.
 async fn stack_with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<Stack, Error> {
-    let on_wait = |seconds: u64| {
-        ctx.ui.note(&format!(
-            "the gateway's role is there, and the gateway is not listed: looking for it for {seconds} s, as lists lag"
-        ));
-    };
-    Ok(find::stack_with_gateway(aws, given, &ctx.stop, on_wait).await?)
+    Ok(find::stack_with_gateway(aws, given, &ctx.stop, |seconds| note_lag(ctx, seconds)).await?)
+}
+
+/// The id of a gateway that must exist.
+async fn gateway_id(ctx: &Context, aws: &Aws, given: &str) -> Result<String, Error> {
+    Ok(find::gateway_id(aws, given, &ctx.stop, |seconds| note_lag(ctx, seconds)).await?)
+}
+
+fn note_lag(ctx: &Context, seconds: u64) {
+    ctx.ui.note(&format!(
+        "the gateway's role is there, and the gateway is not listed: looking for it for {seconds} s, as lists lag"
+    ));
 }

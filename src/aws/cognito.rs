@@ -9,11 +9,12 @@ use aws_sdk_cognitoidentityprovider::{
     operation::create_user_pool::CreateUserPoolError,
     types::{AdminCreateUserConfigType, DomainStatusType, ResourceServerScopeType, UserPoolType},
 };
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
 pub use self::clients::{
-    AppClient, ClientSecret, add_secret, clients, clients_named, create_client, delete_client, delete_secret,
-    find_client, listed_clients, secrets,
+    AppClient, ClientSecret, add_secret, clients_named, create_client, delete_client, delete_secret, find_client,
+    listed_clients, secrets,
 };
 use super::{
     Aws, Error, ThrottlingOnly,
@@ -25,6 +26,8 @@ const SERVICE: &str = "Cognito";
 
 /// Statuses of a pool's metadata URL when there is no document.
 const NOT_THERE: [u16; 2] = [400, 404];
+/// Pools or clients that are described at a time.
+pub const LOOKS_AT_ONCE: usize = 5;
 /// Timeout for fetching a pool's metadata.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -86,20 +89,23 @@ pub async fn pools(aws: &Aws, wanted: impl Fn(&str) -> bool) -> Result<Vec<Pool>
     let mut pools = pages.collect::<Result<Vec<_>, _>>().await.map_err(of(SERVICE, "ListUserPools"))?;
     pools.retain(|pool| pool.name.as_deref().is_some_and(&wanted));
     pools.sort_by_key(|pool| (pool.creation_date.map(|date| date.as_nanos()), pool.id.clone()));
-    let mut found = Vec::with_capacity(pools.len());
-    for id in pools.into_iter().filter_map(|pool| pool.id) {
-        found.extend(find_pool(aws, &id).await?);
-    }
-    Ok(found)
+    let looks = stream::iter(pools.into_iter().filter_map(|pool| pool.id)).map(async |id| find_pool(aws, &id).await);
+    let found = looks.buffered(LOOKS_AT_ONCE).try_collect::<Vec<_>>().await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
-/// Deletes a pool and its domain; Cognito deletes its clients and resource servers with it.
-pub async fn delete_pool(aws: &Aws, id: &str) -> Result<bool, Error> {
-    let Some(pool) = find_pool(aws, id).await? else { return Ok(false) };
-    if let Some(domain) = pool.domain {
-        delete_domain(aws, &domain, id).await?;
+/// Deletes a pool and its domain, as it was seen to have it; Cognito deletes its clients and resource servers with it.
+pub async fn delete_pool(aws: &Aws, id: &str, domain: Option<&str>) -> Result<bool, Error> {
+    if let Some(domain) = domain {
+        delete_domain(aws, domain, id).await?;
     }
     deleted(aws.cognito.delete_user_pool().user_pool_id(id).send().await.map_err(of(SERVICE, "DeleteUserPool")))
+}
+
+/// The same for a pool whose domain is not known; false if there is no such pool.
+pub async fn find_and_delete_pool(aws: &Aws, id: &str) -> Result<bool, Error> {
+    let Some(pool) = find_pool(aws, id).await? else { return Ok(false) };
+    delete_pool(aws, id, pool.domain.as_deref()).await
 }
 
 /// A missing domain has no error type of its own; it is an `InvalidParameterException`, "No such domain or user

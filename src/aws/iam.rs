@@ -130,44 +130,54 @@ pub async fn delete_policy(aws: &Aws, role: &str, policy: &str) -> Result<bool, 
     deleted(call.send().await.map_err(of(SERVICE, "DeleteRolePolicy")))
 }
 
-/// Deletes a role and its policies; false if it did not exist.
+/// Deletes a role that has no other policies than the inline ones of these names; false if it did not exist.
+///
+/// # Errors
+/// `DeleteConflict` if it has others.
+pub async fn delete_role_with(aws: &Aws, name: &str, inline: &[String]) -> Result<bool, Error> {
+    delete_policies(aws, name, inline).await?;
+    deleted(aws.iam.delete_role().role_name(name).send().await.map_err(of(SERVICE, "DeleteRole")))
+}
+
+/// Deletes a role and all its policies; false if it did not exist.
 pub async fn delete_role(aws: &Aws, name: &str) -> Result<bool, Error> {
     let (Some(inline), Some(attached)) = try_join(inline_policies(aws, name), attached_policies(aws, name)).await?
     else {
         return Ok(false);
     };
-    // One after the other: concurrent changes of a role are rejected (service model,
-    // `ConcurrentModificationException`).
-    for policy in inline {
-        delete_policy(aws, name, &policy).await?;
-    }
     for arn in attached {
         let call = aws.iam.detach_role_policy().role_name(name).policy_arn(arn);
         deleted(call.send().await.map_err(of(SERVICE, "DetachRolePolicy")))?;
     }
-    deleted(aws.iam.delete_role().role_name(name).send().await.map_err(of(SERVICE, "DeleteRole")))
+    delete_role_with(aws, name, &inline).await
 }
 
-/// The documents of all policies of a role: inline ones by name, attached ones by ARN.
-pub async fn policies(aws: &Aws, role: &str) -> Result<Vec<(String, Value)>, Error> {
-    let inline = async {
-        let names = policy_names(aws, role).await?;
-        let looks = names.into_iter().map(async |name| {
-            let found = find_policy(aws, role, &name).await?;
-            Ok::<_, Error>(found.map(|document| (name, document)))
-        });
-        try_join_all(looks).await
-    };
-    let attached = async {
-        let arns = attached_policies(aws, role).await?.unwrap_or_default();
-        let looks = arns.into_iter().map(async |arn| {
-            let document = managed_policy(aws, &arn).await?;
-            Ok::<_, Error>((arn, document))
-        });
-        try_join_all(looks).await
-    };
-    let (inline, attached) = try_join(inline, attached).await?;
-    Ok(inline.into_iter().flatten().chain(attached).collect())
+/// Deletes inline policies of a role, one after the other: concurrent changes of a role are rejected (service model,
+/// `ConcurrentModificationException`).
+pub async fn delete_policies(aws: &Aws, role: &str, names: &[String]) -> Result<(), Error> {
+    for name in names {
+        delete_policy(aws, role, name).await?;
+    }
+    Ok(())
+}
+
+/// The documents of a role's inline policies, by name.
+pub async fn find_policies(aws: &Aws, role: &str, names: &[String]) -> Result<Vec<(String, Value)>, Error> {
+    let looks = names.iter().map(async |name| {
+        let found = find_policy(aws, role, name).await?;
+        Ok::<_, Error>(found.map(|document| (name.clone(), document)))
+    });
+    Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+}
+
+/// The documents of the managed policies that somebody attached to a role, by ARN.
+pub async fn find_attached_policies(aws: &Aws, role: &str) -> Result<Vec<(String, Value)>, Error> {
+    let arns = attached_policies(aws, role).await?.unwrap_or_default();
+    let looks = arns.into_iter().map(async |arn| {
+        let document = managed_policy(aws, &arn).await?;
+        Ok::<_, Error>((arn, document))
+    });
+    try_join_all(looks).await
 }
 
 /// The document of a managed policy's default version.

@@ -285,11 +285,13 @@ pub async fn ensure_delivery(
     // A conflict may mean that the delivery exists, or something else; after a lost response the outcome is
     // unknown: look.
     match create_delivery(aws, name, &arn, tags).await {
-        Err(error) if error.exists() || error.outcome_unknown => match delivery_sources(aws).await?.contains(name) {
-            true => Ok(()),
-            false if error.exists() => Err(error),
-            false => create_delivery(aws, name, &arn, tags).await,
-        },
+        Err(error) if error.exists() || error.outcome_unknown => {
+            match deliveries(aws).await?.iter().any(|(source, _)| source == name) {
+                true => Ok(()),
+                false if error.exists() => Err(error),
+                false => create_delivery(aws, name, &arn, tags).await,
+            }
+        }
         created => created,
     }
 }
@@ -310,11 +312,6 @@ async fn create_delivery(
     call.customize().config_override(retry).send().await.map(drop).map_err(of(SERVICE, "CreateDelivery"))
 }
 
-/// The sources of all deliveries in the region.
-pub async fn delivery_sources(aws: &Aws) -> Result<BTreeSet<String>, Error> {
-    Ok(deliveries(aws).await?.into_iter().map(|(source, _)| source).collect())
-}
-
 /// Source and id of each delivery in the region.
 pub async fn deliveries(aws: &Aws) -> Result<Vec<(String, String)>, Error> {
     let pages = aws.logs.describe_deliveries().into_paginator().items().send();
@@ -322,22 +319,21 @@ pub async fn deliveries(aws: &Aws) -> Result<Vec<(String, String)>, Error> {
     Ok(found.into_iter().filter_map(|delivery| Some((delivery.delivery_source_name?, delivery.id?))).collect())
 }
 
-/// Deletes deliveries, source and destination of a name; false if none of them existed.
-pub async fn delete_delivery(aws: &Aws, name: &str) -> Result<bool, Error> {
-    let mut found = false;
-    for (_, id) in deliveries(aws).await?.into_iter().filter(|(source, _)| source == name) {
-        found |= deleted(aws.logs.delete_delivery().id(id).send().await.map_err(of(SERVICE, "DeleteDelivery")))?;
-    }
-    let (source, destination) = try_join(
-        async {
-            let call = aws.logs.delete_delivery_source().name(name);
-            deleted(call.send().await.map_err(of(SERVICE, "DeleteDeliverySource")))
-        },
-        async {
-            let call = aws.logs.delete_delivery_destination().name(name);
-            deleted(call.send().await.map_err(of(SERVICE, "DeleteDeliveryDestination")))
-        },
-    )
-    .await?;
+/// Deletes the deliveries of a name, with their source and destination; false if none of them existed. `known` are
+/// the deliveries as they were seen.
+pub async fn delete_delivery(aws: &Aws, name: &str, known: &[(String, String)]) -> Result<bool, Error> {
+    let own = known.iter().filter(|(source, _)| source == name).map(async |(_, id): &(String, String)| {
+        deleted(aws.logs.delete_delivery().id(id).send().await.map_err(of(SERVICE, "DeleteDelivery")))
+    });
+    let found = try_join_all(own).await?.contains(&true);
+    let source = async {
+        let call = aws.logs.delete_delivery_source().name(name);
+        deleted(call.send().await.map_err(of(SERVICE, "DeleteDeliverySource")))
+    };
+    let destination = async {
+        let call = aws.logs.delete_delivery_destination().name(name);
+        deleted(call.send().await.map_err(of(SERVICE, "DeleteDeliveryDestination")))
+    };
+    let (source, destination) = try_join(source, destination).await?;
     Ok(found | source | destination)
 }

@@ -81,12 +81,20 @@ impl Doctor {
             }
             Err(error) => return Err(error),
         };
-        let reached = doctor::reach(&aws).await;
-        let Some(name) = self.name.as_deref().filter(|_| reached.is_ok()) else {
-            return Ok(Box::new(Examined::new(ctx, reached, Vec::new())));
+        let Some(name) = self.name.as_deref() else {
+            return Ok(Box::new(Examined::new(ctx, doctor::reach(&aws).await, Vec::new())));
         };
+        let discovered = find::stack(&aws, name).await;
+        // A stack that was discovered shows that AWS can be reached.
+        let reached = match discovered.as_ref().ok().and_then(|stack| doctor::reached(&aws, stack)) {
+            Some(reached) => reached,
+            None => doctor::reach(&aws).await,
+        };
+        if !reached.is_ok() {
+            return Ok(Box::new(Examined::new(ctx, reached, Vec::new())));
+        }
         let examination = Examination { ctx, aws: &aws, name, call };
-        let (found, stack) = examination.examine().await;
+        let (found, stack) = examination.examine(discovered).await;
         let (found, mended) = match stack.filter(|_| self.fix) {
             Some(stack) => examination.mend(stack, found).await?,
             None => (found, Vec::new()),
@@ -112,9 +120,9 @@ struct Examination<'a> {
 
 impl Examination<'_> {
     /// What the gateway's links are like, and its stack, if it can be discovered.
-    async fn examine(&self) -> (Findings, Option<Stack>) {
+    async fn examine(&self, discovered: Result<Stack, ops::Error>) -> (Findings, Option<Stack>) {
         let (ctx, aws) = (self.ctx, self.aws);
-        let stack = match find::stack(aws, self.name).await {
+        let stack = match discovered {
             Ok(stack) => stack,
             Err(ops::Error::Aws(error)) => return (Findings::of(doctor::unreachable("gateway", aws, error)), None),
             Err(error) => {
@@ -221,7 +229,7 @@ impl Examination<'_> {
         let last = Mutex::new(Findings::default());
         let deadline = Deadline::after(SETTLES, &self.ctx.stop);
         let look = async || {
-            let (found, _) = self.examine().await;
+            let (found, _) = self.examine(find::stack(self.aws, self.name).await).await;
             let fails = |check: &Check| !check.is_ok && names.contains(&check.name.as_str());
             let is_settled = !found.checks.iter().any(fails);
             *last.lock().unwrap_or_else(PoisonError::into_inner) = found;

@@ -120,9 +120,9 @@ impl Exported {
                 return Ok::<_, Error>((BTreeMap::new(), None));
             }
             let group = logs::find_group(aws, &names.log_group).await?;
-            let deliveries = logs::deliveries(aws).await?;
-            let own = deliveries.into_iter().filter(|(source, _)| *source == names.logs || *source == names.traces);
-            Ok((own.collect(), group.and_then(|group| group.retention_days)))
+            let own = |(source, _): &&(String, String)| *source == names.logs || *source == names.traces;
+            let own = stack.deliveries.iter().filter(own).cloned().collect();
+            Ok((own, group.and_then(|group| group.retention_days)))
         };
         let (oauth, clients, (deliveries, log_retention)) = try_join3(oauth, clients, delivered).await?;
         let oauth = oauth.into_iter().collect();

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Outcome, stack_with_gateway};
+use super::{Outcome, gateway_id};
 use crate::{
     aws::agentcore,
     context::Context,
@@ -36,8 +36,9 @@ impl List {
 impl Get {
     pub async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
-        let gateway = stack_with_gateway(ctx, &aws, &self.name).await?.gateway;
-        Ok(Box::new(Shown(gateway.ok_or(ops::Error::NotFound(self.name))?.document.0)))
+        let id = gateway_id(ctx, &aws, &self.name).await?;
+        let gateway = agentcore::find_gateway(&aws, &id).await?;
+        Ok(Box::new(Shown(gateway.ok_or(ops::Error::NotFound(self.name))?.0)))
     }
 }
 

@@ -26,7 +26,7 @@ pub use self::{
     update::Update,
 };
 use super::{
-    Outcome,
+    Outcome, gateway_id,
     list::{Listed, Shown},
     stack_with_gateway,
 };
@@ -123,8 +123,8 @@ fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcor
 impl OfGateway {
     async fn list(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
-        let (_, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
-        Ok(Box::new(Listed { what: "targets", items: agentcore::listed_targets(&aws, gateway.id()).await? }))
+        let id = gateway_id(ctx, &aws, &self.gateway).await?;
+        Ok(Box::new(Listed { what: "targets", items: agentcore::listed_targets(&aws, &id).await? }))
     }
 }
 

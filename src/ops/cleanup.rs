@@ -7,6 +7,7 @@ use futures_util::{
     future::{join, join_all, join3},
     stream::{self, StreamExt as _},
 };
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
@@ -19,13 +20,14 @@ use super::{
 };
 use crate::{
     aws::{
-        self,
+        self, Aws,
         agentcore::{self, ApiDocument},
-        cognito, iam, lambda, logs, providers,
+        cognito::{self, Pool},
+        iam, lambda, logs, providers,
         wait::{self, Cause, Deadline, Poll},
     },
     model::{
-        naming::{DeliveryNames, StackNames, TAG_PROVIDER},
+        naming::{BASE_POLICY, DeliveryNames, FUNCTION_POLICY, StackNames, TAG_PROVIDER},
         policy,
     },
 };
@@ -103,7 +105,9 @@ pub async fn cleanup(run: Run<'_>, names: &StackNames, settle: Duration) -> Resu
         // Keep the anchor while anything else may remain.
         cleaned.remaining.push((role, reason));
     } else if anchored && cleaned.is_complete() {
-        deletion.delete(&mut cleaned, role, async || iam::delete_role(aws, &names.role).await).await;
+        let mut first = true;
+        let delete = async || delete_role(aws, &names.role, std::mem::take(&mut first)).await;
+        deletion.delete(&mut cleaned, role, delete).await;
     }
     Ok(cleaned)
 }
@@ -130,6 +134,12 @@ pub async fn remove_targets(run: Run<'_>, stack: &Stack, names: &[&str]) -> Resu
     let mut cleaned = Box::pin(deletion.remove_targets(stack, names)).await?;
     cleaned.stopped = cleaned.stopped.or(run.stop.cause());
     Ok(cleaned)
+}
+
+/// Deletes a role whose own policies are deleted already. Others keep it, and so may those for a moment: the next
+/// attempt looks.
+async fn delete_role(aws: &Aws, name: &str, is_first: bool) -> Result<bool, aws::Error> {
+    if is_first { iam::delete_role_with(aws, name, &[]).await } else { iam::delete_role(aws, name).await }
 }
 
 /// State shared by all deletions of one run.
@@ -170,25 +180,37 @@ impl Deletion<'_> {
         let known = stack.providers.iter().map(|(kind, provider)| (*kind, provider.as_str()));
         let known = known.filter(|(_, provider)| names.iter().any(|name| stack.names.owns_provider_of(name, provider)));
         let unused = |(_, provider): &(_, &str)| !used.iter().any(|arn| arn.ends_with(&format!("/{provider}")));
-        for (kind, provider) in own.into_iter().chain(known).filter(unused).collect::<BTreeSet<_>>() {
+        let unused: BTreeSet<_> = own.into_iter().chain(known).filter(unused).collect();
+        let providers = join_all(unused.into_iter().map(async |(kind, provider)| {
             let deletion = async || providers::delete(self.run.aws, kind, provider).await;
-            self.delete(&mut cleaned, Resource::new(ResourceKind::Provider, provider), deletion).await;
+            self.timed(Resource::new(ResourceKind::Provider, provider), deletion).await
+        }));
+        let left: Vec<&Value> = left().map(|other| &other.0).collect();
+        let (providers, narrowed) = join(providers, self.narrow_grants(stack, &left)).await;
+        narrowed?;
+        for outcome in providers {
+            let provider = outcome.0.name.clone();
+            self.note(&mut cleaned, outcome);
             if stack.role.is_some() && cleaned.is_complete() {
                 iam::untag_role(self.run.aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
             }
         }
-        let left = || left().map(|other| &other.0);
-        let (stack_names, account) = (&stack.names, &stack.caller.account);
-        let wanted = policy::grants(stack_names, account, left(), |target| stack.granted(target));
+        Ok(cleaned)
+    }
+
+    /// Takes from the role what none of the targets that are left needs.
+    async fn narrow_grants(&self, stack: &Stack, left: &[&Value]) -> Result<(), Error> {
+        let (role, account) = (&stack.names.role, &stack.caller.account);
+        let left = left.iter().copied();
+        let wanted = policy::grants(&stack.names, account, left, |target| stack.granted(target));
         for (grant, document) in stack.grants.iter().filter(|(grant, _)| !policy::GATEWAY_GRANTS.contains(grant)) {
-            let role = &stack.names.role;
             match wanted.get(grant) {
                 None => drop(iam::delete_policy(self.run.aws, role, grant).await?),
                 Some(wanted) if wanted != document => iam::put_policy(self.run.aws, role, grant, wanted).await?,
                 Some(_) => {}
             }
         }
-        Ok(cleaned)
+        Ok(())
     }
 
     async fn delete_all_but_the_anchor(&self, stack: &Stack, cleaned: &mut Cleaned) {
@@ -198,7 +220,9 @@ impl Deletion<'_> {
                 Err(error) => {
                     self.note(cleaned, (Resource::new(ResourceKind::Gateway, gateway.id()), Err(error.clone())));
                 }
-                Ok(_) if gateway.ours => Box::pin(self.delete_gateway(gateway, cleaned)).await,
+                Ok(_) if gateway.ours => {
+                    Box::pin(self.delete_gateway(gateway, &stack.deliveries, cleaned)).await;
+                }
                 Ok(_) => cleaned.kept_gateway = Some(gateway.document.name().to_owned()),
             }
         }
@@ -209,33 +233,62 @@ impl Deletion<'_> {
             return;
         }
         let lost: Vec<DeliveryNames> = stack.lost_gateways.iter().map(|id| DeliveryNames::new(id)).collect();
-        let lost = join_all(lost.iter().map(|names| self.delete_deliveries(names)));
-        let pools = stack.pool.iter().map(|pool| &pool.id).chain(&stack.orphaned_pools);
-        let pools = join_all(pools.map(async |id| {
-            let deletion = async || cognito::delete_pool(self.run.aws, id).await;
-            self.timed(Resource::new(ResourceKind::UserPool, id), deletion).await
+        let lost = join_all(lost.iter().map(async |names| {
+            let mut outcomes = self.delete_deliveries(names, &stack.deliveries).await;
+            outcomes.push(self.delete_log_group(names).await);
+            outcomes
         }));
+        let pools = join_all(stack.pool.iter().chain(&stack.orphaned_pools).map(|pool| self.delete_pool(pool)));
         let own = stack.providers.iter().map(async |(kind, name)| {
             let deletion = async || providers::delete(self.run.aws, *kind, name).await;
             self.timed(Resource::new(ResourceKind::Provider, name), deletion).await
         });
-        let (pools, sample, (own, lost)) =
-            join3(pools, Box::pin(self.delete_sample(stack)), join(join_all(own), lost)).await;
+        let (pools, sample, (own, lost, ())) =
+            join3(pools, Box::pin(self.delete_sample(stack)), join3(join_all(own), lost, self.empty_anchor(stack)))
+                .await;
         let all = pools.into_iter().chain(sample).chain(own).chain(lost.into_iter().flatten());
         all.for_each(|outcome| self.note(cleaned, outcome));
     }
 
-    async fn delete_gateway(&self, gateway: &Gateway, cleaned: &mut Cleaned) {
+    /// Deletes the anchor's own policies, which nothing uses any more. What fails is looked for again with the anchor.
+    async fn empty_anchor(&self, stack: &Stack) {
+        let base = stack.base_policy.as_ref().map(|_| BASE_POLICY);
+        let own: Vec<String> = base.into_iter().chain(stack.grants.keys().copied()).map(str::to_owned).collect();
+        if let Err(error) = iam::delete_policies(self.run.aws, &self.names.role, &own).await {
+            tracing::debug!("{error}");
+        }
+    }
+
+    async fn delete_pool(&self, pool: &Pool) -> Outcome {
+        let (aws, mut seen) = (self.run.aws, Some(pool.domain.as_deref()));
+        let deletion = async || match seen.take() {
+            Some(domain) => cognito::delete_pool(aws, &pool.id, domain).await,
+            None => cognito::find_and_delete_pool(aws, &pool.id).await,
+        };
+        self.timed(Resource::new(ResourceKind::UserPool, &pool.id), deletion).await
+    }
+
+    async fn delete_gateway(&self, gateway: &Gateway, deliveries: &[(String, String)], cleaned: &mut Cleaned) {
         let names = gateway.delivery_names();
         let all: Vec<&ApiDocument> = gateway.targets.iter().collect();
-        let (targets, deliveries) = join(self.delete_targets(gateway.id(), &all), self.delete_deliveries(&names)).await;
-        self.delete_emptied(gateway, targets.into_iter().chain(deliveries).collect(), cleaned).await;
+        let (targets, deliveries) =
+            join(self.delete_targets(gateway.id(), &all), self.delete_deliveries(&names, deliveries)).await;
+        // Until the deliveries are gone, they are found by the gateway's id; the log group has tags of its own.
+        let delivers = deliveries.iter().any(|(_, outcome)| outcome.is_err());
+        let group = async { if delivers { None } else { Some(self.delete_log_group(&names).await) } };
+        let emptied = self.delete_emptied(gateway, targets.into_iter().chain(deliveries).collect(), cleaned);
+        let ((), group) = join(emptied, group).await;
+        if let Some(outcome) = group {
+            self.note(cleaned, outcome);
+        }
     }
 
     async fn delete_targets(&self, gateway_id: &str, targets: &[&ApiDocument]) -> Vec<Outcome> {
         let targets = stream::iter(targets).map(async |target| {
             let resource = Resource::new(ResourceKind::Target, target.name());
-            self.timed(resource, async || self.delete_target(gateway_id, target.target_id()).await).await
+            let mut seen = Some(*target);
+            let deletion = async || self.delete_target(gateway_id, target.target_id(), seen.take()).await;
+            self.timed(resource, deletion).await
         });
         targets.buffer_unordered(TARGETS_AT_ONCE).collect().await
     }
@@ -252,24 +305,33 @@ impl Deletion<'_> {
         // Deliveries are found by the gateway's id, so keep the gateway while one remains.
         match cleaned.remaining.first().map(|(_, error)| error.clone()) {
             Some(error) => cleaned.remaining.push((resource, error)),
-            None => self.delete(cleaned, resource, async || self.delete_gateway_itself(gateway.id()).await).await,
+            None => {
+                let mut seen = Some(&gateway.document);
+                let deletion = async || self.delete_gateway_itself(gateway.id(), seen.take()).await;
+                self.delete(cleaned, resource, deletion).await;
+            }
         }
     }
 
-    /// Deletes a gateway's deliveries and the log group of its own logs.
-    async fn delete_deliveries(&self, names: &DeliveryNames) -> Vec<Outcome> {
+    /// Deletes a gateway's deliveries, of those that are `known`.
+    async fn delete_deliveries(&self, names: &DeliveryNames, known: &[(String, String)]) -> Vec<Outcome> {
         let delivery = async |kind: ResourceKind, name: &str| {
-            let deletion =
-                async || self.once_nothing_is_hidden(async || logs::delete_delivery(self.run.aws, name).await).await;
-            self.timed(Resource::new(kind, name), deletion).await
+            let mut seen = Some(known);
+            let mut deletion = async || match seen.take() {
+                Some(known) => logs::delete_delivery(self.run.aws, name, known).await,
+                None => logs::delete_delivery(self.run.aws, name, &logs::deliveries(self.run.aws).await?).await,
+            };
+            self.timed(Resource::new(kind, name), async || self.once_nothing_is_hidden(&mut deletion).await).await
         };
-        let log_delivery = async {
-            let delivery = delivery(ResourceKind::AccessLogs, &names.logs).await;
-            let group = Resource::new(ResourceKind::LogGroup, &names.log_group);
-            [delivery, self.timed(group, async || logs::delete_group(self.run.aws, &names.log_group).await).await]
-        };
-        let (logs, traces) = join(log_delivery, delivery(ResourceKind::Traces, &names.traces)).await;
-        logs.into_iter().chain([traces]).collect()
+        let logs = delivery(ResourceKind::AccessLogs, &names.logs);
+        let (logs, traces) = join(logs, delivery(ResourceKind::Traces, &names.traces)).await;
+        vec![logs, traces]
+    }
+
+    /// Deletes the log group of a gateway's own logs.
+    async fn delete_log_group(&self, names: &DeliveryNames) -> Outcome {
+        let group = Resource::new(ResourceKind::LogGroup, &names.log_group);
+        self.timed(group, async || logs::delete_group(self.run.aws, &names.log_group).await).await
     }
 
     /// Retries a deletion that AWS refuses because of dependents that lists may hide after an interrupted run,
@@ -287,22 +349,27 @@ impl Deletion<'_> {
         wait::until(&self.deadline, |_| {}, attempt).await
     }
 
-    async fn delete_target(&self, gateway_id: &str, target_id: &str) -> Result<bool, aws::Error> {
+    async fn delete_target(
+        &self,
+        gateway_id: &str,
+        target_id: &str,
+        seen: Option<&ApiDocument>,
+    ) -> Result<bool, aws::Error> {
         let find = async || agentcore::find_target(self.run.aws, gateway_id, target_id).await;
-        let before = self.settled(find).await?;
+        let before = self.settled(seen, find).await?;
         let deleted = agentcore::delete_target(self.run.aws, gateway_id, target_id).await?;
         gone(before.as_ref(), &self.deadline, |_| {}, find).await?;
         Ok(deleted)
     }
 
-    async fn delete_gateway_itself(&self, id: &str) -> Result<bool, aws::Error> {
+    async fn delete_gateway_itself(&self, id: &str, seen: Option<&ApiDocument>) -> Result<bool, aws::Error> {
         let find = async || agentcore::find_gateway(self.run.aws, id).await;
-        let before = self.settled(find).await?;
+        let before = self.settled(seen, find).await?;
         let deletion = async || {
             let deleted = agentcore::delete_gateway(self.run.aws, id).await;
             if deleted.as_ref().is_err_and(aws::Error::refuses_for_now) {
                 for target in agentcore::list_targets(self.run.aws, id).await? {
-                    self.delete_target(id, &target.id).await?;
+                    self.delete_target(id, &target.id, None).await?;
                 }
             }
             deleted
@@ -313,11 +380,16 @@ impl Deletion<'_> {
     }
 
     /// Waits until AWS is no longer working on a gateway or target, except to delete it, and no user may sign in to it:
-    /// AWS refuses to delete it before.
+    /// AWS refuses to delete it before. One that was seen READY needs no look: if it has changed since, AWS refuses, and
+    /// the next attempt looks.
     async fn settled(
         &self,
+        seen: Option<&ApiDocument>,
         mut find: impl AsyncFnMut() -> Result<Option<ApiDocument>, aws::Error>,
     ) -> Result<Option<ApiDocument>, aws::Error> {
+        if let Some(seen) = seen.filter(|seen| seen.is_ready()) {
+            return Ok(Some(seen.clone()));
+        }
         let mut is_said = false;
         let look = async || {
             Ok::<_, aws::Error>(match find().await? {
@@ -352,28 +424,27 @@ impl Deletion<'_> {
                 sample.log_group.iter().map(|_| Resource::new(ResourceKind::LogGroup, &names.function_log_group));
             return role.chain(group).map(|resource| (resource, Err(error.clone()))).collect();
         }
-        if sample.function.is_some() {
-            let function = Resource::new(ResourceKind::Function, &names.function);
+        let function = async {
+            sample.function.as_ref()?;
             let deletion = async || lambda::delete_function(self.run.aws, &names.function).await;
-            outcomes.push(self.timed(function, deletion).await);
-        }
+            Some(self.timed(Resource::new(ResourceKind::Function, &names.function), deletion).await)
+        };
+        let policy = async {
+            sample.role.as_ref().and(sample.policy.as_ref())?;
+            iam::delete_policy(self.run.aws, &names.function_role, FUNCTION_POLICY).await.err()
+        };
+        let (function, policy) = join(function, policy).await;
+        outcomes.extend(function);
+        let mut first = policy.is_none();
         let role = async {
-            let deletion = async || iam::delete_role(self.run.aws, &names.function_role).await;
-            match &sample.role {
-                Some(_) => {
-                    Some(self.timed(Resource::new(ResourceKind::FunctionRole, &names.function_role), deletion).await)
-                }
-                None => None,
-            }
+            sample.role.as_ref()?;
+            let deletion = async || delete_role(self.run.aws, &names.function_role, std::mem::take(&mut first)).await;
+            Some(self.timed(Resource::new(ResourceKind::FunctionRole, &names.function_role), deletion).await)
         };
         let log_group = async {
+            sample.log_group.as_ref()?;
             let deletion = async || logs::delete_group(self.run.aws, &names.function_log_group).await;
-            match &sample.log_group {
-                Some(_) => {
-                    Some(self.timed(Resource::new(ResourceKind::LogGroup, &names.function_log_group), deletion).await)
-                }
-                None => None,
-            }
+            Some(self.timed(Resource::new(ResourceKind::LogGroup, &names.function_log_group), deletion).await)
         };
         let (role, log_group) = join(role, log_group).await;
         outcomes.into_iter().chain(role).chain(log_group).collect()

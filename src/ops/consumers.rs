@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, future::join, stream};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     aws::{
         self, Aws,
-        cognito::{self, AppClient, ClientSecret},
+        cognito::{self, AppClient, ClientSecret, LOOKS_AT_ONCE},
         wait::{self, Deadline, Poll},
     },
     model::{
@@ -79,9 +80,17 @@ fn allowed_by(stack: &Stack) -> Vec<String> {
 pub async fn list(aws: &Aws, stack: &Stack) -> Result<Vec<Consumer>, Error> {
     let (pool_id, _) = pool_of(aws, stack)?;
     let allowed = allowed_by(stack);
-    let mut consumers = Vec::new();
-    for client in cognito::clients(aws, pool_id, |_| true).await? {
-        let secrets = match cognito::secrets(aws, pool_id, &client.id).await {
+    let looks = stream::iter(cognito::listed_clients(aws, pool_id).await?).map(async |(id, _): (String, String)| {
+        let seen = stack.client.iter().chain(&stack.allowed_clients).find(|client| client.id == id).cloned();
+        let client = async {
+            match seen {
+                Some(client) => Ok(Some(client)),
+                None => cognito::find_client(aws, pool_id, &id).await,
+            }
+        };
+        let (client, secrets) = join(client, cognito::secrets(aws, pool_id, &id)).await;
+        let Some(client) = client? else { return Ok(None) };
+        let secrets = match secrets {
             Err(error) if aws.does_not_offer(&error) || client.secret.is_none() => None,
             secrets => Some(secrets?),
         };
@@ -90,8 +99,11 @@ pub async fn list(aws: &Aws, stack: &Stack) -> Result<Vec<Consumer>, Error> {
             None if client.name == stack.names.app_client => (client.name.clone(), Origin::Stack),
             None => (client.name.clone(), Origin::Other),
         };
-        consumers.push(Consumer { name, allowed: allowed.contains(&client.id), client, origin, secrets });
-    }
+        Ok::<_, Error>(Some(Consumer { name, allowed: allowed.contains(&client.id), client, origin, secrets }))
+    });
+    let found: Vec<Option<Consumer>> = looks.buffered(LOOKS_AT_ONCE).try_collect().await?;
+    let mut consumers: Vec<Consumer> = found.into_iter().flatten().collect();
+    consumers.sort_by_key(|consumer| consumer.client.age());
     Ok(consumers)
 }
 
@@ -143,7 +155,8 @@ pub async fn add(run: Run<'_>, stack: &Stack, name: &str, scopes: &[String]) -> 
     let tokens = world::token_request(run.aws, (pool_id, domain), &client, &stack.names).await?;
     let mut warnings: Vec<String> = prove(run, &resource, &tokens).await?.into_iter().collect();
     // An endpoint that has one secret for each client has no rotations.
-    if cognito::secrets(run.aws, pool_id, &client.id).await.is_ok_and(|secrets| secrets.len() > 1) {
+    let may_have_two = change != Change::Created;
+    if may_have_two && cognito::secrets(run.aws, pool_id, &client.id).await.is_ok_and(|secrets| secrets.len() > 1) {
         warnings.push("it has two secrets: this is the older one, which the end of the rotation deletes".to_owned());
     }
     Ok(Ready { tokens, change, warnings })
@@ -168,7 +181,10 @@ async fn make(
     (name, scopes): (&str, &[String]),
 ) -> Result<AppClient, Error> {
     let prefix = format!("{}/", stack.names.resource_server);
-    let own: Vec<&str> = scopes.iter().filter_map(|scope| scope.strip_prefix(&prefix)).collect();
+    // The stack's own scope came with its resource server.
+    let is_there = |scope: &&String| stack.resource_server && **scope == stack.names.scope;
+    let lacking = scopes.iter().filter(|scope| !is_there(scope));
+    let own: Vec<&str> = lacking.filter_map(|scope| scope.strip_prefix(&prefix)).collect();
     if !own.is_empty() {
         cognito::add_scopes(run.aws, pool_id, &stack.names.resource_server, &own).await?;
     }

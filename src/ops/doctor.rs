@@ -19,7 +19,7 @@ use super::{
     stack::{Gateway, Stack},
 };
 use crate::{
-    aws::{self, Aws, Class, agentcore, denied::Denied},
+    aws::{self, Aws, Caller, Class, agentcore, denied::Denied},
     model::{name::GatewayName, secret::Secret},
 };
 
@@ -126,23 +126,32 @@ impl Findings {
 pub async fn reach(aws: &Aws) -> Findings {
     let mut findings = Findings::default();
     match aws.caller().await {
-        Ok(caller) => {
-            let arn = caller.arn.map(|arn| format!("{arn}, ")).unwrap_or_default();
-            findings.checks.push(Check::good("caller", format!("{arn}account {}", caller.account)));
-        }
+        Ok(caller) => findings.checks.push(of_caller(&caller)),
         Err(error) => {
             findings.checks.push(unreachable("caller", aws, error));
             return findings;
         }
     }
     findings.checks.push(match agentcore::list_gateways(aws).await {
-        Ok(gateways) => {
-            let count = gateways.len();
-            Check::good("service", format!("AgentCore answers in {}; gateways there: {count}", aws.region))
-        }
+        Ok(_) => of_service(aws),
         Err(error) => unreachable("service", aws, error),
     });
     findings
+}
+
+/// The same, as a discovery has shown it; `None` if that did not ask for the caller.
+pub fn reached(aws: &Aws, stack: &Stack) -> Option<Findings> {
+    stack.caller.arn.as_ref()?;
+    Some(Findings { checks: vec![of_caller(&stack.caller), of_service(aws)], warnings: Vec::new() })
+}
+
+fn of_caller(caller: &Caller) -> Check {
+    let arn = caller.arn.as_ref().map(|arn| format!("{arn}, ")).unwrap_or_default();
+    Check::good("caller", format!("{arn}account {}", caller.account))
+}
+
+fn of_service(aws: &Aws) -> Check {
+    Check::good("service", format!("AgentCore answers in {}", aws.region))
 }
 
 /// A check of something that could not be reached, or may not be used.

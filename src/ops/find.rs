@@ -61,6 +61,22 @@ pub async fn stack_with_gateway(aws: &Aws, given: &str, stop: &Stop, on_wait: im
     })
 }
 
+/// The id of a gateway that must exist, as [`stack_with_gateway`] finds it.
+///
+/// # Errors
+/// If there is no such gateway.
+pub async fn gateway_id(aws: &Aws, given: &str, stop: &Stop, on_wait: impl Fn(u64)) -> Result<String, Error> {
+    let gateways = agentcore::list_gateways(aws).await.map_err(|error| aws.of_region(error))?;
+    let id = given.rsplit_once(":gateway/").map_or(given, |(_, id)| id);
+    let by_name = gateways.iter().find(|(_, name)| name == given);
+    if let Some((id, _)) = by_name.or_else(|| gateways.iter().find(|(listed, _)| listed == id)) {
+        return Ok(id.clone());
+    }
+    let stack = stack_with_gateway(aws, given, stop, on_wait).await?;
+    let gateway = stack.gateway.ok_or_else(|| Error::NotFound(given.to_owned()))?;
+    Ok(gateway.id().to_owned())
+}
+
 /// The gateway names of all stacks in a region: those with an anchor, and those whose gateway or user pool
 /// carries our tag (a stack with a user-supplied role has no anchor).
 pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, Error> {

@@ -41,6 +41,8 @@ pub struct Stack {
     /// The anchor: created first, deleted last.
     pub role: Option<Role>,
     pub base_policy: Option<Value>,
+    /// The names of all of the role's inline policies.
+    pub policy_names: Vec<String>,
     /// The role's policies for the user's targets, by name.
     pub grants: BTreeMap<&'static str, Value>,
     /// Credential providers that the stack created.
@@ -49,15 +51,21 @@ pub struct Stack {
     pub pool: Option<Pool>,
     /// The user pool that the gateway refers to, if it does not exist.
     pub lost_pool: Option<String>,
+    /// The pool's domain, if it was seen to be ACTIVE.
+    pub active_domain: Option<String>,
     pub resource_server: bool,
     pub client: Option<AppClient>,
+    /// The other clients of the pool that the gateway allows.
+    pub allowed_clients: Vec<AppClient>,
     /// Pools of this stack that it does not use: left over from interrupted or racing runs.
-    pub orphaned_pools: Vec<String>,
+    pub orphaned_pools: Vec<Pool>,
     /// Clients of this stack, in its pool, that the gateway does not use.
     pub orphaned_clients: Vec<String>,
     /// The names of the other clients of its pool, if everything was looked for.
     pub consumers: Vec<String>,
     pub sample: Sample,
+    /// Source and id of each delivery of gateways of this stack's name.
+    pub deliveries: Vec<(String, String)>,
     /// Ids of deleted gateways of this stack whose log group, log or trace deliveries remain.
     pub lost_gateways: BTreeSet<String>,
     /// Operations that the endpoint, an emulator, does not support; no resources of that kind can exist.
@@ -129,18 +137,22 @@ impl Stack {
             caller,
             role,
             base_policy: None,
+            policy_names: Vec::new(),
             grants: BTreeMap::new(),
             providers: BTreeSet::new(),
             as_sent: AsSent::default(),
             gateway: None,
             pool: None,
             lost_pool: None,
+            active_domain: None,
             resource_server: false,
             client: None,
+            allowed_clients: Vec::new(),
             orphaned_pools: Vec::new(),
             orphaned_clients: Vec::new(),
             consumers: Vec::new(),
             sample: Sample::default(),
+            deliveries: Vec::new(),
             lost_gateways: BTreeSet::new(),
             not_offered: BTreeSet::new(),
             unseen: Vec::new(),
@@ -206,7 +218,7 @@ impl Stack {
             add(self.resource_server, ResourceKind::ResourceServer, &names.resource_server);
             add(self.client.is_some(), ResourceKind::AppClient, self.client.as_ref().map_or("", |client| &client.id));
         }
-        self.orphaned_pools.iter().for_each(|pool| add(true, ResourceKind::UserPool, pool));
+        self.orphaned_pools.iter().for_each(|pool| add(true, ResourceKind::UserPool, &pool.id));
         self.orphaned_clients.iter().for_each(|client| add(true, ResourceKind::AppClient, client));
         self.consumers.iter().for_each(|client| add(true, ResourceKind::Consumer, client));
         add(self.sample.role.is_some(), ResourceKind::FunctionRole, &names.function_role);

@@ -6,7 +6,9 @@ use aws_sdk_cognitoidentityprovider::{
     types::{OAuthFlowType, UserPoolClientType},
 };
 
-use super::{Aws, Error, SERVICE, ThrottlingOnly, absent, deleted, of};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{Aws, Error, LOOKS_AT_ONCE, SERVICE, ThrottlingOnly, absent, deleted, of};
 use crate::model::secret::Secret;
 
 /// An app client.
@@ -31,6 +33,11 @@ pub struct ClientSecret {
 }
 
 impl AppClient {
+    /// A key that sorts the oldest first.
+    pub fn age(&self) -> (i64, String) {
+        (self.created, self.id.clone())
+    }
+
     fn read(client: UserPoolClientType) -> Option<Self> {
         Some(Self {
             secret: client.client_secret.map(Secret::new),
@@ -77,21 +84,15 @@ pub async fn listed_clients(aws: &Aws, pool_id: &str) -> Result<Vec<(String, Str
     Ok(listed.filter_map(|client| Some((client.client_id?, client.client_name.unwrap_or_default()))).collect())
 }
 
-/// All clients of a pool whose name matches `wanted`, oldest first.
-pub async fn clients(aws: &Aws, pool_id: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<AppClient>, Error> {
-    let mut clients = Vec::new();
-    for (id, name) in listed_clients(aws, pool_id).await? {
-        if wanted(&name) {
-            clients.extend(find_client(aws, pool_id, &id).await?);
-        }
-    }
-    clients.sort_by_key(|client| (client.created, client.id.clone()));
-    Ok(clients)
-}
-
 /// All clients of a name in a pool, oldest first.
 pub async fn clients_named(aws: &Aws, pool_id: &str, name: &str) -> Result<Vec<AppClient>, Error> {
-    clients(aws, pool_id, |listed| listed == name).await
+    let listed = listed_clients(aws, pool_id).await?.into_iter();
+    let looks = stream::iter(listed.filter(|(_, listed)| listed == name))
+        .map(async |(id, _): (String, String)| find_client(aws, pool_id, &id).await);
+    let found: Vec<Option<AppClient>> = looks.buffered(LOOKS_AT_ONCE).try_collect().await?;
+    let mut clients: Vec<AppClient> = found.into_iter().flatten().collect();
+    clients.sort_by_key(AppClient::age);
+    Ok(clients)
 }
 
 pub async fn delete_client(aws: &Aws, pool_id: &str, client_id: &str) -> Result<bool, Error> {

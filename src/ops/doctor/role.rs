@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::try_join;
 use serde_json::{Value, json};
 
 use super::{Check, Findings, Mend, Subject};
@@ -13,6 +14,7 @@ use crate::{
     },
     model::{
         name::RoleArn,
+        naming::BASE_POLICY,
         policy::{
             self, Need,
             evaluate::{Request, Verdict, evaluate, failing_conditions, is_certain},
@@ -252,6 +254,21 @@ impl Owned<'_> {
     }
 }
 
+/// A role's inline policies, by name: of the stack's own role those that are not known yet are looked at.
+async fn inline_policies(subject: Subject<'_>, role: &Role) -> Result<Vec<(String, Value)>, aws::Error> {
+    let (aws, stack) = (subject.aws, subject.stack);
+    if stack.role.as_ref().is_none_or(|own| own.name != role.name) {
+        return iam::find_policies(aws, &role.name, &iam::policy_names(aws, &role.name).await?).await;
+    }
+    let grants = stack.grants.iter().map(|(name, document)| ((*name).to_owned(), document.clone()));
+    let base = stack.base_policy.iter().map(|document| (BASE_POLICY.to_owned(), document.clone()));
+    let mut known: Vec<(String, Value)> = base.chain(grants).collect();
+    let is_new = |name: &&String| !known.iter().any(|(known, _)| known == *name);
+    let others: Vec<String> = stack.policy_names.iter().filter(is_new).cloned().collect();
+    known.extend(iam::find_policies(aws, &role.name, &others).await?);
+    Ok(known)
+}
+
 /// What a role is allowed.
 struct Allowed {
     /// By name, or by ARN.
@@ -267,13 +284,15 @@ struct Allowed {
 
 impl Allowed {
     async fn of(subject: Subject<'_>, role: &Role) -> Result<Self, aws::Error> {
-        let policies = iam::policies(subject.aws, &role.name).await?;
+        let (inline, attached) =
+            try_join(inline_policies(subject, role), iam::find_attached_policies(subject.aws, &role.name)).await?;
+        let policies = inline.into_iter().chain(attached);
         let boundary = match &role.boundary {
             Some(arn) => Some((arn.clone(), iam::managed_policy(subject.aws, arn).await?.to_string())),
             None => None,
         };
         let mut allowed = Self {
-            policies: policies.into_iter().map(|(name, document)| (name, document.to_string())).collect(),
+            policies: policies.map(|(name, document)| (name, document.to_string())).collect(),
             boundary,
             is_certain: true,
             account: subject.stack.caller.account.clone(),

@@ -5,7 +5,7 @@ use std::{
     sync::Mutex,
 };
 
-use futures_util::future::{join3, try_join, try_join_all, try_join4};
+use futures_util::future::{join3, try_join, try_join_all, try_join3, try_join4};
 use serde_json::Value;
 use tokio::try_join;
 
@@ -47,63 +47,39 @@ pub async fn discover(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Sta
 /// Three levels of calls: what has a name that is known beforehand; what belongs to the gateway; what these name.
 async fn read(aws: &Aws, names: &StackNames, depth: Depth) -> Result<Stack, Error> {
     let discovery = Discovery { aws, names, depth, not_offered: Mutex::default(), unseen: Mutex::default() };
-    let first = async {
-        let first = try_join!(
-            caller(aws),
-            iam::find_role(aws, &names.role),
-            agentcore::find_gateway_id(aws, names.gateway.as_str()),
-        );
-        Ok::<_, Error>(first.map_err(|error| aws.of_region(error))?)
-    };
-    // An anchor that is missing has no policies, which costs these calls and no time.
-    let policies = Box::pin(async {
-        try_join(
-            discovery.tolerating(iam::find_policy(aws, &names.role, BASE_POLICY)),
-            discovery.tolerating(iam::policy_names(aws, &names.role)),
-        )
-        .await
-    });
-    let sources = discovery.tolerating(logs::delivery_sources(aws));
-    let ((caller, role, gateway_id), (base_policy, policy_names), sample, sources) =
-        try_join4(first, policies, discovery.sample(), sources).await?;
-    // Without an answer from STS, trust the anchor's account over an environment variable's.
-    let caller = match (caller, &role) {
-        (Err(_) | Ok(Caller { arn: None, .. }), Some(role)) => Caller { account: role.account().to_owned(), arn: None },
-        (caller, _) => caller?,
-    };
-    let role = role.map(|role| discovery.owned_role(ResourceKind::Role, role)).transpose()?;
-    let mut stack = Stack::new(names.clone(), caller, role);
-    stack.base_policy = base_policy.filter(|_| stack.role.is_some());
+    // None of these takes more than two calls after one another.
+    let beside = try_join4(
+        discovery.sample(),
+        discovery.tolerating(logs::deliveries(aws)),
+        discovery.gateways_with_remains(),
+        discovery.listed_pools(),
+    );
+    let (levels, (sample, deliveries, remains, listed_pools)) =
+        try_join(Box::pin(discovery.two_levels()), Box::pin(beside)).await?;
+    let TwoLevels { mut stack, gateway, domain } = levels;
     // No anchor and no gateway: nothing was created. Only a stack with a user-supplied role has no anchor, and if
     // it has no gateway either, only cleanup needs to find it.
-    if stack.role.is_none() && gateway_id.is_none() && depth == Depth::Usual {
+    if stack.role.is_none() && gateway.is_none() && depth == Depth::Usual {
         return Ok(stack);
     }
-    let policy_names = if stack.role.is_some() { policy_names } else { Vec::new() };
     let account = stack.caller.account.clone();
-    let (grants, providers, (gateway, lost_gateways), domain) = try_join4(
-        discovery.grants(&policy_names),
-        discovery.providers(stack.role.as_ref()),
-        try_join(
-            Box::pin(discovery.gateway(&account, gateway_id.as_deref())),
-            Box::pin(discovery.lost_gateways(gateway_id.as_deref())),
-        ),
-        discovery.tolerating(cognito::find_domain(aws, &names.domain(&account, 0))),
-    )
-    .await?;
-    stack.grants = grants;
-    stack.providers = providers;
-    stack.lost_gateways = lost_gateways;
-    stack.sample = sample;
-    let listed = gateway.as_ref().map(|(_, _, listed)| listed.as_slice()).unwrap_or_default();
-    let document = gateway.as_ref().map(|(document, ..)| document);
+    let document = gateway.as_ref().map(|gateway| &gateway.document);
     let (targets, authorizer) = try_join(
-        discovery.targets(gateway_id.as_deref().unwrap_or_default(), listed),
-        Box::pin(discovery.authorizer(document, domain, &account)),
+        discovery.targets(gateway.as_ref()),
+        Box::pin(discovery.authorizer(document, (domain.clone(), listed_pools), &account)),
     )
     .await?;
     authorizer.put_into(&mut stack);
-    stack.gateway = gateway.map(|(document, tags, _)| discovery.assembled(document, tags, targets, &sources));
+    // The first choice of a name is the one that was looked up.
+    let own_domain =
+        domain.filter(|domain| domain.active && stack.pool.as_ref().is_some_and(|pool| pool.id == domain.pool_id));
+    stack.active_domain = own_domain.map(|_| names.domain(&account, 0));
+    let current = gateway.as_ref().map(|gateway| gateway.document.gateway_id().to_owned());
+    stack.lost_gateways = remains.into_iter().filter(|id| Some(id) != current.as_ref()).collect();
+    stack.deliveries = deliveries;
+    stack.deliveries.retain(|(source, _)| names.gateway_of_delivery(source).is_some());
+    stack.gateway = gateway.map(|gateway| discovery.assembled(gateway, targets, &stack.deliveries));
+    stack.sample = sample;
     let targets = stack.gateway.iter().flat_map(|gateway| &gateway.targets);
     let used = targets.filter_map(|target| providers::of_target(&target.0)).filter_map(providers::of_arn);
     let own: Vec<(ProviderKind, String)> =
@@ -159,6 +135,52 @@ impl Discovery<'_> {
         }
     }
 
+    async fn two_levels(&self) -> Result<TwoLevels, Error> {
+        let (aws, names) = (self.aws, self.names);
+        let first = async {
+            let first = try_join!(
+                caller(aws),
+                iam::find_role(aws, &names.role),
+                agentcore::find_gateway_id(aws, names.gateway.as_str()),
+            );
+            Ok::<_, Error>(first.map_err(|error| aws.of_region(error))?)
+        };
+        // An anchor that is missing has no policies, which costs these calls and no time.
+        let policies = Box::pin(async {
+            try_join(
+                self.tolerating(iam::find_policy(aws, &names.role, BASE_POLICY)),
+                self.tolerating(iam::policy_names(aws, &names.role)),
+            )
+            .await
+        });
+        let ((caller, role, gateway_id), (base_policy, policy_names)) = try_join(first, policies).await?;
+        // Without an answer from STS, trust the anchor's account over an environment variable's.
+        let caller = match (caller, &role) {
+            (Err(_) | Ok(Caller { arn: None, .. }), Some(role)) => {
+                Caller { account: role.account().to_owned(), arn: None }
+            }
+            (caller, _) => caller?,
+        };
+        let role = role.map(|role| self.owned_role(ResourceKind::Role, role)).transpose()?;
+        let mut stack = Stack::new(names.clone(), caller, role);
+        if stack.role.is_none() && gateway_id.is_none() && self.depth == Depth::Usual {
+            return Ok(TwoLevels { stack, gateway: None, domain: None });
+        }
+        stack.base_policy = base_policy.filter(|_| stack.role.is_some());
+        stack.policy_names = if stack.role.is_some() { policy_names } else { Vec::new() };
+        let account = stack.caller.account.clone();
+        let (grants, providers, gateway, domain) = try_join4(
+            self.grants(&stack.policy_names),
+            self.providers(stack.role.as_ref()),
+            Box::pin(self.gateway(&account, gateway_id.as_deref())),
+            self.tolerating(cognito::find_domain(aws, &names.domain(&account, 0))),
+        )
+        .await?;
+        stack.grants = grants;
+        stack.providers = providers;
+        Ok(TwoLevels { stack, gateway, domain })
+    }
+
     fn owned_role(&self, kind: ResourceKind, role: Role) -> Result<Role, Error> {
         if self.names.has_iam_path(&role.path) && self.names.owns(&role.tags) {
             Ok(role)
@@ -172,7 +194,7 @@ impl Discovery<'_> {
     }
 
     /// The gateway, its tags, and its targets as they are listed.
-    async fn gateway(&self, account: &str, id: Option<&str>) -> Result<Option<Found>, Error> {
+    async fn gateway(&self, account: &str, id: Option<&str>) -> Result<Option<FoundGateway>, Error> {
         let Some(id) = id else { return Ok(None) };
         // Service model, `GatewayArn`.
         let (partition, region) = (self.names.region.partition().name, &self.names.region);
@@ -182,30 +204,26 @@ impl Discovery<'_> {
             self.tolerated(agentcore::tags(self.aws, &arn)),
             async { Ok::<_, Error>(agentcore::list_targets(self.aws, id).await?) },
         )?;
-        Ok(document.map(|document| (document, tags, listed)))
+        Ok(document.map(|document| FoundGateway { document, tags, listed }))
     }
 
-    fn assembled(
-        &self,
-        document: ApiDocument,
-        tags: Result<BTreeMap<String, String>, aws::Error>,
-        targets: Vec<ApiDocument>,
-        delivery_sources: &BTreeSet<String>,
-    ) -> Gateway {
-        let delivery = DeliveryNames::new(document.gateway_id());
+    fn assembled(&self, found: FoundGateway, targets: Vec<ApiDocument>, deliveries: &[(String, String)]) -> Gateway {
+        let FoundGateway { document, tags, .. } = found;
+        let names = DeliveryNames::new(document.gateway_id());
+        let delivers = |name: &String| deliveries.iter().any(|(source, _)| source == name);
         Gateway {
             ours: tags.as_ref().is_ok_and(|tags| self.names.owns(tags)),
             tags,
             document,
             targets,
-            delivers_logs: delivery_sources.contains(&delivery.logs),
-            delivers_traces: delivery_sources.contains(&delivery.traces),
+            delivers_logs: delivers(&names.logs),
+            delivers_traces: delivers(&names.traces),
         }
     }
 
-    /// Gateways that were deleted by other means, found by their deliveries and log groups. Only cleanup needs
-    /// them.
-    async fn lost_gateways(&self, current: Option<&str>) -> Result<BTreeSet<String>, Error> {
+    /// The ids of gateways of this stack that have or had deliveries or a log group. Only cleanup needs them, for
+    /// gateways that were deleted by other means.
+    async fn gateways_with_remains(&self) -> Result<BTreeSet<String>, Error> {
         if self.depth != Depth::Thorough {
             return Ok(BTreeSet::new());
         }
@@ -219,11 +237,14 @@ impl Discovery<'_> {
         let ours = |found: &&logs::Tagged| names.owns(&found.tags);
         let of_ends = ends.iter().filter(ours).filter_map(|end| names.gateway_of_delivery(&end.name));
         let of_groups = groups.iter().filter(ours).filter_map(|group| names.gateway_of_log_group(&group.name));
-        Ok(of_ends.chain(of_groups).filter(|id| Some(id.as_str()) != current).collect())
+        Ok(of_ends.chain(of_groups).collect())
     }
 
-    async fn targets(&self, gateway_id: &str, listed: &[ListedTarget]) -> Result<Vec<ApiDocument>, Error> {
-        let looks = listed.iter().map(|target| agentcore::find_target(self.aws, gateway_id, &target.id));
+    async fn targets(&self, gateway: Option<&FoundGateway>) -> Result<Vec<ApiDocument>, Error> {
+        let ids = gateway.into_iter().flat_map(|gateway| {
+            gateway.listed.iter().map(|target| (gateway.document.gateway_id(), target.id.as_str()))
+        });
+        let looks = ids.map(|(gateway, target)| agentcore::find_target(self.aws, gateway, target));
         Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
 
@@ -280,16 +301,26 @@ impl Discovery<'_> {
         Ok(Sample { role, policy, log_group, function, function_seen })
     }
 
+    /// The stack's pools by name, where everything is looked for.
+    async fn listed_pools(&self) -> Result<Option<Vec<Pool>>, Error> {
+        if self.depth == Depth::Usual {
+            return Ok(None);
+        }
+        let mut listed = self.tolerating(cognito::pools_named(self.aws, &self.names.user_pool)).await?;
+        listed.retain(|pool| self.owns_pool(pool));
+        Ok(Some(listed))
+    }
+
     /// The stack's pool that has the stack's domain, whose first choice was looked up; none if that is `known`.
     async fn pool_of_domain(
         &self,
         account: &str,
         domain: Option<Domain>,
-        known: Option<&str>,
+        known: impl Fn(&str) -> bool,
     ) -> Result<Option<Pool>, Error> {
         let mut domain = domain;
         for attempt in 1..=DOMAIN_ATTEMPTS {
-            let Some(found) = domain.filter(|domain| Some(domain.pool_id.as_str()) != known) else { return Ok(None) };
+            let Some(found) = domain.filter(|domain| !known(&domain.pool_id)) else { return Ok(None) };
             // Another account's pool cannot be read; the stack's domain then has the next name.
             let pool = cognito::find_pool(self.aws, &found.pool_id).await;
             if let Ok(Some(pool)) = pool
@@ -310,26 +341,21 @@ impl Discovery<'_> {
     async fn authorizer(
         &self,
         gateway: Option<&ApiDocument>,
-        domain: Option<Domain>,
+        (domain, listed): (Option<Domain>, Option<Vec<Pool>>),
         account: &str,
     ) -> Result<Authorizer, Error> {
         let jwt = gateway.map(|gateway| gateway.jwt_authorizer().clone()).unwrap_or_default();
         let named = jwt["discoveryUrl"].as_str().and_then(|url| cognito::pool_of_discovery_url(self.aws, url));
-        let allowed: Vec<&str> =
-            jwt["allowedClients"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let of_named = async {
-            let Some(id) = &named else { return Ok((Ok(None), Ok(false), Ok(None))) };
-            let (pool, server, client) = join3(
-                self.tolerated(cognito::find_pool(self.aws, id)),
-                self.tolerating(cognito::has_resource_server(self.aws, id, &self.names.resource_server)),
-                self.client_of(id, &allowed),
-            )
-            .await;
-            Ok::<_, Error>((pool?, server, client))
-        };
-        let ((pool, server, client), domain_pool) =
-            try_join(of_named, self.pool_of_domain(account, domain, named.as_deref())).await?;
-        let mut found = Authorizer::default();
+        let seen = |id: &str| listed.iter().flatten().find(|pool| pool.id == id).cloned();
+        let is_known = |id: &str| named.as_deref() == Some(id) || seen(id).is_some();
+        let (of_named, domain_pool, consumers) = try_join3(
+            Box::pin(self.named_pool(named.as_deref(), seen, &jwt)),
+            self.pool_of_domain(account, domain, is_known),
+            self.consumers(named.as_deref()),
+        )
+        .await?;
+        let mut found = Authorizer { consumers, ..Authorizer::default() };
+        let NamedPool { pool, server, clients } = of_named;
         let mut pool = match (pool, named) {
             (Ok(Some(pool)), _) => Some(pool).filter(|pool| self.owns_pool(pool)),
             // A pool of another account cannot be read either, but exists.
@@ -341,10 +367,10 @@ impl Discovery<'_> {
         };
         let is_named = pool.is_some();
         let settled = gateway.is_some_and(ApiDocument::is_ready) && is_named;
-        let listed = if settled && self.depth == Depth::Usual {
-            Vec::new()
-        } else {
-            self.tolerating(cognito::pools_named(self.aws, &self.names.user_pool)).await?
+        let listed = match listed {
+            Some(listed) => listed,
+            None if settled => Vec::new(),
+            None => self.tolerating(cognito::pools_named(self.aws, &self.names.user_pool)).await?,
         };
         let ours: Vec<Pool> =
             domain_pool.into_iter().chain(listed.into_iter().filter(|pool| self.owns_pool(pool))).collect();
@@ -352,39 +378,91 @@ impl Discovery<'_> {
             pool = ours.first().cloned();
         }
         let Some(pool) = pool else { return Ok(found) };
-        let surplus: BTreeSet<String> = ours.into_iter().map(|other| other.id).filter(|id| *id != pool.id).collect();
-        found.orphaned_pools = surplus.into_iter().collect();
-        (found.resource_server, found.client) = if is_named {
-            (server?, client?)
+        let surplus: BTreeMap<String, Pool> = ours.into_iter().map(|other| (other.id.clone(), other)).collect();
+        found.orphaned_pools = surplus.into_values().filter(|other| other.id != pool.id).collect();
+        if is_named {
+            found.resource_server = server?;
+            found.allowed_clients = clients?;
+            let own = found.allowed_clients.iter().position(|client| client.name == self.names.app_client);
+            found.client = own.map(|own| found.allowed_clients.remove(own));
         } else {
             let server = cognito::has_resource_server(self.aws, &pool.id, &self.names.resource_server);
-            (self.tolerating(server).await?, None)
-        };
+            found.resource_server = self.tolerating(server).await?;
+        }
         if found.client.is_none() {
             let mut clients =
                 self.tolerating(cognito::clients_named(self.aws, &pool.id, &self.names.app_client)).await?.into_iter();
             found.client = clients.next();
             found.orphaned_clients = clients.map(|client| client.id).collect();
         }
-        if self.depth == Depth::Thorough {
-            let listed = self.tolerating(cognito::listed_clients(self.aws, &pool.id)).await?;
-            let others = listed.into_iter().filter(|(_, name)| *name != self.names.app_client);
-            found.consumers = others.map(|(_, name)| consumer_of(&name).map_or(name.clone(), str::to_owned)).collect();
+        if !is_named {
+            found.consumers = self.consumers(Some(&pool.id)).await?;
         }
         found.pool = Some(pool);
         Ok(found)
     }
 
-    /// The stack's own client among those that the gateway allows; the user may have added others.
-    async fn client_of(&self, pool_id: &str, allowed: &[&str]) -> Result<Option<AppClient>, Error> {
+    /// The pool that a gateway refers to, unless it was `seen` already, with its resource server and client.
+    async fn named_pool(
+        &self,
+        id: Option<&str>,
+        seen: impl Fn(&str) -> Option<Pool>,
+        jwt: &Value,
+    ) -> Result<NamedPool, Error> {
+        let Some(id) = id else { return Ok(NamedPool { pool: Ok(None), server: Ok(false), clients: Ok(Vec::new()) }) };
+        let allowed: Vec<&str> =
+            jwt["allowedClients"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let pool = async {
+            match seen(id) {
+                Some(pool) => Ok(Ok(Some(pool))),
+                None => self.tolerated(cognito::find_pool(self.aws, id)).await,
+            }
+        };
+        let (pool, server, clients) = join3(
+            pool,
+            self.tolerating(cognito::has_resource_server(self.aws, id, &self.names.resource_server)),
+            self.clients_of(id, &allowed),
+        )
+        .await;
+        Ok(NamedPool { pool: pool?, server, clients })
+    }
+
+    /// The names of a pool's clients other than the stack's own. Only cleanup shows them.
+    async fn consumers(&self, pool_id: Option<&str>) -> Result<Vec<String>, Error> {
+        let Some(pool_id) = pool_id.filter(|_| self.depth == Depth::Thorough) else { return Ok(Vec::new()) };
+        let listed = self.tolerating(cognito::listed_clients(self.aws, pool_id)).await?;
+        let others = listed.into_iter().filter(|(_, name)| *name != self.names.app_client);
+        Ok(others.map(|(_, name)| consumer_of(&name).map_or(name.clone(), str::to_owned)).collect())
+    }
+
+    /// The clients of a pool that the gateway allows; the user may have added others than the stack's own.
+    async fn clients_of(&self, pool_id: &str, allowed: &[&str]) -> Result<Vec<AppClient>, Error> {
         let looks = allowed.iter().map(|id| self.tolerating(cognito::find_client(self.aws, pool_id, id)));
-        let found = try_join_all(looks).await?.into_iter().flatten();
-        Ok(found.into_iter().find(|client| client.name == self.names.app_client))
+        Ok(try_join_all(looks).await?.into_iter().flatten().collect())
     }
 }
 
+/// What the first two levels of calls found.
+struct TwoLevels {
+    stack: Stack,
+    gateway: Option<FoundGateway>,
+    /// The stack's domain, if it has the first choice of its names.
+    domain: Option<Domain>,
+}
+
 /// A gateway, its tags, and its targets as they are listed.
-type Found = (ApiDocument, Result<BTreeMap<String, String>, aws::Error>, Vec<ListedTarget>);
+struct FoundGateway {
+    document: ApiDocument,
+    tags: Result<BTreeMap<String, String>, aws::Error>,
+    listed: Vec<ListedTarget>,
+}
+
+/// What is known of the pool that a gateway refers to. The errors count only if the pool is the stack's.
+struct NamedPool {
+    pool: Result<Option<Pool>, aws::Error>,
+    server: Result<bool, Error>,
+    clients: Result<Vec<AppClient>, Error>,
+}
 
 /// What the stack has for tokens.
 #[derive(Default)]
@@ -393,7 +471,8 @@ struct Authorizer {
     lost_pool: Option<String>,
     resource_server: bool,
     client: Option<AppClient>,
-    orphaned_pools: Vec<String>,
+    allowed_clients: Vec<AppClient>,
+    orphaned_pools: Vec<Pool>,
     orphaned_clients: Vec<String>,
     consumers: Vec<String>,
 }
@@ -404,6 +483,7 @@ impl Authorizer {
         stack.lost_pool = self.lost_pool;
         stack.resource_server = self.resource_server;
         stack.client = self.client;
+        stack.allowed_clients = self.allowed_clients;
         stack.orphaned_pools = self.orphaned_pools;
         stack.orphaned_clients = self.orphaned_clients;
         stack.consumers = self.consumers;

@@ -76,7 +76,7 @@ impl AwsWorld<'_> {
             let pool = cognito::find_pool(self.run.aws, &owner.pool_id).await.ok().flatten();
             let ours = pool.is_some_and(|pool| self.names().owns(&pool.tags));
             if ours {
-                cognito::delete_pool(self.run.aws, pool_id).await?;
+                cognito::find_and_delete_pool(self.run.aws, pool_id).await?;
                 return Err(Error::Raced);
             }
         }
@@ -153,9 +153,11 @@ impl AwsWorld<'_> {
             ));
             wait::until_moment(Instant::now() + RESOLVES, self.run.stop).await?;
         }
+        let mut is_active = self.stack.active_domain.as_deref() == Some(domain);
         let refused = wait::until(&self.deadline, self.on_wait(step), async || {
-            let found = cognito::find_domain(self.run.aws, domain).await?;
-            if !found.is_some_and(|domain| domain.active) {
+            is_active =
+                is_active || cognito::find_domain(self.run.aws, domain).await?.is_some_and(|domain| domain.active);
+            if !is_active {
                 return Ok(Poll::Pending("the user pool domain is not ACTIVE yet".to_owned()));
             }
             match token::fetch(&self.run.aws.http, &request).await {
@@ -193,7 +195,7 @@ impl AwsWorld<'_> {
         for pool in cognito::pools_named(self.run.aws, &self.names().user_pool).await? {
             let ours = self.names().owns(&pool.tags);
             if ours && pool.id != pool_id {
-                cognito::delete_pool(self.run.aws, &pool.id).await?;
+                cognito::delete_pool(self.run.aws, &pool.id, pool.domain.as_deref()).await?;
                 change = Change::Deleted;
             }
         }

@@ -171,7 +171,11 @@ impl AwsWorld<'_> {
 
     /// Deletes what the refused delivery left, and tags the anchor so that a later run does not try again unasked.
     async fn note_refused_traces(&self, step: &Step, name: &str) -> Result<(), Error> {
-        self.while_refused(step, async || logs::delete_delivery(self.run.aws, name).await.map(drop)).await?;
+        let deletion = async || {
+            let known = logs::deliveries(self.run.aws).await?;
+            logs::delete_delivery(self.run.aws, name, &known).await.map(drop)
+        };
+        self.while_refused(step, deletion).await?;
         if self.plan.existing_role.is_some() {
             return Ok(());
         }

@@ -40,6 +40,7 @@ mod readme;
 mod ready;
 mod real_aws;
 mod restart;
+mod round_trips;
 mod smithy;
 mod support;
 mod target;

@@ -369,6 +369,7 @@ impl World {
             count: AtomicUsize::new(0),
             crash: Notify::new(),
             calls: Mutex::default(),
+            traces: Mutex::default(),
             recent: Mutex::default(),
             hot: Mutex::default(),
             moments,
@@ -398,7 +399,8 @@ impl World {
             // Boxed, as a test's thread has a small stack, and a debug build's futures are large.
             code = Box::pin(agentcore_gw::run(words, platform)) => {
                 let text = |bytes: &Mutex<Vec<u8>>| String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
-                Some(Outcome { code, stdout: text(&out), stderr: text(&err), calls: wire.calls.lock().unwrap().clone() })
+                let (calls, traces) = (wire.calls.lock().unwrap().clone(), wire.traces.lock().unwrap().clone());
+                Some(Outcome { code, stdout: text(&out), stderr: text(&err), calls, traces })
             }
         }
     }
@@ -587,6 +589,16 @@ pub struct Outcome {
     pub stderr: String,
     /// Method and operation or path of each request.
     pub calls: Vec<String>,
+    pub traces: Vec<Trace>,
+}
+
+/// A request, and when it was under way.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// Method, address and body.
+    pub request: String,
+    pub begin: Instant,
+    pub end: Instant,
 }
 
 impl Outcome {

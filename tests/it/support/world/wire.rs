@@ -23,7 +23,7 @@ use axum::body::Body;
 use serde_json::Value;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Answer, Mishap, Moment, NO_SUCH_NAME, STATUS, World};
+use super::{Answer, Mishap, Moment, NO_SUCH_NAME, STATUS, Trace, World};
 
 pub(super) struct Wire {
     pub(super) world: World,
@@ -31,6 +31,7 @@ pub(super) struct Wire {
     pub(super) count: AtomicUsize,
     pub(super) crash: Notify,
     pub(super) calls: Mutex<Vec<String>>,
+    pub(super) traces: Mutex<Vec<Trace>>,
     /// When a request was first made within a second, and how often since.
     pub(super) recent: Mutex<BTreeMap<String, (Instant, usize)>>,
     /// A request that was made too often.
@@ -40,7 +41,7 @@ pub(super) struct Wire {
 }
 
 /// More requests of the same kind within a second of virtual time than any waiting program makes: waits pause
-/// for 200 ms or longer.
+/// for 100 ms or longer.
 const TOO_OFTEN: usize = 24;
 
 #[derive(Clone)]
@@ -64,7 +65,9 @@ impl HttpConnector for InProcess {
         HttpConnectorFuture::new(async move {
             let number = wire.count.fetch_add(1, Ordering::SeqCst) + 1;
             let call = describe(&request);
+            let begin = Instant::now();
             wire.calls.lock().unwrap().push(call.clone());
+            wire.traces.lock().unwrap().push(Trace { request: in_full(&request), begin, end: begin });
             if wire.is_too_often(&request) {
                 *wire.hot.lock().unwrap() = Some(call);
                 return wire.die().await;
@@ -81,6 +84,7 @@ impl HttpConnector for InProcess {
             }
             wire.keep_moment(&call);
             let answer = wire.forward(request).await;
+            wire.traces.lock().unwrap()[number - 1].end = Instant::now();
             wire.keep_moment(&call);
             match wire.mishap {
                 Some(Mishap::LoseAnswer(k)) if k == number => Err(ConnectorError::io("the answer was lost".into())),
@@ -132,10 +136,9 @@ impl Wire {
 
     /// Whether the same request is repeated without a pause.
     fn is_too_often(&self, request: &HttpRequest) -> bool {
-        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+        let key = in_full(request);
         // Each new attempt of a create has another token.
-        let body = if body.contains("clientToken") { String::new() } else { body };
-        let key = format!("{} {}", describe(request), body);
+        let key = if key.contains("clientToken") { describe(request) } else { key };
         let now = Instant::now();
         let mut recent = self.recent.lock().unwrap();
         let (since, times) = recent.entry(key).or_insert((now, 0));
@@ -217,6 +220,12 @@ fn denied(request: &HttpRequest) -> HttpResponse {
 }
 
 /// A name such as `POST CreateRole`, as far as the request identifies it.
+/// Method, address and body.
+fn in_full(request: &HttpRequest) -> String {
+    let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
+    format!("{} {} {body}", describe(request), request.uri())
+}
+
 fn describe(request: &HttpRequest) -> String {
     let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
     let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned);

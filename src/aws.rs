@@ -58,7 +58,7 @@ use serde::Serialize;
 pub use self::error::{Class, Error};
 use self::pace::Pace;
 use crate::{
-    http::{BodyLimit, Http, log::CallLog},
+    http::{BodyLimit, Http, log::CallLog, loopback},
     model::{name::Region, secret::Secret},
 };
 
@@ -295,7 +295,10 @@ async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     }
     let http_client = match (&connection.http_client, &connection.ca_bundle) {
         (Some(client), _) => Some(client.clone()),
-        (None, _) if connection.is_loopback => Some(https_client(TlsContext::default(), ProxyConfig::disabled())),
+        (None, _) if connection.is_loopback => {
+            let https = https_client(TlsContext::default(), ProxyConfig::disabled());
+            Some(loopback::client(aws_smithy_http_client::Builder::new().build_http(), https))
+        }
         (None, Some(pem)) => Some(https_client(trusting(pem)?, ProxyConfig::from_env())),
         (None, None) => None,
     };
@@ -360,7 +363,7 @@ fn service_endpoint(config: &SdkConfig, flag: Option<&String>, service_id: &str)
 /// So many random bytes, in hex digits.
 pub fn random_hex(bytes: usize) -> String {
     let mut random = vec![0; bytes];
-    aws_lc_rs::rand::fill(&mut random).expect("the operating system's random source does not fail once a process runs");
+    getrandom::fill(&mut random).expect("the operating system's random source does not fail once a process runs");
     random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -2,6 +2,7 @@
 
 mod decode;
 pub mod log;
+pub mod loopback;
 pub mod mcp;
 pub mod sigv4;
 

@@ -1,12 +1,10 @@
 //! Identifiers and secrets from the operating system's random source.
 
-use aws_lc_rs::rand;
-
 const LOWER: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    rand::fill(&mut bytes).expect("the operating system's random source does not fail once a process runs");
+    getrandom::fill(&mut bytes).expect("the operating system's random source does not fail once a process runs");
     bytes
 }
 

@@ -5,7 +5,7 @@
 
 use std::num::NonZeroU32;
 
-use aws_lc_rs::{pbkdf2, rand};
+use aws_lc_rs::pbkdf2;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
 const ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).expect("it is not zero");
@@ -16,7 +16,7 @@ const HASH: usize = 32;
 /// the system has no random bytes.
 pub fn of(text: &str) -> Option<String> {
     let mut salt = [0; SALT];
-    rand::fill(&mut salt).ok()?;
+    getrandom::fill(&mut salt).ok()?;
     let mut hash = [0; HASH];
     pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, &salt, text.as_bytes(), &mut hash);
     Some(format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(salt), BASE64_URL_SAFE_NO_PAD.encode(hash)))

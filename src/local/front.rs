@@ -33,7 +33,7 @@ pub struct Config {
     pub access_key: AccessKey,
     pub faults: Faults,
     pub clock: Clock,
-    /// [`SigningKey::generate`](super::SigningKey::generate), unless its tenth of a second matters.
+    /// [`SigningKey::in_advance`](super::SigningKey::in_advance), or the same key for all pools of a test.
     pub new_key: NewKey,
     /// The folder for packages, objects, logs and unpacked packages.
     pub dir: PathBuf,

@@ -1,6 +1,11 @@
 //! A user pool's RSA key, which signs its tokens and is published as its JWKS; and verification of signed
 //! tokens.
 
+use std::{
+    sync::{Mutex, PoisonError, mpsc::sync_channel},
+    thread,
+};
+
 use aws_lc_rs::{
     digest,
     encoding::{AsDer, Pkcs8V1Der},
@@ -50,6 +55,18 @@ impl SigningKey {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("RSA key generation has no input that could be wrong");
         let der: Pkcs8V1Der = pair.as_der().expect("a key that was just generated can be written");
         Self(BASE64URL.encode(der.as_ref()))
+    }
+
+    /// Returns a source of keys. The next one is generated in advance, by a thread of its own: that takes a tenth of a
+    /// second, which a request would hold the state for.
+    pub fn in_advance() -> impl Fn() -> Self + Send + Sync {
+        let (sender, receiver) = sync_channel(0);
+        thread::spawn(move || while sender.send(Self::generate()).is_ok() {});
+        let receiver = Mutex::new(receiver);
+        move || {
+            let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            next.unwrap_or_else(|_| Self::generate())
+        }
     }
 
     fn pair(&self) -> Result<RsaKeyPair, DamagedKey> {

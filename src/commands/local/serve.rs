@@ -126,7 +126,7 @@ impl Serve {
                 .with_token_validity(self.token_validity)
                 .without_transaction_search(self.no_transaction_search),
             clock: Arc::new(now),
-            new_key: Arc::new(SigningKey::generate),
+            new_key: Arc::new(SigningKey::in_advance()),
             dir,
             path: ctx.settings.path.clone(),
             program: local::own_program().map_err(failed)?,

@@ -2,7 +2,7 @@
 
 usage: install.py FOLDER [PEER]...
 
-Makes FOLDER/PEER for each peer, or for all of them. A lock file names every package with its version and the
+Makes FOLDER/PEER for each peer, or for all that the tests use. A lock file names every package with its version and the
 hashes of its wheels, those that it depends on included: nothing else is fetched, and what lacks something fails. A
 folder is made once for the contents of its lock file; whoever comes while it is being made waits. `lock.sh` makes lock files anew.
 """
@@ -19,6 +19,8 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 LOCKS = HERE / "locks"
+# What is measured against, which no test needs.
+RIVALS = {lock.stem: lock for lock in (HERE.parent / "bench/locks").glob("*.txt")}
 # The projects that `init` makes, by the names of what they need.
 AGENTS = {f"agent-{folder.name}": folder for folder in (HERE.parents[1] / "templates/agents").glob("*")}
 NODE = "node-24"
@@ -44,13 +46,16 @@ class Peers:
 
     def install(self, name):
         """The peer's folder, made if it is not there."""
+        make = self.makers.get(name, self.wheels)
         contents = self.lock_of(name).read_text(encoding="utf-8")
-        return self.once(name, contents, lambda folder: self.makers[name](name, folder))
+        return self.once(name, contents, lambda folder: make(name, folder))
 
     def lock_of(self, name):
         if self.is_node(name):
             return self.node_folder(name) / "package-lock.json"
-        return AGENTS[name] / "requirements.txt" if name in AGENTS else LOCKS / f"{name}.txt"
+        if name in AGENTS:
+            return AGENTS[name] / "requirements.txt"
+        return RIVALS.get(name, LOCKS / f"{name}.txt")
 
     def is_node(self, name):
         return (self.node_folder(name) / "package-lock.json").exists()

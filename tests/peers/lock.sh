@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the lock files of the tests' peers and of the projects that `init` makes anew: from locks/*.in and requirements.in
+# Makes the lock files of the tests' and benchmarks' peers and of the projects that `init` makes anew: from locks/*.in and requirements.in
 # for Python, from package.json for Node.js.
 # Needs uv (`pip install uv`) and npm. What is named in an .in file stays at its version; the rest is as new as it fits.
 set -eu
@@ -18,6 +18,7 @@ for source in locks/*.in; do
     *) compile "$name" --only-binary :all: ;;
   esac
 done
+(cd ../bench && for source in locks/*.in; do compile "$(basename "$source" .in)" --only-binary :all:; done)
 agents=../../templates/agents
 for agent in "$agents"/*/requirements.in; do
   (cd "$(dirname "$agent")" && uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -3,7 +3,10 @@
 use std::{
     fmt, io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use aws_credential_types::Credentials;
@@ -49,6 +52,8 @@ pub(crate) struct Server(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
+    /// How often the state may have changed.
+    revision: AtomicU64,
     store: Option<Store>,
     access_key: AccessKey,
     faults: Faults,
@@ -89,6 +94,7 @@ impl Server {
         let state = Mutex::new(state);
         Ok(Self(Arc::new(Inner {
             state,
+            revision: AtomicU64::new(1),
             store,
             access_key,
             faults,
@@ -111,7 +117,7 @@ impl Server {
         let mut snapshot = self.snapshot();
         change(&mut snapshot);
         if let Ok(state) = serde_json::from_value(snapshot) {
-            *self.lock() = state;
+            *self.lock_to_change() = state;
         }
     }
 
@@ -148,6 +154,18 @@ impl Server {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Every change begins with this.
+    fn lock_to_change(&self) -> MutexGuard<'_, State> {
+        let state = self.lock();
+        self.0.revision.fetch_add(1, Ordering::Release);
+        state
+    }
+
+    /// A number that is another one after every change of the state. While the state is read, it stays the same.
+    pub(crate) fn revision(&self) -> u64 {
+        self.0.revision.load(Ordering::Acquire)
+    }
+
     pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.lock())
     }
@@ -157,7 +175,7 @@ impl Server {
     /// # Errors
     /// If it cannot be written; then nothing has changed.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> Result<T, WireError> {
-        let mut state = self.lock();
+        let mut state = self.lock_to_change();
         let answer = change(&mut state);
         if let Some(store) = &self.0.store
             && let Err(error) = store.save_state(&*state)
@@ -174,7 +192,7 @@ impl Server {
     /// # Errors
     /// If a file cannot be removed.
     pub(crate) fn reset(&self) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.lock_to_change();
         *state = State::default();
         self.0.store.as_ref().map_or(Ok(()), Store::reset)?;
         self.0.blobs.sweep(&std::collections::HashSet::new())?;

@@ -1,8 +1,13 @@
 //! Inbound authorization of a gateway (AgentCore developer guide, "Set up inbound authorization for your
 //! gateway").
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
+use aws_lc_rs::digest;
 use axum::http::header;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
@@ -70,16 +75,57 @@ impl Inbound {
     }
 }
 
+/// Who issues the tokens of a gateway's callers.
+pub(crate) struct Issuers<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) providers: &'a Providers,
+    /// The tokens that the gateway has let in.
+    pub(crate) tokens: &'a Tokens,
+}
+
+/// Most tokens that are remembered of a gateway.
+const MOST_TOKENS: usize = 1000;
+
+/// Tokens of own pools that a gateway has let in, by their SHA-256. They are good until they expire: whoever keeps them drops
+/// them when authorizer, pool or client change.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    seen: Mutex<HashMap<[u8; 32], Passed>>,
+}
+
+/// A token that was let in.
+#[derive(Clone)]
+struct Passed {
+    caller: Caller,
+    /// The claim `exp`, in seconds.
+    until: f64,
+}
+
+impl Tokens {
+    fn find(&self, hash: &[u8; 32], now: i64) -> Option<Caller> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(hash).filter(|passed| passed.until > seconds(now)).map(|passed| passed.caller.clone())
+    }
+
+    fn keep(&self, hash: [u8; 32], passed: Passed) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MOST_TOKENS {
+            seen.clear();
+        }
+        seen.insert(hash, passed);
+    }
+}
+
 /// Authorizes the caller of a request.
 pub(crate) async fn check(
-    (server, providers): (&Server, &Providers),
-    inbound: Option<Inbound>,
+    issuers: &Issuers<'_>,
+    inbound: Option<&Inbound>,
     request: &Signed<'_>,
 ) -> Result<Caller, AuthError> {
     match inbound {
         Some(Inbound::Anyone) => Ok(None),
-        Some(Inbound::Jwt(authorizer)) => check_token((server, providers), &authorizer, request).await,
-        Some(Inbound::Iam { region, .. }) => check_signature(server, &region, request),
+        Some(Inbound::Jwt(authorizer)) => check_token(issuers, authorizer, request).await,
+        Some(Inbound::Iam { region, .. }) => check_signature(issuers.server, region, request),
         None => Err(AuthError::Invalid),
     }
 }
@@ -95,7 +141,7 @@ fn check_signature(server: &Server, region: &str, request: &Signed<'_>) -> Resul
 }
 
 async fn check_token(
-    (server, providers): (&Server, &Providers),
+    issuers: &Issuers<'_>,
     authorizer: &JwtAuthorizer,
     request: &Signed<'_>,
 ) -> Result<Caller, AuthError> {
@@ -105,17 +151,33 @@ async fn check_token(
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(AuthError::Missing),
     };
+    let Issuers { server, providers, tokens } = issuers;
+    let hash = digest::digest(&digest::SHA256, token.as_bytes());
+    let hash = <[u8; 32]>::try_from(hash.as_ref()).ok();
+    if let Some(caller) = hash.and_then(|hash| tokens.find(&hash, server.now())) {
+        return Ok(caller);
+    }
     let url = &authorizer.discovery_url;
     let of_own_pool = server.read(|state| {
         let pool = state.cognito.pool_at(url)?;
         Some(pool_claims(state, pool, token))
     });
+    // Another provider's keys may change at any time.
+    let hash = hash.filter(|_| of_own_pool.is_some());
     let (claims, now) = match of_own_pool {
         Some(claims) => (claims, server.now()),
         None => (providers.claims(url, token, server.clock()).await, server.clock()),
     };
     let claims = claims.filter(|claims| hold_at(claims, now)).ok_or(AuthError::Invalid)?;
+    let caller = allowed(authorizer, &claims)?;
+    if let (Some(hash), Some(until)) = (hash, claims["exp"].as_f64()) {
+        tokens.keep(hash, Passed { caller: caller.clone(), until });
+    }
+    Ok(caller)
+}
 
+/// The subject of claims that an authorizer allows.
+fn allowed(authorizer: &JwtAuthorizer, claims: &Value) -> Result<Caller, AuthError> {
     // Every configured kind must pass; within a kind, any one value is enough (AgentCore developer guide,
     // "Configure inbound JWT authorizer").
     let overlaps = |allowed: &[String], found: &[&str]| {
@@ -126,7 +188,7 @@ async fn check_token(
     if !overlaps(&authorizer.allowed_audience, &audience) || !overlaps(&authorizer.allowed_clients, &client) {
         return Err(AuthError::Invalid);
     }
-    if !authorizer.custom_claims.iter().all(|claim| claim.holds(&claims)) {
+    if !authorizer.custom_claims.iter().all(|claim| claim.holds(claims)) {
         return Err(AuthError::Invalid);
     }
     // Cognito sends `scope`, a string; other providers send `scp`, a string or an array.
@@ -141,11 +203,16 @@ async fn check_token(
 /// Whether a token is valid at `now` (Unix milliseconds) by `exp` and `nbf`.
 fn hold_at(claims: &Value, now: i64) -> bool {
     let second = |claim: &str| claims[claim].as_f64();
-    #[expect(clippy::cast_precision_loss, reason = "seconds of this era are exact")]
-    let now = (now / 1000) as f64;
+    let now = seconds(now);
     // Reject a time that is not a number (RFC 7519, section 4.1.5).
     let has_begun = claims["nbf"].is_null() || second("nbf").is_some_and(|begin| begin <= now);
     second("exp").is_some_and(|end| end > now) && has_begun
+}
+
+/// Unix milliseconds in whole seconds.
+#[expect(clippy::cast_precision_loss, reason = "seconds of this era are exact")]
+fn seconds(milliseconds: i64) -> f64 {
+    (milliseconds / 1000) as f64
 }
 
 /// The claims of an access token that `pool` issued.

@@ -1,8 +1,10 @@
 //! The MCP endpoint of a gateway: authorizes the caller and carries its requests and responses (AgentCore
 //! developer guide, "Set up inbound authorization for your gateway" and "Use an AgentCore gateway").
 
+mod content;
 mod dispatch;
 mod interceptors;
+mod listed;
 mod page;
 mod protocol;
 mod records;
@@ -10,6 +12,7 @@ mod reply;
 mod request;
 mod search;
 mod servers;
+pub(crate) mod serving;
 pub(crate) mod sessions;
 mod snapshot;
 mod tools;
@@ -31,10 +34,11 @@ use self::{
     records::Records,
     reply::{Reply, event, event_stream},
     request::{McpRequest, has_request, id_of},
+    serving::Serving,
     snapshot::GatewaySnapshot,
 };
 use super::{
-    caller::{self, AuthError, Caller, Inbound},
+    caller::{self, AuthError, Caller, Inbound, Issuers},
     credentials::PassedBack,
     state::DataPlane,
 };
@@ -179,8 +183,8 @@ pub(crate) async fn delete(
 pub(crate) async fn not_allowed(Shared(plane): Shared<Arc<DataPlane>>, Path(gateway_id): Path<String>) -> Response {
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32000, "message": "Method not allowed" } });
     let mut response = json_response(StatusCode::METHOD_NOT_ALLOWED, &body);
-    let gateway = plane.server.read(|state| GatewaySnapshot::of(state, &gateway_id, plane.server.blobs()));
-    let sessions = gateway.is_some_and(|gateway| gateway.session_lifetime.is_some());
+    let found = plane.gateways.find(&plane.server, &gateway_id);
+    let sessions = found.is_some_and(|found| found.gateway.session_lifetime.is_some());
     let allowed = HeaderValue::from_static(if sessions { "POST, DELETE" } else { "POST" });
     response.headers_mut().insert(header::ALLOW, allowed);
     response
@@ -192,21 +196,19 @@ async fn enter(
     gateway_id: &str,
     request: &Signed<'_>,
     (request_id, id): (&str, &str),
-) -> Result<(Caller, GatewaySnapshot), Box<Response>> {
-    let inbound = plane
-        .server
-        .read(|state| state.agentcore.serving(gateway_id).map(Inbound::of))
-        .ok_or_else(|| Box::new(not_found()))?;
+) -> Result<(Caller, Arc<GatewaySnapshot>), Box<Response>> {
+    let find = || plane.gateways.find(&plane.server, gateway_id).ok_or_else(|| Box::new(not_found()));
+    let Serving { inbound, tokens, .. } = find()?;
     let refused = |error: AuthError| {
         let reply = refuse(&error, gateway_id, &base_url(request.headers), id);
         Records::of(&plane.server, gateway_id, request_id).conclude(id, &reply);
         Box::new(reply.into_response(request_id))
     };
-    let is_signed = matches!(inbound, Some(Inbound::Iam { is_authorized: true, .. }));
-    let caller = caller::check((&plane.server, &plane.providers), inbound, request).await.map_err(refused)?;
+    let is_signed = matches!(*inbound, Some(Inbound::Iam { is_authorized: true, .. }));
+    let issuers = Issuers { server: &plane.server, providers: &plane.providers, tokens: &tokens };
+    let caller = caller::check(&issuers, inbound.as_ref().as_ref(), request).await.map_err(refused)?;
     // The gateway may have been deleted while the caller's identity provider was queried.
-    let gateway = plane.server.read(|state| GatewaySnapshot::of(state, gateway_id, plane.server.blobs()));
-    let gateway = gateway.ok_or_else(|| Box::new(not_found()))?;
+    let gateway = find()?.gateway;
     match plane.server.refuses_invoking(&gateway.arn, &gateway.region).filter(|_| is_signed) {
         Some(why) => Err(refused(AuthError::NotAllowed(why))),
         None => Ok((caller, gateway)),

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    aws_service::Endpoints, credentials::Upstream, mcp::sessions::Sessions, mcp_server::Listings, providers::Providers,
+    aws_service::Endpoints,
+    credentials::Upstream,
+    mcp::{serving::Gateways, sessions::Sessions},
+    mcp_server::Listings,
+    providers::Providers,
 };
 use crate::{
     http::Http,
@@ -17,6 +21,7 @@ pub(crate) struct DataPlane {
     pub(crate) functions: Functions,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) providers: Providers,
+    pub(crate) gateways: Gateways,
     pub(crate) sessions: Sessions,
     pub(crate) listings: Listings,
     pub(crate) endpoints: Endpoints,
@@ -29,6 +34,7 @@ impl DataPlane {
         Self {
             listings: Listings::new(server.clone(), upstream.clone()),
             providers: Providers::new(Http::new(None)),
+            gateways: Gateways::default(),
             sessions: Sessions::default(),
             server,
             functions,

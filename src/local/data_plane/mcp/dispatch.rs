@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     SESSION_HEADER,
+    content::Content,
     protocol::{self, Dialect, METHOD_NOT_FOUND, RpcError},
     reply::{Reply, envelope},
     request::{McpRequest, id_of, is_id},
@@ -81,7 +82,7 @@ impl McpRequest {
         Value::Object(usable.collect::<Map<_, _>>())
     }
 
-    fn one(&self, dialect: Dialect, answer: Option<Result<Value, RpcError>>) -> Reply {
+    fn one(&self, dialect: Dialect, answer: Option<Result<String, RpcError>>) -> Reply {
         match answer {
             None => Reply::accepted(),
             Some(answer) => {
@@ -116,8 +117,8 @@ impl McpRequest {
         Reply::new(StatusCode::OK, format!("[{}]", answers.join(",")))
     }
 
-    /// Answers one message; `None` for a notification or a response.
-    async fn answer(&self, dialect: Dialect, id: &str, message: &Value) -> Option<Result<Value, RpcError>> {
+    /// Answers one message, with the result as JSON text; `None` for a notification or a response.
+    async fn answer(&self, dialect: Dialect, id: &str, message: &Value) -> Option<Result<String, RpcError>> {
         if message.is_array() {
             return Some(Err(RpcError::invalid_request("Batches are not supported")));
         }
@@ -145,7 +146,7 @@ impl McpRequest {
         self.records.received(id, method);
         let result = self.dispatch(dialect, method, id, &message["params"]).await;
         self.records.answered(id, &result);
-        Some(result.map(|result| dialect.complete(method, &self.gateway.server_info(), result)))
+        Some(result.map(|result| dialect.complete(method, || self.gateway.server_info(), result)))
     }
 
     /// Forwards a caller's response to the server whose request it answers, without waiting for the outcome.
@@ -159,7 +160,7 @@ impl McpRequest {
         });
     }
 
-    async fn dispatch(&self, dialect: Dialect, method: &str, id: &str, params: &Value) -> Result<Value, RpcError> {
+    async fn dispatch(&self, dialect: Dialect, method: &str, id: &str, params: &Value) -> Result<Content, RpcError> {
         let lists = ["tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"];
         if lists.contains(&method) {
             servers::list_dynamic(self).await;
@@ -169,13 +170,15 @@ impl McpRequest {
             (_, "tools/list") => tools::list(&self.gateway, params),
             (_, "tools/call") => tools::call(self, id, params).await,
             (_, "prompts/list") if offered("prompts") => servers::list_prompts(self, params),
-            (_, "prompts/get") if offered("prompts") => servers::get_prompt(self, params).await,
+            (_, "prompts/get") if offered("prompts") => servers::get_prompt(self, params).await.map(Content::Value),
             (_, "resources/list") if offered("resources") => servers::list_resources(self, params),
             (_, "resources/templates/list") if offered("resources") => servers::list_templates(self, params),
-            (_, "resources/read") if offered("resources") => servers::read_resource(self, params).await,
-            (Dialect::Handshake { .. }, "initialize") => initialize(&self.gateway, params),
-            (Dialect::Handshake { .. }, "ping") => Ok(json!({})),
-            (Dialect::Stateless, "server/discover") => Ok(discover(&self.gateway)),
+            (_, "resources/read") if offered("resources") => {
+                servers::read_resource(self, params).await.map(Content::Value)
+            }
+            (Dialect::Handshake { .. }, "initialize") => initialize(&self.gateway, params).map(Content::Value),
+            (Dialect::Handshake { .. }, "ping") => Ok(Content::Text("{}".to_owned())),
+            (Dialect::Stateless, "server/discover") => Ok(discover(&self.gateway).into()),
             _ => Err(RpcError::new(METHOD_NOT_FOUND, format!("Method not found: {method}"))),
         }
     }

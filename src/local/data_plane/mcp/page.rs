@@ -1,9 +1,9 @@
 //! One page of a list.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::protocol::RpcError;
+use super::{content::Content, protocol::RpcError};
 
 /// Items per page. For tools, three or four public reports agree on 30; for other lists, AWS's page size is not
 /// known.
@@ -11,8 +11,8 @@ const PAGE: usize = 30;
 /// Most bytes of the items on a page, so that clients can handle it.
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// One page of a list, in a result with this member; the whole list if pagination is disabled.
-pub(super) fn page(is_paged: bool, member: &str, items: &[Value], params: &Value) -> Result<Value, RpcError> {
+/// One page of a list, in a result with this member; the whole list if pagination is disabled. The items are JSON texts.
+pub(super) fn page(is_paged: bool, member: &str, items: &[String], params: &Value) -> Result<Content, RpcError> {
     let start = match &params["cursor"] {
         Value::Null => 0,
         cursor => cursor
@@ -22,18 +22,18 @@ pub(super) fn page(is_paged: bool, member: &str, items: &[Value], params: &Value
             .ok_or_else(|| RpcError::invalid_params("Invalid cursor"))?,
     };
     let mut size = 0;
-    let fits = |item: &&Value| {
-        size += item.to_string().len();
+    let fits = |item: &&String| {
+        size += item.len();
         size <= PAGE_BYTES
     };
     // At least one item, however large.
     let page = items[start..].iter().take(PAGE).take_while(fits).count().max(1);
     let end = if is_paged { items.len().min(start + page) } else { items.len() };
-    let mut result = json!({ member: items[start..end] });
+    let mut text = format!("{{\"{member}\":[{}]", items[start..end].join(","));
     if end < items.len() {
-        result["nextCursor"] = json!(URL_SAFE_NO_PAD.encode(end.to_string()));
+        text += &format!(",\"nextCursor\":\"{}\"", URL_SAFE_NO_PAD.encode(end.to_string()));
     }
-    Ok(result)
+    Ok(Content::Text(text + "}"))
 }
 
 /// Decodes a cursor to the page's first index; `None` if `page` did not issue it.

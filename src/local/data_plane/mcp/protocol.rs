@@ -4,6 +4,7 @@
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
+use super::content::Content;
 use crate::{
     http::mcp::{CAPABILITIES_META, VERSION_META},
     model::mcp::STATELESS,
@@ -158,21 +159,23 @@ impl Dialect {
         }
     }
 
-    /// Adds the members that this dialect requires in every result.
-    pub(super) fn complete(self, method: &str, server: &Value, mut result: Value) -> Value {
+    /// A result as JSON text, with the members that this dialect requires in every result.
+    pub(super) fn complete(self, method: &str, server: impl FnOnce() -> Value, result: Content) -> String {
         if self == Self::Stateless {
+            let mut result = result.into_value();
             result["resultType"] = json!("complete");
             if !result["_meta"].is_object() {
                 result["_meta"] = json!({});
             }
-            result["_meta"][SERVER_META] = server.clone();
+            result["_meta"][SERVER_META] = server();
             if !["tools/call", "prompts/get"].contains(&method) {
                 // Do not cache: lists may change with any control-plane call.
                 result["ttlMs"] = json!(0);
                 result["cacheScope"] = json!("private");
             }
+            return result.to_string();
         }
-        result
+        result.into_text()
     }
 }
 

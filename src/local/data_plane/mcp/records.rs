@@ -13,7 +13,7 @@ use std::sync::{
 
 use serde_json::{Value, json};
 
-use super::{protocol::RpcError, reply::Reply};
+use super::{content::Content, protocol::RpcError, reply::Reply};
 use crate::local::{
     random,
     server::Server,
@@ -92,14 +92,14 @@ impl Records {
         self.keep(id, || json!({ "isError": true, "log": cut(reason, MOST_OF_BODY) }));
     }
 
-    pub(super) fn answered(&self, id: &str, answer: &Result<Value, RpcError>) {
+    pub(super) fn answered(&self, id: &str, answer: &Result<Content, RpcError>) {
         let id = bare(id);
         let shown = cut(id, MOST_OF_TEXT);
         self.keep(id, || match answer {
             Ok(result) => json!({
                 "isError": false,
                 "log": format!("Successfully processed request with requestId: {shown}"),
-                "responseBody": cut(&format!("{{jsonrpc=2.0, id={shown}, result={}}}", as_java(result)), MOST_OF_BODY),
+                "responseBody": cut(&format!("{{jsonrpc=2.0, id={shown}, result={}}}", as_java(&result.to_value())), MOST_OF_BODY),
             }),
             Err(error) => json!({
                 "isError": true,
@@ -123,7 +123,7 @@ impl Records {
         let body: Value = serde_json::from_str(reply.body.as_deref().unwrap_or_default()).unwrap_or_default();
         match body["error"]["message"].as_str() {
             Some(message) => self.turned_away(id, message),
-            None if reply.status.is_success() => self.answered(id, &Ok(body["result"].clone())),
+            None if reply.status.is_success() => self.answered(id, &Ok(Content::Value(body["result"].clone()))),
             None => self.turned_away(id, reply.status.as_str()),
         }
     }

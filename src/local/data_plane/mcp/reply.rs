@@ -1,13 +1,11 @@
 //! Responses to the caller: one JSON document, or an event stream.
 
+use super::protocol::RpcError;
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use serde_json::Value;
-
-use super::protocol::RpcError;
 
 /// An HTTP response to the caller.
 pub(super) struct Reply {
@@ -75,8 +73,8 @@ fn identified(mut response: Response, request_id: &str) -> Response {
     response
 }
 
-/// A JSON-RPC response; `id` is JSON.
-pub(super) fn envelope(id: &str, answer: &Result<Value, RpcError>) -> String {
+/// A JSON-RPC response; `id` and a result are JSON texts.
+pub(super) fn envelope(id: &str, answer: &Result<String, RpcError>) -> String {
     match answer {
         Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
         Err(error) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{}}}"#, error.to_json()),

@@ -24,7 +24,7 @@ use crate::local::{
 /// A caller's request, and everything needed to answer it.
 pub(super) struct McpRequest {
     pub(super) plane: Arc<DataPlane>,
-    pub(super) gateway: GatewaySnapshot,
+    pub(super) gateway: Arc<GatewaySnapshot>,
     pub(super) caller: Caller,
     /// The gateway's own id of the request.
     pub(super) request_id: String,
@@ -60,7 +60,7 @@ impl McpRequest {
 
     /// How the calls of a target are authorized, and what else of the caller's request goes with them.
     pub(super) fn outbound(&self, target: &TargetSnapshot) -> OutboundAuth {
-        let GatewaySnapshot { role, region, .. } = &self.gateway;
+        let GatewaySnapshot { role, region, .. } = &*self.gateway;
         let caller = CallerIdentity { role: role.clone(), region: region.clone(), base_url: base_url(&self.headers) };
         let (headers, query) = self.passed_on(target);
         let allowed = target.metadata.response_headers.clone();

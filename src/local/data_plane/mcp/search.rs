@@ -29,44 +29,50 @@ pub(crate) fn definition() -> Value {
     })
 }
 
-/// The listed tools that share words with `query`, best first, at most ten.
-pub(crate) fn rank(tools: &[Value], query: &str) -> Vec<Value> {
-    let documents: Vec<Vec<String>> = tools
-        .iter()
-        .map(|tool| {
-            words(&format!("{} {}", tool["name"].as_str().unwrap_or(""), tool["description"].as_str().unwrap_or("")))
-        })
-        .collect();
-    let mut containing: HashMap<&str, usize> = HashMap::new();
-    for document in &documents {
-        let mut seen: Vec<&str> = document.iter().map(String::as_str).collect();
-        seen.sort_unstable();
-        seen.dedup();
-        for word in seen {
-            *containing.entry(word).or_default() += 1;
+/// The words of a gateway's tools.
+pub(super) struct Index {
+    /// By word: the tools that have it, by their places, and how often.
+    places: HashMap<String, Vec<(usize, usize)>>,
+    /// How many words each tool has.
+    lengths: Vec<usize>,
+}
+
+impl Index {
+    pub(super) fn new(tools: &[Value]) -> Self {
+        let mut index = Self { places: HashMap::new(), lengths: Vec::with_capacity(tools.len()) };
+        for (place, tool) in tools.iter().enumerate() {
+            let text = |member: &str| tool[member].as_str().unwrap_or_default().to_owned();
+            let words = words(&format!("{} {}", text("name"), text("description")));
+            index.lengths.push(words.len());
+            for word in words {
+                let places = index.places.entry(word).or_default();
+                match places.last_mut() {
+                    Some((last, times)) if *last == place => *times += 1,
+                    _ => places.push((place, 1)),
+                }
+            }
         }
+        index
     }
-    let total = count(documents.len());
-    let average_length = documents.iter().map(|document| count(document.len())).sum::<f64>() / total.max(1.0);
-    let query = words(query);
-    let score = |document: &[String]| -> f64 {
-        let length = LENGTH_WEIGHT.mul_add(count(document.len()) / average_length.max(1.0), 1.0 - LENGTH_WEIGHT);
-        let of_word = |word: &String| {
-            let frequency = count(document.iter().filter(|other| *other == word).count());
-            let found_in = count(containing.get(word.as_str()).copied().unwrap_or(0));
+
+    /// The places of the tools that share words with `query`, best first, at most ten.
+    pub(super) fn rank(&self, query: &str) -> Vec<usize> {
+        let total = count(self.lengths.len());
+        let average_length = count(self.lengths.iter().sum()) / total.max(1.0);
+        let mut scores = vec![0.0; self.lengths.len()];
+        for places in words(query).iter().filter_map(|word| self.places.get(word)) {
+            let found_in = count(places.len());
             let rarity = (1.0 + (total - found_in + 0.5) / (found_in + 0.5)).ln();
-            rarity * frequency * (SATURATION + 1.0) / SATURATION.mul_add(length, frequency)
-        };
-        query.iter().map(of_word).sum()
-    };
-    let mut ranked: Vec<(f64, &Value)> = documents
-        .iter()
-        .zip(tools)
-        .map(|(document, tool)| (score(document), tool))
-        .filter(|(score, _)| *score > 0.0)
-        .collect();
-    ranked.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-    ranked.into_iter().take(MOST).map(|(_, tool)| tool.clone()).collect()
+            for (place, times) in places {
+                let (length, frequency) = (count(self.lengths[*place]), count(*times));
+                let length = LENGTH_WEIGHT.mul_add(length / average_length.max(1.0), 1.0 - LENGTH_WEIGHT);
+                scores[*place] += rarity * frequency * (SATURATION + 1.0) / SATURATION.mul_add(length, frequency);
+            }
+        }
+        let mut ranked: Vec<(usize, f64)> = scores.into_iter().enumerate().filter(|(_, score)| *score > 0.0).collect();
+        ranked.sort_by(|(_, left), (_, right)| right.total_cmp(left));
+        ranked.into_iter().take(MOST).map(|(place, _)| place).collect()
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of words and tools are far below 2^53")]
@@ -106,14 +112,14 @@ mod tests {
             tool("a___getWeather", "Get the current weather for a location"),
             tool("b___list_orders", "List all orders"),
         ];
-        let names: Vec<_> = rank(&tools, "current weather").iter().map(|tool| tool["name"].clone()).collect();
-        assert_eq!(names, ["a___getWeather", "a___getTime"]);
-        assert!(rank(&tools, "zebra").is_empty() && rank(&[], "x").is_empty() && rank(&tools, "").is_empty());
+        let index = Index::new(&tools);
+        assert_eq!(index.rank("current weather"), [1, 0]);
+        assert!(index.rank("zebra").is_empty() && Index::new(&[]).rank("x").is_empty() && index.rank("").is_empty());
     }
 
     #[test]
     fn at_most_ten_are_returned() {
         let tools: Vec<Value> = (0..50).map(|n| tool(&format!("t___tool{n}"), "does it")).collect();
-        assert_eq!(rank(&tools, "does").len(), 10);
+        assert_eq!(Index::new(&tools).rank("does"), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 }

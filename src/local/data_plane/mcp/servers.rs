@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
+    content::Content,
     page::page,
     protocol::{INTERNAL_ERROR, RESOURCE_NOT_FOUND, RpcError, TERSE},
     request::McpRequest,
@@ -38,18 +39,18 @@ pub(super) async fn list_dynamic(request: &McpRequest) {
 }
 
 /// `prompts/list`
-pub(super) fn list_prompts(request: &McpRequest, params: &Value) -> Result<Value, RpcError> {
+pub(super) fn list_prompts(request: &McpRequest, params: &Value) -> Result<Content, RpcError> {
     page(request.gateway.paged, "prompts", &request.gateway.listed_prompts(), params)
 }
 
 /// `resources/list`
-pub(super) fn list_resources(request: &McpRequest, params: &Value) -> Result<Value, RpcError> {
+pub(super) fn list_resources(request: &McpRequest, params: &Value) -> Result<Content, RpcError> {
     let items = request.gateway.listed_resources(|listing: &Listing| &listing.resources, "uri");
     page(request.gateway.paged, "resources", &items, params)
 }
 
 /// `resources/templates/list`
-pub(super) fn list_templates(request: &McpRequest, params: &Value) -> Result<Value, RpcError> {
+pub(super) fn list_templates(request: &McpRequest, params: &Value) -> Result<Content, RpcError> {
     let items = request.gateway.listed_resources(|listing: &Listing| &listing.resource_templates, "uriTemplate");
     page(request.gateway.paged, "resourceTemplates", &items, params)
 }

@@ -1,4 +1,4 @@
-//! A snapshot of a gateway for one request.
+//! A snapshot of a gateway, for all requests until the account's state changes.
 
 use std::{
     collections::HashSet,
@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::listed::ToolList;
 use crate::{
     local::{
         data_plane::{credentials::OutboundAuth, mcp_server::Server},
@@ -54,6 +55,7 @@ pub(super) struct GatewaySnapshot {
     /// The ARN of the log group that its records are delivered to.
     pub(super) log_group: Option<String>,
     targets: Vec<TargetSnapshot>,
+    tools: OnceLock<ToolList>,
 }
 
 pub(super) struct TargetSnapshot {
@@ -176,6 +178,7 @@ impl GatewaySnapshot {
             on_response: gateway.interceptor(InterceptionPoint::Response),
             not_served: gateway.not_served(),
             log_group: None,
+            tools: OnceLock::new(),
             targets: gateway.serving_targets().map(target).collect(),
         }
     }
@@ -188,26 +191,32 @@ impl GatewaySnapshot {
         json!({ "name": self.name, "version": "1.0.0" })
     }
 
-    pub(super) fn listed_tools(&self) -> Vec<Value> {
+    /// The tools, put together when they are first asked for.
+    pub(super) fn tools(&self) -> &ToolList {
         let of = |target: &TargetSnapshot| match target.listing() {
             Some(listing) => Listing::qualified(&listing.tools, &target.name),
             None => target.served.listed_tools(&target.name),
         };
-        self.targets.iter().flat_map(of).collect()
+        self.tools.get_or_init(|| ToolList::new(self.targets.iter().flat_map(of).collect(), self.search))
     }
 
-    pub(super) fn listed_prompts(&self) -> Vec<Value> {
+    /// The prompts, as JSON texts.
+    pub(super) fn listed_prompts(&self) -> Vec<String> {
         let of = |target: &TargetSnapshot| -> Vec<Value> {
             target.listing().map(|listing| Listing::qualified(&listing.prompts, &target.name)).unwrap_or_default()
         };
-        self.targets.iter().flat_map(of).collect()
+        self.targets.iter().flat_map(of).map(|prompt| prompt.to_string()).collect()
     }
 
-    /// Resources or resource templates. Of several with the same value of `key`, only the first by priority.
-    pub(super) fn listed_resources(&self, items: fn(&Listing) -> &[Value], key: &str) -> Vec<Value> {
+    /// Resources or resource templates, as JSON texts. Of several with the same value of `key`, only the first by
+    /// priority.
+    pub(super) fn listed_resources(&self, items: fn(&Listing) -> &[Value], key: &str) -> Vec<String> {
         let mut seen = HashSet::new();
         let listed = self.by_priority().into_iter().filter_map(TargetSnapshot::listing).flat_map(items);
-        listed.filter(|item| item[key].as_str().is_some_and(|address| seen.insert(address))).cloned().collect()
+        listed
+            .filter(|item| item[key].as_str().is_some_and(|address| seen.insert(address)))
+            .map(Value::to_string)
+            .collect()
     }
 
     /// The target that a resource is read from, by priority.

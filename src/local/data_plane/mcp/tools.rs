@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    content::Content,
     page::page,
     protocol::{RpcError, TERSE},
     request::McpRequest,
@@ -21,19 +22,12 @@ use crate::{
 };
 
 /// One page of the tools, the search tool first.
-pub(super) fn list(gateway: &GatewaySnapshot, params: &Value) -> Result<Value, RpcError> {
-    let mut tools = gateway.listed_tools();
-    // Sorted by name across targets (one public report). AWS does not document where the search tool comes; we
-    // chose the first place.
-    tools.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
-    if gateway.search {
-        tools.insert(0, search::definition());
-    }
-    page(gateway.paged, "tools", &tools, params)
+pub(super) fn list(gateway: &GatewaySnapshot, params: &Value) -> Result<Content, RpcError> {
+    page(gateway.paged, "tools", &gateway.tools().texts, params)
 }
 
 /// Calls a tool. `id` is the message's id as text.
-pub(super) async fn call(request: &McpRequest, id: &str, params: &Value) -> Result<Value, RpcError> {
+pub(super) async fn call(request: &McpRequest, id: &str, params: &Value) -> Result<Content, RpcError> {
     let gateway = &request.gateway;
     let Some(name) = params["name"].as_str() else {
         return Err(RpcError::invalid_params("params.name is missing"));
@@ -52,7 +46,7 @@ pub(super) async fn call(request: &McpRequest, id: &str, params: &Value) -> Resu
     if let Some(what) = target.not_served() {
         let why = format!("The local AWS does not serve {what}: {} is there in its control plane only", target.name);
         request.records.tool_failed(id, name, &target.id, &why);
-        return Ok(text_result(&why, true));
+        return Ok(text_result(&why, true).into());
     }
     // Arguments must be an object even if the schema is unknown.
     let schemas = [&json!({ "type": "object" }), tool.input_schema()];
@@ -70,7 +64,7 @@ pub(super) async fn call(request: &McpRequest, id: &str, params: &Value) -> Resu
     if let Some(reason) = reason {
         request.records.tool_failed(id, name, &target.id, reason);
     }
-    Ok(called.unwrap_or_else(|failure| failed(gateway, &failure)))
+    Ok(called.unwrap_or_else(|failure| failed(gateway, &failure)).into())
 }
 
 /// Calls a tool of anything but an MCP server.
@@ -129,15 +123,14 @@ async fn call_server(
     }
 }
 
-fn call_search(gateway: &GatewaySnapshot, arguments: &Value) -> Value {
+fn call_search(gateway: &GatewaySnapshot, arguments: &Value) -> Content {
     if let Some(invalid) = invalid_arguments(&search::definition()["inputSchema"], arguments) {
-        return invalid;
+        return invalid.into();
     }
     let query = arguments["query"].as_str().unwrap_or_default();
-    let found = json!({ "tools": search::rank(&gateway.listed_tools(), query) });
-    let mut result = text_result(&found.to_string(), false);
-    result["structuredContent"] = found;
-    result
+    let found = format!(r#"{{"tools":[{}]}}"#, gateway.tools().search(query).join(","));
+    let result = text_result(&found, false).to_string();
+    Content::Text(format!(r#"{},"structuredContent":{found}}}"#, result.trim_end_matches('}')))
 }
 
 fn invalid_arguments(schema: &Value, arguments: &Value) -> Option<Value> {

@@ -173,6 +173,18 @@ class Bench:
                 found[kind, count] = (json.loads(self.run("get", name, "-o", "json"))["gatewayUrl"], headers)
         return found
 
+    def api(self, upstream, url, headers):
+        """A call of another server's API, which the bare server passes through."""
+        operation = {"operationId": "order", "responses": {"200": {"description": "ok"}}}
+        document = {"openapi": "3.0.0", "info": {"title": "t", "version": "1"}, "servers": [{"url": upstream.url}]}
+        document["paths"] = {"/": {"post": operation}}
+        (self.local.home / "api.json").write_text(json.dumps(document), encoding="utf-8")
+        gateway = url.split("/gateways/")[1].split("/")[0].rpartition("-")[0]
+        self.run("target", "add", "openapi", "api", "--gateway", gateway, "--spec", "api.json")
+        upstream.put("/", b'{"order":1}')
+        self.floor.put("/set-through", upstream.url.encode() + b"/")
+        return url, headers, message("tools/call", {"name": "api___order", "arguments": {}})
+
     def compare(self, what, url, headers, body, floor_path="/"):
         """A row for each number of connections."""
         if floor_path == "/":
@@ -220,7 +232,7 @@ def main():
     parser.add_argument("--only", default="", help="run only what has this in its name")
     parser.add_argument("--json")
     args = parser.parse_args()
-    floor = Floor()
+    floor, upstream = Floor(), Floor()
     try:
         with harness.Local(args.program) as local:
             bench = Bench(args, local, floor)
@@ -237,9 +249,15 @@ def main():
             for name, (url, headers, body) in loads.items():
                 if args.only in name:
                     bench.compare(name, url, headers, body)
+            for kind in ("open", "token"):
+                name = f"tools/call of an API, {kind}"
+                if args.only in name:
+                    url, headers, body = bench.api(upstream, *found[kind, TOOLS[0]])
+                    bench.compare(name, url, headers, body, "/through")
             rows = [] if args.only else against_localcore(bench, found, args.seconds)
     finally:
         floor.end()
+        upstream.end()
     if rows:
         print()
         harness.table(["CPU per request, 1 connection", "localcore-gateway", "agentcore-gw", "ratio"], rows)

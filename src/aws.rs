@@ -40,16 +40,14 @@ use aws_credential_types::{
 };
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::{
-    Connector,
     proxy::ProxyConfig,
-    tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode},
+    tls::{TlsContext, TrustStore},
 };
 use aws_smithy_runtime_api::client::{
     http::SharedHttpClient,
     interceptors::context::InterceptorContext,
     result::CreateUnhandledError,
     retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority},
-    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
@@ -58,7 +56,7 @@ use serde::Serialize;
 pub use self::error::{Class, Error};
 use self::pace::Pace;
 use crate::{
-    http::{BodyLimit, Http, log::CallLog, loopback},
+    http::{BodyLimit, Http, client, log::CallLog},
     model::{name::Region, secret::Secret},
 };
 
@@ -137,11 +135,7 @@ impl Aws {
             };
         }
         Ok(Self {
-            // One client for all: the SDK's default would connect anew for each call.
-            http: Http::new(Some(
-                config.http_client().unwrap_or_else(|| https_client(TlsContext::default(), ProxyConfig::from_env())),
-            ))
-            .logged(),
+            http: Http::new(config.http_client().unwrap_or_else(client::usual)).logged(),
             credentials: config.credentials_provider(),
             agentcore: client!(aws_sdk_bedrockagentcorecontrol),
             cognito: client!(aws_sdk_cognitoidentityprovider),
@@ -295,11 +289,8 @@ async fn load(connection: &Connection) -> Result<SdkConfig, Error> {
     }
     let http_client = match (&connection.http_client, &connection.ca_bundle) {
         (Some(client), _) => Some(client.clone()),
-        (None, _) if connection.is_loopback => {
-            let https = https_client(TlsContext::default(), ProxyConfig::disabled());
-            Some(loopback::client(aws_smithy_http_client::Builder::new().build_http(), https))
-        }
-        (None, Some(pem)) => Some(https_client(trusting(pem)?, ProxyConfig::from_env())),
+        (None, _) if connection.is_loopback => Some(client::loopback()),
+        (None, Some(pem)) => Some(client::https(trusting(pem)?, ProxyConfig::from_env())),
         (None, None) => None,
     };
     if let Some((id, secret)) = &connection.credentials {
@@ -323,17 +314,6 @@ fn trusting(pem: &[u8]) -> Result<TlsContext, Error> {
     let store = TrustStore::empty().with_pem_certificate(pem);
     let context = TlsContext::builder().with_trust_store(store).build();
     context.map_err(|error| Error::unexpected("AWS", "AWS_CA_BUNDLE", &error.to_string()))
-}
-
-/// The SDK's default client, except for its trust store and its proxy. `build_https` would use no proxy: its
-/// connectors do not read the environment, unlike those of the default client.
-fn https_client(context: TlsContext, proxy: ProxyConfig) -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder().proxy_config(proxy.clone());
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).tls_context(context.clone()).build()
-    })
 }
 
 fn timeouts() -> TimeoutConfig {

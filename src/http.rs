@@ -1,8 +1,8 @@
 //! Plain HTTP calls (token endpoints, MCP, OpenID providers), through the same client as the AWS calls.
 
+pub mod client;
 mod decode;
 pub mod log;
-pub mod loopback;
 pub mod mcp;
 pub mod sigv4;
 
@@ -43,7 +43,7 @@ const USER_AGENT: &str = concat!("agentcore-gw/", env!("CARGO_PKG_VERSION"));
 /// An HTTP client.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: Option<SharedHttpClient>,
+    client: SharedHttpClient,
     is_logged: bool,
 }
 
@@ -125,8 +125,7 @@ impl TransportError {
 }
 
 impl Http {
-    /// Uses this HTTP client, or the SDK's default client.
-    pub fn new(client: Option<SharedHttpClient>) -> Self {
+    pub fn new(client: SharedHttpClient) -> Self {
         Self { client, is_logged: false }
     }
 
@@ -165,6 +164,7 @@ impl Http {
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(origin)
             .no_auth()
+            .http_client(self.client.clone())
             .no_retry()
             .timeout_config(TimeoutConfig::builder().operation_timeout(time_limit).build())
             .sleep_impl(TokioSleep::new())
@@ -177,9 +177,6 @@ impl Http {
         operation = operation.interceptor(BodyLimit);
         if self.is_logged {
             operation = operation.interceptor(CallLog::of_http());
-        }
-        if let Some(client) = &self.client {
-            operation = operation.http_client(client.clone());
         }
         operation
     }

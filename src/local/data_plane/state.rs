@@ -10,7 +10,7 @@ use super::{
     providers::Providers,
 };
 use crate::{
-    http::Http,
+    http::{Http, client},
     local::{functions::Functions, server::Server},
 };
 
@@ -33,7 +33,7 @@ impl DataPlane {
         let upstream = Arc::new(Upstream::new(server.clone(), timeout));
         Self {
             listings: Listings::new(server.clone(), upstream.clone()),
-            providers: Providers::new(Http::new(None)),
+            providers: Providers::new(Http::new(client::usual())),
             gateways: Gateways::default(),
             sessions: Sessions::default(),
             server,

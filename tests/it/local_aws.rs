@@ -100,6 +100,38 @@ async fn a_missing_malformed_expired_tampered_or_foreign_token_gets_401() {
     assert_eq!(served.call_as(Some(&good)).await.status, 401, "expired");
 }
 
+/// What is kept of a gateway between requests is dropped with every change: whom it lets in, its pool's key, its tools.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_is_served_as_it_is_after_every_change() {
+    let served = Served::new().await;
+    let good = format!("Bearer {}", served.token);
+    let status = async || served.call_as(Some(&good)).await.status;
+    let jwt = |config: &mut Value| config["authorizerConfiguration"]["customJWTAuthorizer"].take();
+    let before = served.world.snapshot();
+    for _ in 0..2 {
+        assert_eq!(status().await, 200);
+    }
+    served.world.edit_gateway(|config| {
+        let mut changed = jwt(config);
+        changed["allowedClients"] = json!(["another"]);
+        config["authorizerConfiguration"]["customJWTAuthorizer"] = changed;
+    });
+    assert_eq!(status().await, 401, "its client is not allowed any more");
+    served.world.edit(|state| *state = before.clone());
+    assert_eq!(status().await, 200);
+    served.world.edit(|state| {
+        let pools = state["cognito"]["pools"].as_object_mut().unwrap();
+        pools.values_mut().for_each(|pool| pool["key"] = json!("damaged"));
+    });
+    assert_eq!(status().await, 401, "its pool has another key");
+    served.world.edit(|state| *state = before.clone());
+    let list = request(&json!(1), "tools/list", &json!({}));
+    let names = async || served.call(&list).await.json()["result"]["tools"].as_array().unwrap().len();
+    assert_eq!((names().await, names().await), (3, 3));
+    served.world.run(&["target", "remove", "weather-tool", "--gateway", "g", "-y"]).await.expect(0);
+    assert_eq!(names().await, 1, "the search tool is left");
+}
+
 fn base64_encode(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)

@@ -1,7 +1,16 @@
 //! What an API behind a gateway is sent, byte by byte, and how its answers are read: content codings, charsets and
 //! bytes.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use async_compression::{
     Level,
@@ -172,6 +181,48 @@ fn answers_are_decoded_whatever_their_content_coding() {
         let called = call(&gateway, name, &json!({}));
         assert!(called.code == 1 && called.stdout.contains(said), "{name}: {called:?}");
     }
+    gateway.end();
+}
+
+/// An API that counts who connects, and keeps connections open.
+fn counting_api() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let answer_all = |connection: TcpStream| {
+        let mut lines = BufReader::new(&connection).lines();
+        while let Some(Ok(line)) = lines.next() {
+            if line.is_empty() {
+                (&connection).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+            }
+        }
+    };
+    let count = connections.clone();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+            thread::spawn(move || answer_all(connection.unwrap()));
+        }
+    });
+    (origin, connections)
+}
+
+#[test]
+fn calls_of_an_api_share_a_connection() {
+    let gateway = LocalGateway::new();
+    let (origin, connections) = counting_api();
+    let operation =
+        json!({ "operationId": "get", "summary": "For the test", "responses": { "200": { "description": "ok" } } });
+    let document = json!({ "openapi": "3.0.3", "info": { "title": "t", "version": "1" }, "servers": [{ "url": origin }],
+        "paths": { "/": { "get": operation } } });
+    let spec = gateway.env.home().join("api.json");
+    fs::write(&spec, document.to_string()).unwrap();
+    let added = gateway.target(&["add", "openapi", "api"], "s3cret", &["--spec", spec.to_str().unwrap()]);
+    assert_eq!(added.code, 0, "{added:?}");
+    for _ in 0..3 {
+        assert_eq!(call(&gateway, "get", &json!({})).stdout.trim_end(), "{}");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
     gateway.end();
 }
 

@@ -187,7 +187,6 @@ impl Deletion<'_> {
         }));
         let left: Vec<&Value> = left().map(|other| &other.0).collect();
         let (providers, narrowed) = join(providers, self.narrow_grants(stack, &left)).await;
-        narrowed?;
         for outcome in providers {
             let provider = outcome.0.name.clone();
             self.note(&mut cleaned, outcome);
@@ -195,6 +194,7 @@ impl Deletion<'_> {
                 iam::untag_role(self.run.aws, &stack.names.role, &format!("{TAG_PROVIDER}{provider}")).await?;
             }
         }
+        narrowed?;
         Ok(cleaned)
     }
 

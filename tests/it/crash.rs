@@ -244,6 +244,22 @@ async fn a_second_create_changes_nothing_and_makes_no_write() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn on_an_empty_account_create_keeps_to_its_budget_of_calls() {
+    let calls = World::new(Duration::ZERO).run(CREATE).await.expect(0).calls;
+    let aws: Vec<_> = calls.iter().filter(|call| !call.contains("/oauth2/token")).collect();
+    // Seven of them look at what has a known name before it is known whether there is anything: they save a level.
+    assert!(aws.len() <= 42, "{} calls: {aws:#?}", aws.len());
+    let is_read =
+        |call: &str| ["GET ", "POST Get", "POST List", "POST Describe"].iter().any(|read| call.starts_with(read));
+    let mut writes: Vec<_> = aws.iter().filter(|call| !call.contains("Put") && !is_read(call)).collect();
+    let all = writes.len();
+    writes.sort();
+    writes.dedup();
+    // Roles, role policies, log groups and deliveries are created twice, with two names.
+    assert!(all - writes.len() <= 3, "repeated: {aws:#?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn cleanup_of_nothing_says_where_it_looked() {
     let world = World::new(Duration::ZERO);
     let outcome = world.run(CLEANUP).await.expect(0);

@@ -31,11 +31,16 @@ pub async fn stack(aws: &Aws, given: &str) -> Result<Stack, Error> {
             return Ok(stack);
         }
     }
-    let id = given.rsplit_once(":gateway/").map_or(given, |(_, id)| id);
+    let id = id_in(given);
     let gateways = agentcore::list_gateways(aws).await?;
     let name = gateways.into_iter().find(|(listed, _)| listed == id).and_then(|(_, name)| name.parse().ok());
     let name: GatewayName = name.ok_or_else(|| Error::NotFound(given.to_owned()))?;
     stack::discover(aws, &StackNames::new(&aws.region, &name), Depth::Usual).await
+}
+
+/// The id in an ARN; anything else is taken for an id itself.
+fn id_in(given: &str) -> &str {
+    given.rsplit_once(":gateway/").map_or(given, |(_, id)| id)
 }
 
 /// The stack of a gateway that must exist. If its anchor exists, but the list of gateways does not show the
@@ -67,7 +72,7 @@ pub async fn stack_with_gateway(aws: &Aws, given: &str, stop: &Stop, on_wait: im
 /// If there is no such gateway.
 pub async fn gateway_id(aws: &Aws, given: &str, stop: &Stop, on_wait: impl Fn(u64)) -> Result<String, Error> {
     let gateways = agentcore::list_gateways(aws).await.map_err(|error| aws.of_region(error))?;
-    let id = given.rsplit_once(":gateway/").map_or(given, |(_, id)| id);
+    let id = id_in(given);
     let by_name = gateways.iter().find(|(_, name)| name == given);
     if let Some((id, _)) = by_name.or_else(|| gateways.iter().find(|(listed, _)| listed == id)) {
         return Ok(id.clone());

@@ -5,7 +5,6 @@ use aws_sdk_cognitoidentityprovider::{
     operation::create_user_pool_client::CreateUserPoolClientError,
     types::{OAuthFlowType, UserPoolClientType},
 };
-
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Aws, Error, LOOKS_AT_ONCE, SERVICE, ThrottlingOnly, absent, deleted, of};

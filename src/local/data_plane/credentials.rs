@@ -15,7 +15,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 pub(crate) use self::request_auth::RequestAuth;
 use self::tokens::TokenCache;
 use crate::{
-    http::{Http, Request, Response, StreamingResponse, TransportError, client, sigv4::Scope},
+    http::{Http, Request, Response, StreamingResponse, TransportError, sigv4::Scope},
     local::{
         server::Server,
         services::{
@@ -58,8 +58,8 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     /// `timeout` is how long an API may take to answer.
-    pub(crate) fn new(server: Server, timeout: Duration) -> Self {
-        Self { server, http: Http::new(client::usual()), timeout, tokens: TokenCache::default() }
+    pub(crate) fn new(server: Server, http: Http, timeout: Duration) -> Self {
+        Self { server, http, timeout, tokens: TokenCache::default() }
     }
 
     /// Drops all cached tokens: what a credential provider holds may have changed.

@@ -34,7 +34,6 @@ use self::{
     records::Records,
     reply::{Reply, event, event_stream},
     request::{McpRequest, has_request, id_of},
-    serving::Serving,
     snapshot::GatewaySnapshot,
 };
 use super::{
@@ -198,17 +197,17 @@ async fn enter(
     (request_id, id): (&str, &str),
 ) -> Result<(Caller, Arc<GatewaySnapshot>), Box<Response>> {
     let find = || plane.gateways.find(&plane.server, gateway_id).ok_or_else(|| Box::new(not_found()));
-    let Serving { inbound, tokens, .. } = find()?;
+    let serving = find()?;
     let refused = |error: AuthError| {
         let reply = refuse(&error, gateway_id, &base_url(request.headers), id);
         Records::of(&plane.server, gateway_id, request_id).conclude(id, &reply);
         Box::new(reply.into_response(request_id))
     };
-    let is_signed = matches!(*inbound, Some(Inbound::Iam { is_authorized: true, .. }));
-    let issuers = Issuers { server: &plane.server, providers: &plane.providers, tokens: &tokens };
-    let caller = caller::check(&issuers, inbound.as_ref().as_ref(), request).await.map_err(refused)?;
+    let is_signed = matches!(serving.inbound, Some(Inbound::Iam { is_authorized: true, .. }));
+    let issuers = Issuers { server: &plane.server, providers: &plane.providers, tokens: &serving.tokens };
+    let caller = caller::check(&issuers, serving.inbound.as_ref(), request).await.map_err(refused)?;
     // The gateway may have been deleted while the caller's identity provider was queried.
-    let gateway = find()?.gateway;
+    let gateway = find()?.gateway.clone();
     match plane.server.refuses_invoking(&gateway.arn, &gateway.region).filter(|_| is_signed) {
         Some(why) => Err(refused(AuthError::NotAllowed(why))),
         None => Ok((caller, gateway)),

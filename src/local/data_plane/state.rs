@@ -30,10 +30,11 @@ pub(crate) struct DataPlane {
 impl DataPlane {
     /// `timeout` is how long the APIs behind gateways may take.
     pub(crate) fn new(server: Server, functions: Functions, timeout: Duration, endpoints: Endpoints) -> Self {
-        let upstream = Arc::new(Upstream::new(server.clone(), timeout));
+        let http = Http::new(client::usual());
+        let upstream = Arc::new(Upstream::new(server.clone(), http.clone(), timeout));
         Self {
             listings: Listings::new(server.clone(), upstream.clone()),
-            providers: Providers::new(Http::new(client::usual())),
+            providers: Providers::new(http),
             gateways: Gateways::default(),
             sessions: Sessions::default(),
             server,

@@ -17,14 +17,6 @@ impl Content {
         }
     }
 
-    pub(super) fn into_value(self) -> Value {
-        match self {
-            Self::Value(value) => value,
-            Self::Text(text) => serde_json::from_str(&text).unwrap_or_default(),
-        }
-    }
-
-    /// The same, where it is needed as text, too.
     pub(super) fn to_value(&self) -> Value {
         match self {
             Self::Value(value) => value.clone(),

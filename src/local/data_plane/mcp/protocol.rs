@@ -162,7 +162,7 @@ impl Dialect {
     /// A result as JSON text, with the members that this dialect requires in every result.
     pub(super) fn complete(self, method: &str, server: impl FnOnce() -> Value, result: Content) -> String {
         if self == Self::Stateless {
-            let mut result = result.into_value();
+            let mut result = result.to_value();
             result["resultType"] = json!("complete");
             if !result["_meta"].is_object() {
                 result["_meta"] = json!({});

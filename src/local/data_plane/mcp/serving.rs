@@ -12,13 +12,12 @@ use crate::local::{
 };
 
 /// A gateway that serves.
-#[derive(Clone)]
 pub(super) struct Serving {
     pub(super) gateway: Arc<GatewaySnapshot>,
     /// Its authorizer; `None` if that cannot be read.
-    pub(super) inbound: Arc<Option<Inbound>>,
+    pub(super) inbound: Option<Inbound>,
     /// The tokens that it has let in.
-    pub(super) tokens: Arc<Tokens>,
+    pub(super) tokens: Tokens,
 }
 
 /// The gateways that were called since the state changed.
@@ -31,7 +30,7 @@ pub(crate) struct Gateways {
 struct Kept {
     /// The state that these gateways are of.
     revision: u64,
-    gateways: HashMap<String, Serving>,
+    gateways: HashMap<String, Arc<Serving>>,
 }
 
 impl std::fmt::Debug for Gateways {
@@ -42,7 +41,7 @@ impl std::fmt::Debug for Gateways {
 
 impl Gateways {
     /// A gateway that serves, by its id.
-    pub(super) fn find(&self, server: &Server, id: &str) -> Option<Serving> {
+    pub(super) fn find(&self, server: &Server, id: &str) -> Option<Arc<Serving>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.revision == server.revision()
             && let Some(found) = kept.gateways.get(id)
@@ -51,11 +50,9 @@ impl Gateways {
         }
         let (found, revision) = server.read(|state| {
             let found = state.agentcore.serving(id).and_then(|gateway| {
-                Some(Serving {
-                    inbound: Arc::new(Inbound::of(gateway)),
-                    gateway: Arc::new(GatewaySnapshot::of(state, id, server.blobs())?),
-                    tokens: Arc::default(),
-                })
+                let snapshot = GatewaySnapshot::of(state, id, server.blobs())?;
+                let (gateway, inbound) = (Arc::new(snapshot), Inbound::of(gateway));
+                Some(Arc::new(Serving { gateway, inbound, tokens: Tokens::default() }))
             });
             (found, server.revision())
         });

@@ -126,6 +126,7 @@ pub async fn serve(
         () = listen::serve(listener, router(local.clone()), Bounds::of_server(), shutdown) => {}
         // A client may hold a connection open, or a function may run for minutes.
         () = async { asked.notified().await; pause(GRACE).await } => {}
+        () = runtime.start_needed() => {}
         () = runtime.end_idle() => {}
     }
     runtime.stop().await;

@@ -39,7 +39,7 @@ impl Functions {
     /// Runs a function. Its environment is kept unless the function has changed.
     pub(crate) async fn run(&self, function: lambda::Function, invocation: Invocation) -> Outcome {
         self.make_log_group(&function);
-        let outcome = self.runtime.invoke(function, invocation).await;
+        let outcome = self.runtime.invoke(&function, invocation).await;
         self.end_outdated();
         outcome
     }

@@ -8,25 +8,28 @@ mod fence;
 mod folder;
 mod languages;
 mod log;
+mod pool;
 mod processes;
 mod supervisor;
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
     ffi::OsString,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    thread::available_parallelism,
+    time::Duration,
 };
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use serde_json::{Map, Value};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{sync::mpsc, time::timeout};
 
 use self::{
     environment::{Ended, Environment},
     languages::Languages,
+    pool::{Pool, Serves as _},
     processes::Processes,
 };
 use super::{
@@ -39,6 +42,9 @@ pub use self::supervisor::{of_args as supervise, own_program};
 
 /// Most environments of all functions together, to bound the number of processes.
 const MOST_ENVIRONMENTS: usize = 50;
+/// How long the start of an environment may keep others from starting. An interpreter needs a tenth of it; a function that
+/// needs more is likely to wait for something.
+const START: Duration = Duration::from_secs(1);
 /// How long supervisors may take to end their processes when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -99,19 +105,11 @@ pub(crate) struct Places {
 pub(crate) struct Runtime {
     places: Places,
     languages: Languages,
-    /// Ordered by idle time, longest first.
-    idle: Mutex<VecDeque<Idle>>,
-    running: Semaphore,
+    pool: Pool<Environment>,
     processes: Arc<Processes>,
     /// Each running supervisor holds a clone of the sender.
     supervisors: Mutex<Option<mpsc::Sender<Infallible>>>,
     supervisors_end: tokio::sync::Mutex<mpsc::Receiver<Infallible>>,
-}
-
-#[derive(Debug)]
-struct Idle {
-    since: Instant,
-    environment: Environment,
 }
 
 impl Runtime {
@@ -125,8 +123,7 @@ impl Runtime {
         Self {
             places,
             languages,
-            idle: Mutex::default(),
-            running: Semaphore::new(MOST_ENVIRONMENTS),
+            pool: Pool::new(MOST_ENVIRONMENTS, available_parallelism().map_or(1, usize::from)),
             processes: Arc::default(),
             supervisors: Mutex::new(Some(supervisors)),
             supervisors_end: tokio::sync::Mutex::new(supervisors_end),
@@ -141,41 +138,53 @@ impl Runtime {
         self.languages.check(runtime).await
     }
 
-    /// Invokes a function and waits for its response, at most for the function's timeout.
-    pub(crate) async fn invoke(&self, function: Function, invocation: Invocation) -> Outcome {
-        let _permit = self.running.acquire().await;
-        // A process may end after it has answered: whoever comes next is not to suffer from it.
-        while let Some(environment) = self.take_idle(&function.revision) {
-            if let Some(outcome) = self.invoke_in(environment, invocation.clone()).await {
-                return outcome;
+    /// Invokes a function and waits for its response, at most for the function's timeout once an environment has it. If
+    /// this future is dropped, so is the environment, which ends its process.
+    pub(crate) async fn invoke(&self, function: &Function, invocation: Invocation) -> Outcome {
+        loop {
+            let mut lease = match self.pool.lease(function).await {
+                Ok(lease) => lease,
+                Err(error) => return Outcome::Failed(error),
+            };
+            match lease.environment.invoke(invocation.clone()).await {
+                Ok(outcome) => {
+                    lease.give_back();
+                    return outcome;
+                }
+                // Whoever comes next is not to suffer from it.
+                Err(Ended::Before) => {}
+                Err(Ended::During(error)) => return Outcome::Failed(error),
             }
-        }
-        self.make_room();
-        match Environment::start(function, self).await {
-            Ok(environment) => self
-                .invoke_in(environment, invocation)
-                .await
-                .unwrap_or_else(|| Outcome::Failed(FunctionError::new("Runtime.ExitError", environment::NO_REASON))),
-            Err(error) => Outcome::Failed(error),
         }
     }
 
-    /// Invokes a function in this environment, and keeps it for the next invocation unless it has failed. `None` if it
-    /// had ended before it took the event. If this future is dropped, so is the environment, which ends its process.
-    async fn invoke_in(&self, mut environment: Environment, invocation: Invocation) -> Option<Outcome> {
-        match environment.invoke(invocation).await {
-            Ok(outcome) => {
-                self.lock().push_back(Idle { since: Instant::now(), environment });
-                Some(outcome)
+    /// Starts environments as they are needed. Never returns.
+    pub(crate) async fn start_needed(&self) {
+        let mut starts = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                () = self.pool.changed() => starts.extend(self.pool.begin_starts().into_iter().map(|function| self.start(function))),
+                Some(()) = starts.next() => {}
             }
-            Err(Ended::Before) => None,
-            Err(Ended::During(error)) => Some(Outcome::Failed(error)),
         }
+    }
+
+    async fn start(&self, function: Function) {
+        let revision = function.revision.clone();
+        let mut start = std::pin::pin!(Environment::start(function, self));
+        let started = match timeout(START, &mut start).await {
+            Ok(started) => started,
+            Err(_) => {
+                self.pool.needs_no_core(&revision);
+                start.await
+            }
+        };
+        self.pool.started(&revision, started);
     }
 
     /// Ends idle environments whose function's revision is no longer current.
     pub(crate) fn keep(&self, is_current: impl Fn(&str) -> bool) {
-        self.lock().retain(|idle| is_current(&idle.environment.function().revision));
+        self.pool.retain(|environment, _| is_current(&environment.function().revision));
     }
 
     /// Ends environments that have been idle too long. Never returns.
@@ -183,39 +192,20 @@ impl Runtime {
         let mut looks = tokio::time::interval(self.places.idle.div_f64(4.0).max(Duration::from_millis(50)));
         loop {
             looks.tick().await;
-            self.lock().retain(|idle| idle.since.elapsed() < self.places.idle && idle.environment.is_alive());
+            self.pool.retain(|environment, idle| idle < self.places.idle && environment.is_alive());
         }
     }
 
     /// Ends all idle environments, and waits (for a limited time) until no process of any environment is left.
     pub(crate) async fn stop(&self) {
-        self.lock().clear();
+        self.pool.stop();
         drop(self.supervisors.lock().unwrap_or_else(PoisonError::into_inner).take());
         let mut last = self.supervisors_end.lock().await;
-        drop(tokio::time::timeout(GRACE, last.recv()).await);
+        drop(timeout(GRACE, last.recv()).await);
     }
 
     /// The sender that a running supervisor holds.
     fn running_processes(&self) -> Option<mpsc::Sender<Infallible>> {
         self.supervisors.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Takes the most recently used environment, which is likely the fastest.
-    fn take_idle(&self, revision: &str) -> Option<Environment> {
-        let mut idle = self.lock();
-        idle.retain(|idle| idle.environment.is_alive());
-        let at = idle.iter().rposition(|idle| idle.environment.function().revision == revision)?;
-        idle.remove(at).map(|idle| idle.environment)
-    }
-
-    /// Ends the longest idle environments until there is room for one more.
-    fn make_room(&self) {
-        let running = MOST_ENVIRONMENTS - self.running.available_permits();
-        let mut idle = self.lock();
-        while idle.len() + running > MOST_ENVIRONMENTS && idle.pop_front().is_some() {}
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,7 +21,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Map, Value};
-use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
 use super::{FunctionError, Outcome};
 
@@ -39,6 +39,15 @@ pub(super) struct Pending {
     pub(super) reply: oneshot::Sender<Result<Outcome, FunctionError>>,
 }
 
+/// How the start of a runtime and its function has gone.
+#[derive(Debug)]
+pub(super) enum Init {
+    InProgress,
+    /// It has asked for an invocation.
+    Done,
+    Failed(FunctionError),
+}
+
 type Reply = oneshot::Sender<Result<Outcome, FunctionError>>;
 
 #[derive(Debug)]
@@ -46,11 +55,12 @@ struct Shared {
     queue: AsyncMutex<mpsc::Receiver<Pending>>,
     /// The invocation that the function is handling.
     current: Mutex<Option<(String, Reply)>>,
+    init: watch::Sender<Init>,
 }
 
 /// The API's routes, for a listener at `address`. Invocations arrive through `queue`.
-pub(super) fn router(queue: mpsc::Receiver<Pending>, address: SocketAddr) -> Router {
-    let shared = Arc::new(Shared { queue: AsyncMutex::new(queue), current: Mutex::new(None) });
+pub(super) fn router(queue: mpsc::Receiver<Pending>, init: watch::Sender<Init>, address: SocketAddr) -> Router {
+    let shared = Arc::new(Shared { queue: AsyncMutex::new(queue), current: Mutex::new(None), init });
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -73,6 +83,7 @@ async fn programs_only(State(address): State<SocketAddr>, request: Request, next
 }
 
 async fn next(State(shared): State<Arc<Shared>>) -> Response {
+    shared.has_started(Init::Done);
     let Some(pending) = shared.queue.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
@@ -117,13 +128,9 @@ fn received(
     }
 }
 
-/// The function could not be loaded, so its environment must not be reused.
+/// The function could not be loaded.
 async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
-    let error = function_error(&body);
-    let waiting = shared.queue.lock().await.try_recv();
-    if let Ok(pending) = waiting {
-        drop(pending.reply.send(Err(error)));
-    }
+    shared.has_started(Init::Failed(function_error(&body)));
     StatusCode::ACCEPTED
 }
 
@@ -138,6 +145,17 @@ fn function_error(body: &[u8]) -> FunctionError {
 }
 
 impl Shared {
+    /// Only the first end of a start counts.
+    fn has_started(&self, how: Init) {
+        self.init.send_if_modified(|init| {
+            let is_first = matches!(init, Init::InProgress);
+            if is_first {
+                *init = how;
+            }
+            is_first
+        });
+    }
+
     fn set_current(&self, invocation: Option<(String, Reply)>) -> Option<(String, Reply)> {
         let mut current = self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         std::mem::replace(&mut current, invocation)
@@ -168,7 +186,7 @@ mod tests {
     async fn pages_in_a_browser_are_kept_out() {
         let address = SocketAddr::from(([127, 0, 0, 1], 4711));
         let (_queue, receiver) = mpsc::channel(1);
-        let router = router(receiver, address);
+        let router = router(receiver, watch::channel(Init::InProgress).0, address);
         let ask = async |headers: &[(&str, &str)]| {
             let mut request = Request::post("/2018-06-01/runtime/invocation/x/response");
             for (name, value) in headers {

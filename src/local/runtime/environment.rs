@@ -24,14 +24,17 @@ use tokio::{
 };
 
 use super::{
-    FunctionError, Invocation, Outcome, Runtime, api,
+    FunctionError, Invocation, Outcome, Runtime,
+    api::{self, Init},
     folder::{self, Folder},
     languages::{self, Program},
     log::{self, Log},
+    pool::Serves,
     processes::Processes,
     supervisor::{self, Job},
 };
 use crate::local::{
+    clock::pause,
     listen::{self, Admission, Bounds},
     random,
     services::lambda::Function,
@@ -39,6 +42,9 @@ use crate::local::{
 
 /// Most connections to an environment's Runtime API; a runtime needs one or two.
 const MOST_CONNECTIONS: usize = 32;
+/// How long a function may take to start before its first invocation is sent nevertheless, which then counts as running
+/// (Lambda developer guide, "Lambda execution environment lifecycle": "The Init phase is limited to 10 seconds").
+const INIT: Duration = Duration::from_secs(10);
 /// How often a running function's memory is checked.
 const MEMORY_LOOKS: Duration = Duration::from_millis(100);
 
@@ -50,6 +56,7 @@ pub(super) struct Environment {
     supervisor: u32,
     _wanted: ChildStdin,
     ended: watch::Receiver<Option<ExitStatus>>,
+    init: watch::Receiver<Init>,
     queue: mpsc::Sender<api::Pending>,
     processes: Arc<Processes>,
     has_answered: bool,
@@ -63,11 +70,40 @@ pub(super) enum Ended {
     During(FunctionError),
 }
 
+impl Serves for Environment {
+    type Function = Function;
+
+    fn function(&self) -> &Function {
+        &self.function
+    }
+
+    fn revision(function: &Function) -> &str {
+        &function.revision
+    }
+
+    fn is_alive(&self) -> bool {
+        self.ended.has_changed().is_ok() && self.ended.borrow().is_none()
+    }
+}
+
 impl Environment {
+    /// Starts an environment, and waits until its function is loaded. One whose function cannot be loaded, or whose
+    /// process ends, is returned as well: its invocation tells why.
+    ///
+    /// # Errors
+    /// If its process cannot be started, or uses too much memory.
     pub(super) async fn start(function: Function, runtime: &Runtime) -> Result<Self, FunctionError> {
         let folder = unpacked(&function, runtime).await?;
         let program = runtime.languages.program(&function.runtime, &folder::task_root(folder.path())).await?;
-        Self::run(function, program, folder, runtime).await
+        let environment = Self::run(function, program, folder, runtime).await?;
+        let (mut init, mut ended) = (environment.init.clone(), environment.ended.clone());
+        tokio::select! {
+            _ = init.wait_for(|init| !matches!(init, Init::InProgress)) => {}
+            _ = ended.wait_for(Option::is_some) => {}
+            () = environment.outgrows() => return Err(FunctionError::new("Runtime.OutOfMemory", KILLED)),
+            () = pause(INIT) => {}
+        }
+        Ok(environment)
     }
 
     async fn run(
@@ -111,7 +147,8 @@ impl Environment {
         let (queue, receiver) = mpsc::channel(1);
         let processes = runtime.processes.clone();
         let admission = secret.is_none().then(|| own_processes_only(processes.clone(), supervisor, address));
-        let router = api::router(receiver, address);
+        let (begins, init) = watch::channel(Init::InProgress);
+        let router = api::router(receiver, begins, address);
         let router = if path.is_empty() { router } else { Router::new().nest(&path, router) };
         // No head timeout: a runtime may keep a connection open while its handler works.
         let bounds = Bounds { connections: MOST_CONNECTIONS, head: None, admission };
@@ -129,15 +166,7 @@ impl Environment {
             drop(tokio::task::spawn_blocking(|| drop(folder)).await);
             drop(running);
         });
-        Ok(Self { function, log, supervisor, _wanted: wanted, ended, queue, processes, has_answered: false })
-    }
-
-    pub(super) fn function(&self) -> &Function {
-        &self.function
-    }
-
-    pub(super) fn is_alive(&self) -> bool {
-        self.ended.has_changed().is_ok() && self.ended.borrow().is_none()
+        Ok(Self { function, log, supervisor, _wanted: wanted, ended, init, queue, processes, has_answered: false })
     }
 
     /// Sends one invocation to the function, and waits for its response, its process's end, or the timeout. After
@@ -181,30 +210,55 @@ impl Environment {
         let headers = headers(id, &self.function, &invocation, timeout);
         let pending =
             api::Pending { id: id.to_owned(), headers, event: invocation.event, is_taken: is_taken.clone(), reply };
-        let exited = |how: &str| FunctionError::new("Runtime.ExitError", format!("RequestId: {id} Error: {how}"));
-        self.queue.send(pending).await.map_err(|_| exited(NO_REASON))?;
-        let too_large = outgrows(self.processes.clone(), self.supervisor, self.function.memory);
-        let status = self.ended.clone();
+        let failed =
+            |error_type: &str, how: &str| FunctionError::new(error_type, format!("RequestId: {id} Error: {how}"));
+        let exited = |status| failed("Runtime.ExitError", &how_it_ended(status));
+        // The API answers nobody any more once the process has ended.
+        if self.queue.send(pending).await.is_err() {
+            let error = self.init_error();
+            return Err(error.unwrap_or_else(|| exited(self.exit_status())));
+        }
+        let mut ended = self.ended.clone();
         tokio::select! {
             biased;
-            // The API answers nobody any more once the process has ended.
-            answer = answer => answer.unwrap_or_else(|_| {
-                let status = status.borrow().and_then(|status| status.code());
-                Err(exited(&how_it_ended(status)))
-            }),
-            ended = self.ended.wait_for(Option::is_some) => {
-                let status = ended.ok().and_then(|status| *status).and_then(|status| status.code());
-                Err(exited(&how_it_ended(status)))
-            }
-            () = too_large => Err(FunctionError::new(
-                "Runtime.OutOfMemory",
-                format!("RequestId: {id} Error: Runtime exited with error: signal: killed"),
-            )),
+            answer = answer => answer.unwrap_or_else(|_| Err(self.init_error().unwrap_or_else(|| exited(self.exit_status())))),
+            error = self.init_fails() => Err(error),
+            _ = ended.wait_for(Option::is_some) => Err(exited(self.exit_status())),
+            () = self.outgrows() => Err(failed("Runtime.OutOfMemory", KILLED)),
         }
+    }
+
+    /// Why the function could not be loaded.
+    fn init_error(&self) -> Option<FunctionError> {
+        match &*self.init.borrow() {
+            Init::Failed(error) => Some(error.clone()),
+            Init::InProgress | Init::Done => None,
+        }
+    }
+
+    /// Returns when the function could not be loaded.
+    async fn init_fails(&self) -> FunctionError {
+        let mut init = self.init.clone();
+        let fails = init.wait_for(|init| matches!(init, Init::Failed(_))).await.is_ok();
+        match self.init_error() {
+            Some(error) if fails => error,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// As a shell would report it; `None` if the system did not tell.
+    fn exit_status(&self) -> Option<i32> {
+        self.ended.borrow().and_then(|status| status.code())
+    }
+
+    /// Returns when the processes of the environment use more memory than its function has.
+    async fn outgrows(&self) {
+        outgrows(self.processes.clone(), self.supervisor, self.function.memory).await;
     }
 }
 
-pub(super) const NO_REASON: &str = "Runtime exited without providing a reason";
+const NO_REASON: &str = "Runtime exited without providing a reason";
+const KILLED: &str = "Runtime exited with error: signal: killed";
 
 /// Lambda's message for how a function's process ended, as seen in public logs, by its exit status as a shell
 /// reports it. After a signal, some logs have "(core dumped)" appended; AWS does not document when.
@@ -212,7 +266,7 @@ fn how_it_ended(status: Option<i32>) -> String {
     match status {
         None | Some(0) => NO_REASON.to_owned(),
         Some(134) => "Runtime exited with error: signal: aborted".to_owned(),
-        Some(137) => "Runtime exited with error: signal: killed".to_owned(),
+        Some(137) => KILLED.to_owned(),
         Some(139) => "Runtime exited with error: signal: segmentation fault".to_owned(),
         Some(status) => format!("Runtime exited with error: exit status {status}"),
     }

@@ -7,11 +7,11 @@ Answers, errors and records of the root logger are those of AWS's own client (Py
 """
 
 import decimal
-import http.client
 import importlib
 import json
 import logging
 import os
+import socket
 import sys
 import time
 import traceback
@@ -37,9 +37,9 @@ class Fault(Exception):
 
 class Context:
     def __init__(self, headers):
-        self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
-        self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
-        self._deadline_ms = int(headers["Lambda-Runtime-Deadline-Ms"])
+        self.aws_request_id = headers["lambda-runtime-aws-request-id"]
+        self.invoked_function_arn = headers["lambda-runtime-invoked-function-arn"]
+        self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
         self.function_name = ENV["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = ENV["AWS_LAMBDA_FUNCTION_VERSION"]
         self.memory_limit_in_mb = ENV["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
@@ -48,7 +48,7 @@ class Context:
         self.identity = SimpleNamespace(cognito_identity_id=None, cognito_identity_pool_id=None)
         self.tenant_id = None
         self.client_context = None
-        raw = headers.get("Lambda-Runtime-Client-Context")
+        raw = headers.get("lambda-runtime-client-context")
         if raw:
             document = json.loads(raw)
             names = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
@@ -146,10 +146,36 @@ def set_up_logging():
     logging.getLogger().addHandler(handler)
 
 
-def request(connection, method, path, body=None):
-    connection.request(method, BASE + path, body=body)
-    response = connection.getresponse()
-    return response, response.read()
+class RuntimeApi:
+    """A connection that is kept alive. The import of `http.client` takes longer than all of this program's."""
+
+    def __init__(self):
+        self.connect()
+
+    def connect(self):
+        host, _, port = API.rpartition(":")
+        self.socket = socket.create_connection((host, int(port)))
+        self.file = self.socket.makefile("rb")
+
+    def line(self):
+        line = self.file.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionError("the Runtime API has closed the connection")
+        return line[:-2].decode("latin-1")
+
+    def request(self, method, path, body=b""):
+        """The status, the headers by their names in lower case, and the body."""
+        head = f"{method} {BASE}{path} HTTP/1.1\r\nHost: {API}\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.socket.sendall(head.encode() + body)
+        status = int(self.line().split(" ")[1])
+        headers = {}
+        for line in iter(self.line, ""):
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        said = self.file.read(int(headers["content-length"]))
+        if headers.get("connection") == "close":
+            self.connect()
+        return status, headers, said
 
 
 def load(handler):
@@ -182,7 +208,7 @@ def unmarshal(event):
 
 
 def main():
-    connection = http.client.HTTPConnection(API)
+    api = RuntimeApi()
     set_up_logging()
     # What is no Exception, such as SystemExit, ends the process, here and below.
     try:
@@ -190,22 +216,22 @@ def main():
     except Exception as error:
         said = describe(error)
         log_error(said)
-        request(connection, "POST", "/init/error", json.dumps(said).encode())
+        api.request("POST", "/init/error", json.dumps(said).encode())
         sys.exit(1)
     while True:
-        response, event = request(connection, "GET", "/invocation/next")
-        if response.status != 200:
+        status, headers, event = api.request("GET", "/invocation/next")
+        if status != 200:
             return
-        request_id = ToStdout.request_id = response.headers["Lambda-Runtime-Aws-Request-Id"]
+        request_id = ToStdout.request_id = headers["lambda-runtime-aws-request-id"]
         path = "/invocation/" + request_id
         try:
-            answer = marshal(handler(unmarshal(event), Context(response.headers)))
+            answer = marshal(handler(unmarshal(event), Context(headers)))
         except Exception as error:
             said = describe(error, request_id)
             log_error(said)
-            request(connection, "POST", path + "/error", json.dumps(said).encode())
+            api.request("POST", path + "/error", json.dumps(said).encode())
         else:
-            request(connection, "POST", path + "/response", answer)
+            api.request("POST", path + "/response", answer)
 
 
 main()

@@ -261,6 +261,34 @@ fn an_environment_that_nobody_calls_ends_and_there_are_at_most_fifty() {
     assert!(folders(&env).len() > 40, "and they are kept");
 }
 
+#[test]
+fn one_interpreter_starts_per_core_and_whichever_is_free_first_serves() {
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    let source = "import os, time
+begun = time.monotonic()
+time.sleep(0.3)
+ready = time.monotonic()
+
+def handler(event, context):
+    return [os.getpid(), begun, ready]
+";
+    let mut cold = python("cold", source, Value::Null);
+    cold["events"] = json!([]);
+    run(&env, &json!([cold]));
+    let cores = thread::available_parallelism().unwrap().get();
+    let callers = (4 * cores).max(8).to_string();
+    let answers = env.with_boto3("invoke.py", &["cold", "{}", &callers]).json();
+    let mut starts: Vec<(i64, f64, f64)> = serde_json::from_value(answers).unwrap();
+    starts.sort_by(|one, other| one.partial_cmp(other).unwrap());
+    starts.dedup();
+    for (process, _, ready) in &starts {
+        let beside = starts.iter().filter(|(_, begun, until)| begun <= ready && ready <= until).count();
+        assert!(beside <= cores, "{beside} were starting when {process} was ready: {starts:?}");
+    }
+    assert!(starts.len() <= 2 * cores, "{callers} callers did not need {starts:?}");
+}
+
 /// A custom runtime in Python that starts quickly.
 const SHELL: &str = r#"#!/usr/bin/env -S python3 -S
 import http.client, os

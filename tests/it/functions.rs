@@ -361,6 +361,20 @@ fn python_handlers_that_cannot_be_loaded_have_lambdas_errors() {
 }
 
 #[test]
+fn a_function_that_answers_too_much_is_told_so_and_answers_the_next_call() {
+    let mut large =
+        function("large", "python3.13", "main.handler", "main.py", "def handler(event, context): return 'x' * event");
+    large["events"] = json!([7_000_000, 2, 6 * 1024 * 1024 - 2]);
+    let env = Env::new();
+    env.ok(&["local", "start"]);
+    let said = run(&env, &json!([large]));
+    let answers = said["large"].as_array().unwrap();
+    assert_eq!(answers[0]["payload"]["errorType"], "Function.ResponseSizeTooLarge");
+    assert_eq!(answers[1]["payload"], "xx");
+    assert_eq!(answers[2]["payload"].as_str().map(str::len), Some(6 * 1024 * 1024 - 2), "the limit counts the quotes");
+}
+
+#[test]
 fn a_function_that_ends_its_process_harms_its_own_call_only() {
     let python = "import os, sys
 def handler(event, context):

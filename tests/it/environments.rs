@@ -262,7 +262,7 @@ fn an_environment_that_nobody_calls_ends_and_there_are_at_most_fifty() {
 }
 
 #[test]
-fn one_interpreter_starts_per_core_and_whichever_is_free_first_serves() {
+fn one_interpreter_starts_per_core_at_a_time() {
     let env = Env::new();
     env.ok(&["local", "start"]);
     let source = "import os, time
@@ -271,6 +271,7 @@ time.sleep(0.3)
 ready = time.monotonic()
 
 def handler(event, context):
+    time.sleep(0.3)
     return [os.getpid(), begun, ready]
 ";
     let mut cold = python("cold", source, Value::Null);
@@ -286,7 +287,6 @@ def handler(event, context):
         let beside = starts.iter().filter(|(_, begun, until)| begun <= ready && ready <= until).count();
         assert!(beside <= cores, "{beside} were starting when {process} was ready: {starts:?}");
     }
-    assert!(starts.len() <= 2 * cores, "{callers} callers did not need {starts:?}");
 }
 
 /// A custom runtime in Python that starts quickly.

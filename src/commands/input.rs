@@ -32,9 +32,11 @@ pub fn read(file: &str) -> Result<String, Error> {
     let read = if file == "-" {
         io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)
     } else {
-        if fs::metadata(file).is_ok_and(|known| known.len() > LARGEST) {
+        let len = fs::metadata(file).map_or(0, |known| known.len());
+        if len > LARGEST {
             return Err(too_large());
         }
+        bytes.reserve_exact(usize::try_from(len).unwrap_or_default());
         fs::File::open(file).and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| invalid(format!("cannot be read: {error}")).with_hint("name a file that may be read"))?;
@@ -74,13 +76,12 @@ pub struct Prepared {
 }
 
 /// Reads an OpenAPI document, adapts it, and checks it.
-pub fn openapi(file: &str, text: String, reading: Reading<'_>, adapting: &Adapting) -> Result<Prepared, Error> {
-    let Loaded { document, too_many } =
-        Api::load(&text, &adapting.pick, reading.target).map_err(|error| match error {
+pub fn openapi(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting) -> Result<Prepared, Error> {
+    let Loaded { mut document, too_many } =
+        Api::load(text, &adapting.pick, reading.target).map_err(|error| match error {
             LoadError::Syntax(error) => unreadable(file, &error),
             LoadError::Pick(problem) => picks_nothing(file, &problem),
         })?;
-    drop(text);
     if let Some(Kept { kept, of }) = too_many {
         let mut validated = Validated::new(file, reading, Vec::new(), vec![Api::too_many(&document, kept)]);
         if !adapting.is_nothing() {
@@ -97,9 +98,12 @@ pub fn openapi(file: &str, text: String, reading: Reading<'_>, adapting: &Adapti
     if adapting.is_nothing() {
         let (tools, findings) = read(&document);
         let is_valid = is_accepted(&findings);
-        let adaptable = if is_valid { None } else { adaptable(&document, reading, adapting) };
-        let mut prepared = Prepared::new(file, reading, document.value, tools, findings);
-        prepared.validated.adaptable = adaptable;
+        let mut prepared = Prepared::new(file, reading, std::mem::take(&mut document.value), tools, findings);
+        if !is_valid {
+            // Nobody uses what is refused.
+            document.value = std::mem::take(&mut prepared.value);
+            prepared.validated.adaptable = adaptable(document, text, reading, adapting);
+        }
         return Ok(prepared);
     }
     let adapted = Api::adapt(&document, adapting, reading).map_err(|problem| picks_nothing(file, &problem))?;
@@ -108,20 +112,24 @@ pub fn openapi(file: &str, text: String, reading: Reading<'_>, adapting: &Adapti
         (tools, findings, ())
     });
     if !prepared.validated.valid && adapting.adaptations.len() < Adaptation::ALL.len() {
-        prepared.validated.adaptable = adaptable(&document, reading, adapting);
+        prepared.validated.adaptable = adaptable(document, text, reading, adapting);
     }
     Ok(prepared)
 }
 
 /// What `--adapt`, besides what is given, would keep of a document that is refused without it.
-fn adaptable(document: &Document, reading: Reading<'_>, given: &Adapting) -> Option<Adaptable> {
+fn adaptable(document: Document, text: &str, reading: Reading<'_>, given: &Adapting) -> Option<Adaptable> {
     // Where neither the document nor the user says it, only the user knows the API's address.
     let unknown = given.server.is_none().then(|| Some("https://api.example.com".to_owned()));
+    let mut document = Some(document);
     std::iter::once(given.server.clone()).chain(unknown).enumerate().find_map(|(attempt, server)| {
+        // To read it again takes less memory than a copy of it.
+        let read = || Api::load(text, &given.pick, reading.target).ok().map(|loaded| loaded.document);
+        let document = document.take().or_else(read)?;
         let adapting = Adapting { server, pick: given.pick.clone(), ..Adapting::all() };
-        let Adapted { value, operations, .. } = Api::adapt(document, &adapting, reading).ok()?;
+        let Adapted { value, operations, .. } = Api::adapt_in_place(document, &adapting, reading).ok()?;
         let fits = is_accepted(size_finding(&value).as_slice());
-        let is_valid = fits && Api::read(&Document::of(value), reading).errors().next().is_none();
+        let is_valid = fits && Api::is_accepted(&Document::of(value), reading);
         let flags = if attempt > 0 { "--adapt --server https://HOST" } else { "--adapt" };
         is_valid.then_some(Adaptable { flags, operations })
     })
@@ -131,7 +139,7 @@ fn adaptable(document: &Document, reading: Reading<'_>, given: &Adapting) -> Opt
 pub fn smithy(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting) -> Result<(Prepared, Model), Error> {
     // Smithy's IDL is neither JSON nor YAML.
     let is_idl = text.lines().any(|line| line.starts_with("$version") || line.starts_with("namespace "));
-    let document = match parse(file, text) {
+    let mut document = match parse(file, text) {
         Err(_) if is_idl => {
             let message = format!("{}: this is Smithy's own language", place(file));
             let error = Error::new(ErrorKind::InvalidInput, message);
@@ -144,21 +152,23 @@ pub fn smithy(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting)
         let findings = std::mem::take(&mut model.findings);
         (model.operations.iter().map(smithy::Operation::tool).collect::<Vec<_>>(), findings, model)
     };
-    let adapt = |adapting: &Adapting| Model::adapt(&document, adapting, reading);
     if !adapting.is_nothing() {
-        let adapted = adapt(adapting).map_err(|problem| picks_nothing(file, &problem))?;
+        let adapted = Model::adapt(&document, adapting, reading).map_err(|problem| picks_nothing(file, &problem))?;
         return Ok(Prepared::adapted(file, reading, &document, adapted, read));
     }
     let (tools, findings, model) = read(&document);
     let is_valid = is_accepted(&findings);
-    let adapted = if is_valid { None } else { adapt(&Adapting::all()).ok() };
-    let adaptable = adapted.and_then(|Adapted { value, operations, .. }| {
-        let fits = is_accepted(size_finding(&value).as_slice());
-        let is_valid = fits && Model::read(&Document::of(value), reading).error().is_none();
-        is_valid.then_some(Adaptable { flags: "--adapt", operations })
-    });
-    let mut prepared = Prepared::new(file, reading, document.value, tools, findings);
-    prepared.validated.adaptable = adaptable;
+    let mut prepared = Prepared::new(file, reading, std::mem::take(&mut document.value), tools, findings);
+    if !is_valid {
+        // Nobody uses what is refused.
+        document.value = std::mem::take(&mut prepared.value);
+        let adapted = Model::adapt_in_place(document, &Adapting::all(), reading).ok();
+        prepared.validated.adaptable = adapted.and_then(|Adapted { value, operations, .. }| {
+            let fits = is_accepted(size_finding(&value).as_slice());
+            let is_valid = fits && Model::outline(&Document::of(value), reading).error().is_none();
+            is_valid.then_some(Adaptable { flags: "--adapt", operations })
+        });
+    }
     Ok((prepared, model))
 }
 
@@ -211,9 +221,28 @@ fn is_accepted(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.severity != Severity::Error)
 }
 
+/// The length of a value as JSON, in bytes.
+fn json_len(value: &Value) -> usize {
+    struct Counter(usize);
+    impl io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // A value with texts for keys can be written.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
+}
+
 /// Checks that a document is small enough to be sent, or at least to be kept in S3.
 fn size_finding(value: &Value) -> Option<Finding> {
-    let size = value.to_string().len();
+    let size = json_len(value);
     let (severity, limit, remedy) = match size {
         0..=INLINE_SCHEMA_LIMIT => return None,
         size if size > S3_SCHEMA_LIMIT => (

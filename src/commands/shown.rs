@@ -100,7 +100,7 @@ fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
             tools.filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect()
         }
         TargetKind::OpenApi => Api::read(&inline()?, reading).operations.into_iter().map(|it| it.id).collect(),
-        TargetKind::Smithy => Model::read(&inline()?, reading).operations.into_iter().map(|it| it.name).collect(),
+        TargetKind::Smithy => Model::outline(&inline()?, reading).operations.into_iter().map(|it| it.name).collect(),
         TargetKind::McpServer | TargetKind::ApiGateway => return None,
     };
     Some(names.into_iter().map(|name| tool::qualified(target, &name)).collect())

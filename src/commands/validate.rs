@@ -106,7 +106,7 @@ impl Validate {
         let local = ctx.settings.local;
         let validated = match &self.what {
             What::Openapi(args) => args.file.check(local, args.adapt.adapting().is_nothing(), |text, reading| {
-                input::openapi(&args.file.file, text, reading, &args.adapt.adapting())
+                input::openapi(&args.file.file, &text, reading, &args.adapt.adapting())
             }),
             What::Smithy(args) => args.file.check(local, args.adapt.adapting().is_nothing(), |text, reading| {
                 input::smithy(&args.file.file, &text, reading, &args.adapt.adapting()).map(|(prepared, _)| prepared)

@@ -102,6 +102,12 @@ impl Document {
         Ok(Self { value, lines, duplicates: builder.duplicates, left_out: 0, places: Mutex::default() })
     }
 
+    /// Takes the value out. The document has no lines any more.
+    pub(super) fn take(&mut self) -> Value {
+        self.lines = Lines::leaf(1);
+        std::mem::take(&mut self.value)
+    }
+
     /// The line of the node that a JSON pointer refers to, or of its nearest existing ancestor; from 1.
     pub fn line_of(&self, pointer: &str) -> usize {
         let (mut value, mut lines) = (&self.value, &self.lines);

@@ -37,6 +37,20 @@ pub fn schema_share(tools: usize) -> usize {
     (LARGEST_SCHEMAS / tools.max(1)).min(LARGEST_SCHEMA)
 }
 
+/// What is written with as many levels as fit, of fewer than `most`: `None` is written if there are too many. Needs five
+/// attempts for 24 levels.
+pub(super) fn deepest<T>(most: usize, mut write: impl FnMut(usize) -> Option<T>) -> Option<T> {
+    let (mut fitting, mut too_many, mut deepest) = (0, most, None);
+    while fitting < too_many {
+        let levels = usize::midpoint(fitting, too_many);
+        match write(levels) {
+            Some(written) => (fitting, deepest) = (levels + 1, Some(written)),
+            None => too_many = levels,
+        }
+    }
+    deepest
+}
+
 /// A tool of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tool {

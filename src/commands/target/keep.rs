@@ -25,7 +25,7 @@ pub(super) fn credentials_of(target: &Value) -> Option<Value> {
 /// any.
 pub(super) fn kept_actions(granted: &[String], needed: &[String], before: &Value) -> Vec<String> {
     let before = before["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
-    let needed_before = before.map(|document| Model::read(&document, Reading::of("", true)).actions());
+    let needed_before = before.map(|document| Model::outline(&document, Reading::of("", true)).actions());
     let was_narrowed = needed_before.is_none_or(|before| before.iter().any(|action| !granted.contains(action)));
     let kept: Vec<String> = needed.iter().filter(|action| granted.contains(action)).cloned().collect();
     if was_narrowed && !kept.is_empty() { kept } else { needed.to_vec() }

@@ -127,7 +127,7 @@ pub(super) async fn api(
         return Ok(Source::in_s3(given.place));
     }
     let reading = Reading { filled, ..Reading::of(target.as_str(), ctx.settings.local) };
-    given.inline(target, input::openapi(given.place, given.text(ctx).await?, reading, &given.adapting)?)
+    given.inline(target, input::openapi(given.place, &given.text(ctx).await?, reading, &given.adapting)?)
 }
 
 /// How an OpenAPI document in S3, which the gateway refused, can be adapted: flags, and what they would keep.
@@ -135,7 +135,7 @@ pub(super) async fn adaptable_in_s3(ctx: &Context, target: &TargetName, uri: &st
     let bytes = s3::read_object(&ctx.aws().await.ok()?, uri).await.ok()?;
     let reading = Reading::of(target.as_str(), ctx.settings.local);
     let text = String::from_utf8(bytes).ok()?;
-    let prepared = input::openapi(uri, text, reading, &Adapting::default()).ok()?;
+    let prepared = input::openapi(uri, &text, reading, &Adapting::default()).ok()?;
     let Adaptable { flags, operations: Kept { kept, of } } = prepared.validated.adaptable?;
     let again = ctx.invocation.again();
     Some(format!("`{again} {flags}` sends a document that AWS accepts, with {kept} of {of} operations"))
@@ -212,7 +212,7 @@ impl SmithySource {
                 let warning = format!("{problem}: the role is allowed the usual operations of DynamoDB");
                 self.source.warnings.push(warning);
                 let document = input::parse("the model of DynamoDB", smithy::DYNAMODB)?;
-                Ok(actions(Model::read(&document, reading)))
+                Ok(actions(Model::outline(&document, reading)))
             }
             Err(problem) => {
                 let message = format!("which permissions the model needs cannot be told: {problem}");

@@ -187,6 +187,8 @@ impl JsonLines<'_> {
             b'"' => self.skip_string(),
             _ => self.skip_scalar(),
         }
+        // Of a large document, they are as many as its nodes.
+        lines.children.shrink_to_fit();
         lines
     }
 }

@@ -16,7 +16,7 @@ mod walk;
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(super) use self::names::spellings;
 use super::{
@@ -44,12 +44,37 @@ impl Api {
     ///
     /// If a name or a pattern picks no operation.
     pub fn adapt(document: &Document, adapting: &Adapting, reading: Reading<'_>) -> Result<Adapted, String> {
+        Self::adapt_value(document, document.value.clone(), adapting, reading)
+    }
+
+    /// Adapts a document that is not needed any more, without a copy of it. The changes have no lines.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::adapt`].
+    pub fn adapt_in_place(
+        mut document: Document,
+        adapting: &Adapting,
+        reading: Reading<'_>,
+    ) -> Result<Adapted, String> {
+        let value = document.take();
+        // The adapter asks for its version.
+        document.value = json!({ "openapi": value["openapi"] });
+        Self::adapt_value(&document, value, adapting, reading)
+    }
+
+    fn adapt_value(
+        document: &Document,
+        value: Value,
+        adapting: &Adapting,
+        reading: Reading<'_>,
+    ) -> Result<Adapted, String> {
         let mut adapter = Adapter {
             document,
             adapting,
             reading,
             changes: Vec::new(),
-            value: document.value.clone(),
+            value,
             copied: 0,
             places: HashMap::new(),
             patterns: Patterns::default(),

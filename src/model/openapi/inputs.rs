@@ -178,13 +178,8 @@ impl<'a> Inputs<'a> {
         if let Some(whole) = self.written(&mut expander) {
             return (whole, !expander.is_cut());
         }
-        let mut deepest = None;
-        for levels in 0..DEEPEST {
-            match self.written(&mut Expander::new(document, patterns, levels, bytes)) {
-                Some(written) => deepest = Some(written),
-                None => break,
-            }
-        }
+        let deepest =
+            tool::deepest(DEEPEST, |levels| self.written(&mut Expander::new(document, patterns, levels, bytes)));
         (deepest.unwrap_or_else(|| self.names_only(document, patterns, bytes)), false)
     }
 

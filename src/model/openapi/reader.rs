@@ -39,6 +39,11 @@ impl Api {
         Self { operations, findings: reader.notes.finish() }
     }
 
+    /// Whether the gateway accepts a document.
+    pub fn is_accepted(document: &Document, reading: Reading<'_>) -> bool {
+        Self::problems(document, reading).is_empty()
+    }
+
     /// The errors of a document, by their pointers.
     pub(super) fn problems(document: &Document, reading: Reading<'_>) -> BTreeMap<String, String> {
         let mut reader = Reader::new(document, reading);

@@ -373,7 +373,7 @@ fn signed_statements(sid: &str, service: &str, resources: Vec<String>) -> Vec<Va
 /// The actions that a target's inline model needs.
 fn inline_actions(target: &str, model: &Value) -> Vec<String> {
     let document = model["inlinePayload"].as_str().and_then(|text| Document::parse(text).ok());
-    let actions = document.map(|document| Model::read(&document, Reading::of(target, true)).actions());
+    let actions = document.map(|document| Model::outline(&document, Reading::of(target, true)).actions());
     actions.into_iter().flatten().collect()
 }
 

@@ -28,7 +28,30 @@ impl Model {
     ///
     /// If a name or a pattern picks no operation.
     pub fn adapt(document: &Document, adapting: &Adapting, reading: Reading<'_>) -> Result<Adapted, String> {
-        let mut adapter = Adapter { document, adapting, changes: Vec::new(), value: document.value.clone() };
+        Self::adapt_value(document, document.value.clone(), adapting, reading)
+    }
+
+    /// Adapts a model that is not needed any more, without a copy of it. The changes have no lines.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::adapt`].
+    pub fn adapt_in_place(
+        mut document: Document,
+        adapting: &Adapting,
+        reading: Reading<'_>,
+    ) -> Result<Adapted, String> {
+        let value = document.take();
+        Self::adapt_value(&document, value, adapting, reading)
+    }
+
+    fn adapt_value(
+        document: &Document,
+        value: Value,
+        adapting: &Adapting,
+        reading: Reading<'_>,
+    ) -> Result<Adapted, String> {
+        let mut adapter = Adapter { document, adapting, changes: Vec::new(), value };
         let all = adapter.operations();
         adapter.pick(&all)?;
         adapter.skip(reading);
@@ -36,7 +59,7 @@ impl Model {
         adapter.drop_unused_shapes();
         let Adapter { value, mut changes, .. } = adapter;
         let document = Document::of(value);
-        let kept = Model::read(&document, reading).operations.len();
+        let kept = Model::outline(&document, reading).operations.len();
         let mut value = document.value;
         if !changes.is_empty()
             && let Some(members) = value.as_object_mut()
@@ -92,7 +115,7 @@ impl Adapter<'_> {
             return;
         }
         let document = Document::of(std::mem::take(&mut self.value));
-        let errors = Model::read(&document, reading).findings;
+        let errors = Model::outline(&document, reading).findings;
         self.value = document.value;
         let errors = errors.into_iter().filter(|finding| finding.severity == Severity::Error);
         let problems: BTreeMap<String, String> = errors.map(|finding| (finding.pointer, finding.problem)).collect();

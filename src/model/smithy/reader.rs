@@ -19,6 +19,16 @@ use crate::model::{
 impl Model {
     /// Reads a model's JSON AST.
     pub fn read(document: &Document, reading: Reading<'_>) -> Self {
+        Self::read_as(document, reading, true)
+    }
+
+    /// Reads a model's JSON AST, but does not write the input schemas, which take most of the time: they are null, and
+    /// there are no warnings of them.
+    pub fn outline(document: &Document, reading: Reading<'_>) -> Self {
+        Self::read_as(document, reading, false)
+    }
+
+    fn read_as(document: &Document, reading: Reading<'_>, with_schemas: bool) -> Self {
         let nothing = Map::new();
         let (shapes, unmixed) = Shapes::new(document.value["shapes"].as_object().unwrap_or(&nothing));
         let mut reader = Reader {
@@ -33,7 +43,11 @@ impl Model {
         for Unmixed { id, why } in unmixed {
             reader.notes.error(&format!("{}/mixins", place(&id)), "mixin", why, "write its members out");
         }
-        let service = reader.read(&document.value).unwrap_or_else(Service::unknown);
+        let service = reader.read(&document.value);
+        if with_schemas && service.is_some() {
+            reader.write_schemas();
+        }
+        let service = service.unwrap_or_else(Service::unknown);
         let Reader { operations, notes, .. } = reader;
         Self { service, operations, findings: notes.finish(), shapes }
     }
@@ -108,7 +122,6 @@ impl<'a> Reader<'a> {
                 "pick operations with `--include` and `--exclude`, or split the model, one target each",
             );
         }
-        self.write_schemas();
         Some(service)
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::shape::{Member, Shape, ShapeKind, Shapes};
+use crate::model::tool;
 
 /// Limit on the levels of a tool's schema.
 const DEEPEST: usize = 24;
@@ -24,7 +25,7 @@ pub(super) fn of_input(shapes: &Shapes, input: Option<Shape<'_>>, bytes: usize) 
     if let Some(whole) = written(DEEPEST, MEMBER_TEXT) {
         return whole;
     }
-    let deepest = (0..DEEPEST).map_while(|levels| written(levels, MEMBER_TEXT)).last();
+    let deepest = tool::deepest(DEEPEST, |levels| written(levels, MEMBER_TEXT));
     let deepest = deepest.or_else(|| written(0, 0)).or_else(|| write(0, 0, true));
     let (schema, _) = deepest.unwrap_or_else(|| (nothing(), false));
     (schema, false)

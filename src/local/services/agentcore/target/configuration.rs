@@ -382,7 +382,7 @@ fn read_document(
 fn fault_of(kind: TargetKind, document: &Document, target: &str) -> Option<String> {
     let reading = Reading::of(target, true);
     let (what, findings) = match kind {
-        TargetKind::Smithy => ("Smithy model", Model::read(document, reading).findings),
+        TargetKind::Smithy => ("Smithy model", Model::outline(document, reading).findings),
         _ => ("OpenAPI schema", Api::read(document, reading).findings),
     };
     let errors = findings.into_iter().filter(|finding| finding.severity == Severity::Error);

@@ -166,7 +166,7 @@ async fn check_token(
     let hash = hash.filter(|_| of_own_pool.is_some());
     let (claims, now) = match of_own_pool {
         Some(claims) => (claims, server.now()),
-        None => (providers.claims(url, token, server.clock()).await, server.clock()),
+        None => (Box::pin(providers.claims(url, token, server.clock())).await, server.clock()),
     };
     let claims = claims.filter(|claims| hold_at(claims, now)).ok_or(AuthError::Invalid)?;
     let caller = allowed(authorizer, &claims)?;

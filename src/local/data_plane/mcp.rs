@@ -100,6 +100,7 @@ pub(crate) async fn post(
                 passed_back,
                 body: text,
                 message,
+                id,
                 events,
                 session,
             };

@@ -1,26 +1,14 @@
 //! Protection against requests from web pages, which can reach loopback.
 
 use axum::{
-    body::Body,
     extract::Request,
-    http::{Response, StatusCode, header, uri::Authority},
-    middleware::Next,
-    response::IntoResponse as _,
+    http::{StatusCode, header, uri::Authority},
 };
 
 use crate::local::http_message::{host_of, is_loopback};
 
-/// Refuses requests from web pages, which can reach loopback by DNS rebinding (a foreign Host) or directly (a
-/// foreign Origin).
-pub(super) async fn only_from_here(request: Request, next: Next) -> Response<Body> {
-    match refusal(&request) {
-        Some(refusal) => refusal.into_response(),
-        None => next.run(request).await,
-    }
-}
-
-/// Why a request is refused.
-fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
+/// Why a request is refused: it comes from a web page, by DNS rebinding (a foreign Host) or directly (a foreign Origin).
+pub(super) fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
     // With duplicates, another component may have used a different value (RFC 9112, section 3.2).
     for name in [header::HOST, header::ORIGIN, header::AUTHORIZATION] {
         if request.headers().get_all(&name).iter().count() > 1 {

@@ -6,10 +6,11 @@ use axum::{
     extract::{DefaultBodyLimit, Request, State as Shared},
     http::Response,
     middleware::{self, Next},
+    response::IntoResponse as _,
     routing::{any, get, post},
 };
 
-use super::{Local, admin, admission::only_from_here, control_plane::control_plane};
+use super::{Local, admin, admission::refusal, control_plane::control_plane};
 use crate::local::{
     admin::{RESET_PATH, RUNTIME_PATH, STATUS_PATH, STOP_PATH},
     data_plane::{mcp, oauth},
@@ -38,14 +39,17 @@ pub fn router(local: Local) -> Router {
         .route(RESET_PATH, post(admin::reset));
     let data_plane = tokens.merge(gateways).layer(DefaultBodyLimit::max(mcp::PAYLOAD_LIMIT));
     let routes = admin.merge(data_plane).fallback(control_plane);
-    let objects = middleware::from_fn_with_state(local.clone(), objects_first);
-    routes.layer(objects).layer(middleware::from_fn(only_from_here)).with_state(local)
+    routes.layer(middleware::from_fn_with_state(local.clone(), before_routes)).with_state(local)
 }
 
-/// An object's path may equal a data-plane route, so requests signed for S3 go to S3 first.
-async fn objects_first(local: Shared<Local>, request: Request, next: Next) -> Response<Body> {
+/// Refuses what comes from web pages. An object's path may equal a data-plane route, so requests signed for S3 go to S3
+/// first.
+async fn before_routes(local: Shared<Local>, request: Request, next: Next) -> Response<Body> {
+    if let Some(refusal) = refusal(&request) {
+        return refusal.into_response();
+    }
     let signed = Authorization::of(request.headers());
     let service = signed.and_then(|signed| Service::of_scope(&signed.scope.service));
     let is_object = service.is_some_and(|service| service.scope == s3::SERVICE.scope);
-    if is_object { control_plane(local, request).await } else { next.run(request).await }
+    if is_object { Box::pin(control_plane(local, request)).await } else { next.run(request).await }
 }

@@ -35,7 +35,7 @@ impl McpRequest {
         }
         // A notification has no answer, and no record.
         if reply.body.is_some() {
-            self.records.conclude(&self.id(), &reply);
+            self.records.conclude(&self.id, &reply);
         }
         reply
     }
@@ -46,12 +46,12 @@ impl McpRequest {
             Ok(dialect) => dialect,
             // `initialize` negotiates the version in its body; ignore the header.
             Err(_) if opening => Dialect::Handshake { batches: false },
-            Err(error) => return Reply::error(StatusCode::BAD_REQUEST, &self.id(), error),
+            Err(error) => return Reply::error(StatusCode::BAD_REQUEST, &self.id, error),
         };
         let lifetime = self.gateway.session_lifetime.filter(|_| dialect != Dialect::Stateless);
         let (sessions, now) = (&self.plane.sessions, self.plane.server.now());
         if let Some(lifetime) = lifetime.filter(|_| opening) {
-            let answer = self.answer(dialect, &self.id(), &self.message).await;
+            let answer = self.answer(dialect, &self.id, &self.message).await;
             let opened = matches!(answer, Some(Ok(_)));
             let mut reply = self.one(dialect, answer);
             if opened {
@@ -64,12 +64,12 @@ impl McpRequest {
         if lifetime.is_some() {
             match sessions.find(&self.headers, &self.gateway.id, &self.caller, now) {
                 Ok(session) => self.session = Some(session),
-                Err(error) => return error.reply(&self.id()),
+                Err(error) => return error.reply(&self.id),
             }
         }
         match dialect {
             Dialect::Handshake { batches: true } if self.message.is_array() => self.batch().await,
-            _ => self.one(dialect, self.answer(dialect, &self.id(), &self.message).await),
+            _ => self.one(dialect, self.answer(dialect, &self.id, &self.message).await),
         }
     }
 
@@ -87,7 +87,7 @@ impl McpRequest {
             None => Reply::accepted(),
             Some(answer) => {
                 let status = answer.as_ref().map_or_else(|error| dialect.status(error), |_| StatusCode::OK);
-                Reply::new(status, envelope(&self.id(), &answer))
+                Reply::new(status, envelope(&self.id, &answer))
             }
         }
     }
@@ -162,19 +162,22 @@ impl McpRequest {
 
     async fn dispatch(&self, dialect: Dialect, method: &str, id: &str, params: &Value) -> Result<Content, RpcError> {
         let lists = ["tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"];
+        // The futures that may call a target are boxed, so that those of other requests, which are moved, are small.
         if lists.contains(&method) {
-            servers::list_dynamic(self).await;
+            Box::pin(servers::list_dynamic(self)).await;
         }
         let offered = |capability: &str| self.gateway.capabilities(Value::Null).get(capability).is_some();
         match (dialect, method) {
             (_, "tools/list") => tools::list(&self.gateway, params),
-            (_, "tools/call") => tools::call(self, id, params).await,
+            (_, "tools/call") => Box::pin(tools::call(self, id, params)).await,
             (_, "prompts/list") if offered("prompts") => servers::list_prompts(self, params),
-            (_, "prompts/get") if offered("prompts") => servers::get_prompt(self, params).await.map(Content::Value),
+            (_, "prompts/get") if offered("prompts") => {
+                Box::pin(servers::get_prompt(self, params)).await.map(Content::Value)
+            }
             (_, "resources/list") if offered("resources") => servers::list_resources(self, params),
             (_, "resources/templates/list") if offered("resources") => servers::list_templates(self, params),
             (_, "resources/read") if offered("resources") => {
-                servers::read_resource(self, params).await.map(Content::Value)
+                Box::pin(servers::read_resource(self, params)).await.map(Content::Value)
             }
             (Dialect::Handshake { .. }, "initialize") => initialize(&self.gateway, params).map(Content::Value),
             (Dialect::Handshake { .. }, "ping") => Ok(Content::Text("{}".to_owned())),

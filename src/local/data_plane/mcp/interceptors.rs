@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{
     protocol::{INTERNAL_ERROR, RpcError, TERSE},
     reply::Reply,
-    request::McpRequest,
+    request::{McpRequest, id_of},
 };
 use crate::local::{
     runtime::{Invocation, Outcome},
@@ -32,7 +32,7 @@ impl McpRequest {
     pub(super) async fn intercept_request(&mut self) -> Option<Reply> {
         let interceptor = self.gateway.on_request.clone()?;
         let event = json!({ "rawGatewayRequest": self.raw(), "gatewayRequest": self.shown(&interceptor) });
-        let output = match self.invoke(&interceptor, event).await {
+        let output = match Box::pin(self.invoke(&interceptor, event)).await {
             Ok(output) => output,
             Err(problem) => return Some(self.failed(&problem)),
         };
@@ -53,6 +53,7 @@ impl McpRequest {
             if let Some(body) = changed.get("body").filter(|body| !body.is_null()) {
                 self.body = Bytes::from(body.to_string());
                 self.message = body.clone();
+                self.id = id_of(&self.body, &self.message);
             }
             set_headers(&mut self.headers, &changed["headers"]);
         }
@@ -73,7 +74,7 @@ impl McpRequest {
                 "isStreamingResponse": false,
             },
         });
-        match self.invoke(interceptor, event).await {
+        match Box::pin(self.invoke(interceptor, event)).await {
             Err(problem) => self.failed(&problem),
             Ok(output) => {
                 let changed = output.get("transformedGatewayResponse").filter(|changed| !changed.is_null());
@@ -130,7 +131,7 @@ impl McpRequest {
     fn failed(&self, problem: &str) -> Reply {
         tracing::warn!(gateway = self.gateway.id, "{problem}");
         let message = if self.gateway.debug { problem } else { TERSE };
-        Reply::error(StatusCode::INTERNAL_SERVER_ERROR, &self.id(), RpcError::new(INTERNAL_ERROR, message))
+        Reply::error(StatusCode::INTERNAL_SERVER_ERROR, &self.id, RpcError::new(INTERNAL_ERROR, message))
     }
 }
 

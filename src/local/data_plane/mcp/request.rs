@@ -34,9 +34,11 @@ pub(super) struct McpRequest {
     pub(super) query: Pairs,
     /// The headers of targets' responses that are passed back.
     pub(super) passed_back: PassedBack,
-    /// As received.
+    /// As received, or as an interceptor changed it.
     pub(super) body: Bytes,
     pub(super) message: Value,
+    /// The id of the message, as JSON.
+    pub(super) id: String,
     /// The caller's event stream for messages that servers send during the request, if there is one.
     pub(super) events: Option<UnboundedSender<String>>,
     /// The caller's session, once it is found.
@@ -44,11 +46,6 @@ pub(super) struct McpRequest {
 }
 
 impl McpRequest {
-    /// The id of the message, as JSON.
-    pub(super) fn id(&self) -> String {
-        id_of(&self.body, &self.message)
-    }
-
     /// The caller's headers and query parameters that a target is to get, by the names of its configuration.
     pub(super) fn passed_on(&self, target: &TargetSnapshot) -> (Pairs, Pairs) {
         let header = |name: &String| Some((name.clone(), self.headers.get(name)?.to_str().ok()?.to_owned()));
@@ -79,6 +76,7 @@ pub(super) fn id_of(text: &[u8], message: &Value) -> String {
 
     match message.get("id").filter(|id| is_id(id)) {
         None => "null".to_owned(),
+        Some(id) if !id.is_f64() => id.to_string(),
         Some(id) => serde_json::from_slice::<WithId<'_>>(text)
             .map_or_else(|_| id.to_string(), |message| message.id.get().to_owned()),
     }

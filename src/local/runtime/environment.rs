@@ -173,7 +173,7 @@ impl Environment {
     /// an error, the environment must not be reused.
     pub(super) async fn invoke(&mut self, invocation: Invocation) -> Result<Outcome, Ended> {
         let (id, timeout) = (random::uuid(), Duration::from_secs(self.function.timeout));
-        self.log.write(&format!("START RequestId: {id} Version: $LATEST"));
+        self.log.write([&format!("START RequestId: {id} Version: $LATEST")]);
         let (begun, is_taken) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let outcome = tokio::time::timeout(timeout, self.answer(&id, invocation, timeout, &is_taken))
             .await
@@ -185,7 +185,6 @@ impl Environment {
             return Err(Ended::Before);
         }
         self.has_answered = true;
-        self.log.write(&format!("END RequestId: {id}"));
         let taken = begun.elapsed().as_secs_f64() * 1000.0;
         let mut report = format!(
             "REPORT RequestId: {id}\tDuration: {taken:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {} MB",
@@ -195,7 +194,7 @@ impl Environment {
         if let Err(error) = &outcome {
             report.push_str(&format!("\tStatus: error\tError Type: {}", error.error_type));
         }
-        self.log.write(&report);
+        self.log.write([&format!("END RequestId: {id}"), &report]);
         outcome.map_err(Ended::During)
     }
 

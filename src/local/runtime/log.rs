@@ -46,8 +46,8 @@ impl Log {
         }
     }
 
-    pub(super) fn write(&self, line: &str) {
-        self.journal.write(&self.group_arn, &self.stream, line);
+    pub(super) fn write<const N: usize>(&self, lines: [&str; N]) {
+        self.journal.write(&self.group_arn, &self.stream, lines);
     }
 
     pub(super) fn lines_of(&self, output: Option<impl AsyncRead + Unpin + Send + 'static>) {
@@ -65,7 +65,7 @@ impl Log {
                 let text = text.trim_end_matches(['\r', '\n']);
                 let shown: String = text.chars().take(LOGGED).collect();
                 tracing::info!(function = log.function, "{shown}");
-                log.write(text);
+                log.write([text]);
                 line.clear();
             }
         });

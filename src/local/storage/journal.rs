@@ -1,11 +1,11 @@
 //! The events of log groups, for `CloudWatch` Logs: one file per group, with one line of JSON per event.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     fs::{self, File, OpenOptions},
     io::{self, BufRead as _, BufReader, Write as _},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use aws_lc_rs::digest;
@@ -19,6 +19,8 @@ use crate::local::{
 
 /// Most bytes of a group's events; beyond that, the oldest half is dropped.
 const LIMIT: u64 = 16 * 1024 * 1024;
+/// Most files that stay open.
+const MOST_OPEN: usize = 16;
 
 /// One event of a log stream.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,8 +46,39 @@ impl Event {
 pub(crate) struct Journal {
     dir: PathBuf,
     clock: Clock,
-    /// Held while events are written, so that two writers do not both replace a full file.
-    writing: Arc<Mutex<()>>,
+    open: Arc<Mutex<OpenFiles>>,
+}
+
+/// The files of the groups that were written to last, so that not every event has to open one.
+#[derive(Default)]
+struct OpenFiles(VecDeque<OpenFile>);
+
+struct OpenFile {
+    group: String,
+    file: File,
+    /// In bytes.
+    len: u64,
+}
+
+impl OpenFiles {
+    /// Takes a group's file out.
+    fn take(&mut self, group: &str) -> Option<OpenFile> {
+        let at = self.0.iter().position(|open| open.group == group)?;
+        self.0.remove(at)
+    }
+
+    fn keep(&mut self, open: OpenFile) {
+        self.0.truncate(MOST_OPEN - 1);
+        self.0.push_front(open);
+    }
+}
+
+impl OpenFile {
+    fn open(group: &str, path: &PathBuf) -> io::Result<Self> {
+        let file = append_to(path, false)?;
+        let len = file.metadata()?.len();
+        Ok(Self { group: group.to_owned(), file, len })
+    }
 }
 
 impl std::fmt::Debug for Journal {
@@ -56,7 +89,7 @@ impl std::fmt::Debug for Journal {
 
 impl Journal {
     pub(crate) fn new(dir: PathBuf, clock: Clock) -> Self {
-        Self { dir, clock, writing: Arc::default() }
+        Self { dir, clock, open: Arc::default() }
     }
 
     /// Starts storing a group's events.
@@ -66,12 +99,14 @@ impl Journal {
 
     /// Removes a group's events, and stops storing them.
     pub(crate) fn close(&self, group: &str) {
+        drop(self.files().take(group));
         drop(fs::remove_file(self.file(group)));
         drop(fs::remove_file(self.older(group)));
     }
 
     /// Removes the events of all groups but these, and opens these. Must be called first.
     pub(crate) fn keep_only<'a>(&self, groups: impl Iterator<Item = &'a String>) -> io::Result<()> {
+        *self.files() = OpenFiles::default();
         private_files::make_private_dir(&self.dir)?;
         let mut kept = HashSet::new();
         for group in groups {
@@ -87,29 +122,45 @@ impl Journal {
         Ok(())
     }
 
-    /// Adds an event of the present time if its group exists. Writing does not create a group.
-    pub(crate) fn write(&self, group: &str, stream: &str, message: &str) {
-        self.write_all(group, &[Event::new(stream, unix_millis(&self.clock), message.to_owned())]);
+    /// Adds events of the present time if their group exists. Writing does not create a group.
+    pub(crate) fn write<const N: usize>(&self, group: &str, stream: &str, messages: [&str; N]) {
+        let now = unix_millis(&self.clock);
+        self.write_all(group, &messages.map(|message| Event::new(stream, now, message.to_owned())));
     }
 
     /// Adds events if their group exists.
     pub(crate) fn write_all(&self, group: &str, events: &[Event]) {
-        let file = self.file(group);
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = append_to(&file, false).and_then(|mut open| {
-            let lines = events.iter().map(|event| Ok(serde_json::to_string(event)? + "\n"));
-            open.write_all(lines.collect::<io::Result<String>>()?.as_bytes())?;
-            if open.metadata()?.len() > LIMIT / 2 {
-                fs::rename(&file, self.older(group)).and_then(|()| self.open(group))
-            } else {
-                Ok(())
-            }
-        });
-        if let Err(error) = written
+        // Held meanwhile, so that two writers do not both replace a full file.
+        let mut files = self.files();
+        if let Err(error) = self.append(&mut files, group, events)
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(group, "an event is lost: {error}");
         }
+    }
+
+    fn append(&self, files: &mut OpenFiles, group: &str, events: &[Event]) -> io::Result<()> {
+        let mut open = match files.take(group) {
+            Some(open) => open,
+            None => OpenFile::open(group, &self.file(group))?,
+        };
+        let mut lines = Vec::new();
+        for event in events {
+            serde_json::to_writer(&mut lines, event)?;
+            lines.push(b'\n');
+        }
+        open.file.write_all(&lines)?;
+        open.len += lines.len() as u64;
+        if open.len <= LIMIT / 2 {
+            files.keep(open);
+            return Ok(());
+        }
+        fs::rename(self.file(group), self.older(group))?;
+        self.open(group)
+    }
+
+    fn files(&self) -> MutexGuard<'_, OpenFiles> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A group's events, in the order of writing. Those of an older version, which have no id, get one.
@@ -126,7 +177,7 @@ impl Journal {
 
     fn file(&self, group: &str) -> PathBuf {
         let hash = digest::digest(&digest::SHA256, group.as_bytes());
-        self.dir.join(hash.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        self.dir.join(random::hex(&hash.as_ref()[..16]))
     }
 
     fn older(&self, group: &str) -> PathBuf {
@@ -153,27 +204,41 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::new(dir.path().join("logs"), Arc::new(|| SystemTime::UNIX_EPOCH));
         journal.keep_only(std::iter::empty()).unwrap();
-        journal.write("g", "s", "before its time");
+        journal.write("g", "s", ["before its time"]);
         journal.open("g").unwrap();
-        journal.write("g", "s", "one");
-        journal.write("other", "s", "of nobody");
+        journal.write("g", "s", ["one"]);
+        journal.write("other", "s", ["of nobody"]);
         let messages =
             |journal: &Journal| -> Vec<String> { journal.read("g").into_iter().map(|event| event.message).collect() };
         assert_eq!(messages(&journal), ["one"]);
 
         let long = "x".repeat(usize::try_from(LIMIT / 4).unwrap());
         for n in 0..5 {
-            journal.write("g", "s", &format!("{n}{long}"));
+            journal.write("g", "s", [&format!("{n}{long}")]);
         }
         let firsts: String = messages(&journal).iter().map(|message| &message[..1]).collect();
         assert_eq!(firsts, "234", "whole halves go");
 
         journal.keep_only([&"h".to_owned()].into_iter()).unwrap();
         assert!(journal.read("g").is_empty());
-        journal.write("h", "s", "two");
+        journal.write("h", "s", ["two"]);
         assert_eq!(journal.read("h").len(), 1);
         journal.close("h");
-        journal.write("h", "s", "three");
+        journal.write("h", "s", ["three"]);
         assert!(journal.read("h").is_empty());
+
+        let groups: Vec<String> = (0..2 * MOST_OPEN).map(|n| n.to_string()).collect();
+        for group in &groups {
+            journal.open(group).unwrap();
+            journal.write(group, "s", ["first", "second"]);
+        }
+        for group in &groups {
+            journal.write(group, "s", ["third"]);
+            assert_eq!(journal.read(group).len(), 3);
+        }
+        assert_eq!(journal.files().0.len(), MOST_OPEN);
+        journal.keep_only(std::iter::empty()).unwrap();
+        journal.write("1", "s", ["to a file that is gone"]);
+        assert!(journal.read("1").is_empty() && journal.files().0.is_empty());
     }
 }

@@ -1,9 +1,11 @@
 //! The root of the command line, and the options of every command.
 
+mod help;
+
 use std::{ffi::OsString, time::Duration};
 
 use clap::{
-    ArgAction, CommandFactory as _, Parser,
+    ArgAction, CommandFactory as _, FromArgMatches as _, Parser,
     builder::styling,
     error::{ContextKind, ContextValue, ErrorKind},
 };
@@ -35,6 +37,43 @@ pub struct App {
     #[command(subcommand)]
     pub command: Command,
 }
+
+impl App {
+    /// The command line, with examples and exit codes in its help.
+    pub fn whole() -> clap::Command {
+        help::complete(Self::command())
+    }
+
+    /// Parses arguments, of which the first is the program's name.
+    ///
+    /// # Errors
+    ///
+    /// If they do not parse, or ask for help.
+    pub fn parse_args<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Result<Self, clap::Error> {
+        let matches = Self::whole().try_get_matches_from(args)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::whole()))
+    }
+}
+
+/// Commands that users try, and the ones that they mean: clap finds only those that are spelled alike.
+const MEANT_COMMANDS: [(&str, &str); 16] = [
+    ("add", "target add"),
+    ("call", "tools call"),
+    ("curl", "tools call"),
+    ("deploy", "create"),
+    ("describe", "get"),
+    ("destroy", "cleanup"),
+    ("down", "cleanup"),
+    ("info", "status"),
+    ("invoke", "tools call"),
+    ("login", "token"),
+    ("ls", "list"),
+    ("new", "create"),
+    ("remove", "cleanup"),
+    ("rm", "cleanup"),
+    ("show", "get"),
+    ("up", "create"),
+];
 
 const STYLES: styling::Styles = styling::Styles::styled()
     .header(styling::AnsiColor::Green.on_default().bold())
@@ -125,8 +164,15 @@ const MEANT: [(&str, &str); 8] = [
     ("--force", "--yes"),
 ];
 
-/// An error of clap for these arguments, with the flag that was meant, if that is known.
+/// An error of clap for these arguments, with the command or the flag that was meant, if that is known.
 pub fn with_tip(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some((_, meant)) = MEANT_COMMANDS.iter().find(|(tried, _)| tried == given)
+        && is_first(args, given)
+    {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![(*meant).to_owned()]));
+    }
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg)
         && let Some((_, meant)) = MEANT.iter().find(|(tried, _)| tried == given)
@@ -135,6 +181,14 @@ pub fn with_tip(mut error: clap::Error, args: &[OsString]) -> clap::Error {
         error.insert(ContextKind::SuggestedArg, ContextValue::String((*meant).to_owned()));
     }
     error
+}
+
+/// Whether a word stands where the command does: after flags only.
+fn is_first(args: &[OsString], given: &str) -> bool {
+    let command = App::command();
+    let words = args.iter().skip(1).filter_map(|arg| arg.to_str());
+    let is_command = |word: &&str| *word == given || command.find_subcommand(word).is_some();
+    words.into_iter().find(is_command) == Some(given)
 }
 
 /// Whether the command in these arguments accepts a flag.
@@ -167,7 +221,22 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        App::command().debug_assert();
+        App::whole().debug_assert();
+    }
+
+    #[test]
+    fn commands_of_other_programs_lead_to_ours_and_run_nothing() {
+        for (tried, meant) in MEANT_COMMANDS {
+            let found = meant.split(' ').try_fold(App::whole(), |above, name| above.find_subcommand(name).cloned());
+            assert!(found.is_some(), "{meant}");
+            let args: Vec<OsString> = ["agentcore-gw", "--local", tried, "weather"].map(OsString::from).into();
+            let error = with_tip(App::parse_args(&args).unwrap_err(), &args);
+            assert_eq!((error.kind(), error.exit_code()), (ErrorKind::InvalidSubcommand, 2), "{tried}");
+            assert!(error.to_string().contains(&format!("'{meant}'")), "{error}");
+        }
+        let args: Vec<OsString> = ["agentcore-gw", "target", "describe"].map(OsString::from).into();
+        let error = with_tip(App::parse_args(&args).unwrap_err(), &args).to_string();
+        assert!(!error.contains("'get'"), "there `get` is another command: {error}");
     }
 
     #[test]

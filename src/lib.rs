@@ -35,7 +35,7 @@ use std::{
 };
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use clap::{Parser as _, error::ErrorKind as ClapError};
+use clap::error::ErrorKind as ClapError;
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing_subscriber::filter::LevelFilter;
@@ -98,7 +98,7 @@ pub fn main() -> ExitCode {
 pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
     let begun = Instant::now();
     let Platform { env, streams, http_client, credentials, stop } = platform;
-    let app = match App::try_parse_from(&args) {
+    let app = match App::parse_args(&args) {
         Ok(app) => app,
         Err(error) => return usage(&cli::with_tip(error, &args), format_of(&args), streams),
     };

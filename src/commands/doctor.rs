@@ -41,9 +41,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long what was mended may take to show.
 const SETTLES: Duration = Duration::from_mins(1);
 
-/// Check a gateway link by link, from your credentials to a call of a tool, and say what mends what is broken
+/// Check a gateway link by link, and say what mends what is broken
 ///
-/// Without a name it checks your credentials and the service. Exits with 1 if a check fails.
+/// From your credentials to a call of a tool. Without a name it checks your credentials and the service. Exits with 1 if a check fails.
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// Name, id or ARN of the gateway

@@ -6,7 +6,6 @@ use std::{
 };
 
 use agentcore_gw::cli::App;
-use clap::{CommandFactory as _, Parser as _};
 use insta::assert_snapshot;
 
 pub fn readme() -> String {
@@ -45,7 +44,7 @@ fn every_command_in_the_readme_parses() {
         if !line.starts_with("agentcore-gw") {
             continue;
         }
-        if let Err(error) = App::try_parse_from(words(line)) {
+        if let Err(error) = App::parse_args(words(line)) {
             let shown =
                 matches!(error.kind(), clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion);
             assert!(shown, "{line}\n{error}");
@@ -85,7 +84,7 @@ fn every_command_in_a_hint_parses() {
             // A string that continues in the next line of the source.
             let line = code[at + 1..].split('`').next().unwrap().replace("\\\n", " ");
             let line = named(&line);
-            if let Err(error) = App::try_parse_from(words(&line)) {
+            if let Err(error) = App::parse_args(words(&line)) {
                 assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp, "{line}\n{error}");
             }
             parsed += 1;
@@ -121,14 +120,42 @@ fn the_help_of_every_command_is_reviewed() {
         let name = format!("{path}{}", command.get_name());
         shown.push_str(&format!("===== {name}\n{}\n", command.render_long_help()));
         for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
-            // Global options are shown once, at the root.
-            *sub = sub.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
             add(sub, &format!("{name} "), shown);
         }
     }
     let mut shown = String::new();
-    let mut command = App::command();
+    let mut command = App::whole();
     command.build();
     add(&mut command, "", &mut shown);
+    let too_long: Vec<&str> = shown.lines().filter(|line| line.chars().count() > 100).collect();
+    assert!(too_long.is_empty(), "{too_long:#?}");
     assert_snapshot!("help", shown);
+}
+
+/// The examples of help, as the program prints them.
+fn examples(help: &str) -> Vec<String> {
+    help.replace(" \\\n      ", " ")
+        .lines()
+        .filter_map(|line| line.strip_prefix("  agentcore-gw "))
+        .map(|line| format!("agentcore-gw {line}"))
+        .collect()
+}
+
+#[test]
+fn every_example_in_help_parses() {
+    fn all(command: &mut clap::Command, found: &mut Vec<String>) {
+        found.extend(examples(&command.render_long_help().to_string()));
+        command.get_subcommands_mut().for_each(|sub| all(sub, found));
+    }
+    let mut found = Vec::new();
+    let mut command = App::whole();
+    command.build();
+    all(&mut command, &mut found);
+    assert!(found.len() > 60, "{found:?}");
+    for line in found {
+        let line =
+            line.split(" > ").next().unwrap().replace("$ARN", "arn:aws:lambda:us-west-2:123456789012:function:x");
+        let parsed = App::parse_args(words(&line));
+        assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+    }
 }

@@ -8,6 +8,7 @@ mod architecture;
 mod aws_cli;
 mod boto3;
 mod bridge;
+mod ci_examples;
 mod cli;
 mod client_config;
 mod connect;

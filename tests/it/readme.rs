@@ -24,7 +24,9 @@ fn the_blocks_of_the_readme_run_in_the_order_printed() {
     let examples = env.home().join("examples");
     fs::create_dir(&examples).unwrap();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap().map(Result::unwrap) {
-        fs::copy(entry.path(), examples.join(entry.file_name())).unwrap();
+        if entry.path().is_file() {
+            fs::copy(entry.path(), examples.join(entry.file_name())).unwrap();
+        }
     }
     let lines = commands(&readme());
     let sent: Vec<&String> = lines.iter().filter(|line| !line.starts_with("cargo ")).collect();

@@ -202,6 +202,9 @@ impl From<ops::Error> for Error {
             ops::Error::Foreign(_) => Self::new(ErrorKind::Conflict, message).with_hint("choose another gateway name"),
             ops::Error::NotFound(_) => Self::new(ErrorKind::NotFound, message)
                 .with_hint("check the name, `--region`, `--profile` and `--local`"),
+            ops::Error::NotFoundNear { ref near, .. } => {
+                Self::new(ErrorKind::NotFound, message).with_hint(format!("did you mean `{near}`?"))
+            }
             ops::Error::NoClient(_) => Self::new(ErrorKind::NotFound, message)
                 .with_hint("get a token from the provider that the gateway trusts; `get` shows its authorizer"),
             ops::Error::Transport(_) => Self::new(ErrorKind::Unreachable, message),

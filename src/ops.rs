@@ -129,6 +129,9 @@ pub enum Error {
     Failed { resource: Resource, status: String, reasons: String },
     #[error("no gateway named `{0}` was found")]
     NotFound(String),
+    /// As [`Self::NotFound`], but another one has nearly the same name.
+    #[error("no gateway named `{given}` was found")]
+    NotFoundNear { given: String, near: String },
     /// Allowed clients were given, but the gateway's authorizer is not a user pool of agentcore-gw.
     #[error("the gateway `{0}` does not take its clients from a user pool of agentcore-gw")]
     NotOfCognito(String),

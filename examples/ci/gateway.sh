@@ -12,13 +12,13 @@ esac
 cleanup() {
   status=$?
   trap - EXIT
-  agentcore-gw "$@" --quiet cleanup "$name" --yes || status=$?
+  agentcore-gw "$@" --quiet cleanup "$name" --yes >&2 || status=$?
   exit "$status"
 }
 trap 'cleanup "$@"' EXIT
 trap 'exit 130' INT TERM
 
-agentcore-gw "$@" --quiet create "$name" --sample --yes --output json > /dev/null
+agentcore-gw "$@" --quiet create "$name" --sample --yes > /dev/null
 # The URL and the client's credentials, as variables: nothing of them is printed.
 eval "$(agentcore-gw "$@" credentials "$name" --output env)"
 

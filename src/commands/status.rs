@@ -13,7 +13,7 @@ use crate::{
         wait::{self, Deadline, Poll},
     },
     context::Context,
-    error::{Error, ErrorKind, exit},
+    error::{Error, exit},
     ops::{
         self, Resource, find,
         health::{self, Problem, Trouble},
@@ -63,12 +63,12 @@ impl Status {
 }
 
 async fn look(aws: &Aws, name: &str) -> Result<(Stack, Vec<Problem>), Error> {
-    let stack = find::stack(aws, name).await.map_err(Error::from).map_err(|error| match error.kind {
-        ErrorKind::NotFound => error.with_hint(format!(
+    let stack = find::stack(aws, name).await.map_err(|error| match error {
+        ops::Error::NotFound(_) => Error::from(error).with_hint(format!(
             "check the name, `--region`, `--profile` and `--local`; `agentcore-gw cleanup {name}` finds what a gateway \
              left behind that was deleted another way"
         )),
-        _ => error,
+        error => error.into(),
     })?;
     let problems = health::problems(aws, &stack).await;
     Ok((stack, problems))

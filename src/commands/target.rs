@@ -34,7 +34,7 @@ use crate::{
     aws::{Aws, agentcore},
     context::Context,
     error::{Error, ErrorKind},
-    model::name::TargetName,
+    model::name::{TargetName, nearest},
     ops::{
         self, Resource,
         cleanup::{self, Cleaned},
@@ -114,8 +114,11 @@ async fn with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<(Stack, G
 fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcore::ApiDocument, Error> {
     let missing = || {
         let given = gateway.document.name();
-        Error::new(ErrorKind::NotFound, format!("the gateway has no target `{name}`"))
-            .with_hint(format!("`agentcore-gw target list --gateway {given}` shows those that there are"))
+        let near = nearest(name.as_str(), gateway.targets.iter().map(agentcore::ApiDocument::name));
+        Error::new(ErrorKind::NotFound, format!("the gateway has no target `{name}`")).with_hint(match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("`agentcore-gw target list --gateway {given}` shows those that there are"),
+        })
     };
     gateway.target(name.as_str()).ok_or_else(missing)
 }

@@ -206,6 +206,13 @@ impl Region {
     }
 }
 
+/// The known name that is most like one that was given, if any is like it.
+pub fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |known: &str| strsim::jaro_winkler(&given.to_lowercase(), &known.to_lowercase());
+    let like = known.map(|known| (likeness(known), known)).filter(|(likeness, _)| *likeness > 0.8);
+    like.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, known)| known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

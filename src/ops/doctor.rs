@@ -257,6 +257,9 @@ fn no_gateway(stack: &Stack) -> Check {
 
 /// The check for a stack that cannot be discovered.
 pub fn undiscovered(given: &str, error: &Error) -> Check {
+    if let Error::NotFoundNear { near, .. } = error {
+        return Check::bad("gateway", error.to_string(), format!("did you mean `{near}`?"));
+    }
     if !matches!(error, Error::NotFound(_)) {
         return Check::bad("gateway", error.to_string(), "choose another gateway name, or see to what has that name");
     }

@@ -15,7 +15,7 @@ use crate::{
         wait::{self, Deadline, Poll, Stop},
     },
     model::{
-        name::{GatewayName, Region},
+        name::{GatewayName, Region, nearest},
         naming::{IAM_PATH_ROOT, OLD_IAM_PATH_ROOT, StackNames, TAG_STACK, USER_POOL_PREFIX},
     },
 };
@@ -33,9 +33,17 @@ pub async fn stack(aws: &Aws, given: &str) -> Result<Stack, Error> {
     }
     let id = id_in(given);
     let gateways = agentcore::list_gateways(aws).await?;
-    let name = gateways.into_iter().find(|(listed, _)| listed == id).and_then(|(_, name)| name.parse().ok());
-    let name: GatewayName = name.ok_or_else(|| Error::NotFound(given.to_owned()))?;
+    let name = gateways.iter().find(|(listed, _)| listed == id).and_then(|(_, name)| name.parse().ok());
+    let name: GatewayName = name.ok_or_else(|| not_found(given, &gateways))?;
     stack::discover(aws, &StackNames::new(&aws.region, &name), Depth::Usual).await
+}
+
+/// That there is no such gateway among these, which are given by id and name.
+fn not_found(given: &str, gateways: &[(String, String)]) -> Error {
+    match nearest(given, gateways.iter().map(|(_, name)| name.as_str())) {
+        Some(near) if near != given => Error::NotFoundNear { given: given.to_owned(), near: near.to_owned() },
+        _ => Error::NotFound(given.to_owned()),
+    }
 }
 
 /// The id in an ARN; anything else is taken for an id itself.

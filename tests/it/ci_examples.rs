@@ -3,30 +3,19 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use agentcore_gw::model::document::Document;
 use serde_json::Value;
 
-use crate::support::env::{Env, Run, path, python};
+use crate::support::env::{Env, Run, in_home, python};
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci")
 }
 
-/// A command with this program on its PATH, in the HOME of `env`, where it also works.
-fn command(env: &Env, program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let own = Path::new(env!("CARGO_BIN_EXE_agentcore-gw")).parent().unwrap();
-    let paths: Vec<PathBuf> = [own.to_owned()].into_iter().chain(std::env::split_paths(&path())).collect();
-    let mut command = Command::new(program);
-    command.env_clear().env("HOME", env.home()).env("AGENTCORE_GW_LOCAL_PORT", "0").stdin(Stdio::null());
-    command.env("PATH", std::env::join_paths(paths).unwrap()).current_dir(env.home());
-    command
-}
-
 fn shell(env: &Env, script: &str) -> Run {
-    Run::of(command(env, "sh").args(["-euc", script]).output().unwrap())
+    Run::of(in_home(env, "sh").args(["-euc", script]).output().unwrap())
 }
 
 #[test]
@@ -58,7 +47,8 @@ fn workflow(file: &str) -> Value {
 
 /// Runs the lines of a job, but for what installs the program, and those that follow a failure.
 fn run_job(env: &Env, all: Vec<String>) {
-    let (install, run): (Vec<String>, Vec<String>) = all.into_iter().partition(|line| line.starts_with("cargo install"));
+    let (install, run): (Vec<String>, Vec<String>) =
+        all.into_iter().partition(|line| line.starts_with("cargo install"));
     assert_eq!(install.len(), 1, "{install:?}");
     assert!(run.len() >= 4, "{run:?}");
     let run = shell(env, &run.join("\n"));
@@ -88,7 +78,10 @@ fn the_workflow_for_github_runs() {
 #[test]
 fn the_job_for_gitlab_runs() {
     let job = &workflow("gitlab.yml")["gateway"];
-    run_job(&Env::new(), ["before_script", "script", "after_script"].into_iter().flat_map(|part| lines(&job[part])).collect());
+    run_job(
+        &Env::new(),
+        ["before_script", "script", "after_script"].into_iter().flat_map(|part| lines(&job[part])).collect(),
+    );
 }
 
 #[test]
@@ -98,7 +91,7 @@ fn the_fixture_for_pytest_makes_a_gateway_and_deletes_it() {
         fs::copy(examples().join(file), env.home().join(file)).unwrap();
     }
     let pytest = |env: &Env| {
-        Run::of(command(env, python("pytest")).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).output().unwrap())
+        Run::of(in_home(env, python("pytest")).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).output().unwrap())
     };
     let run = pytest(&env);
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);

@@ -624,3 +624,19 @@ fn an_answer_without_an_end_is_given_up() {
         assert!(run.code == 1 && run.stderr.contains("longer than 16 MB"), "{args:?}: {run:?}");
     }
 }
+
+#[test]
+fn a_name_that_is_nearly_right_leads_to_the_one_that_is() {
+    let env = Env::new();
+    env.ok(&["--local", "create", "weather", "--sample"]);
+    for command in [&["get", "wether"][..], &["token", "wether"], &["tools", "list", "Weather"], &["status", "weathr"]]
+    {
+        let run = env.run(&[&["--local"], command].concat());
+        assert_eq!(run.code, 5, "{command:?}: {run:?}");
+        assert!(run.stderr.contains("did you mean `weather`?"), "{command:?}: {}", run.stderr);
+    }
+    let far = env.run(&["--local", "get", "orders"]);
+    assert!(far.code == 5 && !far.stderr.contains("did you mean"), "{}", far.stderr);
+    let target = env.run(&["--local", "target", "get", "wether-tool", "--gateway", "weather"]);
+    assert!(target.code == 5 && target.stderr.contains("did you mean `weather-tool`?"), "{target:?}");
+}

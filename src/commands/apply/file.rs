@@ -20,6 +20,7 @@ use crate::{
     error::{Error, ErrorKind},
     model::{
         document::{Document, segment},
+        name::nearest,
         patch::merge,
     },
 };
@@ -125,10 +126,8 @@ impl Source {
     fn check_names(&self, pointer: &str, object: &Map<String, Value>, known: &[&str], what: &str) -> Result<(), Error> {
         let Some(name) = object.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
         let error = self.error(&child(pointer, name), &format!("{what} has no member `{name}`"));
-        let near = known.iter().map(|other| (strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()), other));
-        let near = near.max_by(|one, other| one.0.total_cmp(&other.0)).filter(|(likeness, _)| *likeness > 0.8);
-        Err(error.with_hint(match near {
-            Some((_, near)) => format!("did you mean `{near}`?"),
+        Err(error.with_hint(match nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
             None if known.len() <= 12 => format!("it has {}", quoted(known)),
             None => "`agentcore-gw schema` prints all members".to_owned(),
         }))

@@ -1,6 +1,7 @@
 //! A new user's environment: an empty HOME, no other variables, and the built program.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
@@ -164,6 +165,16 @@ impl Run {
 #[expect(clippy::disallowed_methods, reason = "tests find their tools where the developer has them")]
 pub fn path() -> std::ffi::OsString {
     std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// A program that works in the HOME of `env`, with this program on its PATH.
+pub fn in_home(env: &Env, program: impl AsRef<OsStr>) -> Command {
+    let own = Path::new(env!("CARGO_BIN_EXE_agentcore-gw")).parent().unwrap();
+    let paths: Vec<PathBuf> = [own.to_owned()].into_iter().chain(std::env::split_paths(&path())).collect();
+    let mut command = Command::new(program);
+    command.env_clear().env("HOME", env.home()).env("AGENTCORE_GW_LOCAL_PORT", "0").stdin(Stdio::null());
+    command.env("PATH", std::env::join_paths(paths).unwrap()).current_dir(env.home());
+    command
 }
 
 /// The interpreter of a Python peer: `tests/peers/locks` has a lock file of that name.

@@ -1,6 +1,7 @@
 //! The root of the command line, and the options of every command.
 
 mod help;
+mod names;
 
 use std::{ffi::OsString, time::Duration};
 
@@ -9,9 +10,10 @@ use clap::{
     builder::styling,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use clap_complete::CompleteEnv;
 
 use crate::{
-    commands::Command,
+    commands::{Command, completions},
     config::Flags,
     model::name::Region,
     ui::{Color, Format, Loudness},
@@ -36,6 +38,15 @@ pub struct App {
     pub globals: Globals,
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Answers a shell that asks for completions: whether it did.
+///
+/// # Errors
+///
+/// If the shell is not known, or does not listen.
+pub fn answer_shell(args: impl Iterator<Item = OsString>) -> Result<bool, clap::Error> {
+    CompleteEnv::with_factory(App::whole).var(completions::VARIABLE).try_complete(args, None)
 }
 
 impl App {

@@ -6,6 +6,7 @@ pub mod cleanup;
 pub mod cli_input;
 pub mod client;
 pub mod client_config;
+pub mod completions;
 pub mod connect;
 pub mod create;
 pub mod credentials;
@@ -71,6 +72,7 @@ pub enum Command {
     Validate(validate::Validate),
     Cleanup(cleanup::Cleanup),
     Local(local::Local),
+    Completions(completions::Completions),
 }
 
 impl Command {
@@ -109,6 +111,7 @@ impl Command {
             Self::Validate(args) => Box::pin(ready(args.run(ctx))),
             Self::Cleanup(args) => Box::pin(args.run(ctx)),
             Self::Local(args) => Box::pin(args.run(ctx)),
+            Self::Completions(args) => Box::pin(ready(args.run())),
         }
     }
 
@@ -142,6 +145,7 @@ impl Command {
             Self::Update(_)
             | Self::Export(_)
             | Self::Schema(_)
+            | Self::Completions(_)
             | Self::Delete(_)
             | Self::Target(_)
             | Self::List(_)

@@ -71,6 +71,11 @@ pub fn main() -> ExitCode {
     if let Some(ended) = local::supervise(std::env::args_os()) {
         return ended.map_or_else(|error| ui::log::last_words(&error), ExitCode::from);
     }
+    match cli::answer_shell(std::env::args_os()) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return ui::log::last_words(&std::io::Error::other(error.to_string())),
+    }
     let env = Env::of_process();
     let streams = Streams::of_process(env.is_plain());
     // A second worker would be woken for nothing on most requests to the local AWS, which takes a fifth more CPU time.

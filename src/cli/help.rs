@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
-use super::STYLES;
+use super::{STYLES, names};
 
 /// The commands, in the groups of the root's help.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -12,7 +12,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["list", "get", "status", "doctor", "logs"]),
     ("Use", &["credentials", "token", "tools", "connect", "client-config", "init"]),
     ("From a file", &["apply", "export", "schema", "validate"]),
-    ("Around it", &["policy", "local", "help"]),
+    ("Around it", &["policy", "local", "completions", "help"]),
 ];
 
 /// Examples of each command that runs something, by its path.
@@ -89,6 +89,26 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("local status", &["local status"]),
     ("local env", &["local env"]),
     ("local reset", &["local reset -y"]),
+    ("completions", &["completions bash > ~/.local/share/bash-completion/completions/agentcore-gw"]),
+];
+
+/// The commands whose argument `name` is that of a gateway that is there.
+const NAMED_BY_GATEWAY: [&str; 15] = [
+    "cleanup",
+    "client-config",
+    "connect",
+    "credentials",
+    "delete",
+    "doctor",
+    "export",
+    "get",
+    "logs",
+    "status",
+    "token",
+    "tools call",
+    "tools list",
+    "tools search",
+    "update",
 ];
 
 /// What an exit code means for one command, where that is more than for all.
@@ -125,6 +145,9 @@ fn below(command: Command, above: &str, globals: &[Arg]) -> Command {
         after(&path, "agentcore-gw")
     );
     let hidden = globals.iter().map(|arg| arg.clone().hide(true));
+    let takes_gateway =
+        |arg: &Arg| arg.get_id() == "gateway" || arg.get_id() == "name" && NAMED_BY_GATEWAY.contains(&path.as_str());
+    let command = command.mut_args(|arg| if takes_gateway(&arg) { names::completed(arg) } else { arg });
     let command = command.args(hidden).after_help(text);
     let inner = format!("{path} ");
     each(command, |sub| below(sub, &inner, globals))

@@ -11,6 +11,7 @@ mod bridge;
 mod ci_examples;
 mod cli;
 mod client_config;
+mod completions;
 mod connect;
 mod consumers;
 mod corpus;

@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(
     name = "agentcore-gw",
-    version,
+    version = env!("AGENTCORE_GW_VERSION"),
     styles = STYLES,
     subcommand_required = true,
     arg_required_else_help = true,

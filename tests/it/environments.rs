@@ -261,12 +261,14 @@ fn an_environment_that_nobody_calls_ends_and_there_are_at_most_fifty() {
     assert!(folders(&env).len() > 40, "and they are kept");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn one_interpreter_starts_per_core_at_a_time() {
     let env = Env::new();
     env.ok(&["local", "start"]);
     let source = "import os, time
-begun = time.monotonic()
+with open('/proc/self/stat') as stat:
+    begun = int(stat.read().rpartition(')')[2].split()[19]) / os.sysconf('SC_CLK_TCK')
 time.sleep(0.3)
 ready = time.monotonic()
 
@@ -283,8 +285,11 @@ def handler(event, context):
     let mut starts: Vec<(i64, f64, f64)> = serde_json::from_value(answers).unwrap();
     starts.sort_by(|one, other| one.partial_cmp(other).unwrap());
     starts.dedup();
-    for (process, _, ready) in &starts {
-        let beside = starts.iter().filter(|(_, begun, until)| begun <= ready && ready <= until).count();
+    // A start that takes a second lets others begin; on a busy machine, one may.
+    let is_quick = |(_, begun, ready): &&(i64, f64, f64)| ready - begun < 0.6;
+    for (process, _, ready) in starts.iter().filter(is_quick) {
+        let at_once = starts.iter().filter(is_quick).filter(|(_, begun, until)| begun <= ready && ready <= until);
+        let beside = at_once.count();
         assert!(beside <= cores, "{beside} were starting when {process} was ready: {starts:?}");
     }
 }

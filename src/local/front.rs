@@ -94,6 +94,11 @@ impl Local {
         self.stop.notified().await;
     }
 
+    /// Starts the processes of functions as they are needed. Never returns; nobody is served by a function without it.
+    pub async fn start_functions(&self) {
+        self.functions.runtime().start_needed().await;
+    }
+
     /// The state as JSON, for tests that check for an empty account.
     pub fn snapshot(&self) -> Value {
         self.server.snapshot()
@@ -126,7 +131,7 @@ pub async fn serve(
         () = listen::serve(listener, router(local.clone()), Bounds::of_server(), shutdown) => {}
         // A client may hold a connection open, or a function may run for minutes.
         () = async { asked.notified().await; pause(GRACE).await } => {}
-        () = runtime.start_needed() => {}
+        () = local.start_functions() => {}
         () = runtime.end_idle() => {}
     }
     runtime.stop().await;

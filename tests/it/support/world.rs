@@ -556,7 +556,7 @@ impl Answer {
 
 /// A server with a virtual clock, if the runtime's is paused.
 fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults, begin: Instant) -> Local {
-    Local::new(Config {
+    let local = Local::new(Config {
         dir: dir.to_owned(),
         store,
         access_key,
@@ -570,7 +570,10 @@ fn boot(dir: &Path, store: Option<Store>, access_key: AccessKey, faults: Faults,
         endpoints: local::Endpoints::default(),
         caller_policies: Vec::new(),
     })
-    .unwrap()
+    .unwrap();
+    let started = local.clone();
+    tokio::spawn(async move { started.start_functions().await });
+    local
 }
 
 /// One of a few keys, in turn: generating them takes most of a test's time.

@@ -38,7 +38,10 @@ fn names(words: &[String]) -> Vec<String> {
     }
     let listed = asked(&["list", "--quiet", "--timeout", "1"], &place).unwrap_or_default();
     let items = listed["items"].as_array().cloned().unwrap_or_default();
-    items.iter().filter_map(|item| item["name"].as_str().map(str::to_owned)).collect()
+    let mut names: Vec<String> = items.iter().filter_map(|item| item["name"].as_str().map(str::to_owned)).collect();
+    // AWS lists them in no order.
+    names.sort();
+    names
 }
 
 /// The flags among these words that say where gateways are.

@@ -6,7 +6,7 @@ mod names;
 use std::{ffi::OsString, time::Duration};
 
 use clap::{
-    ArgAction, CommandFactory as _, FromArgMatches as _, Parser,
+    ArgAction, CommandFactory as _, Parser,
     builder::styling,
     error::{ContextKind, ContextValue, ErrorKind},
 };
@@ -60,9 +60,16 @@ impl App {
     /// # Errors
     ///
     /// If they do not parse, or ask for help.
-    pub fn parse_args<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Result<Self, clap::Error> {
-        let matches = Self::whole().try_get_matches_from(args)?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::whole()))
+    pub fn parse_args<T: Into<OsString>>(args: impl IntoIterator<Item = T>) -> Result<Self, clap::Error> {
+        let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+        let parsed = Self::try_parse_from(&args);
+        // To write the whole help takes a tenth of a command's start, so it is written only for those who ask for it.
+        let asks = |error: &clap::Error| {
+            matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand)
+        };
+        parsed.map_err(|error| {
+            if asks(&error) { Self::whole().try_get_matches_from(&args).err().unwrap_or(error) } else { error }
+        })
     }
 }
 

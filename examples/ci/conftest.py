@@ -42,7 +42,6 @@ def gateway(request):
         return said["result"]["content"][0]["text"]
 
     try:
-        # An interrupted run is gone on with, or cleaned up, under the same name.
         run("create", name, "--sample", "--yes")
         url = json.loads(run("get", name, "--output", "json"))["gatewayUrl"]
         yield SimpleNamespace(name=name, url=url, token=token, call=call)

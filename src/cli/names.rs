@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clap::Arg;
@@ -33,10 +33,11 @@ fn names(words: &[String]) -> Vec<String> {
     let place = place(words);
     // `list --local` would start it.
     let is_local = place.iter().any(|flag| flag == "--local");
-    if is_local && asked(&["local", "status"], &[]).is_none_or(|status| status["running"] != true) {
+    let until = Instant::now() + PATIENCE;
+    if is_local && asked(&["local", "status"], &[], until).is_none_or(|status| status["running"] != true) {
         return Vec::new();
     }
-    let listed = asked(&["list", "--quiet", "--timeout", "1"], &place).unwrap_or_default();
+    let listed = asked(&["list", "--quiet", "--timeout", "1"], &place, until).unwrap_or_default();
     let items = listed["items"].as_array().cloned().unwrap_or_default();
     let mut names: Vec<String> = items.iter().filter_map(|item| item["name"].as_str().map(str::to_owned)).collect();
     // AWS lists them in no order.
@@ -61,12 +62,12 @@ fn place(words: &[String]) -> Vec<String> {
 }
 
 /// What this program answers to a command, if it does so in time.
-fn asked(command: &[&str], flags: &[String]) -> Option<Value> {
+fn asked(command: &[&str], flags: &[String], until: Instant) -> Option<Value> {
     let program = std::env::current_exe().ok()?;
     let mut ask = Command::new(program);
     ask.args(flags).args(command).args(["--output", "json"]);
     let mut child = ask.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-    let text = text_of(&mut child);
+    let text = text_of(&mut child, until);
     if text.is_none() {
         drop(child.kill());
     }
@@ -74,7 +75,7 @@ fn asked(command: &[&str], flags: &[String]) -> Option<Value> {
     serde_json::from_str(&text?).ok()
 }
 
-fn text_of(child: &mut Child) -> Option<String> {
+fn text_of(child: &mut Child, until: Instant) -> Option<String> {
     let mut output = child.stdout.take()?;
     let (sender, text) = mpsc::channel();
     thread::spawn(move || {
@@ -83,7 +84,7 @@ fn text_of(child: &mut Child) -> Option<String> {
             drop(sender.send(text));
         }
     });
-    text.recv_timeout(PATIENCE).ok()
+    text.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use std::{
     time::Duration,
 };
 
+/// Most profiles that an error names.
+const MOST_PROFILES: usize = 20;
+
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::{net::TcpListener, time::Instant};
 
@@ -22,7 +25,11 @@ use crate::{
         daemon::{self, Launch, Started},
         storage::store::Store,
     },
-    model::{name::Region, sample, secret::Secret},
+    model::{
+        name::{Region, nearest},
+        sample,
+        secret::Secret,
+    },
     ops::{
         self, Resource,
         event::{Change, Event, Observer},
@@ -125,16 +132,28 @@ impl Context {
         let Some(profile) = self.settings.profile.as_ref().filter(|_| error.kind == ErrorKind::NoCredentials) else {
             return error;
         };
+        self.no_profile(profile).await.unwrap_or_else(|| {
+            error.with_hint(format!("`aws sso login --profile {profile}` or `aws configure` sets it up"))
+        })
+    }
+
+    /// The error that there is no such profile, if that is so.
+    async fn no_profile(&self, profile: &str) -> Option<Error> {
         let known = aws::profiles().await;
-        if known.contains(profile) {
-            return error.with_hint(format!("`aws sso login --profile {profile}` or `aws configure` sets it up"));
+        if known.iter().any(|known| known == profile) {
+            return None;
         }
-        let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Error::new(
-            ErrorKind::NoCredentials,
-            format!("there is no profile `{profile}` in ~/.aws/config (there: {there})"),
-        )
-        .with_hint("choose one of them with `--profile`; `aws configure` makes one")
+        let missing = format!("there is no profile `{profile}` in ~/.aws/config");
+        let error = if known.is_empty() {
+            Error::new(ErrorKind::NoCredentials, format!("{missing}, and no other one"))
+        } else {
+            let error = Error::new(ErrorKind::NoCredentials, format!("{missing}, only these:"));
+            known.iter().take(MOST_PROFILES).fold(error, Error::with_cause)
+        };
+        Some(error.with_hint(match nearest(profile, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `--profile {near}`?"),
+            None => "`--profile` chooses one that there is; `aws configure` makes one".to_owned(),
+        }))
     }
 
     /// Asks for confirmation.
@@ -206,8 +225,15 @@ impl Context {
             Some(text) => text.parse().map_err(|error| {
                 Error::new(ErrorKind::InvalidInput, format!("the profile's region `{text}` cannot be used: {error}"))
             }),
-            None => Err(Error::new(ErrorKind::NoRegion, "no AWS region is given anywhere")
-                .with_hint("add `--region us-west-2`, set AWS_REGION, or add `--local`")),
+            None => {
+                if let Some(profile) = &self.settings.profile
+                    && let Some(error) = self.no_profile(profile).await
+                {
+                    return Err(error);
+                }
+                let error = Error::new(ErrorKind::NoRegion, "no AWS region is given anywhere");
+                Err(error.with_hint("add `--region us-west-2`, set AWS_REGION, or add `--local`"))
+            }
         }
     }
 

@@ -38,7 +38,11 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use clap::error::ErrorKind as ClapError;
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    prelude::*,
+};
 
 use crate::{
     aws::wait::Stop,
@@ -201,14 +205,10 @@ fn log(verbose: u8) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let filter = tracing_subscriber::EnvFilter::default().add_directive(LevelFilter::OFF.into());
-    let filter = match format!("agentcore_gw={level}").parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    };
+    let filter = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
+    let lines = fmt::layer().with_writer(|| EventLines(std::io::stderr())).with_target(false);
     // A second run in one process, in tests, keeps the first one's subscriber.
-    let lines = || EventLines(std::io::stderr());
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_target(false).try_init());
+    drop(tracing_subscriber::registry().with(lines).with(filter).try_init());
 }
 
 /// Completes at the first Ctrl-C or SIGTERM.

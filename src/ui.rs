@@ -3,6 +3,7 @@
 mod error;
 pub mod invocation;
 pub mod log;
+pub mod page;
 mod plain;
 pub mod progress;
 pub mod report;
@@ -11,7 +12,10 @@ pub mod style;
 use std::{
     fmt,
     io::{self, BufWriter, IsTerminal as _, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use indicatif::MultiProgress;
@@ -21,6 +25,7 @@ pub use self::error::ErrorBody;
 use self::{
     error::ErrorDocument,
     invocation::Invocation,
+    page::Page,
     plain::{Stripped, harmless, strip_styles},
     progress::Progress,
     report::{Report, ToJson},
@@ -107,6 +112,8 @@ pub struct Ui {
     invocation: Invocation,
     /// When the run began.
     begun: Instant,
+    /// Whether anything went to stderr.
+    has_noted: AtomicBool,
     /// Progress bars on stderr; lines that are written there go above them.
     bars: MultiProgress,
 }
@@ -117,7 +124,16 @@ impl Ui {
         if !streams.err_is_terminal {
             bars.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }
-        Self { format, loudness, color, streams, invocation: Invocation::default(), begun: Instant::now(), bars }
+        Self {
+            format,
+            loudness,
+            color,
+            streams,
+            invocation: Invocation::default(),
+            begun: Instant::now(),
+            has_noted: AtomicBool::new(false),
+            bars,
+        }
     }
 
     /// From now on, shows commands in the form of this invocation.
@@ -175,6 +191,7 @@ impl Ui {
 
     /// Prints a line to stderr, above the progress bars.
     pub fn write_err(&self, line: &str) {
+        self.has_noted.store(true, Ordering::Relaxed);
         let bytes = strip_styles(&harmless(&format!("{line}\n")), self.colors(self.streams.err_is_terminal));
         self.bars.suspend(|| {
             let mut err = self.streams.err.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,8 +226,8 @@ impl Ui {
     /// # Errors
     /// If no answer can be read.
     pub async fn ask_secret(&self, what: &str) -> Result<String, Error> {
-        self.write_err(&format!("{what}:"));
         let _silence = Silence::new();
+        self.write_err(&format!("{what}:"));
         read_line().await
     }
 
@@ -231,8 +248,9 @@ impl Ui {
             Format::Env => self.write_out(&env_lines(&report.env())),
             Format::Text => {
                 let mut text = Vec::new();
-                let written = report.human(&mut text).and_then(|()| self.next_steps(&mut text, &report.next()));
-                written.and_then(|()| self.write_out(&text))
+                let mut page = Page::new(&mut text, self.width(), self.begun.elapsed());
+                let written = report.human(&mut page).and_then(|()| self.next_steps(&mut page, &report.next()));
+                written.and_then(|()| self.write_result(&text))
             }
         };
         match written {
@@ -250,6 +268,20 @@ impl Ui {
         writeln!(w, "\n{}Next{}", style::HEADING.render(), style::HEADING.render_reset())?;
         let program = self.invocation.program();
         commands.iter().try_for_each(|command| writeln!(w, "  {program} {command}"))
+    }
+
+    /// Writes a result for people; on a terminal that shows stderr, too, a blank line sets it off.
+    fn write_result(&self, text: &[u8]) -> io::Result<()> {
+        let both = self.streams.out_is_terminal && self.streams.err_is_terminal;
+        if both && self.has_noted.load(Ordering::Relaxed) {
+            self.write_err("");
+        }
+        self.write_out(text)
+    }
+
+    /// The columns of the terminal that shows the result; `None` if none does.
+    fn width(&self) -> Option<usize> {
+        self.streams.out_is_terminal.then(columns).flatten()
     }
 
     /// Writes bytes to stdout, without colour if it is off.
@@ -312,6 +344,15 @@ impl Ui {
             Color::Auto => terminal && !self.streams.plain,
         }
     }
+}
+
+/// The columns of the terminal at stdout.
+fn columns() -> Option<usize> {
+    #[cfg(unix)]
+    let columns = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    #[cfg(not(unix))]
+    let columns = None;
+    columns.filter(|columns| *columns > 0)
 }
 
 async fn read_line() -> Result<String, Error> {

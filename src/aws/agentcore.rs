@@ -11,7 +11,7 @@ use super::{
     random_hex,
     raw::exchange,
 };
-use crate::model::{gateway, target};
+use crate::model::{gateway, name::Region, target};
 
 const SERVICE: &str = "AgentCore";
 /// Limit on the pages of a list: an account has at most 1,000 gateways, and a gateway 100 targets (AgentCore
@@ -103,6 +103,11 @@ impl ApiDocument {
 pub async fn find_gateway_id(aws: &Aws, name: &str) -> Result<Option<String>, Error> {
     let gateways = list_gateways(aws).await?;
     Ok(gateways.into_iter().find(|(_, listed)| listed == name).map(|(id, _)| id))
+}
+
+/// The ARN of a gateway (service model, `GatewayArn`).
+pub fn arn(region: &Region, account: &str, id: &str) -> String {
+    format!("arn:{}:bedrock-agentcore:{region}:{account}:gateway/{id}", region.partition().name)
 }
 
 /// All gateways of the region, as AWS lists them.

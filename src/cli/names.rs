@@ -37,7 +37,7 @@ fn names(words: &[String]) -> Vec<String> {
     if is_local && asked(&["local", "status"], &[], until).is_none_or(|status| status["running"] != true) {
         return Vec::new();
     }
-    let listed = asked(&["list", "--quiet", "--timeout", "1"], &place, until).unwrap_or_default();
+    let listed = asked(&["list", "--no-maker", "--quiet", "--timeout", "1"], &place, until).unwrap_or_default();
     let items = listed["items"].as_array().cloned().unwrap_or_default();
     let mut names: Vec<String> = items.iter().filter_map(|item| item["name"].as_str().map(str::to_owned)).collect();
     // AWS lists them in no order.

@@ -4,10 +4,7 @@ mod file;
 pub mod member;
 mod place;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, ValueEnum};
 use futures_util::future::try_join_all;
@@ -17,8 +14,8 @@ use super::{
     Outcome,
     create::{self, report::Created},
     input::Origin,
-    output::check_writable,
     plan::PlanReport,
+    shown::SecretFlags,
     target::{AddKind, Wanted, removed},
 };
 use crate::{
@@ -61,9 +58,8 @@ pub struct Apply {
     #[arg(long, value_name = "HOW", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "few")]
     pub prune: Option<Prune>,
 
-    /// Write the credentials to this file, in the shape of the starter toolkit's gateway_config.json
-    #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
+    #[command(flatten)]
+    pub secrets: SecretFlags,
 
     /// Do not wait until everything is READY
     #[arg(long)]
@@ -86,9 +82,7 @@ impl Apply {
         let wanted = Self::described(ctx, &file).await?;
         let mut spec = self.resolved(ctx, &file).await?;
         spec.targets = wanted.iter().map(|wanted| wanted.target.clone()).collect();
-        if let Some(save) = &self.save {
-            check_writable(save)?;
-        }
+        self.secrets.check()?;
         let names: BTreeSet<String> = spec.targets.iter().map(|target| target.name.to_string()).collect();
         if self.prune.is_some() && file.targets.is_none() {
             let error = Error::new(ErrorKind::Usage, "the file says nothing about targets, so none are to be removed");
@@ -175,13 +169,14 @@ impl Apply {
         if self.prune != Some(Prune::Few) || surplus.len() * 2 <= all {
             return Ok(());
         }
-        let names: Vec<&str> = surplus.iter().map(|target| target.name.as_str()).collect();
-        let question = format!("{} of {all} targets are to be removed: {}", surplus.len(), names.join(", "));
+        let names = surplus.iter().map(|target| target.name.as_str());
+        let question = format!("{} of {all} targets are to be removed, which is more than half", surplus.len());
         if !ctx.ui.can_ask() {
-            let error = Error::new(ErrorKind::Usage, format!("{question}; that is more than half of them"));
+            let error = names.fold(Error::new(ErrorKind::Usage, format!("{question}:")), Error::with_cause);
             return Err(error.with_hint("if that is meant, say so: `--prune=all`"));
         }
-        if ctx.confirm(&format!("{question}. Go on?")).await? {
+        let list: String = names.map(|name| format!("\n  {name}")).collect();
+        if ctx.confirm(&format!("{question}:{list}\nGo on?")).await? {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Interrupted, "nothing was changed"))
@@ -214,7 +209,7 @@ impl Apply {
         }
         let created = Created::new(aws, Converged { stack, made }, warnings, create::required_policy(spec))?;
         let removed = surplus.into_iter().map(|target| target.name).collect();
-        create::finish(ctx, created.with_targets(removed, adapted), self.save.as_deref())
+        create::finish(ctx, created.with_targets(removed, adapted), &self.secrets)
     }
 }
 

@@ -22,7 +22,10 @@ use crate::{
         run::Run,
         stack::{self, Depth},
     },
-    ui::{ErrorBody, report::Report},
+    ui::{
+        ErrorBody,
+        report::{Page, Report},
+    },
 };
 
 /// Delete a gateway and everything that was made for it
@@ -89,7 +92,7 @@ impl Cleanup {
             return Ok(true);
         }
         let mut shown = Vec::new();
-        drop(found.human(&mut shown));
+        drop(found.human(&mut Page::within(&mut shown)));
         let account = found.caller.as_ref().map(|caller| caller.account.as_str()).unwrap_or_default();
         let (list, place) = (String::from_utf8_lossy(&shown), format!("{} of account {account}", aws.region));
         ctx.confirm(&format!("{list}Delete all of this in {place}?")).await
@@ -239,7 +242,7 @@ impl CleanupReport {
 }
 
 impl Report for CleanupReport {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let names = self.gateways.join(", ");
         if self.gateways.is_empty() {
             return writeln!(w, "There is no stack of agentcore-gw in {}.", self.region);
@@ -270,7 +273,7 @@ impl Report for CleanupReport {
                 "Nothing of {names} was found in {}: no execution role, no gateway, no user pool, no function.",
                 self.region
             ),
-            (false, false) => writeln!(w, "{names}: everything is deleted."),
+            (false, false) => w.outcome(&format!("{names}: everything is deleted"), false),
             (false, true) => Ok(()),
         }
     }

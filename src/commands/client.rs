@@ -1,9 +1,6 @@
 //! `client`: further consumers of a gateway, each with its own secret and scopes.
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use futures_util::future::LocalBoxFuture;
@@ -13,8 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     Outcome,
-    output::check_writable,
-    shown::{ClientInfo, GatewayInfo, save_config},
+    shown::{ClientInfo, GatewayInfo, SecretFlags},
     stack_with_gateway,
 };
 use crate::{
@@ -28,7 +24,7 @@ use crate::{
         run::Run,
         stack::Stack,
     },
-    ui::report::{Report, fields},
+    ui::report::{Page, Report},
 };
 
 /// Manage further consumers of a gateway, each with its own secret and scopes
@@ -75,9 +71,8 @@ pub struct Add {
     #[arg(long, value_name = "SCOPE", value_parser = scope)]
     pub scope: Vec<String>,
 
-    /// Write the credentials to this file, in the shape of the starter toolkit's gateway_config.json
-    #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
+    #[command(flatten)]
+    pub secrets: SecretFlags,
 }
 
 /// List the clients of a gateway's user pool
@@ -108,9 +103,8 @@ pub struct Rotate {
     #[arg(long)]
     pub now: bool,
 
-    /// Write the credentials to this file, in the shape of the starter toolkit's gateway_config.json
-    #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
+    #[command(flatten)]
+    pub secrets: SecretFlags,
 }
 
 /// Remove a consumer: it gets no tokens, and the gateway takes none of it
@@ -172,7 +166,7 @@ impl Client {
 
 impl Add {
     async fn run(self, ctx: &Context) -> Outcome {
-        self.save.as_deref().map_or(Ok(()), check_writable)?;
+        self.secrets.check()?;
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.one.gateway).await?;
         let own = &stack.names.resource_server;
@@ -182,15 +176,20 @@ impl Add {
         let added = ctx.observed(&aws, async |run: Run<'_>| consumers::add(run, &stack, name, &scopes).await).await;
         let undo = format!("agentcore-gw client remove {} {name}", stack.names.gateway);
         let ready = added.map_err(|error| ctx.ended(error, Some(&undo)))?;
-        let shown = Shown::new(&aws, &stack, name, ready)?;
-        self.save.as_deref().map_or(Ok(()), |file| shown.save(file))?;
+        let mut shown = Shown::new(&aws, &stack, name, ready)?;
+        shown.save(&self.secrets)?;
         Ok(Box::new(shown))
     }
 }
 
 impl Rotate {
     async fn run(self, ctx: &Context) -> Outcome {
-        self.save.as_deref().map_or(Ok(()), check_writable)?;
+        self.secrets.check()?;
+        // Nobody could read it again.
+        if self.secrets.no_secrets && self.secrets.save.is_none() && !self.finish {
+            let error = Error::new(ErrorKind::Usage, "nobody would have the new secret, which is shown once");
+            return Err(error.with_hint("add `--save FILE`"));
+        }
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.one.gateway).await?;
         let name = self.one.consumer(&stack)?;
@@ -212,7 +211,7 @@ impl Rotate {
             if is_open { Error::from(error) } else { again(ctx.ended(error, None)) }
         })?;
         let mut shown = Shown::new(&aws, &stack, name, ready)?;
-        self.save.as_deref().map_or(Ok(()), |file| shown.save(file)).map_err(again)?;
+        shown.save(&self.secrets).map_err(again)?;
         if self.now {
             let finished = ctx.observed(&aws, finish).await;
             if let Err(error) = finished {
@@ -244,7 +243,8 @@ impl List {
     async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.gateway).await?;
-        let items = consumers::list(&aws, &stack).await?.iter().map(Item::new).collect();
+        let mut items: Vec<Item> = consumers::list(&aws, &stack).await?.iter().map(Item::new).collect();
+        items.sort_by(|one, other| one.client.cmp(&other.client));
         Ok(Box::new(Items { items }))
     }
 }
@@ -285,24 +285,19 @@ impl Shown {
         })
     }
 
-    /// Writes the toolkit's `gateway_config.json`, readable by its owner only.
-    fn save(&self, file: &Path) -> Result<(), Error> {
-        save_config(file, &self.gateway, Some(&self.client_info)).map_err(|error| {
-            Error::new(
-                ErrorKind::Failed,
-                format!("the client is ready, but {} cannot be written: {error}", file.display()),
-            )
-        })
+    /// Writes the file of credentials, if there is to be one, and leaves the secret out, if it is not to be shown.
+    fn save(&mut self, secrets: &SecretFlags) -> Result<(), Error> {
+        secrets.apply(&self.gateway, Some(&mut self.client_info), "the client is ready")
     }
 }
 
 impl Report for Shown {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
-        writeln!(w, "Client {} of {} is ready{unchanged}.", self.client, self.gateway.name)?;
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
+        w.outcome(&format!("Client {} of {} is ready", self.client, self.gateway.name), self.unchanged)?;
+        writeln!(w)?;
         let mut shown = vec![("Gateway URL", self.gateway.gateway_url.as_str())];
         shown.extend(self.client_info.fields());
-        fields(w, &shown)?;
+        w.fields(&shown)?;
         self.note.iter().try_for_each(|note| writeln!(w, "{note}"))?;
         self.warnings.iter().try_for_each(|warning| writeln!(w, "Warning: {warning}"))
     }
@@ -334,9 +329,9 @@ struct Gone {
 }
 
 impl Report for Gone {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let done = if self.was_there { "is removed" } else { "was not there" };
-        writeln!(w, "{} {} of {} {done}.", self.what, self.client, self.gateway)
+        w.outcome(&format!("{} {} of {} {done}", self.what, self.client, self.gateway), false)
     }
 }
 
@@ -384,21 +379,20 @@ impl Item {
 }
 
 impl Report for Items {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        let width = self.items.iter().map(|item| item.client.chars().count()).max().unwrap_or(0);
-        let scopes = self.items.iter().map(|item| item.scopes.join(" ").chars().count()).max().unwrap_or(0);
-        for item in &self.items {
-            let whose = match item.origin {
-                "stack" => ", the gateway's own",
-                "other" => ", made by other means",
-                _ => "",
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
+        let row = |item: &Item| {
+            let maker = match item.origin {
+                "stack" => "create",
+                "client" => "client add",
+                _ => "others",
             };
-            let allowed = if item.allowed { "allowed" } else { "not allowed" };
-            let two = item.secrets.as_ref().is_some_and(|secrets| secrets.len() > 1);
-            let two = if two { ", two secrets" } else { "" };
-            let (name, id, granted) = (&item.client, &item.client_id, item.scopes.join(" "));
-            writeln!(w, "{name:<width$}  {id}  {granted:<scopes$}  {allowed}{two}{whose}")?;
-        }
-        Ok(())
+            let allowed = if item.allowed { "yes" } else { "no" };
+            let secrets = item.secrets.as_ref().filter(|secrets| secrets.len() != 1);
+            let secrets = secrets.map(|secrets| secrets.len().to_string()).unwrap_or_default();
+            let scopes = item.scopes.join(" ");
+            [item.client.clone(), item.client_id.clone(), allowed.into(), maker.into(), secrets, scopes]
+        };
+        let rows: Vec<[String; 6]> = self.items.iter().map(row).collect();
+        w.table(["CLIENT", "ID", "ALLOWED", "MADE BY", "SECRETS", "SCOPES"], &rows)
     }
 }

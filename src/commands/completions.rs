@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Outcome;
 use crate::{
     error::{Error, ErrorKind},
-    ui::report::Report,
+    ui::report::{Page, Report},
 };
 
 /// The variable by which a shell asks this program for completions, instead of running a command.
@@ -55,7 +55,7 @@ struct Script {
 }
 
 impl Report for Script {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         w.write_all(self.script.as_bytes())
     }
 }

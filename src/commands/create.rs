@@ -3,10 +3,7 @@
 mod flags;
 pub mod report;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use clap::Args;
 use serde_json::Value;
@@ -16,7 +13,7 @@ use self::{
     flags::{AuthorizerFlags, GatewayFlags, distinct, tag},
     report::Created,
 };
-use super::{Outcome, cli_input::CliInput, output::check_writable, plan::PlanReport, settings::SettingFlags};
+use super::{Outcome, cli_input::CliInput, plan::PlanReport, settings::SettingFlags, shown::SecretFlags};
 use crate::{
     aws::Aws,
     context::Context,
@@ -46,9 +43,8 @@ pub struct Create {
     #[arg(long)]
     pub sample: bool,
 
-    /// Write the credentials to this file, in the shape of the starter toolkit's gateway_config.json
-    #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
+    #[command(flatten)]
+    pub secrets: SecretFlags,
 
     /// Show what would be done, and do nothing
     #[arg(long, conflicts_with_all = ["save", "no_wait"])]
@@ -81,9 +77,7 @@ impl Create {
     }
 
     async fn create(self, spec: &GatewaySpec, ctx: &Context) -> Outcome {
-        if let Some(file) = &self.save {
-            check_writable(file)?;
-        }
+        self.secrets.check()?;
         confirm_open(spec, ctx).await?;
         if self.sample {
             ctx.check_sample().await?;
@@ -92,7 +86,7 @@ impl Create {
         let create = async |run: Run<'_>| converge::create(run, spec, !self.no_wait).await;
         let (converged, warnings) = converge(ctx, &aws, spec, create).await?;
         let created = Created::new(&aws, converged, warnings, required_policy(spec))?;
-        Ok(Box::new(finish(ctx, created, self.save.as_deref())?))
+        Ok(Box::new(finish(ctx, created, &self.secrets)?))
     }
 
     /// The flags and a file of the API's members as a specification. What is wrong with a flag is reported before a
@@ -241,11 +235,9 @@ pub(super) async fn converge<T>(
 }
 
 /// Shows the warnings that were not shown yet, and saves the credentials.
-pub(super) fn finish(ctx: &Context, created: Created, save: Option<&Path>) -> Result<Created, Error> {
+pub(super) fn finish(ctx: &Context, mut created: Created, secrets: &SecretFlags) -> Result<Created, Error> {
     created.own_warnings().for_each(|warning| ctx.ui.warn(warning));
-    if let Some(file) = save {
-        created.save(file)?;
-    }
+    created.save(secrets)?;
     Ok(created)
 }
 

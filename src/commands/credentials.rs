@@ -1,19 +1,19 @@
 //! `credentials`: what a client of the gateway needs, read back from AWS.
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::{
     Outcome,
-    shown::{ClientInfo, GatewayInfo, client_of},
+    shown::{ClientInfo, GatewayInfo, SecretFlags, client_of},
     stack_with_gateway,
 };
 use crate::{
     context::Context,
     ops::{self, world},
-    ui::report::{Report, fields},
+    ui::report::{Page, Report},
 };
 
 /// Show a gateway's URL and client credentials, read back from AWS
@@ -21,19 +21,23 @@ use crate::{
 pub struct Credentials {
     /// Name, id or ARN of the gateway
     pub name: String,
+
+    #[command(flatten)]
+    pub secrets: SecretFlags,
 }
 
 impl Credentials {
     pub async fn run(self, ctx: &Context) -> Outcome {
+        self.secrets.check()?;
         let aws = ctx.aws().await?;
         let stack = stack_with_gateway(ctx, &aws, &self.name).await?;
         let gateway = stack.gateway.as_ref().ok_or_else(|| ops::Error::NotFound(self.name.clone()))?;
         let (pool_id, domain, client) = client_of(&aws, &stack)?;
         let tokens = world::token_request(&aws, (pool_id, domain), client, &stack.names).await?;
-        Ok(Box::new(Shown {
-            gateway: GatewayInfo::new(&gateway.document, &aws.region),
-            client_info: ClientInfo::new(&aws, pool_id, domain, &tokens),
-        }))
+        let gateway = GatewayInfo::new(&gateway.document, &aws.region);
+        let mut client_info = ClientInfo::new(&aws, pool_id, domain, &tokens);
+        self.secrets.apply(&gateway, Some(&mut client_info), "the credentials are there")?;
+        Ok(Box::new(Shown { gateway, client_info }))
     }
 }
 
@@ -46,11 +50,11 @@ pub struct Shown {
 }
 
 impl Report for Shown {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let mut shown = vec![("Gateway URL", self.gateway.gateway_url.as_str())];
         shown.extend(self.client_info.fields());
         shown.push(("Issuer", self.client_info.issuer()));
-        fields(w, &shown)
+        w.fields(&shown)
     }
 
     fn env(&self) -> Vec<(&'static str, String)> {

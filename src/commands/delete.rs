@@ -17,7 +17,7 @@ use crate::{
         run::Run,
         stack::{self, Depth, Stack},
     },
-    ui::report::Report,
+    ui::report::{Page, Report},
 };
 
 /// Delete a gateway with its targets, and nothing else
@@ -123,7 +123,7 @@ impl Done {
 }
 
 impl Report for Done {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let name = &self.gateway;
         let list = |w: &mut dyn Write, entries: &[Entry]| {
             entries.iter().try_for_each(|entry| writeln!(w, "  {} `{}`", entry.kind, entry.name))
@@ -134,7 +134,7 @@ impl Report for Done {
                 writeln!(w, "Would delete:")?;
                 list(w, &self.deleted)?;
             }
-            (true, false) => writeln!(w, "Gateway {name} is deleted, with its targets.")?,
+            (true, false) => w.outcome(&format!("Gateway {name} is deleted, with its targets"), false)?,
         }
         if !self.remaining.is_empty() {
             writeln!(w, "What remains:")?;

@@ -31,7 +31,7 @@ use crate::{
         stack::Stack,
     },
     ui::{
-        report::{Report, escape_control},
+        report::{Page, Report, escape_control},
         style,
     },
 };
@@ -309,7 +309,7 @@ fn of_endpoint(ctx: &Context, text: &str) -> String {
 }
 
 impl Report for Examined {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         for change in &self.mended {
             writeln!(w, "Done: {}", escape_control(change))?;
         }

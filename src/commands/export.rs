@@ -29,7 +29,7 @@ use crate::{
         self,
         stack::{Gateway, Stack},
     },
-    ui::report::Report,
+    ui::report::{Page, Report},
 };
 
 /// Write a gateway and its targets to a file that makes them again
@@ -188,7 +188,7 @@ impl Document {
 }
 
 impl Report for Document {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         w.write_all(self.text.as_bytes())
     }
 }

@@ -21,7 +21,10 @@ use crate::{
         name::GatewayName,
         shell::shell_word,
     },
-    ui::{report::Report, style},
+    ui::{
+        report::{Page, Report},
+        style,
+    },
 };
 
 /// Make an example agent project that uses a gateway's tools
@@ -110,8 +113,9 @@ fn missing<'a>(dir: &Path, files: &'a [File]) -> Result<Vec<&'a File>, Error> {
     if taken.is_empty() {
         return Ok(missing);
     }
-    let message = format!("{} already has {}: nothing was written", dir.display(), taken.join(", "));
-    Err(Error::new(ErrorKind::Conflict, message).with_hint("name a new folder: `agentcore-gw init FOLDER`"))
+    let message = format!("nothing was written: {} already has other files of these names:", dir.display());
+    let error = taken.into_iter().fold(Error::new(ErrorKind::Conflict, message), Error::with_cause);
+    Err(error.with_hint("name a new folder: `agentcore-gw init FOLDER`"))
 }
 
 fn write(dir: &Path, files: &[&File]) -> Result<(), Error> {
@@ -141,7 +145,7 @@ struct Made {
 }
 
 impl Report for Made {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let (framework, dir) = (self.framework.framework(), self.directory.display());
         if self.created.is_empty() {
             writeln!(w, "The agent on {} in {dir} is up to date", framework.title())?;

@@ -1,6 +1,6 @@
 //! `list` and `get`: gateways as AWS shows them.
 
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 
 use clap::Args;
 use serde::Serialize;
@@ -8,15 +8,25 @@ use serde_json::Value;
 
 use super::{Outcome, gateway_id};
 use crate::{
-    aws::agentcore,
+    aws::{Caller, agentcore},
     context::Context,
-    ops,
-    ui::{report::Report, style},
+    ops::{
+        self,
+        find::{self, Maker},
+    },
+    ui::report::{Page, Report},
 };
 
-/// List the gateways of the region
+/// List the gateways of the region, and who made them
+///
+/// Who made a gateway is told by the execution roles of this program, or else by the gateway's tags, with one call for
+/// each such gateway.
 #[derive(Debug, Args)]
-pub struct List;
+pub struct List {
+    /// Do not look who made them, which takes one call in all
+    #[arg(long)]
+    pub no_maker: bool,
+}
 
 /// Show a gateway, as AWS has it
 #[derive(Debug, Args)]
@@ -28,8 +38,19 @@ pub struct Get {
 impl List {
     pub async fn run(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
-        let items = agentcore::listed_gateways(&aws).await.map_err(|error| aws.of_region(error))?;
-        Ok(Box::new(Listed { what: "gateways", items }))
+        let items = async { agentcore::listed_gateways(&aws).await.map_err(|error| aws.of_region(error)) };
+        let region = aws.region.to_string();
+        if self.no_maker {
+            let items = in_order(items.await?);
+            return Ok(Box::new(Gateways { region, caller: None, managed: None, makers: Vec::new(), items }));
+        }
+        let (items, caller) = tokio::try_join!(items, aws.caller())?;
+        let items = in_order(items);
+        let named = items.iter().map(|item| (text(item, "gatewayId"), text(item, "name")));
+        let makers = find::makers(&aws, &caller.account, &named.collect::<Vec<_>>()).await;
+        let ours = items.iter().zip(&makers).filter(|(_, maker)| **maker == Maker::Us);
+        let managed = Some(ours.map(|(item, _)| text(item, "gatewayId")).collect());
+        Ok(Box::new(Gateways { region, caller: Some(caller), managed, makers, items }))
     }
 }
 
@@ -42,28 +63,85 @@ impl Get {
     }
 }
 
-/// AWS's own list items, unchanged.
+/// AWS lists items in no order; here they are in that of their names.
+pub(super) fn in_order(mut items: Vec<Value>) -> Vec<Value> {
+    items.sort_by_cached_key(|item| text(item, "name"));
+    items
+}
+
+/// A member's text; empty if there is none.
+fn text(item: &Value, member: &str) -> String {
+    item[member].as_str().unwrap_or_default().to_owned()
+}
+
+/// The day of an item's last change, or else of its creation.
+fn changed(item: &Value) -> String {
+    let moment = [text(item, "updatedAt"), text(item, "createdAt")].into_iter().find(|moment| !moment.is_empty());
+    moment.unwrap_or_default().split('T').next().unwrap_or_default().to_owned()
+}
+
+/// The gateways of a region: AWS's own list items, unchanged.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+struct Gateways {
+    region: String,
+    #[serde(flatten)]
+    caller: Option<Caller>,
+    /// The ids of those that this program made, if that was looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    managed: Option<Vec<String>>,
+    /// Who made each.
     #[serde(skip)]
-    pub what: &'static str,
+    makers: Vec<Maker>,
+    items: Vec<Value>,
+}
+
+impl Gateways {
+    fn maker(&self, n: usize) -> &'static str {
+        match self.makers.get(n) {
+            Some(Maker::Us) => "agentcore-gw",
+            Some(Maker::Others) => "others",
+            Some(Maker::Unknown) => "unknown",
+            None => "",
+        }
+    }
+}
+
+impl Report for Gateways {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
+        let account = self.caller.as_ref().map(|caller| format!(" of account {}", caller.account)).unwrap_or_default();
+        if self.items.is_empty() {
+            return writeln!(w, "There are no gateways in {}{account}.", self.region);
+        }
+        writeln!(w, "Gateways in {}{account}\n", self.region)?;
+        let row = |(n, item): (usize, &Value)| {
+            let [name, status, id] = ["name", "status", "gatewayId"].map(|member| text(item, member));
+            [name, status, self.maker(n).to_owned(), text(item, "authorizerType"), changed(item), id]
+        };
+        let rows: Vec<[String; 6]> = self.items.iter().enumerate().map(row).collect();
+        w.table(["NAME", "STATUS", "MADE BY", "AUTHORIZER", "CHANGED", "ID"], &rows)
+    }
+}
+
+/// The targets of a gateway: AWS's own list items, unchanged.
+#[derive(Debug, Serialize)]
+pub struct Targets {
+    #[serde(skip)]
+    pub gateway: String,
     pub items: Vec<Value>,
 }
 
-impl Report for Listed {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+impl Report for Targets {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         if self.items.is_empty() {
-            return writeln!(w, "There are no {}.", self.what);
+            return writeln!(w, "The gateway {} has no targets.", self.gateway);
         }
-        let text = |item: &Value, member: &str| item[member].as_str().unwrap_or_default().to_owned();
-        let width = self.items.iter().map(|item| text(item, "name").chars().count()).max().unwrap_or(0);
-        let statuses = self.items.iter().map(|item| text(item, "status").chars().count()).max().unwrap_or(0);
-        for item in &self.items {
-            let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
-            let id = if item["gatewayId"].is_string() { text(item, "gatewayId") } else { text(item, "targetId") };
-            writeln!(w, "{heading}{:<width$}{reset}  {:<statuses$}  {id}", text(item, "name"), text(item, "status"))?;
-        }
-        Ok(())
+        let row = |item: &Value| {
+            let [name, status, kind, id] =
+                ["name", "status", "targetType", "targetId"].map(|member| text(item, member));
+            [name, status, kind, changed(item), id]
+        };
+        let rows: Vec<[String; 5]> = self.items.iter().map(row).collect();
+        w.table(["NAME", "STATUS", "KIND", "CHANGED", "ID"], &rows)
     }
 }
 
@@ -73,7 +151,7 @@ impl Report for Listed {
 pub struct Shown(pub Value);
 
 impl Report for Shown {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         writeln!(w, "{:#}", self.0)
     }
 }

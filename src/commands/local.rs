@@ -16,7 +16,7 @@ use crate::{
     context::{Context, local_error},
     error::{Error, ErrorKind},
     local::{daemon, storage::store::AccessKey},
-    ui::report::{Report, fields},
+    ui::report::{Page, Report},
 };
 
 /// Run and inspect the local AWS that `--local` uses
@@ -139,7 +139,7 @@ impl State {
 }
 
 impl Report for State {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         if let Some(said) = self.said {
             return writeln!(w, "{said}");
         }
@@ -149,10 +149,7 @@ impl Report for State {
         let keeps = if self.ephemeral { ", and keeps nothing" } else { "" };
         writeln!(w, "The local AWS runs{keeps}.\n")?;
         let pid = self.pid.map(|pid| pid.to_string()).unwrap_or_default();
-        fields(
-            w,
-            &[("Endpoint", endpoint), ("Process", &pid), ("Version", self.version.as_deref().unwrap_or_default())],
-        )
+        w.fields(&[("Endpoint", endpoint), ("Process", &pid), ("Version", self.version.as_deref().unwrap_or_default())])
     }
 }
 
@@ -163,7 +160,7 @@ impl Report for State {
 pub struct Variables(BTreeMap<&'static str, String>);
 
 impl Report for Variables {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let mut lines = Vec::new();
         lines.extend(crate::ui::env_lines(&self.env()));
         w.write_all(&lines)

@@ -23,7 +23,7 @@ use crate::{
     },
     ui::{
         Format,
-        report::{Report, Silent, escape_control},
+        report::{Page, Report, Silent, escape_control},
         style,
     },
 };
@@ -148,10 +148,11 @@ impl Logs {
                 ctx.ui.warn(&ctx.invocation.in_commands(&warning));
             }
             let mut text = Vec::new();
+            let mut page = Page::within(&mut text);
             for item in entries.iter().map(|entry| Item::new(entry, self.bodies)) {
                 match ctx.ui.format() {
-                    Format::Json => writeln!(text, "{}", serde_json::to_string(&item).unwrap_or_default()),
-                    Format::Text | Format::Env => item.human(&mut text),
+                    Format::Json => writeln!(page, "{}", serde_json::to_string(&item).unwrap_or_default()),
+                    Format::Text | Format::Env => item.human(&mut page),
                 }
                 .map_err(|error| unwritten(&error))?;
             }
@@ -185,7 +186,7 @@ struct Logged {
 }
 
 impl Report for Logged {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         self.items.iter().try_for_each(|item| item.human(w))
     }
 }
@@ -277,7 +278,7 @@ impl Item {
         }
     }
 
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let (dim, reset) = (style::DIM.render(), style::DIM.render_reset());
         match self {
             Self::Request { time, status, method, tool, duration_ms, reason, request_body, response_body, .. } => {

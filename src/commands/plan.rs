@@ -13,7 +13,7 @@ use crate::{
         plan::{Action, Plan, Step},
         stack::Stack,
     },
-    ui::report::{Report, escape_control},
+    ui::report::{Page, Report, escape_control},
 };
 
 /// The changes of a plan, one line each, with what is changed.
@@ -99,7 +99,7 @@ impl PlanReport {
 }
 
 impl Report for PlanReport {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         if self.changes.is_empty() {
             writeln!(w, "Nothing to do: {} is as it should be.", self.gateway)?;
         } else {

@@ -1,6 +1,6 @@
 //! `schema`: the JSON Schema of files for `apply`, so that editors complete and check them.
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::Args;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::{
     Outcome,
     apply::member::{self, AWS, Member, SAMPLE, Shape, TYPE},
 };
-use crate::ui::report::{Report, ToJson as _};
+use crate::ui::report::{Page, Report, ToJson as _};
 
 /// Print the JSON Schema of files for `apply`
 ///
@@ -31,7 +31,7 @@ impl Schema {
 struct Printed(Value);
 
 impl Report for Printed {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         self.write_json(w)
     }
 }

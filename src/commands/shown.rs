@@ -2,9 +2,10 @@
 
 use std::{
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
+use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,11 +17,12 @@ use crate::{
         agentcore::ApiDocument,
         cognito::{self, AppClient},
     },
+    error::{Error, ErrorKind},
     model::{
         document::Document, finding::Reading, name::Region, openapi::Api, smithy::Model, target::TargetKind, tool,
     },
     ops::{self, stack::Stack, token::TokenRequest, world},
-    ui::report::Report,
+    ui::report::{Page, Report},
 };
 
 /// A document that other programs take, alone.
@@ -29,7 +31,7 @@ use crate::{
 pub struct Printed(pub Value);
 
 impl Report for Printed {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         writeln!(w, "{:#}", self.0)
     }
 }
@@ -88,7 +90,7 @@ impl TargetInfo {
 
 /// The qualified names of a target's tools, if its document contains them; tools in S3 or from an MCP server
 /// are not in it.
-fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
+pub fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
     let mcp = &document["targetConfiguration"]["mcp"];
     let kind = TargetKind::of(mcp)?;
     let configuration = &mcp[kind.member()];
@@ -111,7 +113,8 @@ fn tool_names(target: &str, document: &Value) -> Option<Vec<String>> {
 #[serde(rename_all = "camelCase")]
 pub struct ClientInfo {
     client_id: String,
-    client_secret: String,
+    /// `None` if it is not to be shown.
+    client_secret: Option<String>,
     token_endpoint: String,
     scope: String,
     user_pool_id: String,
@@ -127,7 +130,7 @@ impl ClientInfo {
         let issuer = discovery_url.split("/.well-known/").next().unwrap_or_default().to_owned();
         Self {
             client_id: tokens.client_id.clone(),
-            client_secret: tokens.client_secret.reveal().to_owned(),
+            client_secret: Some(tokens.client_secret.reveal().to_owned()),
             token_endpoint: tokens.endpoint.clone(),
             scope: tokens.scope.clone(),
             user_pool_id: pool_id.to_owned(),
@@ -135,6 +138,11 @@ impl ClientInfo {
             discovery_url,
             issuer,
         }
+    }
+
+    /// Leaves the secret out.
+    pub fn hide_secret(&mut self) {
+        self.client_secret = None;
     }
 
     pub fn issuer(&self) -> &str {
@@ -145,20 +153,21 @@ impl ClientInfo {
     pub fn fields(&self) -> [(&'static str, &str); 4] {
         [
             ("Client ID", &self.client_id),
-            ("Client secret", &self.client_secret),
+            ("Client secret", self.client_secret.as_deref().unwrap_or("not shown (--no-secrets)")),
             ("Token endpoint", &self.token_endpoint),
             ("Scope", &self.scope),
         ]
     }
 
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("AGENTCORE_GATEWAY_CLIENT_ID", self.client_id.clone()),
-            ("AGENTCORE_GATEWAY_CLIENT_SECRET", self.client_secret.clone()),
-            ("AGENTCORE_GATEWAY_TOKEN_ENDPOINT", self.token_endpoint.clone()),
-            ("AGENTCORE_GATEWAY_SCOPE", self.scope.clone()),
-            ("AGENTCORE_GATEWAY_ISSUER", self.issuer.clone()),
-        ]
+        let variables = [
+            ("AGENTCORE_GATEWAY_CLIENT_ID", Some(&self.client_id)),
+            ("AGENTCORE_GATEWAY_CLIENT_SECRET", self.client_secret.as_ref()),
+            ("AGENTCORE_GATEWAY_TOKEN_ENDPOINT", Some(&self.token_endpoint)),
+            ("AGENTCORE_GATEWAY_SCOPE", Some(&self.scope)),
+            ("AGENTCORE_GATEWAY_ISSUER", Some(&self.issuer)),
+        ];
+        variables.into_iter().filter_map(|(name, value)| Some((name, value?.clone()))).collect()
     }
 
     /// `client_info` of the starter toolkit's `gateway_config.json`.
@@ -174,8 +183,42 @@ impl ClientInfo {
     }
 }
 
+/// Where a client's credentials go.
+#[derive(Debug, Args)]
+pub struct SecretFlags {
+    /// Write the credentials to this file, in the shape of the starter toolkit's gateway_config.json
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+
+    /// Leave the client secret out of what is printed, as for the log of a CI job; a file of --save has it
+    #[arg(long)]
+    pub no_secrets: bool,
+}
+
+impl SecretFlags {
+    /// Fails before anything is created if the file cannot be written.
+    pub fn check(&self) -> Result<(), Error> {
+        self.save.as_deref().map_or(Ok(()), output::check_writable)
+    }
+
+    /// Writes the file, and leaves the secret out of what is printed then. `done` is what can be relied on if the file
+    /// cannot be written.
+    pub fn apply(&self, gateway: &GatewayInfo, client: Option<&mut ClientInfo>, done: &str) -> Result<(), Error> {
+        if let Some(file) = &self.save {
+            save_config(file, gateway, client.as_deref()).map_err(|error| {
+                let problem = format!("{done}, but {} cannot be written: {error}", file.display());
+                Error::new(ErrorKind::Failed, problem)
+            })?;
+        }
+        if let Some(client) = client.filter(|_| self.no_secrets) {
+            client.hide_secret();
+        }
+        Ok(())
+    }
+}
+
 /// Writes the starter toolkit's `gateway_config.json`, readable by its owner only.
-pub fn save_config(file: &Path, gateway: &GatewayInfo, client: Option<&ClientInfo>) -> io::Result<()> {
+fn save_config(file: &Path, gateway: &GatewayInfo, client: Option<&ClientInfo>) -> io::Result<()> {
     let mut document = json!({
         "gateway_url": gateway.gateway_url,
         "gateway_id": gateway.gateway_id,

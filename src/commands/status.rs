@@ -1,26 +1,31 @@
 //! `status`: a stack, resource by resource.
 
-use std::io::{self, Write};
+mod tree;
+
+use std::io::{self, Write as _};
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::Outcome;
+use super::{Outcome, shown::tool_names};
 use crate::{
     aws::{
         Aws, Caller,
         agentcore::ApiDocument,
+        providers,
         wait::{self, Deadline, Poll},
     },
     context::Context,
     error::{Error, exit},
+    model::{policy, target::TargetKind},
     ops::{
         self, Resource, find,
         health::{self, Problem, Trouble},
-        stack::Stack,
+        stack::{Gateway, Stack},
     },
     ui::{
-        report::{Report, fields},
+        report::{Page, Report},
         style,
     },
 };
@@ -58,7 +63,7 @@ impl Status {
         for operation in &stack.not_offered {
             ctx.ui.warn(&format!("this endpoint does not offer {operation}"));
         }
-        Ok(Box::new(StackReport::new(&stack, problems)))
+        Ok(Box::new(StackReport::new(&aws, &stack, problems)))
     }
 }
 
@@ -90,6 +95,11 @@ pub struct StackReport {
     authorizer: Option<String>,
     /// The role under which the gateway calls its targets.
     role_arn: Option<String>,
+    /// What a role of this stack may do.
+    permissions: Vec<Permission>,
+    targets: Vec<Target>,
+    /// AgentCore's page in the console.
+    console_url: Option<String>,
     /// Whether agentcore-gw made the gateway.
     managed: bool,
     /// Whether nothing is wrong with it.
@@ -114,13 +124,101 @@ struct Entry {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<String>,
+    /// What it belongs to.
+    #[serde(skip)]
+    part: Part,
+}
+
+/// The parts of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The gateway, its role and its targets, which the report has by themselves.
+    Itself,
+    Authorizer,
+    Sample,
+    Provider,
+    Delivery,
+}
+
+/// A statement of a policy.
+#[derive(Debug, Serialize)]
+struct Permission {
+    actions: Vec<String>,
+    resources: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Target {
+    name: String,
+    status: String,
+    /// `lambda` and so on, as the member of its configuration is called; null for one that this program does not know.
+    kind: Option<&'static str>,
+    /// Qualified names; null if only a list of the gateway's tools shows them.
+    tools: Option<Vec<String>>,
+    /// GATEWAY_IAM_ROLE and so on; null if its calls have none.
+    credential: Option<String>,
+    /// The name of the credential provider, if one is used.
+    provider: Option<String>,
+    #[serde(skip)]
+    is_sample: bool,
+}
+
+impl Target {
+    fn new(stack: &Stack, document: &ApiDocument) -> Self {
+        let kind = TargetKind::of(&document.0["targetConfiguration"]["mcp"]);
+        let credential = &document.0["credentialProviderConfigurations"][0]["credentialProviderType"];
+        let provider = providers::of_target(&document.0).and_then(providers::of_arn);
+        let function = format!(":function:{}", stack.names.function);
+        Self {
+            name: document.name().to_owned(),
+            status: document.status().to_owned(),
+            kind: kind.map(TargetKind::member),
+            tools: tool_names(document.name(), &document.0),
+            credential: credential.as_str().map(str::to_owned),
+            provider: provider.map(|(_, name)| name.to_owned()),
+            is_sample: document.lambda_arn().is_some_and(|arn| arn.ends_with(&function)),
+        }
+    }
+}
+
+/// What the statements of a role's policies allow.
+fn permissions(stack: &Stack) -> Vec<Permission> {
+    let policies = stack.base_policy.iter().chain(stack.grants.values());
+    let statements = policies.flat_map(|policy| policy::list(&policy["Statement"]));
+    let permission = |statement: Value| Permission {
+        actions: policy::texts(&statement["Action"]),
+        resources: policy::texts(&statement["Resource"]),
+    };
+    statements.map(permission).collect()
+}
+
+/// The targets of a gateway, by name.
+fn targets(stack: &Stack, gateway: &Gateway) -> Vec<Target> {
+    let mut targets: Vec<Target> = gateway.targets.iter().map(|target| Target::new(stack, target)).collect();
+    targets.sort_by(|one, other| one.name.cmp(&other.name));
+    targets
+}
+
+fn part(stack: &Stack, resource: &Resource) -> Part {
+    use ops::ResourceKind as Kind;
+
+    match resource.kind {
+        Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient | Kind::Consumer => Part::Authorizer,
+        Kind::Function | Kind::FunctionRole => Part::Sample,
+        Kind::LogGroup if resource.name == stack.names.function_log_group => Part::Sample,
+        Kind::LogGroup | Kind::AccessLogs | Kind::Traces => Part::Delivery,
+        Kind::Provider => Part::Provider,
+        _ => Part::Itself,
+    }
 }
 
 impl StackReport {
-    fn new(stack: &Stack, problems: Vec<Problem>) -> Self {
+    fn new(aws: &Aws, stack: &Stack, problems: Vec<Problem>) -> Self {
         let gateway = stack.gateway.as_ref();
         let document = gateway.map(|gateway| &gateway.document);
         let entry = |resource: Resource| Entry {
+            part: part(stack, &resource),
             kind: resource.kind.label(),
             status: match resource.kind {
                 ops::ResourceKind::Gateway => document.map(|document| document.status().to_owned()),
@@ -155,6 +253,9 @@ impl StackReport {
             gateway_url: document.map(|document| document.gateway_url().to_owned()),
             authorizer: document.and_then(|document| document.0["authorizerType"].as_str()).map(str::to_owned),
             role_arn: document.map(|document| document.role_arn().to_owned()),
+            permissions: permissions(stack),
+            targets: gateway.into_iter().flat_map(|gateway| targets(stack, gateway)).collect(),
+            console_url: aws.console_url(),
             managed: gateway.is_some_and(|gateway| gateway.ours),
             complete: problems.is_empty(),
             problems: problems.into_iter().map(wrong).collect(),
@@ -164,32 +265,13 @@ impl StackReport {
 }
 
 impl Report for StackReport {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
         let status = self.status.as_deref().unwrap_or("not there");
-        writeln!(w, "{heading}Gateway {} is {status}{reset}\n", self.name)?;
-        fields(
-            w,
-            &[
-                ("Gateway URL", self.gateway_url.as_deref().unwrap_or_default()),
-                ("Authorizer", self.authorizer.as_deref().unwrap_or_default()),
-                ("Role", self.role_arn.as_deref().unwrap_or_default()),
-                ("Region", &self.region),
-                ("Account", &self.caller.account),
-                ("Caller", self.caller.arn.as_deref().unwrap_or_default()),
-                ("Reasons", &self.status_reasons.join("; ")),
-            ],
-        )?;
+        writeln!(w, "{heading}Gateway {} is {status}{reset}", self.name)?;
+        w.tree(&self.branches())?;
         if !self.managed && self.status.is_some() {
             writeln!(w, "\nagentcore-gw did not make this gateway.")?;
-        }
-        if !self.resources.is_empty() {
-            writeln!(w, "\n{heading}Resources{reset}")?;
-        }
-        let width = self.resources.iter().map(|entry| entry.kind.len()).max().unwrap_or(0);
-        for entry in &self.resources {
-            let status = entry.status.as_ref().map(|status| format!("  {status}")).unwrap_or_default();
-            writeln!(w, "  {:<width$}  {}{status}", entry.kind, entry.name)?;
         }
         if !self.problems.is_empty() {
             writeln!(w, "\n{heading}Problems{reset}")?;

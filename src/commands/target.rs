@@ -12,7 +12,7 @@ mod sync;
 mod update;
 mod values;
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::{Args, Subcommand};
 use futures_util::future::LocalBoxFuture;
@@ -27,7 +27,7 @@ pub use self::{
 };
 use super::{
     Outcome, gateway_id,
-    list::{Listed, Shown},
+    list::{Shown, Targets, in_order},
     stack_with_gateway,
 };
 use crate::{
@@ -41,7 +41,7 @@ use crate::{
         run::Run,
         stack::{Gateway, Stack},
     },
-    ui::report::Report,
+    ui::report::{Page, Report},
 };
 
 /// Add, change, show and remove the targets of a gateway
@@ -127,7 +127,8 @@ impl OfGateway {
     async fn list(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let id = gateway_id(ctx, &aws, &self.gateway).await?;
-        Ok(Box::new(Listed { what: "targets", items: agentcore::listed_targets(&aws, &id).await? }))
+        let items = in_order(agentcore::listed_targets(&aws, &id).await?);
+        Ok(Box::new(Targets { gateway: self.gateway, items }))
     }
 }
 
@@ -180,8 +181,8 @@ pub struct Removed {
 }
 
 impl Report for Removed {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let what = if self.was_there { "is removed" } else { "was not there" };
-        writeln!(w, "Target {} of {} {what}.", self.target, self.gateway)
+        w.outcome(&format!("Target {} of {} {what}", self.target, self.gateway), false)
     }
 }

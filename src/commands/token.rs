@@ -54,7 +54,7 @@ impl Serialize for Issued {
 }
 
 impl report::Report for Issued {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut report::Page<'_>) -> io::Result<()> {
         if self.header {
             serde_json::to_writer(&mut *w, self)?;
             return writeln!(w);

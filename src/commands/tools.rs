@@ -15,14 +15,14 @@ use crate::{
     aws::{Aws, agentcore::ApiDocument, signer::GATEWAYS},
     context::Context,
     error::{Error, ErrorKind, exit},
-    model::{mcp, secret::Secret, token::why_refused, tool},
+    model::{mcp, name::nearest, secret::Secret, token::why_refused, tool},
     ops::{
         self,
         bridge::Tokens,
         mcp::{Client, SignIn, versions_of},
         stack::Stack,
     },
-    ui::report::{self, Report},
+    ui::report::{self, Page, Report},
 };
 
 /// List, call and search a gateway's tools, as an MCP client
@@ -129,9 +129,7 @@ impl Session {
 /// Explains the error of a call; for a rejected token, by the check that the token fails.
 fn explained(aws: &Aws, gateway: &ApiDocument, token: Option<&Secret>, error: ops::Error) -> Error {
     let name = gateway.name();
-    if let ops::Error::McpRefused { message, .. } = &error
-        && message.starts_with("Unknown tool")
-    {
+    if is_unknown_tool(&error) {
         return Error::from(error)
             .with_hint(format!("`agentcore-gw tools list {name}` shows the tools that there are"));
     }
@@ -150,6 +148,10 @@ fn explained(aws: &Aws, gateway: &ApiDocument, token: Option<&Secret>, error: op
                 .with_hint(format!("`agentcore-gw get {name}` shows what the gateway's authorizer wants"))
         }
     }
+}
+
+fn is_unknown_tool(error: &ops::Error) -> bool {
+    matches!(error, ops::Error::McpRefused { message, .. } if message.starts_with("Unknown tool"))
 }
 
 /// A token for a gateway.
@@ -185,7 +187,23 @@ impl Call {
                 }
                 Ok(Box::new(Called(answer)))
             }
-            Err(error) => Err(session.failed(error)),
+            Err(error) => Err(self.not_called(session, error).await),
+        }
+    }
+
+    /// The error of a call, with the tool that may be meant if there is none of this name.
+    async fn not_called(self, mut session: Session, error: ops::Error) -> Error {
+        if !is_unknown_tool(&error) {
+            return session.failed(error);
+        }
+        let tools = session.client.list_tools().await.unwrap_or_default();
+        let names = || tools.iter().map(|tool| text(tool, "name"));
+        // Many leave out the target.
+        let of_a_target = names().find(|name| name.split_once(tool::SEPARATOR).is_some_and(|it| it.1 == self.tool));
+        let failed = session.failed(error);
+        match of_a_target.or_else(|| nearest(&self.tool, names())) {
+            Some(near) => failed.with_hint(format!("did you mean `{near}`?")),
+            None => failed,
         }
     }
 }
@@ -202,7 +220,7 @@ impl Search {
                 })?;
                 Ok(Box::new(Listed { items, warnings: Vec::new(), none: "No tool matches." }))
             }
-            Err(ops::Error::McpRefused { message, .. }) if message.starts_with("Unknown tool") => {
+            Err(error) if is_unknown_tool(&error) => {
                 Err(Error::new(ErrorKind::NotFound, format!("the gateway `{gateway}` has no search tool")).with_hint(
                     format!("it is chosen when a gateway is made; `agentcore-gw tools list {gateway}` shows all tools"),
                 ))
@@ -250,11 +268,15 @@ pub struct Listed {
 }
 
 impl Report for Listed {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         if self.items.is_empty() {
             return writeln!(w, "{}", self.none);
         }
-        report::tools(w, "", self.items.iter().map(|tool| (text(tool, "name"), text(tool, "description"))))
+        let row = |tool: &Value| {
+            let description = report::first_sentence(text(tool, "description"));
+            [text(tool, "name").to_owned(), description.to_owned()]
+        };
+        w.table(["TOOL", "DESCRIPTION"], &self.items.iter().map(row).collect::<Vec<_>>())
     }
 }
 
@@ -264,7 +286,7 @@ impl Report for Listed {
 pub struct Called(Value);
 
 impl Report for Called {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         for content in self.0["content"].as_array().into_iter().flatten() {
             match content["text"].as_str() {
                 Some(text) => writeln!(w, "{text}")?,

@@ -28,7 +28,7 @@ use crate::{
         run::Run,
         stack::{Gateway, Stack},
     },
-    ui::report::{Report, fields},
+    ui::report::{Page, Report},
 };
 
 /// Change the settings of a gateway: what is not named stays as it is
@@ -253,13 +253,12 @@ struct Updated {
 }
 
 impl Report for Updated {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let GatewayInfo { name, status, .. } = &self.gateway;
-        if self.changed.is_empty() {
-            writeln!(w, "Gateway {name} is {status} (nothing had to be changed).")?;
-        } else {
-            writeln!(w, "Gateway {name} is {status}.")?;
-            fields(w, &[("Changed", self.changed.join(", ").as_str())])?;
+        w.outcome(&format!("Gateway {name} is {status}"), self.changed.is_empty())?;
+        if !self.changed.is_empty() {
+            writeln!(w)?;
+            w.fields(&[("Changed", self.changed.join(", ").as_str())])?;
         }
         self.warnings.iter().try_for_each(|warning| writeln!(w, "Warning: {warning}"))
     }

@@ -26,7 +26,7 @@ use crate::{
         tool,
     },
     ui::{
-        report::{self, Report, escape_control},
+        report::{self, Page, Report, escape_control},
         style,
     },
 };
@@ -215,7 +215,7 @@ impl Validated {
 }
 
 impl Report for Validated {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         self.changes(w)?;
         let mut shown: BTreeMap<(Severity, &str, &str), usize> = BTreeMap::new();
         for finding in &self.findings {
@@ -254,8 +254,12 @@ impl Report for Validated {
             };
         }
         writeln!(w, "{}: {}, {}", self.file, some(self.tools.len(), "tool"), some(warnings, "warning"))?;
-        let tools = self.tools.iter().map(|tool| (tool.name.as_str(), tool.description.as_str()));
-        report::tools(w, "  ", tools)
+        if self.tools.is_empty() {
+            return Ok(());
+        }
+        let row = |tool: &ToolInfo| [tool.name.clone(), report::first_sentence(&tool.description).to_owned()];
+        writeln!(w)?;
+        w.table(["TOOL", "DESCRIPTION"], &self.tools.iter().map(row).collect::<Vec<_>>())
     }
 
     fn exit_code(&self) -> u8 {

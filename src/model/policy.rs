@@ -63,7 +63,7 @@ fn fill(template: &str, names: &StackNames, account: &str) -> Value {
 }
 
 /// A policy document, or an element of one, as a list: they may be written as one item.
-fn list(value: &Value) -> Vec<Value> {
+pub fn list(value: &Value) -> Vec<Value> {
     match value {
         Value::Null => Vec::new(),
         Value::Array(items) => items.clone(),
@@ -72,7 +72,7 @@ fn list(value: &Value) -> Vec<Value> {
 }
 
 /// The texts of an element of a policy.
-fn texts(value: &Value) -> Vec<String> {
+pub fn texts(value: &Value) -> Vec<String> {
     list(value).into_iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 

@@ -32,6 +32,8 @@ pub struct Outputs {
     pub client: Option<AppClient>,
     /// How to request tokens for that client.
     pub tokens: Option<TokenRequest>,
+    /// Whether one was issued.
+    pub token_issued: bool,
     pub function_arn: Option<String>,
     pub gateway: Option<ApiDocument>,
     /// The log group of the gateway's own logs, if it was created together with the gateway.
@@ -127,14 +129,23 @@ pub enum Output {
         arn: String,
         updated: Option<i64>,
     },
-    /// How to request tokens, and a warning if none are issued.
-    Tokens(TokenRequest, Option<String>),
+    /// How to request tokens, and what came of it.
+    Tokens(TokenRequest, Issued),
     DeliversLogs,
     /// What was not done, in one sentence.
     Warning(String),
     /// Logs or traces are not delivered, and why.
     Undelivered(&'static str, String),
     Nothing,
+}
+
+/// Whether a token was issued.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Issued {
+    Yes,
+    /// Why this endpoint issues none.
+    No(String),
+    NotAsked,
 }
 
 impl Outputs {
@@ -161,9 +172,12 @@ impl Outputs {
                 self.providers_updated.extend(updated.map(|updated| (target.clone(), updated)));
                 self.providers.insert(target, arn);
             }
-            Output::Tokens(request, warning) => {
+            Output::Tokens(request, issued) => {
                 self.tokens = Some(request);
-                self.warnings.extend(warning);
+                self.token_issued = issued == Issued::Yes;
+                if let Issued::No(warning) = issued {
+                    self.warnings.push(warning);
+                }
             }
             Output::DeliversLogs => self.delivers_logs = true,
             Output::Warning(warning) => self.warnings.push(warning),

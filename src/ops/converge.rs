@@ -144,6 +144,7 @@ fn known(stack: &Stack, plan: &Plan) -> Outputs {
         domain: pool.and_then(|pool| pool.domain.clone()),
         client: stack.client.clone().filter(|_| pool.is_some()),
         tokens: None,
+        token_issued: false,
         function_arn: stack.sample.function.as_ref().map(|function| function.arn.clone()),
         gateway: gateway.map(|gateway| gateway.document.clone()),
         gateway_log_group: None,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstream::adapter::StripBytes;
 
-use super::{report::is_format, style};
+use super::style;
 
 /// Passes bytes on without their escape sequences.
 pub(super) struct Stripped<'a> {
@@ -54,6 +54,21 @@ pub(super) fn harmless(text: &str) -> String {
         rest = after;
     }
     shown
+}
+
+/// Foreign text on one line, with control and format characters escaped.
+pub fn escape_control(text: &str) -> String {
+    let is_odd = |c: char| c.is_control() || is_format(c);
+    let shown = |c: char| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+/// Whether a character has no width or reorders others: Unicode's categories Cf, Zl and Zp, except what scripts
+/// and emoji need: Arabic's number signs, the joiners, and the tags of flags.
+fn is_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}')
 }
 
 #[cfg(test)]

@@ -235,7 +235,9 @@ async fn targets_that_the_file_does_not_name_are_removed_on_request_only() {
     write(of(&["a"]));
     let before = world.snapshot();
     let refused = apply(&world, folder.path(), &["--prune"]).await.expect(2);
-    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("2 of 3 targets are to be removed: b, e"));
+    let error = &refused.json()["error"];
+    assert!(error["message"].as_str().unwrap().contains("2 of 3 targets are to be removed"));
+    assert_eq!(error["causes"], json!(["b", "e"]));
     assert!(refused.json()["error"]["hint"].as_str().unwrap().contains("--prune=all"));
     assert_eq!(world.snapshot(), before);
     apply(&world, folder.path(), &["--prune=all"]).await.expect(0);

@@ -486,12 +486,12 @@ fn a_profile_that_is_not_there_is_named() {
     let mut command = env.command(&["--profile", "nope", "--region", "us-west-2", "list"]);
     let run = Run::of(command.env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap());
     assert_eq!(run.code, 4, "{run:?}");
-    assert!(run.stderr.contains("there is no profile `nope` in ~/.aws/config (there: none)"), "{}", run.stderr);
+    assert!(run.stderr.contains("there is no profile `nope` in ~/.aws/config, and no other one"), "{}", run.stderr);
     fs::create_dir(env.home().join(".aws")).unwrap();
     fs::write(env.home().join(".aws/config"), "[default]\n[profile dev]\nregion = us-east-1\n").unwrap();
     let mut command = env.command(&["--profile", "nope", "--region", "us-west-2", "list"]);
     let run = Run::of(command.env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap());
-    assert!(run.code == 4 && run.stderr.contains("(there: default, dev)"), "{}", run.stderr);
+    assert!(run.code == 4 && run.stderr.contains("only these:\n  default\n  dev\n"), "{}", run.stderr);
 }
 
 #[tokio::test] // in real time: the sample runs

@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::{model::mcp_client::edit::Change, ui::report::Report};
+use crate::{
+    model::mcp_client::edit::Change,
+    ui::report::{Page, Report},
+};
 
 /// A shell command that does the rest.
 #[derive(Debug, Serialize)]
@@ -19,7 +22,7 @@ impl Command {
 }
 
 impl Report for Command {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         writeln!(w, "{}", self.command)
     }
 }
@@ -33,7 +36,7 @@ pub(super) struct Written {
 }
 
 impl Report for Written {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let (server, file) = (&self.server, &self.file);
         match self.change {
             Change::Added => writeln!(w, "Added the server {server} to {file}"),

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    path::Path,
 };
 
 use serde::Serialize;
@@ -13,14 +12,14 @@ use crate::{
     aws::{Aws, Caller, agentcore::ApiDocument},
     commands::{
         input::some,
-        shown::{ClientInfo, GatewayInfo, TargetInfo, save_config},
+        shown::{ClientInfo, GatewayInfo, SecretFlags, TargetInfo},
         sign_in::callable,
     },
-    error::{Error, ErrorKind},
+    error::Error,
     model::{adapt::Change, naming::DeliveryNames},
     ops::{self, converge::Converged},
     ui::{
-        report::{Report, fields},
+        report::{Page, Report},
         style,
     },
 };
@@ -53,6 +52,9 @@ pub struct Created {
     callable: bool,
     #[serde(skip)]
     serves_mcp: bool,
+    /// Whether a token was issued to the client.
+    #[serde(skip)]
+    token_issued: bool,
     /// The number of warnings that were already shown during creation.
     #[serde(skip)]
     reported: usize,
@@ -95,6 +97,7 @@ impl Created {
             adapted: BTreeMap::new(),
             callable: callable(&document, client),
             serves_mcp: document.serves_mcp(),
+            token_issued: made.token_issued,
             client_info: issuer
                 .filter(|_| client.is_some())
                 .map(|((pool_id, domain), tokens)| ClientInfo::new(aws, pool_id, domain, tokens)),
@@ -122,16 +125,18 @@ impl Created {
         self.warnings[self.reported..].iter().map(String::as_str)
     }
 
-    /// Writes the toolkit's `gateway_config.json`, readable by its owner only.
-    pub fn save(&self, file: &Path) -> Result<(), Error> {
-        let failed = |error: io::Error| {
-            Error::new(
-                ErrorKind::Failed,
-                format!("the gateway is ready, but {} cannot be written: {error}", file.display()),
-            )
-            .with_hint(format!("run `agentcore-gw credentials {}`", self.gateway.name))
-        };
-        save_config(file, &self.gateway, self.client_info.as_ref()).map_err(failed)
+    /// What was seen to work.
+    fn checked(&self) -> Vec<String> {
+        let ready = self.targets.iter().filter(|target| target.status == "READY").count();
+        let issued = self.token_issued.then(|| "a token was issued".to_owned());
+        let targets = (ready > 0).then(|| format!("{} READY", some(ready, "target")));
+        issued.into_iter().chain(targets).collect()
+    }
+
+    /// Writes the file of credentials, if there is to be one, and leaves the secret out, if it is not to be shown.
+    pub fn save(&mut self, secrets: &SecretFlags) -> Result<(), Error> {
+        let saved = secrets.apply(&self.gateway, self.client_info.as_mut(), "the gateway is ready");
+        saved.map_err(|error| error.with_hint(format!("run `agentcore-gw credentials {}`", self.gateway.name)))
     }
 }
 
@@ -146,17 +151,18 @@ fn few(tools: &[String]) -> String {
 }
 
 impl Report for Created {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let gateway = &self.gateway;
-        let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
-        writeln!(w, "{heading}Gateway {} is {}{reset}{unchanged}\n", gateway.name, gateway.status)?;
+        w.outcome(&format!("Gateway {} is {}", gateway.name, gateway.status), self.unchanged)?;
+        writeln!(w)?;
         let tools = self.targets.iter().filter_map(|target| target.tools.clone()).flatten().collect::<Vec<_>>();
         let tool_list = few(&tools);
         let mut shown = vec![("Gateway URL", gateway.gateway_url.as_str())];
         shown.extend(self.client_info.iter().flat_map(ClientInfo::fields));
+        let checked = self.checked().join(", ");
+        shown.push(("Checked", checked.as_str()));
         shown.extend([("Tools", tool_list.as_str()), ("Logs", self.log_group.as_deref().unwrap_or_default())]);
-        fields(w, &shown)?;
+        w.fields(&shown)?;
         for (target, changes) in &self.adapted {
             let count = some(changes.len(), "change");
             writeln!(
@@ -166,6 +172,7 @@ impl Report for Created {
         }
         self.removed.iter().try_for_each(|target| writeln!(w, "  Removed the target `{target}`"))?;
         if let Some(policy) = &self.required_policy {
+            let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
             writeln!(w, "\n{heading}Your role needs this policy{reset}\n{policy:#}")?;
         }
         Ok(())

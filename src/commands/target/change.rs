@@ -32,7 +32,7 @@ use crate::{
         run::Run,
         stack::{Gateway, Stack},
     },
-    ui::report::Report,
+    ui::report::{Page, Report},
 };
 
 /// What every target has.
@@ -243,10 +243,9 @@ pub(super) fn few(w: &mut dyn Write, all: &[String], lead: &str) -> io::Result<(
 }
 
 impl Report for Changed {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
-        let unchanged = if self.unchanged { " (nothing had to be changed)" } else { "" };
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let target = &self.target;
-        writeln!(w, "Target {} of {} is {}{unchanged}.", target.name, self.gateway, target.status)?;
+        w.outcome(&format!("Target {} of {} is {}", target.name, self.gateway, target.status), self.unchanged)?;
         few(w, self.target.tools.as_deref().unwrap_or_default(), "")?;
         if let Some(url) = &self.callback_url {
             writeln!(w, "  Callback URL, to be named in the settings of the OAuth client: {url}")?;

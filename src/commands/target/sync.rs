@@ -1,6 +1,6 @@
 //! `target sync`
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::Args;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ErrorKind},
     model::{name::TargetName, target::TargetKind},
     ops::{self, run::Run, sync},
-    ui::report::Report,
+    ui::report::{Page, Report},
 };
 
 /// List an MCP server anew: what it offers is kept until then
@@ -80,10 +80,11 @@ struct Synchronized {
 }
 
 impl Report for Synchronized {
-    fn human(&self, w: &mut dyn Write) -> io::Result<()> {
+    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let at = self.last_synchronized_at.as_ref().filter(|_| self.status == "READY");
         let at = at.map(|at| format!(", as its server was at {at}"));
-        writeln!(w, "Target {} of {} is {}{}.", self.target, self.gateway, self.status, at.unwrap_or_default())?;
+        let at = at.unwrap_or_default();
+        w.outcome(&format!("Target {} of {} is {}{at}", self.target, self.gateway, self.status), false)?;
         few(w, &self.warnings, "Warning: ")
     }
 

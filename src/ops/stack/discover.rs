@@ -200,9 +200,7 @@ impl Discovery<'_> {
     /// The gateway, its tags, and its targets as they are listed.
     async fn gateway(&self, account: &str, id: Option<&str>) -> Result<Option<FoundGateway>, Error> {
         let Some(id) = id else { return Ok(None) };
-        // Service model, `GatewayArn`.
-        let (partition, region) = (self.names.region.partition().name, &self.names.region);
-        let arn = format!("arn:{partition}:bedrock-agentcore:{region}:{account}:gateway/{id}");
+        let arn = agentcore::arn(&self.names.region, account, id);
         let (document, tags, listed) = try_join!(
             async { Ok::<_, Error>(agentcore::find_gateway(self.aws, id).await?) },
             self.tolerated(agentcore::tags(self.aws, &arn)),

@@ -15,7 +15,7 @@ use crate::{
         spec::AuthorizerSpec,
     },
     ops::{
-        apply::{Output, Outputs},
+        apply::{Issued, Output, Outputs},
         event::Change,
         plan::{self, Step},
         stack::DOMAIN_ATTEMPTS,
@@ -139,7 +139,7 @@ impl AwsWorld<'_> {
             request => request?,
         };
         if !self.wait {
-            return Ok((Change::Unchanged, Output::Tokens(request, None)));
+            return Ok((Change::Unchanged, Output::Tokens(request, Issued::NotAsked)));
         }
         let is_fresh = self.plan.interrupted || self.plan.steps.iter().any(is_new_for_tokens);
         let has_new_name =
@@ -154,16 +154,16 @@ impl AwsWorld<'_> {
             wait::until_moment(Instant::now() + RESOLVES, self.run.stop).await?;
         }
         let mut is_active = self.stack.active_domain.as_deref() == Some(domain);
-        let refused = wait::until(&self.deadline, self.on_wait(step), async || {
+        let issued = wait::until(&self.deadline, self.on_wait(step), async || {
             is_active =
                 is_active || cognito::find_domain(self.run.aws, domain).await?.is_some_and(|domain| domain.active);
             if !is_active {
                 return Ok(Poll::Pending("the user pool domain is not ACTIVE yet".to_owned()));
             }
             match token::fetch(&self.run.aws.http, &request).await {
-                Ok(_) => Ok(Poll::Ready(None)),
+                Ok(_) => Ok(Poll::Ready(Issued::Yes)),
                 Err(error @ Error::NotOAuth { .. }) if cognito::is_emulated(self.run.aws) => {
-                    Ok(Poll::Ready(Some(format!("this endpoint issues no tokens: {error}"))))
+                    Ok(Poll::Ready(Issued::No(format!("this endpoint issues no tokens: {error}"))))
                 }
                 // Resources from before this run are known everywhere: the refusal is final.
                 Err(error @ Error::Token { .. }) if !is_fresh => Err(error),
@@ -173,8 +173,8 @@ impl AwsWorld<'_> {
                 Err(error) => Err(error),
             }
         });
-        let warning = refused.await?;
-        Ok((Change::Unchanged, Output::Tokens(request, warning)))
+        let issued = issued.await?;
+        Ok((Change::Unchanged, Output::Tokens(request, issued)))
     }
 
     /// Deletes pools and clients of the stack that nothing uses. After interrupted work, or if a create's outcome

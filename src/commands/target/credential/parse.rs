@@ -8,7 +8,7 @@ use crate::model::{openapi::is_reserved_header, provider, provider::VENDOR_NAMES
 pub(super) fn vendor(text: &str) -> Result<String, String> {
     provider::vendor(text).map(str::to_owned).ok_or_else(|| {
         let known: Vec<&str> = VENDOR_NAMES.into_iter().map(provider::short).collect();
-        format!("the vendors are {}", known.join(", "))
+        format!("the vendors are\n  {}", known.join("\n  "))
     })
 }
 

@@ -1,0 +1,242 @@
+//! How results are laid out for people: fields, tables, trees.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use super::{plain::escape_control, style};
+
+/// Where a result is written for people.
+pub struct Page<'a> {
+    out: &'a mut dyn Write,
+    /// The terminal's columns; `None` if the result goes elsewhere.
+    width: Option<usize>,
+    /// For how long the command ran.
+    took: Duration,
+}
+
+impl<'a> Page<'a> {
+    pub fn new(out: &'a mut dyn Write, width: Option<usize>, took: Duration) -> Self {
+        Self { out, width, took }
+    }
+
+    /// A page of no terminal, for text that goes into another one.
+    pub fn within(out: &'a mut dyn Write) -> Self {
+        Self::new(out, None, Duration::ZERO)
+    }
+
+    /// Writes what is the case now, and after what time, or that it was so before.
+    pub fn outcome(&mut self, outcome: &str, unchanged: bool) -> io::Result<()> {
+        let (heading, reset) = (style::HEADING.render(), style::HEADING.render_reset());
+        write!(self, "{heading}{outcome}{reset}")?;
+        if unchanged {
+            return writeln!(self, " (nothing had to be changed)");
+        }
+        let (dim, reset, took) = (style::DIM.render(), style::DIM.render_reset(), self.took.as_secs_f64());
+        writeln!(self, " {dim}({took:.1} s){reset}")
+    }
+
+    /// Writes lines of label and value, aligned; empty values are skipped.
+    pub fn fields(&mut self, fields: &[(&str, &str)]) -> io::Result<()> {
+        let width = fields.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+        let (dim, reset) = (style::DIM.render(), style::DIM.render_reset());
+        for (label, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+            writeln!(self, "  {dim}{label:<width$}{reset}  {value}")?;
+        }
+        Ok(())
+    }
+
+    /// Writes aligned columns below their headers. A column without a value is left out. On a terminal, the text of the
+    /// last column ends where the line does.
+    pub fn table<const N: usize>(&mut self, headers: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
+        let is_used = |column: &usize| rows.iter().any(|row| !row[*column].is_empty());
+        let columns: Vec<usize> = (0..N).filter(is_used).collect();
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| columns.iter().map(|column| escape_control(&row[*column])).collect()).collect();
+        let headers: Vec<&str> = columns.iter().map(|column| headers[*column]).collect();
+        let width = |column: usize| {
+            let cells = rows.iter().map(|row| row[column].chars().count());
+            cells.max().unwrap_or(0).max(headers[column].chars().count()).min(WIDEST)
+        };
+        let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+        let (dim, heading, reset) = (style::DIM.render(), style::HEADING.render(), style::DIM.render_reset());
+        writeln!(self, "{dim}{}{reset}", self.line(&headers, &widths))?;
+        for row in &rows {
+            let cells: Vec<&str> = row.iter().map(String::as_str).collect();
+            let line = self.line(&cells, &widths);
+            let (first, others) = line.split_at(cells.first().map_or(0, |cell| cell.len()).min(line.len()));
+            writeln!(self, "{heading}{first}{reset}{others}")?;
+        }
+        Ok(())
+    }
+
+    fn line(&self, cells: &[&str], widths: &[usize]) -> String {
+        let mut line = String::new();
+        for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
+            let before = line.chars().count();
+            match self.width.filter(|_| column > 0 && column + 1 == cells.len()) {
+                // A column that hardly has room goes on in the next line, as long names do.
+                Some(columns) if columns > before + LEAST => line += &beginning(cell, columns - before),
+                _ => line += cell,
+            }
+            if column + 1 < cells.len() {
+                line += &" ".repeat(width.saturating_sub(cell.chars().count()) + 2);
+            }
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+
+    /// Writes a tree, each branch below what it belongs to.
+    pub fn tree(&mut self, branches: &[Branch]) -> io::Result<()> {
+        self.branches(branches, "")
+    }
+
+    fn branches(&mut self, branches: &[Branch], lead: &str) -> io::Result<()> {
+        let width = branches.iter().map(|branch| branch.label.chars().count()).max().unwrap_or(0).min(WIDEST);
+        for (n, branch) in branches.iter().enumerate() {
+            let (fork, next) = if n + 1 == branches.len() { ("└─", "   ") } else { ("├─", "│  ") };
+            let (dim, reset) = (style::DIM.render(), style::DIM.render_reset());
+            let room = self.width.map(|columns| columns.saturating_sub(lead.chars().count() + width + 5).max(LEAST));
+            let lines = lines(&escape_control(&branch.text), room);
+            let below = if branch.below.is_empty() { "   " } else { "│  " };
+            for (n, line) in lines.iter().enumerate() {
+                let (lead, label) = if n == 0 {
+                    (format!("{lead}{fork} "), branch.label.as_str())
+                } else {
+                    (format!("{lead}{next}{below}"), "")
+                };
+                let width = if n == 0 { width } else { width.saturating_sub(3) };
+                let text = format!("{label:<width$}  {line}");
+                writeln!(self, "{dim}{lead}{reset}{}", text.trim_end())?;
+            }
+            self.branches(&branch.below, &format!("{lead}{next}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Page<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Widest column of a table, in characters; a longer text moves the rest of its line.
+const WIDEST: usize = 64;
+/// Least room for the last column, in characters.
+const LEAST: usize = 20;
+
+/// A branch of a tree.
+#[derive(Debug, Default)]
+pub struct Branch {
+    label: String,
+    text: String,
+    below: Vec<Branch>,
+}
+
+impl Branch {
+    pub fn new(label: &str, text: &str) -> Self {
+        Self { label: escape_control(label), text: text.to_owned(), below: Vec::new() }
+    }
+
+    /// Whether it has no text, and nothing below it.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.below.is_empty()
+    }
+
+    #[must_use]
+    pub fn with(mut self, below: impl IntoIterator<Item = Self>) -> Self {
+        self.below.extend(below);
+        self
+    }
+}
+
+/// The first sentence of a text.
+pub fn first_sentence(text: &str) -> &str {
+    let line = text.trim().lines().next().unwrap_or_default();
+    line.find(". ").map_or(line, |end| &line[..=end])
+}
+
+/// A text in lines of so many characters at most, if no word is longer.
+fn lines(text: &str, room: Option<usize>) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        match lines.last_mut() {
+            Some(line) if last == 0 => line.push_str(word),
+            Some(line) if room.is_none_or(|room| last + 1 + word.chars().count() <= room) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// As many whole words of a line as fit so many characters.
+fn beginning(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    let end = line.char_indices().nth(width.saturating_sub(2)).map_or(line.len(), |(end, _)| end);
+    let cut = line[..end].rsplit_once(' ').map_or(&line[..end], |(whole_words, _)| whole_words);
+    format!("{cut} …")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(width: Option<usize>, write: impl Fn(&mut Page<'_>) -> io::Result<()>) -> String {
+        let mut bytes = Vec::new();
+        write(&mut Page::new(&mut bytes, width, Duration::from_millis(1260))).unwrap();
+        String::from_utf8(anstream::adapter::strip_bytes(&bytes).into_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_table_has_headers_and_ends_where_the_terminal_does() {
+        let row = |name: &str, text: &str| [name.to_owned(), String::new(), text.to_owned()];
+        let rows = [row("a", "gets the weather of a place"), row("a long name\u{7}", "waits")];
+        let table = |width| written(width, |page| page.table(["NAME", "ID", "TEXT"], &rows));
+        let whole = "NAME              TEXT\na                 gets the weather of a place\na long name\\u{7}  waits\n";
+        assert_eq!(table(None), whole);
+        assert_eq!(table(Some(39)), whole.replace(" of a place", " …"));
+        assert_eq!(table(Some(20)), whole, "no room");
+    }
+
+    #[test]
+    fn a_tree_shows_what_belongs_to_what() {
+        let tree = [
+            Branch::new("role", "r").with([Branch::new("may", "call"), Branch::new("trusts", "the service")]),
+            Branch::new("targets", "").with([Branch::new("weather", "READY")]),
+        ];
+        let expected =
+            "├─ role     r\n│  ├─ may     call\n│  └─ trusts  the service\n└─ targets\n   └─ weather  READY\n";
+        assert_eq!(written(None, |page| page.tree(&tree)), expected);
+    }
+
+    #[test]
+    fn an_outcome_has_its_time() {
+        assert_eq!(written(None, |page| page.outcome("It is READY", false)), "It is READY (1.3 s)\n");
+        assert_eq!(
+            written(None, |page| page.outcome("It is READY", true)),
+            "It is READY (nothing had to be changed)\n"
+        );
+    }
+
+    #[test]
+    fn a_description_is_shown_by_its_first_sentence() {
+        assert_eq!(first_sentence("Gets it. Needs e.g. a key.\nMore"), "Gets it.");
+        assert_eq!(first_sentence("Gets version 2.0 of it"), "Gets version 2.0 of it");
+        assert_eq!(first_sentence(""), "");
+        assert_eq!(beginning(&"word ".repeat(30), 100), format!("{} …", "word ".repeat(19).trim_end()));
+        assert_eq!(beginning(&"x".repeat(101), 100), format!("{} …", "x".repeat(98)));
+    }
+}

@@ -1,6 +1,7 @@
 //! The documentation's examples work: every command parses, and every link has a target.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -158,4 +159,40 @@ fn every_example_in_help_parses() {
         let parsed = App::parse_args(words(&line));
         assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
     }
+}
+
+/// README's table of what the local AWS covers, from its tables of operations: by service, and what each verb is for.
+fn coverage() -> String {
+    let titles = [
+        ("bedrock-agentcore", "Bedrock AgentCore"),
+        ("cognito-idp", "Cognito user pools"),
+        ("iam", "IAM"),
+        ("lambda", "Lambda"),
+        ("logs", "CloudWatch Logs"),
+        ("s3", "S3"),
+        ("secretsmanager", "Secrets Manager"),
+        ("sts", "STS"),
+    ];
+    let mut services: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    for (service, operation) in agentcore_gw::local::operations() {
+        let end = operation[1..].find(char::is_uppercase).map_or(operation.len(), |end| end + 1);
+        let (verb, noun) = operation.split_at(end);
+        services.entry(service).or_default().entry(verb).or_default().insert(noun);
+    }
+    let rows = services.iter().map(|(service, verbs)| {
+        let title = titles.iter().find(|(scope, _)| scope == service).unwrap_or_else(|| panic!("{service}")).1;
+        let verb = |(verb, nouns): (&&str, &BTreeSet<&str>)| {
+            let nouns = nouns.iter().copied().collect::<Vec<_>>().join(", ");
+            format!("{verb} {nouns}").trim_end().to_owned()
+        };
+        let verbs = verbs.iter().map(verb);
+        format!("| {title} | {} |\n", verbs.collect::<Vec<_>>().join("; "))
+    });
+    format!("| it speaks | operations |\n| --- | --- |\n{}", rows.collect::<String>())
+}
+
+#[test]
+fn the_readme_says_what_the_local_aws_covers() {
+    let coverage = coverage();
+    assert!(readme().contains(&coverage), "README's table is to be:\n{coverage}");
 }

@@ -38,10 +38,18 @@ class InMemory(TokenStorage):
         self.client = client_info
 
 
+class OwnScope(ClientCredentialsOAuthProvider):
+    """Requests the client's own scope. By itself the SDK requests what the OpenID document of the user pool names: the
+    scopes of people who sign in, which a program may not have.
+    """
+
+    async def _perform_authorization(self):
+        self.context.client_metadata.scope = OF["SCOPE"]
+        return await super()._perform_authorization()
+
+
 async def main(tool, arguments):
-    auth = ClientCredentialsOAuthProvider(
-        OF["URL"], InMemory(), OF["CLIENT_ID"], OF["CLIENT_SECRET"], scope=OF["SCOPE"], issuer=OF["ISSUER"]
-    )
+    auth = OwnScope(OF["URL"], InMemory(), OF["CLIENT_ID"], OF["CLIENT_SECRET"], issuer=OF["ISSUER"])
     async with httpx2.AsyncClient(auth=auth, timeout=30) as http:
         async with Client(streamable_http_client(OF["URL"], http_client=http)) as client:
             while arguments:

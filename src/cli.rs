@@ -74,7 +74,7 @@ impl App {
 }
 
 /// Commands that users try, and the ones that they mean: clap finds only those that are spelled alike.
-const MEANT_COMMANDS: [(&str, &str); 16] = [
+const MEANT_COMMANDS: [(&str, &str); 24] = [
     ("add", "target add"),
     ("call", "tools call"),
     ("curl", "tools call"),
@@ -82,14 +82,22 @@ const MEANT_COMMANDS: [(&str, &str); 16] = [
     ("describe", "get"),
     ("destroy", "cleanup"),
     ("down", "cleanup"),
+    ("edit", "update"),
+    ("gateways", "list"),
     ("info", "status"),
     ("invoke", "tools call"),
+    ("launch", "create"),
     ("login", "token"),
     ("ls", "list"),
     ("new", "create"),
+    ("plan", "apply"),
     ("remove", "cleanup"),
     ("rm", "cleanup"),
+    ("search", "tools search"),
     ("show", "get"),
+    ("start", "local start"),
+    ("stop", "local stop"),
+    ("targets", "target list"),
     ("up", "create"),
 ];
 

@@ -26,7 +26,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "target add openapi",
         &[
-            "target add openapi api --gateway weather --spec api.yaml --api-key-env KEY",
+            "target add openapi api --gateway weather --spec api.yaml \\\n      --api-key-env KEY --api-key-query appid",
             "target add openapi pets --gateway weather --spec pets.yaml --adapt --include 'GET *'",
         ],
     ),
@@ -175,10 +175,10 @@ fn after(path: &str, program: &str) -> String {
         }
         text.push('\n');
     }
-    let more = CODES.iter().find(|(known, _)| *known == path).map(|(_, more)| format!(", {more}"));
+    let more = CODES.iter().find(|(known, _)| *known == path).map(|(_, more)| format!(",\n  {more}"));
     let _ = write!(
         text,
-        "{heading}Exit codes:{heading:#} 0 done, 1 failed, 2 wrong usage or input, 4 not allowed, 5 not found,\n  6 timed out, \
+        "{heading}Exit codes:{heading:#} 0 done, 1 failed, 2 wrong usage or input, 4 not allowed,\n  5 not found, 6 timed out, \
          130 interrupted{}",
         more.unwrap_or_default()
     );

@@ -27,7 +27,7 @@ use crate::{
     ui::report::{Page, Report},
 };
 
-/// Manage further consumers of a gateway, each with its own secret and scopes
+/// Manage further clients of a gateway, each with its own secret
 ///
 /// They are app clients of the user pool that agentcore-gw made for the gateway. `cleanup` deletes them
 /// with the pool, and lists them before.

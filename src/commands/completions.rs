@@ -16,7 +16,7 @@ use crate::{
 pub const VARIABLE: &str = "AGENTCORE_GW_COMPLETE";
 const PROGRAM: &str = "agentcore-gw";
 
-/// Print what your shell sources to complete commands, flags and names
+/// Print what a shell sources to complete commands and names
 ///
 /// Names of gateways are asked for where you point at with `--region`, `--profile` or `--local`, by one call of AWS that is
 /// given up after a second. No local AWS is started for it.

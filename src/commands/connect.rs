@@ -40,7 +40,7 @@ const MOST_AT_ONCE: usize = 256;
 /// How long the last requests may take once there is no more input.
 const LAST_ANSWERS: Duration = Duration::from_secs(30);
 
-/// Be an MCP server on standard input and output that forwards to a gateway
+/// Be an MCP server on stdin and stdout that forwards to a gateway
 ///
 /// For MCP clients that start a program: Claude Desktop, Claude Code, Cursor, VS Code, Kiro. Tokens are
 /// requested, and renewed before they end, so the client holds none. Ends with its client.

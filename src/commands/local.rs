@@ -5,6 +5,7 @@ mod serve;
 use std::{
     collections::BTreeMap,
     io::{self, Write},
+    path::PathBuf,
 };
 
 use clap::{Args, Subcommand};
@@ -78,8 +79,10 @@ async fn stop(ctx: &Context) -> Result<State, Error> {
 }
 
 async fn status(ctx: &Context) -> Result<State, Error> {
-    let found = daemon::find_or_stuck(&ctx.served_store().await?).await.map_err(|error| local_error(&error))?;
-    Ok(found.map_or_else(State::stopped, |running| State::running(&running)))
+    let store = ctx.served_store().await?;
+    let found = daemon::find_or_stuck(&store).await.map_err(|error| local_error(&error))?;
+    let state = found.map_or_else(State::stopped, |running| State::running(&running));
+    Ok(State { folder: Some(store.dir().to_owned()), ..state })
 }
 
 async fn reset(ctx: &Context) -> Result<State, Error> {
@@ -116,6 +119,9 @@ pub struct State {
     version: Option<String>,
     /// Whether it keeps no state.
     ephemeral: bool,
+    /// Where its state and its `server.log` lie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<PathBuf>,
     /// What was done, if that is the result.
     #[serde(skip)]
     said: Option<&'static str>,
@@ -129,12 +135,13 @@ impl State {
             pid: Some(running.pid),
             version: Some(running.version.clone()),
             ephemeral: running.ephemeral,
+            folder: None,
             said: None,
         }
     }
 
     fn stopped() -> Self {
-        Self { running: false, endpoint: None, pid: None, version: None, ephemeral: false, said: None }
+        Self { running: false, endpoint: None, pid: None, version: None, ephemeral: false, folder: None, said: None }
     }
 }
 
@@ -143,13 +150,16 @@ impl Report for State {
         if let Some(said) = self.said {
             return writeln!(w, "{said}");
         }
-        let Some(endpoint) = &self.endpoint else {
-            return writeln!(w, "The local AWS does not run.");
+        let runs = match (self.running, self.ephemeral) {
+            (false, _) => "does not run",
+            (true, false) => "runs",
+            (true, true) => "runs, and keeps nothing",
         };
-        let keeps = if self.ephemeral { ", and keeps nothing" } else { "" };
-        writeln!(w, "The local AWS runs{keeps}.\n")?;
+        writeln!(w, "The local AWS {runs}.\n")?;
         let pid = self.pid.map(|pid| pid.to_string()).unwrap_or_default();
-        w.fields(&[("Endpoint", endpoint), ("Process", &pid), ("Version", self.version.as_deref().unwrap_or_default())])
+        let folder = self.folder.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default();
+        let [endpoint, version] = [&self.endpoint, &self.version].map(|text| text.as_deref().unwrap_or_default());
+        w.fields(&[("Endpoint", endpoint), ("Process", &pid), ("Version", version), ("State, log", &folder)])
     }
 }
 

@@ -33,7 +33,7 @@ use crate::{
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_OF_GROUP: Duration = Duration::from_millis(500);
 
-/// Show what a gateway and its functions logged, one line a request
+/// Show what a gateway and its functions logged
 ///
 /// The records that the gateway delivers to CloudWatch Logs and the lines of the functions behind its targets, in one
 /// order; as text, without the lines START, END and REPORT of Lambda itself. Records may come late. With `--follow`, a

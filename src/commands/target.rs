@@ -31,7 +31,10 @@ use super::{
     stack_with_gateway,
 };
 use crate::{
-    aws::{Aws, agentcore},
+    aws::{
+        Aws,
+        agentcore::{self, ApiDocument},
+    },
     context::Context,
     error::{Error, ErrorKind},
     model::name::{TargetName, nearest},
@@ -79,7 +82,7 @@ pub struct OfGateway {
 
 #[derive(Debug, Args)]
 pub struct OneTarget {
-    /// Name of the target
+    /// Name or id of the target
     pub name: TargetName,
 
     /// Name, id or ARN of the gateway
@@ -110,17 +113,18 @@ async fn with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<(Stack, G
     }
 }
 
-/// A target that must exist.
-fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a agentcore::ApiDocument, Error> {
+/// A target that must exist, by its name or id.
+fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a ApiDocument, Error> {
     let missing = || {
         let given = gateway.document.name();
-        let near = nearest(name.as_str(), gateway.targets.iter().map(agentcore::ApiDocument::name));
+        let near = nearest(name.as_str(), gateway.targets.iter().map(ApiDocument::name));
         Error::new(ErrorKind::NotFound, format!("the gateway has no target `{name}`")).with_hint(match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("`agentcore-gw target list --gateway {given}` shows those that there are"),
         })
     };
-    gateway.target(name.as_str()).ok_or_else(missing)
+    let by_id = || gateway.targets.iter().find(|target| target.target_id() == name.as_str());
+    gateway.target(name.as_str()).or_else(by_id).ok_or_else(missing)
 }
 
 impl OfGateway {
@@ -142,12 +146,14 @@ impl OneTarget {
     async fn remove(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let (mut stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
-        let name = stack.names.gateway.to_string();
+        let gateway_name = stack.names.gateway.to_string();
+        // One that is not there is named as it was given.
+        let target = target_of(&gateway, &self.name).map_or(self.name.as_str(), ApiDocument::name).to_owned();
         stack.gateway = Some(gateway);
-        let remove = async |run: Run<'_>| cleanup::remove_targets(run, &stack, &[self.name.as_str()]).await;
+        let remove = async |run: Run<'_>| cleanup::remove_targets(run, &stack, &[&target]).await;
         let deleted = removed(ctx, ctx.observed(&aws, remove).await)?;
         let was_there = deleted.iter().any(|resource| resource.kind == ops::ResourceKind::Target);
-        Ok(Box::new(Removed { target: self.name.to_string(), gateway: name, was_there }))
+        Ok(Box::new(Removed { target, gateway: gateway_name, was_there }))
     }
 }
 

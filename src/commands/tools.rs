@@ -248,7 +248,7 @@ fn is_terse(answer: &Value) -> bool {
 fn where_the_reason_is(session: &Session, is_terse: bool) -> String {
     let name = session.gateway.name();
     let logs = format!("`agentcore-gw logs {name}` shows what the gateway and its functions logged");
-    let debug = format!("; `agentcore-gw create {name} --debug-errors` lets callers see it from the next call on");
+    let debug = format!("; `agentcore-gw update {name} --debug-errors` lets callers see it from the next call on");
     if is_terse { logs + &debug } else { logs }
 }
 

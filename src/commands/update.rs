@@ -31,7 +31,7 @@ use crate::{
     ui::report::{Page, Report},
 };
 
-/// Change the settings of a gateway: what is not named stays as it is
+/// Change settings of a gateway; the others stay as they are
 ///
 /// It works for every gateway that is named, also one that agentcore-gw did not make. The role that
 /// agentcore-gw made is allowed what the new settings need. Type of authorizer and search tool are

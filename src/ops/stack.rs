@@ -61,7 +61,7 @@ pub struct Stack {
     pub orphaned_pools: Vec<Pool>,
     /// Clients of this stack, in its pool, that the gateway does not use.
     pub orphaned_clients: Vec<String>,
-    /// The names of the other clients of its pool, if everything was looked for.
+    /// The names of the other clients of the pool whose tokens the gateway takes, if everything was looked for.
     pub consumers: Vec<String>,
     pub sample: Sample,
     /// Source and id of each delivery of gateways of this stack's name.
@@ -217,10 +217,10 @@ impl Stack {
             add(pool.domain.is_some(), ResourceKind::Domain, pool.domain.as_deref().unwrap_or_default());
             add(self.resource_server, ResourceKind::ResourceServer, &names.resource_server);
             add(self.client.is_some(), ResourceKind::AppClient, self.client.as_ref().map_or("", |client| &client.id));
+            self.consumers.iter().for_each(|client| add(true, ResourceKind::Consumer, client));
         }
         self.orphaned_pools.iter().for_each(|pool| add(true, ResourceKind::UserPool, &pool.id));
         self.orphaned_clients.iter().for_each(|client| add(true, ResourceKind::AppClient, client));
-        self.consumers.iter().for_each(|client| add(true, ResourceKind::Consumer, client));
         add(self.sample.role.is_some(), ResourceKind::FunctionRole, &names.function_role);
         add(self.sample.log_group.is_some(), ResourceKind::LogGroup, &names.function_log_group);
         add(self.sample.function.is_some(), ResourceKind::Function, &names.function);

@@ -309,7 +309,10 @@ fn what_is_there_stays() {
     fs::write(project.join("agent.py"), "mine").unwrap();
     fs::remove_file(project.join("README.md")).unwrap();
     let refused = env.run(&["init", "new/agent"]);
-    assert!(refused.code == 1 && refused.stderr.contains("already has agent.py: nothing was written"), "{refused:?}");
+    assert!(
+        refused.code == 1 && refused.stderr.contains("already has other files of these names:\n  agent.py\n"),
+        "{refused:?}"
+    );
     assert_eq!(fs::read_to_string(project.join("agent.py")).unwrap(), "mine");
     assert!(!project.join("README.md").exists());
     let below = env.run(&["init", "new/agent/agent.py/below"]);

@@ -1,6 +1,8 @@
 //! Runs README's blocks in order, in a shell, from an empty HOME.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use serde_json::Value;
 
 use crate::support::{fake_api::FakeApi, fake_mcp_server::FakeMcpServer};
 use crate::{
@@ -148,4 +150,72 @@ fn the_messages_that_the_readme_explains_are_the_programs() {
             assert!(source.contains(part), "{part:?}");
         }
     }
+}
+
+/// Members of a report, at all levels, but for those of AWS's and MCP's own documents.
+fn members(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                found.insert(name.clone());
+                if !["inputSchema", "policy", "before", "after"].contains(&name.as_str()) {
+                    members(value, found);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| members(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_member_of_a_report_is_named_in_the_readme() {
+    let readme = readme();
+    let section = readme.split("\n## For scripts\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let words: BTreeSet<&str> = section.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let env = Env::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let api = root.join("examples/openweathermap.yaml").display().to_string();
+    env.ok(&["--local", "create", "g"]);
+    let mut unnamed = Vec::new();
+    for command in [
+        "create g --sample",
+        "credentials g",
+        "token g",
+        "status g",
+        "doctor g",
+        "tools list g",
+        "logs g --bodies",
+        "validate openapi API",
+        "target add openapi w --gateway g --spec API --api-key-env KEY --api-key-query appid",
+        "target update w --gateway g --description D",
+        "client add g reader",
+        "client list g",
+        "client rotate g reader",
+        "client rotate g reader --finish",
+        "client remove g reader",
+        "client-config g --client cursor --write",
+        "client-config g --client curl",
+        "update g --description D",
+        "update g --description E --dry-run",
+        "init agent --gateway g",
+        "target remove w --gateway g",
+        "delete g --dry-run",
+        "cleanup g --dry-run",
+        "cleanup g -y",
+        "local status",
+        "completions bash",
+        "create other --dry-run",
+        "get none",
+    ] {
+        let command = command.replace("API", &api);
+        let args: Vec<&str> = command.split(' ').collect();
+        let run = env.command(&[&["--local"], &args[..], &["-o", "json"]].concat()).env("KEY", "k").output().unwrap();
+        let mut found = BTreeSet::new();
+        members(&Run::of(run).json(), &mut found);
+        assert!(!found.is_empty(), "{command}");
+        found.retain(|member| !words.contains(member.as_str()));
+        unnamed.extend(found.iter().map(|member| format!("{command}: {member}")));
+    }
+    assert!(unnamed.is_empty(), "{unnamed:#?}");
 }

@@ -68,16 +68,25 @@ class InMemory(TokenStorage):
 STORAGE = InMemory()
 
 
+class OwnScope(ClientCredentialsOAuthProvider):
+    """Requests the client's own scope. By itself the SDK requests what the OpenID document of the user pool names: the
+    scopes of people who sign in, which a program may not have.
+    """
+
+    async def _perform_authorization(self):
+        self.context.client_metadata.scope = gateway_setting("SCOPE")
+        return await super()._perform_authorization()
+
+
 @asynccontextmanager
 async def connect():
     """A connection to the gateway. It requests its token, and a new one when the gateway refuses the old one."""
     url = gateway_setting("URL")
-    auth = ClientCredentialsOAuthProvider(
+    auth = OwnScope(
         url,
         STORAGE,
         gateway_setting("CLIENT_ID"),
         gateway_setting("CLIENT_SECRET"),
-        scope=gateway_setting("SCOPE"),
         issuer=gateway_setting("ISSUER"),
     )
     try:

@@ -321,7 +321,8 @@ impl Report for Examined {
             let (mark, style) = if check.ok { ("ok    ", style::HINT) } else { ("failed", style::ERROR) };
             let (on, off) = (style.render(), style.render_reset());
             let (name, detail) = (escape_control(&check.name), escape_control(&check.detail));
-            writeln!(w, "{on}{mark}{off}  {name:<width$}  {detail}")?;
+            write!(w, "{on}{mark}{off}")?;
+            w.hanging(mark.len(), &format!("  {name:<width$}  "), &detail)?;
             if let Some(fix) = &check.fix {
                 let (on, off) = (style::HINT.render(), style::HINT.render_reset());
                 writeln!(w, "        {on}fix:{off} {}", escape_control(fix))?;

@@ -75,9 +75,13 @@ impl Verb {
 
 #[derive(Debug, Args)]
 pub struct OfGateway {
+    /// The same as --gateway
+    #[arg(value_name = "GATEWAY", required_unless_present = "gateway", conflicts_with = "gateway")]
+    pub name: Option<String>,
+
     /// Name, id or ARN of the gateway
     #[arg(long, value_name = "GATEWAY")]
-    pub gateway: String,
+    pub gateway: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -130,9 +134,11 @@ fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a ApiDocum
 impl OfGateway {
     async fn list(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
-        let id = gateway_id(ctx, &aws, &self.gateway).await?;
+        // Clap wants one of the two.
+        let gateway = self.gateway.or(self.name).unwrap_or_default();
+        let id = gateway_id(ctx, &aws, &gateway).await?;
         let items = in_order(agentcore::listed_targets(&aws, &id).await?);
-        Ok(Box::new(Targets { gateway: self.gateway, items }))
+        Ok(Box::new(Targets { gateway, items }))
     }
 }
 

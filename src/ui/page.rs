@@ -88,6 +88,16 @@ impl<'a> Page<'a> {
         line
     }
 
+    /// Writes a label and a text, whose further lines begin where its first one does, after `before` characters and the
+    /// label.
+    pub fn hanging(&mut self, before: usize, label: &str, text: &str) -> io::Result<()> {
+        let begin = before + label.chars().count();
+        let room = self.width.map(|columns| columns.saturating_sub(begin).max(LEAST));
+        let lines = lines(text, room);
+        write!(self, "{label}")?;
+        writeln!(self, "{}", lines.join(&format!("\n{}", " ".repeat(begin))))
+    }
+
     /// Writes a tree, each branch below what it belongs to.
     pub fn tree(&mut self, branches: &[Branch]) -> io::Result<()> {
         self.branches(branches, "")

@@ -211,7 +211,7 @@ async fn a_stage_of_api_gateway_is_there_in_the_control_plane_only() {
         "execute-api",
     ];
     let added = world.run(&[&add[..], &filters].concat()).await.expect(0);
-    assert!(added.stdout.contains("Target pets of g is READY."), "{added:?}");
+    assert!(added.stdout.contains("Target pets of g is READY ("), "{added:?}");
     let shown = world.run(&["target", "get", "pets", "--gateway", "g"]).await.expect(0).json();
     let expected = json!({
         "restApiId": "abc123",

@@ -81,7 +81,16 @@ fn lists_have_headers_an_order_and_owners() {
     assert_eq!((&one_call["items"], one_call.get("managed")), (&json["items"], None));
 
     env.ok(&["--local", "target", "add", "smithy", "dynamodb", "--gateway", "alpha"]);
+    let checks = in_terminal(&env, 80, &[], &["--local", "doctor", "alpha"]);
+    let permissions = checks.lines().skip_while(|line| !line.contains("permissions:dynamodb")).take(2);
+    let (first, second) = (permissions.clone().next().unwrap(), permissions.clone().nth(1).unwrap());
+    let begin = first.find("the role may").unwrap();
+    assert!(first.len() <= 80 && second.len() <= 80 && second.find("dynamodb:") == Some(begin), "{checks}");
     let targets = env.ok(&["--local", "target", "list", "--gateway", "alpha"]).stdout;
+    assert_eq!(env.ok(&["--local", "target", "list", "alpha"]).stdout, targets);
+    let id = env.ok(&["--local", "target", "list", "alpha", "-o", "json"]).json()["items"][0]["targetId"].clone();
+    let of_id = env.ok(&["--local", "target", "get", id.as_str().unwrap(), "--gateway", "alpha"]).json();
+    assert_eq!(of_id["name"], "dynamodb");
     let lines: Vec<Vec<&str>> = targets.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["NAME", "STATUS", "KIND", "CHANGED", "ID"]);
     assert_eq!([lines[1][0], lines[1][2]], ["dynamodb", "SMITHY_MODEL"]);

@@ -107,13 +107,13 @@ pub enum Maker {
     /// This program.
     Us,
     Others,
-    /// The caller may not read what would tell.
+    /// The caller may not read what would tell, or the account is not known.
     Unknown,
 }
 
 /// Who made each of these gateways, which are given by id and name. A stack's anchor tells, or else the gateway's tags, with
 /// one call for each such gateway.
-pub async fn makers(aws: &Aws, account: &str, gateways: &[(String, String)]) -> Vec<Maker> {
+pub async fn makers(aws: &Aws, account: Option<&str>, gateways: &[(String, String)]) -> Vec<Maker> {
     // Who may not list roles may still read tags.
     let anchored = anchored(aws, &aws.region).await.unwrap_or_default();
     join_all(gateways.iter().map(async |(id, name): &(String, String)| {
@@ -121,6 +121,7 @@ pub async fn makers(aws: &Aws, account: &str, gateways: &[(String, String)]) -> 
         if anchored.contains(&name) {
             return Maker::Us;
         }
+        let Some(account) = account else { return Maker::Unknown };
         match agentcore::tags(aws, &agentcore::arn(&aws.region, account, id)).await {
             Ok(tags) if StackNames::new(&aws.region, &name).owns(&tags) => Maker::Us,
             Ok(_) => Maker::Others,

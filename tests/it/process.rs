@@ -409,7 +409,8 @@ fn tools_are_searched_by_what_they_do() {
     let found = env.ok(&["--local", "tools", "search", "g", "current weather", "-o", "json"]).json();
     assert_eq!(found["items"][0]["name"], "weather-tool___get_weather");
     let shown = env.ok(&["--local", "tools", "search", "g", "weather"]);
-    assert!(shown.stdout.starts_with("weather-tool___get_weather"), "{}", shown.stdout);
+    let best = shown.stdout.lines().nth(1).unwrap();
+    assert!(best.starts_with("weather-tool___get_weather"), "the best one first: {}", shown.stdout);
     env.ok(&["--local", "create", "plain", "--no-semantic-search", "--no-observability"]);
     let without = env.run(&["--local", "tools", "search", "plain", "weather", "-o", "json"]);
     assert_eq!((without.code, &without.json()["error"]["code"]), (5, &serde_json::json!("not_found")), "{without:?}");

@@ -75,12 +75,15 @@ pub struct Search {
     pub query: String,
 }
 
+/// Arguments as a shell takes them.
+const EXAMPLE: &str = "such as '{\"location\":\"Seattle\"}'";
+
 /// The arguments of a tool's call.
 pub(super) fn arguments(text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(arguments @ Value::Object(_)) => Ok(arguments),
-        Ok(_) => Err("the arguments are a JSON object, such as '{\"location\":\"Seattle\"}'".to_owned()),
-        Err(error) => Err(format!("not JSON: {error}")),
+        Ok(_) => Err(format!("the arguments are a JSON object, {EXAMPLE}")),
+        Err(error) => Err(format!("not JSON, {EXAMPLE}: {error}")),
     }
 }
 

@@ -7,9 +7,6 @@ use std::{
     time::Duration,
 };
 
-/// Most profiles that an error names.
-const MOST_PROFILES: usize = 20;
-
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::{net::TcpListener, time::Instant};
 
@@ -37,6 +34,9 @@ use crate::{
     },
     ui::{Ui, invocation::Invocation, progress::Progress},
 };
+
+/// Most profiles that an error names.
+const MOST_PROFILES: usize = 20;
 
 /// The context of a command.
 #[derive(Debug)]
@@ -148,7 +148,11 @@ impl Context {
             Error::new(ErrorKind::NoCredentials, format!("{missing}, and no other one"))
         } else {
             let error = Error::new(ErrorKind::NoCredentials, format!("{missing}, only these:"));
-            known.iter().take(MOST_PROFILES).fold(error, Error::with_cause)
+            let named = known.iter().take(MOST_PROFILES).fold(error, Error::with_cause);
+            match known.len().checked_sub(MOST_PROFILES).filter(|more| *more > 0) {
+                Some(more) => named.with_cause(format!("and {more} more")),
+                None => named,
+            }
         };
         Some(error.with_hint(match nearest(profile, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `--profile {near}`?"),

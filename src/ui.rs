@@ -15,8 +15,9 @@ use std::{
     io::{self, BufWriter, IsTerminal as _, Write},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use indicatif::MultiProgress;
@@ -113,6 +114,8 @@ pub struct Ui {
     invocation: Invocation,
     /// When the run began.
     begun: Instant,
+    /// For how many milliseconds questions waited for their answers.
+    asked: AtomicU64,
     /// Whether anything went to stderr.
     has_noted: AtomicBool,
     /// Progress bars on stderr; lines that are written there go above them.
@@ -132,6 +135,7 @@ impl Ui {
             streams,
             invocation: Invocation::default(),
             begun: Instant::now(),
+            asked: AtomicU64::new(0),
             has_noted: AtomicBool::new(false),
             bars,
         }
@@ -144,6 +148,11 @@ impl Ui {
 
     pub fn begun(&self) -> Instant {
         self.begun
+    }
+
+    /// For how long the run has worked, without the time that people took to answer.
+    fn worked(&self) -> Duration {
+        self.begun.elapsed().saturating_sub(Duration::from_millis(self.asked.load(Ordering::Relaxed)))
     }
 
     /// Whether notes and next steps are shown.
@@ -218,7 +227,7 @@ impl Ui {
             Format::Env => self.write_out(&env_lines(&report.env())),
             Format::Text => {
                 let mut text = Vec::new();
-                let mut page = Page::new(&mut text, self.width(), self.begun.elapsed());
+                let mut page = Page::new(&mut text, self.width(), self.worked());
                 let written = report.human(&mut page).and_then(|()| self.next_steps(&mut page, &report.next()));
                 written.and_then(|()| self.write_result(&text))
             }

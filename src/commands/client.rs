@@ -380,6 +380,9 @@ impl Item {
 
 impl Report for Items {
     fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
+        if self.items.is_empty() {
+            return writeln!(w, "The user pool has no clients.");
+        }
         let row = |item: &Item| {
             let maker = match item.origin {
                 "stack" => "create",
@@ -387,7 +390,7 @@ impl Report for Items {
                 _ => "others",
             };
             let allowed = if item.allowed { "yes" } else { "no" };
-            let secrets = item.secrets.as_ref().filter(|secrets| secrets.len() != 1);
+            let secrets = item.secrets.as_ref();
             let secrets = secrets.map(|secrets| secrets.len().to_string()).unwrap_or_default();
             let scopes = item.scopes.join(" ");
             [item.client.clone(), item.client_id.clone(), allowed.into(), maker.into(), secrets, scopes]

@@ -19,8 +19,7 @@ use crate::{
 
 /// List the gateways of the region, and who made them
 ///
-/// Who made a gateway is told by the execution roles of this program, or else by the gateway's tags, with one call for
-/// each such gateway.
+/// Who made a gateway is told by its tags, with one call for each gateway.
 #[derive(Debug, Args)]
 pub struct List {
     /// Do not look who made them, which takes one call in all

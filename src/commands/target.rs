@@ -117,7 +117,7 @@ async fn with_gateway(ctx: &Context, aws: &Aws, given: &str) -> Result<(Stack, G
     }
 }
 
-/// A target that must exist, by its name or id.
+/// A target that must exist.
 fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a ApiDocument, Error> {
     let missing = || {
         let given = gateway.document.name();
@@ -127,8 +127,7 @@ fn target_of<'a>(gateway: &'a Gateway, name: &TargetName) -> Result<&'a ApiDocum
             None => format!("`agentcore-gw target list --gateway {given}` shows those that there are"),
         })
     };
-    let by_id = || gateway.targets.iter().find(|target| target.target_id() == name.as_str());
-    gateway.target(name.as_str()).or_else(by_id).ok_or_else(missing)
+    gateway.target(name.as_str()).ok_or_else(missing)
 }
 
 impl OfGateway {
@@ -143,10 +142,16 @@ impl OfGateway {
 }
 
 impl OneTarget {
+    /// The target of this name, or else of this id.
+    fn find<'a>(&self, gateway: &'a Gateway) -> Result<&'a ApiDocument, Error> {
+        let by_id = gateway.targets.iter().find(|target| target.target_id() == self.name.as_str());
+        target_of(gateway, &self.name).or_else(|missing| by_id.ok_or(missing))
+    }
+
     async fn get(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let (_, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
-        Ok(Box::new(Shown(target_of(&gateway, &self.name)?.0.clone())))
+        Ok(Box::new(Shown(self.find(&gateway)?.0.clone())))
     }
 
     async fn remove(self, ctx: &Context) -> Outcome {
@@ -154,7 +159,7 @@ impl OneTarget {
         let (mut stack, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
         let gateway_name = stack.names.gateway.to_string();
         // One that is not there is named as it was given.
-        let target = target_of(&gateway, &self.name).map_or(self.name.as_str(), ApiDocument::name).to_owned();
+        let target = self.find(&gateway).map_or(self.name.as_str(), ApiDocument::name).to_owned();
         stack.gateway = Some(gateway);
         let remove = async |run: Run<'_>| cleanup::remove_targets(run, &stack, &[&target]).await;
         let deleted = removed(ctx, ctx.observed(&aws, remove).await)?;

@@ -76,14 +76,14 @@ pub struct Search {
 }
 
 /// Arguments as a shell takes them.
-const EXAMPLE: &str = "such as '{\"location\":\"Seattle\"}'";
+const EXAMPLE: &str = "like '{\"location\":\"Seattle\"}'";
 
 /// The arguments of a tool's call.
 pub(super) fn arguments(text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(arguments @ Value::Object(_)) => Ok(arguments),
-        Ok(_) => Err(format!("the arguments are a JSON object, {EXAMPLE}")),
-        Err(error) => Err(format!("not JSON, {EXAMPLE}: {error}")),
+        Ok(_) => Err(format!("the arguments are a JSON object, written {EXAMPLE}")),
+        Err(error) => Err(format!("not JSON: {error}; arguments are written {EXAMPLE}")),
     }
 }
 
@@ -275,11 +275,8 @@ impl Report for Listed {
         if self.items.is_empty() {
             return writeln!(w, "{}", self.none);
         }
-        let row = |tool: &Value| {
-            let description = report::first_sentence(text(tool, "description"));
-            [text(tool, "name").to_owned(), description.to_owned()]
-        };
-        w.table(["TOOL", "DESCRIPTION"], &self.items.iter().map(row).collect::<Vec<_>>())
+        let rows = self.items.iter().map(|tool| (text(tool, "name"), text(tool, "description")));
+        w.described(["TOOL", "DESCRIPTION"], &rows.collect::<Vec<_>>())
     }
 }
 

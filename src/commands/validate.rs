@@ -26,7 +26,7 @@ use crate::{
         tool,
     },
     ui::{
-        report::{self, Page, Report, escape_control},
+        report::{Page, Report, escape_control},
         style,
     },
 };
@@ -229,7 +229,7 @@ impl Report for Validated {
                 let (begin, end) = (style.render(), style.render_reset());
                 let (file, problem) = (escape_control(&self.file), escape_control(&finding.problem));
                 writeln!(w, "{file}:{}: {begin}{word}{end}: {problem}", finding.line)?;
-                let pointer = if finding.pointer.is_empty() { "the whole" } else { &finding.pointer };
+                let pointer = if finding.pointer.is_empty() { "the top" } else { &finding.pointer };
                 writeln!(w, "    at {}", escape_control(pointer))?;
                 writeln!(w, "    {}", escape_control(&finding.remedy))?;
             }
@@ -257,9 +257,9 @@ impl Report for Validated {
         if self.tools.is_empty() {
             return Ok(());
         }
-        let row = |tool: &ToolInfo| [tool.name.clone(), report::first_sentence(&tool.description).to_owned()];
+        let rows = self.tools.iter().map(|tool| (tool.name.as_str(), tool.description.as_str()));
         writeln!(w)?;
-        w.table(["TOOL", "DESCRIPTION"], &self.tools.iter().map(row).collect::<Vec<_>>())
+        w.described(["TOOL", "DESCRIPTION"], &rows.collect::<Vec<_>>())
     }
 
     fn exit_code(&self) -> u8 {

@@ -1,6 +1,6 @@
 //! Finds the stack of a gateway that is given by name, id or ARN.
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::{StreamExt as _, future::try_join_all, stream};
 
 use super::{
     Error,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     aws::{
-        self, Aws, Class, agentcore, cognito,
+        Aws, Class, agentcore, cognito,
         cognito::Pool,
         iam,
         wait::{self, Deadline, Poll, Stop},
@@ -90,17 +90,6 @@ pub async fn gateway_id(aws: &Aws, given: &str, stop: &Stop, on_wait: impl Fn(u6
     Ok(gateway.id().to_owned())
 }
 
-/// The gateway names of the stacks in a region that have an anchor.
-async fn anchored(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, aws::Error> {
-    let prefixes = [IAM_PATH_ROOT, OLD_IAM_PATH_ROOT].map(|root| format!("{root}{region}/"));
-    let paths = try_join_all(prefixes.iter().map(async |prefix: &String| {
-        let paths = iam::paths_below(aws, prefix).await?;
-        let name = |path: &String| path.strip_prefix(prefix)?.trim_end_matches('/').parse().ok();
-        Ok(paths.iter().filter_map(name).collect::<Vec<GatewayName>>())
-    }));
-    Ok(paths.await?.into_iter().flatten().collect())
-}
-
 /// Who made a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Maker {
@@ -111,33 +100,36 @@ pub enum Maker {
     Unknown,
 }
 
-/// Who made each of these gateways, which are given by id and name. A stack's anchor tells, or else the gateway's tags, with
-/// one call for each such gateway.
+/// How many gateways' tags are read at once.
+const TAGS_AT_ONCE: usize = 10;
+
+/// Who made each of these gateways, which are given by id and name, as their tags tell, with one call for each.
 pub async fn makers(aws: &Aws, account: Option<&str>, gateways: &[(String, String)]) -> Vec<Maker> {
-    // Who may not list roles may still read tags.
-    let anchored = anchored(aws, &aws.region).await.unwrap_or_default();
-    join_all(gateways.iter().map(async |(id, name): &(String, String)| {
+    let maker = async |(id, name): &(String, String)| {
         let Ok(name) = name.parse::<GatewayName>() else { return Maker::Others };
-        if anchored.contains(&name) {
-            return Maker::Us;
-        }
         let Some(account) = account else { return Maker::Unknown };
         match agentcore::tags(aws, &agentcore::arn(&aws.region, account, id)).await {
             Ok(tags) if StackNames::new(&aws.region, &name).owns(&tags) => Maker::Us,
             Ok(_) => Maker::Others,
             Err(_) => Maker::Unknown,
         }
-    }))
-    .await
+    };
+    stream::iter(gateways.iter().map(maker)).buffered(TAGS_AT_ONCE).collect().await
 }
 
 /// The gateway names of all stacks in a region: those with an anchor, and those whose gateway or user pool
 /// carries our tag (a stack with a user-supplied role has no anchor).
 pub async fn all_stacks(aws: &Aws, region: &Region) -> Result<Vec<GatewayName>, Error> {
+    let prefixes = [IAM_PATH_ROOT, OLD_IAM_PATH_ROOT].map(|root| format!("{root}{region}/"));
+    let paths = try_join_all(prefixes.iter().map(async |prefix: &String| {
+        let paths = iam::paths_below(aws, prefix).await?;
+        let name = |path: &String| path.strip_prefix(prefix)?.trim_end_matches('/').parse().ok();
+        Ok(paths.iter().filter_map(name).collect::<Vec<GatewayName>>())
+    }));
     let ours = |name: &str| name.starts_with(USER_POOL_PREFIX);
-    let (mut found, gateways, pools) =
-        tokio::try_join!(anchored(aws, region), agentcore::list_gateways(aws), cognito::pools(aws, ours))
-            .map_err(|error| aws.of_region(error))?;
+    let (paths, gateways, pools) = tokio::try_join!(paths, agentcore::list_gateways(aws), cognito::pools(aws, ours))
+        .map_err(|error| aws.of_region(error))?;
+    let mut found: Vec<GatewayName> = paths.into_iter().flatten().collect();
     let stack_of = |pool: &Pool| pool.tags.get(TAG_STACK).and_then(|name| name.parse::<GatewayName>().ok());
     found.extend(pools.iter().filter_map(stack_of));
     for (id, name) in gateways {

@@ -1,6 +1,8 @@
 //! Questions to whoever is at the terminal.
 
-use std::{fmt, io};
+use std::{fmt, io, sync::atomic::Ordering};
+
+use tokio::time::Instant;
 
 use super::Ui;
 use crate::error::{Error, ErrorKind};
@@ -18,8 +20,17 @@ impl Ui {
                 .with_hint("add `--yes` to confirm"));
         }
         self.write_err(&format!("{question} [y/N]"));
-        let answer = read_line().await?;
+        let answer = self.answer().await?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Waits for a line.
+    async fn answer(&self) -> Result<String, Error> {
+        let begun = Instant::now();
+        let line = read_line().await;
+        let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.asked.fetch_add(took, Ordering::Relaxed);
+        line
     }
 
     /// Whether there is a terminal to ask on.
@@ -34,7 +45,7 @@ impl Ui {
     pub async fn ask_secret(&self, what: &str) -> Result<String, Error> {
         let _silence = Silence::new();
         self.write_err(&format!("{what}:"));
-        read_line().await
+        self.answer().await
     }
 }
 

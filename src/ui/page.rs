@@ -47,8 +47,20 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// Writes aligned columns below their headers. A column without a value is left out. On a terminal, the text of the
-    /// last column ends where the line does.
+    /// Writes names, each with the first sentence of its description, which on a terminal ends where the line does.
+    pub fn described(&mut self, headers: [&str; 2], rows: &[(&str, &str)]) -> io::Result<()> {
+        let names = rows.iter().map(|(name, _)| escape_control(name).chars().count());
+        let before = names.max().unwrap_or(0).max(headers[0].chars().count()).min(WIDEST) + 2;
+        // Where there is hardly any room, it goes on in the next line, as long names do.
+        let room = self.width.map(|columns| columns.saturating_sub(before)).filter(|room| *room > LEAST);
+        let row = |(name, text): &(&str, &str)| {
+            let text = first_sentence(text);
+            [(*name).to_owned(), room.map_or_else(|| text.to_owned(), |room| beginning(text, room))]
+        };
+        self.table(headers, &rows.iter().map(row).collect::<Vec<_>>())
+    }
+
+    /// Writes aligned columns below their headers. A column without a value is left out.
     pub fn table<const N: usize>(&mut self, headers: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
         let is_used = |column: &usize| rows.iter().any(|row| !row[*column].is_empty());
         let columns: Vec<usize> = (0..N).filter(is_used).collect();
@@ -61,25 +73,20 @@ impl<'a> Page<'a> {
         };
         let widths: Vec<usize> = (0..columns.len()).map(width).collect();
         let (dim, heading, reset) = (style::DIM.render(), style::HEADING.render(), style::DIM.render_reset());
-        writeln!(self, "{dim}{}{reset}", self.line(&headers, &widths))?;
+        writeln!(self, "{dim}{}{reset}", Self::line(&headers, &widths))?;
         for row in &rows {
             let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-            let line = self.line(&cells, &widths);
+            let line = Self::line(&cells, &widths);
             let (first, others) = line.split_at(cells.first().map_or(0, |cell| cell.len()).min(line.len()));
             writeln!(self, "{heading}{first}{reset}{others}")?;
         }
         Ok(())
     }
 
-    fn line(&self, cells: &[&str], widths: &[usize]) -> String {
+    fn line(cells: &[&str], widths: &[usize]) -> String {
         let mut line = String::new();
         for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            let before = line.chars().count();
-            match self.width.filter(|_| column > 0 && column + 1 == cells.len()) {
-                // A column that hardly has room goes on in the next line, as long names do.
-                Some(columns) if columns > before + LEAST => line += &beginning(cell, columns - before),
-                _ => line += cell,
-            }
+            line += cell;
             if column + 1 < cells.len() {
                 line += &" ".repeat(width.saturating_sub(cell.chars().count()) + 2);
             }
@@ -117,7 +124,7 @@ impl<'a> Page<'a> {
                 } else {
                     (format!("{lead}{next}{below}"), "")
                 };
-                let width = if n == 0 { width } else { width.saturating_sub(3) };
+                let width = if n == 0 { width.max(3) } else { width.saturating_sub(3) };
                 let text = format!("{label:<width$}  {line}");
                 writeln!(self, "{dim}{lead}{reset}{}", text.trim_end())?;
             }
@@ -168,7 +175,7 @@ impl Branch {
 }
 
 /// The first sentence of a text.
-pub fn first_sentence(text: &str) -> &str {
+fn first_sentence(text: &str) -> &str {
     let line = text.trim().lines().next().unwrap_or_default();
     line.find(". ").map_or(line, |end| &line[..=end])
 }
@@ -196,7 +203,9 @@ fn beginning(line: &str, width: usize) -> String {
         return line.to_owned();
     }
     let end = line.char_indices().nth(width.saturating_sub(2)).map_or(line.len(), |(end, _)| end);
-    let cut = line[..end].rsplit_once(' ').map_or(&line[..end], |(whole_words, _)| whole_words);
+    let words = line[..end].rsplit_once(' ').map(|(whole_words, _)| whole_words);
+    // A long word is cut, rather than most of the line be empty.
+    let cut = words.filter(|words| words.len() * 2 > end).unwrap_or(&line[..end]);
     format!("{cut} …")
 }
 
@@ -212,12 +221,15 @@ mod tests {
 
     #[test]
     fn a_table_has_headers_and_ends_where_the_terminal_does() {
-        let row = |name: &str, text: &str| [name.to_owned(), String::new(), text.to_owned()];
-        let rows = [row("a", "gets the weather of a place"), row("a long name\u{7}", "waits")];
-        let table = |width| written(width, |page| page.table(["NAME", "ID", "TEXT"], &rows));
+        let row = |name: &str| [name.to_owned(), String::new(), "id".to_owned()];
+        let two = written(Some(10), |page| page.table(["NAME", "UNUSED", "ID"], &[row("a"), row("a long name")]));
+        assert_eq!(two, "NAME         ID\na            id\na long name  id\n");
+        let rows = [("a", "gets the weather of a place"), ("a long name\u{7}", "waits")];
+        let table = |width| written(width, |page| page.described(["NAME", "TEXT"], &rows));
         let whole = "NAME              TEXT\na                 gets the weather of a place\na long name\\u{7}  waits\n";
         assert_eq!(table(None), whole);
         assert_eq!(table(Some(39)), whole.replace(" of a place", " …"));
+        assert_eq!(beginning("a https://example.com/a/b", 20), "a https://example. …");
         assert_eq!(table(Some(20)), whole, "no room");
     }
 

@@ -4,10 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use super::{
-    page::{Page, first_sentence},
-    plain::escape_control,
-};
+pub use super::{page::Page, plain::escape_control};
 use crate::error::exit;
 
 /// A document that can be printed as JSON.

@@ -21,6 +21,7 @@ mod doctor;
 mod environments;
 mod export;
 mod functions;
+mod help;
 mod iam_actions;
 mod inbound;
 mod init;

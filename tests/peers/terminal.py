@@ -10,9 +10,11 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import sys
 import termios
+import time
 
 columns, *rest = sys.argv[1:]
 split = rest.index("--")
@@ -29,7 +31,10 @@ if child == 0:
 shown = b""
 os.set_blocking(terminal, False)
 status = None
+deadline = time.monotonic() + 120
 while status is None:
+    if time.monotonic() > deadline:
+        os.kill(child, signal.SIGKILL)
     done, code = os.waitpid(child, os.WNOHANG)
     status = os.waitstatus_to_exitcode(code) if done else None
     try:

@@ -94,8 +94,10 @@ pub fn main() -> ExitCode {
     let platform = Platform { env, streams, http_client: None, credentials: None, stop: stop.clone() };
     let code = runtime.block_on(async {
         tokio::select! {
-            code = run(std::env::args_os().collect(), platform) => code,
+            // Signals first: a command may switch off the terminal's echo in its first step.
+            biased;
             () = interrupted_twice(&stop) => exit::INTERRUPTED,
+            code = run(std::env::args_os().collect(), platform) => code,
         }
     });
     // Do not wait for work that is still running, such as a blocking read of a confirmation.

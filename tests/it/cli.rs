@@ -129,7 +129,7 @@ fn arguments_of_a_tool_are_checked_before_the_call() {
     exit 2
     --- stdout
     --- stderr
-    error: invalid value '[1]' for '[JSON]': the arguments are a JSON object, such as '{"location":"Seattle"}'
+    error: invalid value '[1]' for '[JSON]': the arguments are a JSON object, written like '{"location":"Seattle"}'
 
     For more information, try '--help'.
     "#);

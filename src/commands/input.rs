@@ -350,8 +350,7 @@ impl Validated {
         let more = errors.count();
         let and_more = if more == 0 { String::new() } else { format!(", and {} more", some(more, "error")) };
         let message = format!("{}, line {}: {}{and_more}", self.file, first.line, first.problem);
-        let error = Error::new(ErrorKind::InvalidInput, message)
-            .with_cause(format!("at {}", if first.pointer.is_empty() { "the top" } else { &first.pointer }));
+        let error = Error::new(ErrorKind::InvalidInput, message).with_cause(format!("at {}", first.place()));
         Some(match &self.adaptable {
             None => error.with_hint(first.remedy.clone()),
             Some(Adaptable { flags, operations: Kept { kept, of } }) => error.with_hint(format!(

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Outcome, gateway_id};
+use super::{Outcome, gateway_id, shown::Printed};
 use crate::{
     aws::{Caller, agentcore},
     context::Context,
@@ -60,7 +60,7 @@ impl Get {
         let aws = ctx.aws().await?;
         let id = gateway_id(ctx, &aws, &self.name).await?;
         let gateway = agentcore::find_gateway(&aws, &id).await?;
-        Ok(Box::new(Shown(gateway.ok_or(ops::Error::NotFound(self.name))?.0)))
+        Ok(Box::new(Printed(gateway.ok_or(ops::Error::NotFound(self.name))?.0)))
     }
 }
 
@@ -143,16 +143,5 @@ impl Report for Targets {
         };
         let rows: Vec<[String; 5]> = self.items.iter().map(row).collect();
         w.table(["NAME", "STATUS", "KIND", "CHANGED", "ID"], &rows)
-    }
-}
-
-/// AWS's own response, unchanged.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub struct Shown(pub Value);
-
-impl Report for Shown {
-    fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
-        writeln!(w, "{:#}", self.0)
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     ui::report::{Page, Report},
 };
 
-/// A document that other programs take, alone.
+/// A document of AWS, or one that other programs take, as it is.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct Printed(pub Value);
@@ -180,6 +180,15 @@ impl ClientInfo {
             "scope": self.scope,
             "domain_prefix": self.domain_prefix,
         })
+    }
+}
+
+/// The first of these names, at most so many, and how many more there are.
+pub fn few<T: AsRef<str>>(names: &[T], most: usize, separator: &str) -> String {
+    let first = names.iter().take(most).map(AsRef::as_ref).collect::<Vec<&str>>().join(separator);
+    match names.len().saturating_sub(most) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 

@@ -169,7 +169,6 @@ impl Target {
         let kind = TargetKind::of(&document.0["targetConfiguration"]["mcp"]);
         let credential = &document.0["credentialProviderConfigurations"][0]["credentialProviderType"];
         let provider = providers::of_target(&document.0).and_then(providers::of_arn);
-        let function = format!(":function:{}", stack.names.function);
         Self {
             name: document.name().to_owned(),
             status: document.status().to_owned(),
@@ -177,7 +176,7 @@ impl Target {
             tools: tool_names(document.name(), &document.0),
             credential: credential.as_str().map(str::to_owned),
             provider: provider.map(|(_, name)| name.to_owned()),
-            is_sample: document.lambda_arn().is_some_and(|arn| arn.ends_with(&function)),
+            is_sample: document.lambda_arn().is_some_and(|arn| stack.names.is_function_arn(arn)),
         }
     }
 }

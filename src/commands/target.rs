@@ -27,7 +27,8 @@ pub use self::{
 };
 use super::{
     Outcome, gateway_id,
-    list::{Shown, Targets, in_order},
+    list::{Targets, in_order},
+    shown::Printed,
     stack_with_gateway,
 };
 use crate::{
@@ -151,7 +152,7 @@ impl OneTarget {
     async fn get(self, ctx: &Context) -> Outcome {
         let aws = ctx.aws().await?;
         let (_, gateway) = with_gateway(ctx, &aws, &self.gateway).await?;
-        Ok(Box::new(Shown(self.find(&gateway)?.0.clone())))
+        Ok(Box::new(Printed(self.find(&gateway)?.0.clone())))
     }
 
     async fn remove(self, ctx: &Context) -> Outcome {

@@ -229,8 +229,7 @@ impl Report for Validated {
                 let (begin, end) = (style.render(), style.render_reset());
                 let (file, problem) = (escape_control(&self.file), escape_control(&finding.problem));
                 writeln!(w, "{file}:{}: {begin}{word}{end}: {problem}", finding.line)?;
-                let pointer = if finding.pointer.is_empty() { "the top" } else { &finding.pointer };
-                writeln!(w, "    at {}", escape_control(pointer))?;
+                writeln!(w, "    at {}", escape_control(finding.place()))?;
                 writeln!(w, "    {}", escape_control(&finding.remedy))?;
             }
         }

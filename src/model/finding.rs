@@ -25,6 +25,13 @@ pub struct Finding {
     pub remedy: String,
 }
 
+impl Finding {
+    /// Where in the document it is, in words where the pointer is empty.
+    pub fn place(&self) -> &str {
+        if self.pointer.is_empty() { "the top" } else { &self.pointer }
+    }
+}
+
 /// The parameters of a check.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {

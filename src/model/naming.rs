@@ -121,6 +121,11 @@ impl StackNames {
         path.is_some_and(|(_, path)| self.has_iam_path(path))
     }
 
+    /// Whether this is the ARN of the sample function that the stack creates.
+    pub fn is_function_arn(&self, arn: &str) -> bool {
+        arn.ends_with(&format!(":function:{}", self.function))
+    }
+
     /// IAM pattern for the functions that this stack creates.
     pub fn function_pattern(&self) -> String {
         format!("agw-*-{}-*", self.hash)

@@ -90,8 +90,7 @@ fn reasons(document: &ApiDocument) -> String {
 /// The missing resources of the sample function, if a target calls it.
 fn missing_of_sample(stack: &Stack, gateway: &Gateway) -> Vec<(ResourceKind, String, &'static str)> {
     let names = &stack.names;
-    let is_of_sample = |arn: &str| arn.ends_with(&format!(":function:{}", names.function));
-    if !gateway.targets.iter().filter_map(ApiDocument::lambda_arn).any(is_of_sample) {
+    if !gateway.targets.iter().filter_map(ApiDocument::lambda_arn).any(|arn| names.is_function_arn(arn)) {
         return Vec::new();
     }
     let mut missing = Vec::new();

@@ -8,7 +8,7 @@ use crate::support::env::{Env, Run, python};
 
 /// The JSON output of an `aws` command; null if it prints nothing.
 #[track_caller]
-fn aws(env: &Env, command: &str) -> Value {
+pub fn aws(env: &Env, command: &str) -> Value {
     let program: PathBuf = python("awscli").with_file_name("aws");
     let run = Run::of(env.aws_tool(&program).args(command.split(' ')).args(["--output", "json"]).output().unwrap());
     assert_eq!(run.code, 0, "aws {command}\n{}{}", run.stdout, run.stderr);

@@ -1,10 +1,13 @@
 //! What people see: lists, trees and results, in terminals of 80 and 120 columns.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use serde_json::Value;
 
-use crate::support::env::{Env, Run, in_home, python};
+use crate::{
+    aws_cli::aws,
+    support::env::{Env, Run, in_home},
+};
 
 /// What a terminal of so many columns shows of a command, while these prompts get these answers.
 fn in_terminal(env: &Env, columns: usize, answers: &[(&str, &str)], args: &[&str]) -> String {
@@ -17,13 +20,6 @@ fn in_terminal(env: &Env, columns: usize, answers: &[(&str, &str)], args: &[&str
     let end = if is_interrupted { "exit 130, echo on\n" } else { "exit 0, echo on\n" };
     assert!(run.stdout.ends_with(end), "{}", run.stdout);
     anstream::adapter::strip_str(&run.stdout).to_string()
-}
-
-fn aws(env: &Env, command: &str) -> Value {
-    let mut tool: Command = env.aws_tool(&python("awscli").with_file_name("aws"));
-    let run = Run::of(tool.args(command.split(' ')).args(["--output", "json"]).output().unwrap());
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    run.json()
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
     aws::{Aws, Caller, agentcore::ApiDocument},
     commands::{
         input::some,
-        shown::{ClientInfo, GatewayInfo, SecretFlags, TargetInfo},
+        shown::{ClientInfo, GatewayInfo, SecretFlags, TargetInfo, few},
         sign_in::callable,
     },
     error::Error,
@@ -143,20 +143,13 @@ impl Created {
 /// Most tools that are named in text output.
 const MOST_NAMED: usize = 20;
 
-fn few(tools: &[String]) -> String {
-    match tools.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
-        None => tools.join(", "),
-        Some(more) => format!("{} and {more} more", tools[..MOST_NAMED].join(", ")),
-    }
-}
-
 impl Report for Created {
     fn human(&self, w: &mut Page<'_>) -> io::Result<()> {
         let gateway = &self.gateway;
         w.outcome(&format!("Gateway {} is {}", gateway.name, gateway.status), self.unchanged)?;
         writeln!(w)?;
         let tools = self.targets.iter().filter_map(|target| target.tools.clone()).flatten().collect::<Vec<_>>();
-        let tool_list = few(&tools);
+        let tool_list = few(&tools, MOST_NAMED, ", ");
         let mut shown = vec![("Gateway URL", gateway.gateway_url.as_str())];
         shown.extend(self.client_info.iter().flat_map(ClientInfo::fields));
         let checked = self.checked().join(", ");

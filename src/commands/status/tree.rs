@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Part, StackReport, Target};
-use crate::{model::tool::SEPARATOR, ops::ResourceKind, ui::page::Branch};
+use crate::{commands::shown::few, model::tool::SEPARATOR, ops::ResourceKind, ui::page::Branch};
 
 impl StackReport {
     /// The branches of the gateway. What there is nothing of has none.
@@ -50,13 +50,12 @@ impl StackReport {
         }
         services.into_iter().map(|(service, actions)| {
             let actions: Vec<&str> = actions.into_iter().collect();
-            Branch::new(&format!("may {service}"), &few(&actions))
+            Branch::new(&format!("may {service}"), &few(&actions, MOST_NAMED, " "))
         })
     }
 
     /// The targets, each with what was made for it; then what no target uses.
     fn targets(&self) -> Vec<Branch> {
-        let is_sample = |entry: &Entry| entry.part == Part::Sample;
         let uses = |target: &Target, entry: &Entry| match entry.part {
             Part::Sample => target.is_sample,
             Part::Provider => target.provider.as_ref() == Some(&entry.name),
@@ -67,7 +66,7 @@ impl StackReport {
             Branch::new(&target.name, &described(target)).with(below)
         };
         let is_free = |entry: &&Entry| {
-            let is_of_targets = is_sample(entry) || entry.part == Part::Provider;
+            let is_of_targets = [Part::Sample, Part::Provider].contains(&entry.part);
             is_of_targets && !self.targets.iter().any(|target| uses(target, entry))
         };
         let free = self.resources.iter().filter(is_free).map(branch);
@@ -78,14 +77,6 @@ impl StackReport {
 /// Most actions or tools that are named.
 const MOST_NAMED: usize = 5;
 
-/// The first of these names, and how many more there are.
-fn few(names: &[&str]) -> String {
-    match names.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
-        None => names.join(" "),
-        Some(more) => format!("{} and {more} more", names[..MOST_NAMED].join(" ")),
-    }
-}
-
 /// Status, kind, credential and tools of a target.
 fn described(target: &Target) -> String {
     let mut parts = vec![target.status.clone()];
@@ -94,7 +85,11 @@ fn described(target: &Target) -> String {
     if let Some(tools) = &target.tools {
         let names: Vec<&str> =
             tools.iter().map(|tool| tool.split_once(SEPARATOR).map_or(tool.as_str(), |it| it.1)).collect();
-        parts.push(if names.is_empty() { "no tools".to_owned() } else { format!("tools {}", few(&names)) });
+        parts.push(if names.is_empty() {
+            "no tools".to_owned()
+        } else {
+            format!("tools {}", few(&names, MOST_NAMED, " "))
+        });
     }
     parts.join(", ")
 }

@@ -139,9 +139,8 @@ impl Needs {
 
     /// A function. The sample's is in the base policy.
     fn add_function(&mut self, place: Place<'_>) {
-        let own = format!(":function:{}", place.names.function);
         let function = place.mcp()[TargetKind::Lambda.member()]["lambdaArn"].as_str();
-        let counts = |arn: &&str| !arn.is_empty() && (self.with_own || !arn.ends_with(&own));
+        let counts = |arn: &&str| !arn.is_empty() && (self.with_own || !place.names.is_function_arn(arn));
         self.functions.extend(function.filter(counts).map(str::to_owned));
     }
 

@@ -91,7 +91,7 @@ async fn of_target(subject: Subject<'_>, target: &ApiDocument) -> Findings {
 /// Whether a target's function is there and can be called.
 async fn function(subject: Subject<'_>, target: &str, arn: &str, findings: &mut Findings) {
     let (stack, check) = (subject.stack, format!("function:{target}"));
-    let is_sample = subject.gateway.ours && arn.ends_with(&format!(":function:{}", stack.names.function));
+    let is_sample = subject.gateway.ours && stack.names.is_function_arn(arn);
     if arn.split(':').nth(4).is_some_and(|account| account != stack.caller.account) {
         return findings.warnings.push(format!("the function of `{target}` is in another account, and not looked at"));
     }

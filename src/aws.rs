@@ -56,7 +56,7 @@ use serde::Serialize;
 pub use self::error::{Class, Error};
 use self::pace::Pace;
 use crate::{
-    http::{BodyLimit, Http, client, log::CallLog},
+    http::{BodyLimit, CONNECT_TIMEOUT, Http, client, log::CallLog},
     model::{name::Region, secret::Secret},
 };
 
@@ -318,7 +318,7 @@ fn trusting(pem: &[u8]) -> Result<TlsContext, Error> {
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfigBuilder::new()
-        .connect_timeout(Duration::from_secs(5))
+        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(Duration::from_mins(1))
         .build()
 }

@@ -6,32 +6,32 @@ pub mod log;
 pub mod mcp;
 pub mod sigv4;
 
-use std::{convert::Infallible, error::Error as StdError, time::Duration};
+use std::{error::Error as StdError, time::Duration};
 
-use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
-use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
-use aws_smithy_runtime::client::orchestrator::operation::{Operation, OperationBuilder};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime::client::{
+    auth::no_auth::{NO_AUTH_SCHEME_ID, NoAuthScheme},
+    identity::{IdentityCache, no_auth::NoAuthIdentityResolver},
+    orchestrator::endpoints::StaticUriEndpointResolver,
+    retries::strategy::NeverRetryStrategy,
+};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        http::SharedHttpClient,
-        interceptors::{
-            Intercept,
-            context::{BeforeDeserializationInterceptorContextMut, Error, Output},
-            dyn_dispatch_hint,
-        },
-        orchestrator::{HttpRequest, HttpResponse, OrchestratorError},
-        result::SdkError,
+        auth::{SharedAuthScheme, static_resolver::StaticAuthSchemeOptionResolver},
+        http::{HttpClient as _, HttpConnector as _, HttpConnectorSettings, SharedHttpClient},
+        identity::SharedIdentityResolver,
+        interceptors::{Intercept, context::BeforeDeserializationInterceptorContextMut, dyn_dispatch_hint},
+        orchestrator::HttpRequest,
         runtime_components::RuntimeComponents,
-        ser_de::DeserializeResponse,
     },
 };
 use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag, error::display::DisplayErrorContext};
 use bytes::Bytes;
-use http_body_util::{LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
-use self::{decode::Decode, log::CallLog};
+use self::log::HttpCall;
 
 /// The largest response, in bytes. No expected response is larger.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -40,10 +40,17 @@ const LARGEST: usize = 16 * 1024 * 1024;
 /// firewalls refuse those without one.
 const USER_AGENT: &str = concat!("agentcore-gw/", env!("CARGO_PKG_VERSION"));
 
-/// An HTTP client.
+/// How long a connection may take to be there, for calls of AWS, too: clients with the same settings share their connections
+/// and certificate authorities.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An HTTP client. It sends by the SDK's connector alone: what an SDK operation does around it, such as to resolve
+/// endpoints, identities and retries, takes longer than the connector, and is not needed here.
 #[derive(Debug, Clone)]
 pub struct Http {
     client: SharedHttpClient,
+    /// What connectors are made with.
+    components: RuntimeComponents,
     is_logged: bool,
 }
 
@@ -126,7 +133,7 @@ impl TransportError {
 
 impl Http {
     pub fn new(client: SharedHttpClient) -> Self {
-        Self { client, is_logged: false }
+        Self { client, components: components(), is_logged: false }
     }
 
     /// Logs each request.
@@ -138,57 +145,63 @@ impl Http {
     /// Sends a request once, and returns the response whatever its status. Redirects are not followed.
     pub async fn send(&self, request: Request, time_limit: Duration) -> Result<Response, TransportError> {
         let url = request.url.clone();
-        let read = |response: &HttpResponse| Ok::<_, OrchestratorError<Infallible>>(read(response));
-        let answered = self.operation(&request, time_limit).deserializer(read).build().invoke(request).await;
-        answered.map_err(|error| no_answer(url, &error, time_limit))
+        let whole = async {
+            let StreamingResponse { status, headers, body, .. } = self.exchange(request).await?;
+            Ok(Response { status, headers, body: body.collect().await?.to_bytes().into() })
+        };
+        within(time_limit, url, whole).await
     }
 
     /// Sends a request once, and returns when the response's head has arrived. Read the body with [`StreamingResponse::next`].
     pub async fn open(&self, request: Request, time_limit: Duration) -> Result<StreamingResponse, TransportError> {
-        let url = request.url.clone();
-        let deserializer = HeadDeserializer { url: url.clone() };
-        let operation =
-            self.operation(&request, time_limit).deserializer_impl::<StreamingResponse, Infallible>(deserializer);
-        operation.build().invoke(request).await.map_err(|error| no_answer(url, &error, time_limit))
+        within(time_limit, request.url.clone(), self.exchange(request)).await
     }
 
-    fn operation(&self, request: &Request, time_limit: Duration) -> OperationBuilder<Request, (), ()> {
-        let url = &request.url;
-        let after_scheme = url.find("://").map_or(0, |at| at + 3);
-        let path_at = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
-        let (origin, path) = url.split_at(path_at);
-        let path = if path.is_empty() { "/".to_owned() } else { path.to_owned() };
-        let mut operation = Operation::builder()
-            .service_name("http")
-            .operation_name("send")
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(origin)
-            .no_auth()
-            .http_client(self.client.clone())
-            .no_retry()
-            .timeout_config(TimeoutConfig::builder().operation_timeout(time_limit).build())
-            .sleep_impl(TokioSleep::new())
-            .time_source(SystemTimeSource::new())
-            .serializer(move |request: Request| serialize(&request, &path));
-        if request.is_decoded() {
-            operation = operation.interceptor(Decode);
+    async fn exchange(&self, request: Request) -> Result<StreamingResponse, BoxError> {
+        let mut log = self.is_logged.then(|| HttpCall::begin(&request));
+        let (url, is_decoded) = (request.url.clone(), request.is_decoded());
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let connector = self.client.http_connector(&settings, &self.components);
+        let mut response = connector.call(serialize(request)?).await?;
+        if let Some(log) = &mut log {
+            log.answered(&response);
         }
-        // After it, to count decoded bytes.
-        operation = operation.interceptor(BodyLimit);
-        if self.is_logged {
-            operation = operation.interceptor(CallLog::of_http());
+        if is_decoded {
+            decode::decode(&mut response)?;
         }
-        operation
+        let headers = response.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(StreamingResponse { status: response.status().as_u16(), headers, url, body: limited(response.into_body()) })
     }
 }
 
-fn no_answer(url: String, error: &SdkError<Infallible, HttpResponse>, time_limit: Duration) -> TransportError {
-    let (problem, kind) = match error {
-        SdkError::TimeoutError(_) => (timed_out(time_limit), TransportErrorKind::Timeout),
-        error if is_of_connecting(error) => (root_cause(error), TransportErrorKind::Unsent),
-        error => (root_cause(error), TransportErrorKind::Other),
+/// What making a connector asks for. Only the clock matters: the others are those of a call without credentials.
+fn components() -> RuntimeComponents {
+    let no_auth = StaticAuthSchemeOptionResolver::new(vec![NO_AUTH_SCHEME_ID]);
+    RuntimeComponents::builder("http")
+        .with_auth_scheme(SharedAuthScheme::new(NoAuthScheme::new()))
+        .with_auth_scheme_option_resolver(Some(no_auth))
+        .with_endpoint_resolver(Some(StaticUriEndpointResolver::http_localhost(0)))
+        .with_identity_cache(Some(IdentityCache::no_cache()))
+        .with_identity_resolver(NO_AUTH_SCHEME_ID, SharedIdentityResolver::new(NoAuthIdentityResolver::new()))
+        .with_retry_strategy(Some(NeverRetryStrategy::new()))
+        .with_sleep_impl(Some(TokioSleep::new()))
+        .build()
+        .expect("all that is required is there")
+}
+
+/// The outcome of an exchange with this URL, which may take so long.
+async fn within<T>(
+    time_limit: Duration,
+    url: String,
+    exchange: impl Future<Output = Result<T, BoxError>>,
+) -> Result<T, TransportError> {
+    let (problem, kind) = match timeout(time_limit, exchange).await {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(error)) if is_of_connecting(error.as_ref()) => (root_cause(error.as_ref()), TransportErrorKind::Unsent),
+        Ok(Err(error)) => (root_cause(error.as_ref()), TransportErrorKind::Other),
+        Err(_) => (timed_out(time_limit), TransportErrorKind::Timeout),
     };
-    TransportError { url, problem, kind }
+    Err(TransportError { url, problem, kind })
 }
 
 fn timed_out(time_limit: Duration) -> String {
@@ -212,8 +225,6 @@ impl StreamingResponse {
 
     /// The next bytes of the body; `None` at its end.
     pub async fn next(&mut self, time_limit: Duration) -> Result<Option<Bytes>, TransportError> {
-        use http_body_util::BodyExt as _;
-
         loop {
             let frame = timeout(time_limit, self.body.frame()).await;
             let problem = |problem: String, kind| TransportError { url: self.url.clone(), problem, kind };
@@ -236,38 +247,6 @@ impl StreamingResponse {
     }
 }
 
-/// Deserializes a response without waiting for its body.
-#[derive(Debug)]
-struct HeadDeserializer {
-    url: String,
-}
-
-impl HeadDeserializer {
-    fn opened(&self, response: &HttpResponse, body: SdkBody) -> Output {
-        let Response { status, headers, .. } = read(response);
-        Output::erase(StreamingResponse { status, headers, url: self.url.clone(), body })
-    }
-}
-
-impl DeserializeResponse for HeadDeserializer {
-    fn deserialize_streaming_with_config(
-        &self,
-        response: &mut HttpResponse,
-        _: &ConfigBag,
-    ) -> Option<Result<Output, OrchestratorError<Error>>> {
-        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-        Some(Ok(self.opened(response, body)))
-    }
-
-    fn deserialize_nonstreaming_with_config(
-        &self,
-        response: &HttpResponse,
-        _: &ConfigBag,
-    ) -> Result<Output, OrchestratorError<Error>> {
-        Ok(self.opened(response, SdkBody::from(read(response).body)))
-    }
-}
-
 /// Limits response bodies to 16 MB.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimit;
@@ -285,9 +264,13 @@ impl Intercept for BodyLimit {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let body = context.response_mut().body_mut();
-        *body = SdkBody::from_body_1_x(Limited::new(std::mem::replace(body, SdkBody::taken()), LARGEST));
+        *body = limited(std::mem::replace(body, SdkBody::taken()));
         Ok(())
     }
+}
+
+fn limited(body: SdkBody) -> SdkBody {
+    SdkBody::from_body_1_x(Limited::new(body, LARGEST))
 }
 
 /// Whether an error chain says that there was no connection.
@@ -320,31 +303,25 @@ pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
     if words.is_empty() { DisplayErrorContext(error).to_string() } else { words }
 }
 
-fn serialize(request: &Request, path: &str) -> Result<HttpRequest, BoxError> {
-    let mut sent = HttpRequest::new(SdkBody::from(request.body.clone()));
+fn serialize(request: Request) -> Result<HttpRequest, BoxError> {
+    let is_decoded = request.is_decoded();
+    let length = request.body.len();
+    let mut sent = HttpRequest::new(SdkBody::from(request.body));
     sent.set_method(&request.method)?;
-    sent.set_uri(path)?;
-    for (name, value) in &request.headers {
-        sent.headers_mut().try_append(name.clone(), value.clone())?;
-    }
+    sent.set_uri(request.url)?;
     let headers = sent.headers_mut();
+    for (name, value) in request.headers {
+        headers.try_append(name, value)?;
+    }
     if headers.get("user-agent").is_none() {
         headers.try_insert("user-agent", USER_AGENT)?;
     }
-    if request.is_decoded() {
+    if is_decoded {
         headers.try_insert("accept-encoding", decode::ACCEPTED)?;
     }
     // Requests without content have no length, unless their method expects content (RFC 9110 §8.6).
-    if !request.body.is_empty() || ["POST", "PUT", "PATCH"].contains(&request.method.as_str()) {
-        headers.try_insert("content-length", request.body.len().to_string())?;
+    if length > 0 || ["POST", "PUT", "PATCH"].contains(&request.method.as_str()) {
+        headers.try_insert("content-length", length.to_string())?;
     }
     Ok(sent)
-}
-
-fn read(response: &HttpResponse) -> Response {
-    Response {
-        status: response.status().as_u16(),
-        headers: response.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        body: response.body().bytes().unwrap_or_default().to_vec(),
-    }
 }

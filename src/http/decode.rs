@@ -10,14 +10,8 @@ use async_compression::{
     tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder},
     zstd::DParameter,
 };
-use aws_smithy_runtime_api::{
-    box_error::BoxError,
-    client::{
-        interceptors::{Intercept, context::BeforeDeserializationInterceptorContextMut, dyn_dispatch_hint},
-        runtime_components::RuntimeComponents,
-    },
-};
-use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
+use aws_smithy_runtime_api::{box_error::BoxError, client::orchestrator::HttpResponse};
+use aws_smithy_types::body::SdkBody;
 use futures_util::TryStreamExt as _;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
@@ -37,44 +31,31 @@ const LARGEST_BETWEEN: u64 = 16 * 1024 * 1024;
 /// The largest window of zstd, as a power of two: 8 MB (RFC 9659).
 const ZSTD_WINDOW: u32 = 23;
 
-/// Decodes response bodies. What reads them afterwards counts decoded bytes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Decode;
-
-#[dyn_dispatch_hint]
-impl Intercept for Decode {
-    fn name(&self) -> &'static str {
-        "content codings"
+/// Decodes a response's body as it is read. What reads it counts decoded bytes.
+///
+/// # Errors
+/// If the response names too many codings.
+pub(super) fn decode(response: &mut HttpResponse) -> Result<(), BoxError> {
+    let headers = response.headers().iter().filter(|(name, _)| *name == "content-encoding");
+    let named = headers.map(|(_, value)| value).collect::<Vec<_>>().join(",");
+    // Some servers name what is no coding, such as `utf-8`: a body with one that is not known stays as it is.
+    let codings: Option<Vec<Coding>> = named
+        .split(',')
+        .map(|name| Coding::of(name.trim()))
+        .filter(|coding| *coding != Some(Coding::Identity))
+        .collect();
+    let Some(codings) = codings.filter(|codings| !codings.is_empty()) else { return Ok(()) };
+    if codings.len() > MOST_CODINGS {
+        return Err(format!("the answer has {} content codings", codings.len()).into());
     }
-
-    fn modify_before_deserialization(
-        &self,
-        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let response = context.response_mut();
-        let headers = response.headers().iter().filter(|(name, _)| *name == "content-encoding");
-        let named = headers.map(|(_, value)| value).collect::<Vec<_>>().join(",");
-        // Some servers name what is no coding, such as `utf-8`: a body with one that is not known stays as it is.
-        let codings: Option<Vec<Coding>> = named
-            .split(',')
-            .map(|name| Coding::of(name.trim()))
-            .filter(|coding| *coding != Some(Coding::Identity))
-            .collect();
-        let Some(codings) = codings.filter(|codings| !codings.is_empty()) else { return Ok(()) };
-        if codings.len() > MOST_CODINGS {
-            return Err(format!("the answer has {} content codings", codings.len()).into());
-        }
-        response.headers_mut().remove("content-encoding");
-        response.headers_mut().remove("content-length");
-        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-        // The first coding is the innermost, whose bytes are those of the answer.
-        let bound = |index: usize| (index > 0).then_some(LARGEST_BETWEEN);
-        let codings = codings.into_iter().enumerate().rev();
-        *response.body_mut() = codings.fold(body, |body, (index, coding)| decoded(body, coding, bound(index)));
-        Ok(())
-    }
+    response.headers_mut().remove("content-encoding");
+    response.headers_mut().remove("content-length");
+    let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+    // The first coding is the innermost, whose bytes are those of the answer.
+    let bound = |index: usize| (index > 0).then_some(LARGEST_BETWEEN);
+    let codings = codings.into_iter().enumerate().rev();
+    *response.body_mut() = codings.fold(body, |body, (index, coding)| decoded(body, coding, bound(index)));
+    Ok(())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

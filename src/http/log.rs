@@ -19,26 +19,18 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use tokio::time::Instant;
 
+use super::Request;
+
 /// Logs each call at INFO, and each attempt with its sizes at DEBUG.
 #[derive(Debug, Clone)]
 pub struct CallLog {
-    /// The AWS region; `None` for calls to other services.
-    region: Option<String>,
+    region: String,
 }
 
 impl CallLog {
     /// A log of calls to a region's AWS services.
     pub fn of_region(region: &str) -> Self {
-        Self { region: Some(region.to_owned()) }
-    }
-
-    /// A log of plain HTTP calls.
-    pub fn of_http() -> Self {
-        Self { region: None }
-    }
-
-    fn region(&self) -> &str {
-        self.region.as_deref().unwrap_or("-")
+        Self { region: region.to_owned() }
     }
 }
 
@@ -47,14 +39,6 @@ impl CallLog {
 struct Begun(Instant);
 
 impl Storable for Begun {
-    type Storer = StoreReplace<Self>;
-}
-
-/// Method and URL of a plain HTTP call, without the query, which may contain an API key.
-#[derive(Debug)]
-struct Address(String);
-
-impl Storable for Address {
     type Storer = StoreReplace<Self>;
 }
 
@@ -80,8 +64,7 @@ impl Intercept for CallLog {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request();
-        let address = request.uri().split('?').next().unwrap_or_default();
-        cfg.interceptor_state().store_put(Address(format!("{} {address}", request.method())));
+        let address = without_query(request.uri());
         let bytes = request.body().content_length().unwrap_or_default();
         let (service, operation) = names(cfg);
         tracing::debug!("{service} {operation}: sending {bytes} bytes to {address}");
@@ -114,11 +97,8 @@ impl Intercept for CallLog {
         let status =
             context.response().map_or_else(|| "no answer".to_owned(), |answer| answer.status().as_u16().to_string());
         let request_id = context.response().and_then(request_id).unwrap_or("-");
-        let region = self.region();
-        let (service, operation) = match (&self.region, cfg.load::<Address>()) {
-            (None, Some(Address(address))) => ("HTTP", address.as_str()),
-            _ => names(cfg),
-        };
+        let region = &self.region;
+        let (service, operation) = names(cfg);
         tracing::info!("{service} {operation} {region} {took} ms {status} retries={retries} request-id={request_id}");
         Ok(())
     }
@@ -131,4 +111,40 @@ fn names(cfg: &ConfigBag) -> (&str, &str) {
 /// The AWS request id of a response. The header's name depends on the service.
 pub fn request_id(response: &HttpResponse) -> Option<&str> {
     ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| response.headers().get(*name))
+}
+
+/// A plain HTTP call, which is logged when this is dropped: when the response's head has arrived, or will not.
+#[derive(Debug)]
+pub(super) struct HttpCall {
+    /// Method and URL, without the query, which may contain an API key.
+    address: String,
+    begun: Instant,
+    status: Option<u16>,
+    request_id: Option<String>,
+}
+
+impl HttpCall {
+    pub(super) fn begin(request: &Request) -> Self {
+        let address = format!("{} {}", request.method, without_query(&request.url));
+        tracing::debug!("HTTP {address}: sending {} bytes", request.body.len());
+        Self { address, begun: Instant::now(), status: None, request_id: None }
+    }
+
+    pub(super) fn answered(&mut self, response: &HttpResponse) {
+        self.status = Some(response.status().as_u16());
+        self.request_id = request_id(response).map(str::to_owned);
+    }
+}
+
+impl Drop for HttpCall {
+    fn drop(&mut self) {
+        let took = self.begun.elapsed().as_millis();
+        let status = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        let request_id = self.request_id.as_deref().unwrap_or("-");
+        tracing::info!("HTTP {} - {took} ms {status} retries=0 request-id={request_id}", self.address);
+    }
+}
+
+fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
 }

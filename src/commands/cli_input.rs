@@ -34,7 +34,7 @@ impl CliInput {
             return Err(Error::new(ErrorKind::InvalidInput, message)
                 .with_hint("names begin with a small letter, such as `roleArn`; CloudFormation's do not"));
         }
-        let Value::Object(members) = document.value else {
+        let Value::Object(members) = document.into_value() else {
             let message = format!("{place}: is no object with the members of a request");
             return Err(Error::new(ErrorKind::InvalidInput, message)
                 .with_hint("it is what `aws … --cli-input-json` takes, or what `get` prints with `--output json`"));

@@ -1,6 +1,7 @@
 //! Input files: read from disk or standard input, parsed, adapted, and checked against the gateway's rules.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, Read as _},
 };
@@ -77,7 +78,7 @@ pub struct Prepared {
 
 /// Reads an OpenAPI document, adapts it, and checks it.
 pub fn openapi(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting) -> Result<Prepared, Error> {
-    let Loaded { mut document, too_many } =
+    let Loaded { document, too_many } =
         Api::load(text, &adapting.pick, reading.target).map_err(|error| match error {
             LoadError::Syntax(error) => unreadable(file, &error),
             LoadError::Pick(problem) => picks_nothing(file, &problem),
@@ -98,10 +99,10 @@ pub fn openapi(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting
     if adapting.is_nothing() {
         let (tools, findings) = read(&document);
         let is_valid = is_accepted(&findings);
-        let mut prepared = Prepared::new(file, reading, std::mem::take(&mut document.value), tools, findings);
+        let mut prepared = Prepared::new(file, reading, document.into_value(), tools, findings);
         if !is_valid {
             // Nobody uses what is refused.
-            document.value = std::mem::take(&mut prepared.value);
+            let document = Document::of(std::mem::take(&mut prepared.value));
             prepared.validated.adaptable = adaptable(document, text, reading, adapting);
         }
         return Ok(prepared);
@@ -135,11 +136,16 @@ fn adaptable(document: Document, text: &str, reading: Reading<'_>, given: &Adapt
     })
 }
 
-/// Reads a Smithy model, adapts it, and checks it.
-pub fn smithy(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting) -> Result<(Prepared, Model), Error> {
+/// Reads a Smithy model, adapts it, and checks it. Also returns the IAM actions that its operations need.
+pub fn smithy(
+    file: &str,
+    text: String,
+    reading: Reading<'_>,
+    adapting: &Adapting,
+) -> Result<(Prepared, BTreeSet<String>), Error> {
     // Smithy's IDL is neither JSON nor YAML.
     let is_idl = text.lines().any(|line| line.starts_with("$version") || line.starts_with("namespace "));
-    let mut document = match parse(file, text) {
+    let document = match parse(file, &text) {
         Err(_) if is_idl => {
             let message = format!("{}: this is Smithy's own language", place(file));
             let error = Error::new(ErrorKind::InvalidInput, message);
@@ -147,21 +153,22 @@ pub fn smithy(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting)
         }
         parsed => parsed?,
     };
+    drop(text);
     let read = |document: &Document| {
-        let mut model = Model::read(document, reading);
-        let findings = std::mem::take(&mut model.findings);
-        (model.operations.iter().map(smithy::Operation::tool).collect::<Vec<_>>(), findings, model)
+        let model = Model::read(document, reading);
+        let actions = model.actions();
+        (model.operations.into_iter().map(smithy::Operation::into_tool).collect::<Vec<_>>(), model.findings, actions)
     };
     if !adapting.is_nothing() {
         let adapted = Model::adapt(&document, adapting, reading).map_err(|problem| picks_nothing(file, &problem))?;
         return Ok(Prepared::adapted(file, reading, &document, adapted, read));
     }
-    let (tools, findings, model) = read(&document);
+    let (tools, findings, actions) = read(&document);
     let is_valid = is_accepted(&findings);
-    let mut prepared = Prepared::new(file, reading, std::mem::take(&mut document.value), tools, findings);
+    let mut prepared = Prepared::new(file, reading, document.into_value(), tools, findings);
     if !is_valid {
         // Nobody uses what is refused.
-        document.value = std::mem::take(&mut prepared.value);
+        let document = Document::of(std::mem::take(&mut prepared.value));
         let adapted = Model::adapt_in_place(document, &Adapting::all(), reading).ok();
         prepared.validated.adaptable = adapted.and_then(|Adapted { value, operations, .. }| {
             let fits = is_accepted(size_finding(&value).as_slice());
@@ -169,7 +176,7 @@ pub fn smithy(file: &str, text: &str, reading: Reading<'_>, adapting: &Adapting)
             is_valid.then_some(Adaptable { flags: "--adapt", operations })
         });
     }
-    Ok((prepared, model))
+    Ok((prepared, actions))
 }
 
 /// Reads the tool definitions of a Lambda function, converts them if wanted, and checks them.
@@ -177,7 +184,7 @@ pub fn tools(file: &str, text: &str, reading: Reading<'_>, adapt: bool) -> Resul
     let document = parse(file, text)?;
     if !adapt {
         let (tools, findings) = tool::lint(&document, reading);
-        return Ok(Prepared::new(file, reading, document.value, tools, findings));
+        return Ok(Prepared::new(file, reading, document.into_value(), tools, findings));
     }
     let adapted = tool::adapt(&document);
     let (mut prepared, ()) = Prepared::adapted(file, reading, &document, adapted, |document| {
@@ -209,7 +216,7 @@ impl Prepared {
             finding.line = original.line_of(&places.origin(&finding.pointer));
         }
         findings.sort_by_key(|finding| finding.line);
-        let mut prepared = Self::new(file, reading, document.value, tools, findings);
+        let mut prepared = Self::new(file, reading, document.into_value(), tools, findings);
         prepared.validated.changes = Some(changes);
         prepared.validated.operations = Some(operations);
         (prepared, more)

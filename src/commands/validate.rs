@@ -109,7 +109,7 @@ impl Validate {
                 input::openapi(&args.file.file, &text, reading, &args.adapt.adapting())
             }),
             What::Smithy(args) => args.file.check(local, args.adapt.adapting().is_nothing(), |text, reading| {
-                input::smithy(&args.file.file, &text, reading, &args.adapt.adapting()).map(|(prepared, _)| prepared)
+                input::smithy(&args.file.file, text, reading, &args.adapt.adapting()).map(|(prepared, _)| prepared)
             }),
             What::Tools(args) => args
                 .file

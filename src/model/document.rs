@@ -5,7 +5,7 @@ mod yaml;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use saphyr_parser::Parser;
@@ -21,7 +21,8 @@ const MOST_ALIASED: usize = 500_000;
 /// A document, and the lines of its nodes.
 #[derive(Debug)]
 pub struct Document {
-    pub value: Value,
+    /// Shared with what was read from it and needs more than a part.
+    pub value: Arc<Value>,
     lines: Lines,
     /// Duplicate keys of an object: the object's JSON pointer, the key, and the second one's line.
     pub duplicates: Vec<(String, String, usize)>,
@@ -72,7 +73,7 @@ impl Document {
 
     /// A document that nobody wrote: all of it is at line 1.
     pub fn of(value: Value) -> Self {
-        Self { value, lines: Lines::leaf(1), duplicates: Vec::new(), left_out: 0, places: Mutex::default() }
+        Self::with_lines(value, Lines::leaf(1))
     }
 
     /// Parses JSON, and keeps nothing of these nodes, which are members of objects: JSON pointers.
@@ -86,7 +87,7 @@ impl Document {
         let mut scanner = JsonLines { bytes: text.as_bytes(), at: 0, line: 1, duplicates: Vec::new(), left_out };
         let lines = scanner.node(&mut String::new());
         let (duplicates, left_out) = (scanner.duplicates, left_out.len());
-        Ok(Self { value, lines, duplicates, left_out, places: Mutex::default() })
+        Ok(Self { duplicates, left_out, ..Self::with_lines(value, lines) })
     }
 
     fn yaml(text: &str) -> Result<Self, SyntaxError> {
@@ -99,18 +100,27 @@ impl Document {
             builder.take(event, span.start.line())?;
         }
         let (value, lines) = builder.root.unwrap_or((Value::Null, Lines::leaf(1)));
-        Ok(Self { value, lines, duplicates: builder.duplicates, left_out: 0, places: Mutex::default() })
+        Ok(Self { duplicates: builder.duplicates, ..Self::with_lines(value, lines) })
     }
 
-    /// Takes the value out. The document has no lines any more.
-    pub(super) fn take(&mut self) -> Value {
+    fn with_lines(value: Value, lines: Lines) -> Self {
+        Self { value: value.into(), lines, duplicates: Vec::new(), left_out: 0, places: Mutex::default() }
+    }
+
+    /// Takes the value out, without a copy unless it is shared. The document has no lines any more.
+    pub fn take(&mut self) -> Value {
         self.lines = Lines::leaf(1);
-        std::mem::take(&mut self.value)
+        Arc::unwrap_or_clone(std::mem::take(&mut self.value))
+    }
+
+    /// The value, without a copy unless it is shared.
+    pub fn into_value(self) -> Value {
+        Arc::unwrap_or_clone(self.value)
     }
 
     /// The line of the node that a JSON pointer refers to, or of its nearest existing ancestor; from 1.
     pub fn line_of(&self, pointer: &str) -> usize {
-        let (mut value, mut lines) = (&self.value, &self.lines);
+        let (mut value, mut lines) = (&*self.value, &self.lines);
         for segment in pointer.split('/').skip(1) {
             let segment = segment.replace("~1", "/").replace("~0", "~");
             let found = match value {
@@ -196,7 +206,7 @@ mod tests {
         let text = "a: 3.0\nb: '3.0'\nc: no\nd: 200\n200: e\nf: ~\ng: &x {h: 0x1F}\ni: *x\nj:\n  <<: *x\n  h: 31\n  k: -1.5e3\nl: !!str 7\nm: 3.0.1\nn: .5";
         let document = Document::parse(text).unwrap();
         assert_eq!(document.duplicates, []);
-        let value = document.value;
+        let value = document.into_value();
         let expected = json!({
             "a": 3.0, "b": "3.0", "c": "no", "d": 200, "200": "e", "f": null, "g": {"h": 31}, "i": {"h": 31},
             "j": {"h": 31, "k": -1500.0}, "l": "7", "m": "3.0.1", "n": 0.5,
@@ -206,7 +216,7 @@ mod tests {
 
     #[test]
     fn yaml_has_braces_too_and_large_objects_know_their_lines() {
-        assert_eq!(Document::parse("{a: 'x', b: [1]}").unwrap().value, json!({"a": "x", "b": [1]}));
+        assert_eq!(Document::parse("{a: 'x', b: [1]}").unwrap().into_value(), json!({"a": "x", "b": [1]}));
         assert!(Document::parse("{\"a\": 1,}x").unwrap_err().problem.starts_with("not JSON"));
         let lines: String = (0..500).map(|n| format!("k{n}: {n}\n")).collect();
         let document = Document::parse(&lines).unwrap();
@@ -283,11 +293,11 @@ mod tests {
             for text in [text, long.as_str()] {
                 let value = json!({ "a": text, "b": [text, { text: [text] }], "c": { "d": { text: text } } });
                 let written = to_yaml(&value).unwrap();
-                assert_eq!(Document::parse(&written).unwrap().value, value, "{text:?}: {written}");
+                assert_eq!(Document::parse(&written).unwrap().into_value(), value, "{text:?}: {written}");
             }
         }
         let value = json!({ "n": [0, -1, 1.5, 1e300, u64::MAX, 0.1], "b": [true, false, null], "e": [{}, []], "s": { "x": {}, "y": [[], [[1]]] } });
-        assert_eq!(Document::parse(&to_yaml(&value).unwrap()).unwrap().value, value);
+        assert_eq!(Document::parse(&to_yaml(&value).unwrap()).unwrap().into_value(), value);
     }
 
     #[test]
@@ -305,7 +315,7 @@ mod tests {
         assert!(Document::parse(&format!("a: {}", "[".repeat(100_000))).is_err());
         assert!(Document::parse("a: &x [*x]").is_err());
         assert!(Document::parse("--- a\n--- b").is_err());
-        assert_eq!(Document::parse("").unwrap().value, Value::Null);
+        assert_eq!(Document::parse("").unwrap().into_value(), Value::Null);
         let twice = |text: &str| Document::parse(text).unwrap().duplicates;
         assert_eq!(twice("{\"a\":1,\n\"\\u0061\":2}"), [(String::new(), "a".to_owned(), 2)]);
         assert_eq!(twice("x:\n  - y/z:\n      a: 1\n      a: 2"), [("/x/0/y~1z".to_owned(), "a".to_owned(), 4)]);

@@ -127,12 +127,12 @@ pub struct Operation {
 impl Operation {
     /// The operation as a tool.
     pub fn tool(&self) -> Tool {
-        Tool {
-            name: self.name.clone(),
-            description: self.description.clone(),
-            input_schema: self.input_schema.clone(),
-            output_schema: None,
-        }
+        self.clone().into_tool()
+    }
+
+    pub fn into_tool(self) -> Tool {
+        let Self { name, description, input_schema, .. } = self;
+        Tool { name, description, input_schema, output_schema: None }
     }
 }
 

@@ -583,7 +583,7 @@ fn the_schema_is_valid_and_takes_what_apply_takes() {
         json!({ "gateway": { "name": "g" }, "targets": { "x": { "type": "smithy", "allowActions": "a:b" } } }),
     ];
     let good: Vec<Value> =
-        good.iter().map(|text| agentcore_gw::model::document::Document::parse(text).unwrap().value).collect();
+        good.iter().map(|text| agentcore_gw::model::document::Document::parse(text).unwrap().into_value()).collect();
     check_schema(&schema, &good, &bad);
 }
 

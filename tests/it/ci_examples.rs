@@ -42,7 +42,7 @@ fn lines(value: &Value) -> Vec<String> {
 }
 
 fn workflow(file: &str) -> Value {
-    Document::parse(&fs::read_to_string(examples().join(file)).unwrap()).unwrap().value
+    Document::parse(&fs::read_to_string(examples().join(file)).unwrap()).unwrap().into_value()
 }
 
 /// Runs the lines of a job, but for what installs the program, and those that follow a failure.

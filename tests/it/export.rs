@@ -89,7 +89,7 @@ async fn comes_back(world: &World, without: &[&str]) -> Value {
     let before = normal(world);
     let exported = export(world, "yaml").await;
     let as_json = world.run(&["export", "g", "-o", "json"]).await.expect(0).json();
-    assert_eq!(Document::parse(&exported).unwrap().value, as_json, "{exported}");
+    assert_eq!(Document::parse(&exported).unwrap().into_value(), as_json, "{exported}");
     for secret in ["the-api-key", "the-client-secret"] {
         assert!(!exported.contains(secret));
     }
@@ -172,7 +172,7 @@ async fn the_cloudformation_template_is_clean_and_whole() {
     apply(&world, folder.path(), &[]).await.expect(0);
     let template = export(&world, "cloudformation").await;
     lint(&template);
-    let document = Document::parse(&template).unwrap().value;
+    let document = Document::parse(&template).unwrap().into_value();
     let resources = document["Resources"].as_object().unwrap();
     let of = |kind: &str| resources.values().filter(|resource| resource["Type"] == kind).count();
     for (kind, count) in [

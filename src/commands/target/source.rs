@@ -112,7 +112,7 @@ pub(super) fn tool_schema(target: &TargetName, place: &str) -> Result<Value, Err
         return Err(Error::new(ErrorKind::InvalidInput, message)
             .with_hint("put it into S3: `aws s3 cp FILE s3://BUCKET/KEY`, then `--tools s3://BUCKET/KEY`"));
     }
-    Ok(json!({ "inlinePayload": document.value }))
+    Ok(json!({ "inlinePayload": document.into_value() }))
 }
 
 /// An OpenAPI target's `openApiSchema`. A document in S3 stays there, unless it is adapted. `filled` is the parameter that
@@ -168,10 +168,10 @@ pub(super) async fn smithy(ctx: &Context, target: &TargetName, given: &Given<'_>
         }
         text => (text?, None),
     };
-    let (prepared, model) = input::smithy(given.place, &text, reading, &given.adapting)?;
+    let (prepared, actions) = input::smithy(given.place, text, reading, &given.adapting)?;
     let mut source = given.inline(target, prepared)?;
     source.warnings.extend(warning);
-    Ok(SmithySource { source, actions: Some(model.actions().into_iter().collect()), uri: None })
+    Ok(SmithySource { source, actions: Some(actions.into_iter().collect()), uri: None })
 }
 
 /// The DynamoDB model that AWS offers in some regions.
@@ -200,19 +200,18 @@ impl SmithySource {
             (None, None) => return Ok(Vec::new()),
         };
         let reading = Reading::of(target.as_str(), true);
-        let actions = |model: Model| model.actions().into_iter().collect();
         match s3::read_object(&ctx.aws().await?, uri).await {
             Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes);
-                let (prepared, model) = input::smithy(uri, &text, reading, &Adapting::default())?;
-                prepared.validated.refusal(origin).map_or_else(|| Ok(actions(model)), Err)
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let (prepared, actions) = input::smithy(uri, text, reading, &Adapting::default())?;
+                prepared.validated.refusal(origin).map_or_else(|| Ok(actions.into_iter().collect()), Err)
             }
             // AWS's sample may be readable by gateways only; its operations are known anyway.
             Err(problem) if smithy::is_sample(uri) => {
                 let warning = format!("{problem}: the role is allowed the usual operations of DynamoDB");
                 self.source.warnings.push(warning);
                 let document = input::parse("the model of DynamoDB", smithy::DYNAMODB)?;
-                Ok(actions(Model::outline(&document, reading)))
+                Ok(Model::outline(&document, reading).actions().into_iter().collect())
             }
             Err(problem) => {
                 let message = format!("which permissions the model needs cannot be told: {problem}");

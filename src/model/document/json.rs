@@ -5,7 +5,10 @@ use std::{
     fmt,
 };
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 use super::{Lines, segment};
@@ -13,7 +16,7 @@ use super::{Lines, segment};
 /// A document's value without these nodes.
 pub(super) fn value_without(text: &str, left_out: &HashSet<String>) -> serde_json::Result<Value> {
     if left_out.is_empty() {
-        return serde_json::from_str(text);
+        return serde_json::from_str(text).map(|Exact(value)| value);
     }
     // The objects around what is left out.
     let around = |pointer: &String| {
@@ -59,10 +62,73 @@ impl<'de> Visitor<'de> for Without<'_> {
                 let inner = Without { left_out: self.left_out, around: self.around, pointer };
                 members.insert(key, map.next_value_seed(inner)?);
             } else {
-                members.insert(key, map.next_value()?);
+                let Exact(value) = map.next_value()?;
+                members.insert(key, value);
             }
         }
         Ok(Value::Object(members))
+    }
+}
+
+/// A value that takes no more memory than it needs: those of serde_json have room for more members, and large documents
+/// have many.
+struct Exact(Value);
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ExactVisitor).map(Self)
+    }
+}
+
+struct ExactVisitor;
+
+impl<'de> Visitor<'de> for ExactVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Exact(item)) = seq.next_element()? {
+            items.push(item);
+        }
+        items.shrink_to_fit();
+        Ok(items.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some((key, Exact(value))) = map.next_entry::<String, _>()? {
+            members.push((key, value));
+        }
+        // Of equal keys, the last one stays.
+        Ok(members.into_iter().collect::<Map<_, _>>().into())
     }
 }
 

@@ -44,7 +44,7 @@ impl Api {
     ///
     /// If a name or a pattern picks no operation.
     pub fn adapt(document: &Document, adapting: &Adapting, reading: Reading<'_>) -> Result<Adapted, String> {
-        Self::adapt_value(document, document.value.clone(), adapting, reading)
+        Self::adapt_value(document, (*document.value).clone(), adapting, reading)
     }
 
     /// Adapts a document that is not needed any more, without a copy of it. The changes have no lines.
@@ -59,7 +59,7 @@ impl Api {
     ) -> Result<Adapted, String> {
         let value = document.take();
         // The adapter asks for its version.
-        document.value = json!({ "openapi": value["openapi"] });
+        document.value = json!({ "openapi": value["openapi"] }).into();
         Self::adapt_value(&document, value, adapting, reading)
     }
 

@@ -643,9 +643,9 @@ mod properties {
         #[test]
         fn json_is_read_alike_as_json_and_as_yaml(value in any_json()) {
             let json = Document::parse(&value.to_string()).unwrap();
-            prop_assert_eq!(&json.value, &value);
+            prop_assert_eq!(&*json.value, &value);
             let yaml = Document::parse(&format!("# not JSON\n{value}")).unwrap();
-            prop_assert_eq!(&yaml.value, &value);
+            prop_assert_eq!(&*yaml.value, &value);
         }
 
         #[test]

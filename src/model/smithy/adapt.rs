@@ -28,7 +28,7 @@ impl Model {
     ///
     /// If a name or a pattern picks no operation.
     pub fn adapt(document: &Document, adapting: &Adapting, reading: Reading<'_>) -> Result<Adapted, String> {
-        Self::adapt_value(document, document.value.clone(), adapting, reading)
+        Self::adapt_value(document, (*document.value).clone(), adapting, reading)
     }
 
     /// Adapts a model that is not needed any more, without a copy of it. The changes have no lines.
@@ -60,7 +60,7 @@ impl Model {
         let Adapter { value, mut changes, .. } = adapter;
         let document = Document::of(value);
         let kept = Model::outline(&document, reading).operations.len();
-        let mut value = document.value;
+        let mut value = document.into_value();
         if !changes.is_empty()
             && let Some(members) = value.as_object_mut()
             && let Value::Object(metadata) = members.entry("metadata").or_insert_with(|| json!({}))
@@ -116,7 +116,7 @@ impl Adapter<'_> {
         }
         let document = Document::of(std::mem::take(&mut self.value));
         let errors = Model::outline(&document, reading).findings;
-        self.value = document.value;
+        self.value = document.into_value();
         let errors = errors.into_iter().filter(|finding| finding.severity == Severity::Error);
         let problems: BTreeMap<String, String> = errors.map(|finding| (finding.pointer, finding.problem)).collect();
         if problems.is_empty() {

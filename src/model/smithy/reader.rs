@@ -4,7 +4,7 @@ mod shapes;
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     AWS_MODELS, LIFECYCLE, LISTS, Model, Operation, PROTOCOLS, Protocol, RULES, Service, action, request, schema,
@@ -29,8 +29,7 @@ impl Model {
     }
 
     fn read_as(document: &Document, reading: Reading<'_>, with_schemas: bool) -> Self {
-        let nothing = Map::new();
-        let (shapes, unmixed) = Shapes::new(document.value["shapes"].as_object().unwrap_or(&nothing));
+        let (shapes, unmixed) = Shapes::new(document.value.clone());
         let mut reader = Reader {
             shapes: &shapes,
             reading,

@@ -73,7 +73,7 @@ impl<'a> Writer<'a> {
                 required.push(member.name);
             }
         }
-        let mut schema = json!({ "type": "object", "properties": properties });
+        let mut schema = composed("object", "properties", properties.into());
         if !required.is_empty() {
             schema["required"] = json!(required);
         }
@@ -141,8 +141,8 @@ impl<'a> Writer<'a> {
         }
         self.open.push(shape.id);
         let schema = match shape.kind {
-            ShapeKind::List => json!({ "type": "array", "items": self.inner(shape, "member")? }),
-            ShapeKind::Map => json!({ "type": "object", "additionalProperties": self.inner(shape, "value")? }),
+            ShapeKind::List => composed("array", "items", self.inner(shape, "member")?),
+            ShapeKind::Map => composed("object", "additionalProperties", self.inner(shape, "value")?),
             ShapeKind::Union => {
                 let mut schema = self.structure(shape)?;
                 schema["minProperties"] = json!(1);
@@ -162,6 +162,11 @@ impl<'a> Writer<'a> {
             None => Some(json!({})),
         }
     }
+}
+
+/// A schema with others inside; `json!` would copy these.
+fn composed(kind: &str, keyword: &str, inner: Value) -> Value {
+    Value::from_iter([("type", kind.into()), (keyword, inner)])
 }
 
 /// An enum's values, each once.

@@ -1,6 +1,6 @@
 //! The shapes of a Smithy model, in its JSON AST (Smithy 2.0, "JSON AST").
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -129,18 +129,22 @@ impl<'a> Member<'a> {
     }
 }
 
-/// All shapes, by id.
+/// All shapes of a model, by id.
 #[derive(Debug, Default)]
-pub(super) struct Shapes(Map<String, Value>);
+pub(super) struct Shapes {
+    model: Arc<Value>,
+    /// Those that are not as the model has them: with mixins and applied traits merged in.
+    merged: HashMap<String, Value>,
+}
 
 impl Shapes {
-    /// The shapes of an AST, with applied traits and mixins merged in; and the shapes whose mixins cannot be
-    /// merged.
-    pub(super) fn new(shapes: &Map<String, Value>) -> (Self, Vec<Unmixed>) {
-        let mut all = Self(shapes.clone());
+    /// The shapes of an AST, and those whose mixins cannot be merged.
+    pub(super) fn new(model: Arc<Value>) -> (Self, Vec<Unmixed>) {
+        let Value::Object(shapes) = &model["shapes"] else { return Default::default() };
+        let mut merged = HashMap::new();
         let mut mixer = Mixer { shapes, known: HashMap::new(), open: Vec::new(), added: 0 };
         let mut unmixed = Vec::new();
-        for (id, _) in shapes.iter().filter(|(_, shape)| shape.get("mixins").is_some()) {
+        for (id, shape) in shapes.iter().filter(|(_, shape)| shape.get("mixins").is_some()) {
             let members = match mixer.members(id) {
                 Ok(members) => members,
                 Err(why) => {
@@ -148,48 +152,34 @@ impl Shapes {
                     continue;
                 }
             };
-            if let Some(shape) = all.0.get_mut(id).and_then(Value::as_object_mut) {
-                shape.insert("members".to_owned(), Value::Object(members));
-            }
+            let mut shape = shape.clone();
+            shape["members"] = Value::Object(members);
+            merged.insert(id.clone(), shape);
         }
         for (id, traits) in shapes.iter().filter(|(_, shape)| shape["type"] == "apply") {
-            all.apply(id, &traits["traits"]);
+            apply(id, &traits["traits"], shapes, &mut merged);
         }
-        (all, unmixed)
-    }
-
-    /// Adds traits to a shape, or to a member: `namespace#Shape$member`.
-    fn apply(&mut self, id: &str, traits: &Value) {
-        let (shape, member) = id.split_once('$').map_or((id, None), |(shape, member)| (shape, Some(member)));
-        let Some(shape) = self.0.get_mut(shape) else { return };
-        let place = match member {
-            None => Some(shape),
-            Some(member @ ("member" | "key" | "value")) if shape.get(member).is_some() => shape.get_mut(member),
-            Some(member) => shape.get_mut("members").and_then(|members| members.get_mut(member)),
-        };
-        let (Some(Value::Object(place)), Some(traits)) = (place, traits.as_object()) else { return };
-        if let Value::Object(known) = place.entry("traits").or_insert_with(|| json!({})) {
-            known.extend(traits.clone());
-        }
+        (Self { merged, model: model.clone() }, unmixed)
     }
 
     /// The AST of a shape of any type.
     pub(super) fn raw(&self, id: &str) -> Option<&Value> {
-        self.0.get(id)
+        self.merged.get(id).or_else(|| self.model["shapes"].get(id))
     }
 
     /// The traits of a shape of any type.
     pub(super) fn traits_of(&self, id: &str) -> Traits<'_> {
-        Traits(self.0.get(id).map_or(&Value::Null, |shape| &shape["traits"]))
+        Traits(self.raw(id).map_or(&Value::Null, |shape| &shape["traits"]))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.0.iter()
+        let shapes = self.model["shapes"].as_object().into_iter().flatten();
+        shapes.map(|(id, shape)| (id, self.merged.get(id).unwrap_or(shape)))
     }
 
     /// A shape that describes data.
     pub(super) fn get<'a>(&'a self, id: &'a str) -> Option<Shape<'a>> {
-        if let Some(value) = self.0.get(id) {
+        if let Some(value) = self.raw(id) {
             let kind = ShapeKind::of(value["type"].as_str()?)?;
             // An enum as in Smithy 1.0.
             let is_enum = kind == ShapeKind::Text && value["traits"].get("smithy.api#enum").is_some();
@@ -213,6 +203,22 @@ impl Shapes {
     fn member_of<'a>(&'a self, name: &'a str, member: &'a Value) -> Option<Member<'a>> {
         let shape = self.get(member["target"].as_str()?)?;
         Some(Member { name, shape, traits: Traits(&member["traits"]) })
+    }
+}
+
+/// Adds traits to a shape, or to a member: `namespace#Shape$member`.
+fn apply(id: &str, traits: &Value, shapes: &Map<String, Value>, merged: &mut HashMap<String, Value>) {
+    let (shape, member) = id.split_once('$').map_or((id, None), |(shape, member)| (shape, Some(member)));
+    let Some(written) = shapes.get(shape) else { return };
+    let shape = merged.entry(shape.to_owned()).or_insert_with(|| written.clone());
+    let place = match member {
+        None => Some(shape),
+        Some(member @ ("member" | "key" | "value")) if shape.get(member).is_some() => shape.get_mut(member),
+        Some(member) => shape.get_mut("members").and_then(|members| members.get_mut(member)),
+    };
+    let (Some(Value::Object(place)), Some(traits)) = (place, traits.as_object()) else { return };
+    if let Value::Object(known) = place.entry("traits").or_insert_with(|| json!({})) {
+        known.extend(traits.clone());
     }
 }
 

@@ -67,7 +67,7 @@ fn tools(document: &Value) -> Option<&Vec<Value>> {
 pub fn adapt(document: &Document) -> Adapted {
     let Some(listed) = tools(&document.value) else {
         return Adapted {
-            value: document.value.clone(),
+            value: (*document.value).clone(),
             changes: Vec::new(),
             operations: Kept { kept: 0, of: 0 },
             places: Places::default(),

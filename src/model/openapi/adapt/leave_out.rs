@@ -72,7 +72,7 @@ impl Adapter<'_> {
         }
         let document = Document::of(std::mem::take(&mut self.value));
         let problems = Api::problems(&document, self.reading);
-        self.value = document.value;
+        self.value = document.into_value();
         if problems.is_empty() {
             return false;
         }

@@ -3,28 +3,26 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::{
-        DefaultBodyLimit, Path, Request, State,
-        rejection::{BytesRejection, FailedToBufferBody},
-    },
+    body::{Body, Bytes},
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-    routing::{get, post},
+    response::{IntoResponse as _, Response},
 };
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
 use super::{FunctionError, Outcome};
 
+/// What all paths begin with, after the secret one.
+const VERSION: &str = "/2018-06-01/runtime/";
 /// The largest synchronous response, in bytes (Lambda developer guide, "Lambda quotas": 6 MB).
 const ANSWER_LIMIT: usize = 6 * 1024 * 1024;
 
@@ -52,73 +50,66 @@ type Reply = oneshot::Sender<Result<Outcome, FunctionError>>;
 
 #[derive(Debug)]
 struct Shared {
+    /// The only value of the header Host.
+    host: String,
+    /// What the paths of all requests begin with.
+    base: String,
     queue: AsyncMutex<mpsc::Receiver<Pending>>,
     /// The invocation that the function is handling.
     current: Mutex<Option<(String, Reply)>>,
     init: watch::Sender<Init>,
 }
 
-/// The API's routes, for a listener at `address`. Invocations arrive through `queue`.
-pub(super) fn router(queue: mpsc::Receiver<Pending>, init: watch::Sender<Init>, address: SocketAddr) -> Router {
-    let shared = Arc::new(Shared { queue: AsyncMutex::new(queue), current: Mutex::new(None), init });
-    Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-        .route("/2018-06-01/runtime/init/error", post(init_error))
-        .layer(DefaultBodyLimit::max(ANSWER_LIMIT))
-        .layer(middleware::from_fn_with_state(address, programs_only))
-        .with_state(shared)
+/// The API at a listener's address, below a path that is empty or begins with a slash. Invocations arrive through `queue`.
+pub(super) fn router(
+    queue: mpsc::Receiver<Pending>,
+    init: watch::Sender<Init>,
+    (address, path): (SocketAddr, &str),
+) -> Router {
+    let (host, base) = (address.to_string(), format!("{path}{VERSION}"));
+    let shared = Shared { host, base, queue: AsyncMutex::new(queue), current: Mutex::new(None), init };
+    // A handful of paths: to match them here costs a call less than axum's routes and layers.
+    Router::new().fallback(answer).with_state(Arc::new(shared))
 }
 
-/// Refuses requests from web pages: those have an Origin header or a `Sec-Fetch-Site` header (Fetch Metadata
-/// Request Headers), or, with DNS rebinding, another Host.
-async fn programs_only(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let is_named = headers.get_all(header::HOST).iter().eq([address.to_string().as_str()]);
-    if is_named && !headers.contains_key(header::ORIGIN) && !headers.contains_key("sec-fetch-site") {
-        return next.run(request).await;
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    if !shared.comes_from_a_program(&head.headers) {
+        return StatusCode::FORBIDDEN.into_response();
     }
-    StatusCode::FORBIDDEN.into_response()
-}
-
-async fn next(State(shared): State<Arc<Shared>>) -> Response {
-    shared.has_started(Init::Done);
-    let Some(pending) = shared.queue.lock().await.recv().await else {
-        return StatusCode::GONE.into_response();
-    };
-    pending.is_taken.store(true, Ordering::Release);
-    let mut response = pending.event.into_response();
-    response.headers_mut().extend(pending.headers);
-    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
-    shared.set_current(Some((pending.id, pending.reply)));
-    response
-}
-
-async fn response(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    body: Result<Bytes, BytesRejection>,
-) -> StatusCode {
-    shared.finish(&id, received(body, Outcome::Returned))
-}
-
-async fn error(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    body: Result<Bytes, BytesRejection>,
-) -> StatusCode {
-    shared.finish(&id, received(body, |body| Outcome::Failed(function_error(&body))))
+    let Some(path) = head.uri.path().strip_prefix(&shared.base) else { return StatusCode::NOT_FOUND.into_response() };
+    let segments: Vec<&str> = path.split('/').collect();
+    match (head.method.as_str(), &segments[..]) {
+        ("GET", ["invocation", "next"]) => shared.next().await,
+        ("POST", ["invocation", id, "response"]) => {
+            shared.finish(id, received(body, Outcome::Returned).await).into_response()
+        }
+        // AWS does not have it: this project's bootstraps ask for the next invocation with the response, which saves an
+        // exchange.
+        ("POST", ["invocation", id, "response", "next"]) => {
+            match shared.finish(id, received(body, Outcome::Returned).await) {
+                StatusCode::ACCEPTED => shared.next().await,
+                refused => refused.into_response(),
+            }
+        }
+        ("POST", ["invocation", id, "error"]) => {
+            shared.finish(id, received(body, |body| Outcome::Failed(function_error(&body))).await).into_response()
+        }
+        // The function could not be loaded.
+        ("POST", ["init", "error"]) => {
+            let said = Limited::new(body, ANSWER_LIMIT).collect().await.map(Collected::to_bytes).unwrap_or_default();
+            shared.has_started(Init::Failed(function_error(&said)));
+            StatusCode::ACCEPTED.into_response()
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// The outcome of a response from the function. After a broken connection, the environment must not be reused.
-fn received(
-    body: Result<Bytes, BytesRejection>,
-    outcome: impl FnOnce(Bytes) -> Outcome,
-) -> Result<Outcome, FunctionError> {
-    match body {
-        Ok(body) => Ok(outcome(body)),
-        Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
+async fn received(body: Body, outcome: impl FnOnce(Bytes) -> Outcome) -> Result<Outcome, FunctionError> {
+    match Limited::new(body, ANSWER_LIMIT).collect().await {
+        Ok(body) => Ok(outcome(body.to_bytes())),
+        Err(error) if error.is::<LengthLimitError>() => {
             let limit = format!("Response payload size exceeded maximum allowed payload size ({ANSWER_LIMIT} bytes).");
             Ok(Outcome::Failed(FunctionError::new("Function.ResponseSizeTooLarge", limit)))
         }
@@ -126,12 +117,6 @@ fn received(
             Err(FunctionError::new("Runtime.ExitError", format!("Runtime exited while it answered: {broken_off}")))
         }
     }
-}
-
-/// The function could not be loaded.
-async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCode {
-    shared.has_started(Init::Failed(function_error(&body)));
-    StatusCode::ACCEPTED
 }
 
 fn function_error(body: &[u8]) -> FunctionError {
@@ -145,6 +130,27 @@ fn function_error(body: &[u8]) -> FunctionError {
 }
 
 impl Shared {
+    /// Whether a request is not one of a web page: those have an Origin header or a `Sec-Fetch-Site` header (Fetch Metadata
+    /// Request Headers), or, with DNS rebinding, another Host.
+    fn comes_from_a_program(&self, headers: &HeaderMap) -> bool {
+        headers.get_all(header::HOST).iter().eq([self.host.as_str()])
+            && !headers.contains_key(header::ORIGIN)
+            && !headers.contains_key("sec-fetch-site")
+    }
+
+    async fn next(&self) -> Response {
+        self.has_started(Init::Done);
+        let Some(pending) = self.queue.lock().await.recv().await else {
+            return StatusCode::GONE.into_response();
+        };
+        pending.is_taken.store(true, Ordering::Release);
+        let mut response = Response::new(Body::from(pending.event));
+        *response.headers_mut() = pending.headers;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.set_current(Some((pending.id, pending.reply)));
+        response
+    }
+
     /// Only the first end of a start counts.
     fn has_started(&self, how: Init) {
         self.init.send_if_modified(|init| {
@@ -157,7 +163,7 @@ impl Shared {
     }
 
     fn set_current(&self, invocation: Option<(String, Reply)>) -> Option<(String, Reply)> {
-        let mut current = self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut current, invocation)
     }
 
@@ -186,7 +192,7 @@ mod tests {
     async fn pages_in_a_browser_are_kept_out() {
         let address = SocketAddr::from(([127, 0, 0, 1], 4711));
         let (_queue, receiver) = mpsc::channel(1);
-        let router = router(receiver, watch::channel(Init::InProgress).0, address);
+        let router = router(receiver, watch::channel(Init::InProgress).0, (address, ""));
         let ask = async |headers: &[(&str, &str)]| {
             let mut request = Request::post("/2018-06-01/runtime/invocation/x/response");
             for (name, value) in headers {

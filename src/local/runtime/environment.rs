@@ -11,16 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    Router,
-    http::{HeaderMap, HeaderValue},
-};
+use axum::http::{HeaderMap, HeaderValue};
 use tokio::{
     io::AsyncWriteExt as _,
     net::TcpListener,
     process::{ChildStdin, Command},
     sync::{mpsc, oneshot, watch},
-    time::MissedTickBehavior,
 };
 
 use super::{
@@ -70,6 +66,13 @@ pub(super) enum Ended {
     During(FunctionError),
 }
 
+/// Which limit of its function an environment exceeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exceeded {
+    Memory,
+    Time,
+}
+
 impl Serves for Environment {
     type Function = Function;
 
@@ -100,8 +103,11 @@ impl Environment {
         tokio::select! {
             _ = init.wait_for(|init| !matches!(init, Init::InProgress)) => {}
             _ = ended.wait_for(Option::is_some) => {}
-            () = environment.outgrows() => return Err(FunctionError::new("Runtime.OutOfMemory", KILLED)),
-            () = pause(INIT) => {}
+            exceeded = environment.exceeds(INIT) => {
+                if exceeded == Exceeded::Memory {
+                    return Err(FunctionError::new("Runtime.OutOfMemory", KILLED));
+                }
+            }
         }
         Ok(environment)
     }
@@ -148,8 +154,7 @@ impl Environment {
         let processes = runtime.processes.clone();
         let admission = secret.is_none().then(|| own_processes_only(processes.clone(), supervisor, address));
         let (begins, init) = watch::channel(Init::InProgress);
-        let router = api::router(receiver, begins, address);
-        let router = if path.is_empty() { router } else { Router::new().nest(&path, router) };
+        let router = api::router(receiver, begins, (address, &path));
         // No head timeout: a runtime may keep a connection open while its handler works.
         let bounds = Bounds { connections: MOST_CONNECTIONS, head: None, admission };
         let server = tokio::spawn(listen::serve(listener, router, bounds, std::future::pending()));
@@ -175,12 +180,7 @@ impl Environment {
         let (id, timeout) = (random::uuid(), Duration::from_secs(self.function.timeout));
         self.log.write([&format!("START RequestId: {id} Version: $LATEST")]);
         let (begun, is_taken) = (Instant::now(), Arc::new(AtomicBool::new(false)));
-        let outcome = tokio::time::timeout(timeout, self.answer(&id, invocation, timeout, &is_taken))
-            .await
-            .unwrap_or_else(|_| {
-                let message = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
-                Err(FunctionError::new("Sandbox.Timedout", format!("RequestId: {id} Error: {message}")))
-            });
+        let outcome = self.answer(&id, invocation, timeout, &is_taken).await;
         if outcome.is_err() && self.has_answered && !self.is_alive() && !is_taken.load(Ordering::Acquire) {
             return Err(Ended::Before);
         }
@@ -223,7 +223,13 @@ impl Environment {
             answer = answer => answer.unwrap_or_else(|_| Err(self.init_error().unwrap_or_else(|| exited(self.exit_status())))),
             error = self.init_fails() => Err(error),
             _ = ended.wait_for(Option::is_some) => Err(exited(self.exit_status())),
-            () = self.outgrows() => Err(failed("Runtime.OutOfMemory", KILLED)),
+            exceeded = self.exceeds(timeout) => Err(match exceeded {
+                Exceeded::Memory => failed("Runtime.OutOfMemory", KILLED),
+                Exceeded::Time => {
+                    let how = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
+                    failed("Sandbox.Timedout", &how)
+                }
+            }),
         }
     }
 
@@ -250,9 +256,9 @@ impl Environment {
         self.ended.borrow().and_then(|status| status.code())
     }
 
-    /// Returns when the processes of the environment use more memory than its function has.
-    async fn outgrows(&self) {
-        outgrows(self.processes.clone(), self.supervisor, self.function.memory).await;
+    /// Returns when the processes of the environment use more memory than its function has, or after so long.
+    async fn exceeds(&self, time: Duration) -> Exceeded {
+        exceeds(self.processes.clone(), self.supervisor, (self.function.memory, time)).await
     }
 }
 
@@ -277,23 +283,26 @@ fn own_processes_only(processes: Arc<Processes>, supervisor: u32, address: Socke
     Arc::new(move |peer| processes.owns_connection(supervisor, peer, address).unwrap_or(true))
 }
 
-/// Returns when the processes of an environment use more memory than `megabytes`.
-async fn outgrows(processes: Arc<Processes>, supervisor: u32, megabytes: u64) {
-    let mut looks = tokio::time::interval(MEMORY_LOOKS);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Skip the immediate tick: most invocations end before the first check.
-    looks.tick().await;
+/// Returns when the processes of an environment use more memory, in megabytes, or time than they may. Both are one timer, as
+/// to set one can wake another thread.
+async fn exceeds(processes: Arc<Processes>, supervisor: u32, (megabytes, time): (u64, Duration)) -> Exceeded {
+    let begun = Instant::now();
+    let mut until_look = MEMORY_LOOKS;
     loop {
-        looks.tick().await;
+        let left = time.saturating_sub(begun.elapsed());
+        pause(left.min(until_look)).await;
+        if begun.elapsed() >= time {
+            return Exceeded::Time;
+        }
         let processes = processes.clone();
-        let look = tokio::task::spawn_blocking(move || processes.memory_below(supervisor));
-        match look.await {
+        match tokio::task::spawn_blocking(move || processes.memory_below(supervisor)).await {
             Ok(Some(bytes)) if bytes <= megabytes * 1024 * 1024 => {}
             Ok(Some(bytes)) => {
                 tracing::info!("its processes take {} MB", bytes >> 20);
-                return;
+                return Exceeded::Memory;
             }
-            Ok(None) | Err(_) => return std::future::pending().await,
+            // The system does not tell.
+            Ok(None) | Err(_) => until_look = Duration::MAX,
         }
     }
 }

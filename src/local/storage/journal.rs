@@ -5,7 +5,10 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufRead as _, BufReader, Write as _},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use aws_lc_rs::digest;
@@ -29,7 +32,7 @@ pub(crate) struct Event {
     /// Unix milliseconds.
     pub(crate) time: i64,
     pub(crate) message: String,
-    /// Its `eventId`; empty in files of an older version.
+    /// Its `eventId`, unique; empty in files of an older version.
     #[serde(default)]
     pub(crate) id: String,
 }
@@ -37,7 +40,11 @@ pub(crate) struct Event {
 impl Event {
     /// `time` is in Unix milliseconds.
     pub(crate) fn new(stream: &str, time: i64, message: String) -> Self {
-        Self { stream: stream.to_owned(), time, message, id: random::lower_alphanumeric(20) }
+        /// Of this process.
+        static PREFIX: LazyLock<String> = LazyLock::new(|| random::lower_alphanumeric(16));
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = format!("{}{:08}", *PREFIX, NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { stream: stream.to_owned(), time, message, id }
     }
 }
 

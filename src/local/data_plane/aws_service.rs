@@ -43,7 +43,7 @@ pub(crate) async fn call(
     let options =
         RequestOptions { region: &caller.region, endpoint: (!is_real).then_some(endpoint.as_str()), token: &token };
     let request = model.request(operation, arguments, options).map_err(Failure)?;
-    let mut outgoing = request_of(&request.outgoing);
+    let mut outgoing = request_of(request.outgoing);
     // Objects may be stored compressed: they are returned as they are stored.
     outgoing.headers.push(("accept-encoding".to_owned(), "identity".to_owned()));
     let (answer, auth) = if auth.is_by_role() {
@@ -56,9 +56,9 @@ pub(crate) async fn call(
                 .map_err(|error| Failure(format!("No credentials for the real AWS: {error}")))?,
         };
         let scope = Scope { region: request.signing_region, service: request.signing_name };
-        auth.send_signed(&outgoing, (scope, credentials), NO_ANSWER).await?
+        auth.send_signed(outgoing, (scope, credentials), NO_ANSWER).await?
     } else {
-        auth.send(&outgoing, NO_ANSWER).await?
+        auth.send(outgoing, NO_ANSWER).await?
     };
     let response = HttpResponse { status: answer.status, headers: &answer.headers, body: &answer.body };
     match answer.status {

@@ -158,10 +158,10 @@ impl OutboundAuth {
     ///
     /// # Errors
     /// If there is no credential, or no response; the message then begins with `no_answer`.
-    pub(crate) async fn send(&self, request: &Request, no_answer: &str) -> Result<(Response, RequestAuth), Failure> {
+    pub(crate) async fn send(&self, request: Request, no_answer: &str) -> Result<(Response, RequestAuth), Failure> {
         let Upstream { http, timeout, .. } = &*self.upstream;
-        let head = |it: &Response| (it.status, it.headers.clone());
-        self.authorized(request, no_answer, |request| http.send(request, *timeout).boxed(), head).await
+        let send = |request| http.send(request, *timeout).boxed();
+        self.authorized(request, no_answer, send, |it| (it.status, &it.headers)).await
     }
 
     /// Like [`Self::send`], for a response whose body is read as it arrives.
@@ -170,12 +170,12 @@ impl OutboundAuth {
     /// As [`Self::send`].
     pub(crate) async fn open(
         &self,
-        request: &Request,
+        request: Request,
         no_answer: &str,
     ) -> Result<(StreamingResponse, RequestAuth), Failure> {
         let Upstream { http, timeout, .. } = &*self.upstream;
-        let head = |it: &StreamingResponse| (it.status, it.headers.clone());
-        self.authorized(request, no_answer, |request| http.open(request, *timeout).boxed(), head).await
+        let send = |request| http.open(request, *timeout).boxed();
+        self.authorized(request, no_answer, send, |it| (it.status, &it.headers)).await
     }
 
     /// Like [`Self::send`], signed with these credentials.
@@ -184,40 +184,41 @@ impl OutboundAuth {
     /// As [`Self::send`].
     pub(crate) async fn send_signed(
         &self,
-        request: &Request,
+        mut request: Request,
         (scope, credentials): (Scope, Credentials),
         no_answer: &str,
     ) -> Result<(Response, RequestAuth), Failure> {
         let auth = RequestAuth::Signature { scope, credentials };
-        let mut request = request.clone();
         auth.apply_to(&mut request, self.server().clock())?;
         let answer = self.upstream.http.send(request, self.upstream.timeout).await;
         answer.map(|answer| (answer, auth)).map_err(|error| Failure(format!("{no_answer}: {}", error.problem())))
     }
 
-    /// Resolves the credential and sends the request. Retries once with a fresh token if a cached one was refused: it
-    /// may have been revoked before it expired.
+    /// Sends the request with the credential. Retries once with a fresh token if a cached one was refused: it may have been
+    /// revoked before it expired. `head` returns the status and the headers of a response.
     async fn authorized<'a, T>(
         &'a self,
-        request: &Request,
+        request: Request,
         no_answer: &str,
         send: impl Fn(Request) -> BoxFuture<'a, Result<T, TransportError>>,
-        head: impl Fn(&T) -> (u16, Pairs),
+        head: fn(&T) -> (u16, &Pairs),
     ) -> Result<(T, RequestAuth), Failure> {
-        let mut force_refresh = false;
+        let mut again = self.uses_token().then(|| request.clone());
+        let (mut request, mut force_refresh) = (request, false);
         loop {
             let auth = self.resolve(force_refresh).await?;
-            let mut authorized = request.clone();
-            self.passing.apply_to(&mut authorized);
-            auth.apply_to(&mut authorized, self.server().clock())?;
-            let answer = send(authorized).await;
+            self.passing.apply_to(&mut request);
+            auth.apply_to(&mut request, self.server().clock())?;
+            let answer = send(request).await;
             let answer = answer.map_err(|error| Failure(auth.redact(&format!("{no_answer}: {}", error.problem()))))?;
             let (status, headers) = head(&answer);
-            if force_refresh || !self.uses_token() || status != 401 {
-                self.passing.keep(&headers);
-                return Ok((answer, auth));
+            match again.take().filter(|_| status == 401) {
+                Some(same) => (request, force_refresh) = (same, true),
+                None => {
+                    self.passing.keep(headers);
+                    return Ok((answer, auth));
+                }
             }
-            force_refresh = true;
         }
     }
 

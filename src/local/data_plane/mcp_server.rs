@@ -202,7 +202,7 @@ impl Connection {
     /// Sends a request, and returns the response with the credential that was used.
     async fn send(&self, mut request: Request) -> Result<(StreamingResponse, RequestAuth), Failure> {
         request.headers.push((THROUGH_HEADER.to_owned(), self.server.through.join(",")));
-        self.server.auth.open(&request, NOT_THERE).await
+        self.server.auth.open(request, NOT_THERE).await
     }
 
     /// Reads a response until the result of this request.

@@ -63,13 +63,12 @@ pub(crate) async fn call_lambda(functions: &Functions, function: Function, call:
     for (member, pairs) in passed.into_iter().filter(|(_, pairs)| !pairs.is_empty()) {
         custom[member] = pairs.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     }
-    let client_context = json!({ "custom": custom });
+    let client_context = format!(r#"{{"custom":{custom}}}"#);
     let arn = function.arn.clone();
-    if client_context.to_string().len().div_ceil(3) * 4 > MOST_OF_CONTEXT {
+    if client_context.len().div_ceil(3) * 4 > MOST_OF_CONTEXT {
         return Err(Failure(format!("Lambda function {arn} is not invoked: the client context is too long")));
     }
-    let invocation =
-        Invocation { event: call.arguments.to_string().into(), client_context: Some(client_context.to_string()) };
+    let invocation = Invocation { event: call.arguments.to_string().into(), client_context: Some(client_context) };
     match functions.run(function, invocation).await {
         Outcome::Returned(payload) => as_text(&payload)
             .ok_or_else(|| Failure(format!("Lambda function {arn} returned a response that is not valid JSON"))),
@@ -83,7 +82,7 @@ const NO_ANSWER: &str = "OpenAPIClientException - Error executing HTTP request f
 /// Calls an operation of an API.
 pub(crate) async fn call_api(auth: &OutboundAuth, operation: &Operation, arguments: &Value) -> Result<Answer, Failure> {
     let outgoing = operation.request(arguments).map_err(Failure)?;
-    let (answer, auth) = auth.send(&request_of(&outgoing), NO_ANSWER).await?;
+    let (answer, auth) = auth.send(request_of(outgoing), NO_ANSWER).await?;
     let failed = |what: String| {
         Failure(format!("OpenAPIClientException - Error executing HTTP request for {}: {what}", operation.id))
     };
@@ -91,10 +90,7 @@ pub(crate) async fn call_api(auth: &OutboundAuth, operation: &Operation, argumen
     match answer.status {
         200..=299 => Ok(match content {
             // Return JSON as written: a number may exceed the range of `Value`.
-            Content::Text(text) => Answer::Output(match serde_json::from_str(&text) {
-                Ok(Value::String(text)) => text,
-                _ => text,
-            }),
+            Content::Text(text) => Answer::Output(serde_json::from_str::<String>(&text).unwrap_or(text)),
             // AWS's documentation says that binary types are not supported, and not what becomes of such an answer.
             Content::Binary(what) => Answer::Nothing(format!("The API answered with binary content: {what}")),
         }),
@@ -111,17 +107,13 @@ pub(crate) async fn call_api(auth: &OutboundAuth, operation: &Operation, argumen
 }
 
 /// A request as it goes over the wire, but for its credential.
-pub(crate) fn request_of(outgoing: &HttpRequest) -> Request {
-    let mut request = Request {
-        method: outgoing.method.clone(),
-        url: outgoing.url.clone(),
-        headers: outgoing.headers.clone(),
-        body: outgoing.payload.as_ref().map(|payload| payload.bytes.clone()).unwrap_or_default(),
-    };
-    if let Some(payload) = &outgoing.payload {
-        request.headers.push(("content-type".to_owned(), payload.content_type.clone()));
-    }
-    request
+pub(crate) fn request_of(outgoing: HttpRequest) -> Request {
+    let HttpRequest { method, url, mut headers, payload } = outgoing;
+    let body = payload.map(|payload| {
+        headers.push(("content-type".to_owned(), payload.content_type));
+        payload.bytes
+    });
+    Request { method, url, headers, body: body.unwrap_or_default() }
 }
 
 /// A function's result as text. A string is without its quotes, which AWS does not document. Anything else is JSON without

@@ -1,10 +1,10 @@
 """CPU time of the local gateway per request, beside a bare HTTP server that answers the same bytes and localcore-gateway.
 
-    python3 tests/bench/data_plane.py target/release/agentcore-gw [--seconds 2] [--connections 1 32 256] [--json FILE]
+    python3 tests/bench/data_plane.py target/release/agentcore-gw [--seconds 1] [--connections 1 32 256] [--json FILE]
 
 Builds the bare server (tests/bench/floor, which needs Rust), installs localcore-gateway 0.3.0 from its lock file, and loads
-the three in turn, each request on one of so many connections that are kept alive. CPU time is the server's own process's; that
-of the processes that run functions is not counted. Needs Linux.
+them in turn, each request on one of so many connections that are kept alive, five times; every figure is the median. CPU time
+and memory are the server's own process's; those of the processes that run functions are not counted. Needs Linux.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import tempfile
 import time
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 import harness
 
 TOOLS = [10, 100, 1000]
+ROUNDS = 5
 PER_TARGET = 250
 CALL = {"name": "weather-tool___get_weather", "arguments": {"location": "Oslo"}}
 
@@ -86,6 +88,12 @@ def load(process, url, body, headers, connections, seconds):
     cpu = process.cpu_seconds() - cpu
     percentile = lambda share: 1000 * times[int(len(times) * share)]  # noqa: E731
     return {"cpu_ms": 1000 * cpu / len(times), "p50": percentile(0.5), "p99": percentile(0.99), "requests": len(times)}
+
+
+def in_turn(seconds, connections, *loads):
+    """The medians of what `load` returns for each of these, which are loaded one after another, again and again."""
+    rounds = [[load(*one, connections, seconds) for one in loads] for _ in range(ROUNDS)]
+    return [{key: statistics.median(one[key] for one in of_one) for key in of_one[0]} for of_one in zip(*rounds)]
 
 
 def answer(url, body, headers):
@@ -154,24 +162,20 @@ class Bench:
     def run(self, *args, **env):
         return self.local.timed(*args, **env)[1].stdout
 
-    def gateways(self):
-        """Gateways with so many tools, without and with an authorizer."""
-        found, sample = {}, f"open-{TOOLS[0]}"
-        for count in TOOLS:
-            for kind, flags in (("open", ["--authorizer", "none", "--yes"]), ("token", [])):
-                name = f"{kind}-{count}"
-                self.run("create", name, "--no-observability", *flags, *(["--sample"] if count == TOOLS[0] else []))
-                if name == sample:
-                    target = json.loads(self.run("target", "get", "weather-tool", "--gateway", name, "-o", "json"))
-                    function = target["targetConfiguration"]["mcp"]["lambda"]["lambdaArn"]
-                for first in range(0, count, PER_TARGET):
-                    file = self.local.home / "tools.json"
-                    file.write_text(json.dumps(tools(min(PER_TARGET, count - first), first)), encoding="utf-8")
-                    target = ["target", "add", "lambda", f"t{first}", "--gateway", name, "--lambda-arn", function]
-                    self.run(*target, "--tools", str(file))
-                headers = {"authorization": "Bearer " + self.run("token", name).strip()} if kind == "token" else {}
-                found[kind, count] = (json.loads(self.run("get", name, "-o", "json"))["gatewayUrl"], headers)
-        return found
+    def gateway(self, kind, count):
+        """The address of a gateway with so many tools besides the sample's, and the headers for it."""
+        name = f"{kind}-{count}"
+        flags = ["--authorizer", "none", "--yes"] if kind == "open" else []
+        self.run("create", name, "--no-observability", "--sample", *flags)
+        target = json.loads(self.run("target", "get", "weather-tool", "--gateway", name, "-o", "json"))
+        function = target["targetConfiguration"]["mcp"]["lambda"]["lambdaArn"]
+        for first in range(0, count, PER_TARGET):
+            file = self.local.home / "tools.json"
+            file.write_text(json.dumps(tools(min(PER_TARGET, count - first), first)), encoding="utf-8")
+            target = ["target", "add", "lambda", f"t{first}", "--gateway", name, "--lambda-arn", function]
+            self.run(*target, "--tools", str(file))
+        headers = {"authorization": "Bearer " + self.run("token", name).strip()} if kind == "token" else {}
+        return json.loads(self.run("get", name, "-o", "json"))["gatewayUrl"], headers
 
     def api(self, upstream, url, headers):
         """A call of another server's API, which the bare server passes through."""
@@ -190,8 +194,8 @@ class Bench:
         if floor_path == "/":
             self.floor.put("/", answer(url, body, headers))
         for connections in self.args.connections:
-            own = load(self.of, url, body, headers, connections, self.args.seconds)
-            floor = load(self.floor.of, self.floor.url + floor_path, body, headers, connections, self.args.seconds)
+            of_floor = (self.floor.of, self.floor.url + floor_path, body, headers)
+            own, floor = in_turn(self.args.seconds, connections, (self.of, url, body, headers), of_floor)
             row = {"what": what, "connections": connections, "own": own, "floor": floor, "ratio": own["cpu_ms"] / floor["cpu_ms"]}
             self.rows.append(row)
             print(
@@ -201,33 +205,33 @@ class Bench:
             )
 
 
-def against_localcore(bench, found, seconds):
-    rows = []
-    for count in TOOLS:
-        with tempfile.TemporaryDirectory() as folder:
-            rival = Localcore(folder, count)
-            try:
-                theirs = load(rival.of, rival.url, message("tools/list"), {}, 1, seconds)
-                memory = rival.of.resident_mb()
-                called = {"name": "t___tool_1", "arguments": {"location": "Oslo"}}
-                call = load(rival.of, rival.url, message("tools/call", called), {}, 1, seconds)
-            finally:
-                rival.end()
-        url, headers = found["open", count]
-        own = load(bench.of, url, message("tools/list"), headers, 1, seconds)
-        rows.append([f"tools/list, {count} tools", f"{theirs['cpu_ms']:.2f} ms", f"{own['cpu_ms']:.3f} ms", f"{theirs['cpu_ms'] / own['cpu_ms']:.0f}"])
-    url, headers = found["open", TOOLS[0]]
-    own = load(bench.of, url, message("tools/call", CALL), headers, 1, seconds)
-    rows.append(["tools/call, warm", f"{call['cpu_ms']:.2f} ms", f"{own['cpu_ms']:.3f} ms", f"{call['cpu_ms'] / own['cpu_ms']:.0f}"])
-    own = bench.of.resident_mb()
-    rows.append([f"memory, {count} tools", f"{memory:.0f} MB", f"{own:.0f} MB", f"{memory / own:.1f}"])
-    return rows
+def against_localcore(args, count):
+    """The same calls of both, of servers that have only these tools."""
+    with harness.Local(args.program) as local, tempfile.TemporaryDirectory() as folder:
+        bench = Bench(args, local, None)
+        url, headers = bench.gateway("open", count)
+        rival = Localcore(folder, count)
+        try:
+            rows = []
+            called = {"name": "t___tool_1", "arguments": CALL["arguments"]}
+            for what, theirs, own in [
+                ("tools/list", message("tools/list"), message("tools/list")),
+                ("tools/call, warm", message("tools/call", called), message("tools/call", CALL)),
+            ]:
+                theirs, own = in_turn(args.seconds, 1, (rival.of, rival.url, theirs, {}), (bench.of, url, own, headers))
+                theirs, own = theirs["cpu_ms"], own["cpu_ms"]
+                rows.append([f"{what}, {count} tools", f"{theirs:.2f} ms", f"{own:.3f} ms", f"{theirs / own:.1f}"])
+            theirs, own = rival.of.resident_mb(), bench.of.resident_mb()
+            rows.append([f"memory, {count} tools", f"{theirs:.0f} MB", f"{own:.0f} MB", f"{theirs / own:.1f}"])
+            return rows
+        finally:
+            rival.end()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program")
-    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 32, 256])
     parser.add_argument("--only", default="", help="run only what has this in its name")
     parser.add_argument("--json")
@@ -236,7 +240,7 @@ def main():
     try:
         with harness.Local(args.program) as local:
             bench = Bench(args, local, floor)
-            found = bench.gateways()
+            found = {(kind, count): bench.gateway(kind, count) for kind in ("open", "token") for count in TOOLS}
             print(f"{'':32} {'conn':>4} {'CPU ms':>8} {'floor':>8} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8}")
             search = message("tools/call", {"name": "x_amz_bedrock_agentcore_search", "arguments": {"query": "orders of a city"}})
             loads = {}
@@ -254,10 +258,10 @@ def main():
                 if args.only in name:
                     url, headers, body = bench.api(upstream, *found[kind, TOOLS[0]])
                     bench.compare(name, url, headers, body, "/through")
-            rows = [] if args.only else against_localcore(bench, found, args.seconds)
     finally:
         floor.end()
         upstream.end()
+    rows = [] if args.only else [row for count in TOOLS for row in against_localcore(args, count)]
     if rows:
         print()
         harness.table(["CPU per request, 1 connection", "localcore-gateway", "agentcore-gw", "ratio"], rows)

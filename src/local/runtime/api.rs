@@ -183,7 +183,6 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
     use tower::ServiceExt as _;
 
     use super::*;
@@ -213,5 +212,35 @@ mod tests {
         ] {
             assert_eq!(ask(headers).await, StatusCode::FORBIDDEN, "{headers:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_response_may_ask_for_the_next_invocation_unless_it_is_refused() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 4711));
+        let (queue, receiver) = mpsc::channel(2);
+        let router = router(receiver, watch::channel(Init::InProgress).0, (address, "/secret"));
+        let ask = async |method: &str, path: &str, body: &'static str| {
+            let request = Request::builder().method(method).uri(path).header("host", address.to_string());
+            let answer = router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+            let status = answer.status();
+            (status, answer.into_body().collect().await.unwrap().to_bytes())
+        };
+        let mut replies = Vec::new();
+        for id in ["a", "b"] {
+            let (reply, answer) = oneshot::channel();
+            let (headers, is_taken) = (HeaderMap::new(), Arc::default());
+            queue.send(Pending { id: id.to_owned(), headers, event: id.into(), is_taken, reply }).await.unwrap();
+            replies.push(answer);
+        }
+        let base = "/secret/2018-06-01/runtime/invocation";
+        assert_eq!(ask("GET", "/2018-06-01/runtime/invocation/next", "").await.0, StatusCode::NOT_FOUND);
+        assert_eq!(ask("GET", &format!("{base}/next"), "").await, (StatusCode::OK, "a".into()));
+        let refused = ask("POST", &format!("{base}/x/response/next"), "1").await;
+        assert_eq!(refused.0, StatusCode::BAD_REQUEST, "nobody waits for that");
+        assert_eq!(ask("POST", &format!("{base}/a/response/next"), "1").await, (StatusCode::OK, "b".into()));
+        let answered = replies.remove(0).await.unwrap();
+        assert!(matches!(answered, Ok(Outcome::Returned(body)) if body == "1"));
+        assert_eq!(ask("POST", &format!("{base}/b/response"), "2").await.0, StatusCode::ACCEPTED);
+        assert!(matches!(replies.remove(0).await.unwrap(), Ok(Outcome::Returned(body)) if body == "2"));
     }
 }

@@ -6,7 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     os::unix::fs::symlink,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -16,7 +16,7 @@ use axum::{Router, extract::Request, http::header, response::IntoResponse as _};
 use serde_json::{Value, json};
 
 use crate::support::{
-    env::{Env, Run, Server, agent, node, path},
+    env::{Env, Group, Run, Server, agent, node, path},
     fake_server::{Asked, serve},
 };
 
@@ -178,27 +178,27 @@ fn each_agent_lists_and_calls_tools_and_answers_prompts() {
 }
 
 /// An agent that serves, ended when it is dropped.
-struct Serving(Child, u16);
+struct Serving(Group, u16);
 
 impl Serving {
     fn start(project: &Project) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = project.command(&[]);
-        let child = command.env("PORT", port.to_string()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut serving = Self(child, port);
+        command.env("PORT", port.to_string()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut serving = Self(Group::spawn(&mut command), port);
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = serving.0.try_wait().unwrap();
+            let ended = serving.0.0.try_wait().unwrap();
             if ended.is_some() || begun.elapsed() > Duration::from_mins(1) {
                 let mut said = String::new();
-                drop(serving.0.kill());
-                serving.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                serving.0.kill();
+                serving.0.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
                 panic!("{ended:?}: {said}");
             }
             thread::park_timeout(Duration::from_millis(20));
         }
         // What it logs is read, so that it can go on.
-        let log = serving.0.stderr.take().unwrap();
+        let log = serving.0.0.stderr.take().unwrap();
         thread::spawn(move || BufReader::new(log).lines().for_each(drop));
         serving
     }
@@ -218,13 +218,6 @@ impl Serving {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let json = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
         (head.lines().next().unwrap().to_owned(), json)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::{BufRead as _, BufReader},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -195,6 +196,27 @@ pub fn boto3() -> PathBuf {
 /// The program `node` of this major version.
 pub fn node(version: &str) -> PathBuf {
     peer(&format!("node-{version}")).join("bin/node")
+}
+
+/// A process with all that it starts, killed on drop: [`node`] is a script, which starts Node.js as a child.
+pub struct Group(pub Child);
+
+impl Group {
+    pub fn spawn(command: &mut Command) -> Self {
+        Self(command.process_group(0).spawn().unwrap())
+    }
+
+    pub fn kill(&mut self) {
+        let group = format!("-{}", self.0.id());
+        drop(Command::new("kill").args(["-9", "--", &group]).status());
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+        drop(self.0.wait());
+    }
 }
 
 /// The packages of `tests/peers/node/package-lock.json`, and the Node.js that runs them.

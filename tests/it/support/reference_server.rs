@@ -3,22 +3,22 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::TcpListener,
-    os::unix::process::CommandExt as _,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
 };
 
-use super::env::{node_peers, path};
+use super::env::{Group, node_peers, path};
 
 /// The MCP reference server, stopped on drop.
-pub struct ReferenceServer(Child, pub u16);
+pub struct ReferenceServer(#[expect(dead_code, reason = "ends when it is dropped")] Group, pub u16);
 
 impl ReferenceServer {
     pub fn start() -> Self {
         let (node, packages) = node_peers();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let program = packages.join("node_modules/@modelcontextprotocol/server-everything/dist/index.js");
-        let mut process = Command::new(node)
+        let mut command = Command::new(node);
+        command
             .arg(program)
             .arg("streamableHttp")
             .env_clear()
@@ -26,12 +26,9 @@ impl ReferenceServer {
             .env("PORT", port.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            // Its launcher is a script, which starts Node.js as a child.
-            .process_group(0)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+            .stderr(Stdio::piped());
+        let mut process = Group::spawn(&mut command);
+        let mut lines = BufReader::new(process.0.stderr.take().unwrap()).lines();
         lines.find(|line| line.as_ref().unwrap().contains("listening")).expect("the server starts").unwrap();
         thread::spawn(move || lines.for_each(drop));
         Self(process, port)
@@ -39,13 +36,5 @@ impl ReferenceServer {
 
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}/mcp", self.1)
-    }
-}
-
-impl Drop for ReferenceServer {
-    fn drop(&mut self) {
-        let group = format!("-{}", self.0.id());
-        drop(Command::new("kill").args(["-9", "--", &group]).status());
-        drop(self.0.wait());
     }
 }

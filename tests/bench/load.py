@@ -73,7 +73,7 @@ async def read_message(reader):
     """A request's or an answer's first line, headers and body; None at the end of the connection."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    except (asyncio.IncompleteReadError, ConnectionError):
+    except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):  # the last one at the end of the program
         return None
     first, *lines = head.strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

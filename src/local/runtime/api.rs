@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
@@ -97,8 +97,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         }
         // The function could not be loaded.
         ("POST", ["init", "error"]) => {
-            let said = Limited::new(body, ANSWER_LIMIT).collect().await.map(Collected::to_bytes).unwrap_or_default();
-            shared.has_started(Init::Failed(function_error(&said)));
+            let Ok(said) = Limited::new(body, ANSWER_LIMIT).collect().await else {
+                return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+            };
+            shared.has_started(Init::Failed(function_error(&said.to_bytes())));
             StatusCode::ACCEPTED.into_response()
         }
         _ => StatusCode::NOT_FOUND.into_response(),

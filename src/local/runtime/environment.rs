@@ -17,6 +17,7 @@ use tokio::{
     net::TcpListener,
     process::{ChildStdin, Command},
     sync::{mpsc, oneshot, watch},
+    time::timeout,
 };
 
 use super::{
@@ -256,9 +257,29 @@ impl Environment {
         self.ended.borrow().and_then(|status| status.code())
     }
 
-    /// Returns when the processes of the environment use more memory than its function has, or after so long.
+    /// Returns when the processes of the environment use more memory than its function has, or after so long. Both are one
+    /// timer, as to set one can wake another thread.
     async fn exceeds(&self, time: Duration) -> Exceeded {
-        exceeds(self.processes.clone(), self.supervisor, (self.function.memory, time)).await
+        let (begun, mut until_look) = (Instant::now(), MEMORY_LOOKS);
+        loop {
+            pause(time.saturating_sub(begun.elapsed()).min(until_look)).await;
+            let left = time.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Exceeded::Time;
+            }
+            let (processes, supervisor) = (self.processes.clone(), self.supervisor);
+            let look = tokio::task::spawn_blocking(move || processes.memory_below(supervisor));
+            match timeout(left, look).await {
+                Ok(Ok(Some(bytes))) if bytes <= self.function.memory * 1024 * 1024 => {}
+                Ok(Ok(Some(bytes))) => {
+                    tracing::info!("its processes take {} MB", bytes >> 20);
+                    return Exceeded::Memory;
+                }
+                // The system does not tell.
+                Ok(Ok(None) | Err(_)) => until_look = Duration::MAX,
+                Err(_) => return Exceeded::Time,
+            }
+        }
     }
 }
 
@@ -281,30 +302,6 @@ fn how_it_ended(status: Option<i32>) -> String {
 /// connection.
 fn own_processes_only(processes: Arc<Processes>, supervisor: u32, address: SocketAddr) -> Admission {
     Arc::new(move |peer| processes.owns_connection(supervisor, peer, address).unwrap_or(true))
-}
-
-/// Returns when the processes of an environment use more memory, in megabytes, or time than they may. Both are one timer, as
-/// to set one can wake another thread.
-async fn exceeds(processes: Arc<Processes>, supervisor: u32, (megabytes, time): (u64, Duration)) -> Exceeded {
-    let begun = Instant::now();
-    let mut until_look = MEMORY_LOOKS;
-    loop {
-        let left = time.saturating_sub(begun.elapsed());
-        pause(left.min(until_look)).await;
-        if begun.elapsed() >= time {
-            return Exceeded::Time;
-        }
-        let processes = processes.clone();
-        match tokio::task::spawn_blocking(move || processes.memory_below(supervisor)).await {
-            Ok(Some(bytes)) if bytes <= megabytes * 1024 * 1024 => {}
-            Ok(Some(bytes)) => {
-                tracing::info!("its processes take {} MB", bytes >> 20);
-                return Exceeded::Memory;
-            }
-            // The system does not tell.
-            Ok(None) | Err(_) => until_look = Duration::MAX,
-        }
-    }
 }
 
 /// Creates an environment's folder with the function's package.

@@ -174,7 +174,8 @@ impl Http {
     }
 }
 
-/// What making a connector asks for. Only the clock matters: the others are those of a call without credentials.
+/// What making a connector asks for. Only how to sleep matters, for [`CONNECT_TIMEOUT`]: the others are those of a call
+/// without credentials.
 fn components() -> RuntimeComponents {
     let no_auth = StaticAuthSchemeOptionResolver::new(vec![NO_AUTH_SCHEME_ID]);
     RuntimeComponents::builder("http")

@@ -153,6 +153,7 @@ pub fn smithy(
         }
         parsed => parsed?,
     };
+    // It may be megabytes, and what follows takes several times as many.
     drop(text);
     let read = |document: &Document| {
         let model = Model::read(document, reading);

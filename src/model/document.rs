@@ -108,7 +108,7 @@ impl Document {
     }
 
     /// Takes the value out, without a copy unless it is shared. The document has no lines any more.
-    pub fn take(&mut self) -> Value {
+    pub(super) fn take(&mut self) -> Value {
         self.lines = Lines::leaf(1);
         Arc::unwrap_or_clone(std::mem::take(&mut self.value))
     }

@@ -139,7 +139,10 @@ async fn the_state_of_an_earlier_version_is_read_whole() {
     fs::write(dir.path().join("state.json"), written).unwrap();
     let world = World::restarting(dir.path());
     let expected: Value = serde_json::from_str(written).unwrap();
-    assert_eq!(lost("", &expected, &world.snapshot()), [""; 0]);
+    // It has a hash now where it had a whole request.
+    let is_hashed = |place: &String| place.ends_with("/state/origin/input");
+    let lost: Vec<String> = lost("", &expected, &world.snapshot()).into_iter().filter(|it| !is_hashed(it)).collect();
+    assert_eq!(lost, [""; 0]);
     let shown = world.run(&["target", "list", "--gateway", "old", "-o", "json"]).await.expect(0).json();
     assert_eq!(shown["items"].as_array().map(Vec::len), Some(3), "{shown}");
 }

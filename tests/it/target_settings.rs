@@ -249,6 +249,7 @@ async fn a_file_describes_a_target_of_each_kind_and_flags_win() {
         assert!(differing.iter().all(|path| of_time.contains(&path.as_str())), "{kind}: {differing:?}");
     }
     let before = world.snapshot();
+    assert!(!before.to_string().contains("com.amazonaws.sts#"), "schemas are kept as blobs, and not in the state, too");
     let refused = async |args: &[&str], input: Value, said: &str| {
         let file = files.json("input.json", &input);
         let all = [&["target"], args, &["--gateway", "g", "--cli-input", &file, "-o", "json"]].concat();

@@ -14,10 +14,13 @@ mod shapes;
 mod target;
 mod targets;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::{
@@ -88,8 +91,10 @@ struct Lifecycle {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Origin {
     client_token: String,
-    /// Compared regardless of key order.
-    input: Value,
+    /// The hash of the other members, regardless of their order. It may differ from one version to another: requests are
+    /// repeated within minutes.
+    #[serde(deserialize_with = "read_hash")]
+    input: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,7 +190,7 @@ impl Origin {
     /// Removes the client token from the input, and returns the request's origin if there was one.
     fn take(input: &mut Value) -> Option<Self> {
         let client_token = input.as_object_mut()?.remove("clientToken")?.as_str()?.to_owned();
-        Some(Self { client_token, input: input.clone() })
+        Some(Self { client_token, input: hash(input) })
     }
 
     /// Whether this same request created the resource with this lifecycle.
@@ -204,6 +209,18 @@ impl Origin {
             )),
         }
     }
+}
+
+fn hash(input: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    input.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Reads a hash, or the whole input that 0.1.0 kept at first.
+fn read_hash<'de, D: Deserializer<'de>>(stored: D) -> Result<u64, D::Error> {
+    let stored = Value::deserialize(stored)?;
+    Ok(stored.as_u64().unwrap_or_else(|| hash(&stored)))
 }
 
 /// Completes operations in progress, on a Get or List, or if they are due.

@@ -15,13 +15,18 @@ pub(super) struct ToolList {
 
 impl ToolList {
     /// `has_search`: whether the search tool is one of them.
-    pub(super) fn new(mut tools: Vec<Value>, has_search: bool) -> Self {
+    pub(super) fn new(tools: impl Iterator<Item = Value>, has_search: bool) -> Self {
+        let text = |tool: &Value, member: &str| tool[member].as_str().unwrap_or_default().to_owned();
+        let words = |tool: &Value| [text(tool, "name"), text(tool, "description")];
+        // Each tool is a text before the next one is made: a gateway's tools as values are several times as large.
+        let mut tools: Vec<([String; 2], String)> = tools.map(|tool| (words(&tool), tool.to_string())).collect();
         // Sorted by name across targets (one public report). AWS does not document where the search tool comes; we
         // chose the first place.
-        tools.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
-        let search = has_search.then(search::definition);
-        let texts = search.iter().chain(&tools).map(Value::to_string).collect();
-        Self { texts, unsearched: usize::from(has_search), index: Index::new(&tools) }
+        tools.sort_by(|([one, _], _), ([other, _], _)| one.cmp(other));
+        let index = Index::new(tools.iter().map(|(words, _)| words.join(" ")));
+        let search = has_search.then(|| search::definition().to_string());
+        let texts = search.into_iter().chain(tools.into_iter().map(|(_, text)| text)).collect();
+        Self { texts, unsearched: usize::from(has_search), index }
     }
 
     /// The tools that share words with a query, best first, as JSON texts.

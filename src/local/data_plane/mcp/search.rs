@@ -38,11 +38,11 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(tools: &[Value]) -> Self {
-        let mut index = Self { places: HashMap::new(), lengths: Vec::with_capacity(tools.len()) };
-        for (place, tool) in tools.iter().enumerate() {
-            let text = |member: &str| tool[member].as_str().unwrap_or_default().to_owned();
-            let words = words(&format!("{} {}", text("name"), text("description")));
+    /// `tools`: the name and description of each.
+    pub(super) fn new(tools: impl IntoIterator<Item = String>) -> Self {
+        let mut index = Self { places: HashMap::new(), lengths: Vec::new() };
+        for (place, tool) in tools.into_iter().enumerate() {
+            let words = words(&tool);
             index.lengths.push(words.len());
             for word in words {
                 let places = index.places.entry(word).or_default();
@@ -101,25 +101,21 @@ fn words(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn tool(name: &str, description: &str) -> Value {
-        json!({ "name": name, "description": description })
-    }
-
     #[test]
     fn the_tool_that_shares_the_rarer_words_comes_first() {
         let tools = [
-            tool("a___getTime", "Get the current time in a zone"),
-            tool("a___getWeather", "Get the current weather for a location"),
-            tool("b___list_orders", "List all orders"),
+            "a___getTime Get the current time in a zone",
+            "a___getWeather Get the current weather for a location",
+            "b___list_orders List all orders",
         ];
-        let index = Index::new(&tools);
+        let index = Index::new(tools.map(str::to_owned));
         assert_eq!(index.rank("current weather"), [1, 0]);
-        assert!(index.rank("zebra").is_empty() && Index::new(&[]).rank("x").is_empty() && index.rank("").is_empty());
+        assert!(index.rank("zebra").is_empty() && Index::new([]).rank("x").is_empty() && index.rank("").is_empty());
     }
 
     #[test]
     fn at_most_ten_are_returned() {
-        let tools: Vec<Value> = (0..50).map(|n| tool(&format!("t___tool{n}"), "does it")).collect();
-        assert_eq!(Index::new(&tools).rank("does"), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        let tools = (0..50).map(|n| format!("t___tool{n} does it"));
+        assert_eq!(Index::new(tools).rank("does"), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 }

@@ -93,6 +93,14 @@ impl TargetSnapshot {
         }
     }
 
+    /// Its tools as they are listed.
+    fn tools(&self) -> Box<dyn Iterator<Item = Value> + '_> {
+        match self.listing() {
+            Some(listing) => Box::new(Listing::qualified(&listing.tools, &self.name)),
+            None => self.served.listed_tools(&self.name),
+        }
+    }
+
     /// The MCP server, if the target is one.
     pub(super) fn server(&self, auth: OutboundAuth, through: Vec<String>) -> Option<Server> {
         let Served::McpServer { server, .. } = &*self.served else { return None };
@@ -193,19 +201,14 @@ impl GatewaySnapshot {
 
     /// The tools, put together when they are first asked for.
     pub(super) fn tools(&self) -> &ToolList {
-        let of = |target: &TargetSnapshot| match target.listing() {
-            Some(listing) => Listing::qualified(&listing.tools, &target.name),
-            None => target.served.listed_tools(&target.name),
-        };
-        self.tools.get_or_init(|| ToolList::new(self.targets.iter().flat_map(of).collect(), self.search))
+        self.tools.get_or_init(|| ToolList::new(self.targets.iter().flat_map(TargetSnapshot::tools), self.search))
     }
 
     /// The prompts, as JSON texts.
     pub(super) fn listed_prompts(&self) -> Vec<String> {
-        let of = |target: &TargetSnapshot| -> Vec<Value> {
-            target.listing().map(|listing| Listing::qualified(&listing.prompts, &target.name)).unwrap_or_default()
-        };
-        self.targets.iter().flat_map(of).map(|prompt| prompt.to_string()).collect()
+        let listings = self.targets.iter().filter_map(|target| Some((target.listing()?, target)));
+        let prompts = listings.flat_map(|(listing, target)| Listing::qualified(&listing.prompts, &target.name));
+        prompts.map(|prompt| prompt.to_string()).collect()
     }
 
     /// Resources or resource templates, as JSON texts. Of several with the same value of `key`, only the first by

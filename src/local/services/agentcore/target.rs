@@ -7,7 +7,7 @@ mod served;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(crate) use self::{
     configuration::{CREDENTIALS, Configuration, Credential, CredentialProvider, McpServer},
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Target {
     pub(crate) id: String,
-    /// The members as given, returned unchanged.
+    /// The members as given. An inline schema is null: it is kept once, as `schema`.
     pub(super) config: Map<String, Value>,
     /// The tool definitions or the document, as of the target's creation or update; for an MCP server, its last
     /// listing.
@@ -48,6 +48,19 @@ impl Target {
 
     pub(super) fn schema(&self) -> &BlobId {
         &self.schema
+    }
+
+    /// The members as given, with the inline schema from these bytes of its blob.
+    pub(super) fn config_with(&self, schema: Vec<u8>) -> Map<String, Value> {
+        let mut config = self.config.clone();
+        let place = config.get_mut("targetConfiguration").and_then(inline_schema);
+        if let Some(place) = place.filter(|place| place.is_null()) {
+            *place = match self.kind() {
+                Some(TargetKind::Lambda) => serde_json::from_slice(&schema).unwrap_or_else(|_| json!([])),
+                _ => json!(String::from_utf8(schema).unwrap_or_default()),
+            };
+        }
+        config
     }
 
     pub(super) fn kind(&self) -> Option<TargetKind> {
@@ -115,4 +128,17 @@ impl Target {
         let all: Vec<Credential> = serde_json::from_value(all.clone()).ok()?;
         all.into_iter().next()
     }
+}
+
+/// The inline tools, document or model in a target configuration, if it has one.
+pub(super) fn inline_schema(configuration: &mut Value) -> Option<&mut Value> {
+    let mcp = configuration.get_mut("mcp")?;
+    let kind = TargetKind::of(mcp)?;
+    let target = mcp.get_mut(kind.member())?;
+    let schema = match kind {
+        TargetKind::Lambda => target.get_mut("toolSchema")?,
+        TargetKind::OpenApi | TargetKind::Smithy => target,
+        TargetKind::McpServer | TargetKind::ApiGateway => return None,
+    };
+    schema.get_mut("inlinePayload")
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Gateway, Lifecycle, Origin, Page, State, Status, conflict, invalid, not_found, quota_exceeded, refused,
     role_problem,
-    target::{CREDENTIALS, Configuration, Credential, Target},
+    target::{CREDENTIALS, Configuration, Credential, Target, inline_schema},
     without_nulls, wrong_state,
 };
 use crate::{
@@ -71,16 +71,20 @@ impl Metadata {
     }
 }
 
-/// The members of an input that are kept.
-fn config_of(input: &Value) -> Map<String, Value> {
+/// The members of an input that are kept. In place of an inline schema, which is a blob, is null.
+fn config_of(input: &mut Value) -> Map<String, Value> {
+    let schema = input.get_mut("targetConfiguration").and_then(inline_schema).map(Value::take);
     let mut config = input.as_object().cloned().unwrap_or_default();
     config.retain(|member, value| !value.is_null() && !["gatewayIdentifier", "targetId"].contains(&member.as_str()));
+    if let (Some(place), Some(schema)) = (input.get_mut("targetConfiguration").and_then(inline_schema), schema) {
+        *place = schema;
+    }
     config
 }
 
 pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer {
     let origin = Origin::take(&mut input);
-    let config = config_of(&input);
+    let config = config_of(&mut input);
     let input: Input = read(input)?;
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     if let Some(origin) = &origin {
@@ -117,8 +121,8 @@ pub(super) fn create(state: &mut State, call: &Call, mut input: Value) -> Answer
     Ok(answer)
 }
 
-pub(super) fn update(state: &mut State, call: &Call, input: Value) -> Answer {
-    let mut config = config_of(&input);
+pub(super) fn update(state: &mut State, call: &Call, mut input: Value) -> Answer {
+    let mut config = config_of(&mut input);
     let input: Input = read(input)?;
     let id = TargetId { gateway_identifier: input.gateway_identifier.clone(), target_id: input.target_id.clone() };
     let gateway = state.agentcore.gateway(call, &id.gateway_identifier)?;
@@ -202,7 +206,14 @@ fn show(gateway: &Gateway, target: &Target, call: &Call) -> Value {
     }
     target.state.show(&mut document);
     document.extend(without_nulls([("lastSynchronizedAt", json!(target.synchronized.map(iso8601)))]));
-    document.extend(target.config.clone());
+    let schema = call.blobs.get(&target.schema);
+    // The target's blob is lost or damaged. An update restores it.
+    if let (Status::Ready, Err(error)) = (target.state.status, &schema) {
+        document.insert("status".to_owned(), json!(Status::UpdateUnsuccessful));
+        let reason = format!("The local AWS has lost what this target serves: {error}");
+        document.insert("statusReasons".to_owned(), json!([reason]));
+    }
+    document.extend(target.config_with(schema.unwrap_or_default()));
     // A required member of the model's outputs. AWS does not document its value for targets without credentials; we
     // chose an empty list.
     document.entry(CREDENTIALS).or_insert(json!([]));
@@ -212,15 +223,7 @@ fn show(gateway: &Gateway, target: &Target, call: &Call) -> Value {
 pub(super) fn get(state: &mut State, call: &Call, input: TargetId) -> Answer {
     let gateway = state.agentcore.gateway(call, &input.gateway_identifier)?;
     let target = gateway.targets.get(&input.target_id).ok_or_else(|| input.missing())?;
-    let mut shown = show(gateway, target, call);
-    // The target's blob is lost or damaged. An update restores it.
-    if target.state.status == Status::Ready
-        && let Err(error) = call.blobs.get(&target.schema)
-    {
-        shown["status"] = json!(Status::UpdateUnsuccessful);
-        shown["statusReasons"] = json!([format!("The local AWS has lost what this target serves: {error}")]);
-    }
-    Ok(shown)
+    Ok(show(gateway, target, call))
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! The configuration of targets, and its validation.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::Value;
@@ -303,27 +303,25 @@ fn read_tools(
 ) -> Result<(Vec<u8>, Option<String>), WireError> {
     let schema_field = "targetConfiguration.mcp.lambda.toolSchema";
     let (tools, field) = match schema {
-        ToolSchema::InlinePayload(tools) => {
-            let field = format!("{schema_field}.inlinePayload");
-            if tools.to_string().len() > INLINE_SCHEMA_LIMIT {
-                return Err(invalid(&field, "An inline schema can have at most 1 MB; put it into S3"));
-            }
-            (tools.clone(), field)
-        }
+        ToolSchema::InlinePayload(tools) => (Cow::Borrowed(tools), format!("{schema_field}.inlinePayload")),
         ToolSchema::S3(object) => {
             let field = format!("{schema_field}.s3.uri");
             let bytes = read_object(state, call, role, object).map_err(|problem| invalid(&field, &problem))?;
             let tools =
                 serde_json::from_slice(&bytes).map_err(|error| invalid(&field, &format!("not JSON: {error}")))?;
-            (tool::without_unknown_keywords(&tools), field)
+            (Cow::Owned(tool::without_unknown_keywords(&tools)), field)
         }
     };
+    let text = tools.to_string();
+    if matches!(schema, ToolSchema::InlinePayload(_)) && text.len() > INLINE_SCHEMA_LIMIT {
+        return Err(invalid(&field, "An inline schema can have at most 1 MB; put it into S3"));
+    }
     let read = tool::parse_inline(&tools).map_err(|error| match error.problem.as_str() {
         tool::NO_TOOLS => refused(tool::NO_TOOLS),
         _ => invalid(&field, &error.to_string()),
     })?;
     let problem = tool::duplicate(&read, target).map(|(_, problem)| problem);
-    Ok((tools.to_string().into_bytes(), problem))
+    Ok((text.into_bytes(), problem))
 }
 
 /// Reads the list of an MCP server's tools that is given with its target, as a [`Listing`].

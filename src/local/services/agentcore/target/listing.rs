@@ -25,13 +25,13 @@ impl Listing {
     }
 
     /// Tools or prompts with qualified names.
-    pub(crate) fn qualified(items: &[Value], target: &str) -> Vec<Value> {
+    pub(crate) fn qualified<'a>(items: &'a [Value], target: &'a str) -> impl Iterator<Item = Value> + 'a {
         let named = |item: &Value| {
             let mut item = item.clone();
             item["name"] = json!(tool::qualified(target, item["name"].as_str()?));
             Some(item)
         };
-        items.iter().filter_map(named).collect()
+        items.iter().filter_map(named)
     }
 
     /// Whether a resource has this URI, or a template matches it.

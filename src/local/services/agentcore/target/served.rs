@@ -11,7 +11,7 @@ use crate::{
         document::Document,
         finding::Reading,
         openapi::{Api, Operation},
-        provider, smithy,
+        provider,
         smithy::Model,
         target::TargetKind,
         tool,
@@ -42,15 +42,14 @@ pub(crate) enum Served {
 }
 
 impl Served {
-    /// Its tools as `tools/list` shows them, under the target's name.
-    pub(crate) fn listed_tools(&self, target: &str) -> Vec<Value> {
-        let tools: Vec<Tool> = match self {
-            Self::Lambda { tools, .. } => tools.clone(),
-            Self::OpenApi { operations } => operations.iter().map(Operation::tool).collect(),
-            Self::Smithy(model) => model.operations.iter().map(smithy::Operation::tool).collect(),
-            Self::McpServer { .. } | Self::KeptOnly(_) | Self::Nothing => Vec::new(),
-        };
-        tools.iter().map(|tool| tool.listed(target)).collect()
+    /// Its tools as `tools/list` shows them, under the target's name. An MCP server's come from its listing.
+    pub(crate) fn listed_tools<'a>(&'a self, target: &'a str) -> Box<dyn Iterator<Item = Value> + 'a> {
+        match self {
+            Self::Lambda { tools, .. } => Box::new(tools.iter().map(|tool| tool.listed(target))),
+            Self::OpenApi { operations } => Box::new(operations.iter().map(|it| it.tool().listed(target))),
+            Self::Smithy(model) => Box::new(model.operations.iter().map(|it| it.tool().listed(target))),
+            Self::McpServer { .. } | Self::KeptOnly(_) | Self::Nothing => Box::new(std::iter::empty()),
+        }
     }
 }
 

@@ -407,3 +407,31 @@ async fn custom_claims_must_all_hold() {
         assert_eq!(served.call_as(Some(&bearer)).await.status, status, "{claims}");
     }
 }
+
+/// AWS's clients repeat a request whose response was lost, with the same token.
+#[tokio::test]
+async fn a_repeated_request_makes_nothing_new_and_another_one_with_its_token_is_refused() {
+    let world = World::new(Duration::ZERO);
+    world.create_gateway(&["--authorizer", "none", "-y", "--no-observability"]).await;
+    let role = world.run(&["get", "g", "-o", "json"]).await.expect(0).json()["roleArn"].clone();
+    let create = async |input: Value| {
+        let request = world.to_service("bedrock-agentcore", "POST", "/gateways/");
+        world.send(request.body(Body::from(input.to_string())).unwrap()).await
+    };
+    let input = json!({
+        "clientToken": "0".repeat(36), "name": "again", "roleArn": role, "authorizerType": "NONE", "protocolType": "MCP",
+        "tags": { "a": "1", "b": "2" },
+    });
+    let made = create(input.clone()).await.json();
+    let mut reordered = input.clone();
+    reordered["tags"] = json!({ "b": "2", "a": "1" });
+    assert_eq!(create(reordered).await.json()["gatewayId"], made["gatewayId"]);
+    let mut other = input;
+    other["description"] = json!("another");
+    let refused = create(other).await;
+    assert_eq!(
+        (refused.status, refused.json()["reason"].as_str()),
+        (400, Some("IdempotentParameterMismatchException"))
+    );
+    assert_eq!(world.census()["gateways"], 2);
+}

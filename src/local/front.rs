@@ -120,6 +120,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     listen::raise_file_limit()?;
+    local.server.serves_at(listener.local_addr()?);
     let asked = Arc::new(Notify::new());
     let begins = asked.clone();
     let shutdown = async move {

@@ -2,9 +2,10 @@
 
 use std::{
     fmt, io,
+    net::SocketAddr,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -54,6 +55,8 @@ struct Inner {
     state: Mutex<State>,
     /// How often the state may have changed.
     revision: AtomicU64,
+    /// Where it listens, once it does.
+    address: OnceLock<SocketAddr>,
     store: Option<Store>,
     access_key: AccessKey,
     faults: Faults,
@@ -95,6 +98,7 @@ impl Server {
         Ok(Self(Arc::new(Inner {
             state,
             revision: AtomicU64::new(1),
+            address: OnceLock::new(),
             store,
             access_key,
             faults,
@@ -140,6 +144,17 @@ impl Server {
     pub(crate) fn credentials(&self) -> Credentials {
         let key = &self.0.access_key;
         Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "local")
+    }
+
+    /// Tells where it listens.
+    pub(crate) fn serves_at(&self, address: SocketAddr) {
+        let _ = self.0.address.set(address);
+    }
+
+    /// The URL to which its own requests to itself are sent. They carry credentials: a caller's Host may name another
+    /// port. A server that does not listen, in tests, has only that.
+    pub(crate) fn own_url(&self, base_url: &str) -> String {
+        self.0.address.get().map_or_else(|| base_url.to_owned(), |address| format!("http://{address}"))
     }
 
     pub(crate) fn blobs(&self) -> &Blobs {

@@ -1,7 +1,13 @@
 //! AWS services as tools: models added through the program, and their operations called at moto, at the local
 //! AWS itself and at a fake service.
 
-use std::{fs, net::TcpListener, path::PathBuf, process::Command};
+use std::{
+    fs,
+    io::{ErrorKind, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::Command,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -301,6 +307,33 @@ fn without_an_endpoint_a_service_is_called_at_the_local_aws_itself() {
     setting.end();
 }
 
+/// Its requests to itself carry its access key, which is for the control plane.
+#[test]
+fn a_caller_who_names_another_port_does_not_get_the_servers_requests() {
+    let setting = SmithyGateway::at_the_local_aws();
+    setting.ok(&["target", "add", "smithy", "db", "--gateway", "g", "--allow-action", "dynamodb:ListTables"]);
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let url = setting.gateway.url();
+    let (server, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "db___ListTables", "arguments": {} } });
+    let (body, host) = (call.to_string(), elsewhere.local_addr().unwrap());
+    let mut connection = TcpStream::connect(server).unwrap();
+    write!(
+        connection,
+        "POST /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\naccept: application/json\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let asked = elsewhere.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(asked, Err(ErrorKind::WouldBlock), "{answer}");
+}
+
 #[test]
 fn the_role_gets_what_the_operations_need_or_what_is_named_and_no_more() {
     let setting = SmithyGateway::at_the_local_aws();
@@ -336,6 +369,14 @@ fn the_role_gets_what_the_operations_need_or_what_is_named_and_no_more() {
     assert!(again.stdout.contains("the role stays without") && again.stdout.contains("secretsmanager:DeleteSecret"));
     let kept = json!(setting.statements()).to_string();
     assert!(kept.contains("secretsmanager:CreateSecret") && !kept.contains("secretsmanager:DeleteSecret"), "{kept}");
+    // To add it again says what is wanted, anew.
+    let wider = setting.add("s", &["--model", &secrets]);
+    let said =
+        wider.stdout.split("Warning: the role gets more than it was allowed before, ").nth(1).expect("a warning");
+    assert!(said.contains("secretsmanager:DeleteSecret") && !said.contains("secretsmanager:CreateSecret"), "{said}");
+    assert!(json!(setting.statements()).to_string().contains("secretsmanager:DeleteSecret"));
+    let same = setting.add("s", &["--model", &secrets]);
+    assert!(!same.stdout.contains("than it was allowed before"), "{same:?}");
     // Another model needs other permissions.
     setting.ok(&["target", "update", "s", "--gateway", "g", "--model", &model("sts")]);
     assert_eq!(sorted(setting.tools("s"))[0], "AssumeRole");

@@ -38,7 +38,7 @@ pub(crate) async fn call(
     let (service, caller) = (&model.service, &auth.caller);
     let named = by_service.get(&service.variable);
     let is_real = named.is_none() && real_aws.is_some();
-    let endpoint = named.unwrap_or(&caller.base_url);
+    let endpoint = named.cloned().unwrap_or_else(|| auth.server().own_url(&caller.base_url));
     let token = random::uuid();
     let options =
         RequestOptions { region: &caller.region, endpoint: (!is_real).then_some(endpoint.as_str()), token: &token };

@@ -83,7 +83,11 @@ pub(super) async fn fetch(
         Discovery::TokenEndpoint(endpoint) => endpoint.clone(),
         Discovery::Url(url) => {
             let own = upstream.server.read(|state| state.cognito.pool_at(url).is_some());
-            if own { format!("{}/oauth2/token", caller.base_url) } else { token_endpoint(http, url).await? }
+            if own {
+                format!("{}/oauth2/token", upstream.server.own_url(&caller.base_url))
+            } else {
+                token_endpoint(http, url).await?
+            }
         }
     };
     let mut form = vec![("grant_type", "client_credentials".to_owned())];

@@ -108,7 +108,7 @@ impl Command {
             Self::Doctor(args) => Box::pin(args.run(ctx)),
             Self::Logs(args) => Box::pin(args.run(ctx)),
             Self::Policy(args) => Box::pin(ready(args.run(ctx))),
-            Self::Validate(args) => Box::pin(ready(args.run(ctx))),
+            Self::Validate(args) => Box::pin(args.run(ctx)),
             Self::Cleanup(args) => Box::pin(args.run(ctx)),
             Self::Local(args) => Box::pin(args.run(ctx)),
             Self::Completions(args) => Box::pin(ready(args.run())),

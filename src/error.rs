@@ -207,6 +207,9 @@ impl From<ops::Error> for Error {
             }
             ops::Error::NoClient(_) => Self::new(ErrorKind::NotFound, message)
                 .with_hint("get a token from the provider that the gateway trusts; `get` shows its authorizer"),
+            ops::Error::Transport(ref error) if error.is_timeout() => {
+                Self::new(ErrorKind::TimedOut, message).with_hint(MORE_TIME)
+            }
             ops::Error::Transport(_) => Self::new(ErrorKind::Unreachable, message),
             ops::Error::Interrupted => Self::new(ErrorKind::Interrupted, message),
             ops::Error::OutOfTime => Self::new(ErrorKind::TimedOut, message).with_hint(MORE_TIME),

@@ -37,7 +37,7 @@ use std::{
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use clap::error::ErrorKind as ClapError;
 use futures_util::FutureExt as _;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     fmt,
@@ -45,7 +45,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    aws::wait::Stop,
+    aws::wait::{Cause, Stop},
     cli::App,
     config::{Env, Settings},
     context::Context,
@@ -66,7 +66,7 @@ pub struct Platform {
     pub stop: Stop,
 }
 
-/// Time after the timeout for requests that were sent to be answered.
+/// Time after a timeout, or the first Ctrl-C, for requests that were sent to be answered.
 const GRACE: Duration = Duration::from_millis(700);
 
 /// The program's entry point.
@@ -141,19 +141,33 @@ pub async fn run(args: Vec<OsString>, platform: Platform) -> u8 {
         if serves {
             return Some(run.await);
         }
-        if let Ok(code) = timeout_at(begun + time, &mut run).await {
-            return Some(code);
+        tokio::select! {
+            biased;
+            code = &mut run => return Some(code),
+            // Waits end now, and report what they waited for; no new step starts, and requests that were sent may be
+            // answered.
+            () = sleep_until(begun + time) => ctx.stop.expire(),
+            _ = ctx.stop.requested() => {
+                if !changes {
+                    return timeout(GRACE, run).await.ok();
+                }
+                if let Ok(code) = timeout(GRACE, &mut run).await {
+                    return Some(code);
+                }
+                ctx.ui.warn("interrupted: what was sent to AWS is finished; Ctrl-C again ends it at once");
+                if let Ok(code) = timeout_at(begun + time, &mut run).await {
+                    return Some(code);
+                }
+            }
         }
-        // Waits end now, and report what they waited for; no new step starts, and requests that were sent may be
-        // answered.
-        ctx.stop.expire();
         timeout(GRACE, run).await.ok()
     };
     // A panic is reported as a bug.
     match AssertUnwindSafe(command).catch_unwind().await {
         Ok(Some(code)) => code,
         Ok(None) => {
-            let error = Error::from(ops::Error::OutOfTime).with_cause("AWS had not answered yet");
+            let cause = ctx.stop.cause().unwrap_or(Cause::Timeout);
+            let error = Error::from(ops::Error::of_stop(cause)).with_cause("AWS had not answered yet");
             let error = if changes { ctx.ended(error, None) } else { error };
             ctx.ui.fail(&error)
         }

@@ -78,7 +78,7 @@ pub enum Prune {
 impl Apply {
     pub async fn run(self, ctx: &Context) -> Outcome {
         // Everything that can be checked is checked before the first AWS call.
-        let file = File::read(&self.file)?;
+        let file = File::read(ctx, &self.file).await?;
         let wanted = Self::described(ctx, &file).await?;
         let mut spec = self.resolved(ctx, &file).await?;
         spec.targets = wanted.iter().map(|wanted| wanted.target.clone()).collect();

@@ -21,11 +21,11 @@ impl CliInput {
     ///
     /// # Errors
     /// If it cannot be read, or is no object with the API's members.
-    pub fn read(file: Option<&str>) -> Result<Self, Error> {
+    pub async fn read(ctx: &Context, file: Option<&str>) -> Result<Self, Error> {
         let Some(file) = file else { return Ok(Self::default()) };
         // As the AWS CLI writes it.
         let file = file.strip_prefix("file://").unwrap_or(file);
-        let document = input::parse(file, &input::read(file)?)?;
+        let document = input::parse(file, &input::read(ctx, file).await?)?;
         let place = input::place(file).to_owned();
         let is_odd = |name: &&String| name.starts_with(|c: char| !c.is_ascii_lowercase());
         if let Some(name) = document.value.as_object().into_iter().flat_map(Map::keys).find(is_odd) {

@@ -72,7 +72,7 @@ pub struct Create {
 impl Create {
     pub async fn run(self, ctx: &Context) -> Outcome {
         // Everything that can be checked is checked before the first AWS call.
-        let spec = self.resolve(ctx, CliInput::read(self.cli_input.as_deref())?).await?;
+        let spec = self.resolve(ctx, CliInput::read(ctx, self.cli_input.as_deref()).await?).await?;
         if self.dry_run { plan(&spec, ctx).await } else { self.create(&spec, ctx).await }
     }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
+    context::Context,
     error::{Error, ErrorKind},
     model::{
         adapt::{Adaptation, Adapted, Adapting, Change, Kept},
@@ -20,13 +21,30 @@ use crate::{
         target::{INLINE_SCHEMA_LIMIT, S3_SCHEMA_LIMIT},
         tool::{self, Tool},
     },
+    ops,
 };
 
 /// Maximum size of a file, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// A file's text, or standard input's.
-pub fn read(file: &str) -> Result<String, Error> {
+/// A file's text, or standard input's. What may never end, such as a terminal or a pipe, is read only until the command
+/// is to stop.
+pub async fn read(ctx: &Context, file: &str) -> Result<String, Error> {
+    if file != "-" && fs::metadata(file).is_ok_and(|known| known.is_file()) {
+        return read_all(file);
+    }
+    let name = file.to_owned();
+    tokio::select! {
+        read = tokio::task::spawn_blocking(move || read_all(&name)) => read.map_err(|error| {
+            Error::new(ErrorKind::Failed, format!("{}: cannot be read: {error}", place(file)))
+        })?,
+        cause = ctx.stop.requested() => {
+            Err(Error::from(ops::Error::of_stop(cause)).with_cause(format!("{} had not ended yet", place(file))))
+        }
+    }
+}
+
+fn read_all(file: &str) -> Result<String, Error> {
     let invalid = |problem: String| Error::new(ErrorKind::InvalidInput, format!("{}: {problem}", place(file)));
     let too_large = || invalid(format!("has more than {} MB", LARGEST / 1024 / 1024));
     let mut bytes = Vec::new();

@@ -70,7 +70,7 @@ pub struct Update {
 
 impl Update {
     pub async fn run(self, ctx: &Context) -> Outcome {
-        let input = CliInput::read(self.cli_input.as_deref())?;
+        let input = CliInput::read(ctx, self.cli_input.as_deref()).await?;
         let flags = self.flags()?;
         if flags.is_empty() && self.cli_input.is_none() && self.role_arn.is_none() {
             let error = Error::new(ErrorKind::Usage, "there is nothing to change");

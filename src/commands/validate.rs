@@ -102,18 +102,26 @@ pub struct ToolsFile {
 }
 
 impl Validate {
-    pub fn run(self, ctx: &Context) -> Outcome {
-        let local = ctx.settings.local;
+    pub async fn run(self, ctx: &Context) -> Outcome {
         let validated = match &self.what {
-            What::Openapi(args) => args.file.check(local, args.adapt.adapting().is_nothing(), |text, reading| {
-                input::openapi(&args.file.file, &text, reading, &args.adapt.adapting())
-            }),
-            What::Smithy(args) => args.file.check(local, args.adapt.adapting().is_nothing(), |text, reading| {
-                input::smithy(&args.file.file, text, reading, &args.adapt.adapting()).map(|(prepared, _)| prepared)
-            }),
-            What::Tools(args) => args
-                .file
-                .check(local, !args.adapt, |text, reading| input::tools(&args.file.file, &text, reading, args.adapt)),
+            What::Openapi(args) => {
+                let adapting = args.adapt.adapting();
+                let read =
+                    |text: String, reading: Reading<'_>| input::openapi(&args.file.file, &text, reading, &adapting);
+                args.file.check(ctx, adapting.is_nothing(), read).await
+            }
+            What::Smithy(args) => {
+                let adapting = args.adapt.adapting();
+                let read = |text: String, reading: Reading<'_>| {
+                    input::smithy(&args.file.file, text, reading, &adapting).map(|(prepared, _)| prepared)
+                };
+                args.file.check(ctx, adapting.is_nothing(), read).await
+            }
+            What::Tools(args) => {
+                let read =
+                    |text: String, reading: Reading<'_>| input::tools(&args.file.file, &text, reading, args.adapt);
+                args.file.check(ctx, !args.adapt, read).await
+            }
         };
         let mut validated = validated?;
         ctx.invocation.again().clone_into(&mut validated.again);
@@ -122,17 +130,17 @@ impl Validate {
 }
 
 impl File {
-    fn check(
+    async fn check(
         &self,
-        local: bool,
+        ctx: &Context,
         is_as_it_is: bool,
         prepare: impl FnOnce(String, Reading<'_>) -> Result<Prepared, Error>,
     ) -> Result<Validated, Error> {
         if let Some(adapted) = self.adapted.as_deref() {
             self.check_adapted(adapted, is_as_it_is)?;
         }
-        let reading = Reading::of(self.target.as_str(), local);
-        let Prepared { value, mut validated } = prepare(input::read(&self.file)?, reading)?;
+        let reading = Reading::of(self.target.as_str(), ctx.settings.local);
+        let Prepared { value, mut validated } = prepare(input::read(ctx, &self.file).await?, reading)?;
         validated.findings.extend(long_names(&self.gateway, &validated.tools));
         if let Some(adapted) = self.adapted.as_deref().filter(|_| !value.is_null()) {
             write(adapted, &value)?;
@@ -195,7 +203,8 @@ impl Validated {
             }
             let (file, what) = (escape_control(&self.file), escape_control(&change.change));
             writeln!(w, "{file}:{}: {begin}changed{end}: {what}", change.line)?;
-            writeln!(w, "    at {}", escape_control(&change.pointer))?;
+            let place = if change.pointer.is_empty() { "the top" } else { change.pointer.as_str() };
+            writeln!(w, "    at {}", escape_control(place))?;
             writeln!(w, "    {} (--{})", escape_control(&change.reason), change.adaptation)?;
         }
         for (flag, count) in

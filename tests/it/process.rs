@@ -118,6 +118,53 @@ fn an_interrupted_create_says_what_exists_and_ends_with_130() {
     drop(server);
 }
 
+/// A terminal or a pipe whose other end stays open never ends.
+#[test]
+fn a_command_that_reads_standard_input_ends_at_one_interrupt_and_at_its_timeout() {
+    let env = Env::new();
+    for (args, is_interrupted, code, said) in [
+        (&["-o", "json", "validate", "openapi", "-"][..], true, 130, "interrupted"),
+        (&["-o", "json", "--timeout", "1", "validate", "openapi", "-"], false, 6, "timed_out"),
+        (&["-o", "json", "--local", "--timeout", "1", "apply", "-f", "-"], false, 6, "timed_out"),
+    ] {
+        let mut command = env.command(args);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let open = child.stdin.take();
+        let pid = child.id().to_string();
+        // It may not listen yet: without a handler the first signal ends it in another way.
+        let mut is_asked = !is_interrupted;
+        while !is_asked {
+            let caught = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            let caught = caught.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+            is_asked = u64::from_str_radix(&caught, 16).unwrap() & 2 != 0;
+            if is_asked {
+                assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+            }
+            std::thread::yield_now();
+        }
+        let ended = Run::of(child.wait_with_output().unwrap());
+        assert_eq!((ended.code, &ended.json()["error"]["code"]), (code, &Value::from(said)), "{ended:?}");
+        drop(open);
+    }
+}
+
+#[test]
+fn one_interrupt_ends_a_command_that_only_reads() {
+    let env = Env::new();
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", deaf.local_addr().unwrap());
+    let args = ["--region", "us-west-2", "--endpoint-url", &endpoint, "-o", "json", "list"];
+    let mut command = env.command(&args);
+    command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // Once it has asked, it waits for an answer.
+    let asked = deaf.accept().unwrap();
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let ended = Run::of(child.wait_with_output().unwrap());
+    assert_eq!((ended.code, &ended.json()["error"]["code"]), (130, &Value::from("interrupted")), "{ended:?}");
+    drop(asked);
+}
+
 #[test]
 fn a_server_of_another_version_is_replaced() {
     let env = Env::new();

@@ -17,6 +17,7 @@ use crate::{
         input,
         target::{Add, AddKind},
     },
+    context::Context,
     error::{Error, ErrorKind},
     model::{
         document::{Document, segment},
@@ -57,8 +58,8 @@ impl File {
     ///
     /// # Errors
     /// If it is no such file, with line and remedy.
-    pub(super) fn read(file: &str) -> Result<Self, Error> {
-        let document = input::parse(file, &input::read(file)?)?;
+    pub(super) async fn read(ctx: &Context, file: &str) -> Result<Self, Error> {
+        let document = input::parse(file, &input::read(ctx, file).await?)?;
         let source = Source { document, name: input::place(file).to_owned() };
         let folder = if file == "-" { Path::new("") } else { Path::new(file).parent().unwrap_or(Path::new("")) };
         if let Some((pointer, key, line)) = source.document.duplicates.first() {

@@ -28,6 +28,7 @@ use crate::{
         spec::{Credential, TargetSource, TargetSpec},
         target::TargetKind,
     },
+    ops::stack::Stack,
 };
 
 /// Add a target, or repair the one of this name
@@ -181,11 +182,12 @@ pub struct AddCustom {
 impl Add {
     pub async fn run(self, ctx: &Context) -> Outcome {
         let Self { kind } = self;
-        let input = kind.input()?;
+        let input = kind.input(ctx).await?;
         let wanted = Box::pin(kind.describe(ctx, input, Origin::CommandLine(ctx.invocation.again()))).await?;
         let aws = ctx.aws().await?;
         let (stack, gateway) = with_gateway(ctx, &aws, &kind.common().gateway).await?;
-        let wanted = wanted.checked(&aws, &stack, gateway.document.role_arn()).await?;
+        let mut wanted = wanted.checked(&aws, &stack, gateway.document.role_arn()).await?;
+        wanted.warnings.extend(kind.widening(&stack, wanted.target.allowed()));
         wanted.apply(ctx, &aws, kind.common(), stack, gateway).await
     }
 }
@@ -213,6 +215,20 @@ impl AddKind {
         }
     }
 
+    /// A warning that the role gets more than was named when the target was added before, as nothing is named now.
+    fn widening(&self, stack: &Stack, wanted: &[String]) -> Option<String> {
+        let Self::Smithy(smithy) = self else { return None };
+        let AddSmithy { common, allow_action, .. } = &**smithy;
+        let granted = stack.granted(common.name.as_str()).filter(|_| allow_action.is_empty())?;
+        let more: Vec<&str> = wanted.iter().filter(|one| !granted.contains(one)).map(String::as_str).collect();
+        (!more.is_empty()).then(|| {
+            format!(
+                "the role gets more than it was allowed before, {}: without `--allow-action` all that the model needs",
+                more.join(", ")
+            )
+        })
+    }
+
     /// What is said about the target besides its source.
     pub fn said(&self, input: &CliInput) -> Said {
         let actions = match self {
@@ -227,7 +243,7 @@ impl AddKind {
     }
 
     /// The members of the file of `--cli-input`. One of the files may be standard input.
-    fn input(&self) -> Result<CliInput, Error> {
+    async fn input(&self, ctx: &Context) -> Result<CliInput, Error> {
         let file = match self {
             Self::Lambda(args) => args.tools.as_deref(),
             Self::Openapi(args) => args.spec.as_deref(),
@@ -236,7 +252,7 @@ impl AddKind {
         };
         let given = self.common().settings.cli_input.as_deref();
         check_stdin([given, file].into_iter().chain(self.credential().into_iter().flat_map(CredentialFlags::files)))?;
-        CliInput::read(given)
+        CliInput::read(ctx, given).await
     }
 
     /// What flags and a file of the API's members, which is for this target, say of it. What is wrong with them is
@@ -260,7 +276,7 @@ impl AddLambda {
         let source = match (&self.lambda_arn, &self.tools) {
             (Some(arn), Some(tools)) => {
                 check_region(&ctx.region().await?, arn)?;
-                let schema = source::tool_schema(&self.common.name, tools)?;
+                let schema = source::tool_schema(ctx, &self.common.name, tools).await?;
                 let configuration = json!({ "lambdaArn": arn, "toolSchema": schema });
                 TargetSource::configured(TargetKind::Lambda, configuration, Credential::role(), Vec::new())
             }

@@ -47,7 +47,7 @@ impl Given<'_> {
 
     async fn text(&self, ctx: &Context) -> Result<String, Error> {
         if !self.is_in_s3() {
-            return input::read(self.place);
+            return input::read(ctx, self.place).await;
         }
         let error = |problem: String| Error::new(ErrorKind::InvalidInput, problem);
         let bytes = s3::read_object(&ctx.aws().await?, self.place).await.map_err(error)?;
@@ -95,11 +95,11 @@ fn in_s3(uri: &str) -> Value {
 }
 
 /// A Lambda target's `toolSchema`.
-pub(super) fn tool_schema(target: &TargetName, place: &str) -> Result<Value, Error> {
+pub(super) async fn tool_schema(ctx: &Context, target: &TargetName, place: &str) -> Result<Value, Error> {
     if place.starts_with("s3://") {
         return Ok(in_s3(place));
     }
-    let document = input::parse(place, &input::read(place)?)?;
+    let document = input::parse(place, &input::read(ctx, place).await?)?;
     let reading = Reading::of(target.as_str(), false);
     let (_, findings) = tool::lint(&document, reading);
     if let Some(found) = findings.iter().find(|found| found.severity == Severity::Error) {

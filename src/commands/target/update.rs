@@ -112,7 +112,7 @@ impl Update {
         let described = self.spec.as_ref().or(self.model.as_ref()).or(self.tools.as_ref());
         let given = self.common.settings.cli_input.as_deref();
         check_stdin([given, described.map(String::as_str)].into_iter().chain(self.credential.files()))?;
-        let mut input = CliInput::read(given)?;
+        let mut input = CliInput::read(ctx, given).await?;
         described::check_names(&mut input, &self.common)?;
         let aws = ctx.aws().await?;
         if let Some(arn) = &self.lambda_arn {
@@ -143,7 +143,7 @@ impl Update {
             return Err(usage(&format!("the target is {what}"), &format!("use {flags}")));
         }
         let (source, warnings, changes) = match kind {
-            TargetKind::Lambda => (self.function(&existing)?, Vec::new(), Vec::new()),
+            TargetKind::Lambda => (self.function(ctx, &existing).await?, Vec::new(), Vec::new()),
             kind => self.other(ctx, &stack, (kind, &existing, &before["mcp"][kind.member()])).await?,
         };
         let target = TargetSpec { name: self.common.name.clone(), source, patch };
@@ -193,9 +193,12 @@ impl Update {
             && !(credential && kind == TargetKind::Lambda)
     }
 
-    fn function(&self, existing: &Value) -> Result<TargetSource, Error> {
+    async fn function(&self, ctx: &Context, existing: &Value) -> Result<TargetSource, Error> {
         let kind = TargetKind::Lambda;
-        let tools = self.tools.as_ref().map(|tools| source::tool_schema(&self.common.name, tools)).transpose()?;
+        let tools = match &self.tools {
+            Some(tools) => Some(source::tool_schema(ctx, &self.common.name, tools).await?),
+            None => None,
+        };
         let mut configuration = existing["targetConfiguration"]["mcp"][kind.member()].clone();
         if let Some(arn) = &self.lambda_arn {
             configuration["lambdaArn"] = json!(arn);

@@ -33,7 +33,7 @@ pub(super) async fn secret(
             (value.ok_or_else(missing)?, variable)
         }
         (None, Some("-")) if ctx.ui.can_ask() => (ctx.ask_secret(what).await?, "the answer"),
-        (None, Some(file)) => (input::read(file)?, input::place(file)),
+        (None, Some(file)) => (input::read(ctx, file).await?, input::place(file)),
         (None, None) => {
             return Err(Error::new(ErrorKind::Usage, "the OAuth client has no secret")
                 .with_hint("add `--oauth-client-secret-env` or `--oauth-client-secret-file`"));

@@ -10,6 +10,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Outcome, plan::changes, sign_in::token_source, tools::arguments};
 use crate::{
@@ -31,7 +32,7 @@ use crate::{
         stack::Stack,
     },
     ui::{
-        report::{Page, Report, escape_control},
+        report::{Page, Report, escape_control, padded},
         style,
     },
 };
@@ -316,13 +317,13 @@ impl Report for Examined {
         if !self.mended.is_empty() {
             writeln!(w)?;
         }
-        let width = self.checks.iter().map(|check| check.name.chars().count()).max().unwrap_or(0).min(40);
+        let width = self.checks.iter().map(|check| check.name.width()).max().unwrap_or(0).min(40);
         for check in &self.checks {
             let (mark, style) = if check.ok { ("ok    ", style::HINT) } else { ("failed", style::ERROR) };
             let (on, off) = (style.render(), style.render_reset());
             let (name, detail) = (escape_control(&check.name), escape_control(&check.detail));
             write!(w, "{on}{mark}{off}")?;
-            w.hanging(mark.len(), &format!("  {name:<width$}  "), &detail)?;
+            w.hanging(mark.len(), &format!("  {}  ", padded(&name, width)), &detail)?;
             if let Some(fix) = &check.fix {
                 let (on, off) = (style::HINT.render(), style::HINT.render_reset());
                 writeln!(w, "        {on}fix:{off} {}", escape_control(fix))?;

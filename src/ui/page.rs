@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 use super::{plain::escape_control, style};
 
 /// Where a result is written for people.
@@ -49,8 +51,8 @@ impl<'a> Page<'a> {
 
     /// Writes names, each with the first sentence of its description, which on a terminal ends where the line does.
     pub fn described(&mut self, headers: [&str; 2], rows: &[(&str, &str)]) -> io::Result<()> {
-        let names = rows.iter().map(|(name, _)| escape_control(name).chars().count());
-        let before = names.max().unwrap_or(0).max(headers[0].chars().count()).min(WIDEST) + 2;
+        let names = rows.iter().map(|(name, _)| escape_control(name).width());
+        let before = names.max().unwrap_or(0).max(headers[0].width()).min(WIDEST) + 2;
         // Where there is hardly any room, it goes on in the next line, as long names do.
         let room = self.width.map(|columns| columns.saturating_sub(before)).filter(|room| *room > LEAST);
         let row = |(name, text): &(&str, &str)| {
@@ -68,8 +70,8 @@ impl<'a> Page<'a> {
             rows.iter().map(|row| columns.iter().map(|column| escape_control(&row[*column])).collect()).collect();
         let headers: Vec<&str> = columns.iter().map(|column| headers[*column]).collect();
         let width = |column: usize| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.max().unwrap_or(0).max(headers[column].chars().count()).min(WIDEST)
+            let cells = rows.iter().map(|row| row[column].width());
+            cells.max().unwrap_or(0).max(headers[column].width()).min(WIDEST)
         };
         let widths: Vec<usize> = (0..columns.len()).map(width).collect();
         let (dim, heading, reset) = (style::DIM.render(), style::HEADING.render(), style::DIM.render_reset());
@@ -86,19 +88,16 @@ impl<'a> Page<'a> {
     fn line(cells: &[&str], widths: &[usize]) -> String {
         let mut line = String::new();
         for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            line += cell;
-            if column + 1 < cells.len() {
-                line += &" ".repeat(width.saturating_sub(cell.chars().count()) + 2);
-            }
+            line += &padded(cell, if column + 1 < cells.len() { width + 2 } else { 0 });
         }
         line.truncate(line.trim_end().len());
         line
     }
 
-    /// Writes a label and a text, whose further lines begin where its first one does, after `before` characters and the
+    /// Writes a label and a text, whose further lines begin where its first one does, after `before` columns and the
     /// label.
     pub fn hanging(&mut self, before: usize, label: &str, text: &str) -> io::Result<()> {
-        let begin = before + label.chars().count();
+        let begin = before + label.width();
         let room = self.width.map(|columns| columns.saturating_sub(begin).max(LEAST));
         let lines = lines(text, room);
         write!(self, "{label}")?;
@@ -111,11 +110,11 @@ impl<'a> Page<'a> {
     }
 
     fn branches(&mut self, branches: &[Branch], lead: &str) -> io::Result<()> {
-        let width = branches.iter().map(|branch| branch.label.chars().count()).max().unwrap_or(0).min(WIDEST);
+        let width = branches.iter().map(|branch| branch.label.width()).max().unwrap_or(0).min(WIDEST);
         for (n, branch) in branches.iter().enumerate() {
             let (fork, next) = if n + 1 == branches.len() { ("└─", "   ") } else { ("├─", "│  ") };
             let (dim, reset) = (style::DIM.render(), style::DIM.render_reset());
-            let room = self.width.map(|columns| columns.saturating_sub(lead.chars().count() + width + 5).max(LEAST));
+            let room = self.width.map(|columns| columns.saturating_sub(lead.width() + width + 5).max(LEAST));
             let lines = lines(&escape_control(&branch.text), room);
             let below = if branch.below.is_empty() { "   " } else { "│  " };
             for (n, line) in lines.iter().enumerate() {
@@ -125,7 +124,7 @@ impl<'a> Page<'a> {
                     (format!("{lead}{next}{below}"), "")
                 };
                 let width = if n == 0 { width.max(3) } else { width.saturating_sub(3) };
-                let text = format!("{label:<width$}  {line}");
+                let text = format!("{}  {line}", padded(label, width));
                 writeln!(self, "{dim}{lead}{reset}{}", text.trim_end())?;
             }
             self.branches(&branch.below, &format!("{lead}{next}"))?;
@@ -144,9 +143,9 @@ impl Write for Page<'_> {
     }
 }
 
-/// Widest column of a table, in characters; a longer text moves the rest of its line.
+/// Widest column of a table, in the terminal's columns; a longer text moves the rest of its line.
 const WIDEST: usize = 64;
-/// Least room for the last column, in characters.
+/// Least room for the last column, in the terminal's columns.
 const LEAST: usize = 20;
 
 /// A branch of a tree.
@@ -180,14 +179,19 @@ fn first_sentence(text: &str) -> &str {
     line.find(". ").map_or(line, |end| &line[..=end])
 }
 
-/// A text in lines of so many characters at most, if no word is longer.
+/// A text with spaces behind it, up to so many columns.
+pub fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// A text in lines of so many columns at most, if no word is longer.
 fn lines(text: &str, room: Option<usize>) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
-        let last = lines.last().map_or(0, |line| line.chars().count());
+        let last = lines.last().map_or(0, |line| line.width());
         match lines.last_mut() {
             Some(line) if last == 0 => line.push_str(word),
-            Some(line) if room.is_none_or(|room| last + 1 + word.chars().count() <= room) => {
+            Some(line) if room.is_none_or(|room| last + 1 + word.width() <= room) => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -197,12 +201,18 @@ fn lines(text: &str, room: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// As many whole words of a line as fit so many characters.
+/// As many whole words of a line as fit so many columns.
 fn beginning(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
+    if line.width() <= width {
         return line.to_owned();
     }
-    let end = line.char_indices().nth(width.saturating_sub(2)).map_or(line.len(), |(end, _)| end);
+    let mut room = width.saturating_sub(2);
+    let is_too_much = |(_, character): &(usize, char)| {
+        let left = room.checked_sub(character.width().unwrap_or(0));
+        room = left.unwrap_or(room);
+        left.is_none()
+    };
+    let end = line.char_indices().find(is_too_much).map_or(line.len(), |(end, _)| end);
     let words = line[..end].rsplit_once(' ').map(|(whole_words, _)| whole_words);
     // A long word is cut, rather than most of the line be empty.
     let cut = words.filter(|words| words.len() * 2 > end).unwrap_or(&line[..end]);
@@ -231,6 +241,14 @@ mod tests {
         assert_eq!(table(Some(39)), whole.replace(" of a place", " …"));
         assert_eq!(beginning("a https://example.com/a/b", 20), "a https://example. …");
         assert_eq!(table(Some(20)), whole, "no room");
+        let wide = [("天気", "東京の天気を一週間分調べます"), ("abc", "é")];
+        let table = |width| written(Some(width), |page| page.described(["NAME", "TEXT"], &wide));
+        assert_eq!(table(80), "NAME  TEXT\n天気  東京の天気を一週間分調べます\nabc   é\n");
+        assert_eq!(
+            table(27),
+            "NAME  TEXT\n天気  東京の天気を一週間分調べます\nabc   é\n".replace("分調べます", " …"),
+            "two columns each"
+        );
     }
 
     #[test]

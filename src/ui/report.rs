@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use super::{page::Page, plain::escape_control};
+pub use super::{
+    page::{Page, padded},
+    plain::escape_control,
+};
 use crate::error::exit;
 
 /// A document that can be printed as JSON.

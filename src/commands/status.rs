@@ -135,6 +135,8 @@ enum Part {
     /// The gateway, its role and its targets, which the report has by themselves.
     Itself,
     Authorizer,
+    /// A user pool, and what is in it, whose tokens the gateway does not accept.
+    Unused,
     Sample,
     Provider,
     Delivery,
@@ -199,10 +201,14 @@ fn targets(stack: &Stack, gateway: &Gateway) -> Vec<Target> {
     targets
 }
 
-fn part(stack: &Stack, resource: &Resource) -> Part {
+fn part(aws: &Aws, stack: &Stack, resource: &Resource) -> Part {
     use ops::ResourceKind as Kind;
 
+    let is_unused = stack.gateway.is_some() && stack.issuer(aws).is_none();
     match resource.kind {
+        Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient | Kind::Consumer if is_unused => {
+            Part::Unused
+        }
         Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient | Kind::Consumer => Part::Authorizer,
         Kind::Function | Kind::FunctionRole => Part::Sample,
         Kind::LogGroup if resource.name == stack.names.function_log_group => Part::Sample,
@@ -217,7 +223,7 @@ impl StackReport {
         let gateway = stack.gateway.as_ref();
         let document = gateway.map(|gateway| &gateway.document);
         let entry = |resource: Resource| Entry {
-            part: part(stack, &resource),
+            part: part(aws, stack, &resource),
             kind: resource.kind.label(),
             status: match resource.kind {
                 ops::ResourceKind::Gateway => document.map(|document| document.status().to_owned()),

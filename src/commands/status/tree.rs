@@ -22,6 +22,7 @@ impl StackReport {
         field("console", self.console_url.as_deref().unwrap_or_default());
         let authorizer = Branch::new("authorizer", self.authorizer.as_deref().unwrap_or_default());
         branches.extend(some(authorizer.with(self.of(Part::Authorizer))));
+        branches.extend(some(Branch::new("unused", "").with(self.of(Part::Unused))));
         let role = self.role_arn.as_deref().or_else(|| self.role_name());
         branches.extend(
             role.map(|role| Branch::new("role", role.rsplit('/').next().unwrap_or(role)).with(self.permissions())),

@@ -71,7 +71,11 @@ pub async fn create(run: Run<'_>, spec: &GatewaySpec, wait: bool) -> Result<Conv
             // What this run created before it saw the other run's resources may be a duplicate.
             let known = Outputs { outcome_unknown: raced, ..known(&stack, &plan) };
             match attempts.apply(run, &stack, &plan, known).await {
-                Ok(made) => Ok(Poll::Ready(Converged { stack, made })),
+                // What was made before a race was found is not in the last plan.
+                Ok(made) => {
+                    let made = Outputs { changed: made.changed || raced, ..made };
+                    Ok(Poll::Ready(Converged { stack, made }))
+                }
                 // Another run is creating the same stack: discover it again.
                 Err(Error::Raced) => {
                     raced = true;

@@ -143,7 +143,7 @@ impl AwsWorld<'_> {
             if self.fails_for_now(step, &document).await {
                 return Ok(Poll::Pending(TOO_FRESH.to_owned()));
             }
-            Err(Error::of_state(step.resource.kind, &document))
+            Err(deleted(step, &document))
         };
         wait::until(&self.deadline, self.on_wait(step), attempt).await
     }
@@ -357,7 +357,7 @@ impl AwsWorld<'_> {
             if self.fails_for_now(step, &document).await {
                 return Ok(Poll::Pending(TOO_FRESH.to_owned()));
             }
-            Err(Error::of_state(step.resource.kind, &document))
+            Err(deleted(step, &document))
         };
         wait::until(&self.deadline, self.on_wait(step), attempt).await
     }
@@ -379,6 +379,16 @@ impl AwsWorld<'_> {
         let deletion = async || agentcore::delete_target(self.run.aws, gateway_id, id).await;
         self.once_propagated(step, deletion).await?;
         Ok(gone(Some(target), &self.deadline, self.on_wait(step), find).await?)
+    }
+}
+
+/// Reports the failure of a resource that is not there any more.
+fn deleted(step: &Step, document: &ApiDocument) -> Error {
+    match Error::of_state(step.resource.kind, document) {
+        Error::Failed { resource, status, reasons } => {
+            Error::Failed { resource, status: format!("{status}, so it was deleted again"), reasons }
+        }
+        error => error,
     }
 }
 

@@ -180,6 +180,9 @@ pub fn is_reserved_header(name: &str) -> bool {
 }
 
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+/// What a path has besides operations (OpenAPI 3.2, "Path Item Object"; `query` and `additionalOperations` are new there).
+const PATH_MEMBERS: [&str; 7] =
+    ["$ref", "summary", "description", "servers", "parameters", "query", "additionalOperations"];
 /// Limit on the length of a chain of references.
 const MOST_HOPS: usize = 32;
 

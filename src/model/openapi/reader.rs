@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use self::parameters::Declared;
 pub(super) use self::{body::is_response_type, server::address_of};
 use super::{
-    Api, Body, Document, Location, METHODS, MOST_HOPS, MOST_TOOLS, MediaType, Notes, Operation, Parameter, Reading,
-    Server, Severity, Style, Variable, fill,
+    Api, Body, Document, Location, METHODS, MOST_HOPS, MOST_TOOLS, MediaType, Notes, Operation, PATH_MEMBERS,
+    Parameter, Reading, Server, Severity, Style, Variable, fill,
     inputs::{Argument, Inputs, Named, Source},
     is_reserved_header, keyword,
     keyword::Patterns,
@@ -24,6 +24,7 @@ use super::{
     style::StyleKind,
     templates, tool,
 };
+use crate::model::name::nearest;
 
 /// AWS's messages for a document without a version that it knows, and for a server that is not https
 /// (cdk-preflight, `target-openapi-schema`; the second in many public files).
@@ -258,6 +259,13 @@ impl<'a> Reader<'a> {
             } else if method == "trace" {
                 let remedy = "the gateway exposes GET, POST, PUT, DELETE, PATCH, HEAD and OPTIONS";
                 self.notes.warn(&operation.pointer, "method", "TRACE operations become no tools", remedy);
+            } else if !PATH_MEMBERS.contains(&method) && !method.starts_with("x-") {
+                let problem = format!("`{method}` is no HTTP method, and no other member of a path");
+                let remedy = match nearest(method, METHODS.into_iter()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("a path has {}", METHODS.join(", ")),
+                };
+                self.notes.warn(&operation.pointer, "method", problem, &remedy);
             }
         }
     }

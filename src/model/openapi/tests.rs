@@ -115,6 +115,18 @@ fn a_plain_document_has_nothing_to_find_and_its_operations_are_tools() {
 }
 
 #[test]
+fn what_is_no_method_and_no_member_of_a_path_is_told() {
+    let mut document = one("get", "/x", json!({}));
+    document["paths"]["/x"]["gett"] = json!({ "operationId": "other" });
+    document["paths"]["/x"]["x-ours"] = json!(1);
+    document["paths"]["/x"]["summary"] = json!("s");
+    let findings = read(&document, AWS).findings;
+    let [found] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!((found.severity, found.pointer.as_str()), (Severity::Warning, "/paths/~1x/gett"));
+    assert!(found.problem.contains("`gett`") && found.remedy.contains("`get`"), "{found:?}");
+}
+
+#[test]
 fn what_the_gateway_refuses_is_an_error_at_its_place() {
     use Severity::Error;
     let parameter = |parameter: Value| one("get", "/x", json!({ "parameters": [parameter] }));

@@ -395,7 +395,7 @@ const ANNOUNCED: Duration = Duration::from_secs(2);
 pub fn local_error(error: &io::Error) -> Error {
     let hint = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "choose another port with `--port` or AGENTCORE_GW_LOCAL_PORT, or end the program that listens there"
+            "choose another port with AGENTCORE_GW_LOCAL_PORT, or end the program that listens there"
         }
         io::ErrorKind::AlreadyExists => {
             "choose another folder with AGENTCORE_GW_LOCAL_DIR or `local serve --state-dir`"

@@ -115,7 +115,7 @@ fn missing<'a>(dir: &Path, files: &'a [File]) -> Result<Vec<&'a File>, Error> {
     }
     let message = format!("nothing was written: {} already has other files of these names:", dir.display());
     let error = taken.into_iter().fold(Error::new(ErrorKind::Conflict, message), Error::with_cause);
-    Err(error.with_hint("name a new folder: `agentcore-gw init FOLDER`"))
+    Err(error.with_hint("name another folder"))
 }
 
 fn write(dir: &Path, files: &[&File]) -> Result<(), Error> {

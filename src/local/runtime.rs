@@ -172,14 +172,14 @@ impl Runtime {
     async fn start(&self, function: Function) {
         let revision = function.revision.clone();
         let mut start = std::pin::pin!(Environment::start(function, self));
-        let started = match timeout(START, &mut start).await {
-            Ok(started) => started,
+        let (has_core, started) = match timeout(START, &mut start).await {
+            Ok(started) => (true, started),
             Err(_) => {
                 self.pool.needs_no_core(&revision);
-                start.await
+                (false, start.await)
             }
         };
-        self.pool.started(&revision, started);
+        self.pool.started(&revision, has_core, started);
     }
 
     /// Ends idle environments whose function's revision is no longer current.

@@ -155,11 +155,13 @@ impl<E: Serves> Pool<E> {
         self.0.changed.notify_one();
     }
 
-    /// An environment has been started, or could not be, which is told to one of those who wait for it.
-    pub(super) fn started(&self, revision: &str, started: Result<E, FunctionError>) {
+    /// An environment has been started, or could not be, which is told to one of those who wait for it. `has_core`:
+    /// [`Self::needs_no_core`] was not called for it.
+    pub(super) fn started(&self, revision: &str, has_core: bool, started: Result<E, FunctionError>) {
+        let is_it = |start: &Starting| start.revision == revision && start.needs_core == has_core;
         let waiting = {
             let mut state = self.0.lock();
-            if let Some(at) = state.starting.iter().position(|start| start.revision == revision) {
+            if let Some(at) = state.starting.iter().position(is_it) {
                 state.starting.swap_remove(at);
             }
             if started.is_err() { state.next_waiting(revision) } else { None }
@@ -305,13 +307,13 @@ mod tests {
         }
         assert_eq!(pool.begin_starts(), ["f", "f"]);
         assert!(pool.begin_starts().is_empty(), "both cores are busy");
-        pool.started("f", Ok(Fake("f")));
+        pool.started("f", true, Ok(Fake("f")));
         for waiter in waiters.drain(..4) {
             waiter.await.unwrap().unwrap().give_back();
         }
         assert!(pool.begin_starts().is_empty(), "one is starting, and one waits");
         drop(waiter(&pool, "f").await);
-        pool.started("f", Ok(Fake("f")));
+        pool.started("f", true, Ok(Fake("f")));
         drop(waiters.remove(0).await.unwrap().unwrap());
     }
 
@@ -326,13 +328,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_two_starts_of_a_function_the_one_that_ends_gives_back_its_own_core() {
+        let pool = Arc::new(Pool::new(50, 1));
+        let _waiters = (waiter(&pool, "f").await, waiter(&pool, "f").await, waiter(&pool, "g").await);
+        assert_eq!(pool.begin_starts(), ["f"]);
+        pool.needs_no_core("f");
+        assert_eq!(pool.begin_starts(), ["f"]);
+        pool.started("f", true, Ok(Fake("f")));
+        assert_eq!(pool.begin_starts(), ["g"]);
+    }
+
+    #[tokio::test]
     async fn one_that_cannot_start_fails_one_of_those_who_wait_for_it() {
         let pool = Arc::new(Pool::new(50, 4));
         let (first, second) = (waiter(&pool, "f").await, waiter(&pool, "f").await);
         assert_eq!(pool.begin_starts(), ["f", "f"]);
-        pool.started("f", Err(FunctionError::new("Runtime.InvalidRuntime", "no")));
+        pool.started("f", true, Err(FunctionError::new("Runtime.InvalidRuntime", "no")));
         assert_eq!(first.await.unwrap().unwrap_err().error_type, "Runtime.InvalidRuntime");
-        pool.started("f", Ok(Fake("f")));
+        pool.started("f", true, Ok(Fake("f")));
         second.await.unwrap().unwrap();
     }
 
@@ -341,15 +354,15 @@ mod tests {
         let pool = Arc::new(Pool::new(2, 4));
         let (a, b) = (waiter(&pool, "a").await, waiter(&pool, "b").await);
         assert_eq!(pool.begin_starts(), ["a", "b"]);
-        pool.started("a", Ok(Fake("a")));
-        pool.started("b", Ok(Fake("b")));
+        pool.started("a", true, Ok(Fake("a")));
+        pool.started("b", true, Ok(Fake("b")));
         let (a, b) = (a.await.unwrap().unwrap(), b.await.unwrap().unwrap());
         let c = waiter(&pool, "c").await;
         assert!(pool.begin_starts().is_empty(), "there is no room");
         a.give_back();
         pool.changed().await;
         assert_eq!(pool.begin_starts(), ["c"], "in the place of the idle one");
-        pool.started("c", Ok(Fake("c")));
+        pool.started("c", true, Ok(Fake("c")));
         drop(c.await.unwrap().unwrap());
         let d = waiter(&pool, "d").await;
         assert_eq!(pool.begin_starts(), ["d"], "in the place of the one that has ended");
@@ -363,13 +376,13 @@ mod tests {
         assert_eq!(pool.begin_starts(), ["f"]);
         gone.abort();
         assert!(gone.await.unwrap_err().is_cancelled());
-        pool.started("f", Ok(Fake("f")));
+        pool.started("f", true, Ok(Fake("f")));
         pool.lease(&"f").await.unwrap().give_back();
         pool.0.lock().idle.push_back(Idle { since: Instant::now(), environment: Fake("dead") });
         let _waiter = waiter(&pool, "dead").await;
         assert_eq!(pool.begin_starts(), ["dead"]);
         pool.stop();
-        pool.started("dead", Ok(Fake("dead")));
+        pool.started("dead", true, Ok(Fake("dead")));
         assert!(pool.lease(&"f").await.is_err());
     }
 }

@@ -188,6 +188,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_the_value_of_a_merge_key_is_merged() {
+        let yaml = Document::parse("x: &k name\nbase: &b {p: 1}\nm:\n  <<: *b\n  *k : {q: 2}\n").unwrap();
+        assert_eq!(yaml.value["m"], json!({ "p": 1, "name": { "q": 2 } }));
+    }
+
+    #[test]
     fn lines_are_those_of_the_keys_in_json_and_in_yaml() {
         let json = Document::parse("{\n \"a\": {\n  \"b/c\": [1,\n   {\"d\": 2}]\n }\n}").unwrap();
         for (pointer, line) in [("", 1), ("/a", 2), ("/a/b~1c", 3), ("/a/b~1c/1", 4), ("/a/b~1c/1/d", 4), ("/a/no", 2)]

@@ -153,6 +153,7 @@ impl Yaml {
             (Value::Object(members), Some((key, key_line))) => {
                 if open.merges {
                     open.merged.extend(merge(members, &mut open.node.1, node.0, key_line));
+                    open.merges = false;
                     return Ok(());
                 }
                 let lines = Lines { line: Lines::leaf(key_line).line, children: node.1.children };

@@ -117,6 +117,31 @@ fn of_server(server: &FakeMcpServer) -> Value {
     json!({ "name": "m", "targetConfiguration": { "mcp": { "mcpServer": { "endpoint": server.endpoint() } } } })
 }
 
+/// Of a session's connection as well, which another request has opened.
+#[tokio::test]
+async fn named_headers_of_an_mcp_servers_answer_reach_each_caller_once() {
+    let world = World::new(Duration::ZERO);
+    let server = FakeMcpServer::start(&["add"]);
+    let path = world.create_gateway(OPEN).await;
+    let mut target = of_server(&server);
+    target["metadataConfiguration"] = json!({ "allowedResponseHeaders": ["x-served-by"] });
+    world.create_target("g", &target).await;
+    world.run(&["target", "sync", "m", "--gateway", "g"]).await.expect(0);
+    let served_by = |answer: &Answer| answer.headers.get_all("x-served-by").iter().count();
+    assert_eq!(served_by(&post(&world, &path, &[], &call("m___add")).await), 1);
+    world.edit_gateway(|config| {
+        config["protocolConfiguration"]["mcp"]["sessionConfiguration"] = json!({ "sessionTimeoutInSeconds": 900 });
+    });
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": { "protocolVersion": "2025-11-25", "capabilities": {} } });
+    let opened = post(&world, &path, &[], &hello).await;
+    let named = [("mcp-session-id", opened.header("mcp-session-id")), ("mcp-protocol-version", "2025-11-25")];
+    for _ in 0..3 {
+        let answer = post(&world, &path, &named, &call("m___add")).await;
+        assert_eq!(served_by(&answer), 1, "{}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn named_headers_reach_an_mcp_server() {
     let world = World::new(Duration::ZERO);

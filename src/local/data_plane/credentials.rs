@@ -74,14 +74,19 @@ pub(crate) type Pairs = Vec<(String, String)>;
 /// Headers of targets' responses that the caller is to get.
 pub(crate) type PassedBack = Arc<Mutex<Pairs>>;
 
-/// What of a caller's request goes on to a target, and what of the target's response comes back.
+/// What of a caller's request goes on to a target.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Passing {
     pub(crate) headers: Pairs,
     pub(crate) query: Pairs,
-    /// The names of the headers that are passed back.
+}
+
+/// What of a target's response goes back to the caller of this request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PassingBack {
+    /// The names of the headers.
     pub(crate) allowed: Vec<String>,
-    pub(crate) back: PassedBack,
+    pub(crate) to: PassedBack,
 }
 
 impl Passing {
@@ -101,11 +106,14 @@ impl Passing {
             }
         }
     }
+}
 
-    fn keep(&self, headers: &[(String, String)]) {
+impl PassingBack {
+    /// Keeps those headers of a response that carries a result.
+    pub(crate) fn keep(&self, headers: &[(String, String)]) {
         let is_allowed = |name: &str| self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
         let allowed = headers.iter().filter(|(name, _)| is_allowed(name)).cloned();
-        self.back.lock().unwrap_or_else(PoisonError::into_inner).extend(allowed);
+        self.to.lock().unwrap_or_else(PoisonError::into_inner).extend(allowed);
     }
 }
 
@@ -116,6 +124,7 @@ pub(crate) struct OutboundAuth {
     pub(crate) caller: CallerIdentity,
     credential: Option<Credential>,
     passing: Passing,
+    back: PassingBack,
 }
 
 impl fmt::Debug for OutboundAuth {
@@ -126,12 +135,13 @@ impl fmt::Debug for OutboundAuth {
 
 impl OutboundAuth {
     pub(crate) fn new(upstream: &Arc<Upstream>, caller: CallerIdentity, credential: Option<Credential>) -> Self {
-        Self { upstream: upstream.clone(), caller, credential, passing: Passing::default() }
+        let (passing, back) = (Passing::default(), PassingBack::default());
+        Self { upstream: upstream.clone(), caller, credential, passing, back }
     }
 
-    /// Passes this on with each request.
-    pub(crate) fn passing(self, passing: Passing) -> Self {
-        Self { passing, ..self }
+    /// Passes this on with each request, and back from each response of [`Self::send`].
+    pub(crate) fn passing(self, passing: Passing, back: PassingBack) -> Self {
+        Self { passing, back, ..self }
     }
 
     /// The headers and query parameters that go with each request.
@@ -161,10 +171,12 @@ impl OutboundAuth {
     pub(crate) async fn send(&self, request: Request, no_answer: &str) -> Result<(Response, RequestAuth), Failure> {
         let Upstream { http, timeout, .. } = &*self.upstream;
         let send = |request| http.send(request, *timeout).boxed();
-        self.authorized(request, no_answer, send, |it| (it.status, &it.headers)).await
+        let (answer, auth) = self.authorized(request, no_answer, send, |it| it.status).await?;
+        self.back.keep(&answer.headers);
+        Ok((answer, auth))
     }
 
-    /// Like [`Self::send`], for a response whose body is read as it arrives.
+    /// Like [`Self::send`], for a response whose body is read as it arrives, and of which nothing is passed back.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -175,7 +187,7 @@ impl OutboundAuth {
     ) -> Result<(StreamingResponse, RequestAuth), Failure> {
         let Upstream { http, timeout, .. } = &*self.upstream;
         let send = |request| http.open(request, *timeout).boxed();
-        self.authorized(request, no_answer, send, |it| (it.status, &it.headers)).await
+        self.authorized(request, no_answer, send, |it| it.status).await
     }
 
     /// Like [`Self::send`], signed with these credentials.
@@ -195,13 +207,13 @@ impl OutboundAuth {
     }
 
     /// Sends the request with the credential. Retries once with a fresh token if a cached one was refused: it may have been
-    /// revoked before it expired. `head` returns the status and the headers of a response.
+    /// revoked before it expired. `status` returns that of a response.
     async fn authorized<'a, T>(
         &'a self,
         request: Request,
         no_answer: &str,
         send: impl Fn(Request) -> BoxFuture<'a, Result<T, TransportError>>,
-        head: fn(&T) -> (u16, &Pairs),
+        status: fn(&T) -> u16,
     ) -> Result<(T, RequestAuth), Failure> {
         let mut again = self.uses_token().then(|| request.clone());
         let (mut request, mut force_refresh) = (request, false);
@@ -211,13 +223,9 @@ impl OutboundAuth {
             auth.apply_to(&mut request, self.server().clock())?;
             let answer = send(request).await;
             let answer = answer.map_err(|error| Failure(auth.redact(&format!("{no_answer}: {}", error.problem()))))?;
-            let (status, headers) = head(&answer);
-            match again.take().filter(|_| status == 401) {
+            match again.take().filter(|_| status(&answer) == 401) {
                 Some(same) => (request, force_refresh) = (same, true),
-                None => {
-                    self.passing.keep(headers);
-                    return Ok((answer, auth));
-                }
+                None => return Ok((answer, auth)),
             }
         }
     }
@@ -265,6 +273,7 @@ impl OutboundAuth {
                 })
             }
             CredentialProvider::Oauth { provider_arn, scopes, custom_parameters, .. } => {
+                let cleared = upstream.tokens.cleared();
                 let (provider, secret) = secret_of(server, caller, provider_arn, "GetResourceOauth2Token")?;
                 let key = format!("{provider_arn}\n{scopes:?}\n{custom_parameters:?}");
                 let token = match upstream.tokens.get(&key, server.now()).filter(|_| !force_refresh) {
@@ -272,7 +281,7 @@ impl OutboundAuth {
                     None => {
                         let client = (&provider, secret.as_str());
                         let (token, ttl) = tokens::fetch(upstream, caller, client, scopes, custom_parameters).await?;
-                        upstream.tokens.insert(key, token.clone(), (server.now(), ttl));
+                        upstream.tokens.insert(key, token.clone(), (server.now(), ttl), cleared);
                         token
                     }
                 };

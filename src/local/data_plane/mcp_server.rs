@@ -20,7 +20,7 @@ pub(crate) use self::{
     listing::Listings,
     session::{CallerSink, McpSession},
 };
-use super::credentials::{Failure, OutboundAuth, RequestAuth};
+use super::credentials::{Failure, OutboundAuth, PassingBack, RequestAuth};
 use crate::{
     http::{
         Request, StreamingResponse,
@@ -137,7 +137,7 @@ impl Connection {
             // The server may not know `initialize`: try the stateless protocol.
             Err(why) if ![401, 403].contains(&status) => {
                 let stateless = Arc::new(new(STATELESS));
-                let found = stateless.request("server/discover", &json!({}), &mut None).await;
+                let found = stateless.request("server/discover", &json!({}), &mut None, None).await;
                 let found = found.map_err(|_| refused_handshake(&server.endpoint, status, why.into_failure()))?;
                 connection = stateless;
                 json!({ "protocolVersion": STATELESS, "capabilities": found["capabilities"] })
@@ -162,17 +162,21 @@ impl Connection {
         Ok(Arc::new(opened))
     }
 
-    /// Sends a request and returns its result, an object.
+    /// Sends a request and returns its result, an object. `back`: what its caller gets of the response's head.
     pub(crate) async fn request(
         self: &Arc<Self>,
         method: &str,
         params: &Value,
         sink: &mut Option<CallerSink<'_>>,
+        back: Option<&PassingBack>,
     ) -> Result<Value, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         let asked = async {
             let (answer, auth) = self.post(&message).await?;
+            if let Some(back) = back.filter(|_| answer.status < 300) {
+                back.keep(&answer.headers);
+            }
             self.result(answer, &auth, id, sink).await
         };
         let minutes = REQUEST_LIMIT.as_secs() / 60;

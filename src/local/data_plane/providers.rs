@@ -22,12 +22,15 @@ const FRESH: i64 = 60 * 60 * 1000;
 /// A token with an unknown key id refetches the keys if they are older than this, in milliseconds.
 const ASKED_JUST_NOW: i64 = 10 * 1000;
 
-/// The providers fetched so far, by discovery URL.
+/// The providers fetched so far, by discovery URL: as many as gateways have named. Each is locked while it is fetched, so
+/// that one that does not answer keeps no other gateway's callers waiting.
 #[derive(Debug)]
 pub(crate) struct Providers {
     http: Http,
-    known: Mutex<HashMap<String, Arc<Provider>>>,
+    known: Mutex<HashMap<String, Kept>>,
 }
+
+type Kept = Arc<Mutex<Option<Arc<Provider>>>>;
 
 #[derive(Debug)]
 struct Provider {
@@ -82,20 +85,20 @@ impl Providers {
     /// Returns a provider, fetched at most `age` milliseconds ago. If it cannot be fetched, returns the last known
     /// state.
     async fn provider(&self, discovery_url: &str, now: i64, age: i64) -> Option<Arc<Provider>> {
-        let mut all = self.known.lock().await;
-        let known = all.get(discovery_url).cloned();
+        let known = self.known.lock().await.entry(discovery_url.to_owned()).or_default().clone();
+        let mut known = known.lock().await;
         if let Some(provider) = known.as_ref().filter(|provider| now - provider.fetched < age) {
             return Some(provider.clone());
         }
         match self.fetch(discovery_url, now).await {
             Ok(provider) => {
                 let provider = Arc::new(provider);
-                all.insert(discovery_url.to_owned(), provider.clone());
+                *known = Some(provider.clone());
                 Some(provider)
             }
             Err(error) => {
                 tracing::warn!("an OpenID provider cannot be used: {error}");
-                known
+                known.clone()
             }
         }
     }

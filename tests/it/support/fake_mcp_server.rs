@@ -11,6 +11,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::StatusCode,
+    middleware::map_response,
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
@@ -86,7 +87,8 @@ impl FakeMcpServer {
         let state = FakeServerState { tools: tools.to_vec(), ..fresh() };
         let state = Arc::new(Mutex::new(state));
         let its = state.clone();
-        let origin = serve(|origin| Router::new().fallback(answer).with_state((origin.to_owned(), its)));
+        let named = map_response(async |response: Response| ([("x-served-by", "fake")], response));
+        let origin = serve(|origin| Router::new().fallback(answer).with_state((origin.to_owned(), its)).layer(named));
         Self { origin, state }
     }
 

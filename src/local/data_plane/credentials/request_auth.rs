@@ -1,6 +1,9 @@
 //! The credential of one request, and its redaction from responses and errors.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashSet,
+    time::{Duration, SystemTime},
+};
 
 use aws_credential_types::Credentials;
 use serde_json::Value;
@@ -70,7 +73,9 @@ impl RequestAuth {
             Self::Nothing | Self::Signature { .. } => text.to_owned(),
             Self::Header { value, secret, .. } | Self::Query { value, secret, .. } => {
                 let forms = [value, secret].into_iter().flat_map(|text| forms(text));
-                let forms = forms.filter(|form| !form.is_empty());
+                // Each form once: a credential that is part of the word in its place would multiply.
+                let mut seen = HashSet::new();
+                let forms = forms.filter(|form| !form.is_empty() && seen.insert(form.clone()));
                 forms.fold(text.to_owned(), |text, form| text.replace(&form, "(credential)"))
             }
         }
@@ -134,5 +139,11 @@ mod tests {
             let shown = auth.redact(&format!("you sent {written}."));
             assert!(shown.contains("(credential)") && !shown.contains("rd+1"), "{written}: {shown}");
         }
+    }
+
+    #[test]
+    fn a_credential_that_is_part_of_the_word_in_its_place_is_replaced_once() {
+        let auth = RequestAuth::Header { name: "x-key".to_owned(), value: "e".to_owned(), secret: "e".to_owned() };
+        assert_eq!(auth.redact("se"), "s(credential)");
     }
 }

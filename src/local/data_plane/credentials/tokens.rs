@@ -30,7 +30,14 @@ const MOST: usize = 10_000;
 
 /// Cached access tokens, by provider, scopes and custom parameters.
 #[derive(Debug, Default)]
-pub(super) struct TokenCache(Mutex<HashMap<String, CachedToken>>);
+pub(super) struct TokenCache(Mutex<Tokens>);
+
+#[derive(Debug, Default)]
+struct Tokens {
+    cached: HashMap<String, CachedToken>,
+    /// How often the cache was emptied.
+    cleared: u64,
+}
 
 struct CachedToken {
     token: String,
@@ -47,23 +54,34 @@ impl fmt::Debug for CachedToken {
 impl TokenCache {
     pub(super) fn get(&self, key: &str, now: i64) -> Option<String> {
         let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.get(key).filter(|cached| cached.expires > now).map(|cached| cached.token.clone())
+        tokens.cached.get(key).filter(|cached| cached.expires > now).map(|cached| cached.token.clone())
     }
 
-    pub(super) fn insert(&self, key: String, token: String, (now, ttl): (i64, i64)) {
+    /// How often the cache was emptied, for [`Self::insert`].
+    pub(super) fn cleared(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cleared
+    }
+
+    /// Keeps a token, unless the cache was emptied since it was asked for: it may be one of a provider's former client.
+    pub(super) fn insert(&self, key: String, token: String, (now, ttl): (i64, i64), cleared: u64) {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if tokens.len() >= MOST {
-            tokens.retain(|_, cached| cached.expires > now);
+        if tokens.cleared != cleared {
+            return;
         }
-        if tokens.len() >= MOST {
-            tokens.clear();
+        if tokens.cached.len() >= MOST {
+            tokens.cached.retain(|_, cached| cached.expires > now);
         }
-        tokens.insert(key, CachedToken { token, expires: now + ttl });
+        if tokens.cached.len() >= MOST {
+            tokens.cached.clear();
+        }
+        tokens.cached.insert(key, CachedToken { token, expires: now + ttl });
     }
 
     /// Empties the cache, because a provider's secret may have changed.
     pub(super) fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.cached.clear();
+        tokens.cleared += 1;
     }
 }
 

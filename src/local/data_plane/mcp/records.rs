@@ -81,12 +81,14 @@ impl Records {
     }
 
     pub(super) fn executing(&self, id: &str, tool: &str, target_id: &str) {
+        let tool = cut(tool, MOST_OF_TEXT);
         self.keep(id, || json!({ "isError": false, "log": format!("Executing tool {tool} from target {target_id}") }));
         // The call may take minutes.
         self.write();
     }
 
     pub(super) fn tool_failed(&self, id: &str, tool: &str, target_id: &str, reason: &str) {
+        let tool = cut(tool, MOST_OF_TEXT);
         let log = format!("An error occurred while executing tool: {tool} from target {target_id}");
         self.keep(id, || json!({ "isError": true, "log": log }));
         self.keep(id, || json!({ "isError": true, "log": cut(reason, MOST_OF_BODY) }));

@@ -14,7 +14,7 @@ use super::{
 use crate::local::{
     data_plane::{
         caller::Caller,
-        credentials::{CallerIdentity, OutboundAuth, Pairs, PassedBack, Passing},
+        credentials::{CallerIdentity, OutboundAuth, Pairs, PassedBack, Passing, PassingBack},
         mcp_server::McpSession,
         state::DataPlane,
     },
@@ -60,9 +60,13 @@ impl McpRequest {
         let GatewaySnapshot { role, region, .. } = &*self.gateway;
         let caller = CallerIdentity { role: role.clone(), region: region.clone(), base_url: base_url(&self.headers) };
         let (headers, query) = self.passed_on(target);
-        let allowed = target.metadata.response_headers.clone();
-        let passing = Passing { headers, query, allowed, back: self.passed_back.clone() };
-        OutboundAuth::new(&self.plane.upstream, caller, target.credential.clone()).passing(passing)
+        let auth = OutboundAuth::new(&self.plane.upstream, caller, target.credential.clone());
+        auth.passing(Passing { headers, query }, self.passing_back(target))
+    }
+
+    /// What goes back to this caller of a target's response.
+    pub(super) fn passing_back(&self, target: &TargetSnapshot) -> PassingBack {
+        PassingBack { allowed: target.metadata.response_headers.clone(), to: self.passed_back.clone() }
     }
 }
 

@@ -25,8 +25,14 @@ use crate::local::{
 pub(super) async fn list_dynamic(request: &McpRequest) {
     let all = request.gateway.dynamic().map(async |target| {
         let listed = async {
-            let connection = connect(request, target).await?;
-            let listing = connection.list(true).await;
+            let mut connection = connect(request, target).await?;
+            let mut listing = connection.list(true).await;
+            // The server may have lost the session.
+            if let Some(session) = request.session.as_ref().filter(|_| listing.is_err()) {
+                session.forget(&connection);
+                connection = connect(request, target).await?;
+                listing = connection.list(true).await;
+            }
             leave(request, &connection).await;
             listing
         };
@@ -107,16 +113,16 @@ pub(super) async fn ask(
 ) -> Result<Value, CallError> {
     let params = passed_on(params, request.events.is_some());
     let mut sink = request.events.as_ref().map(|events| CallerSink::new(events, request.session.as_deref()));
-    let connection = connect(request, target).await?;
-    let answer = match connection.request(method, &params, &mut sink).await {
-        Err(CallError::SessionLost) => {
-            if let Some(session) = &request.session {
-                session.forget(&connection);
-            }
-            connect(request, target).await?.request(method, &params, &mut sink).await
+    let back = request.passing_back(target);
+    let mut connection = connect(request, target).await?;
+    let mut answer = connection.request(method, &params, &mut sink, Some(&back)).await;
+    if matches!(answer, Err(CallError::SessionLost)) {
+        if let Some(session) = &request.session {
+            session.forget(&connection);
         }
-        answer => answer,
-    };
+        connection = connect(request, target).await?;
+        answer = connection.request(method, &params, &mut sink, Some(&back)).await;
+    }
     leave(request, &connection).await;
     answer
 }

@@ -108,7 +108,7 @@ impl Connection {
         let mut items = Vec::new();
         let mut params = json!({});
         for _ in 0..MOST_PAGES {
-            let page = self.request(method, &params, &mut None).await;
+            let page = self.request(method, &params, &mut None, None).await;
             let page = page.map_err(|problem| match problem {
                 CallError::Refused(error) if error["code"] == METHOD_NOT_FOUND => {
                     Failure(format!("Method not found: {method}"))

@@ -410,6 +410,15 @@ fn a_session_has_one_connection_to_a_server_which_ends_with_it() {
         assert_eq!(call(), json!("one {}"), "{status}");
         assert_eq!(server.methods(), ["tools/call", "initialize", "notifications/initialized", "tools/call"]);
     }
+    let dynamic = FakeMcpServer::start(&["two"]);
+    dynamic.state().sessions = Some(BTreeSet::new());
+    add(&gateway, "d", &dynamic, &["--dynamic-listing"]);
+    let list = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" }).to_string();
+    for _ in 0..2 {
+        let listed = send(&url, &headers, "POST", &list).1.to_string();
+        assert!(listed.contains("d___two"), "{listed}");
+        dynamic.state().sessions = Some(BTreeSet::new());
+    }
     let (head, _) = send(&url, &headers, "DELETE", "");
     assert!(head.starts_with("HTTP/1.1 204"), "{head}");
     // Ending the session is not waited for, but happens.

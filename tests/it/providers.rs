@@ -1,7 +1,11 @@
 //! Gateways that verify the tokens of the user's own OpenID provider.
 
 use std::{
-    sync::{Arc, Mutex},
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -9,6 +13,7 @@ use agentcore_gw::{config::Env, local::SigningKey};
 use axum::{Router, body::Body, routing::get};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::support::{env::Env as Home, fake_server::serve, world::World};
 
@@ -158,6 +163,45 @@ async fn a_provider_that_does_not_answer_lets_nobody_in() {
     let gateway = Gateway::new("http://127.0.0.1:9", &["--allowed-audience", "tools"]).await;
     let token = SigningKey::generate().sign(&json!({ "aud": "tools", "exp": 4_000_000_000_u64 })).unwrap();
     assert_eq!(gateway.ping(&token).await, 401);
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_keeps_the_callers_of_other_gateways_not_waiting() {
+    let provider = Provider::start();
+    let gateway = Gateway::new(&provider.origin, &["--allowed-audience", "tools"]).await;
+    let (hangs, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let (its_hangs, its_asked) = (hangs.clone(), asked.clone());
+    let other = serve(|origin| {
+        let document = json!({ "issuer": origin, "jwks_uri": format!("{origin}/keys") }).to_string();
+        let answer = async move || {
+            if its_hangs.load(Ordering::Relaxed) {
+                its_asked.notify_one();
+                std::future::pending::<()>().await;
+            }
+            document
+        };
+        Router::new().route("/.well-known/openid-configuration", get(answer))
+    });
+    let url = format!("{other}/.well-known/openid-configuration");
+    let create = ["create", "h", "--authorizer", "jwt", "--no-observability", "--allowed-audience", "tools"];
+    gateway.world.run(&[&create[..], &["--discovery-url", &url]].concat()).await.expect(0);
+    let hung = gateway.world.run(&["get", "h", "-o", "json"]).await.expect(0).json();
+    let (_, hung) = hung["gatewayUrl"].as_str().unwrap().split_once("/gateways").unwrap();
+    hangs.store(true, Ordering::Relaxed);
+    let ask = |path: &str| {
+        let metadata = format!("/.well-known/oauth-protected-resource{path}");
+        gateway.send(Request::get(metadata), String::new())
+    };
+    let mut hung = pin!(ask(&format!("/gateways{hung}")));
+    tokio::select! {
+        () = asked.notified() => {}
+        answer = &mut hung => panic!("{answer:?}"),
+    }
+    tokio::select! {
+        biased;
+        answer = &mut hung => panic!("{answer:?}"),
+        (status, _) = ask(&gateway.path) => assert_eq!(status, StatusCode::OK),
+    }
 }
 
 #[tokio::test]

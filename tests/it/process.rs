@@ -153,7 +153,7 @@ fn one_interrupt_ends_a_command_that_only_reads() {
     let env = Env::new();
     let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", deaf.local_addr().unwrap());
-    let args = ["--region", "us-west-2", "--endpoint-url", &endpoint, "-o", "json", "list"];
+    let args = ["--region", "us-west-2", "--endpoint-url", &endpoint, "--timeout", "30", "-o", "json", "list"];
     let mut command = env.command(&args);
     command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

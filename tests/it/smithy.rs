@@ -7,6 +7,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::PathBuf,
     process::Command,
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -320,6 +321,7 @@ fn a_caller_who_names_another_port_does_not_get_the_servers_requests() {
         "params": { "name": "db___ListTables", "arguments": {} } });
     let (body, host) = (call.to_string(), elsewhere.local_addr().unwrap());
     let mut connection = TcpStream::connect(server).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     write!(
         connection,
         "POST /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\naccept: application/json\r\n\

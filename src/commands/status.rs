@@ -204,12 +204,11 @@ fn targets(stack: &Stack, gateway: &Gateway) -> Vec<Target> {
 fn part(aws: &Aws, stack: &Stack, resource: &Resource) -> Part {
     use ops::ResourceKind as Kind;
 
-    let is_unused = stack.gateway.is_some() && stack.issuer(aws).is_none();
     match resource.kind {
-        Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient | Kind::Consumer if is_unused => {
-            Part::Unused
+        Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient | Kind::Consumer => {
+            let is_unused = stack.gateway.is_some() && stack.issuer(aws).is_none();
+            if is_unused { Part::Unused } else { Part::Authorizer }
         }
-        Kind::UserPool | Kind::Domain | Kind::ResourceServer | Kind::AppClient | Kind::Consumer => Part::Authorizer,
         Kind::Function | Kind::FunctionRole => Part::Sample,
         Kind::LogGroup if resource.name == stack.names.function_log_group => Part::Sample,
         Kind::LogGroup | Kind::AccessLogs | Kind::Traces => Part::Delivery,

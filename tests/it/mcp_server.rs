@@ -269,6 +269,26 @@ fn a_server_is_shown_the_credential_that_it_wants() {
 }
 
 #[test]
+fn a_call_without_an_answer_in_time_has_timed_out() {
+    let (gateway, server) = (LocalGateway::new(), FakeMcpServer::start(&["one"]));
+    add(&gateway, "s", &server, &[]);
+    server.state().hangs = true;
+    let late = gateway.run(&["--timeout", "1", "-o", "json", "tools", "call", "g", "s___one", "{}"]);
+    assert_eq!((late.code, &late.json()["error"]["code"]), (6, &json!("timed_out")), "{late:?}");
+    server.state().hangs = false;
+    gateway.end();
+}
+
+#[test]
+fn a_target_that_failed_is_said_to_be_deleted_again() {
+    let gateway = LocalGateway::new();
+    let added = gateway.target(&["add", "mcp-server", "gone"], "the-secret", &["--endpoint", "http://127.0.0.1:9/mcp"]);
+    assert!(added.code == 1 && added.stderr.contains("is FAILED, so it was deleted again"), "{added:?}");
+    assert_eq!(gateway.ok(&["target", "list", "--gateway", "g", "-o", "json"]).json()["items"], json!([]));
+    gateway.end();
+}
+
+#[test]
 fn a_dynamic_target_is_listed_with_every_request() {
     let (gateway, server) = (LocalGateway::new(), FakeMcpServer::start(&["one"]));
     server.state().hangs = true;

@@ -566,6 +566,20 @@ async fn what_would_keep_the_gateways_own_client_out_is_refused() {
     world.run(&["update", "g", "--description", "d"]).await.expect(0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_pool_whose_tokens_the_gateway_does_not_accept_is_shown_apart() {
+    let world = World::new(Duration::ZERO);
+    world.run(&["create", "g", "--no-observability"]).await.expect(0);
+    let used = world.run(&["status", "g"]).await.expect(0).stdout;
+    assert!(used.contains("user pool") && !used.contains("unused"), "{used}");
+    world.edit_gateway(|config| {
+        config["authorizerConfiguration"]["customJWTAuthorizer"]["discoveryUrl"] = json!(DISCOVERY);
+    });
+    let shown = world.run(&["status", "g"]).await.stdout;
+    let (before, after) = shown.split_once("─ unused\n").unwrap_or_else(|| panic!("{shown}"));
+    assert!(!before.contains("user pool") && after.contains("user pool"), "{shown}");
+}
+
 /// What `get` printed makes the same gateway: with the stack's own role and pool, and with its consumers.
 #[tokio::test(start_paused = true)]
 async fn create_takes_what_get_prints_for_the_stack_that_it_is() {
